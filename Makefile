@@ -1,0 +1,41 @@
+# Everything runs in the environment that uv makes from uv.lock; uv itself is fetched when it is missing.
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+RUN := $(UV) run --locked --all-extras
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.PHONY: help demo up check test bench sync format
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: sync ## Play a simulated company through the real pipeline, in a minute
+	$(RUN) bellbuoy demo
+
+up: sync ## Start everything on this machine, until Ctrl-C
+	$(RUN) bellbuoy up
+
+check: sync ## What must hold before a commit: lint, types, import contracts, fast tests
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) pytest tests/unit tests/property -n 2
+
+test: sync ## Every test, with a real Kafka and Redis
+	$(RUN) pytest -n 2
+
+bench: sync ## Measure contenders side by side; QUICK=1 is short, without Flink, and writes nothing
+	$(RUN) python -m bench $(if $(QUICK),--quick)
+
+format: sync ## Format and sort
+	$(RUN) ruff format
+	$(RUN) ruff check --fix
+
+sync: $(UV) ## Make .venv what uv.lock says
+	@$(UV) sync --locked --all-extras --quiet
+
+.tools/uv/bin/uv:
+	$(PYTHON) -m venv .tools/uv
+	.tools/uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
