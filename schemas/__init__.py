@@ -1,0 +1,1 @@
+"""The words: Avro schemas, typed records, the codec and the topic contract."""
