@@ -1,0 +1,181 @@
+"""
+Alert rules and episodes.
+
+A rule looks at an account and says how bad it is, or that all is well, or that it can't tell. The
+first severity opens an episode, a worse one updates it, all-is-well resolves it, and can't-tell
+leaves it alone: an episode is a transition, never a recalculation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import xxhash
+from msgspec.structs import replace
+
+from processors.measures import days_silent, failing_invoices, open_tickets, overdue_days, subscription
+from processors.score import HOUR, Verdict, churned
+from processors.state import DAY, Episode, State
+from schemas.records import AlertAction
+
+__all__ = ["RULES", "Change", "Finding", "acknowledge", "alert_id", "decide"]
+
+_RANK = {"": 0, "notice": 1, "warning": 2, "critical": 3}
+SETTLING_DAYS = 14
+"""An account younger than this (since its first usage) raises no score alert: it is still being set up."""
+
+QUIET_DAYS, LOST_DAYS = 7, 14
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule found: a severity ('' says all is well), one line in words, and what to do next."""
+
+    severity: str
+    title: str
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of an episode, to be published."""
+
+    rule: str
+    change: str
+    severity: str
+    finding: Finding
+    episode: Episode
+
+
+def alert_id(tenant: str, account_id: str, rule: str, episode: int) -> str:
+    """Return the id of an episode: the same wherever and however often it is computed."""
+    return xxhash.xxh3_128_hexdigest("\0".join((tenant, account_id, rule, str(episode))).encode())
+
+
+def at_risk(state: State, now: int, _verdict: Verdict, band: str) -> Finding | None:
+    """Judge the band; silent on accounts that are still being set up or not known well enough."""
+    if band in ("watch", "healthy"):
+        return Finding("", f"Back to {band}")
+    first = state.usage.first_at
+    if band == "unknown" or first is None or now - first < SETTLING_DAYS * DAY:
+        return None
+    severity = "critical" if band == "critical" else "warning"
+    words = "critical" if band == "critical" else "at risk"
+    return Finding(severity, f"Health is {words}", "Call the champion; open with the first reason below")
+
+
+def quiet(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | None:
+    """Judge the silence of an account that used the product regularly before."""
+    days = days_silent(state, now)
+    if days is None or state.usage.last_at is None:
+        return None
+    if days < 2:
+        return Finding("", "Back in the product")
+    last = state.usage.last_at // DAY
+    regular = sum(1 for day in state.usage.days if last - 28 < day <= last) >= 5
+    if days < QUIET_DAYS or not (regular or state.episodes.get("quiet", Episode()).severity):
+        return None
+    return Finding(
+        "critical" if days >= LOST_DAYS else "warning",
+        f"Nobody has used the product for {QUIET_DAYS if days < LOST_DAYS else LOST_DAYS} days",
+        "Ask what changed: a holiday, a new tool, a leaving champion",
+    )
+
+
+def canceling(state: State, _now: int, _verdict: Verdict, _band: str) -> Finding | None:
+    """Judge a scheduled cancellation."""
+    current = subscription(state)
+    if current is None:
+        return None
+    if current.status == "canceling":
+        return Finding("critical", "Cancellation scheduled", "Talk to the sponsor before the term ends")
+    return Finding("", "Cancellation withdrawn" if current.status == "active" else "Subscription canceled")
+
+
+def payment(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | None:
+    """Judge failed payments: first a notice for billing, a warning once retries run out."""
+    failing = failing_invoices(state)
+    attempts = max((invoice.failures for invoice in failing), default=0)
+    days = overdue_days(state, now)
+    if attempts >= 3 or days > 30:
+        return Finding("warning", "Payment keeps failing", "Bring finance and the sponsor together")
+    if attempts:
+        return Finding("notice", "A payment failed", "Let billing retry; no call yet")
+    return None if days else Finding("", "Paid")
+
+
+def urgent_ticket(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | None:
+    """Judge urgent tickets open for 48 hours."""
+    urgent = [ticket for _, ticket in open_tickets(state) if ticket.severity == "urgent"]
+    if not urgent:
+        return Finding("", "No urgent ticket open")
+    if all(now - ticket.opened_at < 48 * HOUR for ticket in urgent):
+        return None
+    return Finding("warning", "Urgent ticket open for 48 hours", "Escalate it and tell the customer when")
+
+
+RULES: dict[str, Callable[[State, int, Verdict, str], Finding | None]] = {
+    "health": at_risk,
+    "quiet": quiet,
+    "canceling": canceling,
+    "payment": payment,
+    "urgent_ticket": urgent_ticket,
+}
+"""Every rule by name; the name is part of the alert's id."""
+
+
+def decide(state: State, now: int, verdict: Verdict, band: str) -> list[Change]:
+    """Run every rule; change the state's episodes and return what changed, in the rules' order."""
+    changes = []
+    gone = churned(state)
+    for rule, judge in RULES.items():
+        finding = Finding("", "No customer any more") if gone else judge(state, now, verdict, band)
+        if finding is None:
+            continue
+        before = state.episodes.get(rule, Episode())
+        if not finding.severity and not before.severity:
+            continue
+        if finding.severity and not before.severity:
+            after = Episode(number=before.number + 1, severity=finding.severity, opened_at=now)
+            change = Change(rule, "opened", finding.severity, finding, after)
+        elif not finding.severity:
+            after = replace(before, severity="")
+            change = Change(rule, "resolved", before.severity, finding, after)
+        elif _RANK[finding.severity] > _RANK[before.severity]:
+            after = replace(before, severity=finding.severity)
+            change = Change(rule, "updated", finding.severity, finding, after)
+        else:
+            continue
+        state.episodes = state.episodes | {rule: after}
+        if not after.dismissed:
+            changes.append(change)
+    return changes
+
+
+def acknowledge(state: State, action: AlertAction) -> list[Change]:
+    """
+    Fold what a person did with an alert; an alert that isn't open any more stays as it is.
+
+    A dismissed alert is resolved at once and its rule stays silent until all was well again.
+    """
+    state.applied += 1
+    for rule, before in state.episodes.items():
+        ours = alert_id(state.tenant, state.account_id, rule, before.number) == action.alert_id
+        if not ours or not before.severity or before.dismissed:
+            continue
+        if action.kind == "acknowledged":
+            after = replace(before, acknowledged_by=action.author)
+            change = Change(
+                rule, "updated", before.severity, Finding(before.severity, f"{action.author} is on it"), after
+            )
+        elif action.kind == "dismissed":
+            after = replace(before, dismissed=True)
+            change = Change(
+                rule, "resolved", before.severity, Finding("", f"Dismissed by {action.author}"), after
+            )
+        else:
+            continue
+        state.episodes = state.episodes | {rule: after}
+        return [change]
+    return []

@@ -1,0 +1,25 @@
+"""Public holidays: days on which a silent account is not silent."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+__all__ = ["holidays"]
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@lru_cache(maxsize=4_096)
+def holidays(country: str, year: int) -> frozenset[int]:
+    """
+    Return the public holidays of a country (ISO 3166-1 alpha-2) in a year, as UTC day numbers.
+
+    Empty for a country that the calendar doesn't have.
+    """
+    # A slow import, for those who name countries only.
+    from holidays import country_holidays, list_supported_countries  # noqa: PLC0415
+
+    if country not in list_supported_countries(include_aliases=False):
+        return frozenset()
+    return frozenset(day.toordinal() - _EPOCH for day in country_holidays(country, years=year))

@@ -1,0 +1,111 @@
+"""
+When time alone may change an account's score.
+
+An account without events must still fall silent on time. Its state carries the next journal time at
+which anything time-dependent can change; the partition's due heap wakes it then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
+
+import xxhash
+
+from processors.measures.reading import oldest_due, subscription
+from processors.score import HOUR
+from processors.state import DAY, State
+from schemas.keys import account_key
+
+__all__ = ["DueHeap", "next_due"]
+
+SPREAD = HOUR
+"""Midnight's ring shift is spread over this long, so that not every account is due at once."""
+
+
+def next_due(state: State, now: int) -> int | None:
+    """
+    Return the next journal time after *now* to look at the account again, or ``None`` for never.
+
+    Most measures count UTC days and change at midnight, when the rings turn. What is counted exactly
+    changes between: silence, the age of open tickets, the days past due and to the renewal, and what
+    counts for a number of days after it happened.
+    """
+    moments = list(_exact(state, now))
+    if _ages(state):
+        spread = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % SPREAD
+        moments.append((now - spread) // DAY * DAY + DAY + spread)
+    return min((moment for moment in moments if moment > now), default=None)
+
+
+def _exact(state: State, now: int) -> Iterator[int]:
+    if state.usage.last_at is not None:
+        yield _next(state.usage.last_at, now, DAY)
+    oldest: int | None = None
+    for ticket in state.tickets.values():
+        if ticket.open and not ticket.deleted:
+            oldest = ticket.opened_at if oldest is None else min(oldest, ticket.opened_at)
+            if ticket.severity == "urgent":
+                yield _next(ticket.opened_at, now, HOUR)
+            elif now - ticket.opened_at < 14 * DAY:  # after that the burden stays
+                yield _next(ticket.opened_at, now, DAY)
+        yield ticket.reopened_at + 28 * DAY
+        yield ticket.escalated_at + 28 * DAY
+    if oldest is not None:
+        yield _next(oldest, now, DAY)
+    due = oldest_due(state)
+    if due is not None:
+        yield _next(due, now, DAY)
+    current = subscription(state)
+    if current is not None:
+        yield current.downgraded_at[0] + 60 * DAY
+        if current.renews_at is not None and current.renews_at > now:
+            yield now + (current.renews_at - now) % DAY + 1
+
+
+def _ages(state: State) -> bool:
+    """Tell whether anything known of the account ages by the day."""
+    usage, billing = state.usage, state.billing
+    rings = usage.days or usage.users or state.tickets or billing.invoices or billing.subscriptions
+    held = state.surveys or state.engagement or state.aims or state.people or state.asked
+    return bool(rings or held or "started_at" in state.profile)
+
+
+def _next(since: int, now: int, step: int) -> int:
+    """Return the first whole step after *since* that lies after *now*."""
+    return since + (max(0, now - since) // step + 1) * step
+
+
+class DueHeap:
+    """The accounts of one partition by the time they are due; a forgotten entry is skipped when popped."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, bytes]] = []
+        self._due: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def put(self, key: bytes, due: int | None) -> None:
+        """Set or clear the time an account is due."""
+        if due is None:
+            self._due.pop(key, None)
+        elif self._due.get(key) != due:
+            self._due[key] = due
+            heappush(self._heap, (due, key))
+            if len(self._heap) > 4 * len(self._due) + 1_000:
+                self._heap = [(due, key) for key, due in self._due.items()]
+                heapify(self._heap)
+
+    def peek(self, now: int) -> list[bytes]:
+        """Return the accounts due at *now* by key; they stay until put elsewhere."""
+        ready: list[tuple[int, bytes]] = []
+        seen: set[bytes] = set()
+        while self._heap and self._heap[0][0] <= now:
+            due, key = heappop(self._heap)
+            if self._due.get(key) == due and key not in seen:
+                seen.add(key)
+                ready.append((due, key))
+        for item in ready:
+            heappush(self._heap, item)
+        return sorted(seen)

@@ -1,0 +1,288 @@
+"""
+Fold journal batches into the states of one partition.
+
+Values in, values out: the same states, position and batches give the same bytes, whenever and however
+often it is asked, and however many batches are folded before the outcome is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from processors.alerts import Change, acknowledge, alert_id, decide
+from processors.due import next_due
+from processors.model import Model
+from processors.observe import (
+    bound,
+    evict,
+    observe_billing,
+    observe_engagement,
+    observe_profile,
+    observe_support,
+    observe_survey,
+    observe_usage,
+)
+from processors.score import Verdict, assess, churned, settle
+from processors.state import DAY, Position, State, arrange, decode_state, encode_state
+from schemas.keys import account_key, split_key
+from schemas.records import AccountHealth, JournalBatch, RiskAlert
+
+__all__ = ["Fold", "Outcome", "fold"]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """
+    What batches change: states and due times by account key, the new position, and what is published.
+
+    ``known`` holds the states as values, for whoever folds the next batch. Every batch publishes its own
+    health records and alerts; of the states only the last are of interest.
+    """
+
+    position: Position
+    states: dict[bytes, bytes] = field(default_factory=dict)
+    known: dict[bytes, State] = field(default_factory=dict)
+    health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
+    alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Touched:
+    state: State
+    received_at: int | None = None
+    changes: list[Change] = field(default_factory=list)
+
+    def saw(self, received_at: int) -> None:
+        self.received_at = received_at if self.received_at is None else min(self.received_at, received_at)
+
+
+_OBSERVERS: tuple[tuple[str, Callable[..., object]], ...] = (
+    ("usage", observe_usage),
+    ("support", observe_support),
+    ("billing", observe_billing),
+    ("surveys", observe_survey),
+    ("engagement", observe_engagement),
+    ("profiles", observe_profile),
+)
+
+
+def fold(
+    states: Mapping[bytes, bytes],
+    position: Position,
+    batch: JournalBatch,
+    *,
+    partition: int,
+    offset: int,
+    due: Iterable[bytes],
+    model: Model,
+) -> Outcome:
+    """
+    Return what the batch at this journal offset changes.
+
+    ``states`` maps account keys to state bytes, ``due`` names the accounts that time alone makes due.
+    Raises ValueError when the batch isn't the next one of the position.
+    """
+    one = Fold(states, position, partition=partition, model=model)
+    one.add(batch, offset, due)
+    return one.outcome()
+
+
+class Fold:
+    """
+    Batches of one partition, folded one after the other.
+
+    ``states`` maps account keys to state bytes; ``take`` may give a state as a value instead, which is
+    then changed.
+    """
+
+    def __init__(
+        self,
+        states: Mapping[bytes, bytes],
+        position: Position,
+        *,
+        partition: int,
+        model: Model,
+        take: Callable[[bytes], State | None] = lambda _: None,
+    ) -> None:
+        self._states = states
+        self._take = take
+        self._partition = partition
+        self._model = model
+        self._outcome = Outcome(position)
+
+    def add(self, batch: JournalBatch, offset: int, due: Iterable[bytes]) -> None:
+        """
+        Fold the batch at this journal offset; ``due`` names the accounts that time alone makes due.
+
+        Raises ValueError when the batch isn't the next one.
+        """
+        position = self._outcome.position
+        if batch.sequence != position.sequence + 1:
+            raise ValueError(f"batch {batch.sequence} does not follow {position.sequence}")
+        touched = self._observe(batch)
+        for key in self._due(due, batch.written_at):
+            if key not in touched:
+                touched[key] = _Touched(self._state(key))
+        for key in sorted(touched):
+            _judge(key, touched[key], batch, self._partition, self._model, self._outcome)
+        applied = sum(cell.events for cell in batch.usage) + sum(
+            len(getattr(batch, name))
+            for name in ("support", "billing", "surveys", "engagement", "profiles", "actions")
+        )
+        self._outcome.position = Position(
+            sequence=batch.sequence,
+            offset=offset,
+            written_at=batch.written_at,
+            applied=position.applied + applied,
+            duplicates=position.duplicates + batch.duplicates,
+            dead_letters=position.dead_letters + batch.dead_letters,
+            moved=position.moved + batch.moved,
+        )
+
+    def outcome(self) -> Outcome:
+        """Return what the batches added change altogether."""
+        self._outcome.states = {
+            key: encode_state(state, arranged=True) for key, state in self._outcome.known.items()
+        }
+        return self._outcome
+
+    def _due(self, due: Iterable[bytes], now: int) -> Iterator[bytes]:
+        """Yield the accounts due by now; those changed by an earlier batch say it themselves."""
+        changed = self._outcome.known
+        yield from (key for key in due if key not in changed)
+        yield from [key for key, state in changed.items() if state.due is not None and state.due <= now]
+
+    def _state(self, key: bytes) -> State:
+        state = self._outcome.known.get(key) or self._take(key)
+        if state is None:
+            raw = self._states.get(key)
+            tenant, account_id = split_key(key)
+            state = State(tenant=tenant, account_id=account_id) if raw is None else decode_state(raw)
+        return state
+
+    def _observe(self, batch: JournalBatch) -> dict[bytes, _Touched]:
+        touched: dict[bytes, _Touched] = {}
+
+        def of(tenant: str, account_id: str) -> _Touched:
+            key = account_key(tenant, account_id)
+            account = touched.get(key)
+            if account is None:
+                account = touched[key] = _Touched(self._state(key))
+            return account
+
+        for name, observe in _OBSERVERS:
+            for event in getattr(batch, name):
+                account = of(event.tenant, event.account_id)
+                observe(account.state, event)
+                account.saw(event.received_at)
+        for action in batch.actions:
+            account = of(action.tenant, action.account_id)
+            account.changes += acknowledge(account.state, action)
+            account.saw(action.received_at)
+        return touched
+
+
+def _judge(
+    key: bytes, touched: _Touched, batch: JournalBatch, partition: int, model: Model, outcome: Outcome
+) -> None:
+    state, now = touched.state, batch.written_at
+    if now // DAY != state.scored_day:
+        evict(state, now)  # the rings' first day moves with the day; nothing older is ever admitted
+    bound(state)
+    arrange(state)  # what is said of an account never depends on the order in which things were heard
+    verdict = assess(state, now, model)
+    standing = settle(verdict, state, now)
+    band = standing.band
+    if now // DAY != state.scored_day:
+        state.opening_score, state.scored_day = state.score, now // DAY
+    changed = (verdict.score, band) != (state.score, state.band)
+    state.score, state.band, state.band_since = verdict.score, band, standing.since
+    state.pending_band, state.pending_since = standing.pending, standing.pending_since
+    changes = touched.changes + decide(state, now, verdict, band)
+    moments = (next_due(state, now), verdict.due, standing.due)
+    state.sequence, state.due = batch.sequence, min((m for m in moments if m is not None), default=None)
+    outcome.known[key] = state
+    if changed or changes or touched.received_at is not None:
+        outcome.health.append((key, _health(touched, verdict, batch, partition, model)))
+    outcome.alerts.extend(
+        (key, alert) for alert in _alerts(touched, changes, verdict, batch, partition, model)
+    )
+
+
+def _health(
+    touched: _Touched, verdict: Verdict, batch: JournalBatch, partition: int, model: Model
+) -> AccountHealth:
+    state = touched.state
+    open_alerts = [
+        alert_id(state.tenant, state.account_id, rule, episode.number)
+        for rule, episode in sorted(state.episodes.items())
+        if episode.severity and not episode.dismissed
+    ]
+    return AccountHealth(
+        tenant=state.tenant,
+        account_id=state.account_id,
+        name=state.fact("name"),
+        owner=state.fact("owner"),
+        segment=state.fact("segment"),
+        stage="churned" if churned(state) else state.fact("stage"),
+        arr_minor=state.amount("arr_minor"),
+        currency=state.fact("currency"),
+        score=verdict.score / 100,
+        band=state.band,
+        previous_score=None if state.opening_score is None else state.opening_score / 100,
+        coverage=verdict.coverage,
+        measures=list(verdict.measures),
+        caps=list(verdict.caps),
+        reasons=list(verdict.reasons),
+        open_alerts=open_alerts,
+        model=model.name,
+        model_version=model.version,
+        as_of=batch.written_at,
+        received_at=touched.received_at,
+        partition=partition,
+        sequence=batch.sequence,
+        adjustments=list(verdict.adjustments),
+        scale=verdict.plan.scale,
+        variant=verdict.plan.variant,
+        label=verdict.plan.bands.label(state.band),
+        band_since=state.band_since,
+    )
+
+
+def _alerts(
+    touched: _Touched,
+    changes: list[Change],
+    verdict: Verdict,
+    batch: JournalBatch,
+    partition: int,
+    model: Model,
+) -> Iterator[RiskAlert]:
+    state = touched.state
+    for change in changes:
+        yield RiskAlert(
+            alert_id=alert_id(state.tenant, state.account_id, change.rule, change.episode.number),
+            tenant=state.tenant,
+            account_id=state.account_id,
+            name=state.fact("name"),
+            owner=state.fact("owner"),
+            arr_minor=state.amount("arr_minor"),
+            currency=state.fact("currency"),
+            rule=change.rule,
+            episode=change.episode.number,
+            change=change.change,
+            severity=change.severity,
+            title=change.finding.title,
+            reasons=list(verdict.reasons),
+            action=change.finding.action,
+            score=verdict.score / 100,
+            band=state.band,
+            opened_at=change.episode.opened_at,
+            changed_at=batch.written_at,
+            acknowledged_by=change.episode.acknowledged_by,
+            received_at=touched.received_at,
+            model=model.name,
+            model_version=model.version,
+            partition=partition,
+            sequence=batch.sequence,
+        )

@@ -1,0 +1,62 @@
+"""
+The measures: what is known of an account, as facts at one moment.
+
+Each is a function of a view, the state at a moment (journal time, UTC milliseconds), declared once with
+its unit, window and sources. ``None`` says "not known", never "fine": the score counts it as no points and
+the coverage falls.
+"""
+
+from __future__ import annotations
+
+from processors.measures import (
+    account,
+    baseline,
+    billing,
+    contact,
+    habits,
+    limiting,
+    onboarding,
+    people,
+    performance,
+    revenue,
+    seats,
+    support,
+    surveys,
+    usage,
+    value,
+    voice,
+)
+from processors.measures.measured import Fact, Measured
+from processors.measures.reading import (
+    days_silent,
+    failing_invoices,
+    open_tickets,
+    overdue_days,
+    subscription,
+)
+from processors.measures.view import View
+
+__all__ = [
+    "MEASURES",
+    "Fact",
+    "Measured",
+    "View",
+    "days_silent",
+    "failing_invoices",
+    "open_tickets",
+    "overdue_days",
+    "subscription",
+]
+
+_SUBJECTS = (
+    usage, habits, baseline, seats, performance, support, billing, revenue, surveys, contact, people,
+    onboarding, value, voice, limiting, account,
+)  # fmt: skip
+
+MEASURES: dict[str, Measured] = {
+    measured.name: measured
+    for subject in _SUBJECTS
+    for measured in vars(subject).values()
+    if isinstance(measured, Measured)
+}
+"""Every measure a model may weigh, by name."""

@@ -1,0 +1,25 @@
+"""What is known of the account itself."""
+
+from __future__ import annotations
+
+from processors.measures.measured import USAGE, Fact, measure
+from processors.measures.view import View
+from processors.measures.words import count
+
+__all__ = ["tenure"]
+
+
+@measure(
+    "account.tenure",
+    unit="days",
+    window="since the first usage",
+    sources=(USAGE,),
+    needs="any usage event",
+)
+def tenure(view: View) -> Fact:
+    """Return the days since the day of the first usage."""
+    first = view.state.usage.first_at
+    if first is None:
+        return Fact(None, "No product usage seen yet")
+    days = view.age(first)
+    return Fact(days, f"In the product for {count(days, 'day')}")

@@ -1,0 +1,63 @@
+"""How people use the product: logins, sessions, and how many of a month's users come on a day."""
+
+from __future__ import annotations
+
+from processors.measures.measured import USAGE, Fact, measure
+from processors.measures.view import View
+
+__all__ = ["logins", "session", "stickiness"]
+
+_NOBODY = Fact(None, "Nobody was active in 28 days")
+_MINUTE = 60_000
+
+
+@measure(
+    "usage.logins",
+    unit="logins a week and user",
+    window="7 days; users of 28",
+    sources=(USAGE,),
+    needs="usage by a named user in 28 days",
+)
+def logins(view: View) -> Fact:
+    """Return the logins a week of a user active in 28 days; a login is a user's first use on a UTC day."""
+    users = view.active_users(28)
+    if not users:
+        return _NOBODY
+    made = view.user_days(7)
+    return Fact(made / users, f"{made:,} logins of {users:,} users in 7 days ({made / users:.1f} each)")
+
+
+@measure(
+    "usage.session",
+    unit="minutes",
+    window="28 days",
+    sources=(USAGE,),
+    needs="usage with durations by a named user",
+)
+def session(view: View) -> Fact:
+    """Return the mean minutes a user is busy with the product on a day on which they use it."""
+    days = view.user_days(28)
+    spent = sum(day.duration_ms for day in view.recent[:28])
+    if not days:
+        return _NOBODY
+    if not spent:
+        return Fact(None, "Events carry no durations")
+    minutes = spent / days / _MINUTE
+    return Fact(minutes, f"{minutes:.1f} minutes a user and day of use")
+
+
+@measure(
+    "usage.stickiness",
+    unit="ratio",
+    window="28 days",
+    sources=(USAGE,),
+    needs="usage by a named user in 28 days",
+)
+def stickiness(view: View) -> Fact:
+    """Return the mean of daily active users over the monthly active users (DAU/MAU), both of 28 days."""
+    monthly = view.active_users(28)
+    if not monthly:
+        return _NOBODY
+    daily = view.user_days(28) / 28
+    share = daily / monthly
+    return Fact(share, f"{daily:.1f} of {monthly:,} monthly users come on a day ({share:.0%})")

@@ -1,0 +1,82 @@
+"""What a measure is: a declared function from an account at a moment to a fact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from processors.measures.view import View
+
+__all__ = [
+    "BILLING",
+    "ENGAGEMENT",
+    "PROFILES",
+    "SUPPORT",
+    "SURVEYS",
+    "USAGE",
+    "Fact",
+    "Measured",
+    "measure",
+]
+
+USAGE = "usage.events"
+SUPPORT = "support.events"
+BILLING = "billing.events"
+SURVEYS = "survey.responses"
+ENGAGEMENT = "engagement.events"
+PROFILES = "account.profiles"
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """
+    A measure's value (``None``: not known) and the sentence that says it.
+
+    ``as_of`` is the event time (UTC milliseconds) of the newest evidence behind a value that is held
+    until something newer is heard, such as a survey's answer: a model can call it stale, let it fade
+    or forget it by its age. ``None`` says that the value is true of now by itself, such as a count of
+    open tickets. ``until`` is when the fact ends by itself, such as the day a cancellation takes effect.
+    """
+
+    value: float | None
+    reason: str
+    as_of: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """
+    A measure: the function and what a reader must know of its value.
+
+    ``sources`` are the topics that inform it; ``needs`` says what must have been seen for the value to
+    be known.
+    """
+
+    name: str
+    unit: str
+    window: str
+    sources: tuple[str, ...]
+    needs: str
+    function: Callable[[View], Fact]
+
+    def __call__(self, view: View) -> Fact:
+        """Return the fact of an account at the moment of the view."""
+        return self.function(view)
+
+    @property
+    def about(self) -> str:
+        """What is measured: the docstring of the function, as one line."""
+        return " ".join((self.function.__doc__ or "").split())
+
+
+def measure(
+    name: str, *, unit: str, window: str, sources: tuple[str, ...], needs: str
+) -> Callable[[Callable[[View], Fact]], Measured]:
+    """Declare the decorated function as the measure of this name; its docstring says what it measures."""
+
+    def declared(function: Callable[[View], Fact]) -> Measured:
+        return Measured(name, unit, window, sources, needs, function)
+
+    return declared

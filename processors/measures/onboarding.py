@@ -1,0 +1,82 @@
+"""Onboarding: milestones, stalls and trainings."""
+
+from __future__ import annotations
+
+from processors.measures.measured import ENGAGEMENT, PROFILES, Fact, measure
+from processors.measures.view import View
+from processors.measures.words import count
+from processors.state import DAY, Aim
+
+__all__ = ["progress", "stall", "training"]
+
+_NONE = Fact(None, "No milestone known")
+
+
+@measure(
+    "onboarding.progress",
+    unit="ratio",
+    window="all milestones known",
+    sources=(ENGAGEMENT,),
+    needs="a milestone set or reached",
+)
+def progress(view: View) -> Fact:
+    """Return the share of the milestones set that were reached."""
+    milestones = _milestones(view)
+    if not milestones:
+        return _NONE
+    reached = sum(1 for _, aim in milestones if aim.done_at >= 0)
+    return Fact(reached / len(milestones), f"{reached} of {count(len(milestones), 'milestone')} reached")
+
+
+@measure(
+    "onboarding.stall",
+    unit="days",
+    window="since the last step, or past its date",
+    sources=(ENGAGEMENT, PROFILES),
+    needs="a milestone set or reached",
+)
+def stall(view: View) -> Fact:
+    """
+    Return the days for which onboarding has not moved: 0 when all milestones are reached.
+
+    That is how long the next milestone is past its date or, without a date, how long ago the last step was.
+    An account whose stage is ``onboarding`` has a next milestone also when none is known.
+    """
+    milestones = _milestones(view)
+    if not milestones:
+        return _NONE
+    left = sorted((aim.due_at or 0, name, aim) for name, aim in milestones if aim.done_at < 0)
+    if not left and view.state.fact("stage") != "onboarding":
+        return Fact(0, "All milestones reached")
+    due = [(at, name) for at, name, _ in left if at]
+    if due:
+        at, name = due[0]
+        days = max(0, view.today - at // DAY)
+        return Fact(days, f"{name}: {count(days, 'day')} past its date" if days else "On time")
+    days = view.age(max(aim.last_at for _, aim in milestones))
+    return Fact(days, f"No step for {count(days, 'day')}" if days else "A step today")
+
+
+@measure(
+    "onboarding.training",
+    unit="trainings",
+    window="400 days",
+    sources=(ENGAGEMENT,),
+    needs="a training attended",
+)
+def training(view: View) -> Fact:
+    """Count the trainings that people attended."""
+    times = view.state.moments.get("training_attended")
+    if not times:
+        return Fact(None, "No training known")
+    age = view.age(times[-1])
+    return Fact(
+        len(times),
+        f"{count(len(times), 'training')} attended, the last {count(age, 'day')} ago",
+        as_of=times[-1],
+    )
+
+
+def _milestones(view: View) -> list[tuple[str, Aim]]:
+    aims = ((key.partition("\n"), aim) for key, aim in view.state.aims.items())
+    return [(name, aim) for (kind, _, name), aim in aims if kind == "milestone"]

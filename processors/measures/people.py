@@ -1,0 +1,58 @@
+"""The people who carry the relation: champion and sponsor."""
+
+from __future__ import annotations
+
+from processors.measures.measured import ENGAGEMENT, USAGE, Fact, measure
+from processors.measures.view import View
+from processors.measures.words import count
+from processors.state import RING_DAYS, Person
+
+__all__ = ["champion", "sponsor"]
+
+_SOURCES = (ENGAGEMENT, USAGE)
+
+
+@measure(
+    "engagement.champion",
+    unit="days",
+    window="since the last activity, 90 days at most",
+    sources=_SOURCES,
+    needs="a champion named, or one who left",
+)
+def champion(view: View) -> Fact:
+    """Return the days since a champion last used the product or was in contact; 90 when the last one left."""
+    return _days(view, "champion")
+
+
+@measure(
+    "engagement.sponsor",
+    unit="days",
+    window="since the last activity, 90 days at most",
+    sources=_SOURCES,
+    needs="a sponsor named, or one who left",
+)
+def sponsor(view: View) -> Fact:
+    """Return the days since a sponsor last used the product or was in contact; 90 when the last one left."""
+    return _days(view, "sponsor")
+
+
+def _days(view: View, role: str) -> Fact:
+    named = {user: person for user, person in view.state.people.items() if person.role == role}
+    staying = {user: person for user, person in named.items() if person.left_at <= person.role_at[0]}
+    if not staying:
+        if not named and f"{role}_left" not in view.state.engagement:
+            return Fact(None, f"No {role} known")
+        left = [view.state.engagement.get(f"{role}_left", -1), *(each.left_at for each in named.values())]
+        return Fact(RING_DAYS, f"The {role} left", as_of=max(left))
+    age = min(_age(view, user, person) for user, person in staying.items())
+    if age >= RING_DAYS:
+        return Fact(RING_DAYS, f"Nothing from the {role} in {RING_DAYS} days")
+    return Fact(
+        age, f"The {role} was active {count(age, 'day')} ago" if age else f"The {role} was active today"
+    )
+
+
+def _age(view: View, user: int, person: Person) -> int:
+    known = view.state.usage.users.get(user)
+    used = RING_DAYS if known is None else max(0, view.today - (known >> 32))
+    return min(used, RING_DAYS if person.contact_at < 0 else view.age(person.contact_at))

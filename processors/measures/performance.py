@@ -1,0 +1,85 @@
+"""The performance that the customer lives with: errors, waiting, uptime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from processors.measures.measured import PROFILES, USAGE, Fact, measure
+from processors.measures.view import View
+from processors.state import Day
+
+__all__ = ["errors", "latency", "slowdown", "uptime"]
+
+_FEWEST = 20
+"""With fewer events than this in 7 days, 28 days are looked at: one error of two events says little."""
+
+
+@measure(
+    "performance.errors",
+    unit="ratio",
+    window="7 days; 28 with under 20 events",
+    sources=(USAGE,),
+    needs="usage in 28 days",
+)
+def errors(view: View) -> Fact:
+    """Return the share of the usage events in which the product failed the person."""
+    days, events = 7, sum(day.events for day in view.recent[:7])
+    if events < _FEWEST:
+        days, events = 28, sum(day.events for day in view.recent[:28])
+    if not events:
+        return Fact(None, "No usage in 28 days")
+    share = sum(day.errors for day in view.recent[:days]) / events
+    return Fact(share, f"{share:.1%} of {events:,} events failed in {days} days")
+
+
+@measure(
+    "performance.latency",
+    unit="milliseconds",
+    window="7 days",
+    sources=(USAGE,),
+    needs="usage with latencies in 7 days",
+)
+def latency(view: View) -> Fact:
+    """Return how long the product let people wait, on average."""
+    mean = _mean(view.recent[:7])
+    if mean is None:
+        return Fact(None, "No latency reported in 7 days")
+    return Fact(mean, f"People wait {mean:,.0f} ms on average")
+
+
+@measure(
+    "performance.slowdown",
+    unit="ratio of usual",
+    window="7 days against the 28 before",
+    sources=(USAGE,),
+    needs="usage with latencies in both",
+)
+def slowdown(view: View) -> Fact:
+    """Return how long people wait for the product, as a ratio of the weeks before."""
+    mean, usual = _mean(view.recent[:7]), _mean(view.recent[7:35])
+    if mean is None or not usual:
+        return Fact(None, "No latency to compare with")
+    ratio = min(mean / usual, 99.0)
+    return Fact(ratio, f"People wait {mean:,.0f} ms on average, {usual:,.0f} ms in the weeks before")
+
+
+@measure(
+    "performance.uptime",
+    unit="ratio",
+    window="28 days, as reported",
+    sources=(PROFILES,),
+    needs="uptime_ppm in the profile",
+)
+def uptime(view: View) -> Fact:
+    """Return the share of the time the product was up for the account, as its monitoring last reported."""
+    known = view.state.profile.get("uptime_ppm")
+    if known is None:
+        return Fact(None, "No uptime reported")
+    (at, _), ppm = known
+    share = int(ppm) / 1_000_000
+    return Fact(share, f"The product was up {share:.2%} of the time", as_of=at)
+
+
+def _mean(days: Sequence[Day]) -> float | None:
+    reported = sum(day.latencies for day in days)
+    return sum(day.latency_ms for day in days) / reported if reported else None

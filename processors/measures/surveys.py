@@ -1,0 +1,75 @@
+"""What people answer when they are asked, and whether they do."""
+
+from __future__ import annotations
+
+from processors.measures.measured import SUPPORT, SURVEYS, Fact, measure
+from processors.measures.view import View
+from processors.measures.words import count
+from processors.state import RING_DAYS, brief
+
+__all__ = ["csat", "effort", "promoters", "silence"]
+
+_HELD = "90 days, and before that the newest of each person"
+_PATIENCE = 7
+"""Days a person has to answer before it counts as silence."""
+
+
+@measure("surveys.nps", unit="-100 to 100", window=_HELD, sources=(SURVEYS,), needs="an answer")
+def promoters(view: View) -> Fact:
+    """Return the net promoter score: percent of the people who answer 9 or 10, less those of 0 to 6."""
+    answers = view.answers.get("nps")
+    if not answers:
+        return Fact(None, "No NPS answer known")
+    scores = [score for _, score in answers.values()]
+    for_us, against = sum(score >= 9 for score in scores), sum(score <= 6 for score in scores)
+    value = 100 * (for_us - against) / len(scores)
+    said = f"NPS {value:+.0f} of {count(len(scores), 'answer')}, {count(against, 'detractor')}"
+    return Fact(value, said, as_of=max(at for at, _ in answers.values()))
+
+
+@measure(
+    "surveys.csat",
+    unit="1 to 5",
+    window=_HELD,
+    sources=(SURVEYS, SUPPORT),
+    needs="an answer or a rated ticket",
+)
+def csat(view: View) -> Fact:
+    """Return the mean satisfaction of each person's newest answer and of each ticket rated in 90 days."""
+    rated = [
+        (ticket.csat_at[0], ticket.csat)
+        for ticket in view.tickets
+        if ticket.csat is not None and view.age(ticket.csat_at[0]) < RING_DAYS
+    ]
+    return _mean([*rated, *view.answers.get("csat", {}).values()], "Satisfaction", 5)
+
+
+@measure("surveys.ces", unit="1 to 7", window=_HELD, sources=(SURVEYS,), needs="an answer")
+def effort(view: View) -> Fact:
+    """Return the mean customer effort score of each person's newest answer; 7 is easiest."""
+    return _mean(list(view.answers.get("ces", {}).values()), "Ease", 7)
+
+
+def _mean(answers: list[tuple[int, int]], name: str, most: int) -> Fact:
+    if not answers:
+        return Fact(None, f"{name} not known: no answer")
+    value = sum(score for _, score in answers) / len(answers)
+    said = f"{name} {value:.1f} of {most} in {count(len(answers), 'answer')}"
+    return Fact(value, said, as_of=max(at for at, _ in answers))
+
+
+@measure(
+    "surveys.silence",
+    unit="ratio",
+    window="90 days; sent a week ago or earlier",
+    sources=(SURVEYS,),
+    needs="a survey sent, as the source says",
+)
+def silence(view: View) -> Fact:
+    """Return the share of the surveys sent that were not answered within a week, or declined."""
+    sent = [key for key, at in view.state.asked.items() if _PATIENCE <= view.age(at) < RING_DAYS]
+    if not sent:
+        return Fact(None, "No survey known to have been sent")
+    answered = {brief(key) for key, (_, _, score) in view.state.surveys.items() if score is not None}
+    silent = sum(1 for key in sent if key not in answered)
+    return Fact(silent / len(sent), f"{silent} of {count(len(sent), 'survey')} sent were not answered")

@@ -1,0 +1,118 @@
+"""How often, how widely and how deeply the product is used."""
+
+from __future__ import annotations
+
+from processors.measures.measured import BILLING, ENGAGEMENT, PROFILES, USAGE, Fact, measure
+from processors.measures.reading import days_silent
+from processors.measures.view import View
+from processors.measures.words import count
+from processors.state import RING_DAYS
+
+__all__ = ["breadth", "depth", "frequency", "key_action", "silence", "unused"]
+
+_UNSEEN = "No product usage seen yet"
+
+
+@measure("usage.frequency", unit="days of 7", window="7 days", sources=(USAGE,), needs="any usage event")
+def frequency(view: View) -> Fact:
+    """Count the days with usage among the last 7, today included."""
+    if view.state.usage.last_at is None:
+        return Fact(None, _UNSEEN)
+    days = 7 - view.events[:7].count(0)
+    return Fact(days, f"In the product on {days} of the last 7 days")
+
+
+@measure(
+    "usage.breadth",
+    unit="ratio",
+    window="28 days",
+    sources=(USAGE, BILLING, PROFILES),
+    needs="usage, and seats from a subscription or the profile",
+)
+def breadth(view: View) -> Fact:
+    """Return the share of the seats bought whose users were active in 28 days."""
+    if view.state.usage.last_at is None:
+        return Fact(None, _UNSEEN)
+    seats = view.seats
+    if not seats:
+        return Fact(None, "The number of seats is not known")
+    active = view.active_users(28)
+    share = min(1.0, active / seats)
+    return Fact(share, f"{active} of {seats} seats active in 28 days ({share:.0%})")
+
+
+@measure("usage.depth", unit="features", window="28 days", sources=(USAGE,), needs="any usage event")
+def depth(view: View) -> Fact:
+    """Count the distinct features touched in 28 days."""
+    if view.state.usage.last_at is None:
+        return Fact(None, _UNSEEN)
+    used = _used(view)
+    return Fact(used, f"{count(used, 'feature')} used in 28 days")
+
+
+@measure(
+    "usage.unused",
+    unit="ratio",
+    window="28 days",
+    sources=(USAGE, PROFILES),
+    needs="a feature used in 90 days, or the profile's number of features",
+)
+def unused(view: View) -> Fact:
+    """
+    Return the share of the features not touched in 28 days.
+
+    The features are those the profile says the plan includes, or, where more were seen, those touched in 90
+    days.
+    """
+    known = max(len(view.state.usage.features), view.state.amount("features") or 0)
+    if not known:
+        return Fact(None, "No feature known")
+    idle = known - _used(view)
+    return Fact(idle / known, f"{idle} of {count(known, 'feature')} not used in 28 days")
+
+
+@measure(
+    "usage.silence",
+    unit="days",
+    window="since the last usage",
+    sources=(USAGE,),
+    needs="any usage event",
+)
+def silence(view: View) -> Fact:
+    """Return the whole days since the last usage."""
+    days = days_silent(view.state, view.now)
+    if days is None:
+        return Fact(None, _UNSEEN)
+    if days == 0:
+        return Fact(0, "Used the product within a day")
+    return Fact(days, f"No usage for {count(days, 'day')}")
+
+
+@measure(
+    "usage.key_action",
+    unit="days",
+    window="since the last one, 90 days at most",
+    sources=(USAGE, ENGAGEMENT, PROFILES),
+    needs="a key feature in the profile, or an event key_action",
+)
+def key_action(view: View) -> Fact:
+    """
+    Return the days since the last key action: what shows that the customer gets what it pays for.
+
+    That is a use of the feature that the profile names, or an event ``key_action``.
+    """
+    feature, last = view.state.fact("key_feature"), view.state.engagement.get("key_action")
+    if feature is None and last is None:
+        return Fact(None, "No key action known")
+    day = None if feature is None else view.state.usage.features.get(feature)
+    ages = [] if day is None else [max(0, view.today - day)]
+    ages += [] if last is None else [view.age(last)]
+    age = min(ages, default=RING_DAYS)
+    if age >= RING_DAYS:
+        return Fact(RING_DAYS, f"No key action in {RING_DAYS} days")
+    return Fact(age, "Key action today" if not age else f"Last key action {count(age, 'day')} ago")
+
+
+def _used(view: View) -> int:
+    since = view.today - 28
+    return sum(1 for day in view.state.usage.features.values() if day > since)

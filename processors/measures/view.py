@@ -1,0 +1,136 @@
+"""An account at one moment, with what several measures need computed once."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.calendar import holidays
+from processors.measures.reading import customer_since, recurring_revenue, seats_bought, subscription
+from processors.state import DAY, RING_DAYS, Day, State, Subscription, Ticket
+
+__all__ = ["MONTH", "View"]
+
+MONTH = 365.25 / 12
+"""Days of a mean month."""
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_NONE = Day()
+_MASK = 0xFFFFFFFF
+_RECENT = 35
+
+
+class View:
+    """
+    A state at *now* (journal time, UTC milliseconds); it must not change while the view is used.
+
+    The age of a UTC day is 0 for today's, 1 for yesterday's, and so on.
+    """
+
+    def __init__(self, state: State, now: int) -> None:
+        self.state = state
+        self.now = now
+        self.today = now // DAY
+
+    def age(self, at: int) -> int:
+        """Return the age of the day of a time in UTC milliseconds; a time ahead is of today."""
+        return max(0, self.today - at // DAY)
+
+    @cached_property
+    def events(self) -> list[int]:
+        """The usage events of each day by its age, up to 90."""
+        counts = [0] * (RING_DAYS + 1)
+        today = self.today
+        for day, bucket in self.state.usage.days.items():
+            if 0 <= (age := today - day) <= RING_DAYS:
+                counts[age] = bucket.events
+        return counts
+
+    @cached_property
+    def recent(self) -> list[Day]:
+        """The usage of each of the last 35 days by its age."""
+        days, today = self.state.usage.days, self.today
+        return [days.get(today - age, _NONE) for age in range(_RECENT)]
+
+    @cached_property
+    def active(self) -> NDArray[np.int64]:
+        """Each user's active days: bit *i* says "active *i* days ago", for the last 32 days."""
+        users = self.state.usage.users
+        known = np.fromiter(users.values(), np.int64, len(users))
+        ages = np.minimum(np.maximum(self.today - (known >> 32), 0), 32)
+        days: NDArray[np.int64] = ((known & _MASK) << ages) & _MASK
+        return days
+
+    def active_users(self, days: int) -> int:
+        """Return how many users were active in the last *days* days, today included."""
+        first = self.today - days + 1 << 32
+        return sum(map(first.__le__, self.state.usage.users.values()))
+
+    def active_before(self, days: int) -> int:
+        """Return how many users were active in the *days* days (16 at most) before the last *days* days."""
+        return int(np.count_nonzero(self.active & (((1 << days) - 1) << days)))
+
+    def user_days(self, days: int) -> int:
+        """Return the days each user was active on in the last *days* days (32 at most), summed."""
+        return int(np.bitwise_count(self.active & ((1 << days) - 1)).sum())
+
+    @cached_property
+    def holidays(self) -> frozenset[int]:
+        """The public holidays around the last 90 days, as UTC day numbers; empty without a country."""
+        country = self.state.fact("country")
+        if country is None:
+            return frozenset()
+        years = {date.fromordinal(day + _EPOCH).year for day in (self.today - RING_DAYS, self.today)}
+        return frozenset().union(*(holidays(country, year) for year in years))
+
+    @cached_property
+    def tickets(self) -> list[Ticket]:
+        """The tickets that were not taken back."""
+        return [ticket for ticket in self.state.tickets.values() if not ticket.deleted]
+
+    @cached_property
+    def solved(self) -> list[tuple[Ticket, int]]:
+        """The tickets solved in the last 90 days, and when."""
+        found = []
+        for ticket in self.tickets:
+            at = ticket.solved_at if ticket.solved_at >= 0 else ticket.status[0]
+            if not ticket.open and self.age(at) < RING_DAYS:
+                found.append((ticket, at))
+        return found
+
+    @cached_property
+    def answers(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """The newest answer (time, score) of each person by the kind of survey; refusals are left out."""
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for key, ((at, _), kind, score) in self.state.surveys.items():
+            if score is not None:
+                by_person = found.setdefault(kind, {})
+                person = key.partition("\n")[2]
+                if not person:
+                    person = key
+                by_person[person] = max(by_person.get(person, (-1, 0)), (at, score))
+        return found
+
+    @cached_property
+    def subscription(self) -> Subscription | None:
+        """The subscription that speaks for the account."""
+        return subscription(self.state)
+
+    @cached_property
+    def revenue(self) -> tuple[int, str | None] | None:
+        """The recurring revenue a month, in minor units, and its currency."""
+        return recurring_revenue(self.state)
+
+    @cached_property
+    def months(self) -> float | None:
+        """The months for which the account has been a customer."""
+        since = customer_since(self.state)
+        return None if since is None else self.age(since) / MONTH
+
+    @cached_property
+    def seats(self) -> int | None:
+        """The seats bought, as far as known."""
+        return seats_bought(self.state)

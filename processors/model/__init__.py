@@ -1,0 +1,47 @@
+"""
+Health models as files: which measures count how much, and what makes a score, a cap and a band.
+
+A model file is YAML (docs/model.md teaches it). ``load_model`` makes a frozen :class:`Model` of its text;
+``processors.score`` computes with it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+from processors.model.bands import Bands
+from processors.model.differences import Difference, differences
+from processors.model.faults import Fault, ModelError
+from processors.model.format import json_schema
+from processors.model.loading import Checked, check_model, load_model
+from processors.model.plan import Plan
+from processors.model.value import Model, choose, clashes
+
+__all__ = [
+    "DEFAULT",
+    "Bands",
+    "Checked",
+    "Difference",
+    "Fault",
+    "Model",
+    "ModelError",
+    "Plan",
+    "check_model",
+    "choose",
+    "clashes",
+    "default_text",
+    "differences",
+    "json_schema",
+    "load_model",
+]
+
+
+@cache
+def default_text() -> str:
+    """Return the default model's file."""
+    return (resources.files("processors") / "model" / "default.yaml").read_text()
+
+
+DEFAULT = load_model(default_text())
+"""The default model; its numbers are ours, to be backtested."""

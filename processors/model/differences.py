@@ -1,0 +1,63 @@
+"""What differs between two models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from processors.model.plan import Plan
+from processors.model.value import Model
+
+__all__ = ["Difference", "differences"]
+
+_WHOLE = {"curve", "bands", "fade", "tenants"}
+"""Parts that are compared and shown whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A key whose value differs, in the words of the file; ``None``: not there."""
+
+    where: str
+    before: str | None
+    after: str | None
+
+
+def differences(before: Model, after: Model) -> list[Difference]:
+    """
+    Return what differs, by key; then the shares of the score that differ, in points of 100.
+
+    A share can differ though no key of its measure does: weights count beside their neighbours.
+    """
+    old, new = (dict(_flat(json.loads(model.text), "")) for model in (before, after))
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    found = [Difference(key, old.get(key), new.get(key)) for key in keys]
+    plans, others = _plans(before), _plans(after)
+    for variant in plans.keys() & others.keys():
+        shares, changed = _shares(plans[variant]), _shares(others[variant])
+        where = f"variants.{variant}.share of " if variant else "share of "
+        found += [
+            Difference(f"{where}{name}", shares.get(name), changed.get(name))
+            for name in {**shares, **changed}
+            if shares.get(name) != changed.get(name)
+        ]
+    return found
+
+
+def _flat(data: Any, where: str) -> Iterator[tuple[str, str]]:
+    for key, value in data.items():
+        place = f"{where}.{key}" if where else key
+        if isinstance(value, dict) and value and key not in _WHOLE:
+            yield from _flat(value, place)
+        else:
+            yield place, json.dumps(value, ensure_ascii=False)
+
+
+def _plans(model: Model) -> dict[str, Plan]:
+    return {plan.variant: plan for plan in (model.plan, *(variant.plan for variant in model.variants))}
+
+
+def _shares(plan: Plan) -> dict[str, str]:
+    return {term.name: f"{term.weight:.1f}" for term in plan.terms}

@@ -1,0 +1,49 @@
+"""What is wrong with a model file: where, what, and how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+__all__ = ["Fault", "ModelError", "nearest"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One fault; ``line`` and ``column`` count from 1, ``where`` is the dotted path to the key."""
+
+    line: int
+    column: int
+    where: str
+    message: str
+    fix: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        """Return ``line:column: where: message; fix``, for ``file:`` to be put before."""
+        place = f"{self.where}: " if self.where else ""
+        kind = "warning: " if self.warning else ""
+        return f"{self.line}:{self.column}: {kind}{place}{self.message}; {self.fix}"
+
+
+class ModelError(ValueError):
+    """
+    A model file can't be used; the message lists every fault with its line, column and fix.
+
+    Operator action: mend the named lines; ``bellbuoy model check FILE`` shows them again.
+    """
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults))
+        super().__init__("the model can't be used:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+
+
+def nearest(given: str, known: Sequence[str], listed: str = "docs/model.md") -> str:
+    """Return how to mend an unknown name: the nearest known one, a few to choose from, or where to look."""
+    close = get_close_matches(given, known, n=1)
+    if close:
+        return f"did you mean {close[0]}?"
+    if len(known) > 12:
+        return f"{listed} lists them"
+    return f"use one of {', '.join(sorted(known))}" if known else "leave it out"

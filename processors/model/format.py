@@ -1,0 +1,415 @@
+"""
+The model file's format.
+
+Its descriptions become the JSON Schema that editors read (``docs/model.schema.json``); what concerns one
+key alone is refused here, what needs the rest of the file in ``processors.model.checks``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from schemas.records import BAND_ORDER
+
+__all__ = [
+    "BandSpec",
+    "BodySpec",
+    "CapSpec",
+    "CombineSpec",
+    "CurveSpec",
+    "GroupSpec",
+    "MeasureSpec",
+    "ModelSpec",
+    "VariantSpec",
+    "json_schema",
+]
+
+NAME = r"^[a-z][a-z0-9_.-]{0,63}$"
+_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_LOWER, _UPPER = ("above", "at_least"), ("below", "at_most")
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
+
+
+def _fault(message: str, fix: str) -> PydanticCustomError:
+    """Return an error whose text is ours: what is wrong, then how to mend it."""
+    return PydanticCustomError("model", "{message}", {"message": message, "fix": fix})
+
+
+def _milliseconds(given: object) -> object:
+    if isinstance(given, int) and not isinstance(given, bool) and given == 0:
+        return 0
+    if isinstance(given, str) and (found := _DURATION.fullmatch(given)):
+        return int(found[1]) * _UNITS[found[2]]
+    raise _fault(f"{given!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
+
+
+def _moment(given: object) -> object:
+    if isinstance(given, str):
+        try:
+            moment = datetime.fromisoformat(given)
+        except ValueError:
+            pass
+        else:
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return int(aware.timestamp() * 1000)
+    raise _fault(f"{given!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
+
+
+def _template(text: str) -> str:
+    unknown = set(re.findall(r"\{([^{}]*)\}", text)) - {"fact", "value"}
+    if unknown:
+        raise _fault(f"{{{min(unknown)}}} stands for nothing", "use {fact} and {value}")
+    return text
+
+
+Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Duration: TypeAlias = Annotated[
+    int,
+    BeforeValidator(_milliseconds),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}[smhdw]$", "examples": ["90d", "36h"]}),
+]
+Moment: TypeAlias = Annotated[
+    int,
+    BeforeValidator(_moment),
+    WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]}),
+]
+Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
+Words: TypeAlias = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_template)]
+Condition: TypeAlias = Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class EdgeSpec(_Spec):
+    """One of several ranges, from the lowest up; the last one has neither key and is open."""
+
+    below: Number | None = Field(None, description="The range ends before this value: [ , below).")
+    up_to: Number | None = Field(None, description="The range ends with this value: [ , up_to].")
+
+    @model_validator(mode="after")
+    def _one_end(self) -> EdgeSpec:
+        if self.below is not None and self.up_to is not None:
+            raise _fault("below and up_to at once", "keep one: below leaves the value out, up_to takes it in")
+        return self
+
+    @property
+    def end(self) -> tuple[float, bool] | None:
+        """The end of the range and whether it belongs to it; ``None``: open."""
+        if self.below is not None:
+            return self.below, False
+        return None if self.up_to is None else (self.up_to, True)
+
+
+class StepSpec(EdgeSpec):
+    """A range of values and its score."""
+
+    score: Number = Field(description="The score of every value in the range.")
+
+
+class RowSpec(EdgeSpec):
+    """A range of values and its score in each column."""
+
+    scores: list[Number | None] = Field(description="A score for each column; null: not scored.")
+
+
+class GridSpec(_Spec):
+    """A table: rows over the measure's own value, columns over another measure's."""
+
+    by: Name = Field(description="The measure that chooses the column.")
+    columns: list[EdgeSpec] = Field(min_length=1, description="Ranges of the other measure's value.")
+    rows: list[RowSpec] = Field(min_length=1, description="Ranges of this measure's value.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> GridSpec:
+        _rising(self.columns, "columns")
+        _rising(self.rows, "rows")
+        for number, row in enumerate(self.rows, 1):
+            if len(row.scores) != len(self.columns):
+                raise _fault(
+                    f"row {number} has {len(row.scores)} scores for {len(self.columns)} columns",
+                    "give every row one score a column; null is not scored",
+                )
+        return self
+
+
+class CurveSpec(_Spec):
+    """From a measure's value to a score: one of points, steps or grid."""
+
+    points: list[Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = Field(
+        None,
+        min_length=1,
+        description="[value, score] pairs by rising value; straight lines between them. Two points make a "
+        "linear curve; falling scores an inverted one.",
+        examples=[[[7, 0], [30, 100]]],
+    )
+    outside: Number | None = Field(
+        None, description="The score beyond the first and the last point; left out, the end's score holds on."
+    )
+    steps: list[StepSpec] | None = Field(None, min_length=1, description="Hard bands, from the lowest up.")
+    grid: GridSpec | None = Field(None, description="A table over two measures.")
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> CurveSpec:
+        kinds = [kind for kind in ("points", "steps", "grid") if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            given = " and ".join(kinds) or "none of them"
+            raise _fault(f"a curve is points, steps or grid, here {given}", "keep exactly one")
+        if self.outside is not None and self.points is None:
+            raise _fault("outside without points", "leave it out: steps and grids have no outside")
+        if self.points is not None and any(a[0] >= b[0] for a, b in pairwise(self.points)):
+            raise _fault("the points' values do not rise", "order the pairs by value, each value once")
+        if self.steps is not None:
+            _rising(self.steps, "steps")
+        return self
+
+
+def _rising(edges: list[Any], what: str) -> None:
+    ends = [edge.end for edge in edges]
+    if ends[-1] is not None or None in ends[:-1]:
+        raise _fault(f"the last of the {what} must be open, and only it", "leave below and up_to out there")
+    if any(a >= b for a, b in pairwise(ends[:-1])):
+        raise _fault(f"the {what} do not rise", "order them from the lowest end to the highest")
+
+
+class FadeSpec(_Spec):
+    """How the score of held evidence fades as it ages."""
+
+    half_life: Duration = Field(description="After this time half of the way to `toward` is gone.")
+    toward: Number = Field(description="The score that old evidence fades toward.")
+    window: Duration | None = Field(None, description="From this age on the score is `toward` itself.")
+
+    @model_validator(mode="after")
+    def _some_time(self) -> FadeSpec:
+        if not self.half_life:
+            raise _fault("a half_life of nothing", "give a time such as 14d, or leave fade out")
+        return self
+
+
+class MeasureSpec(_Spec):
+    """One measure of the model."""
+
+    curve: CurveSpec = Field(description="From the measure's value to a score.")
+    measure: Name | None = Field(
+        None, description="The measure, when the key is another name: to count one twice."
+    )
+    group: Name | None = Field(None, description="The group it belongs to; left out: the score itself.")
+    weight: Number = Field(1.0, ge=0, description="How much it counts beside its neighbours.")
+    round: int | None = Field(None, ge=0, le=4, description="Round its score half up to so many decimals.")
+    if_unknown: Number | None = Field(
+        None, description="The score while it is not known; left out, `missing` of its group decides."
+    )
+    stale_after: Duration | None = Field(None, description="Held evidence older than this is flagged stale.")
+    forget_after: Duration | None = Field(None, description="Held evidence older than this is not known.")
+    fade: FadeSpec | None = Field(None, description="Let the score of held evidence fade with its age.")
+    say: Words | None = Field(
+        None, description="The reason in words: {fact} is the measure's own sentence, {value} its value."
+    )
+
+    @model_validator(mode="after")
+    def _ages(self) -> MeasureSpec:
+        if self.stale_after and self.forget_after and self.stale_after >= self.forget_after:
+            raise _fault("forgotten before it is stale", "make stale_after shorter than forget_after")
+        return self
+
+
+class CombineSpec(_Spec):
+    """How members make one score."""
+
+    combine: Literal["mean", "sum", "worst"] = Field(
+        "mean", description="mean: weighted mean; sum: weighted sum from `start`; worst: the lowest."
+    )
+    start: Number = Field(0.0, description="What a sum starts from.")
+    min: Number | None = Field(None, description="It never falls below this.")
+    max: Number | None = Field(None, description="It never rises above this.")
+    round: int | None = Field(None, ge=0, le=4, description="Round half up to so many decimals.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> CombineSpec:
+        if self.combine != "sum" and self.start:
+            raise _fault("start belongs to a sum", "set `combine: sum` or leave start out")
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise _fault("min is not below max", "make min the smaller one")
+        return self
+
+
+class GroupSpec(CombineSpec):
+    """A group of measures with a score of its own."""
+
+    missing: Literal["zero", "ignore"] | None = Field(
+        None, description="What becomes of what is not known; left out: as in `score`."
+    )
+
+    weight: Number | None = Field(
+        None, ge=0, description="How much it counts; left out: as much as its measures together."
+    )
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
+        None, description="Its name for people."
+    )
+
+
+class ScoreSpec(CombineSpec):
+    """How groups and ungrouped measures make the score."""
+
+    missing: Literal["zero", "ignore"] = Field(
+        "zero",
+        description="What is not known brings nothing (zero), or is left out and the rest weighs more "
+        "(ignore; then missing data can raise a score).",
+    )
+
+    scale: Number = Field(100.0, gt=0, description="The best score; the worst is 0.")
+
+
+class CapSpec(_Spec):
+    """A known fact that holds the score down, whatever else is well."""
+
+    limit: Number = Field(ge=0, description="The most the score may be, on the model's scale.")
+    measure: Name = Field(description="The measure whose fact it is; its sentence is the reason.")
+    above: Number | None = Field(None, description="It holds while the value is above this.")
+    at_least: Number | None = Field(None, description="It holds while the value is this or more.")
+    below: Number | None = Field(None, description="It holds while the value is below this.")
+    at_most: Number | None = Field(None, description="It holds while the value is this or less.")
+    when: Condition | None = Field(None, description="A CEL condition that must hold too.")
+    lasts: Duration | None = Field(None, description="It lifts so long after the evidence was heard.")
+    until: Moment | None = Field(None, description="It lifts at this date, UTC.")
+    if_unknown: Literal["unknown", "lift"] = Field(
+        "unknown",
+        description="While it can't be judged it holds and the band is unknown, or it lifts (then missing "
+        "data can improve a band).",
+    )
+    say: Words | None = Field(None, description="The reason in words, with {fact} and {value}.")
+
+    @model_validator(mode="after")
+    def _tested(self) -> CapSpec:
+        for tests in (_LOWER, _UPPER):
+            if all(getattr(self, test) is not None for test in tests):
+                raise _fault(f"{tests[0]} and {tests[1]} at once", "keep one of them")
+        if all(getattr(self, test) is None for test in _LOWER + _UPPER):
+            raise _fault("a cap that tests nothing", f"add one of {', '.join(_LOWER + _UPPER)}")
+        return self
+
+
+class BandSpec(EdgeSpec):
+    """A band over the score, from the worst up."""
+
+    band: Literal["critical", "at_risk", "watch", "healthy"]
+    label: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
+        None, description="The band's name for people, such as Red."
+    )
+
+
+def _improving(bands: list[BandSpec]) -> list[BandSpec]:
+    _rising(bands, "bands")
+    order = [BAND_ORDER.index(band.band) for band in bands]
+    if order != sorted(set(order)):
+        raise _fault("the bands do not improve", f"order them {', '.join(BAND_ORDER)}, each once at most")
+    return bands
+
+
+class HysteresisSpec(_Spec):
+    """What keeps a score that swings about an edge from changing its band again and again."""
+
+    margin: Number = Field(0.0, ge=0, description="A better band is entered this far above its edge.")
+    better_for: Duration = Field(0, description="A better band is entered after it was due for so long.")
+    worse_for: Duration = Field(0, description="A worse band is entered after it was due for so long.")
+
+
+class AppliesSpec(_Spec):
+    """Which accounts the model is for, when several models stand side by side."""
+
+    tenants: list[str] | None = Field(None, min_length=1, description="Tenants; left out: every tenant.")
+    when: Condition | None = Field(None, description="A CEL condition over account.* facts.")
+    priority: int = Field(0, description="Of several models that apply, the highest priority wins.")
+
+
+class BodySpec(_Spec):
+    """What a model and each of its variants have."""
+
+    score: ScoreSpec = Field(ScoreSpec.model_validate({}), description="How the score is made.")
+    groups: dict[Name, GroupSpec] = Field({}, description="Groups by name.")
+    measures: dict[Name, MeasureSpec] = Field(min_length=1, description="Measures by name.")
+    caps: dict[Name, CapSpec] = Field({}, description="Caps by name.")
+    bands: Annotated[list[BandSpec], AfterValidator(_improving)] = Field(
+        min_length=1, description="Bands from the worst up."
+    )
+    hysteresis: HysteresisSpec = Field(
+        HysteresisSpec.model_validate({}), description="What keeps a band from flapping."
+    )
+    min_coverage: Number = Field(
+        0.6, ge=0, le=1, description="With a smaller share of the weights known the band is unknown."
+    )
+
+
+class VariantSpec(_Spec):
+    """
+    What differs for some accounts: a patch of the model.
+
+    Keys replace the model's; null takes a measure, a group, a cap or a key out. A curve and the bands are
+    replaced whole.
+    """
+
+    priority: int = Field(description="Of several variants that apply, the highest priority wins.")
+    when: Condition = Field(description="A CEL condition over account.* facts.")
+    until: Moment | None = Field(None, description="The variant ends at this date, UTC.")
+    score: dict[str, Any] = Field({})
+    groups: dict[Name, dict[str, Any] | None] = Field({})
+    measures: dict[Name, dict[str, Any] | None] = Field({})
+    caps: dict[Name, dict[str, Any] | None] = Field({})
+    bands: list[Any] | None = Field(None)
+    hysteresis: dict[str, Any] = Field({})
+    min_coverage: Any = Field(None)
+
+
+class ModelSpec(BodySpec):
+    """A Bellbuoy health model."""
+
+    model: Name = Field(description="The model's name.")
+    version: int = Field(ge=1, description="Counts up with every change.")
+    about: str | None = Field(None, description="What the model is for.")
+    applies: AppliesSpec | None = Field(None, description="Left out: it is the model for all the rest.")
+    variants: dict[Name, VariantSpec] = Field({}, description="Segments and lifecycle stages by name.")
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the format as JSON Schema, draft 2020-12, for editors."""
+    schema = ModelSpec.model_json_schema()
+    defs = schema["$defs"]
+    variant = defs["VariantSpec"]["properties"]
+    for name, spec in (("groups", "GroupSpec"), ("measures", "MeasureSpec"), ("caps", "CapSpec")):
+        patch = f"{spec.removesuffix('Spec')}Patch"
+        defs[patch] = _patch(defs[spec])
+        variant[name]["patternProperties"] = {
+            NAME: {"anyOf": [{"$ref": f"#/$defs/{patch}"}, {"type": "null"}]}
+        }
+    for name in ("score", "hysteresis", "bands", "min_coverage"):
+        variant[name] = schema["properties"][name]
+    for node in (schema, defs["VariantSpec"]):
+        for name in ("groups", "measures", "caps", "variants"):
+            if name in node["properties"]:
+                node["properties"][name]["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Bellbuoy health model"} | {
+        key: value for key, value in schema.items() if key != "title"
+    }
+
+
+def _patch(spec: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        key: {"anyOf": [value, {"type": "null"}]} | {"description": value.get("description", "")}
+        for key, value in spec["properties"].items()
+    }
+    return {key: value for key, value in spec.items() if key != "required"} | {"properties": properties}

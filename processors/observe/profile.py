@@ -1,0 +1,26 @@
+"""Profiles: the newest word on each field."""
+
+from __future__ import annotations
+
+from processors.state import State, stamp
+from schemas.records import AccountProfile, Event
+
+__all__ = ["PROFILE_FIELDS", "observe_profile"]
+
+PROFILE_FIELDS = tuple(
+    field for field in AccountProfile.__struct_fields__ if field not in Event.__struct_fields__
+)
+"""What a profile says of an account."""
+
+
+def observe_profile(state: State, event: AccountProfile) -> None:
+    """Keep each field's newest value."""
+    state.applied += 1
+    state.heard["account.profiles"] = max(state.heard.get("account.profiles", -1), event.occurred_at)
+    at = stamp(event.occurred_at, event.event_id)
+    for name in PROFILE_FIELDS:
+        value = getattr(event, name)
+        if value is not None:
+            known = state.profile.get(name)
+            if known is None or at > known[0]:
+                state.profile[name] = (at, value)

@@ -1,0 +1,53 @@
+"""Product usage: days, users and features."""
+
+from __future__ import annotations
+
+from array import array
+
+from processors.state import Day, State
+from schemas.records import UsageCell
+
+__all__ = ["active_days", "observe_usage"]
+
+_MASK = 0xFFFFFFFF
+
+
+def observe_usage(state: State, cell: UsageCell) -> None:
+    """Add a cell of rolled-up usage to its day."""
+    usage = state.usage
+    day = usage.days.get(cell.day)
+    if day is None:
+        day = usage.days[cell.day] = Day()
+    day.events += cell.events
+    day.errors += cell.errors
+    day.duration_ms += cell.duration_ms
+    day.latency_ms += cell.latency_ms
+    day.latencies += cell.latencies
+    users = usage.users
+    for user in array("I", cell.users):
+        users[user] = _active(users.get(user), cell.day)
+    for feature in cell.features:
+        if cell.day > usage.features.get(feature, -1):
+            usage.features[feature] = cell.day
+    if usage.first_at is None or cell.first_at < usage.first_at:
+        usage.first_at = cell.first_at
+    if usage.last_at is None or cell.last_at > usage.last_at:
+        usage.last_at = cell.last_at
+    state.applied += cell.events
+
+
+def _active(known: int | None, day: int) -> int:
+    if known is None:
+        return day << 32 | 1
+    last, mask = known >> 32, known & _MASK
+    if day > last:
+        shift = day - last
+        return day << 32 | ((mask << shift | 1) & _MASK if shift < 32 else 1)
+    behind = last - day
+    return known | 1 << behind if behind < 32 else known
+
+
+def active_days(known: int) -> list[int]:
+    """Return the UTC days a user was active on, newest first, of the 32 up to the last."""
+    last, mask = known >> 32, known & _MASK
+    return [last - i for i in range(32) if mask >> i & 1]

@@ -1,0 +1,182 @@
+"""
+The parts of a state: what is known of usage, tickets, money and people, each a struct of its own.
+
+All are built so that a set of events gives one state whatever the order: counters add, sets unite, and
+where only the newest word counts a :data:`Stamp` decides. Fields are only ever appended (see ``State``).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+import xxhash
+
+__all__ = [
+    "DAY",
+    "NEVER",
+    "RING_DAYS",
+    "Aim",
+    "Billing",
+    "Day",
+    "Invoice",
+    "Person",
+    "Retraction",
+    "Stamp",
+    "Subscription",
+    "Ticket",
+    "Usage",
+    "brief",
+    "stamp",
+]
+
+DAY = 86_400_000
+"""Milliseconds of a UTC day."""
+
+RING_DAYS = 90
+"""Days a ring reaches back from now; the bucket of the day 90 days ago is the last one kept."""
+
+Stamp: TypeAlias = tuple[int, int]
+"""(occurred_at, hash of the event id): orders events for last-writer-wins, ties included."""
+
+NEVER: Stamp = (-1, 0)
+
+
+def brief(text: str) -> int:
+    """Return 32 bits that stand for a text, such as a user's id, where the text itself isn't needed."""
+    return xxhash.xxh32_intdigest(text.encode())
+
+
+def stamp(occurred_at: int, event_id: str) -> Stamp:
+    """Return the stamp of an event."""
+    return occurred_at, brief(event_id)
+
+
+class Day(msgspec.Struct, array_like=True):
+    """Usage of one UTC day; latency is summed over ``latencies`` events that reported one."""
+
+    events: int = 0
+    errors: int = 0
+    duration_ms: int = 0
+    latency_ms: int = 0
+    latencies: int = 0
+
+
+class Usage(msgspec.Struct, array_like=True):
+    """
+    Rings of product usage.
+
+    ``days`` maps a UTC day number to its bucket. ``users`` maps xxh32 of a user id to
+    ``last_day << 32 | mask`` where bit *i* of the mask says "active *i* days before the last":
+    distinct users of any trailing window come from it, merged in any order. ``features`` maps a
+    feature to its last day.
+    """
+
+    days: dict[int, Day] = {}
+    users: dict[int, int] = {}
+    features: dict[str, int] = {}
+    first_at: int | None = None
+    last_at: int | None = None
+
+
+class Ticket(msgspec.Struct, array_like=True):
+    """
+    One support ticket; ``opened_at`` is the earliest thing known of it, ``solved_at`` the newest solution.
+
+    ``answers`` counts what agents answered. ``deleted`` was said by older builds; now a deleted ticket
+    is retracted.
+    """
+
+    opened_at: int = 0
+    last_at: int = 0
+    status: Stamp = NEVER
+    open: bool = True
+    severity_at: Stamp = NEVER
+    severity: str = "unknown"
+    reopens: int = 0
+    reopened_at: int = -1
+    answered_at: int | None = None
+    escalated_at: int = -1
+    csat_at: Stamp = NEVER
+    csat: int | None = None
+    deleted: bool = False
+    answers: int = 0
+    solved_at: int = -1
+
+
+class Invoice(msgspec.Struct, array_like=True):
+    """One invoice; ``settled`` is '' or 'paid' ('voided' was said by older builds; now it is retracted)."""
+
+    last_at: int = 0
+    settled_at: Stamp = NEVER
+    settled: str = ""
+    failures: int = 0
+    amount_minor: int | None = None
+    currency: str | None = None
+    due_at: int | None = None
+    disputed_at: Stamp = NEVER
+    disputed: bool = False
+
+
+class Subscription(msgspec.Struct, array_like=True):
+    """
+    One subscription; ``status`` is 'active', 'canceling' or 'canceled'.
+
+    ``mrr_days`` maps a UTC day to the newest word of that day on the monthly recurring revenue: its
+    history, in minor units.
+    """
+
+    status_at: Stamp = NEVER
+    status: str = "active"
+    cancel_at: int | None = None
+    terms_at: dict[str, Stamp] = {}
+    plan: str | None = None
+    seats: int | None = None
+    mrr_minor: int | None = None
+    currency: str | None = None
+    renews_at: int | None = None
+    downgraded_at: Stamp = NEVER
+    downgrade_ratio: float = 0.0
+    started_at: int | None = None
+    mrr_days: dict[int, tuple[Stamp, int]] = {}
+    canceling_at: int = -1
+
+
+class Billing(msgspec.Struct, array_like=True):
+    """Subscriptions and invoices by id."""
+
+    subscriptions: dict[str, Subscription] = {}
+    invoices: dict[str, Invoice] = {}
+
+
+class Aim(msgspec.Struct, array_like=True):
+    """A goal or milestone: its newest due date and worth, and when it was last achieved (-1: not yet)."""
+
+    last_at: int = -1
+    due_stamp: Stamp = NEVER
+    due_at: int | None = None
+    worth_stamp: Stamp = NEVER
+    worth_minor: int | None = None
+    currency: str | None = None
+    done_at: int = -1
+
+
+class Person(msgspec.Struct, array_like=True):
+    """Someone at the customer: '', 'champion' or 'sponsor' since, left, and last in contact with us."""
+
+    role_at: Stamp = NEVER
+    role: str = ""
+    left_at: int = -1
+    contact_at: int = -1
+
+
+class Retraction(msgspec.Struct, array_like=True):
+    """
+    What was taken back at ``at``: a tombstone, so that what comes late of it doesn't count either.
+
+    Of a ticket, ``since`` is the earliest thing known and ``into`` are the tickets it was merged into.
+    """
+
+    at: int = -1
+    since: int | None = None
+    into: list[str] = []

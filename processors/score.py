@@ -1,0 +1,196 @@
+"""
+Score an account with a model: weigh its measures, apply the caps, choose the band.
+
+What is published is in hundredths of a point as whole numbers, so the contributions of measures,
+adjustments and caps sum to the score exactly. A measure that is not known brings nothing unless its model
+says otherwise, so missing data never improves a band.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from processors.measures import Fact, View, subscription
+from processors.model import Model, Plan
+from processors.model.capping import hold
+from processors.model.judging import Judged, judge, number
+from processors.model.plan import Term
+from processors.model.tallying import tally
+from processors.state import State
+from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
+
+__all__ = ["HOUR", "Standing", "Verdict", "assess", "churned", "settle", "weigh"]
+
+HOUR = 3_600_000
+
+_REASONS = 5
+_WORTH_SAYING = 100
+_REMEMBERED = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    A score in hundredths of a point with everything it was made of; ``settle`` finds the band.
+
+    ``judged`` tells whether enough is known for a band. ``due`` is the next time at which the age of
+    evidence, a cap's end or a variant's end changes something.
+    """
+
+    plan: Plan
+    score: int
+    coverage: float
+    judged: bool
+    measures: tuple[Measure, ...]
+    adjustments: tuple[Adjustment, ...]
+    caps: tuple[Cap, ...]
+    reasons: tuple[str, ...]
+    due: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The band since a time, the band that waits to follow it since a time, and when to look again."""
+
+    band: str
+    since: int
+    pending: str = ""
+    pending_since: int = -1
+    due: int | None = None
+
+
+class _Said(NamedTuple):
+    """What a term says: the hundredths of a point it brings, its weight if known, what it lost and why."""
+
+    points: int
+    known: float
+    lost: tuple[int, str]
+    measure: Measure
+    moments: tuple[int, ...]
+
+
+def assess(state: State, now: int, model: Model) -> Verdict:
+    """Return the verdict on an account at *now* (journal time, UTC milliseconds)."""
+    view = View(state, now)
+    plan = model.for_account(view)
+    ends = model.next_change(now)
+    return weigh(plan, [measured(view) for measured in plan.reads], view, () if ends is None else (ends,))
+
+
+def weigh(plan: Plan, facts: Sequence[Fact], view: View, moments: Sequence[int] = ()) -> Verdict:
+    """Return the verdict from facts in the order of ``plan.reads``; ``moments`` are times to look again."""
+    said, total, adjustments = _said(plan, facts, view.now)
+    held = hold(plan, facts, view, total)
+    later = [*moments, *held.moments, *(moment for one in said for moment in one.moments)]
+    coverage = round(sum(one.known for one in said) / 100, 6)
+    worst = sorted((one.lost for one in said if one.lost[0] >= _WORTH_SAYING), key=lambda lost: -lost[0])
+    reasons = dict.fromkeys([*held.doubts, *(cap.reason for cap in held.caps), *(why for _, why in worst)])
+    return Verdict(
+        plan,
+        held.score,
+        coverage,
+        coverage >= plan.min_coverage and not held.doubts,
+        tuple([one.measure for one in said]),
+        tuple(adjustments),
+        tuple(held.caps),
+        tuple(reasons)[:_REASONS],
+        min((moment for moment in later if moment > view.now), default=None),
+    )
+
+
+def churned(state: State) -> bool:
+    """Tell whether the account is no customer any more."""
+    current = subscription(state)
+    return (current is not None and current.status == "canceled") or state.fact("stage") == "churned"
+
+
+def settle(verdict: Verdict, state: State, now: int) -> Standing:
+    """
+    Return where an account stands at *now*, given its last band in the state.
+
+    Down at once and up only a margin above the better band's edge, unless the model lets a band wait;
+    to and from ``unknown`` at once.
+    """
+    band, bands = _band(verdict, state.band), verdict.plan.bands
+    if band == state.band:
+        return Standing(band, state.band_since if state.band_since >= 0 else now)
+    if "unknown" in (band, state.band):
+        return Standing(band, now)
+    better = _rank(band) > _rank(state.band)
+    wait = bands.better_for if better else bands.worse_for
+    if not wait:
+        return Standing(band, now)
+    same_way = state.pending_band and (_rank(state.pending_band) > _rank(state.band)) == better
+    since = state.pending_since if same_way else now
+    if now - since >= wait:
+        return Standing(band, now)
+    return Standing(state.band, state.band_since, band, since, since + wait)
+
+
+def _band(verdict: Verdict, before: str) -> str:
+    """Return the band with hysteresis but without waiting."""
+    if not verdict.judged:
+        return "unknown"
+    bands = verdict.plan.bands
+    plain = bands.of(verdict.score)
+    if before not in bands.names or _rank(plain) <= _rank(before):
+        return plain
+    return max(bands.of(verdict.score - bands.margin), before, key=_rank)
+
+
+def _rank(band: str) -> int:
+    return BAND_ORDER.index(band)
+
+
+def _said(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[Sequence[_Said], int, Sequence[Adjustment]]:
+    """Return what each term says, the score in hundredths of a point, and what else is in it."""
+    ratio = 100 / plan.scale
+    if plan.linear:
+        said = [
+            _plainly(term, facts[term.at], ratio)
+            if term.plain
+            else _alone(term, facts[term.at], judge(term, facts, now), ratio)
+            for term in plan.terms
+        ]
+        return said, sum([one.points for one in said]), ()
+    judgements = [judge(term, facts, now) for term in plan.terms]
+    total, points, adjustments = tally(plan, [judged.score for judged in judgements])
+    together = zip(plan.terms, judgements, points, strict=True)
+    return (
+        [_say(t, facts[t.at], judged, brought, ratio) for t, judged, brought in together],
+        total,
+        adjustments,
+    )
+
+
+@lru_cache(_REMEMBERED)
+def _plainly(term: Term, fact: Fact, ratio: float) -> _Said:
+    """Return what a plain term says of a fact; most facts of an account are what they were before."""
+    value = number(fact)
+    score = None if value is None else term.curve.score(value)
+    return _alone(term, fact, Judged(value, score, fact.reason, value is not None), ratio)
+
+
+def _alone(term: Term, fact: Fact, judged: Judged, ratio: float) -> _Said:
+    points = 0 if judged.score is None else round(term.factor * judged.score)
+    return _say(term, fact, judged, points, ratio)
+
+
+def _say(term: Term, fact: Fact, judged: Judged, points: int, ratio: float) -> _Said:
+    measure = Measure(
+        name=term.name,
+        value=judged.value,
+        unit=term.unit,
+        score=None if judged.score is None else judged.score * ratio,
+        weight=term.weight,
+        contribution=points / 100,
+        reason=judged.reason,
+        group=term.group,
+        as_of=fact.as_of,
+        stale=judged.stale,
+    )
+    known = term.weight if judged.known else 0.0
+    return _Said(points, known, (term.most - points, judged.reason), measure, judged.moments)
