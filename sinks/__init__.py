@@ -1,0 +1,1 @@
+"""The hands: one module a destination, one port."""

@@ -1,0 +1,98 @@
+"""What a serving sink answers to those who read it: the window, the command and the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Protocol
+
+import msgspec
+
+from schemas.records import AccountHealth, RiskAlert
+
+__all__ = ["HistoryEntry", "Reader", "Update", "nearest"]
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True):
+    """
+    One accepted change, in the order in which the destination took it.
+
+    ``id`` is ``milliseconds-counter`` by the destination's clock; ``version`` is the journal sequence.
+    The fields from ``alert_id`` on are set when ``kind`` is ``alert``.
+    """
+
+    id: str
+    kind: str
+    tenant: str
+    account_id: str
+    score: float
+    band: str
+    as_of: int
+    received_at: int | None = None
+    version: int
+    alert_id: str | None = None
+    rule: str | None = None
+    change: str | None = None
+    severity: str | None = None
+    title: str | None = None
+    owner: str | None = None
+
+    @property
+    def written_at(self) -> int:
+        """When the destination took it, UTC milliseconds by its own clock."""
+        return int(self.id.partition("-")[0])
+
+
+class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Score and band of an account from one journal time on."""
+
+    as_of: int
+    version: int
+    score: float
+    band: str
+
+
+class Reader(Protocol):
+    """The reading side; a name that is not there is ``None`` or an empty list, never an error."""
+
+    def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
+        """Return an account's newest health."""
+
+    def riskiest(self, tenant: str, n: int, /, owner: str | None = None) -> list[AccountHealth]:
+        """Return up to ``n`` accounts, lowest score first, without those of unknown band."""
+
+    def unknown(self, tenant: str, /) -> list[str]:
+        """Return the ids of the accounts of unknown band, sorted."""
+
+    def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
+        """Return up to ``n`` newest changes of score or band, newest first."""
+
+    def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
+        """Return up to ``n`` open alerts, newest first."""
+
+    def alert(self, alert_id: str, /) -> RiskAlert | None:
+        """Return an alert, open or resolved."""
+
+    def updates(self, after_id: str, count: int, /, block_ms: int = 0) -> list[Update]:
+        """
+        Return up to ``count`` updates after an id, oldest first, waiting up to ``block_ms`` for one.
+
+        ``0`` is before the oldest, ``$`` is the newest at the time of the call.
+        """
+
+    def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
+        """Return up to ``n`` account ids nearest to what somebody typed, best first."""
+
+
+def nearest(ids: Iterable[str], text: str, n: int) -> list[str]:
+    """Return up to ``n`` ids: the same text, then those it begins, those it is in, those spelt alike."""
+    wanted = text.casefold()
+    known = sorted(ids)
+    ranked = [
+        *(i for i in known if i == text),
+        *(i for i in known if i.casefold() == wanted),
+        *(i for i in known if i.casefold().startswith(wanted)),
+        *(i for i in known if wanted in i.casefold()),
+        *get_close_matches(text, known, n=n, cutoff=0.5),
+    ]
+    return list(dict.fromkeys(ranked))[:n]
