@@ -1,0 +1,1 @@
+"""The flow: journal, Faust app, table store, delivery and dead letters."""

@@ -1,0 +1,158 @@
+"""
+The state table of one worker: the accounts of every partition it owns, restored from the changelog.
+
+A :class:`Holding` is one partition: states, position, due heap and the transactions that write them.
+Memory is never ahead of the log: batches are committed first and applied after.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import structlog
+from confluent_kafka import TopicPartition
+
+from processors.due import DueHeap
+from processors.fold import Fold, Outcome
+from processors.model import Model
+from processors.state import (
+    POSITION_KEY,
+    Position,
+    State,
+    decode_due,
+    decode_position,
+    encode_position,
+    position_key,
+)
+from schemas.codec import codec
+from schemas.records import JournalBatch
+from schemas.registry import Registry
+from schemas.topics import Topics
+from streams import worker_metrics as metrics
+from streams.kafka import Transactions, read_to_end
+
+__all__ = ["Holding"]
+
+log = structlog.get_logger(__name__)
+
+_RECENT_BYTES = 4_000_000
+"""States of a partition kept as values, in bytes as stored; as values they take about seven times that."""
+
+_turn = threading.Lock()
+"""Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""
+
+
+class Holding:
+    """One partition's accounts. Making it fences every earlier owner, then restores from the changelog."""
+
+    def __init__(
+        self, bootstrap: str, topics: Topics, partition: int, model: Model, registry: Registry
+    ) -> None:
+        self.partition = partition
+        self.position = Position()
+        self.states: dict[bytes, bytes] = {}
+        self.end = 0
+        self._topics = topics
+        self._model = model
+        self._due = DueHeap()
+        self._recent = _Recent()
+        self._health = codec("account.health", registry)
+        self._alert = codec("risk.alerts", registry)
+        # Fence first: before it, a dead owner's open transaction would hide the changelog's end.
+        self._transactions = Transactions(bootstrap, f"{topics.app_id}-accounts-{partition}")
+        began = time.perf_counter()
+        for record in read_to_end(bootstrap, [TopicPartition(topics.changelog, partition, 0)]):
+            self.end = record.offset + 1
+            self._restore(record.key or b"", record.value)
+        for key, raw in self.states.items():
+            self._due.put(key, decode_due(raw))
+        seconds = time.perf_counter() - began
+        metrics.RESTORE_SECONDS.observe(seconds)
+        metrics.ACCOUNTS.labels(partition=partition).set(len(self.states))
+        log.info(
+            "State restored.",
+            partition=partition,
+            accounts=len(self.states),
+            sequence=self.position.sequence,
+            seconds=round(seconds, 3),
+        )
+
+    def _restore(self, key: bytes, value: bytes | None) -> None:
+        if key.startswith(POSITION_KEY):
+            if value is not None:
+                self.position = decode_position(value)
+        elif value is None:
+            self.states.pop(key, None)
+        else:
+            self.states[key] = value
+
+    def apply(self, batches: Sequence[tuple[int, JournalBatch]]) -> Outcome:
+        """
+        Fold batches, given with their offsets, and make their effects durable, then visible.
+
+        Order, and what a crash costs there: (1) fold: nothing; (2) one transaction writes states,
+        outputs and position: all or nothing; (3) memory: the restart restores it from the log.
+        Raises FencedError and KafkaException; after either, this object must not be used again.
+        """
+        with _turn:
+            began = time.perf_counter()
+            fold = Fold(
+                self.states,
+                self.position,
+                partition=self.partition,
+                model=self._model,
+                take=self._recent.take,
+            )
+            for offset, batch in batches:
+                fold.add(batch, offset, self._due.peek(batch.written_at))
+            outcome = fold.outcome()
+            folded = time.perf_counter()
+            self._produce(outcome)
+        self._transactions.commit()
+        self.states |= outcome.states
+        self.position = outcome.position
+        self._recent.keep(outcome)
+        for key, state in outcome.known.items():
+            self._due.put(key, state.due)
+        metrics.FOLD_SECONDS.observe(folded - began)
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
+        return outcome
+
+    def _produce(self, outcome: Outcome) -> None:
+        transactions, partition = self._transactions, self.partition
+        transactions.begin()
+        for key, state in outcome.states.items():
+            transactions.produce(self._topics.changelog, state, key, partition)
+        health, alerts = self._topics.name("account.health"), self._topics.name("risk.alerts")
+        for key, record in outcome.health:
+            transactions.produce(health, self._health.encode(record), key, partition)
+        for key, alert in outcome.alerts:
+            transactions.produce(alerts, self._alert.encode(alert), key, partition)
+        position = encode_position(outcome.position)
+        transactions.produce(self._topics.changelog, position, position_key(partition), partition)
+
+
+class _Recent:
+    """States as values, so that accounts in use need not be decoded; the longest unused go first."""
+
+    def __init__(self) -> None:
+        self._states: dict[bytes, tuple[State, int]] = {}
+        self._bytes = 0
+
+    def take(self, key: bytes) -> State | None:
+        """Give a state away to be changed; until ``keep`` brings it back it isn't known here."""
+        state, size = self._states.pop(key, (None, 0))
+        self._bytes -= size
+        return state
+
+    def keep(self, outcome: Outcome) -> None:
+        """Take the states of a committed outcome."""
+        for key, state in outcome.known.items():
+            self.take(key)
+            size = len(outcome.states[key])
+            self._states[key] = (state, size)
+            self._bytes += size
+        while self._bytes > _RECENT_BYTES:
+            self.take(next(iter(self._states)))

@@ -1,0 +1,148 @@
+"""The Faust agent: journal batches of a partition, in order, once each, into the account table."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+
+from processors.fold import Outcome
+from schemas.codec import Codec
+from schemas.records import JournalBatch
+from streams import worker_metrics as metrics
+from streams.account_store import AccountStore
+from streams.account_table import Holding
+
+__all__ = ["LANE_BATCHES", "bind_accounts"]
+
+log = structlog.get_logger(__name__)
+
+LANE_BATCHES = 32
+"""Batches that may wait for one partition; when full, the agent waits and Faust stops fetching."""
+
+_TOGETHER_BYTES = 1_000_000
+"""Waiting batches are folded together up to this size, as packed."""
+
+_SEEK_AGAIN_SECONDS = 10.0
+
+
+def bind_accounts(
+    app: faust.App, journal: Any, store: AccountStore, codec: Codec[JournalBatch], fail: Any
+) -> None:
+    """
+    Bind the agent to the journal topic.
+
+    Each partition has its own lane, so partitions fold and commit side by side. ``fail`` is called
+    with whatever a lane raises and must end the process: Faust would take the failed event as done.
+    """
+    lanes: dict[int, asyncio.Queue[Any]] = {}
+    pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="fold")
+
+    @app.agent(journal, name="accounts")
+    async def accounts(stream: Any) -> None:
+        async for event in stream.events():
+            partition = event.message.partition
+            if partition not in lanes:
+                lanes[partition] = asyncio.Queue(LANE_BATCHES)
+                lane = _Lane(app, store, codec, TP(event.message.topic, partition), lanes[partition], pool)
+                app.add_future(_guard(lane.run(), fail))
+            await lanes[partition].put(event.message)
+
+
+async def _guard(work: Any, fail: Any) -> None:
+    try:
+        await work
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - nothing may be swallowed; the process ends
+        fail(error)
+
+
+class _Lane:
+    def __init__(
+        self,
+        app: faust.App,
+        store: AccountStore,
+        codec: Codec[JournalBatch],
+        tp: TP,
+        queue: asyncio.Queue[Any],
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._app = app
+        self._store = store
+        self._codec = codec
+        self._tp = tp
+        self._queue = queue
+        self._pool = pool
+        self._sought = 0.0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            messages = [await self._queue.get()]
+            # What waits is folded together in one transaction, so a lane that is behind catches up.
+            while not self._queue.empty() and sum(len(m.value) for m in messages) < _TOGETHER_BYTES:
+                messages.append(self._queue.get_nowait())
+            holding = self._store.holdings.get(self._tp.partition)
+            if holding is None:
+                continue  # revoked meanwhile: the new owner reads it from the journal
+            try:
+                await loop.run_in_executor(self._pool, self._apply, holding, messages)
+            except _Gap as gap:
+                await self._rewind(gap)
+            except Exception:
+                if self._store.holdings.get(self._tp.partition) is holding:
+                    raise
+                log.info("Batch left to the partition's new owner.", partition=self._tp.partition)
+
+    def _apply(self, holding: Holding, messages: list[Any]) -> None:
+        fresh: list[tuple[int, JournalBatch]] = []
+        following, beyond = holding.position.sequence + 1, None
+        for message in messages:
+            batch = self._codec.decode(message.value)
+            if batch.sequence == following:
+                fresh.append((message.offset, batch))
+                following, beyond = following + 1, None
+            elif batch.sequence > following:
+                beyond = batch.sequence
+            # An older one was read again after a restart: it is in the state.
+        if fresh:
+            self._count(holding.apply(fresh), fresh, holding)
+        if beyond is not None:
+            raise _Gap(holding.position.offset + 1, beyond, holding.position.sequence)
+
+    def _count(self, outcome: Outcome, fresh: list[tuple[int, JournalBatch]], holding: Holding) -> None:
+        self._sought = 0.0
+        metrics.BATCHES.inc(len(fresh))
+        metrics.APPLIED.inc(sum(cell.events for _, batch in fresh for cell in batch.usage))
+        metrics.SCORED.inc(len(outcome.health))
+        metrics.ACCOUNTS.labels(partition=holding.partition).set(len(holding.states))
+        for _, alert in outcome.alerts:
+            metrics.ALERTS.labels(rule=alert.rule, change=alert.change).inc()
+
+    async def _rewind(self, gap: _Gap) -> None:
+        """Read again from where the state stands; batches from beyond the gap are passed over till then."""
+        if self._sought and time.monotonic() - self._sought < _SEEK_AGAIN_SECONDS:
+            return
+        self._sought = time.monotonic()
+        metrics.REWINDS.inc()
+        log.info(
+            "Journal read again from the state's position.",
+            topic=self._tp.topic,
+            partition=self._tp.partition,
+            offset=gap.offset,
+            sequence=gap.stands,
+            came=gap.came,
+        )
+        await self._app.consumer.seek(self._tp, gap.offset)
+
+
+class _Gap(Exception):  # noqa: N818 - not an error: Faust's own offsets are only advice
+    def __init__(self, offset: int, came: int, stands: int) -> None:
+        super().__init__(offset, came, stands)
+        self.offset, self.came, self.stands = offset, came, stands

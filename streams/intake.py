@@ -1,0 +1,265 @@
+"""
+Sort the events of one partition into what enters the journal and what doesn't.
+
+Each input event ends as exactly one of: admitted, duplicate, dead letter, moved to the partition its
+account belongs to; a record that can't be decoded is one dead letter. Of an envelope each event goes its
+own way: what is set aside or moved leaves as a record of one event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from processors import rows
+from processors.admit import Admission, Refusal, admit, identity
+from processors.columns import SCHEMA, identities, roll_up
+from schemas.codec import RECORDS, Codec, codec
+from schemas.deadletter import dead_letter
+from schemas.envelope import Envelopes
+from schemas.errors import EnvelopeTooLargeError, SchemaError, UnknownSchemaError
+from schemas.keys import account_key, partition_of
+from schemas.records import DeadLetter, JournalBatch, SourceRange
+from schemas.registry import Registry
+from schemas.topics import INPUTS, Topics
+from streams.dedupe import DedupeWindow
+from streams.fetch import RawBatch
+from streams.kafka import Record
+from streams.usage import PLACED, Arrival, Decoded, UsageReader
+
+__all__ = ["INDEX_HEADER", "MOVED_HEADER", "Intake", "Sorted"]
+
+MOVED_HEADER = "bellbuoy-moved-from"
+"""On a record that was moved: the partition it was on."""
+
+INDEX_HEADER = "bellbuoy-envelope-index"
+"""On a record of one event that came in an envelope: its place therein, from 0."""
+
+_USAGE = "usage.events"
+_FIELD = {
+    "support.events": "support",
+    "billing.events": "billing",
+    "survey.responses": "surveys",
+    "engagement.events": "engagement",
+    "account.profiles": "profiles",
+    "alert.actions": "actions",
+}
+_WORTH_COLUMNS = 32_768
+
+_ADMISSION_ONLY = ("event_id", "source", "name")
+_NO_USAGE = pl.DataFrame(schema=SCHEMA).drop(_ADMISSION_ONLY)
+
+
+@dataclass(slots=True)
+class Sorted:
+    """
+    The events of one partition, sorted.
+
+    ``usage`` is a frame of usage events, where there are many; ``events`` is everything else by topic
+    without prefix, as decoded fields. ``read`` counts all of them by topic.
+    """
+
+    usage: pl.DataFrame = field(default_factory=_NO_USAGE.clone)
+    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    dead: list[DeadLetter] = field(default_factory=list)
+    moved: list[tuple[str, int, bytes, Record]] = field(default_factory=list)
+    duplicates: int = 0
+    read: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def admitted(self) -> int:
+        """The number of events that enter the journal."""
+        return len(self.usage) + sum(map(len, self.events.values()))
+
+    @property
+    def total(self) -> int:
+        """The number of events read, whatever became of them; a record that holds none counts as one."""
+        return self.admitted + self.duplicates + len(self.dead) + len(self.moved)
+
+    def halves(self) -> tuple[Sorted, Sorted]:
+        """Split a batch that is too large; counts and side records stay with the first half."""
+        if self.admitted < 2:
+            raise ValueError("one event alone is too large for a journal batch")
+        room = self.admitted // 2
+        taken = min(room, len(self.usage))
+        first = Sorted(self.usage[:taken], {}, self.dead, self.moved, self.duplicates, self.read)
+        second, room = Sorted(self.usage[taken:]), room - taken
+        for topic, events in self.events.items():
+            taken = min(room, len(events))
+            room -= taken
+            first.events[topic], second.events[topic] = events[:taken], events[taken:]
+        return first, second
+
+    def batch(self, sequence: int, written_at: int, offsets: list[SourceRange]) -> JournalBatch:
+        """Return the journal batch of these records."""
+        others: dict[str, Any] = {
+            _FIELD[topic]: [msgspec.convert(event, RECORDS[topic]) for event in events]
+            for topic, events in self.events.items()
+            if topic != _USAGE
+        }
+        return JournalBatch(
+            sequence=sequence,
+            written_at=written_at,
+            offsets=offsets,
+            usage=roll_up(self.usage) + rows.roll_up(self.events.get(_USAGE, ())),
+            duplicates=self.duplicates,
+            dead_letters=len(self.dead),
+            moved=len(self.moved),
+            **others,
+        )
+
+
+class Intake:
+    """
+    Decode, place, admit and dedupe the records of one partition.
+
+    Usage is read in columns from ``columns_from`` bytes on, as stored; below, row by row is cheaper.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        partition: int,
+        registry: Registry,
+        limits: Admission,
+        window_events: int,
+        columns_from: int = _WORTH_COLUMNS,
+    ) -> None:
+        self._columns_from = columns_from
+        self._topics = topics
+        self._partition = partition
+        self._limits = limits
+        self._usage = UsageReader(registry, limits, partition, topics.partitions)
+        self._envelopes = Envelopes(registry)
+        self._codecs: dict[str, Codec[Any]] = {topic: codec(topic, registry) for topic in INPUTS}
+        self._windows = {topic: DedupeWindow(window_events) for topic in INPUTS}
+
+    def sort(self, batches: Iterable[RawBatch], now: int) -> Sorted:
+        """Sort events; *now* is the time their batch will carry. Call once per record: it claims ids."""
+        result = Sorted()
+        by_topic: dict[str, list[RawBatch]] = {}
+        for batch in batches:
+            by_topic.setdefault(self._topics.plain(batch.topic), []).append(batch)
+        for topic, given in by_topic.items():
+            before = result.total
+            if topic == _USAGE and sum(len(batch.raw) for batch in given) >= self._columns_from:
+                usage = [self._sort_usage(part, now, result) for part in self._usage.read(given, now)]
+                result.usage = pl.concat([_NO_USAGE, *usage])
+            else:
+                self._sort_rows(topic, (record for batch in given for record in batch.records()), now, result)
+            result.read[topic] += result.total - before
+        return result
+
+    def remembered(self, name: str) -> int:
+        """Return how many ids the dedupe window of an input holds."""
+        return len(self._windows[self._topics.plain(name)])
+
+    def forget(self, name: str) -> None:
+        """Empty the dedupe window of an input."""
+        self._windows[self._topics.plain(name)].clear()
+
+    def _sort_usage(self, part: Decoded, now: int, result: Sorted) -> pl.DataFrame:
+        """Return the new events, without the columns that only admission needs."""
+        result.dead += (_undecodable(record, _USAGE, error, now) for record, error in part.refused)
+        frames = part.frames
+        if admitted := list(self._admitted(_USAGE, part.doubtful, now, result)):
+            rows = [
+                event.fields | {"offset": event.record.offset, "place": event.place} for event in admitted
+            ]
+            frames = [*frames, pl.DataFrame(rows, schema=PLACED)]
+        frame = pl.concat([pl.DataFrame(schema=PLACED), *frames])
+        if len(frames) > 1:  # of two events with one id the first one in the log stays
+            frame = frame.sort("offset", "place")
+        new = self._windows[_USAGE].claim(identities(frame))
+        result.duplicates += len(frame) - int(new.sum())
+        slim = frame.select(_NO_USAGE.columns)
+        return slim if new.all() else slim.filter(new)
+
+    def _sort_rows(self, topic: str, records: Iterable[Record], now: int, result: Sorted) -> None:
+        arrivals: list[Arrival] = []
+        for record in records:
+            try:
+                arrivals += (
+                    Arrival(record, at, event) for at, event in enumerate(self._decode(topic, record))
+                )
+            except SchemaError as error:
+                result.dead.append(_undecodable(record, topic, error, now))
+        events = [event.fields for event in self._admitted(topic, arrivals, now, result)]
+        ids = [identity(event["tenant"], event["source"], event["event_id"]) for event in events]
+        new = self._windows[topic].claim(np.array(ids, np.uint64))
+        result.duplicates += len(events) - int(new.sum())
+        if new.any():
+            result.events[topic] = list(compress(events, new))
+
+    def _decode(self, topic: str, record: Record) -> list[dict[str, Any]]:
+        if topic == _USAGE:
+            return self._envelopes.unpack(record.value)
+        return [self._codecs[topic].decode_fields(record.value)]
+
+    def _admitted(
+        self, topic: str, arrivals: Iterable[Arrival], now: int, result: Sorted
+    ) -> Iterator[Arrival]:
+        """Yield the events that may enter the journal here; set aside and move the others one by one."""
+        for arrival in arrivals:
+            event = arrival.fields
+            refusal = admit(event, now, self._limits)
+            if refusal is None or refusal.reason != "invalid":
+                key = account_key(event["tenant"], event["account_id"])
+                partition = partition_of(key, self._topics.partitions)
+                if partition != self._partition:
+                    record = self._alone(topic, arrival)
+                    result.moved.append((record.topic, partition, key, record))
+                    continue
+                if refusal is None:
+                    yield arrival
+                    continue
+            result.dead.append(_refused(self._alone(topic, arrival), topic, refusal, now, arrival))
+
+    def _alone(self, topic: str, arrival: Arrival) -> Record:
+        """Return an event as a record of its own; one from an envelope is marked with its place therein."""
+        record, event = arrival.record, arrival.fields
+        if topic != _USAGE or not self._envelopes.holds(record.value):
+            return record
+        return record._replace(
+            key=account_key(event["tenant"], event["account_id"]),
+            value=self._envelopes.single(event),
+            headers=[*record.headers, (INDEX_HEADER, str(arrival.place).encode())],
+        )
+
+
+def _undecodable(record: Record, topic: str, error: SchemaError, now: int) -> DeadLetter:
+    match error:
+        case UnknownSchemaError():
+            refusal = Refusal("unknown_schema", str(error), None)
+        case EnvelopeTooLargeError():
+            refusal = Refusal("invalid", str(error), "/events")
+        case _:
+            refusal = Refusal("undecodable", str(error), None)
+    return _refused(record, topic, refusal, now)
+
+
+def _refused(
+    record: Record, topic: str, refusal: Refusal, now: int, arrival: Arrival | None = None
+) -> DeadLetter:
+    return dead_letter(
+        reason=refusal.reason,
+        detail=refusal.detail,
+        pointer=refusal.pointer,
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+        index=0 if arrival is None else arrival.place,
+        key=record.key,
+        value=record.value,
+        headers=dict(record.headers),
+        producer=arrival.fields["source"] if arrival else None,
+        tenant=arrival.fields["tenant"] if arrival else None,
+        failed_at=now,
+    )

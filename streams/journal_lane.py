@@ -1,0 +1,85 @@
+"""
+The thread of one partition of the journal: read, write, rest.
+
+A lone event goes on at once. After a batch the partition rests a little, the longer the larger the batch
+was, so that under load the events of an account gather and are scored together instead of one by one. A
+backlog is read without rest.
+"""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Thread
+
+from schemas.codec import codec
+from schemas.registry import Registry
+from schemas.topics import INPUTS, Topics
+from streams.fetch import BatchReader, RawBatch
+from streams.journal_partition import JournalPartition
+from streams.settings import JournalSettings
+
+__all__ = ["JournalLane"]
+
+
+class JournalLane:
+    """Carries one partition on until ended; ``error`` is what stopped it, if anything did."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Topics,
+        number: int,
+        partition: JournalPartition,
+        settings: JournalSettings,
+        registry: Registry,
+        fetch_bytes: int,
+    ) -> None:
+        self.error: BaseException | None = None
+        self.went_round = time.monotonic()
+        self._partition = partition
+        self._settings = settings
+        self._clock = topics.name("simulation.clock")
+        self._tick = codec("simulation.clock", registry)
+        self._reader = BatchReader(bootstrap, max_bytes=fetch_bytes)
+        names = [topics.name(topic) for topic in INPUTS]
+        if settings.clock == "simulated":
+            names.append(self._clock)
+        self._reader.assign({(name, number): partition.next_offset(name) for name in names})
+        self._ending = Event()
+        self._thread = Thread(target=self._run, name=f"journal-{number}", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Let the batch at hand be the last."""
+        self._ending.set()
+
+    def join(self) -> None:
+        """Return once the lane has ended."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.is_set():
+                self.went_round = time.monotonic()
+                self._ending.wait(self._round())
+        except BaseException as error:  # noqa: BLE001 - the journal raises it and ends the process
+            self.error = error
+        finally:
+            self._reader.close()
+
+    def _round(self) -> float:
+        """Read and write what there is; return the seconds to rest."""
+        inputs: list[RawBatch] = []
+        for batch in self._reader.poll():
+            if batch.topic == self._clock:
+                for tick in batch.records():
+                    self._partition.tick(self._tick.decode(tick.value).now)
+            else:
+                inputs.append(batch)
+        wall = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
+        if not inputs and not self._partition.idle(wall):
+            return 0.0
+        written = self._partition.write(inputs, wall)
+        if self._reader.behind or not inputs:
+            return 0.0
+        return self._settings.rest_seconds + written / self._settings.bytes_per_second

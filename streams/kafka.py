@@ -1,0 +1,226 @@
+"""How every client of the broker is held: producers with one transaction, and reads of a log's end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import NamedTuple, NoReturn, TypeVar, cast
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from schemas.topics import MAX_DEAD_LETTER_BYTES
+
+__all__ = [
+    "LEADERLESS",
+    "FencedError",
+    "Record",
+    "Transactions",
+    "read_to_end",
+    "record",
+    "tail",
+    "watermarks",
+]
+
+T = TypeVar("T")
+
+_TIMEOUT = 30.0
+LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+}
+"""What a topic made just now, or a broker just come back, may answer for a moment."""
+_FENCED = {
+    KafkaError._FENCED,  # noqa: SLF001 - librdkafka's local codes have no public name
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+}
+
+
+class Record(NamedTuple):
+    """One record as read, free of librdkafka's optional types."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+def record(message: Message) -> Record:
+    """Return what an error-free message holds."""
+    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    return Record(
+        cast("str", message.topic()),
+        cast("int", message.partition()),
+        cast("int", message.offset()),
+        message.key(),
+        message.value(),
+        [(name, value or b"") for name, value in headers] if headers else [],
+    )
+
+
+class FencedError(Exception):
+    """Another process owns this partition now; nothing of the open transaction will be seen."""
+
+
+class Transactions:
+    """
+    One transactional producer, of one partition.
+
+    The transactional id belongs to the partition, so that opening it ends a dead owner's open
+    transaction at once and shuts a zombie out.
+    """
+
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": 60_000,
+                "compression.type": "lz4",
+                "linger.ms": 5,
+                "batch.size": 1_000_000,
+                "message.max.bytes": MAX_DEAD_LETTER_BYTES,
+                "queue.buffering.max.messages": 1_000_000,
+            }
+        )
+        self._producer.init_transactions(_TIMEOUT)
+
+    def begin(self) -> None:
+        """Begin a transaction; raise FencedError and KafkaException as ``commit`` does."""
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            self._fail(error)
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """
+        Add a record to the open transaction; waits for room when the buffer is full.
+
+        Raises FencedError and KafkaException as ``commit`` does: the broker may have said no meanwhile.
+        """
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, headers=list(headers))
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                self._fail(error)
+            else:
+                return
+
+    def commit(self) -> None:
+        """
+        Commit the open transaction.
+
+        Raises FencedError when another process has taken the partition over and KafkaException for
+        anything that a restart must clear up.
+        """
+        try:
+            _retry(lambda: self._producer.commit_transaction(_TIMEOUT))
+        except KafkaException as error:
+            self._fail(error)
+
+    def _fail(self, error: KafkaException) -> NoReturn:
+        reason = error.args[0]
+        if reason.code() == KafkaError._FATAL:  # noqa: SLF001 - says only that nothing works any more
+            try:
+                self._producer.abort_transaction(_TIMEOUT)
+            except KafkaException as told:
+                reason = told.args[0]
+        if reason.code() in _FENCED:
+            raise FencedError(reason.str()) from error
+        raise error
+
+
+def _retry(call: Callable[[], T], passing: Container[int] = ()) -> T:
+    """Return what the call returns; repeat it while its error says that it may pass."""
+    deadline = time.monotonic() + 2 * _TIMEOUT
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            reason = error.args[0]
+            if not (reason.retriable() or reason.code() in passing) or time.monotonic() > deadline:
+                raise
+        if passing:
+            time.sleep(0.1)
+
+
+def watermarks(reader: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """Return the first offset and the end of a partition; a topic made just now may have no leader yet."""
+    return _retry(lambda: reader.get_watermark_offsets(partition, timeout=_TIMEOUT), LEADERLESS)
+
+
+def _reader(bootstrap: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+            "fetch.message.max.bytes": 4_000_000,
+            "queued.min.messages": 100_000,
+        }
+    )
+
+
+def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Record]:
+    """Yield every committed record of these partitions, from the offsets given to the present end."""
+    if not starts:
+        return
+    consumer = _reader(bootstrap)
+    try:
+        consumer.assign(list(starts))
+        unfinished = {(start.topic, start.partition) for start in starts}
+        silent_since = time.monotonic()
+        while unfinished:
+            messages = consumer.consume(10_000, 0.1)
+            if messages:
+                silent_since = time.monotonic()
+            elif time.monotonic() - silent_since > 2 * _TIMEOUT:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the log's end did not come"))  # noqa: SLF001
+            for message in messages:
+                error = message.error()
+                if error is None:
+                    yield record(message)
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    unfinished.discard((message.topic(), message.partition()))
+                else:
+                    raise KafkaException(error)
+    finally:
+        consumer.close()
+
+
+def tail(bootstrap: str, topic: str, partition: int) -> Record | None:
+    """Return the last committed record of a partition, or ``None`` when it holds none."""
+    consumer = _reader(bootstrap)
+    try:
+        low, high = watermarks(consumer, TopicPartition(topic, partition))
+    finally:
+        consumer.close()
+    back = 16
+    while high > low:
+        start = max(low, high - back)
+        last = None
+        for last in read_to_end(bootstrap, [TopicPartition(topic, partition, start)]):  # noqa: B007
+            pass
+        if last is not None or start == low:
+            return last
+        back *= 8
+    return None

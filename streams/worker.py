@@ -1,0 +1,112 @@
+"""The worker: a Faust app with one agent and one table, and everything around its run."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+from yarl import URL
+
+from processors.model import DEFAULT, Model
+from schemas.codec import codec
+from schemas.registry import Registry
+from schemas.topics import Topics
+from streams.account_store import AccountStore
+from streams.account_table import Holding
+from streams.accounts import bind_accounts
+from streams.settings import WorkerSettings
+from streams.transport import ReadCommittedTransport, check_signatures
+from streams.vitals import Vitals
+
+__all__ = ["build_app", "run"]
+
+log = structlog.get_logger(__name__)
+
+EXIT_SOFTWARE = 70
+
+
+def build_app(
+    bootstrap: str,
+    topics: Topics,
+    settings: WorkerSettings,
+    data_dir: Path,
+    registry: Registry,
+    model: Model = DEFAULT,
+) -> faust.App:
+    """Return the app; nothing is connected until it starts."""
+    check_signatures()
+    broker = URL(f"kafka://{bootstrap.replace(',', ';kafka://')}")
+    app = faust.App(
+        topics.app_id,
+        broker=str(broker),
+        store="memory://",
+        datadir=str(data_dir),
+        topic_partitions=topics.partitions,
+        topic_replication_factor=topics.replication,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=settings.session_seconds / 5,
+        broker_request_timeout=max(30.0, settings.session_seconds),
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        stream_buffer_maxsize=64,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.transport = ReadCommittedTransport([broker], app)
+    table: Any = app.Table(
+        "accounts", default=bytes, partitions=topics.partitions, key_type=bytes, value_type=bytes
+    )
+    store: AccountStore = AccountStore(URL("memory://"), app, table, key_type=bytes, value_type=bytes)
+    store.open(
+        bootstrap,
+        topics.changelog,
+        lambda partition: Holding(bootstrap, topics, partition, model, registry),
+    )
+    table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
+    journal = app.topic(
+        topics.name("account.journal"),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        internal=False,
+    )
+    bind_accounts(app, journal, store, codec("account.journal", registry), _fail)
+    return app
+
+
+def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry) -> None:
+    """Run the worker until SIGTERM or SIGINT; an unexpected error ends the process with exit code 70."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    vitals = Vitals("worker")
+    vitals.set("recovered", False, "state not restored yet")
+    vitals.serve(settings.metrics_host, settings.metrics_port)
+    app = build_app(bootstrap, topics, settings, data_dir, registry)
+
+    async def beat() -> None:
+        vitals.beat()
+        vitals.set("recovered", not app.rebalancing, "rebalancing")
+
+    app.timer(1.0)(beat)
+    worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    try:
+        worker.execute_from_commandline()
+    finally:
+        vitals.close()
+
+
+def _fail(error: BaseException) -> None:
+    """End the process at once: a restart replays from the state's position, exactly."""
+    log.critical("The worker stops: a batch could not be folded.", exc_info=error)
+    logging.shutdown()
+    os._exit(EXIT_SOFTWARE)
