@@ -1,0 +1,1 @@
+"""The front door: HTTP tracking API and webhooks, onto topics."""

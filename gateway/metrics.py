@@ -1,0 +1,75 @@
+"""What the front door tells Prometheus. No label ever carries an account, a user or an event name."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from schemas.topics import INPUTS
+
+__all__ = [
+    "DEAD_LETTERS",
+    "EVENTS",
+    "IGNORED",
+    "INSIDE",
+    "REGISTRY",
+    "REJECTED",
+    "REQUESTS",
+    "SECONDS",
+    "UNREADABLE",
+    "WAITING",
+]
+
+REGISTRY = CollectorRegistry()
+"""The front door's own: other roles export the same names, and a test imports several of them."""
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+Info("bellbuoy_build", "The release that runs.", ["role"], registry=REGISTRY).labels("gateway").info(
+    {"version": version("bellbuoy")}
+)
+
+REQUESTS = Counter(
+    "bellbuoy_ingest_requests_total", "Requests answered.", ["route", "code"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "bellbuoy_ingest_seconds",
+    "Time from a request's head to its answer, Kafka's confirmation included.",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
+    registry=REGISTRY,
+)
+EVENTS = Counter("bellbuoy_ingest_events_total", "Events confirmed by Kafka.", ["topic"], registry=REGISTRY)
+IGNORED = Counter(
+    "bellbuoy_ingest_ignored_total",
+    "Good events that say nothing about health.",
+    ["source"],
+    registry=REGISTRY,
+)
+UNREADABLE = Counter(
+    "bellbuoy_ingest_unreadable_properties_total",
+    "Free-form properties left out of an event because their type can't be used.",
+    ["property"],
+    registry=REGISTRY,
+)
+REJECTED = Counter(
+    "bellbuoy_webhook_rejected_total", "Webhooks refused.", ["source", "reason"], registry=REGISTRY
+)
+DEAD_LETTERS = Counter(
+    "bellbuoy_dead_letters_total", "Events set aside.", ["topic", "reason"], registry=REGISTRY
+)
+INSIDE = Gauge("bellbuoy_ingest_requests_inside", "Requests under way.", registry=REGISTRY)
+WAITING = Gauge(
+    "bellbuoy_ingest_waiting_events", "Events sent to Kafka and not yet confirmed.", registry=REGISTRY
+)
+
+for _topic in INPUTS:
+    EVENTS.labels(_topic)
+    for _reason in ("invalid", "unresolved_account"):
+        DEAD_LETTERS.labels(_topic, _reason)
+for _source in ("segment", "stripe", "zendesk"):
+    IGNORED.labels(_source)
+for _source in ("stripe", "zendesk"):
+    for _reason in ("unknown_tenant", "signature", "stale", "invalid"):
+        REJECTED.labels(_source, _reason)
