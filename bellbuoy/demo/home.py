@@ -1,0 +1,98 @@
+"""Where a demo lives: its settings, its data, and the company that was simulated there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from bellbuoy.datadir import DataDir
+from bellbuoy.embedded.errors import PortTakenError
+from bellbuoy.embedded.ports import HOST, claim
+from bellbuoy.settings import ConfigError, Settings
+
+__all__ = ["Company", "clear", "demo_settings", "remember"]
+
+_FUTURE_MINUTES = 48 * 60
+"""The demo's clock steps by 12 hours while it runs through a quarter: a quarter of this (``step_limit``)."""
+
+_REDIS_PORT = 6379
+_OURS = ("kafka", "redis", "worker", "logs", "company.json")
+
+
+class Company(msgspec.Struct, frozen=True):
+    """Which company the data belong to; ``start`` is UTC milliseconds."""
+
+    seed: int
+    accounts: int
+    start: int
+
+
+def demo_settings(settings: Settings, data: Path) -> Settings:
+    """Return a demo's settings: own data, simulated time, and a free port where the usual one is taken."""
+    kafka = _port(int(settings.kafka.bootstrap.rsplit(":", 1)[1]))
+    wanted = urlsplit(settings.redis.url).port
+    redis = _port(_REDIS_PORT if wanted is None else wanted)
+    moved = {
+        area: getattr(settings, area).model_copy(
+            update={"metrics_port": _port(getattr(settings, area).metrics_port)}
+        )
+        for area in ("worker", "delivery")
+    }
+    journal = {
+        "clock": "simulated",
+        "future_minutes": max(_FUTURE_MINUTES, settings.journal.future_minutes),
+        "metrics_port": _port(settings.journal.metrics_port),
+    }
+    return settings.model_copy(
+        update={
+            "data": data,
+            "kafka": settings.kafka.model_copy(update={"bootstrap": f"{HOST}:{kafka}"}),
+            "redis": settings.redis.model_copy(update={"url": f"redis://{HOST}:{redis}/0"}),
+            "gateway": settings.gateway.model_copy(update={"port": _port(settings.gateway.port)}),
+            "journal": settings.journal.model_copy(update=journal),
+            **moved,
+        }
+    )
+
+
+def clear(data: Path) -> None:
+    """Remove what demos left in this directory, and nothing else; raise EmbeddedError if one runs there."""
+    home = DataDir(data)
+    home.lock()
+    try:
+        for name in _OURS:
+            path = home.root / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    finally:
+        home.unlock()
+
+
+def remember(data: Path, wanted: Company) -> Company:
+    """Return the company of these data: ``wanted`` when they are new; raise ConfigError for another."""
+    file = data / "company.json"
+    try:
+        known = msgspec.json.decode(file.read_bytes(), type=Company)
+    except FileNotFoundError:
+        file.write_bytes(msgspec.json.encode(wanted))
+        return wanted
+    except msgspec.DecodeError:
+        raise ConfigError(f"{file} can't be read: start clean with --fresh") from None
+    if (known.seed, known.accounts) != (wanted.seed, wanted.accounts):
+        raise ConfigError(
+            f"the data in {data} belong to the company of --seed {known.seed} --accounts {known.accounts}: "
+            "go on with that one, start clean with --fresh, or choose another --data"
+        )
+    return known
+
+
+def _port(wanted: int) -> int:
+    try:
+        return claim(wanted, "", "") if wanted else 0
+    except PortTakenError:
+        return 0

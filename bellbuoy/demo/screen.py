@@ -1,0 +1,134 @@
+"""What the demo shows: the riskiest customers, the alerts, and how fast it all goes. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from bellbuoy.demo.words import BAND_STYLE, change, duration, money
+from bellbuoy.simulator.wire_segment import iso
+from schemas.records import AccountHealth
+from sinks.reading import Update
+
+__all__ = ["Moment", "alert_line", "line", "render"]
+
+_FRAME = 14
+"""Lines of the screen around the accounts and the alerts."""
+
+_SIGNS = {
+    "opened": ("▲ opened", "bold red"),
+    "updated": ("● updated", "yellow"),
+    "resolved": ("▼ resolved", "green"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The demo at one moment; times in UTC milliseconds, latencies in milliseconds, names by account id."""
+
+    now: int
+    live: bool
+    delivered: int
+    per_second: float
+    p50: int | None
+    p99: int | None
+    names: Mapping[str, str]
+    riskiest: Sequence[AccountHealth]
+    alerts: Sequence[Update]
+    open_alerts: int
+
+
+def render(moment: Moment, hint: str, rows: int) -> RenderableType:
+    """Return the whole screen, ``rows`` lines of the terminal high at most."""
+    alerts = max(3, min(len(moment.alerts), rows // 4))
+    return Group(
+        _header(moment),
+        _accounts(moment.riskiest[: max(3, rows - alerts - _FRAME)]),
+        _alerts(moment, list(moment.alerts)[-alerts:]),
+        Text(hint, style="dim", no_wrap=True, overflow="ellipsis"),
+    )
+
+
+def line(moment: Moment) -> str:
+    """Return the moment in one line, for where there is no terminal."""
+    worst = moment.riskiest[0] if moment.riskiest else None
+    said = [
+        f"{iso(moment.now)[:16]}{' live' if moment.live else ''}",
+        f"{moment.delivered:,} events ({moment.per_second:,.0f} a second)",
+        f"latency p50 {_ms(moment.p50)} p99 {_ms(moment.p99)}",
+        f"{moment.open_alerts} alerts open",
+    ]
+    if worst is not None:
+        why = f": {worst.reasons[0]}" if worst.reasons else ""
+        said.append(f"riskiest {worst.name or worst.account_id} {worst.score:.0f}{why}")
+    return " · ".join(said)
+
+
+def alert_line(update: Update, names: Mapping[str, str]) -> str:
+    """Return one alert's change in one line; ``names`` by account id."""
+    sign, _ = _SIGNS.get(update.change or "", ("● alert", ""))
+    who = names.get(update.account_id, update.account_id)
+    return f"{iso(update.as_of)[:16]} {sign} [{update.severity}] {who}: {update.title}"
+
+
+def _header(moment: Moment) -> RenderableType:
+    grid = Table.grid(expand=True, padding=(0, 2))
+    for _ in range(4):
+        grid.add_column(ratio=1)
+    date = Text(iso(moment.now)[:16].replace("T", " ") + " UTC", style="bold")
+    date.append(
+        "  live" if moment.live else "  catching up with today", style="green" if moment.live else "yellow"
+    )
+    grid.add_row(
+        date,
+        f"{moment.delivered:,} events, {moment.per_second:,.0f} a second",
+        f"event to score: p50 {_ms(moment.p50)}, p99 {_ms(moment.p99)}",
+        f"{moment.open_alerts} alerts open",
+    )
+    return Panel(grid, title="Bellbuoy demo", title_align="left")
+
+
+def _accounts(riskiest: Sequence[AccountHealth]) -> RenderableType:
+    table = Table(title="Riskiest customers", title_justify="left", expand=True, title_style="bold")
+    table.add_column("Score", justify="right", no_wrap=True)
+    table.add_column("Today", justify="right", no_wrap=True)
+    table.add_column("Band", no_wrap=True)
+    table.add_column("Customer", ratio=2, no_wrap=True, overflow="ellipsis")
+    table.add_column("Why", ratio=5, no_wrap=True, overflow="ellipsis")
+    table.add_column("Owner", ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column("ARR", justify="right", no_wrap=True)
+    for health in riskiest:
+        style = BAND_STYLE.get(health.band, "")
+        table.add_row(
+            Text(f"{health.score:.0f}", style=style),
+            change(health),
+            Text(health.band.replace("_", " "), style=style),
+            Text(health.name or health.account_id),
+            Text("; ".join(health.reasons)),
+            Text(health.owner or "nobody"),
+            money(health.arr_minor, health.currency),
+        )
+    return table
+
+
+def _alerts(moment: Moment, alerts: Sequence[Update]) -> RenderableType:
+    lines = Text(no_wrap=True, overflow="ellipsis")
+    for number, update in enumerate(reversed(alerts)):
+        sign, style = _SIGNS.get(update.change or "", ("● alert", ""))
+        lines.append("\n" if number else "")
+        lines.append(f"{iso(update.as_of)[5:16].replace('T', ' ')} ", style="dim")
+        lines.append(f"{sign} ", style=style)
+        lines.append(moment.names.get(update.account_id, update.account_id), style="bold")
+        lines.append(f": {update.title or update.rule}" + (f" → {update.owner}" if update.owner else ""))
+    return Panel(
+        lines or Text("none yet", style="dim"), title=f"Alerts, {moment.open_alerts} open", title_align="left"
+    )
+
+
+def _ms(value: int | None) -> str:
+    return "-" if value is None else duration(value)

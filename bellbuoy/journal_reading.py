@@ -1,0 +1,41 @@
+"""Read journal batches quickly where most say nothing: an idle partition gets one every second."""
+
+from __future__ import annotations
+
+from schemas.codec import Codec
+from schemas.records import JournalBatch
+from schemas.varint import read_varint
+
+__all__ = ["BatchReading"]
+
+_HEADER = 5
+
+
+class BatchReading:
+    """
+    Decodes one partition's batches in their order.
+
+    A batch without events that follows another one differs from it in sequence and time alone, the first two
+    fields; then the rest need not be decoded, and ``offsets`` are left out.
+    """
+
+    def __init__(self, codec: Codec[JournalBatch]) -> None:
+        self._codec = codec
+        self._idle: tuple[bytes, bytes] | None = None
+
+    def decode(self, raw: bytes) -> JournalBatch:
+        """Return the batch in these bytes; raise as the codec does."""
+        try:
+            sequence, at = read_varint(raw, _HEADER)
+            written_at, at = read_varint(raw, at)
+        except ValueError:
+            return self._codec.decode(raw)
+        rest = raw[:_HEADER], raw[at:]
+        if rest == self._idle:
+            return JournalBatch(sequence=sequence, written_at=written_at)
+        batch = self._codec.decode(raw)
+        says_nothing = JournalBatch(
+            sequence=batch.sequence, written_at=batch.written_at, offsets=batch.offsets
+        )
+        self._idle = rest if batch == says_nothing else None
+        return batch

@@ -1,0 +1,242 @@
+"""
+One partition of the journal folded again, outputs muted, and held against what is live.
+
+Runs in a process of its own: what goes in and comes out is small.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import TopicPartition
+from msgspec.structs import replace
+from xxhash import xxh3_128_digest
+
+from bellbuoy.journal_reading import BatchReading
+from bellbuoy.registry import registry
+from bellbuoy.settings import Settings
+from processors.due import DueHeap
+from processors.fold import Fold
+from processors.model import Model, load_model
+from processors.state import POSITION_KEY, Position, State, decode_position
+from schemas.codec import Codec, codec
+from schemas.keys import split_key
+from schemas.records import JournalBatch, RiskAlert
+from streams.kafka import Record, read_to_end
+
+__all__ = ["Account", "Job", "Report", "replay_partition"]
+
+Account = tuple[str, str]
+"""Tenant and account id."""
+
+_EVENTS = ("support", "billing", "surveys", "engagement", "profiles", "actions")
+_PER_FOLD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    What to replay.
+
+    ``since`` and ``until`` bound the outcomes that count, journal time in UTC milliseconds; the fold begins
+    where the journal begins all the same. ``model`` and ``other`` are model texts.
+    """
+
+    settings: Settings
+    partition: int
+    model: str
+    since: int
+    until: int | None = None
+    other: str | None = None
+    tenant: str | None = None
+
+    def codec(self, topic: str) -> Codec[Any]:
+        """Return the codec of a topic in this deployment."""
+        return codec(topic, registry(self.settings))
+
+    def records(self, name: str) -> Iterator[Record]:
+        """Read the partition of a topic (its name on the broker) to its end; raise KafkaException."""
+        return read_to_end(self.settings.kafka.bootstrap, [TopicPartition(name, self.partition, 0)])
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What came of one partition.
+
+    ``first`` is the sequence number that the journal begins with: unless 0, what came before is not in it.
+    ``states`` and ``alerts`` name what differs from live. Of the other model, ``bands`` counts (band, other
+    band), ``moved`` names accounts whose band differs, and ``opened`` counts alerts by (tenant, account,
+    rule): under the model, under the other.
+    """
+
+    partition: int
+    first: int = 0
+    begins: int = 0
+    ends: int = 0
+    batches: int = 0
+    events: int = 0
+    accounts: int = 0
+    changes: int = 0
+    states: list[Account] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    bands: Counter[tuple[str, str]] = field(default_factory=Counter)
+    moved: list[tuple[str, str, str, str]] = field(default_factory=list)
+    opened: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+
+
+class _Lane:
+    """The journal folded with one model."""
+
+    def __init__(self, job: Job, model: Model, position: Position) -> None:
+        self.states: dict[bytes, bytes] = {}
+        self.alerts: dict[tuple[str, str, int], bytes] = {}
+        self.opened: Counter[tuple[str, str, str]] = Counter()
+        self._job, self._model, self._position = job, model, position
+        self._values: dict[bytes, State] = {}
+        self._due = DueHeap()
+        self._codec = job.codec("risk.alerts")
+
+    def add(self, batches: Iterable[tuple[int, JournalBatch]]) -> None:
+        fold = Fold(
+            self.states,
+            self._position,
+            partition=self._job.partition,
+            model=self._model,
+            take=lambda key: self._values.pop(key, None),
+        )
+        for offset, batch in batches:
+            fold.add(batch, offset, self._due.peek(batch.written_at))
+        outcome = fold.outcome()
+        self._position = outcome.position
+        self.states |= outcome.states
+        self._values |= outcome.known
+        for key, state in outcome.known.items():
+            self._due.put(key, state.due)
+        for _, alert in outcome.alerts:
+            self._take(alert)
+
+    def band(self, key: bytes) -> str:
+        return self._values[key].band
+
+    def _take(self, alert: RiskAlert) -> None:
+        if alert.changed_at < self._job.since:
+            return
+        self.alerts[_name(alert)] = xxh3_128_digest(self._codec.encode(alert))
+        if alert.change == "opened":
+            self.opened[alert.tenant, alert.account_id, alert.rule] += 1
+
+
+def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
+    """
+    Fold a partition and hold it against live, or against another model; raise KafkaException.
+
+    ``told`` hears the partition and how many batches were folded. Live is compared as it stands when this
+    begins; with ``until`` only its alerts are, as the state then is not kept.
+    """
+    live, position = _live_states(job)
+    report = Report(job.partition)
+    lanes: list[_Lane] = []
+    chunk: list[tuple[int, JournalBatch]] = []
+
+    def fold() -> None:
+        for lane in lanes:
+            lane.add(chunk)
+        report.batches += len(chunk)
+        chunk.clear()
+        told(job.partition, report.batches)
+
+    for offset, batch in _batches(job, position):
+        if not lanes:
+            report.first, report.begins = batch.sequence, batch.written_at
+            start = Position(sequence=batch.sequence - 1)
+            models = [job.model] if job.other is None else [job.model, job.other]
+            lanes = [_Lane(job, load_model(text), start) for text in models]
+        report.ends = batch.written_at
+        report.events += sum(cell.events for cell in batch.usage)
+        report.events += sum(len(getattr(batch, name)) for name in _EVENTS)
+        chunk.append((offset, batch))
+        if len(chunk) == _PER_FOLD:
+            fold()
+    if lanes:
+        fold()
+        _compare(job, report, lanes, live)
+    else:
+        report.states = sorted(map(split_key, live))  # their journal is gone
+    return report
+
+
+def _batches(job: Job, position: Position) -> Iterable[tuple[int, JournalBatch]]:
+    journal = BatchReading(job.codec("account.journal"))
+    for record in job.records(job.settings.kafka.topics().name("account.journal")):
+        if record.offset > position.offset:
+            return
+        batch = journal.decode(record.value or b"")
+        if job.until is not None and batch.written_at >= job.until:
+            return
+        yield record.offset, batch if job.tenant is None else _of_tenant(batch, job.tenant)
+        if record.offset == position.offset:
+            return
+
+
+def _of_tenant(batch: JournalBatch, tenant: str) -> JournalBatch:
+    lists = {name: getattr(batch, name) for name in ("usage", *_EVENTS)}
+    kept = {name: [x for x in given if x.tenant == tenant] for name, given in lists.items() if given}
+    return replace(batch, **kept) if kept else batch
+
+
+def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
+    """Return the live states as digests, and the position they stand at."""
+    states: dict[bytes, bytes] = {}
+    position = Position()
+    for record in job.records(job.settings.kafka.topics().changelog):
+        key = record.key or b""
+        if key.startswith(POSITION_KEY):
+            position = decode_position(record.value or b"")
+        elif record.value is None:
+            states.pop(key, None)
+        elif job.tenant in (None, split_key(key)[0]):
+            states[key] = xxh3_128_digest(record.value)
+    return states, position
+
+
+def _compare(job: Job, report: Report, lanes: list[_Lane], live: dict[bytes, bytes]) -> None:
+    ours = lanes[0]
+    report.accounts, report.changes = len(ours.states), len(ours.alerts)
+    if job.until is None:
+        found = {key: xxh3_128_digest(raw) for key, raw in ours.states.items()}
+        keys = sorted(key for key in found.keys() | live.keys() if found.get(key) != live.get(key))
+        report.states = [split_key(key) for key in keys]
+    known = _live_alerts(job, report)
+    differ = sorted(
+        key for key in known.keys() | ours.alerts.keys() if known.get(key) != ours.alerts.get(key)
+    )
+    report.alerts = [f"{alert_id} {change} in batch {sequence}" for alert_id, change, sequence in differ]
+    for other in lanes[1:]:
+        for key in sorted(ours.states):
+            pair = ours.band(key), other.band(key)
+            report.bands[pair] += 1
+            if pair[0] != pair[1]:
+                report.moved.append((*split_key(key), *pair))
+        for who in sorted(ours.opened.keys() | other.opened.keys()):
+            if ours.opened[who] != other.opened[who]:
+                report.opened[who] = ours.opened[who], other.opened[who]
+
+
+def _live_alerts(job: Job, report: Report) -> dict[tuple[str, str, int], bytes]:
+    """Return digests of the alerts that live has published in the time that was replayed."""
+    alerts = job.codec("risk.alerts")
+    known: dict[tuple[str, str, int], bytes] = {}
+    for record in job.records(job.settings.kafka.topics().name("risk.alerts")):
+        alert: RiskAlert = alerts.decode(record.value)
+        told = max(job.since, report.begins) <= alert.changed_at <= report.ends
+        if told and job.tenant in (None, alert.tenant):
+            known[_name(alert)] = xxh3_128_digest(alerts.encode(alert))
+    return known
+
+
+def _name(alert: RiskAlert) -> tuple[str, str, int]:
+    return alert.alert_id, alert.change, alert.sequence

@@ -1,0 +1,133 @@
+"""
+All settings of a deployment, from ``bellbuoy.toml`` and ``BELLBUOY_*`` variables.
+
+Nested keys take two underscores: ``BELLBUOY_KAFKA__BOOTSTRAP``. A variable wins over the file.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from gateway.settings import GatewaySettings
+from schemas.topics import Topics
+from sinks.settings import RedisSettings
+from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
+
+__all__ = ["ConfigError", "KafkaSettings", "Settings", "load"]
+
+
+class ConfigError(Exception):
+    """
+    The configuration can't be used; the message lists every fault with its key and the fix.
+
+    Operator action: mend the named keys in bellbuoy.toml or the environment and start again.
+    """
+
+
+class KafkaSettings(BaseModel):
+    """The broker and the topics on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bootstrap: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
+    topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$")
+    partitions: int = Field(default=4, ge=1, le=1024)
+    replication: int = Field(default=1, ge=1, le=9)
+    registry_url: str | None = Field(default=None, description="Confluent-compatible schema registry")
+
+    def topics(self) -> Topics:
+        """Return the topic contract of this deployment."""
+        return Topics(self.topic_prefix, self.partitions, self.replication)
+
+
+class Settings(BaseSettings):
+    """Everything; each area's class names its own keys."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BELLBUOY_", env_nested_delimiter="__", frozen=True, extra="forbid", toml_file=None
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    gateway: GatewaySettings = GatewaySettings()
+    journal: JournalSettings = JournalSettings()
+    worker: WorkerSettings = WorkerSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    redis: RedisSettings = RedisSettings()
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    data: Path = Field(default=Path(".bellbuoy"), description="where `up` keeps Kafka's and Redis's data")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not a source here
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, file."""
+        return (init_settings, env_settings, _TomlFile(settings_cls))
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls, toml_file=_file())
+
+
+def _file() -> Path | None:
+    named = os.environ.get("BELLBUOY_CONFIG")
+    if named:
+        return Path(named)
+    return Path("bellbuoy.toml") if Path("bellbuoy.toml").exists() else None
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings; raise ConfigError that lists every fault with its key."""
+    file = _file()
+    if file is not None and not file.is_file():
+        raise ConfigError(f"BELLBUOY_CONFIG names {file}, which is not a file: correct the path or unset it")
+    faults = _unknown_variables()
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        faults += [
+            f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"
+            f"{_given(fault['loc'], fault.get('input'))}"
+            for fault in error.errors()
+        ]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults += [f"{file}: not TOML: {error}"]
+    except Exception as error:  # noqa: BLE001 - pydantic-settings wraps bad JSON in a variable in its own type
+        faults += [str(error)]
+    else:
+        if not faults:
+            return settings
+    raise ConfigError("the settings can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+def _given(loc: tuple[int | str, ...], given: object) -> str:
+    """Say what was given, except where it may hold a secret."""
+    return "" if "tenants" in loc or isinstance(given, dict | list | tuple) else f" (got {given!r:.80})"
+
+
+def _unknown_variables() -> list[str]:
+    """Name the variables that look like settings and are none: a slip there would go unnoticed."""
+    known = {name.upper() for name in Settings.model_fields} | {"CONFIG"}
+    return [
+        f"{name}: no such setting; the areas are {', '.join(sorted(known))}"
+        for name in sorted(os.environ)
+        if name.startswith("BELLBUOY_")
+        and not name.startswith("BELLBUOY_TEST_")
+        and name.removeprefix("BELLBUOY_").split("__")[0] not in known
+    ]

@@ -1,0 +1,44 @@
+"""One delivery of the simulation: an event, when it is handed over, and what was planted in it."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from schemas import records as r
+
+__all__ = ["BAD_KINDS", "Delivery", "Plant", "SimEvent", "topic_of"]
+
+SimEvent: TypeAlias = (
+    r.UsageEvent | r.SupportEvent | r.BillingEvent | r.SurveyResponse | r.EngagementEvent | r.AccountProfile
+)
+
+Plant: TypeAlias = Literal["clean", "late", "duplicate", "bad", "too_late", "from_future"]
+"""``clean`` and ``late`` events count; a duplicate, bad, too late or too early one must not."""
+
+BAD_KINDS = ("no_account", "wrong_type", "bad_time")
+"""Ways a usage event is broken on the wire: see ``segment.usage``."""
+
+_TOPICS: dict[type[msgspec.Struct], str] = {
+    r.UsageEvent: "usage.events",
+    r.SupportEvent: "support.events",
+    r.BillingEvent: "billing.events",
+    r.SurveyResponse: "survey.responses",
+    r.EngagementEvent: "engagement.events",
+    r.AccountProfile: "account.profiles",
+}
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """An event, handed over at ``at`` (simulated UTC milliseconds); ``bad`` names how it is broken."""
+
+    at: int
+    event: SimEvent
+    plant: Plant = "clean"
+    bad: str | None = None
+
+
+def topic_of(event: SimEvent) -> str:
+    """Return the input topic (without prefix) that carries this kind of event."""
+    return _TOPICS[type(event)]
