@@ -1,0 +1,1 @@
+"""Contenders side by side on one topic, one machine, in one run."""

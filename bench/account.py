@@ -1,0 +1,112 @@
+"""
+What one scored account costs, step by step, in microseconds of one core.
+
+In every round each account gets one more cell of usage, as under load. A step is timed over all accounts
+of a round at once, in CPU time of the thread, so that other work on the machine hardly matters; the
+median of the rounds is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, TypeVar
+
+from bench.accounts import NOW, SIZES, Size, cells, grow
+from processors.alerts import decide
+from processors.due import next_due
+from processors.fold import Fold, Outcome
+from processors.model import DEFAULT
+from processors.observe import bound, evict, observe_usage
+from processors.score import assess
+from processors.state import Position, arrange, decode_state
+from schemas.codec import codec
+from schemas.keys import account_key
+from schemas.records import JournalBatch
+from sinks.redis_layout import encode_health
+
+__all__ = ["costs"]
+
+T = TypeVar("T")
+
+
+class _Clock:
+    """Collects the seconds of each step, round by round."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, list[float]] = {}
+
+    def time(self, step: str, call: Callable[[], T]) -> T:
+        began = time.thread_time()
+        answer = call()
+        self.seconds.setdefault(step, []).append(time.thread_time() - began)
+        return answer
+
+
+def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
+    """Return the microseconds an account of each step, for accounts of one size."""
+    clock, states, position = _Clock(), grow(size, count), Position(sequence=0)
+    known = {key: decode_state(raw) for key, raw in states.items()}
+    for number in range(1, rounds + 1):
+        batch = JournalBatch(
+            sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
+        )
+        _steps(clock, states, batch)
+        outcome = _through(clock, Fold(states, position, partition=0, model=DEFAULT, take=known.get), batch)
+        states |= outcome.states
+        position = outcome.position
+    return {step: median(seconds) / count * 1e6 for step, seconds in clock.seconds.items()}
+
+
+def _through(clock: _Clock, fold: Fold, batch: JournalBatch) -> Outcome:
+    packed = clock.time("journal: encode the cell", lambda: _JOURNAL.encode(batch))
+    clock.time("worker: decode the cell", lambda: _JOURNAL.decode(packed))
+    clock.time("worker: fold", lambda: fold.add(batch, 0, ()))
+    outcome = clock.time("worker: encode the state", fold.outcome)
+    written = clock.time("worker: encode the health", lambda: [_HEALTH.encode(r) for _, r in outcome.health])
+    read = clock.time("delivery: decode the health", lambda: [_HEALTH.decode(raw) for raw in written])
+    clock.time("delivery: encode for Redis", lambda: [encode_health(record) for record in read])
+    return outcome
+
+
+def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> None:
+    """Time the parts of the fold, on states that are then forgotten."""
+    now, usage = batch.written_at, batch.usage
+    raws = [states[account_key(cell.tenant, cell.account_id)] for cell in usage]
+    known = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])
+    clock.time("fold: observe", lambda: _each(observe_usage, known, usage))
+    clock.time("fold: bound", lambda: _each(bound, known))
+    verdicts = clock.time("fold: assess", lambda: [assess(state, now, DEFAULT) for state in known])
+    clock.time(
+        "fold: decide",
+        lambda: [decide(s, now, v, s.band) for s, v in zip(known, verdicts, strict=True)],
+    )
+    clock.time("fold: next due", lambda: [next_due(state, now) for state in known])
+    clock.time("fold: arrange", lambda: _each(arrange, known))
+    clock.time("fold: evict (once a day)", lambda: _each(evict, known, [now] * len(known)))
+
+
+def _each(call: Callable[..., None], *columns: Sequence[Any]) -> None:
+    for row in zip(*columns, strict=True):
+        call(*row)
+
+
+_JOURNAL, _HEALTH = codec("account.journal"), codec("account.health")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="bench.account", description="Microseconds a scored account.")
+    parser.add_argument("--accounts", type=int, default=300, help="accounts in a batch")
+    parser.add_argument("--rounds", type=int, default=15, help="batches")
+    chosen = parser.parse_args()
+    table = {size.name: costs(size, chosen.accounts, chosen.rounds) for size in SIZES}
+    print(f"{'microseconds an account':38}" + "".join(f"{name:>10}" for name in table))
+    for step in next(iter(table.values())):
+        print(f"{step:38}" + "".join(f"{column[step]:>10.1f}" for column in table.values()))
+
+
+if __name__ == "__main__":
+    main()

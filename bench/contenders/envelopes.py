@@ -1,0 +1,66 @@
+"""Bellbuoy on the same events, a hundred of one partition to a record, as a packing producer writes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections import defaultdict
+
+from confluent_kafka import Producer
+
+from bellbuoy import topics as admin
+from bench.contenders import Contender, Outcome, pipeline
+from bench.contenders.consume_only import consumer
+from bench.load import Load
+from schemas.envelope import Envelopes
+from schemas.topics import Topics
+
+__all__ = ["CONTENDERS"]
+
+_EVENTS = 100
+
+
+def run(load: Load) -> Outcome:
+    """Repack the load, which is not counted; then run both stages on it."""
+    return pipeline.run(_repacked(load))
+
+
+def _repacked(load: Load) -> Load:
+    """Write the load's events to fresh topics, in their order, in envelopes."""
+    topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
+    admin.create(load.bootstrap, topics)
+    producer = Producer(
+        {
+            "bootstrap.servers": load.bootstrap,
+            "linger.ms": 20,
+            "batch.size": 200_000,
+            "compression.type": "lz4",
+        }
+    )
+    name, envelopes = topics.name("usage.events"), Envelopes()
+    waiting: dict[int, list[tuple[bytes | None, bytes]]] = defaultdict(list)
+
+    def write(partition: int) -> None:
+        events = waiting.pop(partition)
+        for value, _ in envelopes.pack(value for _, value in events):
+            producer.produce(name, value, events[0][0], partition)
+        producer.poll(0)
+
+    client, count = consumer(load), 0
+    while count < load.events:
+        for message in client.consume(20_000, 1.0):
+            partition, value = message.partition(), message.value()
+            assert partition is not None
+            assert value is not None
+            waiting[partition].append((message.key(), value))
+            count += 1
+            if len(waiting[partition]) == _EVENTS:
+                write(partition)
+    client.close()
+    for partition in list(waiting):
+        write(partition)
+    producer.flush()
+    return dataclasses.replace(load, topics=topics)
+
+
+CONTENDERS = (Contender(f"bellbuoy, envelopes of {_EVENTS}", run),)

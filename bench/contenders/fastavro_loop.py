@@ -1,0 +1,37 @@
+"""The plain loop: decode with fastavro, count per account and day in a dict; no engine, nothing durable."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from bench.contenders import Contender, Outcome
+from bench.contenders.consume_only import consumer
+from bench.load import Load
+from schemas.codec import codec
+
+__all__ = ["CONTENDERS"]
+
+
+def run(load: Load) -> Outcome:
+    """Count events and durations."""
+    decode, client = codec("usage.events").decode_fields, consumer(load)
+    events: Counter[tuple[str, int]] = Counter()
+    durations: Counter[tuple[str, int]] = Counter()
+    count, started = 0, time.perf_counter()
+    while count < load.events:
+        for message in client.consume(20_000, 1.0):
+            fields = decode(message.value())
+            key = f"{fields['tenant']}:{fields['account_id']}", fields["occurred_at"] // 86_400_000
+            events[key] += 1
+            durations[key] += fields["duration_ms"] or 0
+            count += 1
+    seconds = time.perf_counter() - started
+    client.close()
+    totals: Counter[str] = Counter()
+    for (account, _), number in events.items():
+        totals[account] += number
+    return Outcome(load.events, seconds, totals == load.totals)
+
+
+CONTENDERS = (Contender("fastavro loop, not durable", run),)

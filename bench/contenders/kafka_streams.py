@@ -1,0 +1,60 @@
+"""
+Kafka Streams in Java (``bench/kafka_streams``): its DSL over RocksDB with a changelog, set up to be fast.
+
+The record cache spares RocksDB, changelog and output all but an account's last update between two commits.
+Counting starts in a JVM that has compiled its code.
+"""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+from pathlib import Path
+
+from bench.contenders import Contender, Outcome
+from bench.jars import KAFKA_STREAMS
+from bench.java import command
+from bench.job import Job
+from bench.load import Load
+
+__all__ = ["CONTENDERS"]
+
+_SOURCES = Path(__file__).parent.parent / "kafka_streams"
+_JVM = (
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseParallelGC",
+    "--enable-native-access=ALL-UNNAMED",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+)
+_WARM_UP = 2_000_000
+_DAY = struct.Struct(">iqq")
+
+
+def run(load: Load, guarantee: str, threads: int) -> Outcome:
+    """Count until Kafka Streams has committed every event; compare the output and the changelog."""
+    job = Job(f"streams-{guarantee}-{threads}", load)
+    java = command(KAFKA_STREAMS, _SOURCES, "bench.kafka_streams.UsageTotals", _JVM)
+    settings = {
+        "processing.guarantee": guarantee,
+        "num.stream.threads": threads,
+        "statestore.cache.max.bytes": 64 * 1024 * 1024,
+        "commit.interval.ms": 1000,
+        "producer.compression.type": "lz4",
+    }
+    seconds = job.run(*java, settings=settings, warm=min(load.events, _WARM_UP))
+    exact = job.holds(job.output, _days) and job.holds(f"{job.group}-accounts-changelog", _days)
+    return Outcome(load.events, seconds, exact)
+
+
+def _days(key: bytes, value: bytes) -> tuple[str, int, int]:
+    """Return account key, events and milliseconds of the bytes that ``DayRing.java`` describes."""
+    days = list(_DAY.iter_unpack(value))
+    return key.decode(), sum(events for _, events, _ in days), sum(duration for _, _, duration in days)
+
+
+CONTENDERS = tuple(
+    Contender(f"Kafka Streams, {words}, {threads}", partial(run, guarantee=guarantee, threads=number))
+    for guarantee, words in (("at_least_once", "at least once"), ("exactly_once_v2", "exactly once"))
+    for number, threads in ((1, "1 thread"), (2, "2 threads"))
+)

@@ -1,0 +1,63 @@
+"""Bellbuoy: journal and worker as processes, exactly once, every touched account scored and published."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from bench.contenders import Contender, Outcome
+from bench.load import Load
+from bench.roles import running
+from processors.state import POSITION_KEY, decode_position, decode_state
+from streams.kafka import read_to_end, record
+
+__all__ = ["CONTENDERS"]
+
+
+def run(load: Load) -> Outcome:
+    """Run both stages until every event is in the committed state; then compare the changelog."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder,
+        running("worker", load.bootstrap, load.topics, Path(folder)),
+    ):
+        reader, counted = _changelog(load), dict.fromkeys(range(load.topics.partitions), 0)
+        with running("journal", load.bootstrap, load.topics, Path(folder)):
+            started = time.perf_counter()
+            while sum(counted.values()) < load.events:
+                for message in reader.consume(10_000, 0.05):
+                    found = record(message) if message.error() is None else None
+                    if found is not None and (found.key or b"").startswith(POSITION_KEY):
+                        counted[found.partition] = decode_position(found.value or b"").applied
+            seconds = time.perf_counter() - started
+        reader.close()
+    return Outcome(load.events, seconds, _totals(load) == load.totals)
+
+
+def _changelog(load: Load) -> Consumer:
+    reader = Consumer(
+        {
+            "bootstrap.servers": load.bootstrap,
+            "group.id": "bench",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+        }
+    )
+    reader.assign([TopicPartition(load.topics.changelog, n, 0) for n in range(load.topics.partitions)])
+    return reader
+
+
+def _totals(load: Load) -> dict[str, int]:
+    starts = [TopicPartition(load.topics.changelog, n, 0) for n in range(load.topics.partitions)]
+    last = {record.key or b"": record.value or b"" for record in read_to_end(load.bootstrap, starts)}
+    return {
+        key.decode(): decode_state(value).applied
+        for key, value in last.items()
+        if not key.startswith(POSITION_KEY)
+    }
+
+
+CONTENDERS = (Contender("bellbuoy", run),)

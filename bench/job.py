@@ -1,0 +1,122 @@
+"""An engine's job: a process of its own that counts until all is committed, and a check of its sums."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are re-exported
+
+from bellbuoy.embedded.child import Child
+from bench.load import DURATION_MS, Load
+from schemas.registry import committed, entries
+from schemas.topics import CHANGELOG_CONFIG
+from streams.kafka import read_to_end
+
+__all__ = ["JOBS", "Job", "day_ring"]
+
+JOBS = Path(__file__).parent / "jobs"
+"""The scripts: one argument, JSON; when all is committed they print ``took`` and the seconds."""
+
+_DAYS = 90
+_SECONDS = 900.0
+_TOOK = re.compile(r"\btook (\d+\.\d+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run of an engine on a load of its own; ``engine`` is a word for names on the broker."""
+
+    engine: str
+    load: Load
+
+    @property
+    def group(self) -> str:
+        """The consumer group, and what the names of internal topics begin with."""
+        return f"{self.load.topics.prefix}{self.engine}"
+
+    @property
+    def output(self) -> str:
+        """The topic of the updated accounts."""
+        return f"{self.group}-output"
+
+    def run(self, *command: str | Path, **more: object) -> float:
+        """
+        Run the command and return its seconds, from the first event to the last one committed.
+
+        *more* goes into its argument. Raises RuntimeError with its last words when it fails or takes more
+        than a quarter of an hour.
+        """
+        self.create(self.output)
+        with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
+            argument = json.dumps(self._argument() | {"folder": folder} | more)
+            child = Child(self.engine, [*command, argument], Path(folder) / "log")
+            try:
+                return _took(child)
+            finally:
+                child.kill()
+
+    def create(self, topic: str) -> str:
+        """Create a compacted topic, partitioned as the input is; return its name."""
+        admin = AdminClient({"bootstrap.servers": self.load.bootstrap, "log_level": 0})
+        compacted = NewTopic(topic, self.load.topics.partitions, 1, config=CHANGELOG_CONFIG)
+        for future in admin.create_topics([compacted]).values():
+            future.result(30)
+        return topic
+
+    def holds(self, topic: str, read: Callable[[bytes, bytes], tuple[str, int, int]]) -> bool:
+        """
+        Return whether the last values in the topic sum to the load: events and durations, by account.
+
+        *read* returns account key, events and milliseconds of a record.
+        """
+        starts = [TopicPartition(topic, number, 0) for number in range(self.load.topics.partitions)]
+        last = {record.key or b"": record.value or b"" for record in read_to_end(self.load.bootstrap, starts)}
+        events: Counter[str] = Counter()
+        durations: Counter[str] = Counter()
+        for key, value in last.items():
+            account, number, milliseconds = read(key, value)
+            events[account] += number
+            durations[account] += milliseconds
+        expected = {account: number * DURATION_MS for account, number in self.load.totals.items()}
+        return events == self.load.totals and durations == expected
+
+    def _argument(self) -> dict[str, object]:
+        schema = next(e for e in entries() if e.id == committed().ids["usage.events-value"])
+        return {
+            "group": self.group,
+            "bootstrap": self.load.bootstrap,
+            "input": self.load.topics.name("usage.events"),
+            "output": self.output,
+            "partitions": self.load.topics.partitions,
+            "events": self.load.events,
+            "days": _DAYS,
+            "schema_id": schema.id,
+            "schema": (resources.files("schemas") / "avro" / schema.file).read_text(),
+        }
+
+
+def day_ring(key: bytes, value: bytes) -> tuple[str, int, int]:
+    """Return account key, events and milliseconds of ``{day: [events, milliseconds]}``."""
+    days = json.loads(value).values()
+    account = key.decode().split("|")[0].strip('"')  # Quix keeps a name behind it, and both may quote it
+    return account, sum(events for events, _ in days), sum(milliseconds for _, milliseconds in days)
+
+
+def _took(child: Child) -> float:
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        running = child.running
+        if found := _TOOK.search(child.log.read_text(errors="replace")):
+            return float(found[1])
+        if not running or time.monotonic() > deadline:
+            raise RuntimeError(f"{child.name} did not finish; its last words:\n{child.tail(30)}")
+        time.sleep(0.05)

@@ -1,0 +1,4 @@
+package bench.kafka_streams;
+
+/** What is counted of a usage event; times in milliseconds. */
+record Usage(long occurredAt, long duration) {}
