@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+FROM python:3.11-slim-bookworm AS build
+
+ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
+WORKDIR /app
+
+# What is pinned changes seldom: one layer. Our own code: the next.
+COPY pyproject.toml uv.lock ./
+RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --no-install-project
+
+COPY README.md LICENSE ./
+COPY schemas schemas
+COPY processors processors
+COPY sinks sinks
+COPY gateway gateway
+COPY streams streams
+COPY bellbuoy bellbuoy
+RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --no-editable
+
+
+FROM python:3.11-slim-bookworm
+
+RUN groupadd --gid 10001 bellbuoy \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin bellbuoy \
+    && install --directory --owner bellbuoy --group bellbuoy /var/lib/bellbuoy
+COPY --from=build /app/.venv /app/.venv
+
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 BELLBUOY_DATA=/var/lib/bellbuoy
+WORKDIR /var/lib/bellbuoy
+USER 10001:10001
+ENTRYPOINT ["bellbuoy"]
