@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from bellbuoy import topics as admin
+from schemas.topics import Topics
+from tests.services import Services, ask
+
+# How long a draw takes says something of the machine, nothing of the code.
+settings.register_profile("bellbuoy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bellbuoy")
+
+_services = pytest.StashKey[Services]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # not a worker of xdist
+        config.stash[_services] = Services()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    services = config.stash.get(_services, None)
+    if services is not None:
+        services.close()
+
+
+@pytest.fixture(scope="session")
+def services() -> dict[str, str]:
+    return ask()
+
+
+@pytest.fixture(scope="session")
+def bootstrap(services: dict[str, str]) -> str:
+    """The run's one real broker."""
+    return services["bootstrap"]
+
+
+@pytest.fixture(scope="session")
+def redis_url(services: dict[str, str]) -> str:
+    """The run's one real Redis; keep apart by key prefix."""
+    return services["redis_url"]
+
+
+@pytest.fixture
+def topics(bootstrap: str) -> Iterator[Topics]:
+    """Fresh, created topics under a prefix of this test's own; dropped afterwards."""
+    fresh = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=4)
+    admin.create(bootstrap, fresh)
+    yield fresh
+    admin.drop(bootstrap, fresh)

@@ -1,0 +1,82 @@
+"""Outputs of the pipeline for tests of what comes after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.records import AccountHealth, Cap, Measure, RiskAlert
+
+AT = 1_750_000_000_000
+
+
+def health(account_id: str = "acme", sequence: int = 1, score: float = 50.0, **fields: Any) -> AccountHealth:
+    """Return an account's health; its journal time follows the sequence unless given."""
+    given: dict[str, Any] = {
+        "tenant": "demo",
+        "account_id": account_id,
+        "name": f"{account_id.title()} GmbH",
+        "owner": "ann",
+        "segment": "smb",
+        "stage": "live",
+        "arr_minor": 1_200_000,
+        "currency": "EUR",
+        "score": score,
+        "band": "critical"
+        if score < 30
+        else "at_risk"
+        if score < 50
+        else "watch"
+        if score < 70
+        else "healthy",
+        "previous_score": None,
+        "coverage": 0.8,
+        "measures": [
+            Measure(
+                name="usage.drop",
+                value=0.4,
+                unit="ratio",
+                score=score,
+                weight=100.0,
+                contribution=score,
+                reason="Active users fell by 40 %",
+            )
+        ],
+        "caps": [Cap(name="cancel", limit=20.0, contribution=0.0, until=None, reason="Cancels in März")],
+        "reasons": ["Active users fell by 40 %"],
+        "open_alerts": [],
+        "model": "default",
+        "model_version": "1",
+        "as_of": AT + sequence,
+        "received_at": AT,
+        "partition": 0,
+        "sequence": sequence,
+    }
+    return AccountHealth(**(given | fields))
+
+
+def alert(alert_id: str = "a1", sequence: int = 1, change: str = "opened", **fields: Any) -> RiskAlert:
+    """Return a change of an alert; its journal time follows the sequence unless given."""
+    given: dict[str, Any] = {
+        "alert_id": alert_id,
+        "tenant": "demo",
+        "account_id": "acme",
+        "name": "Acme GmbH",
+        "owner": "ann",
+        "rule": "band.worse",
+        "episode": 1,
+        "change": change,
+        "severity": "warning",
+        "title": "Acme GmbH turned at risk",
+        "reasons": ["Active users fell by 40 %"],
+        "action": "Call the champion",
+        "score": 40.0,
+        "band": "at_risk",
+        "opened_at": AT,
+        "changed_at": AT + sequence,
+        "received_at": AT,
+        "model": "default",
+        "model_version": "1",
+        "partition": 0,
+        "sequence": sequence,
+    }
+    return RiskAlert(**(given | fields))

@@ -1,0 +1,91 @@
+"""What may enter the journal, at each edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from processors.admit import Admission, admit
+from processors.due import DueHeap
+from processors.state import DAY
+from schemas.records import UsageEvent
+from streams.dedupe import DedupeWindow
+
+NOW = 20_000 * DAY
+LIMITS = Admission(horizon_ms=90 * DAY, future_ms=3_600_000)
+
+
+def event(**changes: Any) -> dict[str, Any]:
+    made = UsageEvent(
+        event_id="1", tenant="acme", account_id="a", source="s", occurred_at=NOW, received_at=NOW, name="n"
+    )
+    return msgspec.structs.asdict(made) | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "pointer"),
+    [
+        ({}, None, None),
+        ({"occurred_at": NOW - 90 * DAY}, None, None),
+        ({"occurred_at": NOW - 90 * DAY - 1}, "too_late", "/occurred_at"),
+        ({"occurred_at": NOW + 3_600_000}, None, None),
+        ({"occurred_at": NOW + 3_600_001}, "from_future", "/occurred_at"),
+        ({"occurred_at": -(2**63)}, "too_late", "/occurred_at"),
+        ({"occurred_at": 2**63 - 1}, "from_future", "/occurred_at"),
+        ({"tenant": "Acme"}, "invalid", "/tenant"),
+        ({"account_id": ""}, "invalid", "/account_id"),
+        ({"event_id": ""}, "invalid", "/event_id"),
+        ({"duration_ms": -1}, "invalid", "/duration_ms"),
+        ({"duration_ms": 2**62}, "invalid", "/duration_ms"),
+        ({"feature": "x" * 1_025}, "invalid", "/feature"),
+    ],
+)
+def test_edges(changes: dict[str, Any], reason: str | None, pointer: str | None) -> None:
+    refusal = admit(event(**changes), NOW, LIMITS)
+    assert (refusal and refusal.reason, refusal and refusal.pointer) == (reason, pointer)
+
+
+def claim(window: DedupeWindow, *identities: int) -> list[bool]:
+    return window.claim(np.array(identities, np.uint64)).tolist()
+
+
+def test_the_window_forgets_the_oldest_events() -> None:
+    window = DedupeWindow(3)
+    assert claim(window, 1, 2, 1) == [True, True, False]
+    assert claim(window, 1, 3) == [False, True]
+    assert claim(window, 4) == [True]
+    assert claim(window, 1, 2) == [True, False]
+    assert len(window) == 3
+
+
+def test_the_window_is_bounded_however_much_one_record_brings() -> None:
+    window = DedupeWindow(100)
+    for start in range(0, 100_000, 10_000):
+        assert all(claim(window, *range(start, start + 10_000)))
+        assert len(window) == 100
+    assert not any(claim(window, *range(99_900, 100_000)))
+    window.clear()
+    assert claim(window, 99_999) == [True]
+
+
+def test_of_two_records_with_one_id_in_a_batch_the_first_is_new() -> None:
+    window = DedupeWindow(10)
+    assert claim(window, 7, 8, 7) == [True, True, False]
+
+
+def test_the_due_heap_gives_each_account_once_and_forgets_old_times() -> None:
+    heap = DueHeap()
+    heap.put(b"a", 10)
+    heap.put(b"b", 20)
+    heap.put(b"a", 30)
+    assert heap.peek(25) == [b"b"]
+    assert heap.peek(25) == [b"b"]
+    heap.put(b"b", None)
+    assert heap.peek(30) == [b"a"]
+    for moment in range(5_000):
+        heap.put(b"a", 100 + moment)
+    assert len(heap) == 1
+    assert heap.peek(10_000) == [b"a"]

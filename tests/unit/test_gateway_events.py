@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.topics import INPUTS
+from tests.front_door import NOW, FrontDoor
+
+TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
+SURVEY = {"event_id": "e-2", "account_id": "acme-inc", "survey_id": "s-1", "kind": "nps", "score": 9}
+BILL = {"event_id": "e-3", "account_id": "acme-inc", "kind": "invoice_issued"}
+BASICS = {"event_id": "e", "account_id": "a"}
+LEAST = {
+    "usage.events": BASICS | {"name": "n"},
+    "support.events": TICKET,
+    "billing.events": BILL,
+    "survey.responses": SURVEY,
+    "engagement.events": BASICS | {"kind": "touch"},
+    "account.profiles": BASICS,
+    "alert.actions": BASICS | {"alert_id": "a", "kind": "acknowledged", "author": "kim"},
+}
+
+
+@pytest.fixture
+def door() -> FrontDoor:
+    return FrontDoor()
+
+
+@pytest.mark.parametrize("topic", INPUTS)
+def test_every_topic_has_a_door(door, topic):
+    answer = door.post(f"/v1/events/{topic}", LEAST[topic])
+
+    assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (200, 1, 0)
+    (record,) = door.on(topic)
+    assert (record.tenant, record.source, record.occurred_at, record.received_at) == ("acme", "api", NOW, NOW)
+    assert door.outbox.records[0].key == f"acme:{record.account_id}".encode()
+
+
+def test_each_item_of_a_list_has_its_verdict(door):
+    items = [
+        TICKET,
+        TICKET | {"kind": "exploded"},
+        7,
+        TICKET | {"event_id": "e-9", "occurred_at": "2026-01-01T00:00:00Z"},
+    ]
+    answer = door.post("/v1/events/support.events", items)
+
+    assert answer.status == 207
+    assert (answer.json["accepted"], answer.json["rejected"]) == (2, 2)
+    assert [result["status"] for result in answer.json["results"]] == [
+        "accepted",
+        "rejected",
+        "rejected",
+        "accepted",
+    ]
+    assert [result.get("pointer") for result in answer.json["results"]] == [None, "/1/kind", "/2", None]
+    assert [(r.event_id, r.occurred_at) for r in door.on("support.events")] == [
+        ("e-1", NOW),
+        ("e-9", 1_767_225_600_000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "pointer"),
+    [
+        ("support.events", {k: v for k, v in TICKET.items() if k != "ticket_id"}, "/ticket_id"),
+        ("support.events", TICKET | {"kind": "unknown"}, "/kind"),
+        ("support.events", TICKET | {"kind": "rated"}, "/csat"),
+        ("support.events", TICKET | {"kind": "rated", "csat": 6}, "/csat"),
+        ("support.events", TICKET | {"severty": "high"}, "/severty"),
+        ("support.events", TICKET | {"a/b~c": 1}, "/a~1b~0c"),
+        ("support.events", TICKET | {"received_at": NOW}, "/received_at"),
+        ("support.events", TICKET | {"subject": "a\0b"}, "/subject"),
+        ("support.events", TICKET | {"account_id": "a\tb"}, "/account_id"),
+        ("support.events", TICKET | {"event_id": ""}, "/event_id"),
+        ("support.events", TICKET | {"tenant": "other"}, "/tenant"),
+        ("survey.responses", SURVEY | {"score": 11}, "/score"),
+        ("survey.responses", SURVEY | {"kind": "ces", "score": 0}, "/score"),
+        ("survey.responses", SURVEY | {"score": 2**40}, "/score"),
+        ("survey.responses", SURVEY | {"step": "sent"}, "/score"),
+        ("account.profiles", BASICS | {"country": "Germany"}, "/country"),
+        ("account.profiles", BASICS | {"uptime_ppm": 1_000_001}, "/uptime_ppm"),
+        ("billing.events", BILL | {"amount_minor": 2**63}, "/amount_minor"),
+        ("billing.events", BILL | {"amount_minor": 1.5}, "/amount_minor"),
+        ("billing.events", BILL | {"currency": "usd"}, "/currency"),
+        ("billing.events", BILL | {"due_at": "soon"}, "/due_at"),
+        ("billing.events", BILL | {"occurred_at": -1}, "/occurred_at"),
+        ("billing.events", BILL | {"seats": -1}, "/seats"),
+    ],
+)
+def test_a_bad_event_is_400_with_its_pointer(door, topic, event, pointer):
+    answer = door.post(f"/v1/events/{topic}", event)
+
+    assert (answer.status, answer.json["pointer"]) == (400, pointer)
+    assert door.post(f"/v1/events/{topic}", [event]).json["pointer"] == f"/0{pointer}"
+    assert not door.outbox.records
+
+
+def test_the_tenant_may_be_repeated_and_the_source_named(door):
+    door.post("/v1/events/support.events", TICKET | {"tenant": "acme", "source": "helpdesk"})
+
+    assert door.on("support.events")[0].source == "helpdesk"
+
+
+def test_a_list_may_be_empty(door):
+    assert door.post("/v1/events/support.events", []).json["accepted"] == 0
+
+
+def test_keys_and_topics_are_checked(door):
+    assert door.post("/v1/events/support.events", TICKET, {}).status == 401
+    assert door.post("/v1/events/account.journal", TICKET).json["code"] == "unknown_topic"
+    assert door.post("/v1/events/support.events", b"[").status == 400
+    assert door.post("/v1/events/support.events", b"[1,").status == 400

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from bellbuoy.settings import ConfigError, load
+from gateway.settings import GatewaySettings
+
+
+@pytest.mark.parametrize(
+    ("tenants", "said"),
+    [
+        ({"a": {"write_keys": [""]}}, "blank"),
+        ({"a": {"stripe_secrets": ["  "]}}, "blank"),
+        ({"a": {"write_keys": ["same"]}, "b": {"write_keys": ["x", "same"]}}, "share a write key"),
+        ({"Not A Name": {}}, "use 1-63"),
+    ],
+)
+def test_tenants_that_would_let_strangers_in_are_refused(tenants, said):
+    with pytest.raises(ValidationError, match=said):
+        GatewaySettings.model_validate({"tenants": tenants})
+
+
+def test_a_tenant_may_name_its_own_key_twice():
+    assert GatewaySettings.model_validate({"tenants": {"a": {"write_keys": ["k", "k"]}}})
+
+
+@pytest.mark.parametrize(
+    "tenants",
+    [
+        {"a": {"write_keys": ["hush"]}, "b": {"write_keys": ["hush"]}},
+        {"A B": {"write_keys": ["hush"]}},
+        {"a": {"write_key": "hush"}},
+        {"a": {"write_keys": "hush"}},
+    ],
+)
+def test_a_fault_never_shows_a_secret(tenants):
+    with pytest.raises(ConfigError) as fault:
+        load(gateway={"tenants": tenants})
+    assert "gateway.tenants" in str(fault.value)
+    assert "hush" not in str(fault.value)
