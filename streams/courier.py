@@ -23,7 +23,7 @@ from schemas.topics import Topics
 from sinks.port import Output, Rejected, SetBackError, Sink, SinkError
 from streams import delivery_metrics as metrics
 from streams.broker_watch import BrokerWatch
-from streams.kafka import Record, record
+from streams.kafka import Record, leave, record
 from streams.latency import EVENT_LATENCY
 from streams.parking import Parking
 from streams.settings import DeliverySettings
@@ -131,7 +131,7 @@ class Courier:
 
     def _leave(self) -> None:
         """Leave the group; without a broker the client would wait for minutes to say so."""
-        leaving = Thread(target=self._consumer.close, name=f"leave-{self.sink.name}", daemon=True)
+        leaving = Thread(target=leave, args=(self._consumer,), name=f"leave-{self.sink.name}", daemon=True)
         leaving.start()
         leaving.join(_LEAVE_SECONDS)
         if leaving.is_alive():

@@ -23,7 +23,7 @@ from schemas.topics import INPUTS, Topics
 from streams import journal_metrics as metrics
 from streams.journal_lane import JournalLane
 from streams.journal_partition import JournalPartition
-from streams.kafka import FencedError
+from streams.kafka import FencedError, leave
 from streams.settings import JournalSettings
 from streams.vitals import Vitals
 
@@ -83,9 +83,9 @@ class Journal:
                 self._tell_positions(consumer)
             self._end_lanes()
         finally:
-            for lane in self._lanes:
-                lane.end()
-            consumer.close()
+            with suppress(Exception):  # the error that ends this came first
+                self._end_lanes()
+            leave(consumer)
             log.info("Journal stopped.")
 
     def _look_after_lanes(self, vitals: Vitals) -> None:

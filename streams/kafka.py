@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple, NoReturn, TypeVar, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -15,6 +16,7 @@ __all__ = [
     "FencedError",
     "Record",
     "Transactions",
+    "leave",
     "read_to_end",
     "record",
     "tail",
@@ -157,6 +159,23 @@ def _retry(call: Callable[[], T], passing: Container[int] = ()) -> T:
                 raise
         if passing:
             time.sleep(0.1)
+
+
+def leave(consumer: Consumer, seconds: float = 5.0) -> None:
+    """
+    Leave the consumer group, then close the consumer.
+
+    Partitions are given back first, within *seconds*: librdkafka may wait for ever for an answer when a
+    rebalance meets its closing, and keeps every thread of Python waiting with it
+    (https://github.com/confluentinc/librdkafka/issues/4041).
+    """
+    deadline = time.monotonic() + seconds
+    with suppress(KafkaException):
+        consumer.unsubscribe()
+        while time.monotonic() < deadline:
+            if consumer.poll(0.1) is None and not consumer.assignment():
+                break
+    consumer.close()
 
 
 def watermarks(reader: Consumer, partition: TopicPartition) -> tuple[int, int]:

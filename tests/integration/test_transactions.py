@@ -1,0 +1,53 @@
+"""A producer that another has taken over from says so, whenever it finds out."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import KafkaError
+
+from schemas.topics import Topics
+from streams.kafka import FencedError, Transactions
+from tests.pipeline import read_all, until
+
+pytestmark = pytest.mark.services
+
+
+def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
+    """The client hears it in the background; from then on each call says only 'fatal error'."""
+    name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
+    first = Transactions(bootstrap, transactional_id)
+    first.begin()
+    second = Transactions(bootstrap, transactional_id)
+    first.produce(name, b"lost", None, 0)
+
+    def add() -> bool:
+        try:
+            first.produce(name, b"lost", None, 0)
+        except FencedError as fenced:
+            assert fenced.__cause__.args[0].code() == KafkaError._FATAL
+            return True
+        return False
+
+    until(add, 30, "the fencing")
+    with pytest.raises(FencedError):
+        first.commit()
+    with pytest.raises(FencedError):
+        first.begin()
+    second.begin()
+    second.produce(name, b"kept", None, 0)
+    second.commit()
+    assert [m.value() for m in read_all(bootstrap, name)] == [b"kept"]
+
+
+def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
+    name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
+    first = Transactions(bootstrap, transactional_id)
+    first.begin()
+    first.produce(name, b"lost", None, 0)
+    first._producer.flush(10)
+    second = Transactions(bootstrap, transactional_id)
+    with pytest.raises(FencedError):
+        first.commit()
+    second.begin()
+    second.commit()
+    assert read_all(bootstrap, name) == []
