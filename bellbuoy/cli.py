@@ -194,6 +194,9 @@ app.command(epilog=_EXITS)(replay)
 
 def main() -> None:
     """Run the command; every error becomes a message and an exit code."""
+    from bellbuoy import logs  # noqa: PLC0415 - in a test the command is the app alone, and its logs are pytest's
+
+    logs.configure("warning", "command")  # a role says more; standard output belongs to the answer
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from bellbuoy import topics as admin
@@ -13,6 +14,13 @@ from tests.services import Services, ask
 # How long a draw takes says something of the machine, nothing of the code.
 settings.register_profile("bellbuoy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bellbuoy")
+
+# Into pytest's own log: printed, a line of what still runs would end up in another test's output.
+structlog.configure(
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(key_order=["event"])],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+)
 
 _services = pytest.StashKey[Services]()
 
