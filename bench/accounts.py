@@ -72,13 +72,13 @@ def grow(size: Size, count: int, seed: int = 1) -> dict[bytes, bytes]:
 def cells(size: Size, count: int, seed: int) -> list[UsageCell]:
     """Return one more cell of today's usage for each account: a few events of two people."""
     chance = random.Random(seed)
-    return [
-        _cell(f"{size.name}-{n:06d}", size, NOW // DAY, chance.randint(1, 9), 2, chance) for n in range(count)
-    ]
+    return [_cell(f"{size.name}-{n:06d}", size, NOW, chance.randint(1, 9), 2, chance) for n in range(count)]
 
 
-def _cell(account: str, size: Size, day: int, events: int, people: int, chance: random.Random) -> UsageCell:
-    at = day * DAY + chance.randrange(DAY // 2)
+def _cell(account: str, size: Size, now: int, events: int, people: int, chance: random.Random) -> UsageCell:
+    """Return a day's usage, the day of *now* and before it."""
+    day = now // DAY
+    at = day * DAY + chance.randrange(now - day * DAY)
     users = sorted(
         {xxhash.xxh32_intdigest(f"{account} {chance.randrange(size.users)}".encode()) for _ in range(people)}
     )
@@ -95,14 +95,14 @@ def _cell(account: str, size: Size, day: int, events: int, people: int, chance: 
         users=array("I", users).tobytes(),
         features=sorted(features),
         first_at=at,
-        last_at=at + 60_000,
+        last_at=min(at + 60_000, now),
         received_at=at,
     )
 
 
 def life(account: str, size: Size, now: int, chance: random.Random) -> Iterator[Any]:
     """Yield what the journal brings of an account in the months before *now*: cells and events."""
-    today, numbers = now // DAY, iter(range(1_000_000))
+    numbers = iter(range(1_000_000))
 
     def about(days: int) -> dict[str, Any]:
         at = now - chance.randrange(1, days) * DAY
@@ -115,8 +115,8 @@ def life(account: str, size: Size, now: int, chance: random.Random) -> Iterator[
             "received_at": at,
         }
 
-    for day in range(today - size.days + 1, today + 1):
-        yield _cell(account, size, day, 20 * size.users, size.users, chance)
+    for back in range(size.days):
+        yield _cell(account, size, now - back * DAY, 20 * size.users, size.users, chance)
     yield AccountProfile(
         **about(80),
         name=f"Company {account}",

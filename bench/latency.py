@@ -176,9 +176,10 @@ def _events(cell: UsageCell) -> Iterator[UsageEvent]:
 def _settle(deployment: _Deployment, applied: int) -> None:
     """Wait until so many events are in the state, and Redis has had nothing new for a second."""
     deadline, quiet_since, newest = time.monotonic() + _DRAIN_SECONDS, time.monotonic(), ""
+    found = 0
     while time.monotonic() - quiet_since < 1:
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the pipeline did not take {applied:,} events within {_DRAIN_SECONDS:.0f} s")
+            raise RuntimeError(f"not {applied:,} events but {found:,} were applied in {_DRAIN_SECONDS:.0f} s")
         found = sum(p.applied for p in positions(deployment.bootstrap, deployment.topics).values())
         last = _newest(deployment)
         if found < applied or last != newest:

@@ -17,7 +17,7 @@ settings.load_profile("bellbuoy")
 
 # Into pytest's own log: printed, a line of what still runs would end up in another test's output.
 structlog.configure(
-    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer(key_order=["event"])],
+    processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
     logger_factory=structlog.stdlib.LoggerFactory(),
     wrapper_class=structlog.stdlib.BoundLogger,
 )

@@ -20,15 +20,15 @@ def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
     second = Transactions(bootstrap, transactional_id)
     first.produce(name, b"lost", None, 0)
 
-    def add() -> bool:
+    def add() -> FencedError | None:
         try:
             first.produce(name, b"lost", None, 0)
         except FencedError as fenced:
-            assert fenced.__cause__.args[0].code() == KafkaError._FATAL
-            return True
-        return False
+            return fenced
+        return None
 
-    until(add, 30, "the fencing")
+    fenced = until(add, 30, "the fencing")
+    assert fenced.__cause__.args[0].code() == KafkaError._FATAL
     with pytest.raises(FencedError):
         first.commit()
     with pytest.raises(FencedError):
