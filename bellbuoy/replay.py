@@ -13,7 +13,7 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from bellbuoy.replay_lane import Account, Job, Report, replay_partition
+from bellbuoy.replay_lane import Job, Report, Who, replay_partition
 from bellbuoy.settings import Settings
 from processors.model import Model
 from processors.state import DAY
@@ -47,7 +47,7 @@ class Replay:
         return not any(r.first for r in self.reports)
 
     @property
-    def states(self) -> list[Account]:
+    def states(self) -> list[Who]:
         """Return the accounts whose state differs from live."""
         return sorted(account for r in self.reports for account in r.states)
 

@@ -21,15 +21,16 @@ from bellbuoy.settings import Settings
 from processors.due import DueHeap
 from processors.fold import Fold
 from processors.model import Model, load_model
-from processors.state import POSITION_KEY, Position, State, decode_position
+from processors.recall import Account
+from processors.state import POSITION_KEY, Position, decode_position
 from schemas.codec import Codec, codec
 from schemas.keys import split_key
 from schemas.records import JournalBatch, RiskAlert
 from streams.kafka import Record, read_to_end
 
-__all__ = ["Account", "Job", "Report", "replay_partition"]
+__all__ = ["Job", "Report", "Who", "replay_partition"]
 
-Account = tuple[str, str]
+Who = tuple[str, str]
 """Tenant and account id."""
 
 _EVENTS = ("support", "billing", "surveys", "engagement", "profiles", "actions")
@@ -81,7 +82,7 @@ class Report:
     events: int = 0
     accounts: int = 0
     changes: int = 0
-    states: list[Account] = field(default_factory=list)
+    states: list[Who] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     bands: Counter[tuple[str, str]] = field(default_factory=Counter)
     moved: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -96,7 +97,7 @@ class _Lane:
         self.alerts: dict[tuple[str, str, int], bytes] = {}
         self.opened: Counter[tuple[str, str, str]] = Counter()
         self._job, self._model, self._position = job, model, position
-        self._values: dict[bytes, State] = {}
+        self._accounts: dict[bytes, Account] = {}
         self._due = DueHeap()
         self._codec = job.codec("risk.alerts")
 
@@ -106,21 +107,21 @@ class _Lane:
             self._position,
             partition=self._job.partition,
             model=self._model,
-            take=lambda key: self._values.pop(key, None),
+            take=lambda key: self._accounts.pop(key, None),
         )
         for offset, batch in batches:
             fold.add(batch, offset, self._due.peek(batch.written_at))
         outcome = fold.outcome()
         self._position = outcome.position
         self.states |= outcome.states
-        self._values |= outcome.known
-        for key, state in outcome.known.items():
-            self._due.put(key, state.due)
+        self._accounts |= outcome.known
+        for key, account in outcome.known.items():
+            self._due.put(key, account.state.due)
         for _, alert in outcome.alerts:
             self._take(alert)
 
     def band(self, key: bytes) -> str:
-        return self._values[key].band
+        return self._accounts[key].state.band
 
     def _take(self, alert: RiskAlert) -> None:
         if alert.changed_at < self._job.since:

@@ -16,12 +16,12 @@ from typing import Any, TypeVar
 
 from bench.accounts import NOW, SIZES, Size, cells, grow
 from processors.alerts import decide
-from processors.due import next_due
 from processors.fold import Fold, Outcome
 from processors.model import DEFAULT
-from processors.observe import bound, evict, observe_usage
-from processors.score import assess
-from processors.state import Position, arrange, decode_state
+from processors.observe import evict, observe_usage
+from processors.recall import Account, Found, look
+from processors.score import weigh
+from processors.state import Position, decode_state
 from schemas.codec import codec
 from schemas.keys import account_key
 from schemas.records import JournalBatch
@@ -48,7 +48,7 @@ class _Clock:
 def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
     """Return the microseconds an account of each step, for accounts of one size."""
     clock, states, position = _Clock(), grow(size, count), Position(sequence=0)
-    known = {key: decode_state(raw) for key, raw in states.items()}
+    known = {key: Account(decode_state(raw)) for key, raw in states.items()}
     for number in range(1, rounds + 1):
         batch = JournalBatch(
             sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
@@ -75,17 +75,21 @@ def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> No
     """Time the parts of the fold, on states that are then forgotten."""
     now, usage = batch.written_at, batch.usage
     raws = [states[account_key(cell.tenant, cell.account_id)] for cell in usage]
-    known = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])
-    clock.time("fold: observe", lambda: _each(observe_usage, known, usage))
-    clock.time("fold: bound", lambda: _each(bound, known))
-    verdicts = clock.time("fold: assess", lambda: [assess(state, now, DEFAULT) for state in known])
+    decoded = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])
+    known = [Account(state) for state in decoded]
+
+    def find(*, usage_only: bool) -> list[Found]:
+        return [look(one, now, DEFAULT, usage_only=usage_only, today_only=True) for one in known]
+
+    clock.time("fold: look (if not kept, or not usage)", lambda: find(usage_only=False))
+    clock.time("fold: observe", lambda: _each(observe_usage, decoded, usage))
+    found = clock.time("fold: look again", lambda: find(usage_only=True))
+    clock.time("fold: weigh", lambda: [weigh(one.plan, one.facts, one.view) for one in found])
     clock.time(
         "fold: decide",
-        lambda: [decide(s, now, v, s.band) for s, v in zip(known, verdicts, strict=True)],
+        lambda: [decide(one.view, one.view.state.band) for one in found],
     )
-    clock.time("fold: next due", lambda: [next_due(state, now) for state in known])
-    clock.time("fold: arrange", lambda: _each(arrange, known))
-    clock.time("fold: evict (once a day)", lambda: _each(evict, known, [now] * len(known)))
+    clock.time("fold: evict (once a day)", lambda: _each(evict, decoded, [now] * len(decoded)))
 
 
 def _each(call: Callable[..., None], *columns: Sequence[Any]) -> None:

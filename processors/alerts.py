@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import xxhash
 from msgspec.structs import replace
 
-from processors.measures import days_silent, failing_invoices, open_tickets, overdue_days, subscription
-from processors.score import HOUR, Verdict, churned
-from processors.state import DAY, Episode, State
+from processors.measures import View, days_silent, failing_invoices, overdue_days
+from processors.state import DAY, HOUR, Episode, State
 from schemas.records import AlertAction
 
 __all__ = ["RULES", "Change", "Finding", "acknowledge", "alert_id", "decide"]
@@ -48,33 +47,43 @@ class Change:
     episode: Episode
 
 
+_NEVER = Episode()
+_GONE = Finding("", "No customer any more")
+_WELL = {band: Finding("", f"Back to {band}") for band in ("watch", "healthy")}
+_USED = Finding("", "Back in the product")
+_CANCELED = Finding("", "Subscription canceled")
+_WITHDRAWN = Finding("", "Cancellation withdrawn")
+_PAID = Finding("", "Paid")
+_CALM = Finding("", "No urgent ticket open")
+
+
 def alert_id(tenant: str, account_id: str, rule: str, episode: int) -> str:
     """Return the id of an episode: the same wherever and however often it is computed."""
     return xxhash.xxh3_128_hexdigest("\0".join((tenant, account_id, rule, str(episode))).encode())
 
 
-def at_risk(state: State, now: int, _verdict: Verdict, band: str) -> Finding | None:
+def at_risk(view: View, band: str) -> Finding | None:
     """Judge the band; silent on accounts that are still being set up or not known well enough."""
-    if band in ("watch", "healthy"):
-        return Finding("", f"Back to {band}")
-    first = state.usage.first_at
-    if band == "unknown" or first is None or now - first < SETTLING_DAYS * DAY:
+    if (well := _WELL.get(band)) is not None:
+        return well
+    first = view.state.usage.first_at
+    if band == "unknown" or first is None or view.now - first < SETTLING_DAYS * DAY:
         return None
     severity = "critical" if band == "critical" else "warning"
     words = "critical" if band == "critical" else "at risk"
     return Finding(severity, f"Health is {words}", "Call the champion; open with the first reason below")
 
 
-def quiet(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | None:
+def quiet(view: View, _band: str) -> Finding | None:
     """Judge the silence of an account that used the product regularly before."""
-    days = days_silent(state, now)
+    state, days = view.state, days_silent(view.state, view.now)
     if days is None or state.usage.last_at is None:
         return None
     if days < 2:
-        return Finding("", "Back in the product")
+        return _USED
     last = state.usage.last_at // DAY
     regular = sum(1 for day in state.usage.days if last - 28 < day <= last) >= 5
-    if days < QUIET_DAYS or not (regular or state.episodes.get("quiet", Episode()).severity):
+    if days < QUIET_DAYS or not (regular or state.episodes.get("quiet", _NEVER).severity):
         return None
     return Finding(
         "critical" if days >= LOST_DAYS else "warning",
@@ -83,39 +92,39 @@ def quiet(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | No
     )
 
 
-def canceling(state: State, _now: int, _verdict: Verdict, _band: str) -> Finding | None:
+def canceling(view: View, _band: str) -> Finding | None:
     """Judge a scheduled cancellation."""
-    current = subscription(state)
+    current = view.subscription
     if current is None:
         return None
     if current.status == "canceling":
         return Finding("critical", "Cancellation scheduled", "Talk to the sponsor before the term ends")
-    return Finding("", "Cancellation withdrawn" if current.status == "active" else "Subscription canceled")
+    return _WITHDRAWN if current.status == "active" else _CANCELED
 
 
-def payment(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | None:
+def payment(view: View, _band: str) -> Finding | None:
     """Judge failed payments: first a notice for billing, a warning once retries run out."""
-    failing = failing_invoices(state)
+    failing = failing_invoices(view.state)
     attempts = max((invoice.failures for invoice in failing), default=0)
-    days = overdue_days(state, now)
+    days = overdue_days(view.state, view.now)
     if attempts >= 3 or days > 30:
         return Finding("warning", "Payment keeps failing", "Bring finance and the sponsor together")
     if attempts:
         return Finding("notice", "A payment failed", "Let billing retry; no call yet")
-    return None if days else Finding("", "Paid")
+    return None if days else _PAID
 
 
-def urgent_ticket(state: State, now: int, _verdict: Verdict, _band: str) -> Finding | None:
+def urgent_ticket(view: View, _band: str) -> Finding | None:
     """Judge urgent tickets open for 48 hours."""
-    urgent = [ticket for _, ticket in open_tickets(state) if ticket.severity == "urgent"]
+    urgent = [ticket for ticket in view.tickets if ticket.open and ticket.severity == "urgent"]
     if not urgent:
-        return Finding("", "No urgent ticket open")
-    if all(now - ticket.opened_at < 48 * HOUR for ticket in urgent):
+        return _CALM
+    if all(view.now - ticket.opened_at < 48 * HOUR for ticket in urgent):
         return None
     return Finding("warning", "Urgent ticket open for 48 hours", "Escalate it and tell the customer when")
 
 
-RULES: dict[str, Callable[[State, int, Verdict, str], Finding | None]] = {
+RULES: dict[str, Callable[[View, str], Finding | None]] = {
     "health": at_risk,
     "quiet": quiet,
     "canceling": canceling,
@@ -125,19 +134,19 @@ RULES: dict[str, Callable[[State, int, Verdict, str], Finding | None]] = {
 """Every rule by name; the name is part of the alert's id."""
 
 
-def decide(state: State, now: int, verdict: Verdict, band: str) -> list[Change]:
+def decide(view: View, band: str) -> list[Change]:
     """Run every rule; change the state's episodes and return what changed, in the rules' order."""
     changes = []
-    gone = churned(state)
+    state = view.state
     for rule, judge in RULES.items():
-        finding = Finding("", "No customer any more") if gone else judge(state, now, verdict, band)
+        finding = _GONE if view.churned else judge(view, band)
         if finding is None:
             continue
-        before = state.episodes.get(rule, Episode())
+        before = state.episodes.get(rule, _NEVER)
         if not finding.severity and not before.severity:
             continue
         if finding.severity and not before.severity:
-            after = Episode(number=before.number + 1, severity=finding.severity, opened_at=now)
+            after = Episode(number=before.number + 1, severity=finding.severity, opened_at=view.now)
             change = Change(rule, "opened", finding.severity, finding, after)
         elif not finding.severity:
             after = replace(before, severity="")

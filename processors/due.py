@@ -13,11 +13,10 @@ from heapq import heapify, heappop, heappush
 import xxhash
 
 from processors.measures.reading import oldest_due, subscription
-from processors.score import HOUR
-from processors.state import DAY, State
+from processors.state import DAY, HOUR, State
 from schemas.keys import account_key
 
-__all__ = ["DueHeap", "next_due"]
+__all__ = ["DueHeap", "next_due", "other_due", "soonest", "turn", "usage_due"]
 
 SPREAD = HOUR
 """Midnight's ring shift is spread over this long, so that not every account is due at once."""
@@ -31,16 +30,34 @@ def next_due(state: State, now: int) -> int | None:
     changes between: silence, the age of open tickets, the days past due and to the renewal, and what
     counts for a number of days after it happened.
     """
-    moments = list(_exact(state, now))
-    if _ages(state):
-        spread = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % SPREAD
-        moments.append((now - spread) // DAY * DAY + DAY + spread)
-    return min((moment for moment in moments if moment > now), default=None)
+    return soonest(usage_due(state, now), other_due(state, now), turn(state, now))
 
 
-def _exact(state: State, now: int) -> Iterator[int]:
-    if state.usage.last_at is not None:
-        yield _next(state.usage.last_at, now, DAY)
+def soonest(*moments: int | None) -> int | None:
+    """Return the earliest of these moments; ``None`` is never."""
+    return min([moment for moment in moments if moment is not None], default=None)
+
+
+def usage_due(state: State, now: int) -> int | None:
+    """Return when what usage alone informs changes next, but for midnight."""
+    last = state.usage.last_at
+    return None if last is None else _next(last, now, DAY)
+
+
+def other_due(state: State, now: int) -> int | None:
+    """Return when anything that usage doesn't inform changes next, but for midnight."""
+    return min((moment for moment in _others(state, now) if moment > now), default=None)
+
+
+def turn(state: State, now: int) -> int | None:
+    """Return when it is the account's turn after the next midnight, if anything of it ages by the day."""
+    if not _ages(state):
+        return None
+    spread = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % SPREAD
+    return (now - spread) // DAY * DAY + DAY + spread
+
+
+def _others(state: State, now: int) -> Iterator[int]:
     oldest: int | None = None
     for ticket in state.tickets.values():
         if ticket.open and not ticket.deleted:

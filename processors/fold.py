@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from processors.alerts import Change, acknowledge, alert_id, decide
-from processors.due import next_due
+from processors.due import soonest
+from processors.measures import View
 from processors.model import Model
 from processors.observe import (
-    bound,
     evict,
     observe_billing,
     observe_engagement,
@@ -23,8 +23,9 @@ from processors.observe import (
     observe_survey,
     observe_usage,
 )
-from processors.score import Verdict, assess, churned, settle
-from processors.state import DAY, Position, State, arrange, decode_state, encode_state
+from processors.recall import Account, look
+from processors.score import Verdict, settle, weigh
+from processors.state import DAY, Position, State, decode_state, encode_state
 from schemas.keys import account_key, split_key
 from schemas.records import AccountHealth, JournalBatch, RiskAlert
 
@@ -36,29 +37,33 @@ class Outcome:
     """
     What batches change: states and due times by account key, the new position, and what is published.
 
-    ``known`` holds the states as values, for whoever folds the next batch. Every batch publishes its own
+    ``known`` holds the accounts as values, for whoever folds the next batch. Every batch publishes its own
     health records and alerts; of the states only the last are of interest.
     """
 
     position: Position
     states: dict[bytes, bytes] = field(default_factory=dict)
-    known: dict[bytes, State] = field(default_factory=dict)
+    known: dict[bytes, Account] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
     alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Touched:
-    state: State
+    """An account and what a batch brings it: since when, and whether only usage, and only of that day."""
+
+    account: Account
     received_at: int | None = None
     changes: list[Change] = field(default_factory=list)
+    usage_only: bool = True
+    today_only: bool = True
 
     def saw(self, received_at: int) -> None:
-        self.received_at = received_at if self.received_at is None else min(self.received_at, received_at)
+        if self.received_at is None or received_at < self.received_at:
+            self.received_at = received_at
 
 
 _OBSERVERS: tuple[tuple[str, Callable[..., object]], ...] = (
-    ("usage", observe_usage),
     ("support", observe_support),
     ("billing", observe_billing),
     ("surveys", observe_survey),
@@ -92,7 +97,7 @@ class Fold:
     """
     Batches of one partition, folded one after the other.
 
-    ``states`` maps account keys to state bytes; ``take`` may give a state as a value instead, which is
+    ``states`` maps account keys to state bytes; ``take`` may give an account as a value instead, which is
     then changed.
     """
 
@@ -103,7 +108,7 @@ class Fold:
         *,
         partition: int,
         model: Model,
-        take: Callable[[bytes], State | None] = lambda _: None,
+        take: Callable[[bytes], Account | None] = lambda _: None,
     ) -> None:
         self._states = states
         self._take = take
@@ -123,7 +128,7 @@ class Fold:
         touched = self._observe(batch)
         for key in self._due(due, batch.written_at):
             if key not in touched:
-                touched[key] = _Touched(self._state(key))
+                touched[key] = _Touched(self._account(key))
         for key in sorted(touched):
             _judge(key, touched[key], batch, self._partition, self._model, self._outcome)
         applied = sum(cell.events for cell in batch.usage) + sum(
@@ -143,7 +148,7 @@ class Fold:
     def outcome(self) -> Outcome:
         """Return what the batches added change altogether."""
         self._outcome.states = {
-            key: encode_state(state, arranged=True) for key, state in self._outcome.known.items()
+            key: encode_state(account.state, arranged=True) for key, account in self._outcome.known.items()
         }
         return self._outcome
 
@@ -151,47 +156,59 @@ class Fold:
         """Yield the accounts due by now; those changed by an earlier batch say it themselves."""
         changed = self._outcome.known
         yield from (key for key in due if key not in changed)
-        yield from [key for key, state in changed.items() if state.due is not None and state.due <= now]
+        for key, account in changed.items():
+            if account.state.due is not None and account.state.due <= now:
+                yield key
 
-    def _state(self, key: bytes) -> State:
-        state = self._outcome.known.get(key) or self._take(key)
-        if state is None:
+    def _account(self, key: bytes) -> Account:
+        account = self._outcome.known.get(key) or self._take(key)
+        if account is None:
             raw = self._states.get(key)
             tenant, account_id = split_key(key)
-            state = State(tenant=tenant, account_id=account_id) if raw is None else decode_state(raw)
-        return state
+            account = Account(
+                State(tenant=tenant, account_id=account_id) if raw is None else decode_state(raw)
+            )
+        return account
 
     def _observe(self, batch: JournalBatch) -> dict[bytes, _Touched]:
         touched: dict[bytes, _Touched] = {}
+        today = batch.written_at // DAY
 
         def of(tenant: str, account_id: str) -> _Touched:
             key = account_key(tenant, account_id)
-            account = touched.get(key)
-            if account is None:
-                account = touched[key] = _Touched(self._state(key))
-            return account
+            one = touched.get(key)
+            if one is None:
+                one = touched[key] = _Touched(self._account(key))
+            return one
 
+        for cell in batch.usage:
+            one = of(cell.tenant, cell.account_id)
+            observe_usage(one.account.state, cell)
+            one.saw(cell.received_at)
+            one.today_only &= cell.day == today
         for name, observe in _OBSERVERS:
             for event in getattr(batch, name):
-                account = of(event.tenant, event.account_id)
-                observe(account.state, event)
-                account.saw(event.received_at)
+                one = of(event.tenant, event.account_id)
+                observe(one.account.state, event)
+                one.saw(event.received_at)
+                one.usage_only = False
         for action in batch.actions:
-            account = of(action.tenant, action.account_id)
-            account.changes += acknowledge(account.state, action)
-            account.saw(action.received_at)
+            one = of(action.tenant, action.account_id)
+            one.changes += acknowledge(one.account.state, action)
+            one.saw(action.received_at)
+            one.usage_only = False
         return touched
 
 
 def _judge(
     key: bytes, touched: _Touched, batch: JournalBatch, partition: int, model: Model, outcome: Outcome
 ) -> None:
-    state, now = touched.state, batch.written_at
+    account, now = touched.account, batch.written_at
+    state = account.state
     if now // DAY != state.scored_day:
         evict(state, now)  # the rings' first day moves with the day; nothing older is ever admitted
-    bound(state)
-    arrange(state)  # what is said of an account never depends on the order in which things were heard
-    verdict = assess(state, now, model)
+    found = look(account, now, model, usage_only=touched.usage_only, today_only=touched.today_only)
+    verdict = weigh(found.plan, found.facts, found.view, model.next_change(now))
     standing = settle(verdict, state, now)
     band = standing.band
     if now // DAY != state.scored_day:
@@ -199,21 +216,20 @@ def _judge(
     changed = (verdict.score, band) != (state.score, state.band)
     state.score, state.band, state.band_since = verdict.score, band, standing.since
     state.pending_band, state.pending_since = standing.pending, standing.pending_since
-    changes = touched.changes + decide(state, now, verdict, band)
-    moments = (next_due(state, now), verdict.due, standing.due)
-    state.sequence, state.due = batch.sequence, min((m for m in moments if m is not None), default=None)
-    outcome.known[key] = state
+    changes = touched.changes + decide(found.view, band)
+    state.sequence, state.due = batch.sequence, soonest(found.due, verdict.due, standing.due)
+    outcome.known[key] = account
     if changed or changes or touched.received_at is not None:
-        outcome.health.append((key, _health(touched, verdict, batch, partition, model)))
+        outcome.health.append((key, _health(touched, found.view, verdict, batch, partition, model)))
     outcome.alerts.extend(
         (key, alert) for alert in _alerts(touched, changes, verdict, batch, partition, model)
     )
 
 
 def _health(
-    touched: _Touched, verdict: Verdict, batch: JournalBatch, partition: int, model: Model
+    touched: _Touched, view: View, verdict: Verdict, batch: JournalBatch, partition: int, model: Model
 ) -> AccountHealth:
-    state = touched.state
+    state = view.state
     open_alerts = [
         alert_id(state.tenant, state.account_id, rule, episode.number)
         for rule, episode in sorted(state.episodes.items())
@@ -225,7 +241,7 @@ def _health(
         name=state.fact("name"),
         owner=state.fact("owner"),
         segment=state.fact("segment"),
-        stage="churned" if churned(state) else state.fact("stage"),
+        stage="churned" if view.churned else state.fact("stage"),
         arr_minor=state.amount("arr_minor"),
         currency=state.fact("currency"),
         score=verdict.score / 100,
@@ -258,7 +274,7 @@ def _alerts(
     partition: int,
     model: Model,
 ) -> Iterator[RiskAlert]:
-    state = touched.state
+    state = touched.account.state
     for change in changes:
         yield RiskAlert(
             alert_id=alert_id(state.tenant, state.account_id, change.rule, change.episode.number),

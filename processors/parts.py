@@ -14,6 +14,7 @@ import xxhash
 
 __all__ = [
     "DAY",
+    "HOUR",
     "NEVER",
     "RING_DAYS",
     "Aim",
@@ -30,7 +31,10 @@ __all__ = [
     "stamp",
 ]
 
-DAY = 86_400_000
+HOUR = 3_600_000
+"""Milliseconds of an hour."""
+
+DAY = 24 * HOUR
 """Milliseconds of a UTC day."""
 
 RING_DAYS = 90

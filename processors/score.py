@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple
 
-from processors.measures import Fact, View, subscription
+from processors.measures import Fact, View
 from processors.model import Model, Plan
 from processors.model.capping import hold
 from processors.model.judging import Judged, judge, number
@@ -22,9 +23,7 @@ from processors.model.tallying import tally
 from processors.state import State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
-__all__ = ["HOUR", "Standing", "Verdict", "assess", "churned", "settle", "weigh"]
-
-HOUR = 3_600_000
+__all__ = ["Standing", "Verdict", "assess", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
@@ -62,6 +61,9 @@ class Standing:
     due: int | None = None
 
 
+_lost = itemgetter(0)
+
+
 class _Said(NamedTuple):
     """What a term says: the hundredths of a point it brings, its weight if known, what it lost and why."""
 
@@ -76,17 +78,19 @@ def assess(state: State, now: int, model: Model) -> Verdict:
     """Return the verdict on an account at *now* (journal time, UTC milliseconds)."""
     view = View(state, now)
     plan = model.for_account(view)
-    ends = model.next_change(now)
-    return weigh(plan, [measured(view) for measured in plan.reads], view, () if ends is None else (ends,))
+    return weigh(plan, [measured(view) for measured in plan.reads], view, model.next_change(now))
 
 
-def weigh(plan: Plan, facts: Sequence[Fact], view: View, moments: Sequence[int] = ()) -> Verdict:
-    """Return the verdict from facts in the order of ``plan.reads``; ``moments`` are times to look again."""
+def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None) -> Verdict:
+    """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
     said, total, adjustments = _said(plan, facts, view.now)
     held = hold(plan, facts, view, total)
-    later = [*moments, *held.moments, *(moment for one in said for moment in one.moments)]
-    coverage = round(sum(one.known for one in said) / 100, 6)
-    worst = sorted((one.lost for one in said if one.lost[0] >= _WORTH_SAYING), key=lambda lost: -lost[0])
+    later = [*held.moments, *[moment for one in said for moment in one.moments]]
+    if ends is not None:
+        later.append(ends)
+    coverage = round(sum([one.known for one in said]) / 100, 6)
+    worst = [one.lost for one in said if one.lost[0] >= _WORTH_SAYING]
+    worst.sort(key=_lost, reverse=True)  # equals stay in the model's order
     reasons = dict.fromkeys([*held.doubts, *(cap.reason for cap in held.caps), *(why for _, why in worst)])
     return Verdict(
         plan,
@@ -99,12 +103,6 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, moments: Sequence[int] 
         tuple(reasons)[:_REASONS],
         min((moment for moment in later if moment > view.now), default=None),
     )
-
-
-def churned(state: State) -> bool:
-    """Tell whether the account is no customer any more."""
-    current = subscription(state)
-    return (current is not None and current.status == "canceled") or state.fact("stage") == "churned"
 
 
 def settle(verdict: Verdict, state: State, now: int) -> Standing:

@@ -13,6 +13,7 @@ import msgspec
 
 from processors.parts import (
     DAY,
+    HOUR,
     RING_DAYS,
     Aim,
     Billing,
@@ -30,6 +31,7 @@ from processors.parts import (
 
 __all__ = [
     "DAY",
+    "HOUR",
     "POSITION_KEY",
     "RING_DAYS",
     "Aim",
@@ -46,6 +48,7 @@ __all__ = [
     "Ticket",
     "Usage",
     "arrange",
+    "arrange_usage",
     "brief",
     "decode_due",
     "decode_position",
@@ -165,10 +168,8 @@ def position_key(partition: int) -> bytes:
 
 def arrange(state: State) -> None:
     """Bring every part into the order of its keys, in which it is also read from bytes."""
-    usage, billing = state.usage, state.billing
-    usage.days = _in_order(usage.days)
-    usage.users = _in_order(usage.users)
-    usage.features = _in_order(usage.features)
+    arrange_usage(state)
+    billing = state.billing
     state.tickets = _in_order(state.tickets)
     billing.subscriptions = _in_order(billing.subscriptions)
     billing.invoices = _in_order(billing.invoices)
@@ -182,6 +183,14 @@ def arrange(state: State) -> None:
     state.heard = _in_order(state.heard)
     state.retracted = _in_order(state.retracted)
     state.asked = _in_order(state.asked)
+
+
+def arrange_usage(state: State) -> None:
+    """Bring what is known of usage into the order of its keys."""
+    usage = state.usage
+    usage.days = _in_order(usage.days)
+    usage.users = _in_order(usage.users)
+    usage.features = _in_order(usage.features)
 
 
 def encode_state(state: State, *, arranged: bool = False) -> bytes:

@@ -17,10 +17,10 @@ from confluent_kafka import TopicPartition
 from processors.due import DueHeap
 from processors.fold import Fold, Outcome
 from processors.model import Model
+from processors.recall import Account
 from processors.state import (
     POSITION_KEY,
     Position,
-    State,
     decode_due,
     decode_position,
     encode_position,
@@ -114,8 +114,8 @@ class Holding:
         self.states |= outcome.states
         self.position = outcome.position
         self._recent.keep(outcome)
-        for key, state in outcome.known.items():
-            self._due.put(key, state.due)
+        for key, account in outcome.known.items():
+            self._due.put(key, account.state.due)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome
@@ -135,24 +135,24 @@ class Holding:
 
 
 class _Recent:
-    """States as values, so that accounts in use need not be decoded; the longest unused go first."""
+    """Accounts as values, so that those in use need not be decoded; the longest unused go first."""
 
     def __init__(self) -> None:
-        self._states: dict[bytes, tuple[State, int]] = {}
+        self._accounts: dict[bytes, tuple[Account, int]] = {}
         self._bytes = 0
 
-    def take(self, key: bytes) -> State | None:
-        """Give a state away to be changed; until ``keep`` brings it back it isn't known here."""
-        state, size = self._states.pop(key, (None, 0))
+    def take(self, key: bytes) -> Account | None:
+        """Give an account away to be changed; until ``keep`` brings it back it isn't known here."""
+        account, size = self._accounts.pop(key, (None, 0))
         self._bytes -= size
-        return state
+        return account
 
     def keep(self, outcome: Outcome) -> None:
-        """Take the states of a committed outcome."""
-        for key, state in outcome.known.items():
+        """Take the accounts of a committed outcome."""
+        for key, account in outcome.known.items():
             self.take(key)
             size = len(outcome.states[key])
-            self._states[key] = (state, size)
+            self._accounts[key] = (account, size)
             self._bytes += size
         while self._bytes > _RECENT_BYTES:
-            self.take(next(iter(self._states)))
+            self.take(next(iter(self._accounts)))

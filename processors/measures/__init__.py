@@ -26,26 +26,23 @@ from processors.measures import (
     value,
     voice,
 )
-from processors.measures.measured import Fact, Measured
+from processors.measures.measured import USAGE, Fact, Measured
 from processors.measures.reading import (
     days_silent,
     failing_invoices,
-    open_tickets,
     overdue_days,
-    subscription,
 )
 from processors.measures.view import View
 
 __all__ = [
     "MEASURES",
+    "USAGE",
     "Fact",
     "Measured",
     "View",
     "days_silent",
     "failing_invoices",
-    "open_tickets",
     "overdue_days",
-    "subscription",
 ]
 
 _SUBJECTS = (

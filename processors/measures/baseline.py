@@ -7,7 +7,6 @@ from statistics import median
 
 from processors.measures.measured import PROFILES, USAGE, Fact, measure
 from processors.measures.view import View
-from processors.state import DAY
 
 __all__ = ["anomaly", "drop", "regularity", "weekly_usage"]
 
@@ -32,9 +31,7 @@ def weekly_usage(view: View) -> tuple[int, float] | None:
     """
     if view.state.usage.first_at is None:
         return None
-    known = (view.today - 7 - view.state.usage.first_at // DAY) // 7
-    weeks = [sum(view.events[start : start + 7]) for start in range(8, 8 + 7 * min(known, _WEEKS), 7)]
-    if len(weeks) < 2 or (usual := median(weeks)) <= 0:
+    if len(view.weeks) < 2 or (usual := median(view.weeks)) <= 0:
         return None
     if not (view.holidays and any(view.today - age in view.holidays for age in range(8))):
         return max(sum(view.events[1:8]), sum(view.events[:7])), usual

@@ -21,6 +21,11 @@ _EPOCH = date(1970, 1, 1).toordinal()
 _NONE = Day()
 _MASK = 0xFFFFFFFF
 _RECENT = 35
+_WEEKS = 8
+_BESIDE_USAGE = (
+    "answers", "churned", "holidays", "months", "revenue", "seats", "solved", "subscription", "tickets",
+)  # fmt: skip
+"""What is computed once and doesn't come from usage."""
 
 
 class View:
@@ -35,6 +40,25 @@ class View:
         self.now = now
         self.today = now // DAY
 
+    def later(self, now: int, *, today_only: bool) -> View:
+        """
+        Return the view at *now*, on the same day, when nothing but usage came since.
+
+        With ``today_only`` all of it was of that day. What usage doesn't change is not looked up again.
+        """
+        view = View(self.state, now)
+        known, carried = self.__dict__, view.__dict__
+        for name in _BESIDE_USAGE:
+            if name in known:
+                carried[name] = known[name]
+        if today_only and "events" in known:
+            events = carried["events"] = known["events"]
+            bucket = self.state.usage.days.get(self.today)
+            events[0] = 0 if bucket is None else bucket.events
+            if "weeks" in known:
+                carried["weeks"] = known["weeks"]
+        return view
+
     def age(self, at: int) -> int:
         """Return the age of the day of a time in UTC milliseconds; a time ahead is of today."""
         return max(0, self.today - at // DAY)
@@ -48,6 +72,13 @@ class View:
             if 0 <= (age := today - day) <= RING_DAYS:
                 counts[age] = bucket.events
         return counts
+
+    @cached_property
+    def weeks(self) -> list[int]:
+        """The usage events of the up to 8 whole weeks before the last 8 days, since the first usage."""
+        first = self.state.usage.first_at
+        known = 0 if first is None else (self.today - 7 - first // DAY) // 7
+        return [sum(self.events[start : start + 7]) for start in range(8, 8 + 7 * min(known, _WEEKS), 7)]
 
     @cached_property
     def recent(self) -> list[Day]:
@@ -118,6 +149,12 @@ class View:
     def subscription(self) -> Subscription | None:
         """The subscription that speaks for the account."""
         return subscription(self.state)
+
+    @cached_property
+    def churned(self) -> bool:
+        """Whether the account is no customer any more."""
+        current = self.subscription
+        return (current is not None and current.status == "canceled") or self.state.fact("stage") == "churned"
 
     @cached_property
     def revenue(self) -> tuple[int, str | None] | None:

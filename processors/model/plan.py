@@ -93,7 +93,8 @@ class Plan:
     A model, or one of its variants, ready to score with.
 
     ``root`` combines the ungrouped terms (``loose``) and then the groups. ``linear`` says that every term
-    brings its fixed factor, so that nothing needs combining. ``names`` are those of ``reads``.
+    brings its fixed factor, so that nothing needs combining. ``by_usage`` are the places in ``reads`` of what
+    usage informs.
     """
 
     variant: str
@@ -107,6 +108,7 @@ class Plan:
     caps: tuple[CapRule, ...]
     bands: Bands
     min_coverage: float
+    by_usage: tuple[int, ...]
 
     @property
     def hundredths(self) -> float:

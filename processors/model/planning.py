@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from processors.measures import Measured
+from processors.measures import USAGE, Measured
 from processors.model.bands import compile_bands
 from processors.model.conditions import Condition, ConditionError, compile_condition
 from processors.model.curves import Curve, compile_curve
@@ -85,10 +85,11 @@ class _Planner:
             self._term(name, spec, curves[name], tree.factors[place], tree.shares[place])
             for place, (name, spec) in enumerate(body.measures.items())
         ]
+        reads = tuple(self._measures[name] for name in self._reads)
         return Plan(
             variant=variant,
             scale=body.score.scale,
-            reads=tuple(self._measures[name] for name in self._reads),
+            reads=reads,
             terms=tuple(terms),
             groups=tree.groups,
             root=tree.root,
@@ -97,6 +98,7 @@ class _Planner:
             caps=tuple(sorted(caps, key=lambda cap: (cap.limit, cap.name))),
             bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
             min_coverage=body.min_coverage,
+            by_usage=tuple(place for place, measured in enumerate(reads) if USAGE in measured.sources),
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:
@@ -199,4 +201,7 @@ def _test(tests: Sequence[tuple[Callable[[float, float], bool], float]]) -> Call
     if len(tests) == 1:
         ((test, bound),) = tests
         return lambda value: test(value, bound)
+    if len(tests) == 2:
+        (low, least), (high, most) = tests
+        return lambda value: low(value, least) and high(value, most)
     return lambda value: all(test(value, bound) for test, bound in tests)

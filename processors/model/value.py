@@ -75,6 +75,8 @@ class Model:
 
     def next_change(self, now: int) -> int | None:
         """Return the next time after *now* at which a variant ends by its date."""
+        if not self.variants:
+            return None
         ends = [v.applies.until for v in self.variants if v.applies.until is not None]
         return min((end for end in ends if end > now), default=None)
 

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from processors.fold import Fold, Outcome, fold
 from processors.model import DEFAULT
 from processors.observe import active_days
-from processors.state import DAY, Position, State, decode_state
+from processors.recall import Account
+from processors.state import DAY, Position, decode_state
 from schemas.codec import codec
 from schemas.records import JournalBatch, UsageEvent
 from tests.knowledge import knowledge
@@ -69,10 +70,10 @@ def test_batches_folded_together_say_what_they_say_alone(data: st.DataObject) ->
         now += data.draw(st.integers(0, 20 * DAY))
     one_by_one, outcomes = run_when_due(batches)
     states: dict[bytes, bytes] = {}
-    kept: dict[bytes, State] = {}
+    kept: dict[bytes, Account] = {}
     position, said = Position(), []
 
-    def take(key: bytes) -> State | None:
+    def take(key: bytes) -> Account | None:
         return kept.pop(key, None)
 
     rest = list(enumerate(batches))

@@ -58,8 +58,8 @@ class Account:
         outcome = fold(self.states, self.position, written, partition=0, offset=0, due=due, model=DEFAULT)
         self.states |= outcome.states
         self.position = outcome.position
-        for key, state in outcome.known.items():
-            self.due.put(key, state.due)
+        for key, account in outcome.known.items():
+            self.due.put(key, account.state.due)
         new = [alert for _, alert in outcome.alerts]
         self.alerts += new
         for _, health in outcome.health:

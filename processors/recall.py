@@ -1,0 +1,106 @@
+"""
+What is remembered of an account between two judgements, so that a busy one need not be looked at whole.
+
+Most batches bring an account nothing but more usage. Then only the measures that usage informs are asked
+again. The others stay what they were until time alone changes them, which is never before the account is
+due nor before midnight (``tests/property/test_due.py``). So remembering changes no byte of what is said and
+stored, only the time that takes (``tests/property/test_recall.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from processors.due import other_due, soonest, turn, usage_due
+from processors.measures import Fact, View
+from processors.model import Model, Plan
+from processors.observe import bound
+from processors.state import DAY, State, arrange, arrange_usage
+
+__all__ = ["Account", "Found", "look"]
+
+
+class Found(NamedTuple):
+    """
+    An account as it was found at a moment: its plan, the facts in the order of ``plan.reads``, the view.
+
+    ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
+    that after the next midnight. ``sizes`` counts the days, users and features.
+    """
+
+    plan: Plan
+    facts: list[Fact]
+    view: View
+    other_due: int | None
+    turn: int | None
+    sizes: tuple[int, int, int]
+
+    @property
+    def due(self) -> int | None:
+        """The next time to look at the account again."""
+        return soonest(usage_due(self.view.state, self.view.now), self.other_due, self.turn)
+
+    def holds(self, now: int) -> bool:
+        """Tell whether *now*, later on, is before time alone changes any fact that usage doesn't inform."""
+        return (
+            now // DAY == self.view.today
+            and (self.other_due is None or now < self.other_due)
+            and self.turn is not None
+            and now < self.turn
+        )
+
+
+@dataclass(slots=True)
+class Account:
+    """An account in use: its state as a value, and how it was found last, where that is known."""
+
+    state: State
+    found: Found | None = None
+
+
+def look(account: Account, now: int, model: Model, *, usage_only: bool, today_only: bool) -> Found:
+    """
+    Bring the state into its bounds and its order, and return how the account is found at *now*.
+
+    ``usage_only`` says that nothing but usage came since it was last looked at, ``today_only`` that all of
+    that was of the day of *now*.
+    """
+    before = account.found
+    found = None
+    if usage_only and before is not None and before.holds(now):
+        found = _again(before, now, model, today_only=today_only)
+    account.found = found or _whole(account.state, now, model)
+    return account.found
+
+
+def _whole(state: State, now: int, model: Model) -> Found:
+    bound(state)
+    arrange(state)  # what is said of an account never depends on the order in which things were heard
+    view = View(state, now)
+    plan = model.for_account(view)
+    facts = [measured(view) for measured in plan.reads]
+    return Found(plan, facts, view, other_due(state, now), turn(state, now), _sizes(state))
+
+
+def _again(before: Found, now: int, model: Model, *, today_only: bool) -> Found | None:
+    """Return how an account is found after more usage; ``None`` when another plan is for it now."""
+    state = before.view.state
+    sizes = _sizes(state)
+    if sizes != before.sizes:
+        bound(state)
+        arrange_usage(state)
+        sizes = _sizes(state)
+    view = before.view.later(now, today_only=today_only)
+    plan = model.for_account(view)
+    if plan is not before.plan:
+        return None
+    facts = before.facts.copy()
+    for place in plan.by_usage:
+        facts[place] = plan.reads[place](view)
+    return Found(plan, facts, view, before.other_due, before.turn, sizes)
+
+
+def _sizes(state: State) -> tuple[int, int, int]:
+    usage = state.usage
+    return len(usage.days), len(usage.users), len(usage.features)
