@@ -41,7 +41,6 @@ def send(bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, s
         {
             "bootstrap.servers": bootstrap,
             "partitioner": PARTITIONER,
-            "linger.ms": 2,
             "compression.type": "lz4",
             "enable.idempotence": True,
         }

@@ -83,8 +83,7 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
         yield Refusal("invalid", "the event id is empty, so a retry could not be recognised", "/event_id")
     for field, value in event.items():
         if isinstance(value, str):
-            limit = _LONG_TEXT.get(field, MAX_TEXT)
-            if len(value) > limit:
+            if len(value) > MAX_TEXT and len(value) > (limit := _LONG_TEXT.get(field, MAX_TEXT)):
                 yield Refusal("invalid", f"{len(value)} characters, at most {limit}", f"/{field}")
         elif value is not None and field in BOUNDS:
             low, high = BOUNDS[field]

@@ -8,6 +8,7 @@ everywhere in the state, and event identities with xxh3.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -76,9 +77,8 @@ def _placed(tenant: str, account_id: str, partition: int, partitions: int) -> bo
 
 def identities(frame: pl.DataFrame) -> NDArray[np.uint64]:
     """Return the identity of each event; as ``processors.admit.identity``."""
-    joined = pl.concat_str(["tenant", "source", "event_id"], separator="\0").alias("id")
-    frame = frame.select(joined)
-    return frame.select(plh.col("id").nchash.xxh3_64())["id"].to_numpy()
+    joined: Any = pl.concat_str(["tenant", "source", "event_id"], separator="\0")
+    return frame.select(joined.nchash.xxh3_64()).to_series().to_numpy()
 
 
 def roll_up(frame: pl.DataFrame) -> list[UsageCell]:

@@ -86,12 +86,13 @@ class Columns:
         data = b"".join(body.data for body in bodies)
         raw, [start] = _container(self._events, [(data, int(events.sum()))])
         frame = _decoded(raw, int(events.sum()))
-        lengths = [_size(frame[field["name"]], field["type"]) for field in self._fields]
+        sizes = self._sizes(frame)
+        lengths = self._lengths(sizes)
         ends = _running(sum(lengths, np.zeros(len(frame), np.int64)))
         rows = _running(events)
         if not np.array_equal(np.diff(ends[rows]), [len(body.data) for body in bodies]):
             raise NotColumnarError("a record's length is not that of its events")
-        self._see_choices(frame, lengths, raw, start + ends[:-1])
+        self._see_choices(sizes, lengths, raw, start + ends[:-1])
         return frame
 
     def read(self, payloads: Sequence[tuple[bytes, int]]) -> pl.DataFrame:
@@ -104,37 +105,77 @@ class Columns:
         counts = np.array([count for _, count in payloads], np.int64)
         raw, starts = _container(self._records, payloads)
         frame = _decoded(raw, int(counts.sum()))
-        lengths = [_size(frame[field["name"]], field["type"]) for field in self._fields]
+        sizes = self._sizes(
+            frame,
+            *(pl.col(name) for name in ("_length", "_timestamp", "_offset", "_value", "_headers")),
+            pl.col("_key").bin.size().cast(pl.Int64),
+            (pl.col("_prefix") == self._event).alias("_ours"),
+        )
+        lengths = self._lengths(sizes)
         value = sum(lengths, np.full(len(frame), _PREFIX, np.int64))
-        key = frame["_key"].bin.size().cast(pl.Int64).to_numpy()
-        deltas = varint_sizes(frame["_timestamp"].to_numpy()) + varint_sizes(frame["_offset"].to_numpy())
+        key = sizes["_key"]
+        deltas = varint_sizes(sizes["_timestamp"]) + varint_sizes(sizes["_offset"])
         before = 1 + deltas + varint_sizes(key) + key + varint_sizes(value)
         whole = before + value + 1
         if not (
-            np.array_equal(value, frame["_value"].to_numpy())
-            and np.array_equal(whole, frame["_length"].to_numpy())
-            and not frame["_headers"].to_numpy().any()
+            np.array_equal(value, sizes["_value"])
+            and np.array_equal(whole, sizes["_length"])
+            and not sizes["_headers"].any()
         ):
             raise NotColumnarError("a record's length is not that of its fields")
-        if not frame.select((pl.col("_prefix") == self._event).all()).item():
+        if not sizes["_ours"].all():
             raise NotColumnarError("a record was written with another schema")
         length = varint_sizes(whole)
         ends = _running(length + whole)
         blocks = np.array(starts, np.int64) - ends[_running(counts)[:-1]]
         self._see_choices(
-            frame, lengths, raw, np.repeat(blocks, counts) + ends[:-1] + length + before + _PREFIX
+            sizes, lengths, raw, np.repeat(blocks, counts) + ends[:-1] + length + before + _PREFIX
         )
         return frame.select([*self._names, pl.col("_offset").alias("offset_delta")])
 
-    def _see_choices(self, frame: pl.DataFrame, lengths: list[Numbers], raw: bytes, at: Numbers) -> None:
+    def _sizes(self, frame: pl.DataFrame, *more: pl.Expr) -> dict[str, NDArray[Any]]:
+        """
+        Return what the sizes of the fields follow from, by column, and of more columns themselves.
+
+        That is of a text its length, of a number or boolean the value, and of a field that may be null, by
+        its name and a question mark, whether it is not. One query does it: what a query costs is mostly
+        that it is one.
+        """
+        found = []
+        for field in self._fields:
+            name, kind = field["name"], field["type"]
+            column = pl.col(name)
+            if isinstance(kind, list):
+                kind = kind[1]
+                found.append(column.is_not_null().alias(f"{name}?"))
+            if kind == "string":
+                column = column.str.len_bytes().cast(pl.Int64)
+            found.append(column if kind == "boolean" else column.fill_null(0))
+        columns = frame.select(*found, *more)
+        return {column.name: column.to_numpy() for column in columns}
+
+    def _lengths(self, sizes: dict[str, NDArray[Any]]) -> list[Numbers]:
+        """Return the bytes each field takes, written in the shortest form."""
+        lengths = []
+        for field in self._fields:
+            name, kind = field["name"], field["type"]
+            if isinstance(kind, list):
+                lengths.append(np.where(sizes[f"{name}?"], _length(sizes[name], kind[1]), 0) + 1)
+            else:
+                lengths.append(_length(sizes[name], kind))
+        return lengths
+
+    def _see_choices(
+        self, sizes: dict[str, NDArray[Any]], lengths: list[Numbers], raw: bytes, at: Numbers
+    ) -> None:
         """Raise NotColumnarError unless each branch and boolean of the events, which begin *at*, is exact."""
         data = np.frombuffer(raw, np.uint8)
         for field, length in zip(self._fields, lengths, strict=True):
             match field["type"]:
                 case "boolean":
-                    same = data[at] == frame[field["name"]].to_numpy()
+                    same = data[at] == sizes[field["name"]]
                 case ["null", _]:
-                    same = data[at] == 2 * frame[field["name"]].is_not_null().to_numpy()
+                    same = data[at] == 2 * sizes[f"{field['name']}?"]
                 case _:
                     same = np.True_
             if not same.all():
@@ -191,23 +232,15 @@ def _decoded(container: bytes, expected: int) -> pl.DataFrame:
     return frame
 
 
-def _size(column: pl.Series, type_: Any) -> Numbers:
-    """Return the bytes each value takes, written in the shortest form."""
-    match type_:
+def _length(sizes: Numbers, kind: str) -> Numbers:
+    match kind:
         case "string":
-            size: Numbers = column.str.len_bytes().cast(pl.Int64).to_numpy()
-            return varint_sizes(size) + size
+            return varint_sizes(sizes) + sizes
         case "long" | "int":
-            numbers: Numbers = column.to_numpy()
-            return varint_sizes(numbers)
+            return varint_sizes(sizes)
         case "boolean":
-            return np.ones(len(column), np.int64)
-        case ["null", other] if column.null_count():
-            filled = column.fill_null("" if other == "string" else 0)
-            return np.where(column.is_null().to_numpy(), 0, _size(filled, other)) + 1
-        case ["null", other]:
-            return _size(column, other) + 1
-    raise NotImplementedError(f"no size for {type_}")
+            return np.ones(len(sizes), np.int64)
+    raise NotImplementedError(f"no size for {kind}")
 
 
 def _running(numbers: Numbers) -> Numbers:

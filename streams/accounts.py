@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,6 +13,7 @@ import structlog
 from faust.types import TP
 
 from processors.fold import Outcome
+from processors.state import Position
 from schemas.codec import Codec
 from schemas.records import JournalBatch
 from streams import worker_metrics as metrics
@@ -32,12 +34,18 @@ _SEEK_AGAIN_SECONDS = 10.0
 
 
 def bind_accounts(
-    app: faust.App, journal: Any, store: AccountStore, codec: Codec[JournalBatch], fail: Any
+    app: faust.App,
+    journal: Any,
+    store: AccountStore,
+    codec: Codec[JournalBatch],
+    tell: Callable[[int, Position], None],
+    fail: Any,
 ) -> None:
     """
     Bind the agent to the journal topic.
 
-    Each partition has its own lane, so partitions fold and commit side by side. ``fail`` is called
+    Each partition has its own lane, so partitions fold and commit side by side. ``tell`` hears how far each
+    one has come. ``fail`` is called
     with whatever a lane raises and must end the process: Faust would take the failed event as done.
     """
     lanes: dict[int, asyncio.Queue[Any]] = {}
@@ -49,7 +57,8 @@ def bind_accounts(
             partition = event.message.partition
             if partition not in lanes:
                 lanes[partition] = asyncio.Queue(LANE_BATCHES)
-                lane = _Lane(app, store, codec, TP(event.message.topic, partition), lanes[partition], pool)
+                tp = TP(event.message.topic, partition)
+                lane = _Lane(app, store, codec, tp, lanes[partition], pool, tell)
                 app.add_future(_guard(lane.run(), fail))
             await lanes[partition].put(event.message)
 
@@ -72,6 +81,7 @@ class _Lane:
         tp: TP,
         queue: asyncio.Queue[Any],
         pool: ThreadPoolExecutor,
+        tell: Callable[[int, Position], None],
     ) -> None:
         self._app = app
         self._store = store
@@ -79,6 +89,7 @@ class _Lane:
         self._tp = tp
         self._queue = queue
         self._pool = pool
+        self._tell = tell
         self._sought = 0.0
 
     async def run(self) -> None:
@@ -113,6 +124,7 @@ class _Lane:
             # An older one was read again after a restart: it is in the state.
         if fresh:
             self._count(holding.apply(fresh), fresh, holding)
+            self._tell(holding.partition, holding.position)
         if beyond is not None:
             raise _Gap(holding.position.offset + 1, beyond, holding.position.sequence)
 

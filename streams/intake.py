@@ -51,7 +51,8 @@ _FIELD = {
     "account.profiles": "profiles",
     "alert.actions": "actions",
 }
-_WORTH_COLUMNS = 32_768
+_WORTH_COLUMNS = 400
+_BYTES_AN_EVENT = 100
 
 _ADMISSION_ONLY = ("event_id", "source", "name")
 _NO_USAGE = pl.DataFrame(schema=SCHEMA).drop(_ADMISSION_ONLY)
@@ -120,7 +121,7 @@ class Intake:
     """
     Decode, place, admit and dedupe the records of one partition.
 
-    Usage is read in columns from ``columns_from`` bytes on, as stored; below, row by row is cheaper.
+    Usage is read in columns from about ``columns_from`` events on; below, row by row is cheaper.
     """
 
     def __init__(
@@ -149,13 +150,18 @@ class Intake:
             by_topic.setdefault(self._topics.plain(batch.topic), []).append(batch)
         for topic, given in by_topic.items():
             before = result.total
-            if topic == _USAGE and sum(len(batch.raw) for batch in given) >= self._columns_from:
+            if topic == _USAGE and self._worth_columns(given):
                 usage = [self._sort_usage(part, now, result) for part in self._usage.read(given, now)]
                 result.usage = pl.concat([_NO_USAGE, *usage])
             else:
                 self._sort_rows(topic, (record for batch in given for record in batch.records()), now, result)
             result.read[topic] += result.total - before
         return result
+
+    def _worth_columns(self, batches: list[RawBatch]) -> bool:
+        """Tell whether there are enough events, as far as can be seen: a large record may hold many."""
+        size = sum(len(batch.raw) for batch in batches)
+        return max(sum(batch.count for batch in batches), size // _BYTES_AN_EVENT) >= self._columns_from
 
     def remembered(self, name: str) -> int:
         """Return how many ids the dedupe window of an input holds."""

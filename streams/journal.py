@@ -13,6 +13,7 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import suppress
+from functools import partial
 from threading import Event
 
 import structlog
@@ -21,6 +22,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas.registry import Registry
 from schemas.topics import INPUTS, Topics
 from streams import journal_metrics as metrics
+from streams.applied import AppliedAsker
 from streams.journal_lane import JournalLane
 from streams.journal_partition import JournalPartition
 from streams.kafka import FencedError, leave
@@ -63,6 +65,7 @@ class Journal:
         self._between: dict[int, JournalPartition] = {}
         self._committed = 0.0
         self._lanes: list[JournalLane] = []
+        self._applied = AppliedAsker(bootstrap, topics)
 
     def stop(self) -> None:
         """Ask the loop to finish the batch at hand and leave the group."""
@@ -75,6 +78,7 @@ class Journal:
         names = [self._topics.name(topic) for topic in INPUTS]
         if self._settings.clock == "simulated":
             names.append(self._topics.name("simulation.clock"))
+        self._applied.start()
         consumer.subscribe(names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
             while not self._stopping.is_set():
@@ -86,6 +90,7 @@ class Journal:
             with suppress(Exception):  # the error that ends this came first
                 self._end_lanes()
             leave(consumer)
+            self._applied.close()
             log.info("Journal stopped.")
 
     def _look_after_lanes(self, vitals: Vitals) -> None:
@@ -144,9 +149,11 @@ class Journal:
                 self._settings,
                 self._registry,
                 self._settings.fetch_bytes // len(wanted),
+                partial(self._applied.sequence, number),
             )
             for number, partition in self._partitions.items()
         ]
+        self._applied.watch(wanted)
         metrics.REBALANCES.inc()
         metrics.PARTITIONS.set(len(wanted))
         if self._vitals is not None:

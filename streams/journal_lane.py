@@ -1,14 +1,15 @@
 """
 The thread of one partition of the journal: read, write, rest.
 
-A lone event goes on at once. After a batch the partition rests a little, the longer the larger the batch
-was, so that under load the events of an account gather and are scored together instead of one by one. A
-backlog is read without rest.
+A lone event goes on at once. After a batch the partition rests a little, and longer while the worker is
+behind, so that under load the events of an account gather and are scored together instead of one by one. A
+backlog is read without rest. So is a simulation, which waits for its worker by itself.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from threading import Event, Thread
 
 from schemas.codec import codec
@@ -16,6 +17,7 @@ from schemas.registry import Registry
 from schemas.topics import INPUTS, Topics
 from streams.fetch import BatchReader, RawBatch
 from streams.journal_partition import JournalPartition
+from streams.pace import Pace
 from streams.settings import JournalSettings
 
 __all__ = ["JournalLane"]
@@ -33,6 +35,7 @@ class JournalLane:
         settings: JournalSettings,
         registry: Registry,
         fetch_bytes: int,
+        applied: Callable[[], int],
     ) -> None:
         self.error: BaseException | None = None
         self.went_round = time.monotonic()
@@ -45,6 +48,8 @@ class JournalLane:
         if settings.clock == "simulated":
             names.append(self._clock)
         self._reader.assign({(name, number): partition.next_offset(name) for name in names})
+        self._applied = applied
+        self._pace = Pace(settings.rest_seconds, settings.most_rest_seconds, settings.behind_seconds)
         self._ending = Event()
         self._thread = Thread(target=self._run, name=f"journal-{number}", daemon=True)
         self._thread.start()
@@ -79,7 +84,7 @@ class JournalLane:
         wall = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
         if not inputs and not self._partition.idle(wall):
             return 0.0
-        written = self._partition.write(inputs, wall)
-        if self._reader.behind or not inputs:
+        sequence = self._partition.write(inputs, wall)
+        if self._reader.behind or not inputs or wall is None:
             return 0.0
-        return self._settings.rest_seconds + written / self._settings.bytes_per_second
+        return self._pace.rest(sequence, self._applied(), time.monotonic())

@@ -130,16 +130,17 @@ class JournalPartition:
 
     def write(self, batches: list[RawBatch], wall: int | None) -> int:
         """
-        Write what these batches hold, or an empty journal batch, in one transaction; return its bytes.
+        Write what these batches hold, or an empty journal batch, in one transaction.
 
-        Each journal record says how far it read; batches already covered are skipped. Raises FencedError
-        and KafkaException; after either, this object must not be used again.
+        Returns the sequence number the journal then stands at. Each journal record says how far it read;
+        batches already covered are skipped. Raises FencedError and KafkaException; after either, this object
+        must not be used again.
         """
         now = max(self._written_at, self._ticked_at if wall is None else wall)
         batches = self._held + batches
         if now == 0:
             self._held = batches  # a simulation has not said what time it is yet
-            return 0
+            return self._sequence
         self._held = []
         began = time.perf_counter()
         packed = self._pack(batches, now)
@@ -149,7 +150,7 @@ class JournalPartition:
         self._transactions.commit()
         self._written_at, self._wrote = now, time.monotonic()
         self._count(packed, time.perf_counter() - began)
-        return sum(len(value) for _, value in packed)
+        return self._sequence
 
     def _pack(self, batches: list[RawBatch], now: int) -> list[tuple[Sorted, bytes]]:
         """Return the journal records of these batches: one, or halves where one would be too large."""

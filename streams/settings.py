@@ -20,9 +20,14 @@ class JournalSettings(BaseModel):
     fetch_bytes: int = Field(
         default=64_000_000, ge=16_777_216, description="most bytes taken at once, as stored by the broker"
     )
-    rest_seconds: float = Field(default=0.02, ge=0, description="a partition rests this long after a batch")
-    bytes_per_second: int = Field(
-        default=250_000, gt=0, description="and this much longer for a large one; a backlog knows no rest"
+    rest_seconds: float = Field(default=0.05, ge=0, description="a partition rests this long after a batch")
+    most_rest_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="and up to this long while the worker is behind; a backlog knows no rest",
+    )
+    behind_seconds: float = Field(
+        default=0.25, gt=0, description="behind is a worker that hasn't applied a batch after so long"
     )
     idle_seconds: float = Field(
         default=1.0, gt=0, description="an idle partition gets an empty batch this often"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ import structlog
 from yarl import URL
 
 from processors.model import DEFAULT, Model
+from processors.state import Position
 from schemas.codec import codec
 from schemas.registry import Registry
 from schemas.topics import Topics
 from streams.account_store import AccountStore
 from streams.account_table import Holding
 from streams.accounts import bind_accounts
+from streams.applied import AppliedTeller
 from streams.settings import WorkerSettings
 from streams.transport import ReadCommittedTransport, check_signatures
 from streams.vitals import Vitals
@@ -35,9 +38,14 @@ def build_app(
     settings: WorkerSettings,
     data_dir: Path,
     registry: Registry,
+    tell: Callable[[int, Position], None],
     model: Model = DEFAULT,
 ) -> faust.App:
-    """Return the app; nothing is connected until it starts."""
+    """
+    Return the app; nothing is connected until it starts.
+
+    ``tell`` hears of every position that was reached, from any thread, and must return at once.
+    """
     check_signatures()
     broker = URL(f"kafka://{bootstrap.replace(',', ';kafka://')}")
     app = faust.App(
@@ -80,7 +88,7 @@ def build_app(
         value_serializer="raw",
         internal=False,
     )
-    bind_accounts(app, journal, store, codec("account.journal", registry), _fail)
+    bind_accounts(app, journal, store, codec("account.journal", registry), tell, _fail)
     return app
 
 
@@ -90,7 +98,8 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     vitals = Vitals("worker")
     vitals.set("recovered", False, "state not restored yet")
     vitals.serve(settings.metrics_host, settings.metrics_port)
-    app = build_app(bootstrap, topics, settings, data_dir, registry)
+    applied = AppliedTeller(bootstrap, topics)
+    app = build_app(bootstrap, topics, settings, data_dir, registry, applied.tell)
 
     async def beat() -> None:
         vitals.beat()
@@ -99,9 +108,11 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     app.timer(1.0)(beat)
     worker = faust.Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
+    applied.start()
     try:
         worker.execute_from_commandline()
     finally:
+        applied.close()
         vitals.close()
 
 
