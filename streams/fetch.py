@@ -39,7 +39,6 @@ _CODEC, _TRANSACTIONAL, _CONTROL = 0x07, 0x10, 0x20
 _MAGIC = 2
 _READ_COMMITTED = 1
 _EARLIEST = -2
-_BUSY_BYTES = 500_000
 _DECODE = {
     1: codecs.gzip_decode,
     2: codecs.snappy_decode,
@@ -119,13 +118,14 @@ class BatchReader:
     Read assigned partitions batch by batch; one fetch is always under way while the last is worked on.
 
     Memory is bounded by two fetches of at most ``max_bytes`` each (a broker may exceed it by one batch).
-    ``behind`` says that the last one brought so much that there is more to come.
+    ``behind`` says that the last one left something for the next.
     """
 
     def __init__(self, bootstrap: str, *, max_bytes: int = 16_000_000, max_wait_ms: int = 200) -> None:
         self.behind = False
         self._max_bytes, self._max_wait_ms = max_bytes, max_wait_ms
         self._positions: dict[tuple[str, int], int] = {}
+        self._ends: dict[tuple[str, int], int] = {}
         self._generation = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fetch", daemon=True)
@@ -146,6 +146,7 @@ class BatchReader:
         """Read these partitions from these offsets (-2: the earliest) and no others."""
         self._generation += 1
         self._positions = dict(starts)
+        self._ends = {}
         self._ahead = None
         if starts:
             self._run(self._follow({topic for topic, _ in starts}))
@@ -163,7 +164,7 @@ class BatchReader:
             return []
         batches = (self._ahead or self._start()).result()
         # Read ahead only under load. Caught up, a fetch made later brings everything that came meanwhile.
-        self.behind = sum(len(batch.raw) for batch in batches) >= _BUSY_BYTES
+        self.behind = any(self._positions[tp] < end for tp, end in self._ends.items())
         self._ahead = self._start() if self.behind else None
         return batches
 
@@ -186,24 +187,27 @@ class BatchReader:
             by_leader[leader][topic].append((partition, offset, self._max_bytes // 2))
         found: list[RawBatch] = []
         answers = (self._ask(leader, topics) for leader, topics in by_leader.items())
-        for batches, following in await asyncio.gather(*answers):
+        for batches, following, ends in await asyncio.gather(*answers):
             if generation == self._generation:
                 found += batches
                 self._positions |= following
+                self._ends |= ends
         return found if generation == self._generation else []
 
     async def _ask(
         self, leader: int, topics: dict[str, list[tuple[int, int, int]]]
-    ) -> tuple[list[RawBatch], dict[tuple[str, int], int]]:
+    ) -> tuple[list[RawBatch], dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+        """Return the leader's batches, the offsets to read next, and where what is committed ends."""
         request = FetchRequest(self._max_wait_ms, 1, self._max_bytes, _READ_COMMITTED, list(topics.items()))
         batches: list[RawBatch] = []
         following: dict[tuple[str, int], int] = {}
+        ends: dict[tuple[str, int], int] = {}
         try:
             answer = await self._client.send(leader, request)
         except errors.KafkaError as error:
             log.warning("Fetch failed; trying again.", leader=leader, error=str(error) or repr(error))
             await self._wait_for_metadata()
-            return batches, following
+            return batches, following, ends
         offsets = {(topic, p): offset for topic, parts in topics.items() for p, offset, _ in parts}
         for topic, partitions in answer.topics:
             for partition, code, _, *rest in partitions:
@@ -212,12 +216,13 @@ class BatchReader:
                     following[topic, partition] = await self._refused(code, leader, topic, partition, first)
                     continue
                 # v4: lso, aborted, records; v5 on: lso, log start, aborted[, preferred replica], records
+                ends[topic, partition] = rest[0]
                 aborted = rest[1] if answer.API_VERSION == 4 else rest[2]
                 got, following[topic, partition] = split(
                     topic, partition, rest[-1] or b"", first, aborted or []
                 )
                 batches += got
-        return batches, following
+        return batches, following, ends
 
     async def _refused(self, code: int, leader: int, topic: str, partition: int, offset: int) -> int:
         kind = errors.for_code(code)

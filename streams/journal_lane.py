@@ -22,6 +22,9 @@ from streams.settings import JournalSettings
 
 __all__ = ["JournalLane"]
 
+_GLANCE_SECONDS = 0.05
+"""While resting, the worker's progress is looked at this often."""
+
 
 class JournalLane:
     """Carries one partition on until ended; ``error`` is what stopped it, if anything did."""
@@ -66,14 +69,15 @@ class JournalLane:
         try:
             while not self._ending.is_set():
                 self.went_round = time.monotonic()
-                self._ending.wait(self._round())
+                if self._round():
+                    self._rest()
         except BaseException as error:  # noqa: BLE001 - the journal raises it and ends the process
             self.error = error
         finally:
             self._reader.close()
 
-    def _round(self) -> float:
-        """Read and write what there is; return the seconds to rest."""
+    def _round(self) -> bool:
+        """Read and write what there is; tell whether to rest then."""
         inputs: list[RawBatch] = []
         for batch in self._reader.poll():
             if batch.topic == self._clock:
@@ -83,8 +87,13 @@ class JournalLane:
                 inputs.append(batch)
         wall = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
         if not inputs and not self._partition.idle(wall):
-            return 0.0
+            return False
         sequence = self._partition.write(inputs, wall)
         if self._reader.behind or not inputs or wall is None:
-            return 0.0
-        return self._pace.rest(sequence, self._applied(), time.monotonic())
+            return False
+        self._pace.wrote(sequence, self._applied(), time.monotonic())
+        return True
+
+    def _rest(self) -> None:
+        while (left := self._pace.left(self._applied(), time.monotonic())) > 0 and not self._ending.is_set():
+            self._ending.wait(min(left, _GLANCE_SECONDS))

@@ -22,9 +22,9 @@ class JournalSettings(BaseModel):
     )
     rest_seconds: float = Field(default=0.05, ge=0, description="a partition rests this long after a batch")
     most_rest_seconds: float = Field(
-        default=1.0,
+        default=5.0,
         ge=0,
-        description="and up to this long while the worker is behind; a backlog knows no rest",
+        description="or up to this long while the worker is behind; a backlog knows no rest",
     )
     behind_seconds: float = Field(
         default=0.25, gt=0, description="behind is a worker that hasn't applied a batch after so long"
