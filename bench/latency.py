@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--rate", type=int, nargs="+", default=[10, 2_000, 20_000], help="events a second")
     parser.add_argument("--accounts", type=int, default=1_000, help="accounts, equally busy")
     parser.add_argument("--seconds", type=float, default=20.0, help="measured, after 5 s of warming up")
+    parser.add_argument("--pack", action="store_true", help="send envelopes, as a packing producer does")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder, ExitStack() as stack:
         deployment = _start(Path(folder), stack)
@@ -80,6 +81,7 @@ def _measure(deployment: _Deployment, rate: int, chosen: argparse.Namespace, see
         deployment.topics.name("usage.events"),
     ]
     command += [f"--rate={rate}", f"--accounts={chosen.accounts}", f"--seconds={seconds}", f"--seed={seed}"]
+    command += ["--pack"] * chosen.pack
     with subprocess.Popen(command, stdout=subprocess.PIPE) as sender:
         roles = deployment.roles | {"sender": Role(sender.pid)}
         time.sleep(_WARM_SECONDS)

@@ -6,12 +6,15 @@ import argparse
 import json
 import random
 import time
+from collections import defaultdict
 from dataclasses import asdict, dataclass
+from functools import lru_cache, partial
 
 from confluent_kafka import Producer
 
 from schemas.codec import codec
-from schemas.keys import PARTITIONER
+from schemas.envelope import Envelopes
+from schemas.keys import PARTITIONER, partition_of
 from schemas.records import UsageEvent
 
 __all__ = ["Paced", "send"]
@@ -30,13 +33,16 @@ class Paced:
     worst_ms: float
 
 
-def send(bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int) -> Paced:
+def send(
+    bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool = False
+) -> Paced:
     """
     Send ``rate`` events a second for so long; each is received when it is sent.
 
-    Which account, person and feature an event is about depends on ``seed`` alone.
+    Which account, person and feature an event is about depends on ``seed`` alone. With ``pack`` the events of
+    a partition that are due at a moment, every 5 ms, go as one envelope.
     """
-    chance, encode = random.Random(seed), codec("usage.events").encode
+    chance, encode, envelopes = random.Random(seed), codec("usage.events").encode, Envelopes()
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -45,19 +51,28 @@ def send(bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, s
             "enable.idempotence": True,
         }
     )
-    producer.list_topics(topic, timeout=10)
+    partitions = len(producer.list_topics(topic, timeout=10).topics[topic].partitions)
+    placed = lru_cache(None)(partial(partition_of, partitions=partitions))
     began, sent, worst = time.monotonic(), 0, 0.0
     first = time.time_ns() // 1_000_000
     while (past := time.monotonic() - began) < seconds:
         at = time.time_ns() // 1_000_000
         template = encode(_event(at))
+        packed: dict[int, list[bytes]] = defaultdict(list)
         for number in range(sent, int(past * rate)):
             account = b"acct-%06d" % chance.randrange(accounts)
             value = template.replace(_EVENT.encode(), b"%016x" % (seed << 32 | number))
             value = value.replace(_ACCOUNT.encode(), account)
             value = value.replace(_USER.encode(), b"user-%02d" % chance.randrange(25))
             value = value.replace(_FEATURE.encode(), b"feature %d" % chance.randrange(8))
-            producer.produce(topic, value, b"acme:" + account)
+            key = b"acme:" + account
+            if pack:
+                packed[placed(key)].append(value)
+            else:
+                producer.produce(topic, value, key)
+        for partition, values in packed.items():
+            for value, _ in envelopes.pack(values):
+                producer.produce(topic, value, None, partition)
         sent = max(sent, int(past * rate))
         producer.poll(0)
         worst = max(worst, time.monotonic() - began - past)
@@ -88,6 +103,7 @@ def main() -> None:
     parser.add_argument("topic")
     for name, kind in (("rate", int), ("accounts", int), ("seconds", float), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind, required=True)
+    parser.add_argument("--pack", action="store_true")
     print(json.dumps(asdict(send(**vars(parser.parse_args())))))
 
 
