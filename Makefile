@@ -5,7 +5,7 @@ RUN := $(UV) run --locked --all-extras
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check test bench sync format
+.PHONY: help demo up check test bench soak sync format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +27,10 @@ test: sync ## Every test, with a real Kafka and Redis
 	$(RUN) pytest -n 2
 
 bench: sync ## Measure contenders side by side; QUICK=1 is short, without Flink, and writes nothing
-	$(RUN) python -m bench $(if $(QUICK),--quick)
+	$(RUN) --group bench python -m bench $(if $(QUICK),--quick)
+
+soak: sync ## 50,000 events a second for ten minutes: is memory flat, is every event counted once?
+	$(RUN) --group bench python -m bench.soak --picture docs/soak.svg
 
 format: sync ## Format and sort
 	$(RUN) ruff format

@@ -14,65 +14,95 @@ import json
 import random
 import subprocess
 import sys
-import tempfile
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from confluent_kafka import Producer
 
-from bellbuoy import topics as admin
-from bellbuoy.embedded import Kafka, Redis
-from bellbuoy.ledger import positions
 from bench.accounts import SIZES, life
+from bench.deployment import Deployment, deployed
 from bench.paced import Paced
-from bench.roles import Role, running
+from bench.roles import Role
 from schemas.codec import RECORDS, codec
 from schemas.keys import PARTITIONER, account_key
 from schemas.records import UsageCell, UsageEvent
-from schemas.topics import INPUTS, Topics
-from sinks.redis import connect
-from sinks.settings import RedisSettings
+from schemas.topics import INPUTS
 
-__all__ = ["main"]
+__all__ = ["Latency", "measure"]
 
 _WARM_SECONDS = 5.0
-_DRAIN_SECONDS = 120.0
 _UPDATES = 2_000_000
+_PERCENTILES = (50, 95, 99, 100)
 
 
 @dataclass(frozen=True, slots=True)
-class _Deployment:
-    bootstrap: str
-    topics: Topics
-    redis: Any
-    roles: dict[str, Role]
+class Latency:
+    """
+    What an update took at a steady rate, in milliseconds: p50, p95, p99 and most.
+
+    ``sender_late_ms`` is by how much the sender was late at worst; ``busy`` the cores of every process.
+    """
+
+    rate: int
+    accounts: int
+    events: int
+    updates_per_s: float
+    sender_late_ms: float
+    redis: tuple[float, ...]
+    journal: tuple[float, ...]
+    busy: dict[str, float]
+
+    def __str__(self) -> str:
+        busy = ", ".join(f"{name} {cores:.2f}" for name, cores in self.busy.items())
+        return (
+            f"{self.rate:,} events/s over {self.accounts:,} accounts, {self.events:,} sent, "
+            f"{self.updates_per_s:,.0f} updates/s, sender late by {self.sender_late_ms:.0f} ms at most\n"
+            f"  event to Redis    {_percentiles(self.redis)}\n"
+            f"  event to journal  {_percentiles(self.journal)}\n"
+            f"  cores busy        {busy}"
+        )
+
+
+def measure(rates: Sequence[int], accounts: int, seconds: float, *, pack: bool = False) -> Iterator[Latency]:
+    """Start everything, give the accounts their past, and yield what each rate in turn took."""
+    with deployed({"BELLBUOY_REDIS__UPDATES": str(_UPDATES)}) as deployment:
+        sent = _history(deployment, accounts)
+        deployment.settle(sent)
+        for number, rate in enumerate(rates):
+            load = _Steady(rate, accounts, seconds, number + 1, pack)
+            found = _measure(deployment, load, before=sent)
+            sent += found.events
+            yield found
 
 
 def main() -> None:
-    """Start everything, send at each rate in turn, print a line for each."""
+    """Print what each rate took."""
     parser = argparse.ArgumentParser(prog="bench.latency", description="Event to Redis at steady rates.")
     parser.add_argument("--rate", type=int, nargs="+", default=[10, 2_000, 20_000], help="events a second")
     parser.add_argument("--accounts", type=int, default=1_000, help="accounts, equally busy")
     parser.add_argument("--seconds", type=float, default=20.0, help="measured, after 5 s of warming up")
     parser.add_argument("--pack", action="store_true", help="send envelopes, as a packing producer does")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder, ExitStack() as stack:
-        deployment = _start(Path(folder), stack)
-        sent = _history(deployment, chosen.accounts)
-        _settle(deployment, sent)
-        for number, rate in enumerate(chosen.rate):
-            sent = _measure(deployment, rate, chosen, seed=number + 1, before=sent)
+    for found in measure(chosen.rate, chosen.accounts, chosen.seconds, pack=chosen.pack):
+        print(found, flush=True)
 
 
-def _measure(deployment: _Deployment, rate: int, chosen: argparse.Namespace, seed: int, before: int) -> int:
-    """Send at one rate, print what it took, and return how many events there have been by then."""
-    since, seconds = _newest(deployment), _WARM_SECONDS + chosen.seconds
+@dataclass(frozen=True, slots=True)
+class _Steady:
+    """A steady load: measured for so many seconds, after it has warmed everything up."""
+
+    rate: int
+    accounts: int
+    seconds: float
+    seed: int
+    pack: bool
+
+
+def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
+    """Send at one rate and return what it took; *before* is how many events there have been."""
+    since, seconds = deployment.newest(), _WARM_SECONDS + load.seconds
     command = [
         sys.executable,
         "-m",
@@ -80,32 +110,32 @@ def _measure(deployment: _Deployment, rate: int, chosen: argparse.Namespace, see
         deployment.bootstrap,
         deployment.topics.name("usage.events"),
     ]
-    command += [f"--rate={rate}", f"--accounts={chosen.accounts}", f"--seconds={seconds}", f"--seed={seed}"]
-    command += ["--pack"] * chosen.pack
+    command += [f"--rate={load.rate}", f"--accounts={load.accounts}", f"--seconds={seconds}"]
+    command += [f"--seed={load.seed}", *["--pack"] * load.pack]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as sender:
         roles = deployment.roles | {"sender": Role(sender.pid)}
         time.sleep(_WARM_SECONDS)
         busy = {name: -role.cpu_seconds() for name, role in roles.items()}
-        time.sleep(chosen.seconds - 0.5)
+        time.sleep(load.seconds - 0.5)
         busy = {
-            name: (spent + roles[name].cpu_seconds()) / (chosen.seconds - 0.5) for name, spent in busy.items()
+            name: (spent + roles[name].cpu_seconds()) / (load.seconds - 0.5) for name, spent in busy.items()
         }
         paced = Paced(**json.loads(sender.communicate()[0]))
-    _settle(deployment, before + paced.events)
+    deployment.settle(before + paced.events)
     latencies, journal = _latencies(deployment, since, paced.began + int(1_000 * _WARM_SECONDS))
-    print(
-        f"{rate:,} events/s over {chosen.accounts:,} accounts, {paced.events:,} sent, "
-        f"{len(latencies) / chosen.seconds:,.0f} updates/s, sender late by {paced.worst_ms:.0f} ms at most"
+    return Latency(
+        load.rate,
+        load.accounts,
+        paced.events,
+        len(latencies) / load.seconds,
+        paced.worst_ms,
+        tuple(np.percentile(latencies, _PERCENTILES).tolist()),
+        tuple(np.percentile(journal, _PERCENTILES).tolist()),
+        busy,
     )
-    print(f"  event to Redis    {_percentiles(latencies)}")
-    print(f"  event to journal  {_percentiles(journal)}")
-    print(
-        "  cores busy        " + ", ".join(f"{name} {cores:.2f}" for name, cores in busy.items()), flush=True
-    )
-    return before + paced.events
 
 
-def _latencies(deployment: _Deployment, after: str, received_from: int) -> tuple[list[int], list[int]]:
+def _latencies(deployment: Deployment, after: str, received_from: int) -> tuple[list[int], list[int]]:
     """Return the milliseconds to Redis and to the journal of each update of events received from then on."""
     redis, journal = [], []
     while entries := deployment.redis.xrange("bb:updates", min=f"({after}", count=10_000):
@@ -118,28 +148,12 @@ def _latencies(deployment: _Deployment, after: str, received_from: int) -> tuple
     return redis, journal
 
 
-def _percentiles(milliseconds: list[int]) -> str:
-    found = np.percentile(milliseconds, [50, 95, 99, 100])
-    return "  ".join(
-        f"{name} {value:,.0f} ms" for name, value in zip(("p50", "p95", "p99", "most"), found, strict=True)
-    )
+def _percentiles(milliseconds: tuple[float, ...]) -> str:
+    names = ("p50", "p95", "p99", "most")
+    return "  ".join(f"{name} {value:,.0f} ms" for name, value in zip(names, milliseconds, strict=True))
 
 
-def _start(folder: Path, stack: ExitStack) -> _Deployment:
-    kafka, redis = Kafka(folder / "kafka"), Redis(folder / "redis")
-    for server in (kafka, redis):
-        stack.callback(server.stop)
-        server.start()
-    topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-    admin.create(kafka.bootstrap, topics)
-    settings = {"BELLBUOY_REDIS__URL": redis.url, "BELLBUOY_REDIS__UPDATES": str(_UPDATES)}
-    roles = {"kafka": Role(kafka.child.pid), "redis": Role(redis.child.pid)}
-    for role in ("deliver", "worker", "journal"):
-        roles[role] = stack.enter_context(running(role, kafka.bootstrap, topics, folder, settings))
-    return _Deployment(kafka.bootstrap, topics, connect(RedisSettings(url=redis.url)), roles)
-
-
-def _history(deployment: _Deployment, accounts: int) -> int:
+def _history(deployment: Deployment, accounts: int) -> int:
     """Send what happened in the two months before, and return how many events that is."""
     chance, now, size = random.Random(0), time.time_ns() // 1_000_000, SIZES[1]
     producer = Producer(
@@ -173,27 +187,6 @@ def _events(cell: UsageCell) -> Iterator[UsageEvent]:
             feature=cell.features[number % len(cell.features)],
             duration_ms=1_200,
         )
-
-
-def _settle(deployment: _Deployment, applied: int) -> None:
-    """Wait until so many events are in the state, and Redis has had nothing new for a second."""
-    deadline, quiet_since, newest = time.monotonic() + _DRAIN_SECONDS, time.monotonic(), ""
-    found = 0
-    while time.monotonic() - quiet_since < 1:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"not {applied:,} events but {found:,} were applied in {_DRAIN_SECONDS:.0f} s")
-        found = sum(p.applied for p in positions(deployment.bootstrap, deployment.topics).values())
-        last = _newest(deployment)
-        if found < applied or last != newest:
-            quiet_since, newest = time.monotonic(), last
-        time.sleep(0.1)
-    if found != applied:
-        raise RuntimeError(f"{found:,} events were applied of {applied:,} sent")
-
-
-def _newest(deployment: _Deployment) -> str:
-    entries = deployment.redis.xrevrange("bb:updates", count=1)
-    return entries[0][0].decode() if entries else "0"
 
 
 if __name__ == "__main__":

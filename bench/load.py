@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from confluent_kafka import Producer
 
 from bellbuoy import topics as admin
+from processors.state import DAY
 from schemas.codec import codec
 from schemas.keys import PARTITIONER
 from schemas.records import UsageEvent
@@ -21,7 +22,7 @@ __all__ = ["DURATION_MS", "Load", "fill"]
 DURATION_MS = 1200
 """What every event of the load lasts."""
 
-_EVENT, _ACCOUNT, _USER = b"#" * 16, b"%" * 9, b"user-00"
+_EVENT, _ACCOUNT, _USER = b"#" * 16, b"%" * 12, b"user-00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +34,29 @@ class Load:
     events: int
     accounts: int
     seed: int
+    days: int
     totals: dict[str, int]
 
     def head(self, events: int | None) -> Load:
         """Return the load of the first events only, written again to topics of their own; None is all."""
         if events is None or events >= self.events:
             return self
-        return fill(self.bootstrap, events, self.accounts, self.seed)
+        return fill(self.bootstrap, events, self.accounts, self.seed, self.days)
 
 
-def fill(bootstrap: str, events: int, accounts: int, seed: int) -> Load:
-    """Write the load to fresh topics: accounts by Zipf 0.8, 50 users, one day, lz4, as a producer would."""
+def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -> Load:
+    """
+    Write the load to fresh topics: accounts by Zipf 0.8, 50 users, lz4, as a producer would.
+
+    The events happened now, and at this hour of the ``days`` up to today in turn.
+    """
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
     admin.create(bootstrap, topics)
     chance = random.Random(seed)
     weights = [1 / (rank + 1) ** 0.8 for rank in range(accounts)]
     chosen = chance.choices(range(accounts), weights, k=events)
     at = time.time_ns() // 1_000_000
-    template = codec("usage.events").encode(
-        UsageEvent(
-            event_id=_EVENT.decode(),
-            tenant="acme",
-            account_id=_ACCOUNT.decode(),
-            source="bench",
-            occurred_at=at,
-            received_at=at,
-            user_id=_USER.decode(),
-            name="Report Exported",
-            feature="reports",
-            duration_ms=DURATION_MS,
-        )
-    )
+    templates = [_template(at - back * DAY, at) for back in range(days)]
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -77,17 +70,35 @@ def fill(bootstrap: str, events: int, accounts: int, seed: int) -> Load:
     name = topics.name("usage.events")
     for number, account in enumerate(chosen):
         value = (
-            template.replace(_EVENT, b"%016x" % number)
-            .replace(_ACCOUNT, b"acct-%04d" % account)
+            templates[number % days]
+            .replace(_EVENT, b"%016x" % number)
+            .replace(_ACCOUNT, b"acct-%07d" % account)
             .replace(_USER, b"user-%02d" % (number % 50))
         )
         while True:
             try:
-                producer.produce(name, value, b"acme:acct-%04d" % account)
+                producer.produce(name, value, b"acme:acct-%07d" % account)
             except BufferError:
                 producer.poll(0.1)
             else:
                 break
     producer.flush()
-    totals = Counter(f"acme:acct-{account:04d}" for account in chosen)
-    return Load(bootstrap, topics, events, accounts, seed, dict(totals))
+    totals = Counter(f"acme:acct-{account:07d}" for account in chosen)
+    return Load(bootstrap, topics, events, accounts, seed, days, dict(totals))
+
+
+def _template(occurred_at: int, received_at: int) -> bytes:
+    return codec("usage.events").encode(
+        UsageEvent(
+            event_id=_EVENT.decode(),
+            tenant="acme",
+            account_id=_ACCOUNT.decode(),
+            source="bench",
+            occurred_at=occurred_at,
+            received_at=received_at,
+            user_id=_USER.decode(),
+            name="Report Exported",
+            feature="reports",
+            duration_ms=DURATION_MS,
+        )
+    )

@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 from bellbuoy import topics as admin
@@ -22,10 +23,52 @@ from schemas.keys import account_key, partition_of
 from schemas.topics import Topics
 from streams.kafka import Transactions
 
-__all__ = ["main"]
+__all__ = ["Restored", "encoded_bytes", "measure"]
 
 _GROWN = 200
 _TRANSACTION = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """
+    Accounts of a size that a worker took over.
+
+    ``seconds`` until it held the last partition's, ``ready_seconds`` with the start of the process;
+    ``disk_bytes`` of an account on the broker's disk, compressed, and ``memory_bytes`` in the worker.
+    """
+
+    accounts: int
+    size: str
+    seconds: float
+    ready_seconds: float
+    disk_bytes: float
+    memory_bytes: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.disk_bytes:10,.0f} bytes an account on the broker's disk, compressed\n"
+            f"{self.memory_bytes:10,.0f} bytes an account in the worker's memory\n"
+            f"{self.accounts:,} {self.size} accounts held again after {self.seconds:.1f} s, "
+            f"ready {self.ready_seconds:.1f} s after start"
+        )
+
+
+def encoded_bytes() -> dict[str, float]:
+    """Return the bytes of an account's state as encoded, by size."""
+    grown = {size.name: list(grow(size, _GROWN).values()) for size in SIZES}
+    return {name: sum(map(len, states)) / len(states) for name, states in grown.items()}
+
+
+def measure(accounts: int, size: Size) -> Restored:
+    """Fill a changelog with the states of so many accounts, and let a worker take them over."""
+    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
+        kafka = Kafka(Path(folder) / "kafka")
+        kafka.start()
+        try:
+            return _restore(kafka.bootstrap, Path(folder), size, accounts)
+        finally:
+            kafka.stop()
 
 
 def main() -> None:
@@ -36,20 +79,12 @@ def main() -> None:
         "--size", choices=[size.name for size in SIZES], default="typical", help="how much there is of each"
     )
     chosen = parser.parse_args()
-    for size in SIZES:
-        states = list(grow(size, _GROWN).values())
-        print(f"{size.name:8} {sum(map(len, states)) / len(states):10,.0f} bytes of state, as encoded")
-    size = next(size for size in SIZES if size.name == chosen.size)
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
-        kafka = Kafka(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            _restore(kafka.bootstrap, Path(folder), size, chosen.accounts)
-        finally:
-            kafka.stop()
+    for name, number in encoded_bytes().items():
+        print(f"{name:8} {number:10,.0f} bytes of state, as encoded")
+    print(measure(chosen.accounts, next(size for size in SIZES if size.name == chosen.size)))
 
 
-def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> None:
+def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> Restored:
     empty, full = (Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-") for _ in range(2))
     for topics in (empty, full):
         admin.create(bootstrap, topics)
@@ -66,11 +101,7 @@ def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> None:
         found = worker.metric("bellbuoy_table_keys")
     if found != accounts:
         raise RuntimeError(f"{found:,.0f} accounts were restored of {accounts:,}")
-    print(f"{stored / accounts:10,.0f} bytes an account on the broker's disk, compressed")
-    print(f"{held / accounts:10,.0f} bytes an account in the worker's memory")
-    print(
-        f"{accounts:,} {size.name} accounts held again after {longest:.1f} s, ready {ready:.1f} s after start"
-    )
+    return Restored(accounts, size.name, longest, ready, stored / accounts, held / accounts)
 
 
 def _fill(bootstrap: str, topics: Topics, size: Size, accounts: int) -> None:

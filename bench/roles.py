@@ -19,12 +19,17 @@ from schemas.topics import Topics
 __all__ = ["Role", "running"]
 
 _READY_SECONDS = 60.0
-_SECTIONS = {"journal": "JOURNAL", "worker": "WORKER", "deliver": "DELIVERY"}
+_PORTS = {
+    "gateway": "BELLBUOY_GATEWAY__PORT",
+    "journal": "BELLBUOY_JOURNAL__METRICS_PORT",
+    "worker": "BELLBUOY_WORKER__METRICS_PORT",
+    "deliver": "BELLBUOY_DELIVERY__METRICS_PORT",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A process, and the port of its metrics (0: it has none)."""
+    """A process, and the port where it tells its metrics (0: it has none)."""
 
     pid: int
     port: int = 0
@@ -56,7 +61,7 @@ def running(
     given = {
         "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
-        f"BELLBUOY_{_SECTIONS[role]}__METRICS_PORT": str(port),
+        _PORTS[role]: str(port),
         "BELLBUOY_DATA": str(folder),
         "BELLBUOY_LOG_LEVEL": "warning",
     }

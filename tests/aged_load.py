@@ -43,4 +43,4 @@ def fill(bootstrap: str, days: list[int]) -> Load:
         if age < 90:
             totals[f"acme:{account}"] += 1
     producer.flush()
-    return Load(bootstrap, topics, len(days), len(totals), 1, dict(totals))
+    return Load(bootstrap, topics, len(days), len(totals), 1, 120, dict(totals))

@@ -1,0 +1,66 @@
+"""What an event costs by the number of accounts and by the days in their rings."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bellbuoy.embedded import Kafka
+from bench.contenders import pipeline
+from bench.load import fill
+
+__all__ = ["Cost", "measure"]
+
+_EVENTS = 1_000_000
+_ACCOUNTS = (1_000, 100_000, 1_000_000)
+_DAYS = (7, 90)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """A backlog's microseconds of wall time an event, and how many accounts it touched."""
+
+    accounts: int
+    touched: int
+    days: int
+    microseconds: float
+    exact: bool
+
+    def __str__(self) -> str:
+        wrong = "" if self.exact else ", WRONG TOTALS"
+        return (
+            f"{self.accounts:,} accounts ({self.touched:,} touched), events of {self.days} days: "
+            f"{self.microseconds:.1f} µs an event{wrong}"
+        )
+
+
+def measure(events: int = _EVENTS) -> Iterator[Cost]:
+    """Run journal and worker through a backlog of each shape; yield each one's cost."""
+    for accounts in _ACCOUNTS:
+        for days in _DAYS:
+            # A broker of its own each: one that still compacts the last run's million keys is no fair start.
+            with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
+                kafka = Kafka(Path(folder) / "kafka")
+                kafka.start()
+                try:
+                    load = fill(kafka.bootstrap, events, accounts, seed=1, days=days)
+                    outcome = pipeline.run(load)
+                finally:
+                    kafka.stop()
+            cost = outcome.seconds / outcome.events * 1e6
+            yield Cost(accounts, len(load.totals), days, cost, outcome.exact)
+
+
+def main() -> None:
+    """Print a line for each shape."""
+    parser = argparse.ArgumentParser(prog="bench.cost", description="Microseconds an event, by accounts.")
+    parser.add_argument("--events", type=int, default=_EVENTS)
+    for cost in measure(parser.parse_args().events):
+        print(cost, flush=True)
+
+
+if __name__ == "__main__":
+    main()

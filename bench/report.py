@@ -1,0 +1,212 @@
+"""What a whole run found, as tables, a file for machines and a picture."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import statistics
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.contenders import consume_only
+from bench.cost import Cost
+from bench.gateway import Accepted
+from bench.latency import Latency
+from bench.picture import bars
+from bench.restore import Restored
+
+__all__ = ["Report"]
+
+_DOCS = Path(__file__).parent.parent / "docs"
+_OURS = "bellbuoy"
+_GOALS = (("Kafka Streams", 1.5), ("Quix Streams", 10.0), ("Faust, idiomatic", 100.0), ("consume only", 0.5))
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    Events a second of every contender and repeat, whether its totals were right, and what else was measured.
+
+    A contender whose totals were wrong once is disqualified. ``restored`` is None in a short run.
+    """
+
+    events: int
+    repeats: int
+    accounts: int
+    rates: dict[str, list[float]]
+    exact: dict[str, bool]
+    costs: list[Cost] = field(default_factory=list)
+    latencies: list[Latency] = field(default_factory=list)
+    accepted: list[Accepted] = field(default_factory=list)
+    encoded: dict[str, float] = field(default_factory=dict)
+    restored: Restored | None = None
+
+    def median(self, name: str) -> float:
+        """Return a contender's events a second, the median of its repeats."""
+        return statistics.median(self.rates[name])
+
+    def contenders(self) -> str:
+        """Return the table of contenders, ours set against each."""
+        limit, ours = self.median(consume_only.LIMIT.name), self.median(_OURS)
+        rows = [
+            "| contender | events/s, median | least to most | of consume only | bellbuoy is | exact |",
+            "| --- | ---: | ---: | ---: | ---: | --- |",
+        ]
+        for name, found in self.rates.items():
+            middle = self.median(name)
+            spread = f"{min(found):,.0f} to {max(found):,.0f}"
+            verdict = "yes" if self.exact[name] else "NO: disqualified"
+            rows.append(
+                f"| {name} | {middle:,.0f} | {spread} | {middle / limit:.2f} | "
+                f"{ours / middle:.2f} times it | {verdict} |"
+            )
+        return "\n".join(rows)
+
+    def goals(self) -> str:
+        """Return what ours is beside the best of each engine, and what it should be."""
+        ours, rows = (
+            self.median(_OURS),
+            ["| bellbuoy beside | ratio | goal | |", "| --- | ---: | ---: | --- |"],
+        )
+        for engine, goal in _GOALS:
+            best = max(
+                (name for name in self.rates if name.startswith(engine) and self.exact[name]),
+                key=self.median,
+                default=None,
+            )
+            if best is not None:
+                ratio = ours / self.median(best)
+                rows.append(f"| {best} | {ratio:.2f} | {goal:g} | {'met' if ratio >= goal else 'not met'} |")
+        return "\n".join(rows)
+
+    def write(self) -> None:
+        """Write ``docs/benchmarks.md``, ``.json`` and ``.svg``."""
+        (_DOCS / "benchmarks.md").write_text(self._page())
+        contenders = [
+            {"name": name, "events_per_s": round(self.median(name)), "exact": self.exact[name]}
+            for name in self.rates
+        ]
+        (_DOCS / "benchmarks.json").write_text(json.dumps({"contenders": contenders}, indent=1) + "\n")
+        title = "One job, one machine: events a second, with right totals"
+        right = {name: self.median(name) for name in self.rates if self.exact[name]}
+        bars(_DOCS / "benchmarks.svg", title, "events a second, logarithmic", right, _OURS)
+
+    def _page(self) -> str:
+        machine = f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}"
+        return f"""# Benchmarks
+
+Written by `make bench`. A broker, the engine and the load's client share one machine: {machine}.
+
+![Events a second of every contender](benchmarks.svg)
+
+## Contenders
+
+{self.events:,} usage events, {self.accounts:,} accounts (Zipf 0.8), 4 partitions, lz4; {self.repeats}
+repeats, contenders in turn on the same topic, start-up not counted.
+
+{self.contenders()}
+
+{self.goals()}
+
+{_JOB}
+## Cost by accounts and days
+
+A backlog of a million events through journal and worker: how long each takes, in wall time of the machine.
+The more accounts, the fewer events of each are in a batch, so an account is scored for ever fewer of them;
+with a million accounts nearly every event is an account folded, scored, explained and stored.
+
+| accounts | of them touched | days of events | µs an event | exact |
+| ---: | ---: | ---: | ---: | --- |
+{self._costs()}
+
+## Latency
+
+From received to readable in Redis, equally busy accounts with two months of life, everything on this machine
+with the sender, by `python -m bench.latency`.
+
+| events/s | accounts | updates/s | p50 ms | p95 ms | p99 ms | most ms | journal p50, p99 ms | cores busy |
+| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
+{self._latencies()}
+
+## The front door
+
+Segment calls of one gateway process, answered when Kafka has acknowledged them, by `python -m bench.gateway`.
+
+| events a request | connections | events/s |
+| ---: | ---: | ---: |
+{self._accepted()}
+
+## State
+
+{self._state()}
+"""
+
+    def _costs(self) -> str:
+        return "\n".join(
+            f"| {one.accounts:,} | {one.touched:,} | {one.days} | {one.microseconds:.1f} | "
+            f"{'yes' if one.exact else 'NO'} |"
+            for one in self.costs
+        )
+
+    def _latencies(self) -> str:
+        return "\n".join(
+            f"| {one.rate:,} | {one.accounts:,} | {one.updates_per_s:,.0f} | "
+            + " | ".join(f"{value:,.0f}" for value in one.redis)
+            + f" | {one.journal[0]:,.0f}, {one.journal[2]:,.0f} | "
+            + ", ".join(f"{name} {cores:.2f}" for name, cores in one.busy.items())
+            + " |"
+            for one in self.latencies
+        )
+
+    def _accepted(self) -> str:
+        return "\n".join(
+            f"| {one.batch:,} | {one.connections} | {one.events_per_s:,.0f} |" for one in self.accepted
+        )
+
+    def _state(self) -> str:
+        sizes = ", ".join(f"{name} {number:,.0f}" for name, number in self.encoded.items())
+        lines = [f"Bytes of an account's state as encoded: {sizes} (`bench/accounts.py` says what each is)."]
+        if (found := self.restored) is not None:
+            lines.append(
+                f"{found.accounts:,} {found.size} accounts were held again {found.seconds:.1f} s after the "
+                f"worker asked; they take {found.disk_bytes:,.0f} bytes each on the broker's disk, "
+                f"compressed, and {found.memory_bytes:,.0f} in the worker's memory."
+            )
+        return "\n".join(lines)
+
+
+def _processor() -> str:
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1] if found else platform.machine()
+
+
+_JOB = """The job: decode the Avro event, count events and durations per account and day over 90 days, keep
+that durably, emit every account that changed. What an engine emitted and what its changelog holds must sum
+to the load, events and durations of every account, or it is disqualified. What each does:
+
+- *consume only* takes every record as a Python object with librdkafka's client.
+- *fastavro loop* also decodes and counts in a dict, without an engine and without anything durable.
+- *Quix Streams* and *Faust, idiomatic* do the job the way their documentation shows, with their defaults
+  (Faust on uvloop). They are slow, so they take only the load's first 100,000 and 20,000 events, on topics of
+  their own; time runs from their first event to the last one committed.
+- *Flink SQL* groups the first 1,000,000 events by account and day, through PyFlink, which only submits the
+  query: mini-batches of a second or 20,000 events, local and global aggregation, state on the heap, and
+  instead of a changelog a checkpoint every second on this machine's disk; a day leaves the state 90 days
+  after its last change. Its JVM has counted the same events before; time runs from when every task
+  runs to when the query has ended with its last checkpoint.
+- *Kafka Streams* does it in Java with its DSL, on the whole load, with the defaults but for: 64 MB of record
+  cache, which with state as bytes changed in place keeps RocksDB out of the way; a commit every second under
+  both guarantees, because exactly once with its 100 ms writes more often than anyone needs, and at least once
+  with its 30 s would hold every updated account back as long; the throughput collector. It steps over the
+  fields it doesn't count, and its JVM has counted up to two million events of the load before.
+- *bellbuoy* is the journal and the worker as two processes: decode, admit, dedupe, roll up, one transaction
+  into the journal; fold into the rings, score and explain every touched account, and one transaction for
+  state changelog, health records, alerts and position. It alone drops duplicates.
+- *bellbuoy, envelopes of 100* is the same on a topic of its own, to which the same events were written a
+  hundred of a partition to a record; the others can't read those.
+"""
