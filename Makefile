@@ -5,7 +5,7 @@ RUN := $(UV) run --locked --all-extras
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check test bench soak sync format
+.PHONY: help demo up check test bench soak chaos sync format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: sync ## Measure contenders side by side; QUICK=1 is short, without Flink,
 
 soak: sync ## 50,000 events a second for ten minutes: is memory flat, is every event counted once?
 	$(RUN) --group bench python -m bench.soak --picture docs/soak.svg
+
+chaos: sync ## Break the real stack on a seeded schedule and compare; SEED="1 2 3", EVENTS=1000000
+	$(RUN) python -m chaos --seed $(or $(SEED),1) $(if $(EVENTS),--events $(EVENTS))
 
 format: sync ## Format and sort
 	$(RUN) ruff format

@@ -13,7 +13,7 @@ from schemas.topics import INPUTS, Topics
 from streams.courier import OUTPUTS
 from streams.kafka import Record, tail
 
-__all__ = ["NotDrainedError", "behind", "wait_drained"]
+__all__ = ["NotDrainedError", "behind", "undelivered", "wait_drained"]
 
 _PAUSE = 0.1
 _SECONDS = 10.0
@@ -56,7 +56,7 @@ def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
     for partition, record in last.items():
         if record is not None and (partition not in folded or folded[partition].offset < record.offset):
             return f"the worker has not folded all of the journal's partition {partition}"
-    return _undelivered(bootstrap, topics, sink)
+    return undelivered(bootstrap, topics, sink)
 
 
 def _unread(bootstrap: str, topics: Topics, topic: str, partition: int, following: int, there: Ends) -> bool:
@@ -67,7 +67,8 @@ def _unread(bootstrap: str, topics: Topics, topic: str, partition: int, followin
     return record is not None and record.offset >= following
 
 
-def _undelivered(bootstrap: str, topics: Topics, sink: str) -> str | None:
+def undelivered(bootstrap: str, topics: Topics, sink: str = "redis") -> str | None:
+    """Return, in words, an output of which the sink has not got all that stands there now, or ``None``."""
     group = f"{topics.prefix}deliver-{sink}"
     reader = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
     try:

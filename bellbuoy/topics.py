@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re-exported
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
 from schemas.topics import Topics, TopicSpec
+from streams.kafka import LEADERLESS
 
 __all__ = ["KafkaAwayError", "check", "create", "drop", "names"]
 
+_UNHEARD_OF = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_LEADER_EPOCH}
 _CHECKED = ("cleanup.policy", "retention.ms", "max.message.bytes")
 
 
@@ -44,7 +47,7 @@ def create(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list[str]:
     """
     Create the topics that are missing and return their names; those that exist stay as they are.
 
-    Returns once the broker knows them all. Raises KafkaAwayError, and KafkaException for a refusal.
+    Returns once every partition can be written. Raises KafkaAwayError, and KafkaException for a refusal.
     """
     admin = _admin(bootstrap)
     existing = _names(admin, bootstrap, seconds)
@@ -112,11 +115,25 @@ def _await_leaders(admin: AdminClient, bootstrap: str, wanted: set[str], seconds
             and topic.partitions
             and all(p.leader >= 0 for p in topic.partitions.values())
         }
-        if wanted <= led:
+        if wanted <= led and _made(admin, {name: len(known[name].partitions) for name in wanted}, seconds):
             return
         if time.monotonic() > deadline:
             raise KafkaAwayError(bootstrap, f"no leader for {', '.join(sorted(wanted - led))}")
         time.sleep(0.02)
+
+
+def _made(admin: AdminClient, wanted: Mapping[str, int], seconds: float) -> bool:
+    """Tell whether every partition has its log: a broker knows that it leads one before it has made it."""
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {TopicPartition(n, p): latest for n, count in wanted.items() for p in range(count)}
+    try:
+        for future in admin.list_offsets(asked, request_timeout=seconds).values():
+            future.result(seconds)
+    except KafkaException as error:
+        if error.args[0].code() not in LEADERLESS | _UNHEARD_OF:
+            raise
+        return False
+    return True
 
 
 def _admin(bootstrap: str) -> AdminClient:

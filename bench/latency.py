@@ -26,7 +26,8 @@ from bench.deployment import Deployment, deployed
 from bench.paced import Paced
 from bench.roles import Role
 from schemas.codec import RECORDS, codec
-from schemas.keys import PARTITIONER, account_key
+from schemas.keys import account_key
+from schemas.producing import DURABLE
 from schemas.records import UsageCell, UsageEvent
 from schemas.topics import INPUTS
 
@@ -156,9 +157,7 @@ def _percentiles(milliseconds: tuple[float, ...]) -> str:
 def _history(deployment: Deployment, accounts: int) -> int:
     """Send what happened in the two months before, and return how many events that is."""
     chance, now, size = random.Random(0), time.time_ns() // 1_000_000, SIZES[1]
-    producer = Producer(
-        {"bootstrap.servers": deployment.bootstrap, "partitioner": PARTITIONER, "linger.ms": 20}
-    )
+    producer = Producer({**DURABLE, "bootstrap.servers": deployment.bootstrap, "linger.ms": 20})
     codecs = {RECORDS[topic]: (deployment.topics.name(topic), codec(topic).encode) for topic in INPUTS}
     sent = 0
     for number in range(accounts):

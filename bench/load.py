@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from bellbuoy import topics as admin
 from processors.state import DAY
 from schemas.codec import codec
-from schemas.keys import PARTITIONER
+from schemas.producing import DURABLE
 from schemas.records import UsageEvent
 from schemas.topics import Topics
 
@@ -59,8 +59,8 @@ def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -
     templates = [_template(at - back * DAY, at) for back in range(days)]
     producer = Producer(
         {
+            **DURABLE,
             "bootstrap.servers": bootstrap,
-            "partitioner": PARTITIONER,
             "linger.ms": 20,
             "batch.size": 200_000,
             "compression.type": "lz4",

@@ -14,7 +14,8 @@ from confluent_kafka import Producer
 
 from schemas.codec import codec
 from schemas.envelope import Envelopes
-from schemas.keys import PARTITIONER, partition_of
+from schemas.keys import partition_of
+from schemas.producing import DURABLE
 from schemas.records import UsageEvent
 
 __all__ = ["Paced", "send"]
@@ -45,10 +46,9 @@ def send(
     chance, encode, envelopes = random.Random(seed), codec("usage.events").encode, Envelopes()
     producer = Producer(
         {
+            **DURABLE,
             "bootstrap.servers": bootstrap,
-            "partitioner": PARTITIONER,
             "compression.type": "lz4",
-            "enable.idempotence": True,
         }
     )
     partitions = len(producer.list_topics(topic, timeout=10).topics[topic].partitions)

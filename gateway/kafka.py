@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from gateway.metrics import WAITING
 from gateway.outbox import OutboxFullError, OutboxUnavailableError, OutgoingRecord
-from schemas.keys import PARTITIONER
+from schemas.producing import DURABLE
 from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, Topics
 
 __all__ = ["KafkaOutbox"]
@@ -65,11 +65,9 @@ class KafkaOutbox:
         self._max_waiting = max_waiting
         self._timeout = timeout_seconds
         self._config = {
+            **DURABLE,
             "bootstrap.servers": bootstrap,
             "client.id": "bellbuoy-gateway",
-            "enable.idempotence": True,
-            "acks": "all",
-            "partitioner": PARTITIONER,
             "compression.type": "lz4",
             "linger.ms": 2,
             "message.max.bytes": MAX_MESSAGE_BYTES,

@@ -9,6 +9,7 @@ from typing import NamedTuple, NoReturn, TypeVar, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from schemas.producing import DURABLE
 from schemas.topics import MAX_DEAD_LETTER_BYTES
 
 __all__ = [
@@ -81,6 +82,7 @@ class Transactions:
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._producer = Producer(
             {
+                **DURABLE,
                 "bootstrap.servers": bootstrap,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": 60_000,

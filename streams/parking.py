@@ -11,7 +11,8 @@ from confluent_kafka import KafkaError, Producer
 
 from schemas.codec import codec
 from schemas.deadletter import dead_letter
-from schemas.keys import PARTITIONER, split_key
+from schemas.keys import split_key
+from schemas.producing import DURABLE
 from schemas.records import DeadLetter
 from schemas.registry import Registry
 from schemas.topics import MAX_DEAD_LETTER_BYTES, Topics
@@ -39,11 +40,9 @@ class Parking:
         self._failure: KafkaError | None = None
         self._producer = Producer(
             {
+                **DURABLE,
                 "bootstrap.servers": bootstrap,
                 "client.id": "bellbuoy-parking",
-                "acks": "all",
-                "enable.idempotence": True,
-                "partitioner": PARTITIONER,
                 "compression.type": "lz4",
                 "message.max.bytes": MAX_DEAD_LETTER_BYTES,
                 "log_level": 2,  # what matters fails the delivery of a letter

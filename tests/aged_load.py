@@ -11,7 +11,7 @@ from confluent_kafka import Producer
 from bellbuoy import topics as admin
 from bench.load import DURATION_MS, Load
 from schemas.codec import codec
-from schemas.keys import PARTITIONER
+from schemas.producing import DURABLE
 from schemas.records import UsageEvent
 from schemas.topics import Topics
 
@@ -24,7 +24,7 @@ def fill(bootstrap: str, days: list[int]) -> Load:
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
     admin.create(bootstrap, topics)
     chance, totals = random.Random(1), Counter[str]()
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": PARTITIONER})
+    producer = Producer({**DURABLE, "bootstrap.servers": bootstrap})
     for number, age in enumerate(days):
         account = f"acct-{chance.randrange(50)}"
         event = UsageEvent(

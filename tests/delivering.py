@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from schemas.codec import codec
-from schemas.keys import PARTITIONER, account_key
+from schemas.keys import account_key
+from schemas.producing import DURABLE
 from schemas.records import AccountHealth
 from schemas.registry import committed
 from schemas.topics import Topics
@@ -25,8 +26,8 @@ def publish(bootstrap: str, topics: Topics, outputs: Sequence[Output], per_trans
     """Write outputs as the worker does: in transactions, keyed by account."""
     producer = Producer(
         {
+            **DURABLE,
             "bootstrap.servers": bootstrap,
-            "partitioner": PARTITIONER,
             "transactional.id": uuid.uuid4().hex,
             "linger.ms": 1,
         }

@@ -17,7 +17,8 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from schemas.codec import codec
 from schemas.envelope import Envelopes
-from schemas.keys import PARTITIONER, account_key, partition_of
+from schemas.keys import account_key, partition_of
+from schemas.producing import DURABLE
 from schemas.records import UsageEvent
 from schemas.topics import Topics
 
@@ -152,10 +153,9 @@ class Feed:
         self._topics = topics
         self._producer = Producer(
             {
+                **DURABLE,
                 "bootstrap.servers": bootstrap,
-                "partitioner": PARTITIONER,
                 "linger.ms": 5,
-                "enable.idempotence": True,
                 "queue.buffering.max.messages": 500_000,
             }
         )

@@ -11,6 +11,7 @@ from bellbuoy.asking import answer
 from bellbuoy.topics import KafkaAwayError
 from schemas.codec import codec
 from schemas.errors import SchemaError
+from schemas.producing import DURABLE
 from schemas.records import ClockTick
 from schemas.topics import Topics
 from streams.kafka import tail
@@ -32,9 +33,8 @@ class SimulationClock:
         self._codec = codec("simulation.clock")
         self._producer = Producer(
             {
+                **DURABLE,
                 "bootstrap.servers": bootstrap,
-                "acks": "all",
-                "enable.idempotence": True,
                 "linger.ms": 0,
                 "log_level": 0,
             }

@@ -13,7 +13,8 @@ from confluent_kafka import KafkaException, Producer
 from bellbuoy.simulator.carrier import CarrierError, Receipt
 from bellbuoy.simulator.delivery import Delivery, topic_of
 from schemas.codec import codec
-from schemas.keys import PARTITIONER, account_key
+from schemas.keys import account_key
+from schemas.producing import DURABLE
 from schemas.records import InputEvent
 from schemas.topics import INPUTS, Topics
 
@@ -43,10 +44,8 @@ class DirectCarrier:
         self._failures: list[str] = []
         self._producer = Producer(
             {
+                **DURABLE,
                 "bootstrap.servers": bootstrap,
-                "partitioner": PARTITIONER,
-                "acks": "all",
-                "enable.idempotence": True,
                 "compression.type": "lz4",
                 "linger.ms": 5,
                 "batch.num.messages": 10_000,

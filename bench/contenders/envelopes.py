@@ -13,6 +13,7 @@ from bench.contenders import Contender, Outcome, pipeline
 from bench.contenders.consume_only import consumer
 from bench.load import Load
 from schemas.envelope import Envelopes
+from schemas.producing import DURABLE
 from schemas.topics import Topics
 
 __all__ = ["CONTENDERS"]
@@ -31,6 +32,7 @@ def _repacked(load: Load) -> Load:
     admin.create(load.bootstrap, topics)
     producer = Producer(
         {
+            **DURABLE,
             "bootstrap.servers": load.bootstrap,
             "linger.ms": 20,
             "batch.size": 200_000,

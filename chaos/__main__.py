@@ -1,0 +1,67 @@
+"""`make chaos`: the same company twice, left alone and broken on schedule; compare, print."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from chaos.faults import FAULTS, SHORT
+from chaos.load import Company
+from chaos.run import play, schedule
+from chaos.verdict import Verdict, judge
+
+_EVENTS = 1_000_000
+
+
+def main() -> None:
+    """Run; the last line is JSON, the exit code 1 when anything differs."""
+    parser = argparse.ArgumentParser(
+        prog="chaos", description="Break the real stack; compare it with a run that nothing disturbed."
+    )
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], help="a company and a schedule each")
+    parser.add_argument("--events", type=int, default=_EVENTS, help="usage events, about")
+    parser.add_argument("--accounts", type=int, default=300)
+    parser.add_argument("--short", action="store_true", help="seven of the faults only")
+    parser.add_argument("--only", help="only faults whose name has this in it, each twenty times at most")
+    parser.add_argument("--keep", type=Path, help="keep logs and data in this folder, which must not exist")
+    chosen = parser.parse_args()
+    faults = SHORT if chosen.short else FAULTS
+    if chosen.only:
+        faults = tuple(fault for fault in FAULTS if chosen.only in fault.name) * 20
+        faults = faults[:20]
+        if not faults:
+            names = "\n".join(f"  {fault.name}" for fault in FAULTS)
+            parser.error(f"--only {chosen.only!r}: no fault is called so; they are\n{names}")
+    folder = chosen.keep or Path(tempfile.mkdtemp(prefix="bellbuoy-chaos-"))
+    folder.mkdir(parents=True, exist_ok=chosen.keep is None)
+    verdicts: list[Verdict] = []
+    try:
+        for seed in chosen.seed:
+            company = Company(seed, chosen.events, chosen.accounts)
+            _tell(f"seed {seed}: the run that nothing disturbs")
+            clean = play(company, folder / f"clean-{seed}", {}, None, _tell)
+            _tell(f"seed {seed}: the run that is broken")
+            chance = random.Random(seed)
+            planned = schedule(faults, chance)
+            broken = play(company, folder / f"broken-{seed}", planned, chance, _tell)
+            verdicts.append(judge(seed, company, clean, broken))
+            print(f"\n{verdicts[-1].table()}\n", flush=True)
+    finally:
+        if chosen.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    good = all(verdict.good for verdict in verdicts)
+    print(json.dumps(Verdict.summary(verdicts)))
+    sys.exit(0 if good else 1)
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

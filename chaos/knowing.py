@@ -1,0 +1,91 @@
+"""What a run ends with: totals, states, alerts and the sink's contents, in a form that two runs share."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+from msgspec.structs import replace
+
+from bellbuoy.ledger import ledger
+from chaos.fleet import Fleet
+from chaos.load import TENANT, Company
+from processors.state import POSITION_KEY, decode_state, encode_state
+from schemas.codec import codec
+from schemas.records import AccountHealth, RiskAlert
+from sinks.redis_reader import RedisReader
+from streams.kafka import read_to_end
+
+__all__ = ["Knowledge", "know"]
+
+Alert = tuple[str, str, str, int]
+"""Id, change, severity and the journal time of a change of an alert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """
+    ``applied`` events by account, ``states`` a hash of each, ``alerts`` how often each change was published.
+
+    ``sink`` is what Redis holds by name. Left out is what depends on how events were cut into batches:
+    sequence numbers, times of receipt, and the score before the last batch.
+    """
+
+    applied: dict[tuple[str, str], int]
+    states: dict[bytes, str]
+    alerts: Counter[Alert]
+    sink: dict[str, str]
+
+    def state_hash(self) -> str:
+        """Return one hash of all states."""
+        lines = "\n".join(f"{key!r} {value}" for key, value in sorted(self.states.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def know(fleet: Fleet, company: Company) -> Knowledge:
+    """Read it all, from Kafka and from Redis."""
+    found = ledger(fleet.bootstrap, fleet.topics)
+    return Knowledge(found.applied, _states(fleet), _alerts(fleet), _sink(fleet.reader(), company))
+
+
+def _states(fleet: Fleet) -> dict[bytes, str]:
+    starts = [TopicPartition(fleet.topics.changelog, p, 0) for p in range(fleet.topics.partitions)]
+    newest = {record.key or b"": record.value or b"" for record in read_to_end(fleet.bootstrap, starts)}
+    states = {}
+    for key, value in newest.items():
+        if not key.startswith(POSITION_KEY):
+            state = decode_state(value)
+            state.sequence = -1
+            states[key] = hashlib.sha256(encode_state(state)).hexdigest()[:16]
+    return states
+
+
+def _alerts(fleet: Fleet) -> Counter[Alert]:
+    name = fleet.topics.name("risk.alerts")
+    decode = codec("risk.alerts").decode
+    starts = [TopicPartition(name, p, 0) for p in range(fleet.topics.partitions)]
+    changes: list[RiskAlert] = [decode(record.value) for record in read_to_end(fleet.bootstrap, starts)]
+    return Counter((one.alert_id, one.change, one.severity, one.changed_at) for one in changes)
+
+
+def _sink(reader: RedisReader, company: Company) -> dict[str, str]:
+    found = {}
+    for account in company.fates:
+        health = reader.account(TENANT, account)
+        found[f"health {account}"] = repr(None if health is None else _settled(health))
+        # A score may be published more than once a day; the last of each day stands.
+        history = {entry.as_of: entry for entry in reversed(reader.history(TENANT, account, 10_000))}
+        found[f"history {account}"] = repr([(e.as_of, e.score, e.band) for e in history.values()])
+    ranked = reader.riskiest(TENANT, 2 * len(company.fates))
+    found["ranking"] = repr(sorted((health.score, health.account_id) for health in ranked))
+    found["unknown"] = repr(reader.unknown(TENANT))
+    open_alerts = reader.open_alerts(TENANT, 10 * len(company.fates))
+    found["open alerts"] = repr(sorted((a.alert_id, a.severity, a.acknowledged_by) for a in open_alerts))
+    reader.close()
+    return found
+
+
+def _settled(health: AccountHealth) -> AccountHealth:
+    return replace(health, previous_score=None, received_at=None, sequence=0)

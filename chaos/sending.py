@@ -1,0 +1,161 @@
+"""Send a day: usage to Kafka, the rest through the front door, with as much disorder as is asked for."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from confluent_kafka import Producer
+
+from chaos.load import Day
+from schemas.codec import codec
+from schemas.envelope import Envelopes
+from schemas.keys import account_key, partition_of
+from schemas.producing import DURABLE
+from schemas.topics import INPUTS, Topics
+
+__all__ = ["NotAcceptedError", "Sender"]
+
+_HEADERS = {
+    "Authorization": "Basic " + base64.b64encode(b"demo-write-key:").decode(),
+    "Content-Type": "application/json",
+}
+_PATIENCE_SECONDS = 120.0
+_AT_ONCE = 500
+
+
+class NotAcceptedError(Exception):
+    """Something was not taken within two minutes, or was refused; the message says what and why."""
+
+
+@dataclass(slots=True)
+class Sender:
+    """
+    What a product team's producer and HTTP client do: retry until it is taken, under the same id.
+
+    With ``disorder``, events are shuffled, one in fifty is sent twice and one in a hundred to a wrong
+    partition; a day's ``poison`` is random bytes on every input. ``letters`` counts what must be set aside of
+    that, ``probes`` what must be besides.
+    """
+
+    bootstrap: str
+    topics: Topics
+    gateway_port: int
+    disorder: random.Random | None = None
+    letters: int = 0
+    probes: int = 0
+    _producer: Producer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._producer = Producer(
+            {
+                **DURABLE,
+                "bootstrap.servers": self.bootstrap,
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "message.timeout.ms": int(1000 * _PATIENCE_SECONDS),
+                "queue.buffering.max.messages": 500_000,
+                "log_level": 0,
+            }
+        )
+
+    def send(self, day: Day, seconds: float, *, poison: bool = False) -> None:
+        """Send a day, spread over so many seconds; raise NotAcceptedError."""
+        began = time.monotonic()
+        usage, chance = list(day.usage), self.disorder
+        if chance is not None:
+            usage += chance.sample(usage, len(usage) // 50)
+            chance.shuffle(usage)
+        encode, name = codec("usage.events").encode, self.topics.name("usage.events")
+        waiting = [(topic, events) for topic, events in day.typed.items() if events]
+        parts = 20
+        for part in range(parts):
+            for event in usage[len(usage) * part // parts : len(usage) * (part + 1) // parts]:
+                key = account_key(event.tenant, event.account_id)
+                partition = partition_of(key, self.topics.partitions)
+                if chance is not None and chance.random() < 0.01:
+                    partition = chance.randrange(self.topics.partitions)
+                self._produce(name, encode(event), key, partition)
+            if poison and part == parts // 2:
+                self._poison()
+            if part < len(waiting):
+                self._post(*waiting[part])
+            time.sleep(max(0.0, began + seconds * (part + 1) / parts - time.monotonic()))
+        for topic, events in waiting[parts:]:
+            self._post(topic, events)
+        self._flush()
+
+    def _flush(self) -> None:
+        if left := self._producer.flush(_PATIENCE_SECONDS):
+            raise NotAcceptedError(f"Kafka did not take {left} records within {_PATIENCE_SECONDS:.0f} s")
+
+    def found(self, day: Day, settle: Callable[[], None]) -> None:
+        """
+        Send the first day, each account's usage in one record; *settle* returns once all is through.
+
+        A score of which nothing was known before would depend on which of its facts came first.
+        """
+        for topic, events in day.typed.items():
+            self._post(topic, events)
+        settle()
+        encode, name, packed = codec("usage.events").encode, self.topics.name("usage.events"), Envelopes()
+        accounts: dict[bytes, list[bytes]] = {}
+        for event in day.usage:
+            accounts.setdefault(account_key(event.tenant, event.account_id), []).append(encode(event))
+        for key, values in accounts.items():
+            for value, _ in packed.pack(values):
+                self._produce(name, value, key, partition_of(key, self.topics.partitions))
+        self._flush()
+
+    def probe(self) -> None:
+        """Send every partition something that gets through without changing any account: a bad record."""
+        for partition in range(self.topics.partitions):
+            self._produce(self.topics.name("usage.events"), b"probe", b"probe", partition)
+            self.probes += 1
+        self._producer.poll(0)
+
+    def _poison(self) -> None:
+        assert self.disorder is not None
+        for topic in INPUTS:
+            for partition in range(self.topics.partitions):
+                self._produce(self.topics.name(topic), self.disorder.randbytes(60), b"poison", partition)
+                self.letters += 1
+
+    def _produce(self, name: str, value: bytes, key: bytes, partition: int) -> None:
+        while True:
+            try:
+                self._producer.produce(name, value, key, partition)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                self._producer.poll(0)
+                return
+
+    def _post(self, topic: str, events: list[dict[str, Any]]) -> None:
+        for first in range(0, len(events), _AT_ONCE):
+            self._post_some(topic, events[first : first + _AT_ONCE])
+
+    def _post_some(self, topic: str, events: list[dict[str, Any]]) -> None:
+        deadline, said = time.monotonic() + _PATIENCE_SECONDS, "nothing"
+        while time.monotonic() < deadline:
+            connection = HTTPConnection("127.0.0.1", self.gateway_port, timeout=15)
+            try:
+                connection.request("POST", f"/v1/events/{topic}", json.dumps(events), _HEADERS)
+                answer = connection.getresponse()
+                said = f"{answer.status} {answer.read().decode()}"
+                if answer.status == 200:
+                    return
+                if answer.status < 500:
+                    raise NotAcceptedError(f"the front door refused {topic}: {said}")
+            except (OSError, HTTPException) as error:
+                said = repr(error)
+            finally:
+                connection.close()
+            time.sleep(0.2)
+        raise NotAcceptedError(f"the front door did not take {topic} in time; it last said {said}")

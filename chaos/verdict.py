@@ -1,0 +1,122 @@
+"""Compare a run that was broken with one that wasn't."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chaos.load import Company
+from chaos.run import Happened, Run
+
+__all__ = ["Verdict", "judge"]
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What became of a broken run.
+
+    ``lost`` and ``doubled`` sum over the accounts, against what the company was made of, not against the
+    other run. ``differences`` names the first few of what is not equal.
+    """
+
+    seed: int
+    happened: list[Happened]
+    events: int
+    lost: int
+    doubled: int
+    state_equal: bool
+    alerts_equal: bool
+    sink_equal: bool
+    letters_equal: bool
+    deaths: dict[str, int]
+    seconds: float
+    differences: list[str]
+
+    @property
+    def good(self) -> bool:
+        """Tell whether nothing differs."""
+        return not self.lost and not self.doubled and not self.differences
+
+    def table(self) -> str:
+        """Return a row a fault."""
+        said = {True: "yes", False: "NO"}
+        rows = [
+            f"Seed {self.seed}: {self.events:,} events, {len(self.happened)} faults, {self.seconds:.0f} s.",
+            "",
+            "| fault | at s | kept up s | whole again after s | lost | doubled |",
+            "| --- | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        rows += [
+            f"| {one.fault} | {one.began:.0f} | {one.kept_up:.1f} | {one.recovered:.1f} | "
+            f"{one.lost} | {one.doubled} |"
+            for one in self.happened
+        ]
+        rows += [
+            "",
+            f"At the end: lost {self.lost}, doubled {self.doubled}, states equal {said[self.state_equal]}, "
+            f"alerts equal {said[self.alerts_equal]}, sink equal {said[self.sink_equal]}, "
+            f"dead letters as sent {said[self.letters_equal]}; roles that ended by themselves: "
+            + (", ".join(f"{role} {times}" for role, times in self.deaths.items()) or "none"),
+        ]
+        rows += [f"- differs: {line}" for line in self.differences[:_SHOWN]]
+        return "\n".join(rows)
+
+    @staticmethod
+    def summary(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+        """Return what all of them come to."""
+        recoveries = [one.recovered for verdict in verdicts for one in verdict.happened]
+        return {
+            "seeds": [verdict.seed for verdict in verdicts],
+            "faults": len(recoveries),
+            "events": sum(verdict.events for verdict in verdicts),
+            "lost": sum(verdict.lost for verdict in verdicts),
+            "doubled": sum(verdict.doubled for verdict in verdicts),
+            "state_equal": all(verdict.state_equal for verdict in verdicts),
+            "alerts_equal": all(verdict.alerts_equal for verdict in verdicts),
+            "sink_equal": all(verdict.sink_equal for verdict in verdicts),
+            "letters_equal": all(verdict.letters_equal for verdict in verdicts),
+            "longest_recovery_s": round(max(recoveries, default=0.0), 1),
+        }
+
+
+def judge(seed: int, company: Company, clean: Run, broken: Run) -> Verdict:
+    """Compare, and say what is not equal."""
+    assert clean.knowledge is not None
+    assert broken.knowledge is not None
+    whole, found = clean.knowledge, broken.knowledge
+    totals = company.totals()
+    off = {account: found.applied.get(account, 0) - events for account, events in totals.items()}
+    differences = [f"{account}: {number:+d} events" for account, number in off.items() if number]
+    differences += [f"{account}: not known to the load" for account in found.applied.keys() - totals.keys()]
+    state = _differing("state", whole.states, found.states)
+    alerts = _differing("alert", whole.alerts, found.alerts)
+    sink = _differing("sink", whole.sink, found.sink)
+    letters = broken.letters == broken.letters_sent
+    if not letters:
+        differences.append(f"{broken.letters} dead letters, not {broken.letters_sent}")
+    return Verdict(
+        seed,
+        broken.happened,
+        sum(totals.values()),
+        -sum(min(0, number) for number in off.values()),
+        sum(max(0, number) for number in off.values()),
+        not state,
+        not alerts,
+        not sink,
+        letters,
+        broken.deaths,
+        broken.seconds,
+        [*differences, *state, *alerts, *sink],
+    )
+
+
+def _differing(kind: str, whole: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
+    return [
+        f"{kind} {key}: {whole.get(key)} undisturbed, {found.get(key)} broken"
+        for key in sorted(whole.keys() | found.keys(), key=str)
+        if whole.get(key) != found.get(key)
+    ]
