@@ -70,10 +70,10 @@ def _join_and_leave(role: str) -> Callable[[Fleet, random.Random], None]:
         joined = [fleet.add(role)]
         time.sleep(chance.uniform(0.0, 2.0))  # into the first one's rebalance, or after it
         joined.append(fleet.add(role))
-        time.sleep(chance.uniform(2.0, 4.0))
+        time.sleep(chance.uniform(4.0, 6.0))
         joined[0].wanted = False
         joined[0].child.kill()
-        time.sleep(chance.uniform(0.0, 2.0))
+        time.sleep(chance.uniform(0.0, SESSION_SECONDS + 3.0))  # before that death is noticed, or after
         joined[1].retire()
 
     return run

@@ -92,9 +92,11 @@ class Roles:
         self.processes: list[subprocess.Popen[bytes]] = []
         self._logs: list[Path] = []
 
-    def start(self, role: str) -> subprocess.Popen[bytes]:
+    def start(self, role: str, prelude: str = "") -> subprocess.Popen[bytes]:
+        """Start a role; *prelude* is code that its process runs first."""
         where = f"{self._bootstrap!r}, Topics({self._topics.prefix!r}, {self._topics.partitions})"
-        code = "import structlog, logging, sys; logging.basicConfig(level=logging.WARNING)\n"
+        code = prelude
+        code += "import structlog, logging, sys; logging.basicConfig(level=logging.WARNING)\n"
         code += "structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))\n"
         code += "from pathlib import Path; from schemas.topics import Topics\n"
         code += "from schemas.registry import committed\n"
