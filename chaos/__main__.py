@@ -13,7 +13,7 @@ from pathlib import Path
 from chaos.faults import FAULTS, SHORT
 from chaos.load import Company
 from chaos.run import play, schedule
-from chaos.verdict import Verdict, judge
+from chaos.verdict import Verdict, judge, page
 
 _EVENTS = 1_000_000
 
@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=300)
     parser.add_argument("--short", action="store_true", help="seven of the faults only")
     parser.add_argument("--only", help="only faults whose name has this in it, each twenty times at most")
+    parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
     parser.add_argument("--keep", type=Path, help="keep logs and data in this folder, which must not exist")
     chosen = parser.parse_args()
     faults = SHORT if chosen.short else FAULTS
@@ -54,6 +55,8 @@ def main() -> None:
     finally:
         if chosen.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
+    if chosen.write:
+        (Path(__file__).parent.parent / "docs" / "reliability.md").write_text(page(verdicts))
     good = all(verdict.good for verdict in verdicts)
     print(json.dumps(Verdict.summary(verdicts)))
     sys.exit(0 if good else 1)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chaos.load import Company
 from chaos.run import Happened, Run
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["Verdict", "judge", "page"]
 
 _SHOWN = 5
 
@@ -60,7 +61,7 @@ class Verdict:
             f"At the end: lost {self.lost}, doubled {self.doubled}, states equal {said[self.state_equal]}, "
             f"alerts equal {said[self.alerts_equal]}, sink equal {said[self.sink_equal]}, "
             f"dead letters as sent {said[self.letters_equal]}; roles that ended by themselves: "
-            + (", ".join(f"{role} {times}" for role, times in self.deaths.items()) or "none"),
+            + _times(self.deaths),
         ]
         rows += [f"- differs: {line}" for line in self.differences[:_SHOWN]]
         return "\n".join(rows)
@@ -81,6 +82,40 @@ class Verdict:
             "letters_equal": all(verdict.letters_equal for verdict in verdicts),
             "longest_recovery_s": round(max(recoveries, default=0.0), 1),
         }
+
+
+def page(verdicts: Sequence[Verdict]) -> str:
+    """Return docs/reliability.md for runs of the same faults."""
+    said = {True: "yes", False: "NO"}
+    seeds = [str(verdict.seed) for verdict in verdicts]
+    rows = [
+        "| fault | lost | doubled | state equal | alerts equal | kept up s | whole again after s |",
+        "| --- | ---: | ---: | --- | --- | ---: | ---: |",
+    ]
+    for name in dict.fromkeys(one.fault for verdict in verdicts for one in verdict.happened):
+        found = [one for verdict in verdicts for one in verdict.happened if one.fault == name]
+        rows.append(
+            f"| {name} | {sum(one.lost for one in found)} | {sum(one.doubled for one in found)} "
+            f"| {said[all(verdict.state_equal for verdict in verdicts)]} "
+            f"| {said[all(verdict.alerts_equal for verdict in verdicts)]} "
+            f"| {', '.join(f'{one.kept_up:.0f}' for one in found)} "
+            f"| {', '.join(f'{one.recovered:.1f}' for one in found)} |"
+        )
+    runs = [
+        f"| {verdict.seed} | {verdict.events:,} | {len(verdict.happened)} "
+        f"| {verdict.lost} | {verdict.doubled} "
+        f"| {said[verdict.state_equal]} | {said[verdict.alerts_equal]} | {said[verdict.sink_equal]} "
+        f"| {said[verdict.letters_equal]} | {_times(verdict.deaths)} |"
+        for verdict in verdicts
+    ]
+    return _PAGE.format(seeds=", ".join(seeds), rows="\n".join(rows), runs="\n".join(runs))
+
+
+def _times(deaths: dict[str, int]) -> str:
+    return ", ".join(f"{role} {times}" for role, times in deaths.items()) or "none"
+
+
+_PAGE = (Path(__file__).parent / "reliability.md.in").read_text()
 
 
 def judge(seed: int, company: Company, clean: Run, broken: Run) -> Verdict:

@@ -14,6 +14,7 @@ from schemas.topics import MAX_DEAD_LETTER_BYTES
 
 __all__ = [
     "LEADERLESS",
+    "PATIENT",
     "FencedError",
     "Record",
     "Transactions",
@@ -27,6 +28,8 @@ __all__ = [
 T = TypeVar("T")
 
 _TIMEOUT = 30.0
+PATIENT: dict[str, int] = {"reconnect.backoff.max.ms": 1_000, "log_level": 2}
+"""For clients whose calls raise what matters: each failed attempt to reconnect would be a line in the log."""
 LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -91,6 +94,7 @@ class Transactions:
                 "batch.size": 1_000_000,
                 "message.max.bytes": MAX_DEAD_LETTER_BYTES,
                 "queue.buffering.max.messages": 1_000_000,
+                **PATIENT,
             }
         )
         self._producer.init_transactions(_TIMEOUT)
@@ -197,6 +201,7 @@ def _reader(bootstrap: str) -> Consumer:
             "fetch.wait.max.ms": 10,
             "fetch.message.max.bytes": 4_000_000,
             "queued.min.messages": 100_000,
+            **PATIENT,
         }
     )
 

@@ -40,6 +40,7 @@ class Display:
         self._riskiest: list[AccountHealth] = []
         self._open = 0
         self._told: Update | None = None
+        self._said = ""
 
     async def run(
         self,
@@ -95,7 +96,10 @@ class Display:
         for update in fresh[-_ALERTS_A_TIME:]:
             say(alert_line(update, self._names))
         self._told = alerts[-1] if alerts else None
-        say(line(moment))
+        said = line(moment)
+        if said != self._said:  # in real time there may be nothing new for minutes
+            say(said)
+        self._said = said
 
 
 async def _over(stop: asyncio.Event, seconds: float) -> bool:
