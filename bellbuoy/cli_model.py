@@ -157,6 +157,32 @@ def schema() -> None:
     emit(json_schema(), [], as_json=True)
 
 
+@model.command(epilog=_EXITS)
+def measures(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Only those whose name has this in it.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/measures.md.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """
+    List the measures that a model may weigh: what each measures, its unit, window, sources and needs.
+
+    \b
+    Examples:
+      bellbuoy model measures
+      bellbuoy model measures support
+    """  # noqa: D301
+    from bellbuoy import measure_words  # noqa: PLC0415
+    from processors.measures import MEASURES  # noqa: PLC0415
+
+    found = [measured for measured in MEASURES.values() if (name or "") in measured.name]
+    if not found:
+        raise typer.BadParameter(f"no measure has {name!r} in its name; `bellbuoy model measures` lists them")
+    lines = [measure_words.page(found)] if markdown else list(measure_words.lines(found))
+    emit(measure_words.data(found), lines, as_json)
+
+
 def _facts(given: list[str]) -> dict[str, float]:
     from processors.measures import MEASURES  # noqa: PLC0415
     from processors.model.faults import nearest  # noqa: PLC0415

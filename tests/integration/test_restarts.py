@@ -139,8 +139,8 @@ def test_a_stop_in_order_is_quick_and_its_partitions_go_on_at_once(
 
 OLDER = """
 import msgspec, processors.state as state
-whole = state.encode_state
-state.encode_state = lambda it, **how: msgspec.msgpack.encode(msgspec.msgpack.decode(whole(it, **how))[:{fields}])
+whole, read, write = state.encode_state, msgspec.msgpack.decode, msgspec.msgpack.encode
+state.encode_state = lambda it, **how: write(read(whole(it, **how))[:{fields}])
 """
 """A build from before the last fields of the state were added, as far as its bytes show."""
 

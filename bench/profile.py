@@ -1,0 +1,81 @@
+"""
+Where a million events' time goes: journal and worker through a backlog, sampled by py-spy.
+
+A sample counts for the innermost of our own functions on the stack, libraries it calls included; threads that
+wait are left out. Attaching to a process may need root, or `kernel.yama.ptrace_scope` 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from bellbuoy.embedded import Kafka
+from bellbuoy.ledger import positions
+from bench.load import fill
+from bench.roles import Role, running
+
+__all__ = ["profile"]
+
+_OURS = re.compile(r"(\S+) \(((?:streams|processors|schemas)/\w+(?:/\w+)*)\.py")
+_LEAST_SHARE = 0.02
+
+
+def profile(events: int, accounts: int) -> dict[str, Counter[str]]:
+    """Return samples by function, for the journal and the worker."""
+    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as name:
+        folder = Path(name)
+        kafka = Kafka(folder / "kafka")
+        kafka.start()
+        try:
+            load = fill(kafka.bootstrap, events, accounts, seed=1)
+            with (
+                running("worker", load.bootstrap, load.topics, folder) as worker,
+                running("journal", load.bootstrap, load.topics, folder) as journal,
+            ):
+                sampled = {"journal": _sample(journal, folder), "worker": _sample(worker, folder)}
+                while sum(p.applied for p in positions(load.bootstrap, load.topics).values()) < events:
+                    time.sleep(0.1)
+            return {role: _count(process, file) for role, (process, file) in sampled.items()}
+        finally:
+            kafka.stop()
+
+
+def _sample(role: Role, folder: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    file = folder / f"{role.pid}.txt"
+    command = ["py-spy", "record", "--pid", str(role.pid), "--rate", "100", "--format", "raw"]
+    command += ["--output", str(file), "--full-filenames", "--nonblocking"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), file
+
+
+def _count(process: subprocess.Popen[bytes], file: Path) -> Counter[str]:
+    process.wait(30)  # it ends with what it samples
+    found: Counter[str] = Counter()
+    for line in file.read_text().splitlines():
+        stack, _, number = line.rpartition(" ")
+        ours = _OURS.findall(re.sub(r"\(/\S*?((?:streams|processors|schemas)/)", r"(\1", stack))
+        function, module = ours[-1] if ours else ("everything else", "")
+        found[f"{module}: {function}" if module else function] += int(number)
+    return found
+
+
+def main() -> None:
+    """Print each role's functions by their share."""
+    parser = argparse.ArgumentParser(prog="bench.profile", description="Where the time of events goes.")
+    parser.add_argument("--events", type=int, default=3_000_000)
+    parser.add_argument("--accounts", type=int, default=10_000, help="accounts, by Zipf 0.8")
+    chosen = parser.parse_args()
+    for role, found in profile(chosen.events, chosen.accounts).items():
+        print(f"{role}, {found.total():,} samples")
+        for function, number in found.most_common():
+            if number >= _LEAST_SHARE * found.total():
+                print(f"  {number / found.total():6.1%}  {function}")
+
+
+if __name__ == "__main__":
+    main()
