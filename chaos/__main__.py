@@ -52,11 +52,11 @@ def main() -> None:
             broken = play(company, folder / f"broken-{seed}", planned, chance, _tell)
             verdicts.append(judge(seed, company, clean, broken))
             print(f"\n{verdicts[-1].table()}\n", flush=True)
+            if chosen.write:
+                (Path(__file__).parent.parent / "docs" / "reliability.md").write_text(page(verdicts))
     finally:
         if chosen.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
-    if chosen.write:
-        (Path(__file__).parent.parent / "docs" / "reliability.md").write_text(page(verdicts))
     good = all(verdict.good for verdict in verdicts)
     print(json.dumps(Verdict.summary(verdicts)))
     sys.exit(0 if good else 1)
