@@ -33,7 +33,7 @@ soak: sync ## 50,000 events a second for ten minutes: is memory flat, is every e
 	$(RUN) --group bench python -m bench.soak --picture docs/soak.svg
 
 chaos: sync ## Break the real stack on a seeded schedule and compare; SEED="1 2 3", EVENTS=1000000
-	$(RUN) python -m chaos --seed $(or $(SEED),1) $(if $(EVENTS),--events $(EVENTS)) $(if $(WRITE),--write)
+	$(RUN) python -m chaos --seed $(or $(SEED),1) $(if $(EVENTS),--events $(EVENTS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write)
 
 format: sync ## Format and sort
 	$(RUN) ruff format

@@ -8,6 +8,7 @@ import random
 import shutil
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chaos.faults import FAULTS, SHORT
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, nargs="+", default=[1], help="a company and a schedule each")
     parser.add_argument("--events", type=int, default=_EVENTS, help="usage events, about")
     parser.add_argument("--accounts", type=int, default=300)
+    parser.add_argument("--jobs", type=int, default=1, help="seeds at a time; recovery takes longer then")
     parser.add_argument("--short", action="store_true", help="seven of the faults only")
     parser.add_argument("--only", help="only faults whose name has this in it, each twenty times at most")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md")
@@ -41,29 +43,34 @@ def main() -> None:
     folder = chosen.keep or Path(tempfile.mkdtemp(prefix="bellbuoy-chaos-"))
     folder.mkdir(parents=True, exist_ok=chosen.keep is None)
     verdicts: list[Verdict] = []
+
+    def compared(seed: int) -> Verdict:
+        def tell(line: str) -> None:
+            print(f"[{seed}] {line}", flush=True)
+
+        company, chance = Company(seed, chosen.events, chosen.accounts), random.Random(seed)
+        tell("the run that nothing disturbs")
+        clean = play(company, folder / f"clean-{seed}", {}, None, tell)
+        tell("the run that is broken")
+        planned = schedule(faults, chance)
+        broken = play(company, folder / f"broken-{seed}", planned, chance, tell)
+        return judge(seed, company, clean, broken)
+
     try:
-        for seed in chosen.seed:
-            company = Company(seed, chosen.events, chosen.accounts)
-            _tell(f"seed {seed}: the run that nothing disturbs")
-            clean = play(company, folder / f"clean-{seed}", {}, None, _tell)
-            _tell(f"seed {seed}: the run that is broken")
-            chance = random.Random(seed)
-            planned = schedule(faults, chance)
-            broken = play(company, folder / f"broken-{seed}", planned, chance, _tell)
-            verdicts.append(judge(seed, company, clean, broken))
-            print(f"\n{verdicts[-1].table()}\n", flush=True)
-            if chosen.write:
-                (Path(__file__).parent.parent / "docs" / "reliability.md").write_text(page(verdicts))
+        with ThreadPoolExecutor(chosen.jobs) as pool:
+            for verdict in pool.map(compared, chosen.seed):
+                verdicts.append(verdict)
+                print(f"\n{verdict.table()}\n", flush=True)
+        if chosen.write:
+            (Path(__file__).parent.parent / "docs" / "reliability.md").write_text(
+                page(verdicts, chosen.events, chosen.jobs)
+            )
     finally:
         if chosen.keep is None:
             shutil.rmtree(folder, ignore_errors=True)
     good = all(verdict.good for verdict in verdicts)
     print(json.dumps(Verdict.summary(verdicts)))
     sys.exit(0 if good else 1)
-
-
-def _tell(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

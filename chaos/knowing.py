@@ -29,14 +29,16 @@ class Knowledge:
     """
     ``applied`` events by account, ``states`` a hash of each, ``alerts`` how often each change was published.
 
-    ``sink`` is what Redis holds by name. Left out is what depends on how events were cut into batches:
-    sequence numbers, times of receipt, and the score before the last batch.
+    ``sink`` is what Redis holds by name, ``histories`` the score and band at the end of each day by account.
+    Left out is what depends on how events were cut into batches: sequence numbers, times of receipt, and the
+    score before the last batch.
     """
 
     applied: dict[tuple[str, str], int]
     states: dict[bytes, str]
     alerts: Counter[Alert]
     sink: dict[str, str]
+    histories: dict[str, dict[int, tuple[float, str]]]
 
     def state_hash(self) -> str:
         """Return one hash of all states."""
@@ -47,7 +49,12 @@ class Knowledge:
 def know(fleet: Fleet, company: Company) -> Knowledge:
     """Read it all, from Kafka and from Redis."""
     found = ledger(fleet.bootstrap, fleet.topics)
-    return Knowledge(found.applied, _states(fleet), _alerts(fleet), _sink(fleet.reader(), company))
+    reader = fleet.reader()
+    try:
+        sink, histories = _sink(reader, company), _histories(reader, company)
+    finally:
+        reader.close()
+    return Knowledge(found.applied, _states(fleet), _alerts(fleet), sink, histories)
 
 
 def _states(fleet: Fleet) -> dict[bytes, str]:
@@ -75,16 +82,20 @@ def _sink(reader: RedisReader, company: Company) -> dict[str, str]:
     for account in company.fates:
         health = reader.account(TENANT, account)
         found[f"health {account}"] = repr(None if health is None else _settled(health))
-        # A score may be published more than once a day; the last of each day stands.
-        history = {entry.as_of: entry for entry in reversed(reader.history(TENANT, account, 10_000))}
-        found[f"history {account}"] = repr([(e.as_of, e.score, e.band) for e in history.values()])
     ranked = reader.riskiest(TENANT, 2 * len(company.fates))
     found["ranking"] = repr(sorted((health.score, health.account_id) for health in ranked))
     found["unknown"] = repr(reader.unknown(TENANT))
     open_alerts = reader.open_alerts(TENANT, 10 * len(company.fates))
     found["open alerts"] = repr(sorted((a.alert_id, a.severity, a.acknowledged_by) for a in open_alerts))
-    reader.close()
     return found
+
+
+def _histories(reader: RedisReader, company: Company) -> dict[str, dict[int, tuple[float, str]]]:
+    """Return the last entry of each day: a score may be published more than once a day."""
+    return {
+        account: {e.as_of: (e.score, e.band) for e in reversed(reader.history(TENANT, account, 10_000))}
+        for account in company.fates
+    }
 
 
 def _settled(health: AccountHealth) -> AccountHealth:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,8 @@ class Verdict:
         }
 
 
-def page(verdicts: Sequence[Verdict]) -> str:
-    """Return docs/reliability.md for runs of the same faults."""
+def page(verdicts: Sequence[Verdict], events: int, jobs: int) -> str:
+    """Return docs/reliability.md for runs of the same faults, so many seeds at a time."""
     said = {True: "yes", False: "NO"}
     seeds = [str(verdict.seed) for verdict in verdicts]
     rows = [
@@ -108,7 +108,8 @@ def page(verdicts: Sequence[Verdict]) -> str:
         f"| {said[verdict.letters_equal]} | {_times(verdict.deaths)} |"
         for verdict in verdicts
     ]
-    return _PAGE.format(seeds=", ".join(seeds), rows="\n".join(rows), runs="\n".join(runs))
+    lists = {"rows": "\n".join(rows), "runs": "\n".join(runs)}
+    return _PAGE.format(seeds=" ".join(seeds), events=events, jobs=jobs, **lists)
 
 
 def _times(deaths: dict[str, int]) -> str:
@@ -129,7 +130,7 @@ def judge(seed: int, company: Company, clean: Run, broken: Run) -> Verdict:
     differences += [f"{account}: not known to the load" for account in found.applied.keys() - totals.keys()]
     state = _differing("state", whole.states, found.states)
     alerts = _differing("alert", whole.alerts, found.alerts)
-    sink = _differing("sink", whole.sink, found.sink)
+    sink = [*_differing("sink", whole.sink, found.sink), *_not_of(whole.histories, found.histories)]
     letters = broken.letters == broken.letters_sent
     if not letters:
         differences.append(f"{broken.letters} dead letters, not {broken.letters_sent}")
@@ -147,6 +148,17 @@ def judge(seed: int, company: Company, clean: Run, broken: Run) -> Verdict:
         broken.seconds,
         [*differences, *state, *alerts, *sink],
     )
+
+
+def _not_of(
+    whole: dict[str, dict[int, tuple[float, str]]], found: dict[str, dict[int, tuple[float, str]]]
+) -> Iterator[str]:
+    """Name entries of histories that aren't in the undisturbed ones, and newest entries that are missing."""
+    for account, entries in whole.items():
+        have = found[account]
+        wrong = {at: entry for at, entry in have.items() if entries.get(at) != entry}
+        if wrong or max(entries) not in have:
+            yield f"history {account}: {have} is no part of {entries} that has its end"
 
 
 def _differing(kind: str, whole: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
