@@ -20,7 +20,7 @@ def test_broken_on_schedule_everything_is_as_if_nothing_had_been() -> None:
         "--seed",
         "7",
         "--events",
-        "120000",
+        "150000",
         "--accounts",
         "100",
     ]
