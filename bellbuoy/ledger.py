@@ -18,7 +18,7 @@ from schemas.topics import INPUTS, Topics
 from streams.intake import MOVED_HEADER
 from streams.kafka import read_to_end, tail
 
-__all__ = ["Books", "Ends", "Ledger", "books", "ends", "ledger", "positions"]
+__all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
 
 _SECONDS = 10.0
 _OUTPUTS = ("account.health", "risk.alerts")
@@ -92,6 +92,11 @@ def _ledger(bootstrap: str, topics: Topics) -> Ledger:
         else:
             applied[split_key(key)] = decode_state(value).applied
     return Ledger(applied, found)
+
+
+def applied(bootstrap: str, topics: Topics) -> int:
+    """Return how many events are in the committed state; raise KafkaAwayError."""
+    return sum(position.applied for position in positions(bootstrap, topics).values())
 
 
 def positions(bootstrap: str, topics: Topics) -> dict[int, Position]:

@@ -10,6 +10,7 @@ from processors.model import DEFAULT
 
 __all__ = ["data", "lines", "page"]
 
+_DEFAULT = {read.name for read in DEFAULT.plan.reads}
 _HEAD = """# Measures
 
 What a health model may weigh ([model.md](model.md)). Written by `bellbuoy model measures --markdown`; a
@@ -28,7 +29,7 @@ def data(measures: Iterable[Measured]) -> list[dict[str, object]]:
             "window": one.window,
             "sources": list(one.sources),
             "needs": one.needs,
-            "default": one.name in _weighed(),
+            "default": one.name in _DEFAULT,
         }
         for one in measures
     ]
@@ -37,7 +38,7 @@ def data(measures: Iterable[Measured]) -> list[dict[str, object]]:
 def lines(measures: Iterable[Measured]) -> Iterator[str]:
     """Yield the measures for a terminal."""
     for one in measures:
-        yield f"{one.name}  ({one.unit}; {one.window}){' *' if one.name in _weighed() else ''}"
+        yield f"{one.name}  ({one.unit}; {one.window}){' *' if one.name in _DEFAULT else ''}"
         yield f"    {_said(one)}"
         yield f"    from {', '.join(one.sources) or 'the state itself'}; needs {one.needs}"
     yield "* part of the default model"
@@ -57,7 +58,7 @@ def _subject(one: Measured) -> str:
 
 
 def _row(one: Measured) -> str:
-    name = f"**`{one.name}`**" if one.name in _weighed() else f"`{one.name}`"
+    name = f"**`{one.name}`**" if one.name in _DEFAULT else f"`{one.name}`"
     sources = ", ".join(f"`{source}`" for source in one.sources)
     return f"| {name} | {_said(one)} | {one.unit} | {one.window} | {sources} | {one.needs} |"
 
@@ -66,7 +67,3 @@ def _said(one: Measured) -> str:
     """Return what is measured, as a thing rather than an order."""
     said = one.about.removeprefix("Return ").replace("``", "`")
     return said[:1].upper() + said[1:]
-
-
-def _weighed() -> set[str]:
-    return {term.name for term in DEFAULT.plan.terms} | {read.name for read in DEFAULT.plan.reads}

@@ -12,7 +12,7 @@ from bellbuoy import topics as admin
 from bellbuoy.registry import registry
 from bellbuoy.settings import ConfigError, Settings
 
-__all__ = ["ROLES", "RoleError", "require_topics", "run"]
+__all__ = ["PORT_VARIABLES", "ROLES", "RoleError", "require_topics", "run"]
 
 log = structlog.get_logger(__name__)
 
@@ -118,3 +118,11 @@ ROLES: dict[str, Callable[[Settings], None]] = {
     "deliver": _deliver,
 }
 """Each role's start; the names are the commands'."""
+
+PORT_VARIABLES = {
+    "gateway": "BELLBUOY_GATEWAY__PORT",
+    "journal": "BELLBUOY_JOURNAL__METRICS_PORT",
+    "worker": "BELLBUOY_WORKER__METRICS_PORT",
+    "deliver": "BELLBUOY_DELIVERY__METRICS_PORT",
+}
+"""The variable that says where each role answers ``/readyz`` and ``/metrics``."""

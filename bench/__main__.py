@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TypeVar
 
-from bellbuoy.embedded import Kafka
 from bench import cost, gateway, latency, restore
 from bench.accounts import SIZES
+from bench.broker import broker
 from bench.contenders import (
     Contender,
     consume_only,
@@ -68,20 +66,15 @@ def main() -> None:
 
 
 def _contend(contenders: list[Contender], report: Report) -> None:
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
-        kafka = Kafka(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            for repeat in range(report.repeats):
-                load = fill(kafka.bootstrap, report.events, report.accounts, seed=repeat)
-                for contender in contenders:
-                    outcome = contender.run(load.head(contender.share))
-                    rate = outcome.events / outcome.seconds
-                    report.rates[contender.name].append(rate)
-                    report.exact[contender.name] &= outcome.exact
-                    print(f"{repeat + 1}/{report.repeats} {contender.name}: {rate:,.0f} events/s", flush=True)
-        finally:
-            kafka.stop()
+    with broker() as (kafka, _):
+        for repeat in range(report.repeats):
+            load = fill(kafka.bootstrap, report.events, report.accounts, seed=repeat)
+            for contender in contenders:
+                outcome = contender.run(load.head(contender.share))
+                rate = outcome.events / outcome.seconds
+                report.rates[contender.name].append(rate)
+                report.exact[contender.name] &= outcome.exact
+                print(f"{repeat + 1}/{report.repeats} {contender.name}: {rate:,.0f} events/s", flush=True)
 
 
 def _alone(report: Report) -> None:

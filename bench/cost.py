@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from bellbuoy.embedded import Kafka
+from bench.broker import broker
 from bench.contenders import pipeline
 from bench.load import fill
 
@@ -42,14 +40,9 @@ def measure(events: int = _EVENTS) -> Iterator[Cost]:
     for accounts in _ACCOUNTS:
         for days in _DAYS:
             # A broker of its own each: one that still compacts the last run's million keys is no fair start.
-            with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
-                kafka = Kafka(Path(folder) / "kafka")
-                kafka.start()
-                try:
-                    load = fill(kafka.bootstrap, events, accounts, seed=1, days=days)
-                    outcome = pipeline.run(load)
-                finally:
-                    kafka.stop()
+            with broker() as (kafka, _):
+                load = fill(kafka.bootstrap, events, accounts, seed=1, days=days)
+                outcome = pipeline.run(load)
             cost = outcome.seconds / outcome.events * 1e6
             yield Cost(accounts, len(load.totals), days, cost, outcome.exact)
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bellbuoy import topics as admin
-from bellbuoy.embedded import Kafka, Redis
-from bellbuoy.ledger import positions
+from bellbuoy.embedded import Redis
+from bellbuoy.ledger import applied
+from bench.broker import broker, fresh_topics
 from bench.roles import Role, running
 from schemas.topics import Topics
 from sinks.redis import connect
@@ -35,7 +32,7 @@ class Deployment:
 
     def applied(self) -> int:
         """Return how many events are in the committed state."""
-        return sum(position.applied for position in positions(self.bootstrap, self.topics).values())
+        return applied(self.bootstrap, self.topics)
 
     def settle(self, applied: int) -> None:
         """
@@ -66,14 +63,11 @@ class Deployment:
 @contextmanager
 def deployed(settings: dict[str, str] | None = None) -> Iterator[Deployment]:
     """Start Kafka, Redis, journal, worker and delivery; stop them all in the end."""
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as name, ExitStack() as stack:
-        folder = Path(name)
-        kafka, redis = Kafka(folder / "kafka"), Redis(folder / "redis")
-        for server in (kafka, redis):
-            stack.callback(server.stop)
-            server.start()
-        topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-        admin.create(kafka.bootstrap, topics)
+    with broker() as (kafka, folder), ExitStack() as stack:
+        redis = Redis(folder / "redis")
+        stack.callback(redis.stop)
+        redis.start()
+        topics = fresh_topics(kafka.bootstrap)
         given = {"BELLBUOY_REDIS__URL": redis.url} | (settings or {})
         roles = {"kafka": Role(kafka.child.pid), "redis": Role(redis.child.pid)}
         for role in ("deliver", "worker", "journal"):

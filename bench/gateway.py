@@ -5,19 +5,14 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 
-from bellbuoy import topics as admin
-from bellbuoy.embedded import Kafka
+from bench.broker import broker, fresh_topics
 from bench.roles import Role, running
-from schemas.topics import Topics
 
 __all__ = ["Accepted", "measure"]
 
@@ -47,19 +42,14 @@ class Accepted:
 
 def measure() -> Iterator[Accepted]:
     """Post to a gateway of its own, from threads of this process; raises RuntimeError at any refusal."""
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
-        kafka = Kafka(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-            admin.create(kafka.bootstrap, topics)
-            with running("gateway", kafka.bootstrap, topics, Path(folder)) as gateway:
-                _post(gateway, [_body(10, "warm", number) for number in range(200)])
-                for batch, requests in _SHAPES:
-                    bodies = [_body(batch, f"b{batch}", number) for number in range(requests)]
-                    yield Accepted(batch, _CONNECTIONS, batch * requests / _post(gateway, bodies))
-        finally:
-            kafka.stop()
+    with (
+        broker() as (kafka, folder),
+        running("gateway", kafka.bootstrap, fresh_topics(kafka.bootstrap), folder) as gateway,
+    ):
+        _post(gateway, [_body(10, "warm", number) for number in range(200)])
+        for batch, requests in _SHAPES:
+            bodies = [_body(batch, f"b{batch}", number) for number in range(requests)]
+            yield Accepted(batch, _CONNECTIONS, batch * requests / _post(gateway, bodies))
 
 
 def _body(events: int, name: str, number: int) -> bytes:

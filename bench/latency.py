@@ -10,10 +10,7 @@ event in it was received.
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +20,7 @@ from confluent_kafka import Producer
 
 from bench.accounts import SIZES, life
 from bench.deployment import Deployment, deployed
-from bench.paced import Paced
+from bench.paced import Paced, sender
 from bench.roles import Role
 from schemas.codec import RECORDS, codec
 from schemas.keys import account_key
@@ -104,24 +101,18 @@ class _Steady:
 def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
     """Send at one rate and return what it took; *before* is how many events there have been."""
     since, seconds = deployment.newest(), _WARM_SECONDS + load.seconds
-    command = [
-        sys.executable,
-        "-m",
-        "bench.paced",
-        deployment.bootstrap,
-        deployment.topics.name("usage.events"),
-    ]
-    command += [f"--rate={load.rate}", f"--accounts={load.accounts}", f"--seconds={seconds}"]
-    command += [f"--seed={load.seed}", *["--pack"] * load.pack]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as sender:
-        roles = deployment.roles | {"sender": Role(sender.pid)}
+    topic = deployment.topics.name("usage.events")
+    with sender(
+        deployment.bootstrap, topic, load.rate, load.accounts, seconds, load.seed, pack=load.pack
+    ) as process:
+        roles = deployment.roles | {"sender": Role(process.pid)}
         time.sleep(_WARM_SECONDS)
         busy = {name: -role.cpu_seconds() for name, role in roles.items()}
         time.sleep(load.seconds - 0.5)
         busy = {
             name: (spent + roles[name].cpu_seconds()) / (load.seconds - 0.5) for name, spent in busy.items()
         }
-        paced = Paced(**json.loads(sender.communicate()[0]))
+        paced = Paced.read(process)
     deployment.settle(before + paced.events)
     latencies, journal = _latencies(deployment, since, paced.began + int(1_000 * _WARM_SECONDS))
     return Latency(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass
 
 from confluent_kafka import Producer
 
-from bellbuoy import topics as admin
+from bench.broker import fresh_topics
 from processors.state import DAY
 from schemas.codec import codec
 from schemas.producing import DURABLE
@@ -50,8 +49,7 @@ def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -
 
     The events happened now, and at this hour of the ``days`` up to today in turn.
     """
-    topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-    admin.create(bootstrap, topics)
+    topics = fresh_topics(bootstrap)
     chance = random.Random(seed)
     weights = [1 / (rank + 1) ** 0.8 for rank in range(accounts)]
     chosen = chance.choices(range(accounts), weights, k=events)

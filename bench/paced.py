@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
+from typing import Self
 
 from confluent_kafka import Producer
 
@@ -18,7 +21,7 @@ from schemas.keys import partition_of
 from schemas.producing import DURABLE
 from schemas.records import UsageEvent
 
-__all__ = ["Paced", "send"]
+__all__ = ["Paced", "send", "sender"]
 
 _TICK_SECONDS = 0.005
 _EVENT, _ACCOUNT, _USER, _FEATURE = "#" * 16, "%" * 11, "user-00", "feature 0"
@@ -32,6 +35,11 @@ class Paced:
     began: int
     ended: int
     worst_ms: float
+
+    @classmethod
+    def read(cls, process: subprocess.Popen[bytes]) -> Self:
+        """Wait for a ``sender`` and return what it sent."""
+        return cls(**json.loads(process.communicate()[0]))
 
 
 def send(
@@ -79,6 +87,15 @@ def send(
         time.sleep(_TICK_SECONDS)
     producer.flush()
     return Paced(sent, first, time.time_ns() // 1_000_000, 1000 * worst)
+
+
+def sender(
+    bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool
+) -> subprocess.Popen[bytes]:
+    """Start ``send`` as a process of its own; ``Paced.read`` takes what it says."""
+    command = [sys.executable, "-m", "bench.paced", bootstrap, topic]
+    command += [f"--rate={rate}", f"--accounts={accounts}", f"--seconds={seconds}", f"--seed={seed}"]
+    return subprocess.Popen([*command, *["--pack"] * pack], stdout=subprocess.PIPE)
 
 
 def _event(at: int) -> UsageEvent:

@@ -10,40 +10,33 @@ from __future__ import annotations
 import argparse
 import re
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 
-from bellbuoy.embedded import Kafka
-from bellbuoy.ledger import positions
+from bellbuoy.ledger import applied
+from bench.broker import broker
 from bench.load import fill
 from bench.roles import Role, running
 
 __all__ = ["profile"]
 
-_OURS = re.compile(r"(\S+) \(((?:streams|processors|schemas)/\w+(?:/\w+)*)\.py")
+_OURS = re.compile(r"([^;()]+) \(((?:streams|processors|schemas)/\w+(?:/\w+)*)\.py")
 _LEAST_SHARE = 0.02
 
 
 def profile(events: int, accounts: int) -> dict[str, Counter[str]]:
     """Return samples by function, for the journal and the worker."""
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as name:
-        folder = Path(name)
-        kafka = Kafka(folder / "kafka")
-        kafka.start()
-        try:
-            load = fill(kafka.bootstrap, events, accounts, seed=1)
-            with (
-                running("worker", load.bootstrap, load.topics, folder) as worker,
-                running("journal", load.bootstrap, load.topics, folder) as journal,
-            ):
-                sampled = {"journal": _sample(journal, folder), "worker": _sample(worker, folder)}
-                while sum(p.applied for p in positions(load.bootstrap, load.topics).values()) < events:
-                    time.sleep(0.1)
-            return {role: _count(process, file) for role, (process, file) in sampled.items()}
-        finally:
-            kafka.stop()
+    with broker() as (kafka, folder):
+        load = fill(kafka.bootstrap, events, accounts, seed=1)
+        with (
+            running("worker", load.bootstrap, load.topics, folder) as worker,
+            running("journal", load.bootstrap, load.topics, folder) as journal,
+        ):
+            sampled = {"journal": _sample(journal, folder), "worker": _sample(worker, folder)}
+            while applied(load.bootstrap, load.topics) < events:
+                time.sleep(0.1)
+        return {role: _count(process, file) for role, (process, file) in sampled.items()}
 
 
 def _sample(role: Role, folder: Path) -> tuple[subprocess.Popen[bytes], Path]:

@@ -8,15 +8,12 @@ started on it; what it says of itself is the time to take all partitions over.
 from __future__ import annotations
 
 import argparse
-import tempfile
 import time
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from bellbuoy import topics as admin
-from bellbuoy.embedded import Kafka
 from bench.accounts import NOW, SIZES, Size, grow
+from bench.broker import broker, fresh_topics
 from bench.roles import running
 from processors.state import Position, encode_position, position_key
 from schemas.keys import account_key, partition_of
@@ -62,13 +59,8 @@ def encoded_bytes() -> dict[str, float]:
 
 def measure(accounts: int, size: Size) -> Restored:
     """Fill a changelog with the states of so many accounts, and let a worker take them over."""
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
-        kafka = Kafka(Path(folder) / "kafka")
-        kafka.start()
-        try:
-            return _restore(kafka.bootstrap, Path(folder), size, accounts)
-        finally:
-            kafka.stop()
+    with broker() as (kafka, folder):
+        return _restore(kafka.bootstrap, folder, size, accounts)
 
 
 def main() -> None:
@@ -85,9 +77,7 @@ def main() -> None:
 
 
 def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> Restored:
-    empty, full = (Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-") for _ in range(2))
-    for topics in (empty, full):
-        admin.create(bootstrap, topics)
+    empty, full = fresh_topics(bootstrap), fresh_topics(bootstrap)
     _fill(bootstrap, full, size, accounts)
     logs = [path for path in (folder / "kafka" / "logs").glob(f"{full.changelog}-*") if path.is_dir()]
     stored = sum(file.stat().st_size for log in logs for file in log.glob("*.log"))

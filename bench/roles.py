@@ -14,17 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bellbuoy.embedded.ports import free_port
+from bellbuoy.roles import PORT_VARIABLES
 from schemas.topics import Topics
 
 __all__ = ["Role", "running"]
 
 _READY_SECONDS = 60.0
-_PORTS = {
-    "gateway": "BELLBUOY_GATEWAY__PORT",
-    "journal": "BELLBUOY_JOURNAL__METRICS_PORT",
-    "worker": "BELLBUOY_WORKER__METRICS_PORT",
-    "deliver": "BELLBUOY_DELIVERY__METRICS_PORT",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ def running(
     given = {
         "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
-        _PORTS[role]: str(port),
+        PORT_VARIABLES[role]: str(port),
         "BELLBUOY_DATA": str(folder),
         "BELLBUOY_LOG_LEVEL": "warning",
     }

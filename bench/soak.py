@@ -9,7 +9,6 @@ but for a twentieth.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.deployment import Deployment, deployed
-from bench.paced import Paced
+from bench.paced import Paced, sender
 from bench.picture import lines
 
 __all__ = ["Soaked", "soak"]
@@ -52,24 +51,22 @@ class Soaked:
 def soak(rate: int, accounts: int, seconds: float, *, pack: bool = False) -> Soaked:
     """Send at the rate, then wait until all is applied; RuntimeError if an event is missing or doubled."""
     with deployed() as deployment:
-        command = [sys.executable, "-m", "bench.paced", deployment.bootstrap]
-        command += [deployment.topics.name("usage.events"), f"--rate={rate}", f"--accounts={accounts}"]
-        command += [f"--seconds={seconds}", "--seed=1", *["--pack"] * pack]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as sender:
-            minutes, megabytes = _watch(deployment, sender, rate)
-            paced = Paced(**json.loads(sender.communicate()[0]))
+        topic = deployment.topics.name("usage.events")
+        with sender(deployment.bootstrap, topic, rate, accounts, seconds, seed=1, pack=pack) as process:
+            minutes, megabytes = _watch(deployment, process, rate)
+            paced = Paced.read(process)
         began = time.monotonic()
         deployment.settle(paced.events)
         return Soaked(paced, minutes, megabytes, time.monotonic() - began)
 
 
 def _watch(
-    deployment: Deployment, sender: subprocess.Popen[bytes], rate: int
+    deployment: Deployment, sending: subprocess.Popen[bytes], rate: int
 ) -> tuple[list[float], dict[str, list[float]]]:
     minutes: list[float] = []
     megabytes: dict[str, list[float]] = {name: [] for name in deployment.roles}
     began = told = time.monotonic()
-    while sender.poll() is None:
+    while sending.poll() is None:
         past = time.monotonic() - began
         minutes.append(past / 60)
         for name, role in deployment.roles.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -20,8 +21,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
     ResourceType,
 )
 
+from bellbuoy.embedded.child import Child
 from chaos.fleet import ROLES, SESSION_SECONDS, Fleet
 from chaos.load import TENANT
+from processors.state import DAY
 from schemas.codec import codec
 from schemas.records import ClockTick
 from sinks.redis import connect
@@ -31,7 +34,6 @@ __all__ = ["FAULTS", "SHORT", "Fault"]
 
 _PAST_SESSION = SESSION_SECONDS + 3.0
 _HANG_SECONDS = 8.0
-_HOUR = 3_600_000
 _COMPACT_SECONDS = 40.0
 _NO_FILES = """import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
@@ -85,9 +87,7 @@ def _zombie(role: str) -> Callable[[Fleet, random.Random], None]:
     def run(fleet: Fleet, _chance: random.Random) -> None:
         first, second = fleet.of(role)[0], fleet.add(role)
         time.sleep(3.0)
-        first.signal(signal.SIGSTOP)
-        time.sleep(_PAST_SESSION)
-        first.signal(signal.SIGCONT)
+        _pause(first.child, _PAST_SESSION)
         time.sleep(2.0)
         second.retire()
 
@@ -102,18 +102,18 @@ def _broker_kill(fleet: Fleet, _chance: random.Random) -> None:
     fleet.restart_kafka(kill=True)
 
 
-def _pause(child: str, seconds: float) -> Callable[[Fleet, random.Random], None]:
-    def run(fleet: Fleet, _chance: random.Random) -> None:
-        process = getattr(fleet, child).child
-        _signal(process.pid, signal.SIGSTOP)
-        time.sleep(seconds)
-        _signal(process.pid, signal.SIGCONT)
-
-    return run
+def _broker_paused(fleet: Fleet, _chance: random.Random) -> None:
+    _pause(fleet.kafka.child, _PAST_SESSION)
 
 
-def _signal(pid: int, number: signal.Signals) -> None:
-    subprocess.run(["kill", f"-{number.value}", str(pid)], check=True)
+def _redis_hangs(fleet: Fleet, _chance: random.Random) -> None:
+    _pause(fleet.redis.child, _HANG_SECONDS)
+
+
+def _pause(child: Child, seconds: float) -> None:
+    os.kill(child.pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(child.pid, signal.SIGCONT)
 
 
 def _redis_gone(fleet: Fleet, chance: random.Random) -> None:
@@ -171,16 +171,15 @@ def _clock_back(fleet: Fleet, chance: random.Random) -> None:
     name = fleet.topics.name("simulation.clock")
     producer = Producer({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
     for partition in range(fleet.topics.partitions):
-        value = codec("simulation.clock").encode(ClockTick(now=chance.randrange(1, 20_000 * 24 * _HOUR)))
+        value = codec("simulation.clock").encode(ClockTick(now=chance.randrange(1, 20_000 * DAY)))
         producer.produce(name, value, partition=partition)
     producer.flush(30)
 
 
 def _full_disk(fleet: Fleet, _chance: random.Random) -> None:
     """Replace the worker by one that can't write to any file, as on a full disk; then put it right."""
-    python = sys.executable
     fleet.of("worker")[0].retire()
-    cramped = fleet.add("worker", [python, "-c", _NO_FILES])
+    cramped = fleet.add("worker", [sys.executable, "-c", _NO_FILES])
     time.sleep(8.0)
     cramped.retire()
     fleet.add("worker")
@@ -209,10 +208,10 @@ FAULTS = (
     Fault("delivery paused past its session, then woken", _zombie("deliver")),
     Fault("broker restarted", _broker_restart),
     _BROKER,
-    Fault("broker paused past every session", _pause("kafka", _PAST_SESSION)),
+    Fault("broker paused past every session", _broker_paused),
     Fault("Redis killed, and back", _redis_gone),
     _EMPTIED,
-    Fault("Redis hangs", _pause("redis", _HANG_SECONDS)),
+    Fault("Redis hangs", _redis_hangs),
     Fault("Redis full: every write is refused", _redis_full),
     Fault("Redis refuses the records of one account; rebuilt", _redis_refuses_one),
     Fault("changelog compacted while it is written", _compaction),

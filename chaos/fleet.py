@@ -15,6 +15,7 @@ from bellbuoy import topics as admin
 from bellbuoy.embedded import Kafka, Redis
 from bellbuoy.embedded.child import Child, stop_all
 from bellbuoy.embedded.ports import free_port
+from bellbuoy.roles import PORT_VARIABLES
 from schemas.topics import Topics
 from sinks.redis_reader import RedisReader
 from sinks.settings import RedisSettings
@@ -26,12 +27,6 @@ SESSION_SECONDS = 6.0
 """After so long a silent member is replaced; the least that Kafka allows."""
 
 _TEND_SECONDS = 0.1
-_PORTS = {
-    "gateway": "BELLBUOY_GATEWAY__PORT",
-    "journal": "BELLBUOY_JOURNAL__METRICS_PORT",
-    "worker": "BELLBUOY_WORKER__METRICS_PORT",
-    "deliver": "BELLBUOY_DELIVERY__METRICS_PORT",
-}
 
 
 class Member:
@@ -55,10 +50,6 @@ class Member:
         self.deaths -= 1
         self.child.kill()
 
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to its process."""
-        os.kill(self.child.pid, number)
-
     def retire(self) -> None:
         """End it for good, as an operator does."""
         self.wanted = False
@@ -76,14 +67,13 @@ class Fleet:
     Members that end are started again at once; the time that passes is the caller's to measure.
     """
 
-    def __init__(self, folder: Path, *, simulated: bool = True) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kafka = Kafka(folder / "kafka", port=free_port())
         self.redis = Redis(folder / "redis", port=free_port())
         self.topics = Topics(prefix=f"chaos-{uuid.uuid4().hex[:6]}-")
         self.members: list[Member] = []
         self.gateway_port = free_port()
-        self._clock = "simulated" if simulated else "wall"
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -103,7 +93,7 @@ class Fleet:
             for member in self.members:
                 member.wanted = False
                 if member.child.running:
-                    member.signal(signal.SIGCONT)
+                    os.kill(member.child.pid, signal.SIGCONT)
             stop_all([member.child for member in self.members], 10.0)
         for server in (self.redis, self.kafka):
             if server.started and server.child.running:
@@ -124,7 +114,7 @@ class Fleet:
             "BELLBUOY_KAFKA__TOPIC_PREFIX": self.topics.prefix,
             "BELLBUOY_REDIS__URL": self.redis.url,
             "BELLBUOY_REDIS__HISTORY": "10000",
-            "BELLBUOY_JOURNAL__CLOCK": self._clock,
+            "BELLBUOY_JOURNAL__CLOCK": "simulated",
             "BELLBUOY_JOURNAL__IDLE_SECONDS": "0.5",
             "BELLBUOY_JOURNAL__SESSION_SECONDS": str(SESSION_SECONDS),
             "BELLBUOY_WORKER__SESSION_SECONDS": str(SESSION_SECONDS),
@@ -138,7 +128,9 @@ class Fleet:
         port = self.gateway_port if role == "gateway" else free_port()
         with self._lock:
             log = self.folder / f"{role}-{len(self.members)}.log"
-            member = Member(role, port, log, self.environment | {_PORTS[role]: str(port)}, launcher or [])
+            member = Member(
+                role, port, log, self.environment | {PORT_VARIABLES[role]: str(port)}, launcher or []
+            )
             self.members.append(member)
         return member
 

@@ -40,11 +40,6 @@ class Knowledge:
     sink: dict[str, str]
     histories: dict[str, dict[int, tuple[float, str]]]
 
-    def state_hash(self) -> str:
-        """Return one hash of all states."""
-        lines = "\n".join(f"{key!r} {value}" for key, value in sorted(self.states.items()))
-        return hashlib.sha256(lines.encode()).hexdigest()[:16]
-
 
 def know(fleet: Fleet, company: Company) -> Knowledge:
     """Read it all, from Kafka and from Redis."""

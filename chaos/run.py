@@ -6,12 +6,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from bellbuoy.drain import NotDrainedError, undelivered, wait_drained
-from bellbuoy.ledger import positions
+from bellbuoy.ledger import applied, positions
 from bellbuoy.simulator.clock import SimulationClock
 from bellbuoy.topics import KafkaAwayError
 from chaos.faults import Fault
@@ -46,16 +46,20 @@ class Happened:
     doubled: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Run:
-    """What happened, what is known at the end, and how often a role ended by itself."""
+    """
+    What happened, what is known at the end, and how often a role ended by itself.
 
-    happened: list[Happened] = field(default_factory=list)
-    deaths: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    letters: int = 0
-    letters_sent: int = 0
-    knowledge: Knowledge | None = None
+    ``letters`` counts the dead letters, ``letters_sent`` what was sent to become one.
+    """
+
+    happened: list[Happened]
+    knowledge: Knowledge
+    letters: int
+    letters_sent: int
+    deaths: dict[str, int]
+    seconds: float
 
 
 def schedule(faults: Sequence[Fault], chance: random.Random) -> dict[int, list[Fault]]:
@@ -64,11 +68,8 @@ def schedule(faults: Sequence[Fault], chance: random.Random) -> dict[int, list[F
     days = range(1, DAYS)
     planned: dict[int, list[Fault]] = {}
     for number, fault in enumerate(shuffled):
-        day = (
-            days[number * len(days) // len(shuffled)]
-            if len(shuffled) < len(days)
-            else days[number % len(days)]
-        )
+        few = len(shuffled) < len(days)
+        day = days[number * len(days) // len(shuffled) if few else number % len(days)]
         planned.setdefault(day, []).append(fault)
     return planned
 
@@ -85,7 +86,8 @@ def play(
 
     Raises NotDrainedError when a day doesn't get through within four minutes.
     """
-    run, began = Run(), time.monotonic()
+    all_happened: list[Happened] = []
+    began = time.monotonic()
     with Fleet(folder) as fleet:
         sender = Sender(fleet.bootstrap, fleet.topics, fleet.gateway_port, disorder)
         clock, expected = SimulationClock(fleet.bootstrap, fleet.topics), 0
@@ -95,23 +97,21 @@ def play(
             happened = _live(fleet, sender, day, faults, disorder, began, tell)
             expected += day.count
             wait_drained(fleet.bootstrap, fleet.topics, _THROUGH_SECONDS)
-            applied = sum(p.applied for p in positions(fleet.bootstrap, fleet.topics).values())
-            short = expected - applied
-            for one in happened:
-                run.happened.append(
-                    Happened(one.fault, one.began, one.kept_up, one.recovered, max(0, short), max(0, -short))
-                )
+            short = expected - (there := applied(fleet.bootstrap, fleet.topics))
+            lost, doubled = max(0, short), max(0, -short)
+            all_happened += [replace(one, lost=lost, doubled=doubled) for one in happened]
             if short:
                 names = ", ".join(fault.name for fault in faults) or "no fault"
-                tell(f"  after {names}: {applied:,} events are in the state, not {expected:,}")
+                tell(f"  after {names}: {there:,} events are in the state, not {expected:,}")
             tell(f"  day {number + 1} of {DAYS}: {expected:,} events, {time.monotonic() - began:.0f} s")
-        found = positions(fleet.bootstrap, fleet.topics).values()
-        run.letters = sum(p.dead_letters for p in found)
-        run.letters_sent = sender.letters + sender.probes
-        run.knowledge = know(fleet, company)
-        run.deaths = fleet.deaths()
-    run.seconds = time.monotonic() - began
-    return run
+        return Run(
+            all_happened,
+            know(fleet, company),
+            sum(p.dead_letters for p in positions(fleet.bootstrap, fleet.topics).values()),
+            sender.letters + sender.probes,
+            fleet.deaths(),
+            time.monotonic() - began,
+        )
 
 
 def _live(

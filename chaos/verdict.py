@@ -13,6 +13,7 @@ from chaos.run import Happened, Run
 __all__ = ["Verdict", "judge", "page"]
 
 _SHOWN = 5
+_SAID = {True: "yes", False: "NO"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,6 @@ class Verdict:
 
     def table(self) -> str:
         """Return a row a fault."""
-        said = {True: "yes", False: "NO"}
         rows = [
             f"Seed {self.seed}: {self.events:,} events, {len(self.happened)} faults, {self.seconds:.0f} s.",
             "",
@@ -58,9 +58,9 @@ class Verdict:
         ]
         rows += [
             "",
-            f"At the end: lost {self.lost}, doubled {self.doubled}, states equal {said[self.state_equal]}, "
-            f"alerts equal {said[self.alerts_equal]}, sink equal {said[self.sink_equal]}, "
-            f"dead letters as sent {said[self.letters_equal]}; roles that ended by themselves: "
+            f"At the end: lost {self.lost}, doubled {self.doubled}, states equal {_SAID[self.state_equal]}, "
+            f"alerts equal {_SAID[self.alerts_equal]}, sink equal {_SAID[self.sink_equal]}, "
+            f"dead letters as sent {_SAID[self.letters_equal]}; roles that ended by themselves: "
             + _times(self.deaths),
         ]
         rows += [f"- differs: {line}" for line in self.differences[:_SHOWN]]
@@ -86,7 +86,6 @@ class Verdict:
 
 def page(verdicts: Sequence[Verdict], events: int, jobs: int) -> str:
     """Return docs/reliability.md for runs of the same faults, so many seeds at a time."""
-    said = {True: "yes", False: "NO"}
     seeds = [str(verdict.seed) for verdict in verdicts]
     rows = [
         "| fault | lost | doubled | state equal | alerts equal | kept up s | whole again after s |",
@@ -96,16 +95,16 @@ def page(verdicts: Sequence[Verdict], events: int, jobs: int) -> str:
         found = [one for verdict in verdicts for one in verdict.happened if one.fault == name]
         rows.append(
             f"| {name} | {sum(one.lost for one in found)} | {sum(one.doubled for one in found)} "
-            f"| {said[all(verdict.state_equal for verdict in verdicts)]} "
-            f"| {said[all(verdict.alerts_equal for verdict in verdicts)]} "
+            f"| {_SAID[all(verdict.state_equal for verdict in verdicts)]} "
+            f"| {_SAID[all(verdict.alerts_equal for verdict in verdicts)]} "
             f"| {', '.join(f'{one.kept_up:.0f}' for one in found)} "
             f"| {', '.join(f'{one.recovered:.1f}' for one in found)} |"
         )
     runs = [
         f"| {verdict.seed} | {verdict.events:,} | {len(verdict.happened)} "
         f"| {verdict.lost} | {verdict.doubled} "
-        f"| {said[verdict.state_equal]} | {said[verdict.alerts_equal]} | {said[verdict.sink_equal]} "
-        f"| {said[verdict.letters_equal]} | {_times(verdict.deaths)} |"
+        f"| {_SAID[verdict.state_equal]} | {_SAID[verdict.alerts_equal]} | {_SAID[verdict.sink_equal]} "
+        f"| {_SAID[verdict.letters_equal]} | {_times(verdict.deaths)} |"
         for verdict in verdicts
     ]
     lists = {"rows": "\n".join(rows), "runs": "\n".join(runs)}
@@ -121,8 +120,6 @@ _PAGE = (Path(__file__).parent / "reliability.md.in").read_text()
 
 def judge(seed: int, company: Company, clean: Run, broken: Run) -> Verdict:
     """Compare, and say what is not equal."""
-    assert clean.knowledge is not None
-    assert broken.knowledge is not None
     whole, found = clean.knowledge, broken.knowledge
     totals = company.totals()
     off = {account: found.applied.get(account, 0) - events for account, events in totals.items()}

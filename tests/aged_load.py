@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-import uuid
 from collections import Counter
 
 from confluent_kafka import Producer
 
-from bellbuoy import topics as admin
+from bench.broker import fresh_topics
 from bench.load import DURATION_MS, Load
 from schemas.codec import codec
 from schemas.producing import DURABLE
 from schemas.records import UsageEvent
-from schemas.topics import Topics
 
 DAY_MS = 86_400_000
 NOW = 20_000 * DAY_MS
@@ -21,8 +19,7 @@ NOW = 20_000 * DAY_MS
 
 def fill(bootstrap: str, days: list[int]) -> Load:
     """Write one event of a random account for each age in days; those over 89 are not in the totals."""
-    topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-    admin.create(bootstrap, topics)
+    topics = fresh_topics(bootstrap)
     chance, totals = random.Random(1), Counter[str]()
     producer = Producer({**DURABLE, "bootstrap.servers": bootstrap})
     for number, age in enumerate(days):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import uuid
 from collections import defaultdict
 
 from confluent_kafka import Producer
 
-from bellbuoy import topics as admin
+from bench.broker import fresh_topics
 from bench.contenders import Contender, Outcome, pipeline
 from bench.contenders.consume_only import consumer
 from bench.load import Load
 from schemas.envelope import Envelopes
 from schemas.producing import DURABLE
-from schemas.topics import Topics
 
 __all__ = ["CONTENDERS"]
 
@@ -28,8 +26,7 @@ def run(load: Load) -> Outcome:
 
 def _repacked(load: Load) -> Load:
     """Write the load's events to fresh topics, in their order, in envelopes."""
-    topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-    admin.create(load.bootstrap, topics)
+    topics = fresh_topics(load.bootstrap)
     producer = Producer(
         {
             **DURABLE,

@@ -20,15 +20,17 @@ from typing import Any, Self
 
 import msgspec
 import pytest
-import redis
 
 from bellbuoy.embedded import Redis
-from bellbuoy.ledger import positions
+from bellbuoy.ledger import applied
+from bench.roles import Role
 from processors.alerts import alert_id
 from processors.state import POSITION_KEY, decode_state
 from schemas.codec import codec
 from schemas.records import BillingEvent
 from schemas.topics import Topics
+from sinks.redis import connect
+from sinks.settings import RedisSettings
 from tests.delivering import publish
 from tests.outputs import health
 from tests.pipeline import DAY, Feed, Roles, ledger, now, read_all, until, usage
@@ -67,10 +69,6 @@ class Load:
             self.sent += self._feed.send(
                 "usage.events", [usage(i, f"a{i % ACCOUNTS}", self._at - i % 60 * DAY) for i in numbers]
             )
-
-
-def applied(bootstrap: str, topics: Topics) -> int:
-    return sum(position.applied for position in positions(bootstrap, topics).values())
 
 
 def exact(bootstrap: str, topics: Topics, total: int) -> None:
@@ -203,11 +201,6 @@ def stored(bootstrap: str, topics: Topics) -> dict[bytes, Any]:
     return {key: msgspec.msgpack.decode(value, strict=False) for key, value in states.items()}
 
 
-def resident(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_path: Path) -> None:
     """Delivery holds a bounded part of what waits, and writes all of it once the sink answers again."""
     server = Redis(tmp_path / "redis")
@@ -224,16 +217,16 @@ def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_p
     process = subprocess.Popen(
         [sys.executable, "-m", "bellbuoy", "deliver"], env=environment, stdout=log, stderr=log
     )
-    client: Any = server_client(server)
+    client: Any = connect(RedisSettings(url=server.url))
     try:
         publish(bootstrap, topics, [health(f"a{n}", 1) for n in range(200)])
         until(lambda: client.zcard("bb:risk:demo") == 200, 60, "the first in Redis")
-        before = resident(process.pid)
+        before = Role(process.pid).resident_bytes() / 1e6
         os.kill(server.child.pid, signal.SIGSTOP)
         most = before
         for batch in range(2, 12):
             publish(bootstrap, topics, [health(f"a{n}", batch) for n in range(6_000)], 2_000)
-            most = max(most, resident(process.pid))
+            most = max(most, Role(process.pid).resident_bytes() / 1e6)
         os.kill(server.child.pid, signal.SIGCONT)
         until(lambda: client.zcard("bb:risk:demo") == 6_000, 90, "all in Redis")
         until(lambda: client.hget("bb:account:demo:a5999", "version") == b"11", 60, "the newest in Redis")
@@ -244,7 +237,3 @@ def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_p
         log.close()
         os.kill(server.child.pid, signal.SIGCONT)
         server.stop()
-
-
-def server_client(server: Redis) -> Any:
-    return redis.Redis.from_url(server.url)

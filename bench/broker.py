@@ -1,0 +1,35 @@
+"""A broker for one measurement, and topics on it that nothing else has written to."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bellbuoy import topics as admin
+from bellbuoy.embedded import Kafka
+from schemas.topics import Topics
+
+__all__ = ["broker", "fresh_topics"]
+
+
+@contextmanager
+def broker() -> Iterator[tuple[Kafka, Path]]:
+    """Start a Kafka and yield it with a folder for everything else; stop and remove both in the end."""
+    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as name:
+        folder = Path(name)
+        kafka = Kafka(folder / "kafka")
+        try:
+            kafka.start()
+            yield kafka, folder
+        finally:
+            kafka.stop()
+
+
+def fresh_topics(bootstrap: str) -> Topics:
+    """Create every topic under a prefix of its own."""
+    topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
+    admin.create(bootstrap, topics)
+    return topics
