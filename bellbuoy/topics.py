@@ -20,7 +20,6 @@ from streams.kafka import LEADERLESS
 
 __all__ = ["KafkaAwayError", "check", "create", "drop", "names"]
 
-_UNHEARD_OF = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.UNKNOWN_LEADER_EPOCH}
 _CHECKED = ("cleanup.policy", "retention.ms", "max.message.bytes")
 
 
@@ -130,7 +129,7 @@ def _made(admin: AdminClient, wanted: Mapping[str, int], seconds: float) -> bool
         for future in admin.list_offsets(asked, request_timeout=seconds).values():
             future.result(seconds)
     except KafkaException as error:
-        if error.args[0].code() not in LEADERLESS | _UNHEARD_OF:
+        if error.args[0].code() not in LEADERLESS | {KafkaError.UNKNOWN_TOPIC_OR_PART}:
             raise
         return False
     return True

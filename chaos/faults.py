@@ -192,6 +192,7 @@ def _client(fleet: Fleet) -> Any:
 _KILLS = tuple(Fault(f"`kill -9` of the {role}", _kill(role)) for role in ROLES)
 _ALL = Fault("`kill -9` of all four at once", _kill(*ROLES))
 _BROKER = Fault("`kill -9` of the broker", _broker_kill)
+_PAUSED = Fault("broker paused past every session", _broker_paused)
 _EMPTIED = Fault("Redis emptied", _redis_emptied)
 _JOURNAL_ZOMBIE = Fault("journal paused past its session, then woken", _zombie("journal"))
 
@@ -208,7 +209,7 @@ FAULTS = (
     Fault("delivery paused past its session, then woken", _zombie("deliver")),
     Fault("broker restarted", _broker_restart),
     _BROKER,
-    Fault("broker paused past every session", _broker_paused),
+    _PAUSED,
     Fault("Redis killed, and back", _redis_gone),
     _EMPTIED,
     Fault("Redis hangs", _redis_hangs),
@@ -220,5 +221,5 @@ FAULTS = (
 )
 """Every fault."""
 
-SHORT = (*_KILLS, _BROKER, _EMPTIED, _JOURNAL_ZOMBIE)
+SHORT = (*_KILLS, _BROKER, _PAUSED, _EMPTIED, _JOURNAL_ZOMBIE)
 """Those of the short run."""

@@ -34,6 +34,8 @@ LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - of a topic that is known
 }
 """What a topic made just now, or a broker just come back, may answer for a moment."""
 _FENCED = {

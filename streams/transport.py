@@ -1,11 +1,19 @@
-"""Faust's transport with one difference: the journal is read committed."""
+"""
+Faust's transport, but the journal is read committed and a changelog ends where its store says.
+
+Faust asks the store how far it came first, and Kafka where the log ends later. After a transaction in
+between, of a partition that was kept, it would wait for ever: the log then ends in that transaction's
+marker, which no reader sees.
+"""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 __all__ = ["ReadCommittedTransport", "check_signatures"]
 
@@ -21,6 +29,12 @@ class _Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Return the ends of changelogs; nothing else is asked for."""
+        changelogs = {table.changelog_topic_name: table for table in self.app.tables.values()}
+        restored = {tp: changelogs[tp.topic].persisted_offset(tp) for tp in partitions}
+        return {tp: 0 if offset is None else offset + 1 for tp, offset in restored.items()}
+
 
 class ReadCommittedTransport(driver.Transport):
     """The aiokafka transport, seeing only committed journal batches."""
@@ -33,6 +47,7 @@ def check_signatures() -> None:
     expected: dict[Any, list[str]] = {
         driver.AIOKafkaConsumerThread._create_worker_consumer: ["self", "transport"],  # noqa: SLF001
         driver.Consumer._new_consumer_thread: ["self"],  # noqa: SLF001
+        driver.Consumer.highwaters: ["self", "partitions"],
     }
     for function, names in expected.items():
         found = list(inspect.signature(function).parameters)

@@ -135,6 +135,35 @@ def test_a_stop_in_order_is_quick_and_its_partitions_go_on_at_once(
     exact(bootstrap, topics, load.sent)
 
 
+LATE = """
+import streams.account_store as store
+before = store.AccountStore.on_rebalance
+async def after(self, *arguments, **named):
+    await before(self, *arguments, **named)
+    for holding in self.holdings.values():
+        holding.apply([])
+store.AccountStore.on_rebalance = after
+"""
+"""A worker whose batch at hand is committed just after a rebalance has read where the changelog ends."""
+
+
+def test_a_commit_during_a_rebalance_does_not_keep_the_worker_waiting(
+    bootstrap: str, topics: Topics, roles: Roles
+) -> None:
+    """Faust would wait for records it never sees: the changelog then ends in a transaction's marker."""
+    for one in ("journal", "worker"):
+        roles.start(one, prelude=LATE if one == "worker" else "")
+    with Load(bootstrap, topics) as load:
+        until(lambda: applied(bootstrap, topics) > 0, 60, "some applied")
+        second = roles.start("worker", prelude=LATE)
+        time.sleep(5)
+        second.terminate()
+        assert second.wait(15) == 0
+        before = applied(bootstrap, topics)
+        until(lambda: applied(bootstrap, topics) > before, 60, "the first to go on")
+    exact(bootstrap, topics, load.sent)
+
+
 OLDER = """
 import msgspec, processors.state as state
 whole, read, write = state.encode_state, msgspec.msgpack.decode, msgspec.msgpack.encode
