@@ -155,7 +155,9 @@ class Transactions:
         raise error
 
 
-def _retry(call: Callable[[], T], passing: Container[int] = ()) -> T:
+def _retry(
+    call: Callable[[], T], passing: Container[int] = (), before_again: Callable[[], object] = lambda: None
+) -> T:
     """Return what the call returns; repeat it while its error says that it may pass."""
     deadline = time.monotonic() + 2 * _TIMEOUT
     while True:
@@ -167,6 +169,7 @@ def _retry(call: Callable[[], T], passing: Container[int] = ()) -> T:
                 raise
         if passing:
             time.sleep(0.1)
+            before_again()
 
 
 def leave(consumer: Consumer, seconds: float = 5.0) -> None:
@@ -187,8 +190,14 @@ def leave(consumer: Consumer, seconds: float = 5.0) -> None:
 
 
 def watermarks(reader: Consumer, partition: TopicPartition) -> tuple[int, int]:
-    """Return the first offset and the end of a partition; a topic made just now may have no leader yet."""
-    return _retry(lambda: reader.get_watermark_offsets(partition, timeout=_TIMEOUT), LEADERLESS)
+    """Return the first offset and the end of a partition; it may have no leader yet, or not just now."""
+
+    def look_again() -> None:
+        # Once librdkafka has heard that a partition is unknown it believes so for minutes.
+        with suppress(KafkaException):
+            reader.list_topics(partition.topic, timeout=_TIMEOUT)
+
+    return _retry(lambda: reader.get_watermark_offsets(partition, timeout=_TIMEOUT), LEADERLESS, look_again)
 
 
 def _reader(bootstrap: str) -> Consumer:

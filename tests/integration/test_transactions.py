@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re-exported
+    AdminClient,
+    NewPartitions,
+)
 
 from schemas.topics import Topics
-from streams.kafka import FencedError, Transactions
+from streams.kafka import FencedError, Transactions, watermarks
 from tests.pipeline import read_all, until
 
 pytestmark = pytest.mark.services
@@ -51,3 +55,18 @@ def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
     second.begin()
     second.commit()
     assert read_all(bootstrap, name) == []
+
+
+def test_a_partition_that_was_unknown_is_found_once_it_is_there(bootstrap: str, topics: Topics) -> None:
+    """As while a broker that was paused comes back: librdkafka alone believes for minutes what it heard."""
+    name = topics.name("support.events")
+    partition = TopicPartition(name, topics.partitions)
+    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader"})
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    with pytest.raises(KafkaException) as told:
+        reader.get_watermark_offsets(partition, timeout=10)
+    assert told.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
+    for grown in admin.create_partitions([NewPartitions(name, topics.partitions + 1)]).values():
+        grown.result(10)
+    assert watermarks(reader, partition) == (0, 0)
+    reader.close()
