@@ -33,7 +33,9 @@ __all__ = ["Job", "Report", "Who", "replay_partition"]
 Who = tuple[str, str]
 """Tenant and account id."""
 
-_EVENTS = ("support", "billing", "surveys", "engagement", "profiles", "actions")
+_EVENTS = (
+    "support", "billing", "surveys", "engagement", "profiles", "actions", "overrides", "links", "transfers",
+)  # fmt: skip
 _PER_FOLD = 16
 
 

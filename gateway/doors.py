@@ -15,9 +15,11 @@ from gateway.decoding import Decoder
 from gateway.dispatch import Sender
 from gateway.refusals import Fault
 from gateway.times import milliseconds
+from processors.measures import MEASURES
+from processors.model.faults import nearest
 from schemas.codec import RECORDS
 from schemas.keys import valid_account
-from schemas.records import InputEvent, SupportEvent, SurveyResponse
+from schemas.records import AccountLink, AccountOverride, InputEvent, SupportEvent, SurveyResponse
 from schemas.registry import Registry
 
 __all__ = ["Door"]
@@ -30,7 +32,7 @@ _MONEY = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _SPAN = Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400_000)]
 _TEXT = Annotated[str, msgspec.Meta(max_length=_MAX_TEXT)]
 _NAME = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-_PLAIN: dict[str, Any] = {"string": _TEXT, "long": _LONG, "int": _INT, "boolean": bool}
+_PLAIN: dict[str, Any] = {"string": _TEXT, "long": _LONG, "int": _INT, "boolean": bool, "double": float}
 _NARROWER: dict[str, Any] = {
     "event_id": _NAME,
     "account_id": _NAME,
@@ -49,6 +51,11 @@ _NARROWER: dict[str, Any] = {
     "uptime_ppm": Annotated[int, msgspec.Meta(ge=0, le=1_000_000)],
     "country": Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")],
     "merged_into": _NAME,
+    "into": _NAME,
+    "target": _NAME,
+    "author": _NAME,
+    "reason": _NAME,
+    "value": Annotated[float, msgspec.Meta(ge=0, le=100)],
     "currency": Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")],
     "csat": Annotated[int, msgspec.Meta(ge=1, le=5)],
 }
@@ -119,5 +126,9 @@ def _judge(record: InputEvent) -> None:
         low, high = _SCORES[record.kind]
         if not low <= record.score <= high:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
+    if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
+        raise Fault(f"target is `score` or a measure; {nearest(record.target, list(MEASURES))}", "/target")
+    if isinstance(record, AccountLink) and record.into == record.account_id:
+        raise Fault("an account can't be merged into itself", "/into")
     if isinstance(record, SupportEvent) and record.kind == "rated" and record.csat is None:
         raise Fault("rated needs csat, 1 to 5", "/csat")

@@ -17,7 +17,7 @@ from gateway.doors import Door
 from gateway.refusals import Fault, Refusal
 from gateway.settings import GatewaySettings
 from schemas.registry import Registry
-from schemas.topics import INPUTS
+from schemas.topics import OFFERED
 
 __all__ = ["Events"]
 
@@ -39,7 +39,7 @@ class Events:
         self._keys = keys
         self._dispatch = dispatch
         self._clock = clock
-        self._doors = {topic: Door(topic, registry) for topic in INPUTS}
+        self._doors = {topic: Door(topic, registry) for topic in OFFERED}
 
     async def post(self, request: Request) -> Response:
         """
@@ -53,7 +53,7 @@ class Events:
             raise self._keys.refusal()
         door = self._doors.get(request.path_params["topic"])
         if door is None:
-            raise Refusal(404, "unknown_topic", f"no such topic; there are {', '.join(INPUTS)}")
+            raise Refusal(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED)}")
         body = well_formed(await read_body(request, self._settings))
         single = not body.lstrip(b" \t\r\n").startswith(b"[")
         try:

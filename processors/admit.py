@@ -33,13 +33,15 @@ BOUNDS = {
     "renews_at": (0, 2**45),
     "cancel_at": (0, 2**45),
     "received_at": (0, 2**45),
+    "expires_at": (0, 2**45),
+    "value": (0, 100),
 }
 """Inclusive ranges: no honest event lies outside, and no sum of honest ones leaves 64 bits."""
 
 MAX_TEXT = 1_024
 """Most characters of a text field that is not made for prose."""
 
-_LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096}
+_LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096, "text": 262_144}
 
 
 def identity(tenant: str, source: str, event_id: str) -> int:

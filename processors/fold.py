@@ -70,6 +70,8 @@ _OBSERVERS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("engagement", observe_engagement),
     ("profiles", observe_profile),
 )
+_COUNTED = (*(name for name, _ in _OBSERVERS), "actions", "overrides", "models", "links")
+"""What a batch brings beside usage, but for what was counted before it was transferred."""
 
 
 def fold(
@@ -132,8 +134,7 @@ class Fold:
         for key in sorted(touched):
             _judge(key, touched[key], batch, self._partition, self._model, self._outcome)
         applied = sum(cell.events for cell in batch.usage) + sum(
-            len(getattr(batch, name))
-            for name in ("support", "billing", "surveys", "engagement", "profiles", "actions")
+            len(getattr(batch, name)) for name in _COUNTED
         )
         self._outcome.position = Position(
             sequence=batch.sequence,

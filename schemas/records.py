@@ -9,9 +9,13 @@ import msgspec
 __all__ = [
     "BAND_ORDER",
     "AccountHealth",
+    "AccountLink",
+    "AccountOverride",
     "AccountProfile",
+    "AccountTransfer",
     "Adjustment",
     "AlertAction",
+    "Beside",
     "BillingEvent",
     "Cap",
     "ClockTick",
@@ -21,6 +25,8 @@ __all__ = [
     "InputEvent",
     "JournalBatch",
     "Measure",
+    "ModelChange",
+    "Override",
     "RiskAlert",
     "SourceRange",
     "SupportEvent",
@@ -150,8 +156,58 @@ class AlertAction(Event, frozen=True, kw_only=True):
     note: str | None = None
 
 
+class AccountOverride(Event, frozen=True, kw_only=True):
+    """
+    What a person says of an account in place of what was measured.
+
+    ``target`` is ``score`` or a measure's name; a null value withdraws what was said of it.
+    """
+
+    target: str
+    value: float | None = None
+    reason: str
+    author: str
+    expires_at: int | None = None
+
+
+class ModelChange(Event, frozen=True, kw_only=True):
+    """
+    From its batch on, a tenant's accounts are scored with another model; a null text withdraws one.
+
+    ``role`` is ``live``, or ``beside`` for a model that scores for comparison only.
+    """
+
+    author: str
+    text: str | None = None
+    role: str = "live"
+    name: str = ""
+
+
+class AccountLink(Event, frozen=True, kw_only=True):
+    """What is known as ``account_id``, an alias or an account, belongs to the account ``into``."""
+
+    into: str
+
+
+class AccountTransfer(Event, frozen=True, kw_only=True):
+    """What was known under ``origin``, as state bytes, for the account that it belongs to."""
+
+    origin: str
+    state: bytes
+
+
 InputEvent: TypeAlias = (
-    UsageEvent | SupportEvent | BillingEvent | SurveyResponse | EngagementEvent | AccountProfile | AlertAction
+    UsageEvent
+    | SupportEvent
+    | BillingEvent
+    | SurveyResponse
+    | EngagementEvent
+    | AccountProfile
+    | AlertAction
+    | AccountOverride
+    | ModelChange
+    | AccountLink
+    | AccountTransfer
 )
 
 
@@ -197,6 +253,10 @@ class JournalBatch(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int = 0
     dead_letters: int = 0
     moved: int = 0
+    overrides: list[AccountOverride] = []
+    models: list[ModelChange] = []
+    links: list[AccountLink] = []
+    transfers: list[AccountTransfer] = []
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,6 +292,26 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of ``score`` or a measure in place of what was measured, since and until when."""
+
+    target: str
+    value: float
+    reason: str
+    author: str
+    since: int
+    until: int | None = None
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model beside the live one makes of an account; its band knows no hysteresis."""
+
+    model: str
+    model_version: str
+    score: float
+    band: str
+
+
 class AccountHealth(msgspec.Struct, frozen=True, kw_only=True):
     """An account's score at one moment, with everything it was made of."""
 
@@ -262,6 +342,10 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True):
     variant: str = ""
     label: str = ""
     band_since: int | None = None
+    parent_id: str | None = None
+    overrides: list[Override] = []
+    beside: list[Beside] = []
+    silent_sources: list[str] = []
 
 
 class RiskAlert(msgspec.Struct, frozen=True, kw_only=True):

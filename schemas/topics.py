@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["CHANGELOG_CONFIG", "INPUTS", "MAX_DEAD_LETTER_BYTES", "MAX_MESSAGE_BYTES", "TopicSpec", "Topics"]
+__all__ = [
+    "CHANGELOG_CONFIG",
+    "INPUTS",
+    "MAX_DEAD_LETTER_BYTES",
+    "MAX_MESSAGE_BYTES",
+    "OFFERED",
+    "TopicSpec",
+    "Topics",
+]
 
-INPUTS = (
+OFFERED = (
     "usage.events",
     "support.events",
     "billing.events",
@@ -15,7 +23,12 @@ INPUTS = (
     "engagement.events",
     "account.profiles",
     "alert.actions",
+    "account.overrides",
+    "account.links",
 )
+"""What whoever has a key may send."""
+
+INPUTS = (*OFFERED, "model.changes", "account.transfers")
 """What the journal reads; all have the same number of partitions."""
 
 _DAY = 86_400_000

@@ -50,7 +50,13 @@ _FIELD = {
     "engagement.events": "engagement",
     "account.profiles": "profiles",
     "alert.actions": "actions",
+    "account.overrides": "overrides",
+    "model.changes": "models",
+    "account.links": "links",
+    "account.transfers": "transfers",
 }
+_EVERYWHERE = {"model.changes"}
+"""What is written to every partition, and stays on it."""
 _WORTH_COLUMNS = 400
 _BYTES_AN_EVENT = 100
 
@@ -219,7 +225,7 @@ class Intake:
             if refusal is None or refusal.reason != "invalid":
                 key = account_key(event["tenant"], event["account_id"])
                 partition = partition_of(key, self._topics.partitions)
-                if partition != self._partition:
+                if partition != self._partition and topic not in _EVERYWHERE:
                     record = self._alone(topic, arrival)
                     result.moved.append((record.topic, partition, key, record))
                     continue
