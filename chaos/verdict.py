@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaos.faults import FAULTS
 from chaos.load import Company
 from chaos.run import Happened, Run
 
@@ -91,8 +92,10 @@ def page(verdicts: Sequence[Verdict], events: int, jobs: int) -> str:
         "| fault | lost | doubled | state equal | alerts equal | kept up s | whole again after s |",
         "| --- | ---: | ---: | --- | --- | ---: | ---: |",
     ]
-    for name in dict.fromkeys(one.fault for verdict in verdicts for one in verdict.happened):
+    for name in dict.fromkeys(fault.name for fault in FAULTS):
         found = [one for verdict in verdicts for one in verdict.happened if one.fault == name]
+        if not found:
+            continue
         rows.append(
             f"| {name} | {sum(one.lost for one in found)} | {sum(one.doubled for one in found)} "
             f"| {_SAID[all(verdict.state_equal for verdict in verdicts)]} "
