@@ -9,7 +9,7 @@ from functools import partial
 from confluent_kafka import Consumer, TopicPartition
 
 from bellbuoy.asking import answer
-from processors.state import POSITION_KEY, Position, decode_position, decode_state
+from processors.state import POSITION_KEY, Position, decode_position, decode_state, is_account
 from schemas.codec import codec
 from schemas.envelope import Envelopes
 from schemas.errors import SchemaError
@@ -89,7 +89,7 @@ def _ledger(bootstrap: str, topics: Topics) -> Ledger:
             continue
         if key.startswith(POSITION_KEY):
             found[int(key.removeprefix(POSITION_KEY))] = decode_position(value)
-        else:
+        elif is_account(key):
             applied[split_key(key)] = decode_state(value).applied
     return Ledger(applied, found)
 

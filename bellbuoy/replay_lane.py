@@ -7,7 +7,7 @@ Runs in a process of its own: what goes in and comes out is small.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,11 +18,13 @@ from xxhash import xxh3_128_digest
 from bellbuoy.journal_reading import BatchReading
 from bellbuoy.registry import registry
 from bellbuoy.settings import Settings
-from processors.due import DueHeap
-from processors.fold import Fold
-from processors.model import Model, load_model
+from processors.due import DueHeap, soonest
+from processors.fold import Fold, parts
+from processors.model import load_model
+from processors.models import Models, rescore_at
 from processors.recall import Account
-from processors.state import POSITION_KEY, Position, decode_position
+from processors.shared import SHARED_KEY, Shared
+from processors.state import POSITION_KEY, Position, decode_head, decode_position
 from schemas.codec import Codec, codec
 from schemas.keys import split_key
 from schemas.records import JournalBatch, RiskAlert
@@ -94,21 +96,25 @@ class Report:
 class _Lane:
     """The journal folded with one model."""
 
-    def __init__(self, job: Job, model: Model, position: Position) -> None:
+    def __init__(self, job: Job, models: Models, position: Position) -> None:
         self.states: dict[bytes, bytes] = {}
         self.alerts: dict[tuple[str, str, int], bytes] = {}
         self.opened: Counter[tuple[str, str, str]] = Counter()
-        self._job, self._model, self._position = job, model, position
+        self._job, self._shared, self._position = job, Shared(models), position
         self._accounts: dict[bytes, Account] = {}
         self._due = DueHeap()
         self._codec = job.codec("risk.alerts")
 
-    def add(self, batches: Iterable[tuple[int, JournalBatch]]) -> None:
+    def add(self, batches: Sequence[tuple[int, JournalBatch]]) -> None:
+        for part in parts(batches):
+            self._add(part)
+
+    def _add(self, batches: Sequence[tuple[int, JournalBatch]]) -> None:
         fold = Fold(
             self.states,
             self._position,
             partition=self._job.partition,
-            model=self._model,
+            shared=self._shared,
             take=lambda key: self._accounts.pop(key, None),
         )
         for offset, batch in batches:
@@ -117,8 +123,14 @@ class _Lane:
         self._position = outcome.position
         self.states |= outcome.states
         self._accounts |= outcome.known
+        switched = outcome.shared.models is not self._shared.models
+        self._shared = outcome.shared
         for key, account in outcome.known.items():
             self._due.put(key, account.state.due)
+        if switched:
+            for key, raw in self.states.items():
+                sequence, due = decode_head(raw)
+                self._due.put(key, soonest(due, rescore_at(self._shared.models, key, sequence)))
         for _, alert in outcome.alerts:
             self._take(alert)
 
@@ -156,8 +168,10 @@ def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
         if not lanes:
             report.first, report.begins = batch.sequence, batch.written_at
             start = Position(sequence=batch.sequence - 1)
-            models = [job.model] if job.other is None else [job.model, job.other]
-            lanes = [_Lane(job, load_model(text), start) for text in models]
+            models = [Models(load_model(job.model))]
+            if job.other is not None:
+                models.append(Models(load_model(job.other), fixed=True))
+            lanes = [_Lane(job, one, start) for one in models]
         report.ends = batch.written_at
         report.events += sum(cell.events for cell in batch.usage)
         report.events += sum(len(getattr(batch, name)) for name in _EVENTS)
@@ -199,6 +213,8 @@ def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
         key = record.key or b""
         if key.startswith(POSITION_KEY):
             position = decode_position(record.value or b"")
+        elif key.startswith(SHARED_KEY):
+            continue
         elif record.value is None:
             states.pop(key, None)
         elif job.tenant in (None, split_key(key)[0]):

@@ -18,9 +18,11 @@ from bench.accounts import NOW, SIZES, Size, cells, grow
 from processors.alerts import decide
 from processors.fold import Fold, Outcome
 from processors.model import DEFAULT
+from processors.models import Models
 from processors.observe import evict, observe_usage
 from processors.recall import Account, Found, look
 from processors.score import weigh
+from processors.shared import Shared
 from processors.state import Position, decode_state
 from schemas.codec import codec
 from schemas.keys import account_key
@@ -54,7 +56,7 @@ def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
             sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
         )
         _steps(clock, states, batch)
-        outcome = _through(clock, Fold(states, position, partition=0, model=DEFAULT, take=known.get), batch)
+        outcome = _through(clock, Fold(states, position, partition=0, shared=Shared(), take=known.get), batch)
         states |= outcome.states
         position = outcome.position
     return {step: median(seconds) / count * 1e6 for step, seconds in clock.seconds.items()}
@@ -79,7 +81,7 @@ def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> No
     known = [Account(state) for state in decoded]
 
     def find(*, usage_only: bool) -> list[Found]:
-        return [look(one, now, DEFAULT, usage_only=usage_only, today_only=True) for one in known]
+        return [look(one, now, Models(DEFAULT), usage_only=usage_only, today_only=True) for one in known]
 
     clock.time("fold: look (if not kept, or not usage)", lambda: find(usage_only=False))
     clock.time("fold: observe", lambda: _each(observe_usage, decoded, usage))

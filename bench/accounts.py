@@ -11,7 +11,7 @@ from typing import Any
 import xxhash
 
 from processors.fold import fold
-from processors.model import DEFAULT
+from processors.shared import Shared
 from processors.state import DAY, Position
 from schemas.records import (
     AccountProfile,
@@ -66,7 +66,7 @@ def grow(size: Size, count: int, seed: int = 1) -> dict[bytes, bytes]:
         for event in life(f"{size.name}-{number:06d}", size, NOW, chance):
             lists[_FIELDS[type(event)]].append(event)
     batch = JournalBatch(sequence=0, written_at=NOW, **lists)  # type: ignore[arg-type]
-    return fold({}, Position(), batch, partition=0, offset=0, due=(), model=DEFAULT).states
+    return fold({}, Position(), batch, partition=0, offset=0, due=(), shared=Shared()).states
 
 
 def cells(size: Size, count: int, seed: int) -> list[UsageCell]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bellbuoy.ledger import ledger
 from chaos.fleet import Fleet
 from chaos.load import TENANT, Company
-from processors.state import POSITION_KEY, decode_state, encode_state
+from processors.state import decode_state, encode_state, is_account
 from schemas.codec import codec
 from schemas.records import AccountHealth, RiskAlert
 from sinks.redis_reader import RedisReader
@@ -57,7 +57,7 @@ def _states(fleet: Fleet) -> dict[bytes, str]:
     newest = {record.key or b"": record.value or b"" for record in read_to_end(fleet.bootstrap, starts)}
     states = {}
     for key, value in newest.items():
-        if not key.startswith(POSITION_KEY):
+        if is_account(key):
             state = decode_state(value)
             state.sequence = -1
             states[key] = hashlib.sha256(encode_state(state)).hexdigest()[:16]

@@ -8,7 +8,7 @@ leaves it alone: an episode is a transition, never a recalculation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 import xxhash
@@ -133,31 +133,46 @@ RULES: dict[str, Callable[[View, str], Finding | None]] = {
 }
 """Every rule by name; the name is part of the alert's id."""
 
+_BAND_RULE = "health"
+_RESTS_ON = {"quiet": "usage.events", "payment": "billing.events", "urgent_ticket": "support.events"}
 
-def decide(view: View, band: str) -> list[Change]:
-    """Run every rule; change the state's episodes and return what changed, in the rules' order."""
+
+def decide(view: View, band: str, *, held: Container[str] = (), switched: bool = False) -> list[Change]:
+    """
+    Run every rule; change the state's episodes and return what changed, in the rules' order.
+
+    A rule that rests on a ``held`` source can't tell. Where another model has ``switched`` the band, no
+    customer has changed: what it opens is muted until it gets worse.
+    """
     changes = []
     state = view.state
     for rule, judge in RULES.items():
         finding = _GONE if view.churned else judge(view, band)
-        if finding is None:
+        if finding is None or (_RESTS_ON.get(rule) in held and not view.churned):
             continue
         before = state.episodes.get(rule, _NEVER)
         if not finding.severity and not before.severity:
             continue
         if finding.severity and not before.severity:
-            after = Episode(number=before.number + 1, severity=finding.severity, opened_at=view.now)
+            quietly = switched and rule == _BAND_RULE
+            after = Episode(before.number + 1, finding.severity, view.now, muted=quietly)
             change = Change(rule, "opened", finding.severity, finding, after)
         elif not finding.severity:
-            after = replace(before, severity="")
+            quietly = before.muted
+            after = replace(before, severity="", muted=False)
             change = Change(rule, "resolved", before.severity, finding, after)
         elif _RANK[finding.severity] > _RANK[before.severity]:
-            after = replace(before, severity=finding.severity)
-            change = Change(rule, "updated", finding.severity, finding, after)
+            quietly = switched and rule == _BAND_RULE
+            if before.muted and not quietly:
+                after = replace(before, severity=finding.severity, opened_at=view.now, muted=False)
+                change = Change(rule, "opened", finding.severity, finding, after)
+            else:
+                after = replace(before, severity=finding.severity)
+                change = Change(rule, "updated", finding.severity, finding, after)
         else:
             continue
         state.episodes = state.episodes | {rule: after}
-        if not after.dismissed:
+        if not after.dismissed and not quietly:
             changes.append(change)
     return changes
 
@@ -171,7 +186,7 @@ def acknowledge(state: State, action: AlertAction) -> list[Change]:
     state.applied += 1
     for rule, before in state.episodes.items():
         ours = alert_id(state.tenant, state.account_id, rule, before.number) == action.alert_id
-        if not ours or not before.severity or before.dismissed:
+        if not ours or not before.severity or before.dismissed or before.muted:
             continue
         if action.kind == "acknowledged":
             after = replace(before, acknowledged_by=action.author)

@@ -7,7 +7,7 @@ often it is asked, and however many batches are folded before the outcome is tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processors.alerts import Change, acknowledge, alert_id, decide
@@ -18,18 +18,21 @@ from processors.observe import (
     evict,
     observe_billing,
     observe_engagement,
+    observe_override,
     observe_profile,
     observe_support,
     observe_survey,
     observe_usage,
 )
-from processors.recall import Account, look
-from processors.score import Verdict, settle, weigh
+from processors.recall import Account, Found, look
+from processors.score import Verdict, assess, in_force, settle, weigh
+from processors.shared import Shared
+from processors.sources import NOTHING_HELD, Held, Silence, held_for, silences
 from processors.state import DAY, Position, State, decode_state, encode_state
 from schemas.keys import account_key, split_key
-from schemas.records import AccountHealth, JournalBatch, RiskAlert
+from schemas.records import AccountHealth, Beside, JournalBatch, Override, RiskAlert
 
-__all__ = ["Fold", "Outcome", "fold"]
+__all__ = ["Fold", "Outcome", "fold", "parts"]
 
 
 @dataclass(slots=True)
@@ -38,10 +41,13 @@ class Outcome:
     What batches change: states and due times by account key, the new position, and what is published.
 
     ``known`` holds the accounts as values, for whoever folds the next batch. Every batch publishes its own
-    health records and alerts; of the states only the last are of interest.
+    health records and alerts; of the states only the last are of interest. ``shared`` is what all accounts
+    share now, ``entries`` are the changelog's entries of it that changed.
     """
 
     position: Position
+    shared: Shared
+    entries: dict[bytes, bytes] = field(default_factory=dict)
     states: dict[bytes, bytes] = field(default_factory=dict)
     known: dict[bytes, Account] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
@@ -82,7 +88,7 @@ def fold(
     partition: int,
     offset: int,
     due: Iterable[bytes],
-    model: Model,
+    shared: Shared,
 ) -> Outcome:
     """
     Return what the batch at this journal offset changes.
@@ -90,9 +96,18 @@ def fold(
     ``states`` maps account keys to state bytes, ``due`` names the accounts that time alone makes due.
     Raises ValueError when the batch isn't the next one of the position.
     """
-    one = Fold(states, position, partition=partition, model=model)
+    one = Fold(states, position, partition=partition, shared=shared)
     one.add(batch, offset, due)
     return one.outcome()
+
+
+def parts(batches: Sequence[tuple[int, JournalBatch]]) -> Iterator[Sequence[tuple[int, JournalBatch]]]:
+    """Yield the batches, given with their offsets, as runs that a ``Fold`` each may take."""
+    start = 0
+    for number, (_, batch) in enumerate(batches, 1):
+        if batch.models or number == len(batches):
+            yield batches[start:number]
+            start = number
 
 
 class Fold:
@@ -100,7 +115,7 @@ class Fold:
     Batches of one partition, folded one after the other.
 
     ``states`` maps account keys to state bytes; ``take`` may give an account as a value instead, which is
-    then changed.
+    then changed. A batch that changes models must be the last one of its fold: then every account is due.
     """
 
     def __init__(
@@ -109,14 +124,14 @@ class Fold:
         position: Position,
         *,
         partition: int,
-        model: Model,
+        shared: Shared,
         take: Callable[[bytes], Account | None] = lambda _: None,
     ) -> None:
         self._states = states
         self._take = take
         self._partition = partition
-        self._model = model
-        self._outcome = Outcome(position)
+        self._before = shared
+        self._outcome = Outcome(position, shared)
 
     def add(self, batch: JournalBatch, offset: int, due: Iterable[bytes]) -> None:
         """
@@ -127,12 +142,14 @@ class Fold:
         position = self._outcome.position
         if batch.sequence != position.sequence + 1:
             raise ValueError(f"batch {batch.sequence} does not follow {position.sequence}")
+        shared = self._outcome.shared = self._outcome.shared.after(batch)
         touched = self._observe(batch)
         for key in self._due(due, batch.written_at):
             if key not in touched:
                 touched[key] = _Touched(self._account(key))
+        bench = _Bench(batch, self._partition, shared)
         for key in sorted(touched):
-            _judge(key, touched[key], batch, self._partition, self._model, self._outcome)
+            bench.judge(key, touched[key], self._outcome)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
         )
@@ -151,6 +168,7 @@ class Fold:
         self._outcome.states = {
             key: encode_state(account.state, arranged=True) for key, account in self._outcome.known.items()
         }
+        self._outcome.entries = self._outcome.shared.entries_since(self._before)
         return self._outcome
 
     def _due(self, due: Iterable[bytes], now: int) -> Iterator[bytes]:
@@ -187,7 +205,7 @@ class Fold:
             observe_usage(one.account.state, cell)
             one.saw(cell.received_at)
             one.today_only &= cell.day == today
-        for name, observe in _OBSERVERS:
+        for name, observe in (*_OBSERVERS, ("overrides", observe_override)):
             for event in getattr(batch, name):
                 one = of(event.tenant, event.account_id)
                 observe(one.account.state, event)
@@ -201,69 +219,132 @@ class Fold:
         return touched
 
 
-def _judge(
-    key: bytes, touched: _Touched, batch: JournalBatch, partition: int, model: Model, outcome: Outcome
-) -> None:
-    account, now = touched.account, batch.written_at
-    state = account.state
-    if now // DAY != state.scored_day:
-        evict(state, now)  # the rings' first day moves with the day; nothing older is ever admitted
-    found = look(account, now, model, usage_only=touched.usage_only, today_only=touched.today_only)
-    verdict = weigh(found.plan, found.facts, found.view, model.next_change(now))
-    standing = settle(verdict, state, now)
-    band = standing.band
-    if now // DAY != state.scored_day:
-        state.opening_score, state.scored_day = state.score, now // DAY
-    changed = (verdict.score, band) != (state.score, state.band)
-    state.score, state.band, state.band_since = verdict.score, band, standing.since
-    state.pending_band, state.pending_since = standing.pending, standing.pending_since
-    changes = touched.changes + decide(found.view, band)
-    state.sequence, state.due = batch.sequence, soonest(found.due, verdict.due, standing.due)
-    outcome.known[key] = account
-    if changed or changes or touched.received_at is not None:
-        outcome.health.append((key, _health(touched, found.view, verdict, batch, partition, model)))
-    outcome.alerts.extend(
-        (key, alert) for alert in _alerts(touched, changes, verdict, batch, partition, model)
-    )
+class _Bench:
+    """Judges the accounts that a batch touches, with what they share."""
+
+    def __init__(self, batch: JournalBatch, partition: int, shared: Shared) -> None:
+        self._batch = batch
+        self._partition = partition
+        self._models = shared.models
+        self._sources = shared.sources
+        self._silences: dict[str, tuple[Silence, ...]] = {}
+        self._switches: dict[str, int] = {}
+
+    def judge(self, key: bytes, touched: _Touched, outcome: Outcome) -> None:
+        batch, models = self._batch, self._models
+        account, now = touched.account, batch.written_at
+        state = account.state
+        if now // DAY != state.scored_day:
+            evict(state, now)  # the rings' first day moves with the day; nothing older is ever admitted
+        switched = self._switched(state)
+        found = look(
+            account,
+            now,
+            models,
+            usage_only=touched.usage_only and not switched,
+            today_only=touched.today_only,
+            held=self._held(state),
+        )
+        ends = soonest(found.model.next_change(now), models.next_change(state.tenant, now))
+        verdict = weigh(found.plan, found.facts, found.view, ends)
+        standing = settle(verdict, state, now)
+        band = standing.band
+        if now // DAY != state.scored_day:
+            state.opening_score, state.scored_day = state.score, now // DAY
+        changed = (verdict.score, band) != (state.score, state.band)
+        state.score, state.band, state.band_since = verdict.score, band, standing.since
+        state.pending_band, state.pending_since = standing.pending, standing.pending_since
+        changes = touched.changes + decide(found.view, band, held=found.held, switched=switched)
+        state.sequence, state.due = batch.sequence, soonest(found.due, verdict.due, standing.due)
+        outcome.known[key] = account
+        if changed or changes or switched or touched.received_at is not None:
+            outcome.health.append((key, self._health(touched, found, verdict)))
+        outcome.alerts.extend(
+            (key, alert) for alert in _alerts(touched, changes, verdict, batch, self._partition, found.model)
+        )
+
+    def _switched(self, state: State) -> bool:
+        """Tell whether the models have changed since the account was judged last."""
+        if not self._models.entries or state.score is None:
+            return False
+        last = self._switches.get(state.tenant)
+        if last is None:
+            switch = self._models.switch(state.tenant)
+            last = self._switches[state.tenant] = -1 if switch is None else switch.sequence
+        return state.sequence < last
+
+    def _held(self, state: State) -> Held:
+        found = self._silences.get(state.tenant)
+        if found is None:
+            found = silences(self._sources, state.tenant, self._batch.written_at)
+            self._silences[state.tenant] = found
+        return held_for(found, state) if found else NOTHING_HELD
+
+    def _health(self, touched: _Touched, found: Found, verdict: Verdict) -> AccountHealth:
+        view, model, batch = found.view, found.model, self._batch
+        state = view.state
+        open_alerts = [
+            alert_id(state.tenant, state.account_id, rule, episode.number)
+            for rule, episode in sorted(state.episodes.items())
+            if episode.severity and not episode.dismissed and not episode.muted
+        ]
+        return AccountHealth(
+            tenant=state.tenant,
+            account_id=state.account_id,
+            name=state.fact("name"),
+            owner=state.fact("owner"),
+            segment=state.fact("segment"),
+            stage="churned" if view.churned else state.fact("stage"),
+            arr_minor=state.amount("arr_minor"),
+            currency=state.fact("currency"),
+            score=verdict.score / 100,
+            band=state.band,
+            previous_score=None if state.opening_score is None else state.opening_score / 100,
+            coverage=verdict.coverage,
+            measures=list(verdict.measures),
+            caps=list(verdict.caps),
+            reasons=list(verdict.reasons),
+            open_alerts=open_alerts,
+            model=model.name,
+            model_version=model.version,
+            as_of=batch.written_at,
+            received_at=touched.received_at,
+            partition=self._partition,
+            sequence=batch.sequence,
+            adjustments=list(verdict.adjustments),
+            scale=verdict.plan.scale,
+            variant=verdict.plan.variant,
+            label=verdict.plan.bands.label(state.band),
+            band_since=state.band_since,
+            overrides=_overrides(view) if state.overrides else [],
+            beside=[_beside(other, view, found.held) for other in self._models.beside(state.tenant)],
+            silent_sources=sorted(found.held),
+        )
 
 
-def _health(
-    touched: _Touched, view: View, verdict: Verdict, batch: JournalBatch, partition: int, model: Model
-) -> AccountHealth:
-    state = view.state
-    open_alerts = [
-        alert_id(state.tenant, state.account_id, rule, episode.number)
-        for rule, episode in sorted(state.episodes.items())
-        if episode.severity and not episode.dismissed
+def _overrides(view: View) -> list[Override]:
+    return [
+        Override(
+            target=target,
+            value=word.value or 0.0,
+            reason=word.reason,
+            author=word.author,
+            since=word.at[0],
+            until=word.until,
+        )
+        for target, word in in_force(view).items()
     ]
-    return AccountHealth(
-        tenant=state.tenant,
-        account_id=state.account_id,
-        name=state.fact("name"),
-        owner=state.fact("owner"),
-        segment=state.fact("segment"),
-        stage="churned" if view.churned else state.fact("stage"),
-        arr_minor=state.amount("arr_minor"),
-        currency=state.fact("currency"),
-        score=verdict.score / 100,
-        band=state.band,
-        previous_score=None if state.opening_score is None else state.opening_score / 100,
-        coverage=verdict.coverage,
-        measures=list(verdict.measures),
-        caps=list(verdict.caps),
-        reasons=list(verdict.reasons),
-        open_alerts=open_alerts,
+
+
+def _beside(model: Model, view: View, held: Held) -> Beside:
+    """Return what another model makes of the account; without a past it has no hysteresis."""
+    verdict = assess(view.state, view.now, model, held)
+    bands = verdict.plan.bands
+    return Beside(
         model=model.name,
         model_version=model.version,
-        as_of=batch.written_at,
-        received_at=touched.received_at,
-        partition=partition,
-        sequence=batch.sequence,
-        adjustments=list(verdict.adjustments),
-        scale=verdict.plan.scale,
-        variant=verdict.plan.variant,
-        label=verdict.plan.bands.label(state.band),
-        band_since=state.band_since,
+        score=verdict.score / 100,
+        band=bands.of(verdict.score) if verdict.judged else "unknown",
     )
 
 

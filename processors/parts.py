@@ -23,6 +23,7 @@ __all__ = [
     "Invoice",
     "Person",
     "Retraction",
+    "Said",
     "Stamp",
     "Subscription",
     "Ticket",
@@ -184,3 +185,17 @@ class Retraction(msgspec.Struct, array_like=True):
     at: int = -1
     since: int | None = None
     into: list[str] = []
+
+
+class Said(msgspec.Struct, array_like=True):
+    """What a person said in place of a measured score, 0 to 100; a null value: it was withdrawn."""
+
+    at: Stamp = NEVER
+    value: float | None = None
+    reason: str = ""
+    author: str = ""
+    until: int | None = None
+
+    def holds(self, now: int) -> bool:
+        """Tell whether it is in force at *now*."""
+        return self.value is not None and (self.until is None or now < self.until)

@@ -15,7 +15,9 @@ from typing import NamedTuple
 from processors.due import other_due, soonest, turn, usage_due
 from processors.measures import Fact, View
 from processors.model import Model, Plan
+from processors.models import Models
 from processors.observe import bound
+from processors.sources import NOTHING_HELD, Held, hold_facts
 from processors.state import DAY, State, arrange, arrange_usage
 
 __all__ = ["Account", "Found", "look"]
@@ -26,15 +28,18 @@ class Found(NamedTuple):
     An account as it was found at a moment: its plan, the facts in the order of ``plan.reads``, the view.
 
     ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
-    that after the next midnight. ``sizes`` counts the days, users and features.
+    that after the next midnight. ``sizes`` counts the days, users and features. ``held`` are the silent
+    sources.
     """
 
+    model: Model
     plan: Plan
     facts: list[Fact]
     view: View
     other_due: int | None
     turn: int | None
     sizes: tuple[int, int, int]
+    held: Held = NOTHING_HELD
 
     @property
     def due(self) -> int | None:
@@ -59,31 +64,40 @@ class Account:
     found: Found | None = None
 
 
-def look(account: Account, now: int, model: Model, *, usage_only: bool, today_only: bool) -> Found:
+def look(
+    account: Account,
+    now: int,
+    models: Models,
+    *,
+    usage_only: bool,
+    today_only: bool,
+    held: Held = NOTHING_HELD,
+) -> Found:
     """
     Bring the state into its bounds and its order, and return how the account is found at *now*.
 
     ``usage_only`` says that nothing but usage came since it was last looked at, ``today_only`` that all of
-    that was of the day of *now*.
+    that was of the day of *now*. What ``held`` sources inform is as it was when they were last heard.
     """
     before = account.found
     found = None
-    if usage_only and before is not None and before.holds(now):
-        found = _again(before, now, model, today_only=today_only)
-    account.found = found or _whole(account.state, now, model)
+    if usage_only and not held and before is not None and not before.held and before.holds(now):
+        found = _again(before, now, models, today_only=today_only)
+    account.found = found or _whole(account.state, now, models, held)
     return account.found
 
 
-def _whole(state: State, now: int, model: Model) -> Found:
+def _whole(state: State, now: int, models: Models, held: Held) -> Found:
     bound(state)
     arrange(state)  # what is said of an account never depends on the order in which things were heard
     view = View(state, now)
+    model = models.of(view)
     plan = model.for_account(view)
-    facts = [measured(view) for measured in plan.reads]
-    return Found(plan, facts, view, other_due(state, now), turn(state, now), _sizes(state))
+    facts = hold_facts(plan.reads, view, held) if held else [measured(view) for measured in plan.reads]
+    return Found(model, plan, facts, view, other_due(state, now), turn(state, now), _sizes(state), held)
 
 
-def _again(before: Found, now: int, model: Model, *, today_only: bool) -> Found | None:
+def _again(before: Found, now: int, models: Models, *, today_only: bool) -> Found | None:
     """Return how an account is found after more usage; ``None`` when another plan is for it now."""
     state = before.view.state
     sizes = _sizes(state)
@@ -92,13 +106,14 @@ def _again(before: Found, now: int, model: Model, *, today_only: bool) -> Found 
         arrange_usage(state)
         sizes = _sizes(state)
     view = before.view.later(now, today_only=today_only)
+    model = models.of(view)
     plan = model.for_account(view)
     if plan is not before.plan:
         return None
     facts = before.facts.copy()
     for place in plan.by_usage:
         facts[place] = plan.reads[place](view)
-    return Found(plan, facts, view, before.other_due, before.turn, sizes)
+    return Found(model, plan, facts, view, before.other_due, before.turn, sizes)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:

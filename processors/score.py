@@ -8,7 +8,7 @@ says otherwise, so missing data never improves a band.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
@@ -20,10 +20,11 @@ from processors.model.capping import hold
 from processors.model.judging import Judged, judge, number
 from processors.model.plan import Term
 from processors.model.tallying import tally
-from processors.state import State
+from processors.sources import NOTHING_HELD, Held, hold_facts
+from processors.state import Said, State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
-__all__ = ["Standing", "Verdict", "assess", "settle", "weigh"]
+__all__ = ["Standing", "Verdict", "assess", "in_force", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
@@ -74,29 +75,53 @@ class _Said(NamedTuple):
     moments: tuple[int, ...]
 
 
-def assess(state: State, now: int, model: Model) -> Verdict:
-    """Return the verdict on an account at *now* (journal time, UTC milliseconds)."""
+def in_force(view: View) -> dict[str, Said]:
+    """Return the overrides of an account that hold, by target."""
+    return {target: word for target, word in view.state.overrides.items() if word.holds(view.now)}
+
+
+def worded(word: Said) -> str:
+    """Return an override in words."""
+    return f"Set to {word.value:g} by {word.author}: {word.reason}"
+
+
+def assess(state: State, now: int, model: Model, held: Held = NOTHING_HELD) -> Verdict:
+    """Return the verdict on an account at *now* (journal time, UTC milliseconds), some sources held."""
     view = View(state, now)
     plan = model.for_account(view)
-    return weigh(plan, [measured(view) for measured in plan.reads], view, model.next_change(now))
+    return weigh(plan, hold_facts(plan.reads, view, held), view, model.next_change(now))
 
 
 def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None) -> Verdict:
     """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
-    said, total, adjustments = _said(plan, facts, view.now)
+    overrides = in_force(view) if view.state.overrides else {}
+    said, total, adjustments = _said(plan, facts, view.now, overrides)
     held = hold(plan, facts, view, total)
     later = [*held.moments, *[moment for one in said for moment in one.moments]]
     if ends is not None:
         later.append(ends)
+    score, doubts = held.score, held.doubts
+    if overrides:
+        later += [one.until for one in overrides.values() if one.until is not None]
+        if (word := overrides.get("score")) is not None:
+            score, doubts = round((word.value or 0.0) * 100), []
+            brought = (score - held.score) / 100
+            adjustments = [
+                *adjustments,
+                Adjustment(name="override", contribution=brought, reason=worded(word)),
+            ]
     coverage = round(sum([one.known for one in said]) / 100, 6)
     worst = [one.lost for one in said if one.lost[0] >= _WORTH_SAYING]
     worst.sort(key=_lost, reverse=True)  # equals stay in the model's order
-    reasons = dict.fromkeys([*held.doubts, *(cap.reason for cap in held.caps), *(why for _, why in worst)])
+    stated = [worded(word) for word in overrides.values()]
+    reasons = dict.fromkeys(
+        [*stated, *doubts, *(cap.reason for cap in held.caps), *(why for _, why in worst)]
+    )
     return Verdict(
         plan,
-        held.score,
+        score,
         coverage,
-        coverage >= plan.min_coverage and not held.doubts,
+        "score" in overrides or (coverage >= plan.min_coverage and not doubts),
         tuple([one.measure for one in said]),
         tuple(adjustments),
         tuple(held.caps),
@@ -143,18 +168,20 @@ def _rank(band: str) -> int:
     return BAND_ORDER.index(band)
 
 
-def _said(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[Sequence[_Said], int, Sequence[Adjustment]]:
+def _said(
+    plan: Plan, facts: Sequence[Fact], now: int, overrides: Mapping[str, Said]
+) -> tuple[Sequence[_Said], int, Sequence[Adjustment]]:
     """Return what each term says, the score in hundredths of a point, and what else is in it."""
     ratio = 100 / plan.scale
     if plan.linear:
         said = [
             _plainly(term, facts[term.at], ratio)
-            if term.plain
-            else _alone(term, facts[term.at], judge(term, facts, now), ratio)
+            if term.plain and term.name not in overrides
+            else _alone(term, facts[term.at], _judged(term, facts, now, overrides, ratio), ratio)
             for term in plan.terms
         ]
         return said, sum([one.points for one in said]), ()
-    judgements = [judge(term, facts, now) for term in plan.terms]
+    judgements = [_judged(term, facts, now, overrides, ratio) for term in plan.terms]
     total, points, adjustments = tally(plan, [judged.score for judged in judgements])
     together = zip(plan.terms, judgements, points, strict=True)
     return (
@@ -164,12 +191,22 @@ def _said(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[Sequence[_Said],
     )
 
 
+def _judged(
+    term: Term, facts: Sequence[Fact], now: int, overrides: Mapping[str, Said], ratio: float
+) -> Judged:
+    """Return what the facts say of a term, or a person in their place."""
+    word = overrides.get(term.name)
+    if word is None or word.value is None:
+        return judge(term, facts, now)
+    return Judged(number(facts[term.at]), word.value / ratio, worded(word), known=True)
+
+
 @lru_cache(_REMEMBERED)
 def _plainly(term: Term, fact: Fact, ratio: float) -> _Said:
     """Return what a plain term says of a fact; most facts of an account are what they were before."""
     value = number(fact)
     score = None if value is None else term.curve.score(value)
-    return _alone(term, fact, Judged(value, score, fact.reason, value is not None), ratio)
+    return _alone(term, fact, Judged(value, score, fact.reason, value is not None, fact.held), ratio)
 
 
 def _alone(term: Term, fact: Fact, judged: Judged, ratio: float) -> _Said:

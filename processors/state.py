@@ -21,6 +21,7 @@ from processors.parts import (
     Invoice,
     Person,
     Retraction,
+    Said,
     Stamp,
     Subscription,
     Ticket,
@@ -42,6 +43,7 @@ __all__ = [
     "Person",
     "Position",
     "Retraction",
+    "Said",
     "Stamp",
     "State",
     "Subscription",
@@ -50,11 +52,12 @@ __all__ = [
     "arrange",
     "arrange_usage",
     "brief",
-    "decode_due",
+    "decode_head",
     "decode_position",
     "decode_state",
     "encode_position",
     "encode_state",
+    "is_account",
     "position_key",
     "stamp",
 ]
@@ -64,13 +67,18 @@ V = TypeVar("V")
 
 
 class Episode(msgspec.Struct, array_like=True):
-    """One rule's alert on an account; ``severity`` is '' while none is open."""
+    """
+    One rule's alert on an account; ``severity`` is '' while none is open.
+
+    A ``muted`` one was opened by a change of the model and is told to nobody until it gets worse.
+    """
 
     number: int = 0
     severity: str = ""
     opened_at: int = 0
     acknowledged_by: str | None = None
     dismissed: bool = False
+    muted: bool = False
 
 
 class State(msgspec.Struct, array_like=True):
@@ -85,7 +93,8 @@ class State(msgspec.Struct, array_like=True):
     ``pending_since`` to become the band, '' when none does. ``moments`` maps a kind of engagement to its
     newest times, ``aims`` names goals and milestones, ``people`` maps the ``brief`` of a user id, ``heard`` a
     topic to its newest event time, ``retracted`` what was taken back, and ``asked`` the ``brief`` of a key of
-    ``surveys`` to when the survey was sent.
+    ``surveys`` to when the survey was sent. ``overrides`` maps ``score`` or a measure to what a person
+    said of it.
     """
 
     tenant: str = ""
@@ -113,6 +122,7 @@ class State(msgspec.Struct, array_like=True):
     heard: dict[str, int] = {}
     retracted: dict[str, Retraction] = {}
     asked: dict[int, int] = {}
+    overrides: dict[str, Said] = {}
 
     def fact(self, field: str) -> str | None:
         """Return a text field of the profile, if known."""
@@ -161,6 +171,11 @@ _head = msgspec.msgpack.Decoder(_Head)
 _position = msgspec.msgpack.Decoder(Position)
 
 
+def is_account(key: bytes) -> bool:
+    """Tell whether a key of the changelog is an account's; others start with a zero byte."""
+    return not key.startswith(b"\0")
+
+
 def position_key(partition: int) -> bytes:
     """Return the changelog key of a partition's position."""
     return POSITION_KEY + b"%d" % partition
@@ -183,6 +198,7 @@ def arrange(state: State) -> None:
     state.heard = _in_order(state.heard)
     state.retracted = _in_order(state.retracted)
     state.asked = _in_order(state.asked)
+    state.overrides = _in_order(state.overrides)
 
 
 def arrange_usage(state: State) -> None:
@@ -213,9 +229,10 @@ def decode_state(data: bytes) -> State:
     return _state.decode(data)
 
 
-def decode_due(data: bytes) -> int | None:
-    """Return when the account in these bytes is due, without decoding the rest."""
-    return _head.decode(data).due
+def decode_head(data: bytes) -> tuple[int, int | None]:
+    """Return the batch that judged the account in these bytes last, and when it is due; not the rest."""
+    head = _head.decode(data)
+    return head.sequence, head.due
 
 
 def encode_position(position: Position) -> bytes:

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import structlog
 from confluent_kafka import TopicPartition
 
-from processors.due import DueHeap
-from processors.fold import Fold, Outcome
+from processors.due import DueHeap, soonest
+from processors.fold import Fold, Outcome, parts
 from processors.model import Model
+from processors.models import Models, rescore_at
 from processors.recall import Account
+from processors.shared import SHARED_KEY, Shared
 from processors.state import (
     POSITION_KEY,
     Position,
-    decode_due,
+    decode_head,
     decode_position,
     encode_position,
     position_key,
@@ -55,7 +57,7 @@ class Holding:
         self.states: dict[bytes, bytes] = {}
         self.end = 0
         self._topics = topics
-        self._model = model
+        self._shared = Shared(Models(model))
         self._due = DueHeap()
         self._recent = _Recent()
         self._health = codec("account.health", registry)
@@ -63,11 +65,12 @@ class Holding:
         # Fence first: before it, a dead owner's open transaction would hide the changelog's end.
         self._transactions = Transactions(bootstrap, f"{topics.app_id}-accounts-{partition}")
         began = time.perf_counter()
+        entries: dict[bytes, bytes] = {}
         for record in read_to_end(bootstrap, [TopicPartition(topics.changelog, partition, 0)]):
             self.end = record.offset + 1
-            self._restore(record.key or b"", record.value)
-        for key, raw in self.states.items():
-            self._due.put(key, decode_due(raw))
+            self._restore(record.key or b"", record.value, entries)
+        self._shared = self._shared.with_entries(entries)
+        self._schedule_all()
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         metrics.ACCOUNTS.labels(partition=partition).set(len(self.states))
@@ -79,30 +82,44 @@ class Holding:
             seconds=round(seconds, 3),
         )
 
-    def _restore(self, key: bytes, value: bytes | None) -> None:
+    def _schedule_all(self) -> None:
+        for key, raw in self.states.items():
+            sequence, due = decode_head(raw)
+            self._due.put(key, soonest(due, rescore_at(self._shared.models, key, sequence)))
+
+    def _restore(self, key: bytes, value: bytes | None, entries: dict[bytes, bytes]) -> None:
         if key.startswith(POSITION_KEY):
             if value is not None:
                 self.position = decode_position(value)
+        elif key.startswith(SHARED_KEY):
+            if value is not None:
+                entries[key] = value
         elif value is None:
             self.states.pop(key, None)
         else:
             self.states[key] = value
 
-    def apply(self, batches: Sequence[tuple[int, JournalBatch]]) -> Outcome:
+    def apply(self, batches: Sequence[tuple[int, JournalBatch]]) -> Iterator[Outcome]:
         """
-        Fold batches, given with their offsets, and make their effects durable, then visible.
+        Fold batches, given with their offsets, and make their effects durable, then visible; yield those.
+
+        A batch that changes models ends a transaction, as every account is due after it.
 
         Order, and what a crash costs there: (1) fold: nothing; (2) one transaction writes states,
         outputs and position: all or nothing; (3) memory: the restart restores it from the log.
         Raises FencedError and KafkaException; after either, this object must not be used again.
         """
+        for part in parts(batches):
+            yield self._apply(part)
+
+    def _apply(self, batches: Sequence[tuple[int, JournalBatch]]) -> Outcome:
         with _turn:
             began = time.perf_counter()
             fold = Fold(
                 self.states,
                 self.position,
                 partition=self.partition,
-                model=self._model,
+                shared=self._shared,
                 take=self._recent.take,
             )
             for offset, batch in batches:
@@ -114,8 +131,13 @@ class Holding:
         self.states |= outcome.states
         self.position = outcome.position
         self._recent.keep(outcome)
-        for key, account in outcome.known.items():
-            self._due.put(key, account.state.due)
+        switched = outcome.shared.models is not self._shared.models
+        self._shared = outcome.shared
+        if switched:
+            self._schedule_all()
+        else:
+            for key, account in outcome.known.items():
+                self._due.put(key, account.state.due)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome
@@ -123,6 +145,8 @@ class Holding:
     def _produce(self, outcome: Outcome) -> None:
         transactions, partition = self._transactions, self.partition
         transactions.begin()
+        for key, entry in outcome.entries.items():
+            transactions.produce(self._topics.changelog, entry, key, partition)
         for key, state in outcome.states.items():
             transactions.produce(self._topics.changelog, state, key, partition)
         health, alerts = self._topics.name("account.health"), self._topics.name("risk.alerts")

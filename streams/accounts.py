@@ -123,15 +123,17 @@ class _Lane:
                 beyond = batch.sequence
             # An older one was read again after a restart: it is in the state.
         if fresh:
-            self._count(holding.apply(fresh), fresh, holding)
-            self._tell(holding.partition, holding.position)
+            self._sought = 0.0
+            metrics.BATCHES.inc(len(fresh))
+            metrics.APPLIED.inc(sum(cell.events for _, batch in fresh for cell in batch.usage))
+            for outcome in holding.apply(fresh):
+                self._count(outcome, holding)
+                self._tell(holding.partition, holding.position)
         if beyond is not None:
             raise _Gap(holding.position.offset + 1, beyond, holding.position.sequence)
 
-    def _count(self, outcome: Outcome, fresh: list[tuple[int, JournalBatch]], holding: Holding) -> None:
-        self._sought = 0.0
-        metrics.BATCHES.inc(len(fresh))
-        metrics.APPLIED.inc(sum(cell.events for _, batch in fresh for cell in batch.usage))
+    @staticmethod
+    def _count(outcome: Outcome, holding: Holding) -> None:
         metrics.SCORED.inc(len(outcome.health))
         metrics.ACCOUNTS.labels(partition=holding.partition).set(len(holding.states))
         for _, alert in outcome.alerts:

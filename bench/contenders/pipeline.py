@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.contenders import Contender, Outcome
 from bench.load import Load
 from bench.roles import running
-from processors.state import POSITION_KEY, decode_position, decode_state
+from processors.state import POSITION_KEY, decode_position, decode_state, is_account
 from streams.kafka import read_to_end, record
 
 __all__ = ["CONTENDERS"]
@@ -53,11 +53,7 @@ def _changelog(load: Load) -> Consumer:
 def _totals(load: Load) -> dict[str, int]:
     starts = [TopicPartition(load.topics.changelog, n, 0) for n in range(load.topics.partitions)]
     last = {record.key or b"": record.value or b"" for record in read_to_end(load.bootstrap, starts)}
-    return {
-        key.decode(): decode_state(value).applied
-        for key, value in last.items()
-        if not key.startswith(POSITION_KEY)
-    }
+    return {key.decode(): decode_state(value).applied for key, value in last.items() if is_account(key)}
 
 
 CONTENDERS = (Contender("bellbuoy", run),)

@@ -37,12 +37,14 @@ class Fact(msgspec.Struct, frozen=True):
     until something newer is heard, such as a survey's answer: a model can call it stale, let it fade
     or forget it by its age. ``None`` says that the value is true of now by itself, such as a count of
     open tickets. ``until`` is when the fact ends by itself, such as the day a cancellation takes effect.
+    A ``held`` fact is as it was when its source, silent for everybody, was last heard.
     """
 
     value: float | None
     reason: str
     as_of: int | None = None
     until: int | None = None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def number(fact: Fact) -> float | None:
 def judge(term: Term, facts: Sequence[Fact], now: int) -> Judged:
     """Return what a term says of the facts, which stand in the order of ``Plan.reads``."""
     fact = facts[term.at]
-    value, reason, stale = number(fact), fact.reason, False
+    value, reason, stale = number(fact), fact.reason, fact.held
     age = None if fact.as_of is None else max(0, now - fact.as_of)
     if value is not None and age is not None:
         days = f"{age // DAY} {'day' if age // DAY == 1 else 'days'} ago"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from processors.due import next_due
 from processors.fold import fold
 from processors.measures import MEASURES, Fact, View
-from processors.model import DEFAULT
+from processors.shared import Shared
 from processors.state import DAY, Position, State, decode_state
 from tests.strategies import NOW, batchings, histories
 
@@ -23,7 +23,7 @@ def test_nothing_changes_before_it_is_due(data: st.DataObject) -> None:
     states: dict[bytes, bytes] = {}
     position = Position()
     for number, batch in enumerate(data.draw(batchings(data.draw(histories())))):
-        outcome = fold(states, position, batch, partition=0, offset=number, due=(), model=DEFAULT)
+        outcome = fold(states, position, batch, partition=0, offset=number, due=(), shared=Shared())
         states |= outcome.states
         position = outcome.position
     for raw in states.values():

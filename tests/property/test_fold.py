@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from processors.fold import Fold, Outcome, fold
-from processors.model import DEFAULT
 from processors.observe import active_days
 from processors.recall import Account
+from processors.shared import Shared
 from processors.state import DAY, Position, decode_state
 from schemas.codec import codec
 from schemas.records import JournalBatch, UsageEvent
@@ -21,7 +21,9 @@ def run(batches: list[JournalBatch]) -> tuple[dict[bytes, bytes], list[Outcome]]
     states: dict[bytes, bytes] = {}
     position, outcomes = Position(), []
     for number, batch in enumerate(batches):
-        outcome = fold(states, position, batch, partition=0, offset=number, due=sorted(states), model=DEFAULT)
+        outcome = fold(
+            states, position, batch, partition=0, offset=number, due=sorted(states), shared=Shared()
+        )
         states |= outcome.states
         position = outcome.position
         outcomes.append(outcome)
@@ -80,7 +82,7 @@ def test_batches_folded_together_say_what_they_say_alone(data: st.DataObject) ->
     while rest:
         size = data.draw(st.integers(1, len(rest)))
         together, rest = rest[:size], rest[size:]
-        fold = Fold(states, position, partition=0, model=DEFAULT, take=take)
+        fold = Fold(states, position, partition=0, shared=Shared(), take=take)
         for number, batch in together:
             fold.add(batch, number, due(states, batch.written_at))
         outcome = fold.outcome()
@@ -103,7 +105,7 @@ def run_when_due(batches: list[JournalBatch]) -> tuple[dict[bytes, bytes], list[
     position, outcomes = Position(), []
     for number, batch in enumerate(batches):
         ready = due(states, batch.written_at)
-        outcome = fold(states, position, batch, partition=0, offset=number, due=ready, model=DEFAULT)
+        outcome = fold(states, position, batch, partition=0, offset=number, due=ready, shared=Shared())
         states |= outcome.states
         position = outcome.position
         outcomes.append(outcome)

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from processors.fold import Fold
 from processors.measures import MEASURES, USAGE, View
 from processors.model import load_model
+from processors.models import Models
 from processors.observe import observe_usage
 from processors.recall import Account
+from processors.shared import Shared
 from processors.state import DAY, Position, decode_state
 from schemas.records import JournalBatch, UsageEvent
 from tests.strategies import NOW, batch, batchings, histories
@@ -80,7 +82,7 @@ def said(batches: list[JournalBatch], *, remember: bool) -> list[object]:
         return kept.pop(key, None) if remember else None
 
     for offset, one in enumerate(batches):
-        fold = Fold(states, position, partition=0, model=EVERYTHING, take=take)
+        fold = Fold(states, position, partition=0, shared=Shared(Models(EVERYTHING)), take=take)
         moments = {key: decode_state(raw).due for key, raw in states.items()}
         due = [key for key, at in moments.items() if at is not None and at <= one.written_at]
         fold.add(one, offset, due)
@@ -104,7 +106,7 @@ def test_usage_changes_no_measure_that_does_not_name_it(data: st.DataObject) -> 
     states: dict[bytes, bytes] = {}
     position = Position()
     for offset, one in enumerate(batches):
-        fold = Fold(states, position, partition=0, model=EVERYTHING)
+        fold = Fold(states, position, partition=0, shared=Shared(Models(EVERYTHING)))
         fold.add(one, offset, ())
         outcome = fold.outcome()
         states |= outcome.states

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from processors.fold import fold
 from processors.measures import MEASURES, Fact, View
-from processors.model import DEFAULT
+from processors.shared import Shared
 from processors.state import Position, decode_state
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from tests.knowledge import knowledge
@@ -24,7 +24,7 @@ def known(data: st.DataObject, happened: list[Any]) -> bytes | None:
     states: dict[bytes, bytes] = {}
     position = Position()
     for number, batch in enumerate(data.draw(batchings(happened))):
-        outcome = fold(states, position, batch, partition=0, offset=number, due=(), model=DEFAULT)
+        outcome = fold(states, position, batch, partition=0, offset=number, due=(), shared=Shared())
         states |= outcome.states
         position = outcome.position
     return knowledge(states[b"acme:a"], retracted=False) if b"acme:a" in states else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from processors.due import DueHeap
 from processors.fold import fold
-from processors.model import DEFAULT
+from processors.shared import Shared
 from processors.state import DAY, Position, decode_state
 from schemas.records import (
     AccountHealth,
@@ -55,7 +55,7 @@ class Account:
         if actions:
             written = JournalBatch(sequence=written.sequence, written_at=now, actions=actions)
         due = self.due.peek(now)
-        outcome = fold(self.states, self.position, written, partition=0, offset=0, due=due, model=DEFAULT)
+        outcome = fold(self.states, self.position, written, partition=0, offset=0, due=due, shared=Shared())
         self.states |= outcome.states
         self.position = outcome.position
         for key, account in outcome.known.items():

@@ -9,7 +9,7 @@ import msgspec
 from processors.state import (
     Position,
     State,
-    decode_due,
+    decode_head,
     decode_position,
     decode_state,
     encode_position,
@@ -41,8 +41,8 @@ def test_bytes_go_both_ways_and_do_not_depend_on_insertion_order() -> None:
     assert encode_state(one) == encode_state(other)
     assert decode_state(encode_state(one)) == one
     assert decode_position(encode_position(Position(3))) == Position(3)
-    assert decode_due(encode_state(State(due=7, engagement={"a": 1}))) == 7
-    assert decode_due(encode_state(State())) is None
+    assert decode_head(encode_state(State(sequence=3, due=7, engagement={"a": 1}))) == (3, 7)
+    assert decode_head(encode_state(State())) == (-1, None)
 
 
 def test_a_shorter_state_of_an_older_build_takes_defaults() -> None:
