@@ -14,6 +14,7 @@ from bellbuoy import topics as admin
 from bellbuoy.cli_mending import deadletters
 from bellbuoy.cli_model import model
 from bellbuoy.cli_output import emit
+from bellbuoy.cli_override import override
 from bellbuoy.cli_rebuild import rebuild
 from bellbuoy.cli_replay import replay
 from bellbuoy.cli_simulate import register
@@ -45,6 +46,7 @@ topics_app = typer.Typer(help="Create, check and list the Kafka topics.", no_arg
 app.add_typer(topics_app, name="topics")
 app.add_typer(deadletters, name="deadletters")
 app.add_typer(model, name="model")
+app.add_typer(override, name="override")
 
 
 def _print_version(wanted: bool) -> None:

@@ -9,6 +9,7 @@ import traceback
 import redis
 from confluent_kafka import KafkaException
 
+from bellbuoy.changing import ChangeError
 from bellbuoy.embedded.errors import DownloadError, EmbeddedError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, INTERNAL
 from bellbuoy.models import ModelFileError
@@ -45,7 +46,7 @@ def tell(error: Exception) -> int:
 
 def _code(error: Exception) -> int:
     match error:
-        case ConfigError() | ModelFileError():
+        case ConfigError() | ModelFileError() | ChangeError():
             return CONFIGURATION
         case (
             KafkaAwayError() | RegistryError() | DownloadError() | KafkaException() | redis.ConnectionError()

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from bellbuoy.ledger import positions
+from bellbuoy.changing import journal_time
 from bellbuoy.mending import Draft, Flaw, Mender
 from bellbuoy.moments import now
 from bellbuoy.registry import registry
@@ -53,13 +53,8 @@ class Outcome:
 def mender(settings: Settings) -> Mender:
     """Return a mender at the journal's time; raise KafkaAwayError."""
     kafka, journal = settings.kafka, settings.journal
-    if journal.clock == "wall":
-        time = now()
-    else:
-        found = positions(kafka.bootstrap, kafka.topics()).values()
-        time = max((position.written_at for position in found), default=0)
     limits = Admission(journal.horizon_days * DAY, journal.future_minutes * 60_000)
-    return Mender(kafka.topics(), registry(settings), limits, time)
+    return Mender(kafka.topics(), registry(settings), limits, journal_time(settings))
 
 
 def repair(

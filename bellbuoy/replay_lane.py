@@ -18,13 +18,14 @@ from xxhash import xxh3_128_digest
 from bellbuoy.journal_reading import BatchReading
 from bellbuoy.registry import registry
 from bellbuoy.settings import Settings
-from processors.due import DueHeap, soonest
+from processors.due import DueHeap
 from processors.fold import Fold, parts
 from processors.model import load_model
-from processors.models import Models, rescore_at
+from processors.models import Models
 from processors.recall import Account
+from processors.schedule import schedule
 from processors.shared import SHARED_KEY, Shared
-from processors.state import POSITION_KEY, Position, decode_head, decode_position
+from processors.state import POSITION_KEY, Position, decode_position
 from schemas.codec import Codec, codec
 from schemas.keys import split_key
 from schemas.records import JournalBatch, RiskAlert
@@ -123,14 +124,8 @@ class _Lane:
         self._position = outcome.position
         self.states |= outcome.states
         self._accounts |= outcome.known
-        switched = outcome.shared.models is not self._shared.models
+        schedule(self._due, outcome, self.states, self._shared)
         self._shared = outcome.shared
-        for key, account in outcome.known.items():
-            self._due.put(key, account.state.due)
-        if switched:
-            for key, raw in self.states.items():
-                sequence, due = decode_head(raw)
-                self._due.put(key, soonest(due, rescore_at(self._shared.models, key, sequence)))
         for _, alert in outcome.alerts:
             self._take(alert)
 

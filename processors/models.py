@@ -19,12 +19,10 @@ import xxhash
 from processors.measures import View
 from processors.model import Model, check_model, choose, load_model
 from processors.state import Stamp, stamp
+from schemas.keys import ALL_TENANTS
 from schemas.records import ModelChange
 
-__all__ = ["ALL_TENANTS", "RESCORE_SPREAD", "InForce", "Models", "Name", "rescore_at"]
-
-ALL_TENANTS = "_all"
-"""The tenant of an entry that is for every tenant."""
+__all__ = ["RESCORE_SPREAD", "InForce", "Models", "Name", "rescore_at"]
 
 RESCORE_SPREAD = 60_000
 """After a change the accounts are scored anew within so many milliseconds, not all at once."""

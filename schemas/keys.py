@@ -11,7 +11,18 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-__all__ = ["PARTITIONER", "account_key", "partition_of", "split_key", "valid_account", "valid_tenant"]
+__all__ = [
+    "ALL_TENANTS",
+    "PARTITIONER",
+    "account_key",
+    "partition_of",
+    "split_key",
+    "valid_account",
+    "valid_tenant",
+]
+
+ALL_TENANTS = "*"
+"""Stands for every tenant where a change may be for all of them; no tenant is called so."""
 
 PARTITIONER = "murmur2_random"
 """librdkafka's name of the partitioner every producer must use."""

@@ -14,16 +14,16 @@ from collections.abc import Iterator, Sequence
 import structlog
 from confluent_kafka import TopicPartition
 
-from processors.due import DueHeap, soonest
+from processors.due import DueHeap
 from processors.fold import Fold, Outcome, parts
 from processors.model import Model
-from processors.models import Models, rescore_at
+from processors.models import Models
 from processors.recall import Account
+from processors.schedule import schedule, schedule_all
 from processors.shared import SHARED_KEY, Shared
 from processors.state import (
     POSITION_KEY,
     Position,
-    decode_head,
     decode_position,
     encode_position,
     position_key,
@@ -70,7 +70,7 @@ class Holding:
             self.end = record.offset + 1
             self._restore(record.key or b"", record.value, entries)
         self._shared = self._shared.with_entries(entries)
-        self._schedule_all()
+        schedule_all(self._due, self.states, self._shared.models)
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         metrics.ACCOUNTS.labels(partition=partition).set(len(self.states))
@@ -81,11 +81,6 @@ class Holding:
             sequence=self.position.sequence,
             seconds=round(seconds, 3),
         )
-
-    def _schedule_all(self) -> None:
-        for key, raw in self.states.items():
-            sequence, due = decode_head(raw)
-            self._due.put(key, soonest(due, rescore_at(self._shared.models, key, sequence)))
 
     def _restore(self, key: bytes, value: bytes | None, entries: dict[bytes, bytes]) -> None:
         if key.startswith(POSITION_KEY):
@@ -131,13 +126,8 @@ class Holding:
         self.states |= outcome.states
         self.position = outcome.position
         self._recent.keep(outcome)
-        switched = outcome.shared.models is not self._shared.models
+        schedule(self._due, outcome, self.states, self._shared)
         self._shared = outcome.shared
-        if switched:
-            self._schedule_all()
-        else:
-            for key, account in outcome.known.items():
-                self._due.put(key, account.state.due)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome

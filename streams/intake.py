@@ -25,7 +25,7 @@ from schemas.codec import RECORDS, Codec, codec
 from schemas.deadletter import dead_letter
 from schemas.envelope import Envelopes
 from schemas.errors import EnvelopeTooLargeError, SchemaError, UnknownSchemaError
-from schemas.keys import account_key, partition_of
+from schemas.keys import ALL_TENANTS, account_key, partition_of
 from schemas.records import DeadLetter, JournalBatch, SourceRange
 from schemas.registry import Registry
 from schemas.topics import INPUTS, Topics
@@ -221,7 +221,8 @@ class Intake:
         """Yield the events that may enter the journal here; set aside and move the others one by one."""
         for arrival in arrivals:
             event = arrival.fields
-            refusal = admit(event, now, self._limits)
+            everyones = topic in _EVERYWHERE and event["tenant"] == ALL_TENANTS
+            refusal = admit(event | {"tenant": "every"} if everyones else event, now, self._limits)
             if refusal is None or refusal.reason != "invalid":
                 key = account_key(event["tenant"], event["account_id"])
                 partition = partition_of(key, self._topics.partitions)

@@ -1,0 +1,155 @@
+"""Changes that people make to what a running deployment does: models put in force, overrides."""
+
+from __future__ import annotations
+
+import uuid
+
+from confluent_kafka import TopicPartition
+
+from bellbuoy.asking import answer
+from bellbuoy.ledger import positions
+from bellbuoy.moments import now
+from bellbuoy.registry import registry
+from bellbuoy.settings import Settings
+from processors.model import DEFAULT, Model, clashes, load_model
+from processors.models import InForce
+from processors.shared import SHARED_KEY, Shared
+from schemas.codec import codec
+from schemas.keys import account_key, partition_of
+from schemas.records import AccountOverride, ModelChange
+from streams.kafka import Transactions, read_to_end
+
+__all__ = ["ChangeError", "in_force", "journal_time", "override", "put_in_force", "withdraw"]
+
+_SOURCE = "bellbuoy"
+
+
+class ChangeError(Exception):
+    """A change can't be made as asked; the message says why and what to do instead."""
+
+
+def journal_time(settings: Settings) -> int:
+    """Return what time it is for the journal, UTC milliseconds; raise KafkaAwayError."""
+    if settings.journal.clock == "wall":
+        return now()
+    found = positions(settings.kafka.bootstrap, settings.kafka.topics()).values()
+    return max((position.written_at for position in found), default=0)
+
+
+def in_force(settings: Settings) -> list[InForce]:
+    """
+    Return the models that the journal has put in force, by tenant, role and name; raise KafkaAwayError.
+
+    Read from the states' changelog: what the worker goes by, not what was only asked for.
+    """
+    kafka = settings.kafka
+    starts = [TopicPartition(kafka.topics().changelog, p, 0) for p in range(kafka.partitions)]
+
+    def read() -> list[InForce]:
+        newest = {
+            record.key: record.value
+            for record in read_to_end(kafka.bootstrap, starts)
+            if record.key is not None and record.key.startswith(SHARED_KEY) and record.value is not None
+        }
+        entries = Shared().with_entries(newest).models.entries
+        return [entries[name] for name in sorted(entries) if entries[name].text is not None]
+
+    return answer(kafka.bootstrap, read)
+
+
+def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool, author: str) -> list[str]:
+    """
+    Put a model in force for a tenant, or for all, in every partition or in none.
+
+    Returns the names of the models that it takes the place of: one of the same name, and as the model for
+    all the rest the one that was. Raises ChangeError, KafkaAwayError, KafkaException, and FencedError when
+    another change was made at the same moment.
+    """
+    role = "beside" if beside else "live"
+    there = [one for one in in_force(settings) if one.tenant == tenant and one.role == role]
+    others = [load_model(one.text or "") for one in there if one.name != model.name]
+    gone = [] if beside else [one.name for one in others if one.applies is None and model.applies is None]
+    if not beside and (found := clashes([*(one for one in others if one.name not in gone), model])):
+        raise ChangeError("; ".join(found))
+    changes: list[tuple[str, str | None]] = [(name, None) for name in gone]
+    changes.append((model.name, model.text))
+    _change_models(settings, changes, tenant, role, author)
+    return gone + [one.name for one in there if one.name == model.name]
+
+
+def withdraw(settings: Settings, name: str, *, tenant: str, author: str) -> str:
+    """
+    Withdraw a model and return the role it had; raise as ``put_in_force`` does.
+
+    Accounts it was for are scored with what is left, in the end with the default model.
+    """
+    there = in_force(settings)
+    role = next((one.role for one in there if (one.tenant, one.name) == (tenant, name)), None)
+    if role is None:
+        known = ", ".join(f"{one.name} (tenant {one.tenant})" for one in there) or f"only {DEFAULT.name}"
+        raise ChangeError(f"no model {name!r} is in force for tenant {tenant}; there is {known}")
+    _change_models(settings, [(name, None)], tenant, role, author)
+    return role
+
+
+def _change_models(
+    settings: Settings, changes: list[tuple[str, str | None]], tenant: str, role: str, author: str
+) -> None:
+    kafka = settings.kafka
+    topics, at = kafka.topics(), journal_time(settings)
+    encode = codec("model.changes", registry(settings)).encode
+    producer = Transactions(kafka.bootstrap, f"{topics.prefix}bellbuoy-models")
+    producer.begin()
+    for name, text in changes:
+        change = ModelChange(
+            event_id=uuid.uuid4().hex,
+            tenant=tenant,
+            account_id="*",
+            source=_SOURCE,
+            occurred_at=at,
+            received_at=at,
+            author=author,
+            text=text,
+            role=role,
+            name=name,
+        )
+        for partition in range(topics.partitions):
+            producer.produce(topics.name("model.changes"), encode(change), tenant.encode(), partition)
+    producer.commit()
+
+
+def override(
+    settings: Settings,
+    tenant: str,
+    account_id: str,
+    *,
+    target: str,
+    value: float | None,
+    reason: str,
+    author: str,
+    until: int | None,
+) -> AccountOverride:
+    """Say something of an account in place of what was measured; raise KafkaAwayError and KafkaException."""
+    kafka = settings.kafka
+    topics, at = kafka.topics(), journal_time(settings)
+    event = AccountOverride(
+        event_id=uuid.uuid4().hex,
+        tenant=tenant,
+        account_id=account_id,
+        source=_SOURCE,
+        occurred_at=at,
+        received_at=at,
+        target=target,
+        value=value,
+        reason=reason,
+        author=author,
+        expires_at=until,
+    )
+    key = account_key(tenant, account_id)
+    partition = partition_of(key, topics.partitions)
+    producer = Transactions(kafka.bootstrap, f"{topics.prefix}bellbuoy-override-{partition}")
+    producer.begin()
+    value_ = codec("account.overrides", registry(settings)).encode(event)
+    producer.produce(topics.name("account.overrides"), value_, key, partition)
+    producer.commit()
+    return event
