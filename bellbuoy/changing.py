@@ -15,17 +15,22 @@ from processors.model import DEFAULT, Model, clashes, load_model
 from processors.models import InForce
 from processors.shared import SHARED_KEY, Shared
 from schemas.codec import codec
-from schemas.keys import account_key, partition_of
+from schemas.keys import ALL_TENANTS, account_key, partition_of
 from schemas.records import AccountOverride, ModelChange
 from streams.kafka import Transactions, read_to_end
 
-__all__ = ["ChangeError", "in_force", "journal_time", "override", "put_in_force", "withdraw"]
+__all__ = ["ChangeError", "in_force", "journal_time", "override", "put_in_force", "whose", "withdraw"]
 
 _SOURCE = "bellbuoy"
 
 
 class ChangeError(Exception):
     """A change can't be made as asked; the message says why and what to do instead."""
+
+
+def whose(tenant: str) -> str:
+    """Return who a change is for, in words."""
+    return "every tenant" if tenant == ALL_TENANTS else f"tenant {tenant}"
 
 
 def journal_time(settings: Settings) -> int:
@@ -73,7 +78,7 @@ def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool,
         raise ChangeError("; ".join(found))
     changes: list[tuple[str, str | None]] = [(name, None) for name in gone]
     changes.append((model.name, model.text))
-    _change_models(settings, changes, tenant, role, author)
+    _change_models(settings, changes, tenant, role, author, there)
     return gone + [one.name for one in there if one.name == model.name]
 
 
@@ -86,17 +91,24 @@ def withdraw(settings: Settings, name: str, *, tenant: str, author: str) -> str:
     there = in_force(settings)
     role = next((one.role for one in there if (one.tenant, one.name) == (tenant, name)), None)
     if role is None:
-        known = ", ".join(f"{one.name} (tenant {one.tenant})" for one in there) or f"only {DEFAULT.name}"
-        raise ChangeError(f"no model {name!r} is in force for tenant {tenant}; there is {known}")
-    _change_models(settings, [(name, None)], tenant, role, author)
+        known = ", ".join(f"{one.name} for {whose(one.tenant)}" for one in there) or f"only {DEFAULT.name}"
+        raise ChangeError(f"no model {name!r} is in force for {whose(tenant)}; there is {known}")
+    _change_models(settings, [(name, None)], tenant, role, author, there)
     return role
 
 
 def _change_models(
-    settings: Settings, changes: list[tuple[str, str | None]], tenant: str, role: str, author: str
+    settings: Settings,
+    changes: list[tuple[str, str | None]],
+    tenant: str,
+    role: str,
+    author: str,
+    there: list[InForce],
 ) -> None:
+    """Write the changes to every partition, later than all that is there: a simulated time may stand still."""
     kafka = settings.kafka
-    topics, at = kafka.topics(), journal_time(settings)
+    topics = kafka.topics()
+    at = max([journal_time(settings), *(one.stamp[0] + 1 for one in there)])
     encode = codec("model.changes", registry(settings)).encode
     producer = Transactions(kafka.bootstrap, f"{topics.prefix}bellbuoy-models")
     producer.begin()

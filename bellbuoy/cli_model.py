@@ -212,7 +212,7 @@ def apply(
       bellbuoy model apply strict.yaml --tenant acme
       bellbuoy model apply candidate.yaml --beside
     """  # noqa: D301
-    from bellbuoy.changing import put_in_force  # noqa: PLC0415
+    from bellbuoy.changing import put_in_force, whose  # noqa: PLC0415
     from bellbuoy.models import load_file  # noqa: PLC0415
     from bellbuoy.roles import require_topics  # noqa: PLC0415
     from bellbuoy.settings import load  # noqa: PLC0415
@@ -222,9 +222,8 @@ def apply(
     replaced = put_in_force(
         settings, loaded, tenant=_valid(tenant), beside=beside, author=author or getuser()
     )
-    whose = "every tenant" if tenant == ALL_TENANTS else f"tenant {tenant}"
     what = "scores for comparison beside the live one" if beside else "is in force"
-    line = f"{loaded.name} {loaded.version} {what} for {whose}"
+    line = f"{loaded.name} {loaded.version} {what} for {whose(tenant)}"
     line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
     data = {
         "model": loaded.name,
@@ -269,7 +268,7 @@ def live(as_json: _Json = False) -> None:
     Examples:
       bellbuoy model live
     """  # noqa: D301
-    from bellbuoy.changing import in_force  # noqa: PLC0415
+    from bellbuoy.changing import in_force, whose  # noqa: PLC0415
     from bellbuoy.moments import iso  # noqa: PLC0415
     from bellbuoy.roles import require_topics  # noqa: PLC0415
     from bellbuoy.settings import load  # noqa: PLC0415
@@ -280,9 +279,8 @@ def live(as_json: _Json = False) -> None:
     lines, data = [f"{DEFAULT.name} {DEFAULT.version}: for all that no other is for"], []
     for one in in_force(settings):
         version = load_model(one.text or "").version
-        whose = "every tenant" if one.tenant == ALL_TENANTS else f"tenant {one.tenant}"
         role = ", for comparison only" if one.role == "beside" else ""
-        lines.append(f"{one.name} {version}: {whose}{role}, since {iso(one.at)}, by {one.author}")
+        lines.append(f"{one.name} {version}: {whose(one.tenant)}{role}, since {iso(one.at)}, by {one.author}")
         data.append(
             {
                 "model": one.name,

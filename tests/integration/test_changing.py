@@ -1,0 +1,102 @@
+"""Models put in force and overrides, in a running deployment: no restart, and a replay that agrees."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bellbuoy import topics as admin
+from bellbuoy.changing import ChangeError
+from processors.models import RESCORE_SPREAD
+from schemas.codec import codec
+from schemas.topics import Topics
+from tests.deployment import Deployment
+from tests.pipeline import DAY, read_all, until, usage
+
+pytestmark = pytest.mark.services
+
+START = 20_600 * DAY + 32_400_000
+ACCOUNTS = 8
+STRICT = """
+model: strict
+version: 1
+measures:
+  usage.frequency: {weight: 100, curve: {points: [[0, 0], [7, 20]]}}
+bands: [{band: critical, below: 30}, {band: at_risk, below: 50}, {band: watch, below: 70}, {band: healthy}]
+min_coverage: 0
+"""
+
+
+@pytest.fixture
+def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=2)
+    admin.create(bootstrap, topics)
+    running = Deployment(bootstrap, topics, tmp_path / "roles")
+    yield running
+    running.roles.stop()
+    admin.drop(bootstrap, topics)
+
+
+def newest(deployment: Deployment) -> dict[str, Any]:
+    name, decode = deployment.topics.name("account.health"), codec("account.health").decode
+    records = (decode(m.value()) for m in read_all(deployment.bootstrap, name, deployment.topics.partitions))
+    return {record.account_id: record for record in records}
+
+
+def day(deployment: Deployment, number: int) -> None:
+    before = deployment.applied()
+    at = START + number * DAY
+    events = [usage(number * 1_000 + n * 10 + i, f"a{n}", at - i) for n in range(ACCOUNTS) for i in range(4)]
+    deployment.tick(at)
+    deployment.feed.send("usage.events", events)
+    until(lambda: deployment.applied() == before + len(events), what="the day")
+
+
+def test_a_model_changes_while_all_runs_and_survives_a_crash(deployment: Deployment, tmp_path: Path) -> None:
+    strict = tmp_path / "strict.yaml"
+    strict.write_text(STRICT)
+    for number in range(15):
+        day(deployment, number)
+    assert deployment.cli("model", "live")["in_force"] == []
+    said = deployment.cli("model", "apply", str(strict), "--author", "kim")
+    assert (said["model"], said["replaced"]) == ("strict", [])
+    until(lambda: deployment.cli("model", "live")["in_force"], what="the model in force")
+    deployment.tick(START + 14 * DAY + RESCORE_SPREAD + 1)
+    until(lambda: {one.model for one in newest(deployment).values()} == {"strict"}, what="all scored anew")
+    assert {one.band for one in newest(deployment).values()} == {"critical"}
+    name = deployment.topics.name("risk.alerts")
+    assert read_all(deployment.bootstrap, name, deployment.topics.partitions) == []
+
+    deployment.roles.processes[1].kill()
+    deployment.roles.start("worker")
+    day(deployment, 15)
+    assert {one.model for one in newest(deployment).values()} == {"strict"}
+    same = deployment.cli("replay", "--from", "2026-01-01")
+    assert (same["same_as_live"], same["accounts"]) == (True, ACCOUNTS)
+
+    with pytest.raises(ChangeError, match="there is strict for every tenant"):
+        deployment.cli("model", "withdraw", "strcit")
+    assert deployment.cli("model", "withdraw", "strict", "--author", "kim")["role"] == "live"
+    until(lambda: deployment.cli("model", "live")["in_force"] == [], what="the withdrawal")
+    deployment.tick(START + 15 * DAY + RESCORE_SPREAD + 1)
+    until(lambda: {one.model for one in newest(deployment).values()} == {"default"}, what="the default again")
+    assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
+
+
+def test_what_a_person_says_is_scored_and_replayed(deployment: Deployment) -> None:
+    day(deployment, 0)
+    day(deployment, 1)
+    said = ("override", "set", "a1", "12.5", "--reason", "Told us", "--tenant", "acme", "--days", "3")
+    assert deployment.cli(*said, "--author", "kim")["value"] == 12.5
+    until(lambda: newest(deployment)["a1"].score == 12.5, what="the override")
+    (shown,) = newest(deployment)["a1"].overrides
+    assert (shown.author, shown.reason, shown.until) == ("kim", "Told us", START + 4 * DAY)
+    deployment.tick(START + DAY + 1)  # of two words of one millisecond either may be the later
+    deployment.cli("override", "withdraw", "a1", "--tenant", "acme", "--author", "kim")
+    until(lambda: newest(deployment)["a1"].overrides == [], what="the withdrawal")
+    day(deployment, 2)
+    assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
