@@ -105,7 +105,7 @@ def _change_models(
     author: str,
     there: list[InForce],
 ) -> None:
-    """Write the changes to every partition, later than all that is there: a simulated time may stand still."""
+    """Write the changes to every partition, later than all that is there: simulated time may stand still."""
     kafka = settings.kafka
     topics = kafka.topics()
     at = max([journal_time(settings), *(one.stamp[0] + 1 for one in there)])

@@ -13,6 +13,7 @@ import structlog
 from faust.types import TP
 
 from processors.fold import Outcome
+from processors.sources import silent
 from processors.state import Position
 from schemas.codec import Codec
 from schemas.records import JournalBatch
@@ -91,6 +92,7 @@ class _Lane:
         self._pool = pool
         self._tell = tell
         self._sought = 0.0
+        self._silent: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -132,12 +134,29 @@ class _Lane:
         if beyond is not None:
             raise _Gap(holding.position.offset + 1, beyond, holding.position.sequence)
 
-    @staticmethod
-    def _count(outcome: Outcome, holding: Holding) -> None:
+    def _count(self, outcome: Outcome, holding: Holding) -> None:
+        self._tell_silent(outcome, holding.partition)
         metrics.SCORED.inc(len(outcome.health))
         metrics.ACCOUNTS.labels(partition=holding.partition).set(len(holding.states))
         for _, alert in outcome.alerts:
             metrics.ALERTS.labels(rule=alert.rule, change=alert.change).inc()
+
+    def _tell_silent(self, outcome: Outcome, partition: int) -> None:
+        now = outcome.position.written_at
+        found = {(one.tenant, one.topic): one.last_at for one in silent(outcome.shared.sources, now)}
+        for tenant, topic in found.keys() - self._silent:
+            metrics.SILENT.labels(tenant=tenant, topic=topic, partition=partition).set(1)
+            log.warning(
+                "A source is silent for every account; what it informs is held, and nobody is alerted.",
+                tenant=tenant,
+                topic=topic,
+                partition=partition,
+                last_at=found[tenant, topic],
+            )
+        for tenant, topic in self._silent - found.keys():
+            metrics.SILENT.remove(tenant, topic, partition)
+            log.info("A silent source is heard again.", tenant=tenant, topic=topic, partition=partition)
+        self._silent = set(found)
 
     async def _rewind(self, gap: _Gap) -> None:
         """Read again from where the state stands; batches from beyond the gap are passed over till then."""

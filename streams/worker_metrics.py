@@ -16,6 +16,7 @@ __all__ = [
     "RESTORE_SECONDS",
     "REWINDS",
     "SCORED",
+    "SILENT",
 ]
 
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -33,4 +34,9 @@ RESTORE_SECONDS = Histogram(
     "bellbuoy_restore_seconds",
     "Taking a partition over: fencing and reading the changelog.",
     buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+SILENT = Gauge(
+    "bellbuoy_source_silent",
+    "1 while a tenant's input has been silent for every account for longer than it ever is.",
+    ["tenant", "topic", "partition"],
 )
