@@ -10,12 +10,12 @@ from stripe import WebhookSignature
 
 from gateway.decoding import well_formed
 from gateway.signatures import ZENDESK
-from schemas.topics import INPUTS
+from schemas.topics import OFFERED
 from tests.front_door import KEY, NOW, FrontDoor
 
 STAMP = "2026-05-28T20:26:40Z"
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
-PATHS = [f"/v1/{call}" for call in (*CALLS, "batch")] + [f"/v1/events/{topic}" for topic in INPUTS]
+PATHS = [f"/v1/{call}" for call in (*CALLS, "batch")] + [f"/v1/events/{topic}" for topic in OFFERED]
 TAKEN = {200, 207, 400, 413}
 
 texts = st.text(st.characters(exclude_categories=()), max_size=8)
