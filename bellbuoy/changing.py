@@ -11,6 +11,7 @@ from bellbuoy.ledger import positions
 from bellbuoy.moments import now
 from bellbuoy.registry import registry
 from bellbuoy.settings import Settings
+from processors.admit import MAX_MODEL_TEXT
 from processors.model import DEFAULT, Model, clashes, load_model
 from processors.models import InForce
 from processors.shared import SHARED_KEY, Shared
@@ -70,6 +71,8 @@ def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool,
     all the rest the one that was. Raises ChangeError, KafkaAwayError, KafkaException, and FencedError when
     another change was made at the same moment.
     """
+    if len(model.text) > MAX_MODEL_TEXT:
+        raise ChangeError(f"the model has {len(model.text):,} characters, at most {MAX_MODEL_TEXT:,}")
     role = "beside" if beside else "live"
     there = [one for one in in_force(settings) if one.tenant == tenant and one.role == role]
     others = [load_model(one.text or "") for one in there if one.name != model.name]

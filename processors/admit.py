@@ -11,7 +11,7 @@ import xxhash
 from processors.state import DAY
 from schemas.keys import valid_account, valid_tenant
 
-__all__ = ["BOUNDS", "MAX_TEXT", "Admission", "Refusal", "admit", "identity", "refusals"]
+__all__ = ["BOUNDS", "MAX_MODEL_TEXT", "MAX_TEXT", "Admission", "Refusal", "admit", "identity", "refusals"]
 
 _MONEY = 10**15
 BOUNDS = {
@@ -41,7 +41,10 @@ BOUNDS = {
 MAX_TEXT = 1_024
 """Most characters of a text field that is not made for prose."""
 
-_LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096, "text": 262_144}
+MAX_MODEL_TEXT = 262_144
+"""Most characters of a model's canonical text."""
+
+_LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096, "text": MAX_MODEL_TEXT}
 
 
 def identity(tenant: str, source: str, event_id: str) -> int:
