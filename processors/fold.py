@@ -7,17 +7,19 @@ often it is asked, and however many batches are folded before the outcome is tak
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processors.alerts import Change, acknowledge, alert_id, decide
 from processors.due import soonest
 from processors.measures import View
 from processors.model import Model
+from processors.moving import apart, farewell, move_on, receive, resolve
 from processors.observe import (
     evict,
     observe_billing,
     observe_engagement,
+    observe_link,
     observe_profile,
     observe_support,
     observe_survey,
@@ -27,7 +29,7 @@ from processors.recall import Account, look
 from processors.score import Verdict, settle, weigh
 from processors.state import DAY, Position, State, decode_state, encode_state
 from schemas.keys import account_key, split_key
-from schemas.records import AccountHealth, JournalBatch, RiskAlert
+from schemas.records import AccountHealth, AccountTransfer, JournalBatch, RiskAlert
 
 __all__ = ["Fold", "Outcome", "fold"]
 
@@ -36,6 +38,8 @@ __all__ = ["Fold", "Outcome", "fold"]
 class Outcome:
     """
     What batches change: states and due times by account key, the new position, and what is published.
+
+    ``transfers`` are by the key of the account they are for, which may be of another partition.
 
     ``known`` holds the accounts as values, for whoever folds the next batch. Every batch publishes its own
     health records and alerts; of the states only the last are of interest.
@@ -46,6 +50,7 @@ class Outcome:
     known: dict[bytes, Account] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
     alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
+    transfers: list[tuple[bytes, AccountTransfer]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -69,8 +74,9 @@ _OBSERVERS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("surveys", observe_survey),
     ("engagement", observe_engagement),
     ("profiles", observe_profile),
+    ("links", observe_link),
 )
-_COUNTED = (*(name for name, _ in _OBSERVERS), "actions", "overrides", "models", "links")
+_COUNTED = (*(name for name, _ in _OBSERVERS), "actions", "overrides", "models")
 """What a batch brings beside usage, but for what was counted before it was transferred."""
 
 
@@ -132,7 +138,8 @@ class Fold:
             if key not in touched:
                 touched[key] = _Touched(self._account(key))
         for key in sorted(touched):
-            _judge(key, touched[key], batch, self._partition, self._model, self._outcome)
+            conclude = _set_apart if apart(touched[key].account.state) else _judge
+            conclude(key, touched[key], batch, self._partition, self._model, self._outcome)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
         )
@@ -143,7 +150,7 @@ class Fold:
             applied=position.applied + applied,
             duplicates=position.duplicates + batch.duplicates,
             dead_letters=position.dead_letters + batch.dead_letters,
-            moved=position.moved + batch.moved,
+            moved=position.moved + batch.moved + len(batch.transfers),
         )
 
     def outcome(self) -> Outcome:
@@ -198,6 +205,11 @@ class Fold:
             one.changes += acknowledge(one.account.state, action)
             one.saw(action.received_at)
             one.usage_only = False
+        for transfer in batch.transfers:
+            one = of(transfer.tenant, transfer.account_id)
+            receive(one.account.state, transfer, batch.written_at)
+            one.saw(transfer.received_at)
+            one.usage_only = False
         return touched
 
 
@@ -223,8 +235,28 @@ def _judge(
     if changed or changes or touched.received_at is not None:
         outcome.health.append((key, _health(touched, found.view, verdict, batch, partition, model)))
     outcome.alerts.extend(
-        (key, alert) for alert in _alerts(touched, changes, verdict, batch, partition, model)
+        (key, alert)
+        for alert in _alerts(touched, changes, verdict.reasons, verdict.score, batch, partition, model)
     )
+
+
+def _set_apart(
+    key: bytes, touched: _Touched, batch: JournalBatch, partition: int, model: Model, outcome: Outcome
+) -> None:
+    """Publish the end of what was judged here, and send on what belongs to another account."""
+    account = touched.account
+    state, received_at = account.state, touched.received_at
+    if state.score is not None:
+        last = farewell(state, batch, partition, (model.name, model.version), received_at)
+        outcome.health.append((key, last))
+    changes, score = touched.changes + resolve(state), state.score or 0
+    alerts = _alerts(touched, changes, (), score, batch, partition, model)
+    outcome.alerts.extend((key, alert) for alert in alerts)
+    account.state, transfer = move_on(state, batch.sequence, batch.written_at, received_at)
+    account.found = None
+    outcome.known[key] = account
+    if transfer is not None:
+        outcome.transfers.append((account_key(transfer.tenant, transfer.account_id), transfer))
 
 
 def _health(
@@ -270,7 +302,8 @@ def _health(
 def _alerts(
     touched: _Touched,
     changes: list[Change],
-    verdict: Verdict,
+    reasons: Sequence[str],
+    score: int,
     batch: JournalBatch,
     partition: int,
     model: Model,
@@ -290,9 +323,9 @@ def _alerts(
             change=change.change,
             severity=change.severity,
             title=change.finding.title,
-            reasons=list(verdict.reasons),
+            reasons=list(reasons),
             action=change.finding.action,
-            score=verdict.score / 100,
+            score=score / 100,
             band=state.band,
             opened_at=change.episode.opened_at,
             changed_at=batch.written_at,

@@ -19,6 +19,7 @@ from processors.parts import (
     Billing,
     Day,
     Invoice,
+    Link,
     Person,
     Retraction,
     Stamp,
@@ -39,6 +40,7 @@ __all__ = [
     "Day",
     "Episode",
     "Invoice",
+    "Link",
     "Person",
     "Position",
     "Retraction",
@@ -85,7 +87,8 @@ class State(msgspec.Struct, array_like=True):
     ``pending_since`` to become the band, '' when none does. ``moments`` maps a kind of engagement to its
     newest times, ``aims`` names goals and milestones, ``people`` maps the ``brief`` of a user id, ``heard`` a
     topic to its newest event time, ``retracted`` what was taken back, and ``asked`` the ``brief`` of a key of
-    ``surveys`` to when the survey was sent.
+    ``surveys`` to when the survey was sent. ``link`` says that all this belongs to another account; then it
+    has moved there, and nothing of this one is judged.
     """
 
     tenant: str = ""
@@ -113,6 +116,7 @@ class State(msgspec.Struct, array_like=True):
     heard: dict[str, int] = {}
     retracted: dict[str, Retraction] = {}
     asked: dict[int, int] = {}
+    link: Link = msgspec.field(default_factory=Link)
 
     def fact(self, field: str) -> str | None:
         """Return a text field of the profile, if known."""

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from processors.rows import roll_up
 from processors.state import DAY
 from schemas.records import (
+    AccountLink,
     AccountProfile,
+    AccountTransfer,
     BillingEvent,
     EngagementEvent,
     JournalBatch,
@@ -120,10 +122,12 @@ _FIELDS = {
     SurveyResponse: "surveys",
     EngagementEvent: "engagement",
     AccountProfile: "profiles",
+    AccountLink: "links",
+    AccountTransfer: "transfers",
 }
 
 
-def batch(sequence: int, written_at: int, happened: list[Any]) -> JournalBatch:
+def batch(sequence: int, written_at: int, happened: list[Any], **counts: int) -> JournalBatch:
     """The journal batch of these events."""
     import msgspec
 
@@ -132,7 +136,7 @@ def batch(sequence: int, written_at: int, happened: list[Any]) -> JournalBatch:
     for event in happened:
         if not isinstance(event, UsageEvent):
             others.setdefault(_FIELDS[type(event)], []).append(event)
-    return JournalBatch(sequence=sequence, written_at=written_at, usage=roll_up(usage), **others)
+    return JournalBatch(sequence=sequence, written_at=written_at, usage=roll_up(usage), **others, **counts)
 
 
 @st.composite

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from processors.observe.billing import observe_billing
 from processors.observe.engagement import observe_engagement
+from processors.observe.links import observe_link
 from processors.observe.profile import observe_profile
 from processors.observe.rings import bound, evict
 from processors.observe.support import observe_support
@@ -22,6 +23,7 @@ __all__ = [
     "evict",
     "observe_billing",
     "observe_engagement",
+    "observe_link",
     "observe_profile",
     "observe_support",
     "observe_survey",
