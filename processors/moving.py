@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from processors.alerts import Change, Finding
+from processors.alerts import Change, Finding, note
 from processors.merge import merge
 from processors.observe import bound, evict
 from processors.state import DAY, Link, State, arrange, decode_state, encode_state
@@ -64,7 +64,7 @@ def resolve(state: State) -> list[Change]:
     for rule, before in sorted(state.episodes.items()):
         if before.severity:
             after = replace(before, severity="")
-            state.episodes = state.episodes | {rule: after}
+            note(state, rule, after)
             if not before.dismissed:
                 finding = Finding("", f"Merged into {state.link.into}")
                 changes.append(Change(rule, "resolved", before.severity, finding, after))
