@@ -133,6 +133,7 @@ class _Lane:
         metrics.BATCHES.inc(len(fresh))
         metrics.APPLIED.inc(sum(cell.events for _, batch in fresh for cell in batch.usage))
         metrics.SCORED.inc(len(outcome.health))
+        metrics.TRANSFERS.inc(len(outcome.transfers))
         metrics.ACCOUNTS.labels(partition=holding.partition).set(len(holding.states))
         for _, alert in outcome.alerts:
             metrics.ALERTS.labels(rule=alert.rule, change=alert.change).inc()

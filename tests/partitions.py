@@ -12,7 +12,7 @@ from processors.fold import Outcome, fold
 from processors.model import DEFAULT
 from processors.state import Position, State, decode_state
 from schemas.keys import account_key, partition_of
-from schemas.records import AccountLink, AccountTransfer
+from schemas.records import AccountLink, AccountTransfer, JournalBatch
 from tests.strategies import NOW, batch
 
 MOST_BATCHES = 500
@@ -28,6 +28,7 @@ class Partition:
     states: dict[bytes, bytes] = field(default_factory=dict)
     position: Position = field(default_factory=Position)
     read: int = 0
+    journal: list[JournalBatch] = field(default_factory=list)
 
     def turn(self, most: int, now: int = NOW) -> Outcome:
         """Journal up to so many of the records that wait, and fold them."""
@@ -39,6 +40,7 @@ class Partition:
             self.seen.add(name)
         self.read += len(some)
         written = batch(self.position.sequence + 1, now, fresh, duplicates=len(known))
+        self.journal.append(written)
         outcome = fold(
             self.states,
             self.position,
@@ -61,7 +63,7 @@ class Partitions:
     """A few partitions; records go to the one their account belongs to."""
 
     def __init__(self, count: int = 3) -> None:
-        self._all = [Partition(number) for number in range(count)]
+        self.all = [Partition(number) for number in range(count)]
         self.outcomes: list[Outcome] = []
         self.transfers: list[AccountTransfer] = []
 
@@ -70,12 +72,12 @@ class Partitions:
             self.of(event.account_id).waiting.append(event)
 
     def of(self, account_id: str) -> Partition:
-        return self._all[partition_of(account_key("acme", account_id), len(self._all))]
+        return self.all[partition_of(account_key("acme", account_id), len(self.all))]
 
     def run(self, data: st.DataObject | None = None, twice: bool = False, now: int = NOW) -> None:
         """Fold until nothing waits, in turns of Hypothesis's choice; ``twice`` sends each transfer again."""
         for _ in range(MOST_BATCHES):
-            ready = [one for one in self._all if one.waiting]
+            ready = [one for one in self.all if one.waiting]
             if not ready:
                 return
             one = ready[0] if data is None else data.draw(st.sampled_from(ready))
@@ -96,9 +98,9 @@ class Partitions:
 
     def balanced(self) -> None:
         """Raise AssertionError unless the accounts' states hold what the positions say."""
-        held = sum(decode_state(raw).applied for one in self._all for raw in one.states.values())
-        assert held == sum(one.position.applied for one in self._all)
-        for one in self._all:
+        held = sum(decode_state(raw).applied for one in self.all for raw in one.states.values())
+        assert held == sum(one.position.applied for one in self.all)
+        for one in self.all:
             position = one.position
             assert position.applied + position.duplicates + position.moved == one.read
 

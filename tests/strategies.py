@@ -13,6 +13,7 @@ from schemas.records import (
     AccountLink,
     AccountProfile,
     AccountTransfer,
+    AlertAction,
     BillingEvent,
     EngagementEvent,
     JournalBatch,
@@ -122,6 +123,7 @@ _FIELDS = {
     SurveyResponse: "surveys",
     EngagementEvent: "engagement",
     AccountProfile: "profiles",
+    AlertAction: "actions",
     AccountLink: "links",
     AccountTransfer: "transfers",
 }

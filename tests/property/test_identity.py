@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from processors.fold import Fold
 from processors.merge import merge
-from processors.state import State, decode_state
+from processors.model import DEFAULT
+from processors.recall import Account
+from processors.state import Position, State, decode_state
+from schemas.records import JournalBatch
 from tests.knowledge import knowledge
 from tests.partitions import Partitions, link
 from tests.strategies import NOW, histories, times
@@ -131,3 +135,54 @@ def part_known(happened: list[Any]) -> Any:
 
 def as_known(state: State) -> bytes:
     return knowledge(msgspec.msgpack.encode(state))
+
+
+@given(st.data())
+def test_batches_with_links_folded_together_say_what_they_say_alone(data: st.DataObject) -> None:
+    """As a worker that is behind folds them, and a replay: accounts as values, transfers from the journal."""
+    names = data.draw(st.permutations([*NAMES, "b"]))
+    split = [replace(event, account_id=data.draw(st.sampled_from(names))) for event in data.draw(histories())]
+    real = ("a", "b", "old")
+    links = [
+        link(data.draw(st.sampled_from(names)), data.draw(st.sampled_from(real)), data.draw(times))
+        for _ in range(data.draw(st.integers(0, 4)))
+    ]
+    found = Partitions()
+    found.send(*interleaved(data, split, [one for one in links if one.account_id != one.into]))
+    found.run(data)
+    found.balanced()
+    for partition in found.all:
+        again = folded_together(data, partition.journal)
+        assert again == (partition.states, partition.position)
+
+
+def folded_together(data: st.DataObject, journal: list[JournalBatch]) -> tuple[dict[bytes, bytes], Position]:
+    states: dict[bytes, bytes] = {}
+    kept: dict[bytes, Account] = {}
+    position, number = Position(), 0
+    while number < len(journal):
+        together = journal[number : number + data.draw(st.integers(1, len(journal)))]
+        fold = Fold(states, position, partition=0, model=DEFAULT, take=lambda key: kept.pop(key, None))
+        for batch in together:
+            due = [key for key, raw in states.items() if (at := decode_state(raw).due) and at <= NOW]
+            fold.add(batch, number, due)
+            number += 1
+        outcome = fold.outcome()
+        states |= outcome.states
+        position = outcome.position
+        kept.update(outcome.known)
+    return states, position
+
+
+def test_every_field_of_a_state_is_merged_or_decided_or_its_own() -> None:
+    """A field that is appended must be thought of here, or a merge would drop it."""
+    merged = {
+        "applied", "usage", "tickets", "billing", "surveys", "engagement", "profile", "moments", "aims",
+        "people", "heard", "retracted", "asked",
+    }  # fmt: skip
+    decided = {
+        "score", "band", "scored_day", "opening_score", "band_since", "pending_band", "pending_since",
+        "episodes",
+    }  # fmt: skip
+    own = {"tenant", "account_id", "sequence", "due", "link"}
+    assert merged | decided | own == set(State.__struct_fields__)
