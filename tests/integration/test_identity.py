@@ -102,7 +102,7 @@ def test_events_of_a_user_and_a_domain_are_credited_once_they_are_linked(deploym
     assert {health.account_id for health in published(deployment)} == {"big", "control"}
 
     same = deployment.cli("replay", "--from", "2026-01-01")
-    assert (same["same_as_live"], same["states_differ"]) == (True, [])
+    assert (same["same_as_live"], same["states_differ"], same["accounts"]) == (True, [], 2)
 
 
 def test_a_merged_account_ends_and_the_other_knows_all(deployment: Deployment) -> None:
