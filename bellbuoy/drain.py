@@ -43,6 +43,8 @@ def behind(bootstrap: str, topics: Topics, sink: str = "redis") -> str | None:
 
 def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
     batches = codec("account.journal")
+    # First: what the worker sent on until then is among the inputs that are looked at next.
+    folded = positions(bootstrap, topics)
     there = ends(bootstrap, topics)
     last: dict[int, Record | None] = {
         p: tail(bootstrap, topics.name("account.journal"), p) for p in range(topics.partitions)
@@ -52,7 +54,6 @@ def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
         for topic in INPUTS:
             if _unread(bootstrap, topics, topic, partition, covered.get(topic, 0), there):
                 return f"the journal has not read all of {topics.name(topic)}, partition {partition}"
-    folded = positions(bootstrap, topics)
     for partition, record in last.items():
         if record is not None and (partition not in folded or folded[partition].offset < record.offset):
             return f"the worker has not folded all of the journal's partition {partition}"

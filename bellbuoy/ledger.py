@@ -10,12 +10,13 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bellbuoy.asking import answer
 from processors.state import POSITION_KEY, Position, decode_position, decode_state, is_account
-from schemas.codec import codec
+from schemas.codec import Codec, codec
 from schemas.envelope import Envelopes
 from schemas.errors import SchemaError
 from schemas.keys import split_key
+from schemas.records import OWN_SOURCE, AccountLink
 from schemas.topics import INPUTS, Topics
-from streams.intake import MOVED_HEADER
+from streams.headers import MOVED_HEADER
 from streams.kafka import read_to_end, tail
 
 __all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
@@ -56,13 +57,15 @@ class Books:
     What the topics hold since given offsets.
 
     ``events`` are those on the input topics, a record that can't be decoded as one, ``moved`` of them
-    copies that the journal moved to their right partition. ``letters`` are dead letters of input events
-    by reason, ``refused`` of them by the front door. ``scored`` counts accounts, ``opened`` and
-    ``resolved`` alerts.
+    copies that the journal moved to their right partition, and transfers of what was counted before, and
+    ``linked`` of them links that the front door drew from other events. ``letters`` are dead letters of
+    input events by reason, ``refused`` of them by the front door. ``scored`` counts accounts, ``opened``
+    and ``resolved`` alerts.
     """
 
     events: int = 0
     moved: int = 0
+    linked: int = 0
     letters: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     scored: int = 0
@@ -71,7 +74,7 @@ class Books:
 
     @property
     def events_in(self) -> int:
-        """Return how many events were offered: each once, dead letters of the front door included."""
+        """Return how many events came in: each once, dead letters and links of the front door included."""
         return self.events - self.moved + self.refused
 
 
@@ -136,7 +139,7 @@ def books(bootstrap: str, topics: Topics, since: Ends) -> Books:
 def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
     starts = [TopicPartition(topics.name(topic), p, offset) for (topic, p), offset in since.items()]
     letter, alert, envelopes = codec("events.deadletter"), codec("risk.alerts"), Envelopes()
-    events = moved = refused = 0
+    links, events, moved, linked, refused = codec("account.links"), 0, 0, 0, 0
     letters: Counter[str] = Counter()
     changes: Counter[str] = Counter()
     scored: set[bytes] = set()
@@ -153,8 +156,12 @@ def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
                 scored.add(record.key or b"")
             case _:
                 events += _events(envelopes, record.value)
-                moved += any(name == MOVED_HEADER for name, _ in record.headers)
-    return Books(events, moved, letters, refused, len(scored), changes["opened"], changes["resolved"])
+                copy = any(name == MOVED_HEADER for name, _ in record.headers)
+                moved += copy
+                linked += (
+                    not copy and topics.plain(record.topic) == "account.links" and _own(links, record.value)
+                )
+    return Books(events, moved, linked, letters, refused, len(scored), changes["opened"], changes["resolved"])
 
 
 def _events(envelopes: Envelopes, value: bytes | None) -> int:
@@ -164,3 +171,10 @@ def _events(envelopes: Envelopes, value: bytes | None) -> int:
         return len(envelopes.unpack(value))
     except SchemaError:
         return 1
+
+
+def _own(links: Codec[AccountLink], value: bytes | None) -> bool:
+    try:
+        return links.decode(value).source == OWN_SOURCE
+    except SchemaError:
+        return False

@@ -22,6 +22,7 @@ from processors.due import DueHeap
 from processors.fold import Fold, parts
 from processors.model import load_model
 from processors.models import Models
+from processors.moving import apart
 from processors.recall import Account
 from processors.schedule import schedule
 from processors.shared import SHARED_KEY, Shared
@@ -129,6 +130,10 @@ class _Lane:
         for _, alert in outcome.alerts:
             self._take(alert)
 
+    def judged(self) -> list[bytes]:
+        """Return the accounts that are judged, in their order: neither aliases nor merged ones."""
+        return sorted(key for key, account in self._accounts.items() if not apart(account.state))
+
     def band(self, key: bytes) -> str:
         return self._accounts[key].state.band
 
@@ -219,7 +224,7 @@ def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
 
 def _compare(job: Job, report: Report, lanes: list[_Lane], live: dict[bytes, bytes]) -> None:
     ours = lanes[0]
-    report.accounts, report.changes = len(ours.states), len(ours.alerts)
+    report.accounts, report.changes = len(ours.judged()), len(ours.alerts)
     if job.until is None:
         found = {key: xxh3_128_digest(raw) for key, raw in ours.states.items()}
         keys = sorted(key for key in found.keys() | live.keys() if found.get(key) != live.get(key))
@@ -230,7 +235,7 @@ def _compare(job: Job, report: Report, lanes: list[_Lane], live: dict[bytes, byt
     )
     report.alerts = [f"{alert_id} {change} in batch {sequence}" for alert_id, change, sequence in differ]
     for other in lanes[1:]:
-        for key in sorted(ours.states):
+        for key in ours.judged():
             pair = ours.band(key), other.band(key)
             report.bands[pair] += 1
             if pair[0] != pair[1]:

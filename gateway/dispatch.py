@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.accounts import links_of
 from gateway.metrics import DEAD_LETTERS, EVENTS
 from gateway.outbox import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
 from gateway.refusals import Fault, Refusal
@@ -21,7 +22,7 @@ from schemas.topics import INPUTS, Topics
 __all__ = ["Dispatch", "Parcel", "Sender"]
 
 _USAGE = "usage.events"
-_LETTERS = "events.deadletter"
+_LETTERS, _LINKS = "events.deadletter", "account.links"
 NOTHING: Mapping[str, bytes] = {}
 
 
@@ -70,6 +71,11 @@ class Dispatch:
         else:
             parcel.records.append(OutgoingRecord(self._names[topic], key, value))
         parcel.events[topic] += 1
+
+    def pack_links(self, parcel: Parcel, event: InputEvent, user: str | None = None) -> None:
+        """Add the links that follow from an event; ``user`` is the one who belongs to its account."""
+        for link in links_of(event, user):
+            self.pack(parcel, _LINKS, link)
 
     def set_aside(
         self,

@@ -11,15 +11,24 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from gateway.accounts import account_or_alias
 from gateway.decoding import Decoder
 from gateway.dispatch import Sender
 from gateway.refusals import Fault
 from gateway.times import milliseconds
 from processors.measures import MEASURES
 from processors.model.faults import nearest
+from schemas.aliases import is_alias
 from schemas.codec import RECORDS
 from schemas.keys import valid_account
-from schemas.records import AccountLink, AccountOverride, InputEvent, SupportEvent, SurveyResponse
+from schemas.records import (
+    AccountLink,
+    AccountOverride,
+    AlertAction,
+    InputEvent,
+    SupportEvent,
+    SurveyResponse,
+)
 from schemas.registry import Registry
 
 __all__ = ["Door"]
@@ -81,8 +90,7 @@ class Door:
         values = msgspec.structs.asdict(form)
         if values["tenant"] not in (None, sender.tenant):
             raise Fault("the write key belongs to another tenant; leave tenant out", "/tenant")
-        if not valid_account(values["account_id"]):
-            raise Fault("an account id has 1 to 256 characters, none a control character", "/account_id")
+        account_or_alias(values["account_id"], "/account_id")
         for name in self._texts:
             value = values[name]
             if isinstance(value, str) and "\0" in value:
@@ -128,7 +136,12 @@ def _judge(record: InputEvent) -> None:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
     if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
         raise Fault(f"target is `score` or a measure; {nearest(record.target, list(MEASURES))}", "/target")
-    if isinstance(record, AccountLink) and record.into == record.account_id:
-        raise Fault("an account can't be merged into itself", "/into")
+    if isinstance(record, AccountLink):
+        if not valid_account(record.into) or is_alias(record.into):
+            raise Fault("a link leads into an account, not an alias", "/into")
+        if record.into == record.account_id:
+            raise Fault("an account can't be merged into itself", "/into")
+    if isinstance(record, AccountOverride | AlertAction) and is_alias(record.account_id):
+        raise Fault("an alias has neither a score nor alerts: name the account", "/account_id")
     if isinstance(record, SupportEvent) and record.kind == "rated" and record.csat is None:
         raise Fault("rated needs csat, 1 to 5", "/csat")

@@ -78,6 +78,7 @@ class Events:
             bounded(raw, self._settings.max_event_bytes)
             event = door.read(raw, sender)
             self._dispatch.pack(parcel, door.topic, event)
+            self._dispatch.pack_links(parcel, event)
         except Fault as fault:
             return {"status": "rejected", "message": fault.detail, "pointer": place + fault.pointer}
         return {"status": "accepted", "event_id": event.event_id}

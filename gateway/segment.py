@@ -15,13 +15,14 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 
+from gateway.accounts import account_or_alias
 from gateway.decoding import Decoder
 from gateway.dispatch import Sender
 from gateway.freeform import MAX_LONG, MAX_TEXT, FreeForm, host_of, is_text
 from gateway.money import minor_units
 from gateway.refusals import Fault
 from gateway.times import milliseconds, unskewed
-from schemas.keys import valid_account
+from schemas.aliases import alias_of_user
 from schemas.records import AccountProfile, InputEvent, UsageEvent
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "surroundings",
     "topic_of",
     "typed",
+    "user_of",
 ]
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
@@ -154,7 +156,8 @@ def record_of(
 
     ``raw`` is the call's JSON, hashed where ``messageId`` is missing; ``sent_at`` is UTC milliseconds;
     ``group`` is the account of a surrounding batch context; ``unreadable`` hears of each free-form property
-    left out. Raises Fault with the field at fault, reason ``unresolved_account`` where no account is named.
+    left out. Usage that names no account belongs to the alias of its user. Raises Fault with the field at
+    fault, reason ``unresolved_account`` where there is no ``userId`` either.
     """
     user = _id(call.user_id, "/userId")
     if user is None and (user := _id(call.anonymous_id, "/anonymousId")) is None:
@@ -172,6 +175,11 @@ def record_of(
     if kind == "group":
         return _profile(call, event_id, occurred_at, sender, unreadable)
     return _usage(kind, call, event_id, occurred_at, sender, user, group, unreadable)
+
+
+def user_of(call: Call) -> str | None:
+    """Return the user who made a call, if known by more than an anonymous id; raise Fault."""
+    return _id(call.user_id, "/userId")
 
 
 def surroundings(kind: str | None, sent_at: int | None) -> dict[str, bytes]:
@@ -242,7 +250,7 @@ def _profile(
     return AccountProfile(
         event_id=event_id,
         tenant=sender.tenant,
-        account_id=_valid(account, "/groupId"),
+        account_id=account_or_alias(account, "/groupId"),
         source=sender.source,
         occurred_at=occurred_at,
         received_at=sender.received_at,
@@ -267,14 +275,11 @@ def _account(call: Call, properties: Properties, group: object) -> str:
     )
     for value, pointer in named:
         if value is not None and value != "":
-            return _valid(str(value), pointer)
-    raise Fault("no account: send context.groupId", "/context/groupId", "unresolved_account")
-
-
-def _valid(account: str, pointer: str) -> str:
-    if not valid_account(account):
-        raise Fault("an account id has 1 to 256 characters, none a control character", pointer)
-    return account
+            return account_or_alias(str(value), pointer)
+    user = user_of(call)
+    if user is not None and (alias := alias_of_user(user)) is not None:
+        return alias
+    raise Fault("no account: send context.groupId, or userId", "/context/groupId", "unresolved_account")
 
 
 def _id(value: Id, pointer: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from gateway.accounts import account_or_alias
 from gateway.decoding import Decoder
 from gateway.dispatch import Sender
 from gateway.refusals import Fault
@@ -26,7 +27,6 @@ from gateway.stripe_objects import (
     seats,
 )
 from gateway.times import seconds
-from schemas.keys import valid_account
 from schemas.records import BillingEvent
 
 __all__ = ["MAPPED", "billing_event", "decode_event"]
@@ -83,11 +83,7 @@ def billing_event(event: StripeEvent, sender: Sender) -> BillingEvent:
         raise Fault(
             "no account: set metadata.account_id on the object", "/data/object/metadata", "unresolved_account"
         )
-    if not valid_account(account):
-        raise Fault(
-            "an account id has 1 to 256 characters, none a control character",
-            "/data/object/metadata/account_id",
-        )
+    account_or_alias(account, "/data/object/metadata/account_id")
     return BillingEvent(
         event_id=event.id,
         tenant=sender.tenant,

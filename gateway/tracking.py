@@ -23,6 +23,7 @@ from gateway.segment import (
     surroundings,
     topic_of,
     typed,
+    user_of,
 )
 from gateway.settings import GatewaySettings
 
@@ -130,6 +131,7 @@ class Tracking:
             IGNORED.labels(_SOURCE).inc()
         else:
             self._dispatch.pack(parcel, topic_of(kind), record)
+            self._dispatch.pack_links(parcel, record, user_of(call))
 
 
 def _bad_request(fault: Fault) -> Refusal:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import msgspec
 
+from gateway.accounts import account_or_alias
 from gateway.decoding import Decoder
 from gateway.dispatch import Sender
 from gateway.refusals import Fault
@@ -123,10 +124,7 @@ def support_event(event: ZendeskEvent, sender: Sender) -> SupportEvent | None:
         raise Fault(
             "no account: the ticket has no organization", "/detail/organization_id", "unresolved_account"
         )
-    if not valid_account(account):
-        raise Fault(
-            "an account id has 1 to 256 characters, none a control character", "/detail/organization_id"
-        )
+    account_or_alias(account, "/detail/organization_id")
     severity = (detail.priority or "").lower()
     return SupportEvent(
         event_id=event.id,

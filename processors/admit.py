@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import xxhash
 
-from processors.state import DAY
+from processors.state import DAY, decode_state
+from schemas.aliases import ALIAS, ALIAS_FORMS, is_alias, known_alias
 from schemas.keys import valid_account, valid_tenant
 
 __all__ = ["BOUNDS", "MAX_MODEL_TEXT", "MAX_TEXT", "Admission", "Refusal", "admit", "identity", "refusals"]
@@ -82,8 +84,11 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
     """Yield every reason why an event may not enter the journal."""
     if not valid_tenant(event["tenant"]):
         yield Refusal("invalid", "a tenant is 1-63 of a-z, 0-9, _ and -", "/tenant")
-    if not valid_account(event["account_id"]):
+    account_id = event["account_id"]
+    if not valid_account(account_id):
         yield Refusal("invalid", "an account id is 1-256 printable characters", "/account_id")
+    elif is_alias(account_id) and not known_alias(account_id):
+        yield Refusal("invalid", f"an account id that begins with {ALIAS} is {ALIAS_FORMS}", "/account_id")
     if not event["event_id"]:
         yield Refusal("invalid", "the event id is empty, so a retry could not be recognised", "/event_id")
     for field, value in event.items():
@@ -94,6 +99,11 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
             low, high = BOUNDS[field]
             if not low <= value <= high:
                 yield Refusal("invalid", f"{value} is outside {low}..{high}", f"/{field}")
+    if "into" in event:
+        yield from _link_refusals(event)
+    if "origin" in event:
+        yield from _transfer_refusals(event)
+        return  # what it holds was admitted before
     occurred_at = event["occurred_at"]
     if occurred_at < max(0, now - limits.horizon_ms):
         days = (now - occurred_at) // DAY
@@ -103,3 +113,21 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
     if occurred_at > now + limits.future_ms:
         ahead = (occurred_at - now) // 60_000
         yield Refusal("from_future", f"{ahead} minutes ahead of the journal's time", "/occurred_at")
+
+
+def _link_refusals(event: Mapping[str, Any]) -> Iterator[Refusal]:
+    into = event["into"]
+    if not valid_account(into) or is_alias(into):
+        yield Refusal("invalid", "a link leads into an account, not an alias", "/into")
+    if into == event["account_id"]:
+        yield Refusal("invalid", "an account can't be merged into itself", "/into")
+
+
+def _transfer_refusals(event: Mapping[str, Any]) -> Iterator[Refusal]:
+    try:
+        state = decode_state(event["state"])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield Refusal("invalid", f"not a state: {error}", "/state")
+        return
+    if (state.tenant, state.account_id) != (event["tenant"], event["origin"]):
+        yield Refusal("invalid", "the state of another account", "/state")

@@ -18,7 +18,7 @@ from processors.measures import View, days_silent, failing_invoices, overdue_day
 from processors.state import DAY, HOUR, Episode, State
 from schemas.records import AlertAction
 
-__all__ = ["RULES", "Change", "Finding", "acknowledge", "alert_id", "decide"]
+__all__ = ["RULES", "Change", "Finding", "acknowledge", "alert_id", "decide", "note"]
 
 _RANK = {"": 0, "notice": 1, "warning": 2, "critical": 3}
 SETTLING_DAYS = 14
@@ -171,10 +171,15 @@ def decide(view: View, band: str, *, held: Container[str] = (), switched: bool =
                 change = Change(rule, "updated", finding.severity, finding, after)
         else:
             continue
-        state.episodes = state.episodes | {rule: after}
+        note(state, rule, after)
         if not after.dismissed and not quietly:
             changes.append(change)
     return changes
+
+
+def note(state: State, rule: str, episode: Episode) -> None:
+    """Keep a rule's episode in the state, in the order of rules, as it is also read from bytes."""
+    state.episodes = dict(sorted((state.episodes | {rule: episode}).items()))
 
 
 def acknowledge(state: State, action: AlertAction) -> list[Change]:
@@ -200,6 +205,6 @@ def acknowledge(state: State, action: AlertAction) -> list[Change]:
             )
         else:
             continue
-        state.episodes = state.episodes | {rule: after}
+        note(state, rule, after)
         return [change]
     return []

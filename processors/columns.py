@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from processors.admit import BOUNDS, MAX_TEXT, Admission
 from processors.state import DAY
+from schemas.aliases import is_alias, known_alias
 from schemas.keys import account_key, partition_of, valid_account, valid_tenant
 from schemas.records import UsageCell
 
@@ -71,6 +72,8 @@ def admissible(
 @lru_cache(maxsize=262_144)
 def _placed(tenant: str, account_id: str, partition: int, partitions: int) -> bool:
     if not (valid_tenant(tenant) and valid_account(account_id)):
+        return False
+    if is_alias(account_id) and not known_alias(account_id):
         return False
     return partition_of(account_key(tenant, account_id), partitions) == partition
 

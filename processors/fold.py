@@ -14,10 +14,12 @@ from processors.alerts import Change, acknowledge, alert_id, decide
 from processors.due import soonest
 from processors.measures import View
 from processors.model import Model
+from processors.moving import apart, farewell, move_on, receive, resolve
 from processors.observe import (
     evict,
     observe_billing,
     observe_engagement,
+    observe_link,
     observe_override,
     observe_profile,
     observe_support,
@@ -30,7 +32,7 @@ from processors.shared import Shared
 from processors.sources import NOTHING_HELD, Held, Silence, held_for, silences
 from processors.state import DAY, Position, State, decode_state, encode_state
 from schemas.keys import account_key, split_key
-from schemas.records import AccountHealth, Beside, JournalBatch, Override, RiskAlert
+from schemas.records import AccountHealth, AccountTransfer, Beside, JournalBatch, Override, RiskAlert
 
 __all__ = ["Fold", "Outcome", "fold", "parts"]
 
@@ -39,6 +41,8 @@ __all__ = ["Fold", "Outcome", "fold", "parts"]
 class Outcome:
     """
     What batches change: states and due times by account key, the new position, and what is published.
+
+    ``transfers`` are by the key of the account they are for, which may be of another partition.
 
     ``known`` holds the accounts as values, for whoever folds the next batch. Every batch publishes its own
     health records and alerts; of the states only the last are of interest. ``shared`` is what all accounts
@@ -52,6 +56,7 @@ class Outcome:
     known: dict[bytes, Account] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
     alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
+    transfers: list[tuple[bytes, AccountTransfer]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -75,8 +80,10 @@ _OBSERVERS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("surveys", observe_survey),
     ("engagement", observe_engagement),
     ("profiles", observe_profile),
+    ("links", observe_link),
+    ("overrides", observe_override),
 )
-_COUNTED = (*(name for name, _ in _OBSERVERS), "actions", "overrides", "models", "links")
+_COUNTED = (*(name for name, _ in _OBSERVERS), "actions", "models")
 """What a batch brings beside usage, but for what was counted before it was transferred."""
 
 
@@ -149,7 +156,8 @@ class Fold:
                 touched[key] = _Touched(self._account(key))
         bench = _Bench(batch, self._partition, shared)
         for key in sorted(touched):
-            bench.judge(key, touched[key], self._outcome)
+            conclude = bench.set_apart if apart(touched[key].account.state) else bench.judge
+            conclude(key, touched[key], self._outcome)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
         )
@@ -160,7 +168,7 @@ class Fold:
             applied=position.applied + applied,
             duplicates=position.duplicates + batch.duplicates,
             dead_letters=position.dead_letters + batch.dead_letters,
-            moved=position.moved + batch.moved,
+            moved=position.moved + batch.moved + len(batch.transfers),
         )
 
     def outcome(self) -> Outcome:
@@ -205,7 +213,7 @@ class Fold:
             observe_usage(one.account.state, cell)
             one.saw(cell.received_at)
             one.today_only &= cell.day == today
-        for name, observe in (*_OBSERVERS, ("overrides", observe_override)):
+        for name, observe in _OBSERVERS:
             for event in getattr(batch, name):
                 one = of(event.tenant, event.account_id)
                 observe(one.account.state, event)
@@ -215,6 +223,11 @@ class Fold:
             one = of(action.tenant, action.account_id)
             one.changes += acknowledge(one.account.state, action)
             one.saw(action.received_at)
+            one.usage_only = False
+        for transfer in batch.transfers:
+            one = of(transfer.tenant, transfer.account_id)
+            receive(one.account.state, transfer, batch.written_at)
+            one.saw(transfer.received_at)
             one.usage_only = False
         return touched
 
@@ -259,9 +272,27 @@ class _Bench:
         outcome.known[key] = account
         if changed or changes or switched or touched.received_at is not None:
             outcome.health.append((key, self._health(touched, found, verdict)))
-        outcome.alerts.extend(
-            (key, alert) for alert in _alerts(touched, changes, verdict, batch, self._partition, found.model)
+        alerts = _alerts(
+            touched, changes, verdict.reasons, verdict.score, batch, self._partition, found.model
         )
+        outcome.alerts.extend((key, alert) for alert in alerts)
+
+    def set_apart(self, key: bytes, touched: _Touched, outcome: Outcome) -> None:
+        """Publish the end of what was judged here, and send on what belongs to another account."""
+        batch, account = self._batch, touched.account
+        state, received_at = account.state, touched.received_at
+        model = self._models.of(View(state, batch.written_at))
+        if state.score is not None:
+            last = farewell(state, batch, self._partition, (model.name, model.version), received_at)
+            outcome.health.append((key, last))
+        changes, score = touched.changes + resolve(state), state.score or 0
+        alerts = _alerts(touched, changes, (), score, batch, self._partition, model)
+        outcome.alerts.extend((key, alert) for alert in alerts)
+        account.state, transfer = move_on(state, batch.sequence, batch.written_at, received_at)
+        account.found = None
+        outcome.known[key] = account
+        if transfer is not None:
+            outcome.transfers.append((account_key(transfer.tenant, transfer.account_id), transfer))
 
     def _switched(self, state: State) -> bool:
         """Tell whether the models have changed since the account was judged last."""
@@ -351,7 +382,8 @@ def _beside(model: Model, view: View, held: Held) -> Beside:
 def _alerts(
     touched: _Touched,
     changes: list[Change],
-    verdict: Verdict,
+    reasons: Sequence[str],
+    score: int,
     batch: JournalBatch,
     partition: int,
     model: Model,
@@ -371,9 +403,9 @@ def _alerts(
             change=change.change,
             severity=change.severity,
             title=change.finding.title,
-            reasons=list(verdict.reasons),
+            reasons=list(reasons),
             action=change.finding.action,
-            score=verdict.score / 100,
+            score=score / 100,
             band=state.band,
             opened_at=change.episode.opened_at,
             changed_at=batch.written_at,

@@ -21,6 +21,7 @@ __all__ = [
     "Billing",
     "Day",
     "Invoice",
+    "Link",
     "Person",
     "Retraction",
     "Said",
@@ -185,6 +186,20 @@ class Retraction(msgspec.Struct, array_like=True):
     at: int = -1
     since: int | None = None
     into: list[str] = []
+
+
+class Link(msgspec.Struct, array_like=True):
+    """
+    Where what is known of an account belongs: ``into`` another ('': it stays), by the newest word ``at``.
+
+    ``count`` is how many links were heard. ``way`` is there only of evidence that is under way: each account
+    it has left, with the account it left for and the stamp of that link.
+    """
+
+    into: str = ""
+    at: Stamp = NEVER
+    count: int = 0
+    way: dict[str, tuple[str, Stamp]] = {}
 
 
 class Said(msgspec.Struct, array_like=True):

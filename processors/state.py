@@ -19,6 +19,7 @@ from processors.parts import (
     Billing,
     Day,
     Invoice,
+    Link,
     Person,
     Retraction,
     Said,
@@ -40,6 +41,7 @@ __all__ = [
     "Day",
     "Episode",
     "Invoice",
+    "Link",
     "Person",
     "Position",
     "Retraction",
@@ -94,7 +96,8 @@ class State(msgspec.Struct, array_like=True):
     newest times, ``aims`` names goals and milestones, ``people`` maps the ``brief`` of a user id, ``heard`` a
     topic to its newest event time, ``retracted`` what was taken back, and ``asked`` the ``brief`` of a key of
     ``surveys`` to when the survey was sent. ``overrides`` maps ``score`` or a measure to what a person
-    said of it.
+    said of it. ``link`` says that all this belongs to another account; then it has moved there, and nothing
+    of this one is judged.
     """
 
     tenant: str = ""
@@ -123,6 +126,7 @@ class State(msgspec.Struct, array_like=True):
     retracted: dict[str, Retraction] = {}
     asked: dict[int, int] = {}
     overrides: dict[str, Said] = {}
+    link: Link = msgspec.field(default_factory=Link)
 
     def fact(self, field: str) -> str | None:
         """Return a text field of the profile, if known."""

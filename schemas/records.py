@@ -8,6 +8,7 @@ import msgspec
 
 __all__ = [
     "BAND_ORDER",
+    "OWN_SOURCE",
     "AccountHealth",
     "AccountLink",
     "AccountOverride",
@@ -35,6 +36,9 @@ __all__ = [
     "UsageEnvelope",
     "UsageEvent",
 ]
+
+OWN_SOURCE = "bellbuoy"
+"""The source of records that follow from other records, and come from no sender."""
 
 BAND_ORDER = ("critical", "at_risk", "watch", "healthy")
 """Known bands from worst to best. ``unknown`` stands outside the order."""

@@ -29,10 +29,12 @@ from processors.state import (
     position_key,
 )
 from schemas.codec import codec
+from schemas.keys import partition_of
 from schemas.records import JournalBatch
 from schemas.registry import Registry
 from schemas.topics import Topics
 from streams import worker_metrics as metrics
+from streams.headers import MOVED_HEADER
 from streams.kafka import Transactions, read_to_end
 
 __all__ = ["Holding"]
@@ -62,6 +64,7 @@ class Holding:
         self._recent = _Recent()
         self._health = codec("account.health", registry)
         self._alert = codec("risk.alerts", registry)
+        self._transfer = codec("account.transfers", registry)
         # Fence first: before it, a dead owner's open transaction would hide the changelog's end.
         self._transactions = Transactions(bootstrap, f"{topics.app_id}-accounts-{partition}")
         began = time.perf_counter()
@@ -101,7 +104,7 @@ class Holding:
         A batch that changes models ends a transaction, as every account is due after it.
 
         Order, and what a crash costs there: (1) fold: nothing; (2) one transaction writes states,
-        outputs and position: all or nothing; (3) memory: the restart restores it from the log.
+        outputs, transfers and position: all or nothing; (3) memory: the restart restores it from the log.
         Raises FencedError and KafkaException; after either, this object must not be used again.
         """
         for part in parts(batches):
@@ -144,6 +147,10 @@ class Holding:
             transactions.produce(health, self._health.encode(record), key, partition)
         for key, alert in outcome.alerts:
             transactions.produce(alerts, self._alert.encode(alert), key, partition)
+        moved, told = self._topics.name("account.transfers"), [(MOVED_HEADER, str(partition).encode())]
+        for key, transfer in outcome.transfers:
+            there = partition_of(key, self._topics.partitions)
+            transactions.produce(moved, self._transfer.encode(transfer), key, there, told)
         position = encode_position(outcome.position)
         transactions.produce(self._topics.changelog, position, position_key(partition), partition)
 

@@ -137,6 +137,7 @@ class _Lane:
     def _count(self, outcome: Outcome, holding: Holding) -> None:
         self._tell_silent(outcome, holding.partition)
         metrics.SCORED.inc(len(outcome.health))
+        metrics.TRANSFERS.inc(len(outcome.transfers))
         metrics.ACCOUNTS.labels(partition=holding.partition).set(len(holding.states))
         for _, alert in outcome.alerts:
             metrics.ALERTS.labels(rule=alert.rule, change=alert.change).inc()

@@ -31,16 +31,11 @@ from schemas.registry import Registry
 from schemas.topics import INPUTS, Topics
 from streams.dedupe import DedupeWindow
 from streams.fetch import RawBatch
+from streams.headers import INDEX_HEADER
 from streams.kafka import Record
 from streams.usage import PLACED, Arrival, Decoded, UsageReader
 
-__all__ = ["INDEX_HEADER", "MOVED_HEADER", "Intake", "Sorted"]
-
-MOVED_HEADER = "bellbuoy-moved-from"
-"""On a record that was moved: the partition it was on."""
-
-INDEX_HEADER = "bellbuoy-envelope-index"
-"""On a record of one event that came in an envelope: its place therein, from 0."""
+__all__ = ["Intake", "Sorted"]
 
 _USAGE = "usage.events"
 _FIELD = {

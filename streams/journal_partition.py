@@ -16,7 +16,8 @@ from schemas.registry import Registry
 from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, Topics
 from streams import journal_metrics as metrics
 from streams.fetch import BatchReader, RawBatch
-from streams.intake import MOVED_HEADER, Intake, Sorted
+from streams.headers import MOVED_HEADER
+from streams.intake import Intake, Sorted
 from streams.kafka import Transactions, tail
 from streams.settings import JournalSettings
 

@@ -17,12 +17,16 @@ __all__ = [
     "REWINDS",
     "SCORED",
     "SILENT",
+    "TRANSFERS",
 ]
 
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 BATCHES = Counter("bellbuoy_journal_batches_applied_total", "Journal batches folded and committed.")
 APPLIED = Counter("bellbuoy_events_applied_total", "Events folded into states.")
 SCORED = Counter("bellbuoy_health_records_total", "Health records published.")
+TRANSFERS = Counter(
+    "bellbuoy_account_transfers_total", "Transfers of evidence to the account that it belongs to."
+)
 ALERTS = Counter("bellbuoy_alerts_total", "Alert changes published.", ["rule", "change"])
 REWINDS = Counter("bellbuoy_journal_rewinds_total", "Gaps in the journal's sequence, read again.")
 REBALANCES = Counter("bellbuoy_worker_rebalances_total", "Assignments received.")

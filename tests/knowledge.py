@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.state import decode_state, encode_state
+from processors.state import Link, decode_state, encode_state
 
 __all__ = ["knowledge"]
 
@@ -17,6 +17,7 @@ def knowledge(raw: bytes, *, retracted: bool = True) -> bytes:
     state.sequence, state.due, state.band = -1, None, ""
     state.score = state.opening_score = None
     state.episodes, state.scored_day = {}, -1
+    state.link = Link()
     state.band_since, state.pending_band, state.pending_since = -1, "", -1
     if not retracted:
         state.retracted, state.heard, state.applied = {}, {}, 0

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from processors.rows import roll_up
 from processors.state import DAY
 from schemas.records import (
+    AccountLink,
     AccountProfile,
+    AccountTransfer,
+    AlertAction,
     BillingEvent,
     EngagementEvent,
     JournalBatch,
@@ -120,10 +123,13 @@ _FIELDS = {
     SurveyResponse: "surveys",
     EngagementEvent: "engagement",
     AccountProfile: "profiles",
+    AlertAction: "actions",
+    AccountLink: "links",
+    AccountTransfer: "transfers",
 }
 
 
-def batch(sequence: int, written_at: int, happened: list[Any]) -> JournalBatch:
+def batch(sequence: int, written_at: int, happened: list[Any], **counts: int) -> JournalBatch:
     """The journal batch of these events."""
     import msgspec
 
@@ -132,7 +138,7 @@ def batch(sequence: int, written_at: int, happened: list[Any]) -> JournalBatch:
     for event in happened:
         if not isinstance(event, UsageEvent):
             others.setdefault(_FIELDS[type(event)], []).append(event)
-    return JournalBatch(sequence=sequence, written_at=written_at, usage=roll_up(usage), **others)
+    return JournalBatch(sequence=sequence, written_at=written_at, usage=roll_up(usage), **others, **counts)
 
 
 @st.composite

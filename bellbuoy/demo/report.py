@@ -94,9 +94,10 @@ def _contradictions(
     journaled = after.total("dead_letters") - before.total("dead_letters")
     if journaled != dead - found.refused:
         yield f"the journal set {journaled} records aside, but {dead - found.refused} letters are there"
-    if report.events_in < acknowledged:
-        yield f"{acknowledged} events were acknowledged, but only {report.events_in} are on the topics"
+    offered = report.events_in - found.linked
+    if offered < acknowledged:
+        yield f"{acknowledged} events were acknowledged, but only {offered} are on the topics"
     # What was offered again may have landed twice.
-    elif report.events_in > acknowledged + repeated:
-        more = report.events_in - acknowledged - repeated
+    elif offered > acknowledged + repeated:
+        more = offered - acknowledged - repeated
         yield f"{more} more events are on the topics than were simulated: did somebody else post?"

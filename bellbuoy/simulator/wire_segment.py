@@ -66,8 +66,8 @@ def _group(event: AccountProfile) -> dict[str, Any]:
 
 
 def _broken(track: dict[str, Any], bad: str | None) -> dict[str, Any]:
-    if bad == "no_account":
-        track["context"] = {}
+    if bad == "no_account":  # nor a user, whose account might be known later
+        track["context"], track["anonymousId"] = {}, track.pop("userId")
     elif bad == "wrong_type":
         track["event"] = 42
     elif bad == "bad_time":

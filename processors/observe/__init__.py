@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from processors.observe.billing import observe_billing
 from processors.observe.engagement import observe_engagement
+from processors.observe.links import observe_link
 from processors.observe.override import observe_override
 from processors.observe.profile import observe_profile
 from processors.observe.rings import bound, evict
@@ -23,6 +24,7 @@ __all__ = [
     "evict",
     "observe_billing",
     "observe_engagement",
+    "observe_link",
     "observe_override",
     "observe_profile",
     "observe_support",

@@ -8,7 +8,7 @@ from processors.observe.retract import retract, retraction
 from processors.state import Aim, Person, State, brief, stamp
 from schemas.records import EngagementEvent
 
-__all__ = ["MAX_MOMENTS", "observe_engagement"]
+__all__ = ["MAX_MOMENTS", "forget_aim", "observe_engagement"]
 
 MAX_MOMENTS = 32
 """The newest times kept of each kind of moment."""
@@ -78,8 +78,12 @@ def _observe_aim(state: State, key: str, event: EngagementEvent) -> None:
 
 
 def _withdraw(state: State, key: str, at: int) -> None:
-    """Forget what was said of an aim up to this time; every part of it is the newest word of its kind."""
     retract(state, "aim", key, at)
+    forget_aim(state, key, at)
+
+
+def forget_aim(state: State, key: str, at: int) -> None:
+    """Forget what was said of an aim up to this time; every part of it is the newest word of its kind."""
     aim = state.aims.get(key)
     if aim is None:
         return

@@ -8,13 +8,16 @@ given at, as if it had been right at once.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from processors.observe.retract import retract, retraction
 from processors.state import Stamp, State, brief
 from schemas.records import SurveyResponse
 
-__all__ = ["observe_survey"]
+__all__ = ["Answer", "either", "observe_survey"]
 
-_Answer = tuple[Stamp, str, int | None]
+Answer: TypeAlias = tuple[Stamp, str, int | None]
+"""(When, kind of survey, score)."""
 
 
 def observe_survey(state: State, event: SurveyResponse) -> None:
@@ -32,19 +35,24 @@ def observe_survey(state: State, event: SurveyResponse) -> None:
     version = max(event.occurred_at, event.edited_at or 0)
     if event.step == "withdrawn" or event.edited_at is not None:
         retract(state, "survey", key, version)
-    said: _Answer | None = ((event.occurred_at, 0), event.kind, event.score)
+    said: Answer | None = ((event.occurred_at, 0), event.kind, event.score)
     if event.step == "withdrawn":
         said = None
     if version < newest:
         return
-    if version == newest:  # both at once: any choice will do that doesn't depend on order
-        said = None if said is None or stands is None else max(said, stands, key=_by_content)
+    if version == newest:
+        said = either(said, stands)
     if said is None:
         state.surveys.pop(key, None)
     else:
         state.surveys[key] = said
 
 
-def _by_content(answer: _Answer) -> tuple[int, str, int]:
+def either(said: Answer | None, stands: Answer | None) -> Answer | None:
+    """Choose between two versions of one time; any choice will do that doesn't depend on order."""
+    return None if said is None or stands is None else max(said, stands, key=_by_content)
+
+
+def _by_content(answer: Answer) -> tuple[int, str, int]:
     (at, _), kind, score = answer
     return at, kind, -1 if score is None else score

@@ -7,7 +7,7 @@ from array import array
 from processors.state import Day, State
 from schemas.records import UsageCell
 
-__all__ = ["active_days", "observe_usage"]
+__all__ = ["active_days", "later_active", "observe_usage"]
 
 _MASK = 0xFFFFFFFF
 
@@ -51,3 +51,12 @@ def active_days(known: int) -> list[int]:
     """Return the UTC days a user was active on, newest first, of the 32 up to the last."""
     last, mask = known >> 32, known & _MASK
     return [last - i for i in range(32) if mask >> i & 1]
+
+
+def later_active(one: int, other: int) -> int:
+    """Return what two places know of one user's days, up to the later last day of the two."""
+    last, mask = max(one, other) >> 32, 0
+    for known in (one, other):
+        behind = last - (known >> 32)
+        mask |= (known << behind) & _MASK if behind < 32 else 0
+    return last << 32 | mask

@@ -116,13 +116,13 @@ def test_the_genuine_segment_client_needs_only_another_host(door, bootstrap, top
 
     assert not faults
     usage = everything(bootstrap, topics, "usage.events")
-    assert len(usage) == 98
-    assert sorted(event.duration_ms for event in usage if event.name != "page") == [
-        n for n in range(100) if n not in (7, 42, 99)
-    ]
-    assert {letter.reason for letter in everything(bootstrap, topics, "events.deadletter")} == {
-        "unresolved_account"
-    }
+    assert len(usage) == 101
+    assert sorted(event.duration_ms for event in usage if event.name != "page") == list(range(100))
+    parked = {event.account_id for event in usage if event.account_id.startswith("~")}
+    assert parked == {"~user:u-7", "~user:u-42", "~user:u-99"}
+    assert not everything(bootstrap, topics, "events.deadletter")
+    (link,) = everything(bootstrap, topics, "account.links")
+    assert (link.account_id, link.into) == ("~user:u-1", "acct-1")
     (profile,) = everything(bootstrap, topics, "account.profiles")
     assert (profile.account_id, profile.name, profile.arr_minor) == ("acct-1", "Acme", 120_000)
 

@@ -76,7 +76,7 @@ def test_the_state_is_as_if_the_records_had_been_right(deploy: Any) -> None:
             {
                 "type": "track",
                 "messageId": unnamed.event_id,
-                "userId": unnamed.user_id,
+                "anonymousId": unnamed.user_id,
                 "timestamp": unnamed.occurred_at,
                 "event": unnamed.name,
                 "properties": {"feature": unnamed.feature, "duration_ms": unnamed.duration_ms},

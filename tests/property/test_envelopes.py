@@ -16,7 +16,8 @@ from schemas.errors import EnvelopeTooLargeError, UndecodableError
 from schemas.keys import account_key, partition_of
 from schemas.records import UsageEvent
 from schemas.topics import Topics
-from streams.intake import INDEX_HEADER, Sorted
+from streams.headers import INDEX_HEADER
+from streams.intake import Sorted
 from tests.wire import NOW, damaged, enveloped, in_rows, intake, one_by_one, stored, usages
 
 ENCODE = codec("usage.events").encode

@@ -6,13 +6,17 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 
 from processors.admit import Admission, admit
+from processors.columns import SCHEMA, admissible
 from processors.due import DueHeap
-from processors.state import DAY
+from processors.state import DAY, State, encode_state
+from schemas.aliases import alias_of_domain
 from schemas.records import UsageEvent
 from streams.dedupe import DedupeWindow
+from tests.partitions import link
 
 NOW = 20_000 * DAY
 LIMITS = Admission(horizon_ms=90 * DAY, future_ms=3_600_000)
@@ -46,6 +50,74 @@ def event(**changes: Any) -> dict[str, Any]:
 def test_edges(changes: dict[str, Any], reason: str | None, pointer: str | None) -> None:
     refusal = admit(event(**changes), NOW, LIMITS)
     assert (refusal and refusal.reason, refusal and refusal.pointer) == (reason, pointer)
+
+
+@pytest.mark.parametrize(
+    ("account_id", "fits"),
+    [
+        ("~user:7", True),
+        ("~domain:acme.example", True),
+        ("~domain:xn--bcher-kva.example", True),
+        ("acme~", True),
+        ("~", False),
+        ("~user:", False),
+        ("~domain:", False),
+        ("~domain:acme", False),
+        ("~domain:Acme.example", False),
+        ("~domain:gmail.com", False),
+        ("~other:7", False),
+    ],
+)
+def test_an_alias_has_a_known_form_in_rows_and_in_columns(account_id: str, fits: bool) -> None:
+    given = event(account_id=account_id)
+    refusal = admit(given, NOW, LIMITS)
+    assert (refusal and (refusal.reason, refusal.pointer)) == (None if fits else ("invalid", "/account_id"))
+    frame = pl.DataFrame([given], schema=SCHEMA)
+    assert admissible(frame, NOW, LIMITS, 0, 1).to_list() == [fits]
+
+
+def test_an_alias_of_a_domain_is_its_plain_name() -> None:
+    names = [
+        "Acme.Example.",
+        " acme.example ",
+        "Bücher.example",
+        "GMail.com",
+        "localhost",
+        "a b.c",
+        "",
+        "1.2.3.4",
+    ]
+    assert [alias_of_domain(name) for name in names] == [
+        "~domain:acme.example",
+        "~domain:acme.example",
+        "~domain:xn--bcher-kva.example",
+        *5 * [None],
+    ]
+
+
+@pytest.mark.parametrize("into", ["", "~user:u", "a", "x" * 257])
+def test_a_link_leads_into_another_account(into: str) -> None:
+    refusal = admit(msgspec.structs.asdict(link("a", into, NOW)), NOW, LIMITS)
+    assert refusal
+    assert (refusal.reason, refusal.pointer) == ("invalid", "/into")
+
+
+def test_a_transfer_is_never_late_but_must_hold_a_state() -> None:
+    good = {
+        "event_id": "o:1",
+        "tenant": "acme",
+        "account_id": "a",
+        "source": "bellbuoy",
+        "occurred_at": 0,
+        "received_at": 0,
+        "origin": "o",
+        "state": encode_state(State(tenant="acme", account_id="o")),
+    }
+    assert admit(good, NOW, LIMITS) is None
+    for state in (b"", b"\x91\xa1\xff", encode_state(State(tenant="acme", account_id="other"))):
+        refusal = admit(good | {"state": state}, NOW, LIMITS)
+        assert refusal
+        assert (refusal.reason, refusal.pointer) == ("invalid", "/state")
 
 
 def claim(window: DedupeWindow, *identities: int) -> list[bool]:

@@ -20,6 +20,7 @@ LEAST = {
     "account.overrides": BASICS | {"target": "score", "value": 40, "reason": "r", "author": "kim"},
     "account.links": BASICS | {"into": "b"},
 }
+LINK = BASICS | {"account_id": "~user:u", "into": "b"}
 
 
 @pytest.fixture
@@ -94,6 +95,48 @@ def test_a_bad_event_is_400_with_its_pointer(door, topic, event, pointer):
 
     assert (answer.status, answer.json["pointer"]) == (400, pointer)
     assert door.post(f"/v1/events/{topic}", [event]).json["pointer"] == f"/0{pointer}"
+    assert not door.outbox.records
+
+
+def test_a_profile_with_a_domain_links_it_to_the_account(door):
+    door.post("/v1/events/account.profiles", BASICS | {"domain": "acme.example", "occurred_at": NOW - 1})
+    door.post("/v1/events/account.profiles", BASICS | {"domain": "gmail.com"})
+    door.post("/v1/events/account.profiles", BASICS | {"account_id": "~user:u", "domain": "acme.example"})
+
+    (link,) = door.on("account.links")
+    assert (link.account_id, link.into, link.occurred_at) == ("~domain:acme.example", "a", NOW - 1)
+
+
+def test_events_may_be_sent_to_an_alias_that_an_account_is_linked_to_later(door):
+    for topic in (
+        "usage.events",
+        "support.events",
+        "billing.events",
+        "survey.responses",
+        "engagement.events",
+    ):
+        answer = door.post(f"/v1/events/{topic}", LEAST[topic] | {"account_id": "~domain:acme.example"})
+        assert answer.status == 200
+    assert door.post("/v1/events/account.links", LINK).status == 200
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "pointer"),
+    [
+        ("usage.events", LEAST["usage.events"] | {"account_id": "~acme"}, "/account_id"),
+        ("support.events", TICKET | {"account_id": "~domain:gmail.com"}, "/account_id"),
+        ("account.links", LINK | {"account_id": "~user:"}, "/account_id"),
+        ("account.links", LINK | {"into": "~user:u"}, "/into"),
+        ("account.links", LINK | {"into": "a\tb"}, "/into"),
+        ("account.links", LINK | {"account_id": "a", "into": "a"}, "/into"),
+        ("alert.actions", LEAST["alert.actions"] | {"account_id": "~user:u"}, "/account_id"),
+        ("account.overrides", LEAST["account.overrides"] | {"account_id": "~user:u"}, "/account_id"),
+    ],
+)
+def test_what_an_alias_or_a_link_can_not_be(door, topic, event, pointer):
+    answer = door.post(f"/v1/events/{topic}", event)
+
+    assert (answer.status, answer.json["pointer"]) == (400, pointer)
     assert not door.outbox.records
 
 

@@ -179,8 +179,36 @@ def test_the_account_is_found_where_it_is_named(door, where, account):
     assert door.on("usage.events")[0].account_id == account
 
 
-def test_an_event_without_account_is_kept_as_dead_letter(door):
-    body = json.dumps(TRACK | {"context": {}}).encode()
+@pytest.mark.parametrize(("user", "alias"), [("u-1", "~user:u-1"), (7, "~user:7"), ("ü ~", "~user:ü ~")])
+@pytest.mark.parametrize("call", ["track", "page", "screen"])
+def test_an_event_of_a_user_alone_waits_under_the_users_alias(door, call, user, alias):
+    door.post(f"/v1/{call}", TRACK | {"context": {}, "userId": user})
+    door.post("/v1/batch", {"batch": [TRACK | {"type": call, "context": {}, "userId": user}]})
+
+    assert [event.account_id for event in door.on("usage.events")] == [alias, alias]
+    assert door.outbox.records[0].key == f"acme:{alias}".encode()
+    assert not door.on("events.deadletter")
+
+
+@pytest.mark.parametrize("user", ["u" * 255, "a\tb", "", None])
+def test_a_user_whose_id_can_be_no_alias_stays_unresolved(door, user):
+    door.post("/v1/track", TRACK | {"context": {}, "userId": user, "anonymousId": "x"})
+
+    assert [letter.reason for letter in door.on("events.deadletter")] == ["unresolved_account"]
+
+
+def test_an_alias_may_be_named_as_the_account_in_its_known_forms_only(door):
+    door.post("/v1/track", TRACK | {"context": {"groupId": "~domain:acme.example"}})
+    assert door.on("usage.events")[0].account_id == "~domain:acme.example"
+    for group in ("~", "~user:", "~acme", "~domain:gmail.com", "~domain:Acme.example", "~domain:acme"):
+        answer = door.post("/v1/track", TRACK | {"context": {"groupId": group}})
+        assert (answer.status, answer.json["pointer"]) == (400, "/context/groupId")
+        assert "~user:" in answer.json["message"]
+
+
+def test_an_event_without_account_and_user_is_kept_as_dead_letter(door):
+    nobody = {key: value for key, value in TRACK.items() if key != "userId"}
+    body = json.dumps(nobody | {"context": {}, "anonymousId": "a"}).encode()
 
     assert door.post("/v1/track", body).status == 200
     (letter,) = door.on("events.deadletter")
@@ -262,6 +290,41 @@ def test_group_becomes_a_profile(door):
     assert (profile.name, profile.segment, profile.stage, profile.owner) == ("Acme", "SMB", "renewal", "kim")
     assert (profile.arr_minor, profile.currency, profile.seats) == (120_050, "USD", 12)
     assert (profile.domain, profile.parent_id) == ("acme.example", "holding")
+
+
+def test_group_links_the_user_and_the_domain_to_the_account(door):
+    call = {"userId": "u", "groupId": "acme-inc", "messageId": "m", "traits": {"domain": "Acme.Example."}}
+    for _ in range(2):
+        door.post("/v1/group", call)
+    door.post("/v1/batch", {"batch": [call | {"type": "group", "messageId": "m-2"}]})
+
+    links = door.on("account.links")
+    assert [(link.account_id, link.into) for link in links] == 3 * [
+        ("~domain:acme.example", "acme-inc"),
+        ("~user:u", "acme-inc"),
+    ]
+    ids = [(link.source, link.event_id) for link in links]
+    assert ids[:2] == ids[2:4]  # a retry makes no further links
+    assert len(set(ids)) == 4
+    assert (links[0].tenant, links[0].occurred_at, links[0].received_at) == ("acme", NOW, NOW)
+    assert door.outbox.records[1].key == b"acme:~domain:acme.example"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"anonymousId": "a", "groupId": "g"},
+        {"anonymousId": "a", "groupId": "g", "traits": {"domain": "gmail.com"}},
+        {"anonymousId": "a", "groupId": "g", "traits": {"website": "https://www.GMX.de/x"}},
+        {"anonymousId": "a", "groupId": "g", "traits": {"domain": "not a domain"}},
+        {"userId": "a", "groupId": "~domain:acme.example", "traits": {"domain": "acme.example"}},
+    ],
+)
+def test_nothing_is_linked_for_anonymous_users_free_mail_and_aliases(door, call):
+    door.post("/v1/group", call)
+
+    assert len(door.on("account.profiles")) == 1
+    assert not door.on("account.links")
 
 
 @pytest.mark.parametrize(

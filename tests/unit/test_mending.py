@@ -124,7 +124,7 @@ class TestFrontDoor:
 
     def test_a_call_without_an_account_is_given_one(self) -> None:
         door = FrontDoor()
-        skewed = {"userId": "u", "event": "Opened", "timestamp": door.now - 600_000, "messageId": "m"}
+        skewed = {"anonymousId": "u", "event": "Opened", "timestamp": door.now - 600_000, "messageId": "m"}
         door.post("/v1/track", skewed | {"sentAt": "2026-05-28T20:16:40Z"})
         door.post("/v1/batch", {"batch": [skewed | {"type": "track"}], "sentAt": "2026-05-28T20:16:40Z"})
 

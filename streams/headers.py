@@ -1,0 +1,11 @@
+"""Headers that records carry inside the pipeline."""
+
+from __future__ import annotations
+
+__all__ = ["INDEX_HEADER", "MOVED_HEADER"]
+
+MOVED_HEADER = "bellbuoy-moved-from"
+"""On a record that was moved, and on a transfer: the partition where it was counted."""
+
+INDEX_HEADER = "bellbuoy-envelope-index"
+"""On a record of one event that came in an envelope: its place therein, from 0."""
