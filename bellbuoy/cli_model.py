@@ -201,8 +201,11 @@ def _facts(given: list[str]) -> dict[str, float]:
 
 def _summary(found: Any) -> str:
     plan = found.plan
-    counts = (("measure", plan.terms), ("group", plan.groups), ("cap", plan.caps), ("band", plan.bands.names))
+    groups = {term.group for term in (*plan.terms, *plan.informs)} - {""}
+    counts = (("measure", plan.terms), ("group", groups), ("cap", plan.caps), ("band", plan.bands.names))
     parts = [f"{len(items)} {name}{'' if len(items) == 1 else 's'}" for name, items in counts]
+    if plan.informs:
+        parts.insert(1, f"{len(plan.informs)} more that inform")
     parts += [f"variant {variant.plan.variant}" for variant in found.variants]
     return f"model {found.name} {found.version}: {', '.join(parts)}"
 

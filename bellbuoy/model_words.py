@@ -92,6 +92,10 @@ def _measures(plan: Plan, data: Mapping[str, Any]) -> Table:
         spec = data["measures"][term.name]
         words = [_curve(spec["curve"]), *_options(spec)]
         table.add_row(term.group, term.name, f"{term.weight:.1f} %", term.unit, Text("; ".join(words)))
+    for term in plan.informs:
+        spec = data["measures"][term.name]
+        words = [*([_curve(spec["curve"])] if "curve" in spec else []), *_options(spec)]
+        table.add_row(term.group, term.name, "informs", term.unit, Text("; ".join(words)), style="dim")
     return table
 
 

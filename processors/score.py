@@ -3,7 +3,8 @@ Score an account with a model: weigh its measures, apply the caps, choose the ba
 
 What is published is in hundredths of a point as whole numbers, so the contributions of measures,
 adjustments and caps sum to the score exactly. A measure that is not known brings nothing unless its model
-says otherwise, so missing data never improves a band.
+says otherwise, so missing data never improves a band. A measure without weight informs: it is shown as soon
+as it is known, and counts for nothing.
 """
 
 from __future__ import annotations
@@ -85,7 +86,9 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
     """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
     said, total, adjustments = _said(plan, facts, view.now)
     held = hold(plan, facts, view, total)
+    informing = _informing(plan, facts, view.now)
     later = [*held.moments, *[moment for one in said for moment in one.moments]]
+    later += [moment for one in informing for moment in one.moments]
     if ends is not None:
         later.append(ends)
     coverage = round(sum([one.known for one in said]) / 100, 6)
@@ -97,7 +100,7 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
         held.score,
         coverage,
         coverage >= plan.min_coverage and not held.doubts,
-        tuple([one.measure for one in said]),
+        tuple([one.measure for one in said] + [one.measure for one in informing]),
         tuple(adjustments),
         tuple(held.caps),
         tuple(reasons)[:_REASONS],
@@ -164,11 +167,24 @@ def _said(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[Sequence[_Said],
     )
 
 
+def _informing(plan: Plan, facts: Sequence[Fact], now: int) -> Sequence[_Said]:
+    """Return what the known ones of the terms that only inform say."""
+    ratio = 100 / plan.scale
+    said = [
+        _plainly(term, facts[term.at], ratio)
+        if term.plain
+        else _alone(term, facts[term.at], judge(term, facts, now), ratio)
+        for term in plan.informs
+        if facts[term.at].value is not None
+    ]
+    return [one for one in said if one.measure.value is not None]
+
+
 @lru_cache(_REMEMBERED)
 def _plainly(term: Term, fact: Fact, ratio: float) -> _Said:
     """Return what a plain term says of a fact; most facts of an account are what they were before."""
     value = number(fact)
-    score = None if value is None else term.curve.score(value)
+    score = None if value is None or term.curve is None else term.curve.score(value)
     return _alone(term, fact, Judged(value, score, fact.reason, value is not None), ratio)
 
 
