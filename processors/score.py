@@ -28,7 +28,7 @@ __all__ = ["Standing", "Verdict", "assess", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
-_REMEMBERED = 32_768
+_REMEMBERED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,10 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
     said, total, adjustments = _said(plan, facts, view.now)
     held = hold(plan, facts, view, total)
     informing = _informing(plan, facts, view.now)
-    later = [*held.moments, *[moment for one in said for moment in one.moments]]
-    later += [moment for one in informing for moment in one.moments]
+    later = [*held.moments]
+    for one in (*said, *informing):
+        if one.moments:
+            later += one.moments
     if ends is not None:
         later.append(ends)
     coverage = round(sum([one.known for one in said]) / 100, 6)
@@ -170,14 +172,15 @@ def _said(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[Sequence[_Said],
 def _informing(plan: Plan, facts: Sequence[Fact], now: int) -> Sequence[_Said]:
     """Return what the known ones of the terms that only inform say."""
     ratio = 100 / plan.scale
-    said = [
-        _plainly(term, facts[term.at], ratio)
-        if term.plain
-        else _alone(term, facts[term.at], judge(term, facts, now), ratio)
-        for term in plan.informs
-        if facts[term.at].value is not None
-    ]
-    return [one for one in said if one.measure.value is not None]
+    said = []
+    for term in plan.informs:
+        fact = facts[term.at]
+        if fact.value is not None:
+            plain = term.plain
+            one = _plainly(term, fact, ratio) if plain else _alone(term, fact, judge(term, facts, now), ratio)
+            if one.measure.value is not None:
+                said.append(one)
+    return said
 
 
 @lru_cache(_REMEMBERED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.measures import onboarding, people
-from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, Fact, measure
+from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, USERS, Fact, measure
 from processors.measures.reading import open_tickets
 from processors.measures.view import View
 from processors.measures.words import count
@@ -66,6 +66,7 @@ def champion_left(view: View) -> Fact:
     window="the last departure, or 90 days",
     sources=(ENGAGEMENT, USAGE),
     needs="nothing: no sponsor named is a fact",
+    reads=USERS,
 )
 def sponsor_gone(view: View) -> Fact:
     """Tell whether the sponsor left, held from the day of the departure, or was not heard of in 90 days."""

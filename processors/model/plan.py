@@ -95,7 +95,7 @@ class Plan:
     ``terms`` are counted, ``informs`` only shown. ``root`` combines the ungrouped terms (``loose``) and then
     the groups. ``linear`` says that every term
     brings its fixed factor, so that nothing needs combining. ``by_usage`` are the places in ``reads`` of what
-    usage informs.
+    usage informs, and the parts of it that each of them reads.
     """
 
     variant: str
@@ -110,7 +110,7 @@ class Plan:
     caps: tuple[CapRule, ...]
     bands: Bands
     min_coverage: float
-    by_usage: tuple[int, ...]
+    by_usage: tuple[tuple[int, int], ...]
 
     @property
     def hundredths(self) -> float:

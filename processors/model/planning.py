@@ -107,7 +107,7 @@ class _Planner:
             caps=tuple(sorted(caps, key=lambda cap: (cap.limit, cap.name))),
             bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
             min_coverage=body.min_coverage,
-            by_usage=tuple(place for place, measured in enumerate(reads) if USAGE in measured.sources),
+            by_usage=tuple((place, one.reads) for place, one in enumerate(reads) if USAGE in one.sources),
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:
