@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.explain import breakdown
+from bellbuoy.explain import breakdown, informing
 from processors.measures import Fact, View
 from processors.model import Model
 from processors.model.plan import Plan
@@ -50,6 +50,7 @@ def trial(verdict: Verdict) -> RenderableType:
     """Return the verdict on an account for people."""
     return Group(
         breakdown(verdict.measures, verdict.adjustments, verdict.caps),
+        *informing(verdict.measures),
         Text("\n".join(_standing(verdict))),
     )
 
