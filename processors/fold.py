@@ -209,7 +209,7 @@ def _judge(
     if now // DAY != state.scored_day:
         evict(state, now)  # the rings' first day moves with the day; nothing older is ever admitted
     found = look(account, now, model, usage_only=touched.usage_only, today_only=touched.today_only)
-    verdict = weigh(found.plan, found.facts, found.view, model.next_change(now))
+    verdict = weigh(found.plan, found.facts, found.view, model.next_change(now), found.told)
     standing = settle(verdict, state, now)
     band = standing.band
     if now // DAY != state.scored_day:

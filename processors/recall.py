@@ -17,6 +17,7 @@ from processors.due import other_due, soonest, turn, usage_due
 from processors.measures import FEATURES, PAST, TODAY, USERS, Fact, View
 from processors.model import Model, Plan
 from processors.observe import bound
+from processors.score import Told
 from processors.state import DAY, State, arrange, arrange_usage
 
 __all__ = ["Account", "Found", "look"]
@@ -28,7 +29,7 @@ class Found(NamedTuple):
 
     ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
     that after the next midnight. ``sizes`` counts the days, users and features, ``seen`` sums when they were
-    seen.
+    seen. ``told`` is for whoever weighs the facts.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class Found(NamedTuple):
     turn: int | None
     sizes: tuple[int, int, int]
     seen: tuple[int, int]
+    told: Told
 
     @property
     def due(self) -> int | None:
@@ -83,7 +85,9 @@ def _whole(state: State, now: int, model: Model) -> Found:
     view = View(state, now)
     plan = model.for_account(view)
     facts = [measured(view) for measured in plan.reads]
-    return Found(plan, facts, view, other_due(state, now), turn(state, now), _sizes(state), _seen(state))
+    return Found(
+        plan, facts, view, other_due(state, now), turn(state, now), _sizes(state), _seen(state), Told()
+    )
 
 
 def _again(before: Found, now: int, model: Model, *, today_only: bool) -> Found | None:
@@ -107,7 +111,7 @@ def _again(before: Found, now: int, model: Model, *, today_only: bool) -> Found 
     for place, reads in plan.by_usage:
         if reads & changed:
             facts[place] = plan.reads[place](view)
-    return Found(plan, facts, view, before.other_due, before.turn, sizes, seen)
+    return Found(plan, facts, view, before.other_due, before.turn, sizes, seen, before.told)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:

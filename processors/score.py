@@ -10,7 +10,7 @@ as it is known, and counts for nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from processors.model.tallying import tally
 from processors.state import State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
-__all__ = ["Standing", "Verdict", "assess", "settle", "weigh"]
+__all__ = ["Standing", "Told", "Verdict", "assess", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
@@ -75,6 +75,18 @@ class _Said(NamedTuple):
     moments: tuple[int, ...]
 
 
+@dataclass(slots=True)
+class Told:
+    """
+    What was said last of an account's facts under a plan, so that it need not be said again of the same ones.
+
+    ``said`` has a place for each of ``Plan.informs``.
+    """
+
+    facts: Sequence[Fact] = ()
+    said: list[_Said | None] = field(default_factory=list)
+
+
 def assess(state: State, now: int, model: Model) -> Verdict:
     """Return the verdict on an account at *now* (journal time, UTC milliseconds)."""
     view = View(state, now)
@@ -82,11 +94,17 @@ def assess(state: State, now: int, model: Model) -> Verdict:
     return weigh(plan, [measured(view) for measured in plan.reads], view, model.next_change(now))
 
 
-def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None) -> Verdict:
-    """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
+def weigh(
+    plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None, told: Told | None = None
+) -> Verdict:
+    """
+    Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply.
+
+    ``told`` is of the same plan and brought up to date.
+    """
     said, total, adjustments = _said(plan, facts, view.now)
     held = hold(plan, facts, view, total)
-    informing = _informing(plan, facts, view.now)
+    informing = _informing(plan, facts, view.now, Told() if told is None else told)
     later = [*held.moments]
     for one in (*said, *informing):
         if one.moments:
@@ -169,18 +187,27 @@ def _said(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[Sequence[_Said],
     )
 
 
-def _informing(plan: Plan, facts: Sequence[Fact], now: int) -> Sequence[_Said]:
+def _informing(plan: Plan, facts: Sequence[Fact], now: int, told: Told) -> Sequence[_Said]:
     """Return what the known ones of the terms that only inform say."""
-    ratio = 100 / plan.scale
-    said = []
-    for term in plan.informs:
+    ratio, before, said = 100 / plan.scale, told.facts, told.said
+    if not before:
+        said[:] = [None] * len(plan.informs)
+    found = []
+    for place, term in enumerate(plan.informs):
         fact = facts[term.at]
-        if fact.value is not None:
-            plain = term.plain
-            one = _plainly(term, fact, ratio) if plain else _alone(term, fact, judge(term, facts, now), ratio)
-            if one.measure.value is not None:
-                said.append(one)
-    return said
+        if fact.value is None:
+            continue
+        one = said[place]
+        if one is None or not term.plain or fact is not before[term.at]:
+            one = said[place] = (
+                _plainly(term, fact, ratio)
+                if term.plain
+                else _alone(term, fact, judge(term, facts, now), ratio)
+            )
+        if one.measure.value is not None:
+            found.append(one)
+    told.facts = facts
+    return found
 
 
 @lru_cache(_REMEMBERED)
