@@ -169,6 +169,9 @@ def measures(
         str | None, typer.Argument(metavar="NAME", help="Only those whose name has this in it.")
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/measures.md.")] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Print docs/kpis.md: each KPI with real output.")
+    ] = False,
     as_json: _Json = False,
 ) -> None:
     """
@@ -178,15 +181,30 @@ def measures(
     Examples:
       bellbuoy model measures
       bellbuoy model measures support
+      bellbuoy model measures --sample > kpis.md
     """  # noqa: D301
     from bellbuoy import measure_words  # noqa: PLC0415
     from processors.measures import MEASURES  # noqa: PLC0415
 
+    if sample:
+        _sampled(as_json)
+        return
     found = [measured for measured in MEASURES.values() if (name or "") in measured.name]
     if not found:
         raise typer.BadParameter(f"no measure has {name!r} in its name; `bellbuoy model measures` lists them")
     lines = [measure_words.page(found)] if markdown else list(measure_words.lines(found))
     emit(measure_words.data(found), lines, as_json)
+
+
+def _sampled(as_json: bool) -> None:
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from bellbuoy import kpis  # noqa: PLC0415
+
+    if as_json:
+        emit([asdict(line) for line in kpis.lines()], [], as_json=True)
+    else:
+        emit(None, [kpis.page()], as_json=False)
 
 
 @model.command(epilog=_EXITS_KAFKA)
@@ -320,8 +338,11 @@ def _facts(given: list[str]) -> dict[str, float]:
 
 def _summary(found: Any) -> str:
     plan = found.plan
-    counts = (("measure", plan.terms), ("group", plan.groups), ("cap", plan.caps), ("band", plan.bands.names))
+    groups = {term.group for term in (*plan.terms, *plan.informs)} - {""}
+    counts = (("measure", plan.terms), ("group", groups), ("cap", plan.caps), ("band", plan.bands.names))
     parts = [f"{len(items)} {name}{'' if len(items) == 1 else 's'}" for name, items in counts]
+    if plan.informs:
+        parts.insert(1, f"{len(plan.informs)} more that inform")
     parts += [f"variant {variant.plan.variant}" for variant in found.variants]
     return f"model {found.name} {found.version}: {', '.join(parts)}"
 

@@ -11,17 +11,19 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.demo.words import BAND_STYLE, change, duration, money
+from bellbuoy.demo.words import BAND_STYLE, change, duration, money, number
 from bellbuoy.simulator.wire_segment import iso
+from processors.measures import MEASURES
 from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
 from sinks.reading import HistoryEntry
 from sinks.redis_reader import RedisReader
 from sinks.settings import RedisSettings
 
-__all__ = ["Explanation", "as_data", "breakdown", "look_up", "render"]
+__all__ = ["Explanation", "as_data", "breakdown", "informing", "look_up", "render"]
 
 _HISTORY = 40
 
+_NARROW = ("Known beside it", "Value")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -60,6 +62,7 @@ def render(explanation: Explanation, now: int) -> RenderableType:
         _title(health),
         _facts(health, explanation.history, now),
         breakdown(health.measures, health.adjustments, health.caps),
+        *informing(health.measures),
     ]
     if health.reasons:
         parts.append(Text("Costliest: " + "; ".join(health.reasons)))
@@ -117,7 +120,8 @@ def breakdown(measures: Sequence[Measure], adjustments: Sequence[Adjustment], ca
     for name in ("Measure", "Score", "Points"):
         table.add_column(name, justify="left" if name == "Measure" else "right", no_wrap=True)
     table.add_column("In words")
-    for measure in sorted(measures, key=_cost, reverse=True):
+    counted = [measure for measure in measures if measure.weight]
+    for measure in sorted(counted, key=_cost, reverse=True):
         known = measure.score is not None
         table.add_row(
             measure.name,
@@ -141,6 +145,28 @@ def breakdown(measures: Sequence[Measure], adjustments: Sequence[Adjustment], ca
     table.add_section()
     table.add_row("score", "", f"{total:.1f} of 100", "")
     return table
+
+
+def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
+    """Yield the table of what is known beside the score, if anything is, in the model's order."""
+    shown = [measure for measure in measures if not measure.weight]
+    if not shown:
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("Known beside it", "Value", "Unit", "Window", "In words"):
+        table.add_column(name, justify="right" if name == "Value" else "left", no_wrap=name in _NARROW)
+    for measure in shown:
+        declared = MEASURES.get(measure.name)
+        value = "not known" if measure.value is None else number(measure.value)
+        table.add_row(
+            measure.name,
+            value,
+            measure.unit,
+            "" if declared is None else declared.window,
+            Text(measure.reason),
+            style="dim" if measure.stale else None,
+        )
+    yield table
 
 
 def _cost(measure: Measure) -> float:

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.explain import breakdown
+from bellbuoy.explain import breakdown, informing
 from processors.measures import Fact, View
 from processors.model import Model
 from processors.model.plan import Plan
@@ -50,6 +50,7 @@ def trial(verdict: Verdict) -> RenderableType:
     """Return the verdict on an account for people."""
     return Group(
         breakdown(verdict.measures, verdict.adjustments, verdict.caps),
+        *informing(verdict.measures),
         Text("\n".join(_standing(verdict))),
     )
 
@@ -92,6 +93,10 @@ def _measures(plan: Plan, data: Mapping[str, Any]) -> Table:
         spec = data["measures"][term.name]
         words = [_curve(spec["curve"]), *_options(spec)]
         table.add_row(term.group, term.name, f"{term.weight:.1f} %", term.unit, Text("; ".join(words)))
+    for term in plan.informs:
+        spec = data["measures"][term.name]
+        words = [*([_curve(spec["curve"])] if "curve" in spec else []), *_options(spec)]
+        table.add_row(term.group, term.name, "informs", term.unit, Text("; ".join(words)), style="dim")
     return table
 
 

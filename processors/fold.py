@@ -259,7 +259,7 @@ class _Bench:
             held=self._held(state),
         )
         ends = soonest(found.model.next_change(now), models.next_change(state.tenant, now))
-        verdict = weigh(found.plan, found.facts, found.view, ends)
+        verdict = weigh(found.plan, found.facts, found.view, ends, found.told)
         standing = settle(verdict, state, now)
         band = standing.band
         if now // DAY != state.scored_day:

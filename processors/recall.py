@@ -1,10 +1,11 @@
 """
 What is remembered of an account between two judgements, so that a busy one need not be looked at whole.
 
-Most batches bring an account nothing but more usage. Then only the measures that usage informs are asked
-again. The others stay what they were until time alone changes them, which is never before the account is
-due nor before midnight (``tests/property/test_due.py``). So remembering changes no byte of what is said and
-stored, only the time that takes (``tests/property/test_recall.py``).
+Most batches bring an account nothing but more usage. Then only the measures are asked again that read what
+changed of it: a day of known people doing known things leaves who was active when as it was. The others stay
+what they were until time alone changes them, which is never before the account is due nor before midnight
+(``tests/property/test_due.py``). So remembering changes no byte of what is said and stored, only the time
+that takes (``tests/property/test_recall.py``).
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from processors.due import other_due, soonest, turn, usage_due
-from processors.measures import Fact, View
+from processors.measures import FEATURES, PAST, TODAY, USERS, Fact, View
 from processors.model import Model, Plan
 from processors.models import Models
 from processors.observe import bound
+from processors.score import Told
 from processors.sources import NOTHING_HELD, Held, hold_facts
 from processors.state import DAY, State, arrange, arrange_usage
 
@@ -28,8 +30,8 @@ class Found(NamedTuple):
     An account as it was found at a moment: its plan, the facts in the order of ``plan.reads``, the view.
 
     ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
-    that after the next midnight. ``sizes`` counts the days, users and features. ``held`` are the silent
-    sources.
+    that after the next midnight. ``sizes`` counts the days, users and features, ``seen`` sums when they were
+    seen. ``told`` is for whoever weighs the facts. ``held`` are the silent sources.
     """
 
     model: Model
@@ -39,6 +41,8 @@ class Found(NamedTuple):
     other_due: int | None
     turn: int | None
     sizes: tuple[int, int, int]
+    seen: tuple[int, int]
+    told: Told
     held: Held = NOTHING_HELD
 
     @property
@@ -94,28 +98,50 @@ def _whole(state: State, now: int, models: Models, held: Held) -> Found:
     model = models.of(view)
     plan = model.for_account(view)
     facts = hold_facts(plan.reads, view, held) if held else [measured(view) for measured in plan.reads]
-    return Found(model, plan, facts, view, other_due(state, now), turn(state, now), _sizes(state), held)
+    return Found(
+        model,
+        plan,
+        facts,
+        view,
+        other_due(state, now),
+        turn(state, now),
+        _sizes(state),
+        _seen(state),
+        Told(),
+        held,
+    )
 
 
 def _again(before: Found, now: int, models: Models, *, today_only: bool) -> Found | None:
     """Return how an account is found after more usage; ``None`` when another plan is for it now."""
     state = before.view.state
-    sizes = _sizes(state)
+    sizes, seen = _sizes(state), _seen(state)
     if sizes != before.sizes:
         bound(state)
         arrange_usage(state)
-        sizes = _sizes(state)
-    view = before.view.later(now, today_only=today_only)
+        sizes, seen = _sizes(state), _seen(state)
+        changed = TODAY | PAST | USERS | FEATURES
+    else:
+        changed = TODAY if today_only else TODAY | PAST
+        changed |= USERS if seen[0] != before.seen[0] else 0
+        changed |= FEATURES if seen[1] != before.seen[1] else 0
+    view = before.view.later(now, changed=changed)
     model = models.of(view)
     plan = model.for_account(view)
     if plan is not before.plan:
         return None
     facts = before.facts.copy()
-    for place in plan.by_usage:
-        facts[place] = plan.reads[place](view)
-    return Found(model, plan, facts, view, before.other_due, before.turn, sizes)
+    for place, reads in plan.by_usage:
+        if reads & changed:
+            facts[place] = plan.reads[place](view)
+    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, seen, before.told)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:
     usage = state.usage
     return len(usage.days), len(usage.users), len(usage.features)
+
+
+def _seen(state: State) -> tuple[int, int]:
+    """Return sums that grow whenever a known user or feature is seen on a day on which it wasn't before."""
+    return sum(state.usage.users.values()), sum(state.usage.features.values())

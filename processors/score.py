@@ -3,13 +3,14 @@ Score an account with a model: weigh its measures, apply the caps, choose the ba
 
 What is published is in hundredths of a point as whole numbers, so the contributions of measures,
 adjustments and caps sum to the score exactly. A measure that is not known brings nothing unless its model
-says otherwise, so missing data never improves a band.
+says otherwise, so missing data never improves a band. A measure without weight informs: it is shown as soon
+as it is known, and counts for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -24,11 +25,11 @@ from processors.sources import NOTHING_HELD, Held, hold_facts
 from processors.state import Said, State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
-__all__ = ["Standing", "Verdict", "assess", "in_force", "settle", "weigh"]
+__all__ = ["Standing", "Told", "Verdict", "assess", "in_force", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
-_REMEMBERED = 32_768
+_REMEMBERED = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,18 @@ class _Said(NamedTuple):
     moments: tuple[int, ...]
 
 
+@dataclass(slots=True)
+class Told:
+    """
+    What was said last of an account's facts under a plan, so that it need not be said again of the same ones.
+
+    ``said`` has a place for each of ``Plan.informs``.
+    """
+
+    facts: Sequence[Fact] = ()
+    said: list[_Said | None] = field(default_factory=list)
+
+
 def in_force(view: View) -> dict[str, Said]:
     """Return the overrides of an account that hold, by target."""
     return {target: word for target, word in view.state.overrides.items() if word.holds(view.now)}
@@ -92,12 +105,22 @@ def assess(state: State, now: int, model: Model, held: Held = NOTHING_HELD) -> V
     return weigh(plan, hold_facts(plan.reads, view, held), view, model.next_change(now))
 
 
-def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None) -> Verdict:
-    """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
+def weigh(
+    plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None, told: Told | None = None
+) -> Verdict:
+    """
+    Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply.
+
+    ``told`` is of the same plan and brought up to date.
+    """
     overrides = in_force(view) if view.state.overrides else {}
     said, total, adjustments = _said(plan, facts, view.now, overrides)
     held = hold(plan, facts, view, total)
-    later = [*held.moments, *[moment for one in said for moment in one.moments]]
+    informing = _informing(plan, facts, view.now, Told() if told is None else told)
+    later = [*held.moments]
+    for one in (*said, *informing):
+        if one.moments:
+            later += one.moments
     if ends is not None:
         later.append(ends)
     score, doubts = held.score, held.doubts
@@ -122,7 +145,7 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
         score,
         coverage,
         "score" in overrides or (coverage >= plan.min_coverage and not doubts),
-        tuple([one.measure for one in said]),
+        tuple([one.measure for one in said] + [one.measure for one in informing]),
         tuple(adjustments),
         tuple(held.caps),
         tuple(reasons)[:_REASONS],
@@ -191,6 +214,29 @@ def _said(
     )
 
 
+def _informing(plan: Plan, facts: Sequence[Fact], now: int, told: Told) -> Sequence[_Said]:
+    """Return what the known ones of the terms that only inform say."""
+    ratio, before, said = 100 / plan.scale, told.facts, told.said
+    if not before:
+        said[:] = [None] * len(plan.informs)
+    found = []
+    for place, term in enumerate(plan.informs):
+        fact = facts[term.at]
+        if fact.value is None:
+            continue
+        one = said[place]
+        if one is None or not term.plain or fact is not before[term.at]:
+            one = said[place] = (
+                _plainly(term, fact, ratio)
+                if term.plain
+                else _alone(term, fact, judge(term, facts, now), ratio)
+            )
+        if one.measure.value is not None:
+            found.append(one)
+    told.facts = facts
+    return found
+
+
 def _judged(
     term: Term, facts: Sequence[Fact], now: int, overrides: Mapping[str, Said], ratio: float
 ) -> Judged:
@@ -205,7 +251,7 @@ def _judged(
 def _plainly(term: Term, fact: Fact, ratio: float) -> _Said:
     """Return what a plain term says of a fact; most facts of an account are what they were before."""
     value = number(fact)
-    score = None if value is None else term.curve.score(value)
+    score = None if value is None or term.curve is None else term.curve.score(value)
     return _alone(term, fact, Judged(value, score, fact.reason, value is not None, fact.held), ratio)
 
 

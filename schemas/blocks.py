@@ -23,8 +23,8 @@ __all__ = ["Blocks", "OtherBlocksError"]
 
 Schema = dict[str, Any]
 
-_REMEMBERED = 16_384
-"""Items remembered of each array, written and read; about 10 MB when full."""
+_REMEMBERED = 65_536
+"""Items remembered of each array, written and read; about 40 MB when full."""
 
 _END, _ONE = 0, 1
 """Zigzag counts: no more items, and minus one, which says one item behind its length in bytes."""

@@ -41,8 +41,8 @@ __all__ = ["Holding"]
 
 log = structlog.get_logger(__name__)
 
-_RECENT_BYTES = 8_000_000
-"""Accounts of a partition kept as values, in bytes as stored; as values they take about seven times that."""
+_RECENT_BYTES = 6_000_000
+"""Accounts of a partition kept as values, in bytes as stored; as values they take about 15 times that."""
 
 _turn = threading.Lock()
 """Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.money import minor_units
 from schemas.records import AccountHealth
 
-__all__ = ["BAND_STYLE", "change", "duration", "money"]
+__all__ = ["BAND_STYLE", "change", "duration", "money", "number"]
 
 BAND_STYLE = {
     "critical": "bold red",
@@ -40,3 +40,10 @@ def duration(milliseconds: float) -> str:
             count = int(milliseconds // size)
             return f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{milliseconds / 1000:.1f} s" if milliseconds >= 1_000 else f"{max(0, int(milliseconds))} ms"
+
+
+def number(value: float) -> str:
+    """Return a value for people: whole as it is, a share with four decimals, else with two."""
+    if value == int(value):
+        return f"{value:,.0f}"
+    return f"{value:.4f}".rstrip("0") if abs(value) < 1 else f"{value:,.2f}"

@@ -26,7 +26,7 @@ from processors.measures import (
     value,
     voice,
 )
-from processors.measures.measured import USAGE, Fact, Measured
+from processors.measures.measured import FEATURES, PAST, TODAY, USAGE, USERS, Fact, Measured
 from processors.measures.reading import (
     days_silent,
     failing_invoices,
@@ -35,8 +35,12 @@ from processors.measures.reading import (
 from processors.measures.view import View
 
 __all__ = [
+    "FEATURES",
     "MEASURES",
+    "PAST",
+    "TODAY",
     "USAGE",
+    "USERS",
     "Fact",
     "Measured",
     "View",

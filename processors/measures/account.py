@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import USAGE, Fact, measure
+from processors.measures.measured import PAST, USAGE, Fact, measure
 from processors.measures.view import View
 from processors.measures.words import count
 
@@ -15,6 +15,7 @@ __all__ = ["tenure"]
     window="since the first usage",
     sources=(USAGE,),
     needs="any usage event",
+    reads=PAST,
 )
 def tenure(view: View) -> Fact:
     """Return the days since the day of the first usage."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from statistics import median
 
-from processors.measures.measured import PROFILES, USAGE, Fact, measure
+from processors.measures.measured import PAST, PROFILES, USAGE, Fact, measure
 from processors.measures.view import View
 
 __all__ = ["anomaly", "drop", "regularity", "weekly_usage"]
@@ -75,6 +75,7 @@ def drop(view: View) -> Fact:
     window="the last complete working day against 8 same weekdays",
     sources=(USAGE, PROFILES),
     needs="usage on at least 4 such weekdays before",
+    reads=PAST,
 )
 def anomaly(view: View) -> Fact:
     """
@@ -118,6 +119,7 @@ def _deviation(view: View, age: int, past: list[int], usual: float) -> Fact:
     window="28 complete days",
     sources=(USAGE, PROFILES),
     needs="usage for at least a week",
+    reads=PAST,
 )
 def regularity(view: View) -> Fact:
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import USAGE, Fact, measure
+from processors.measures.measured import USAGE, USERS, Fact, measure
 from processors.measures.view import View
 
 __all__ = ["logins", "session", "stickiness"]
@@ -17,6 +17,7 @@ _MINUTE = 60_000
     window="7 days; users of 28",
     sources=(USAGE,),
     needs="usage by a named user in 28 days",
+    reads=USERS,
 )
 def logins(view: View) -> Fact:
     """Return the logins a week of a user active in 28 days; a login is a user's first use on a UTC day."""
@@ -37,7 +38,7 @@ def logins(view: View) -> Fact:
 def session(view: View) -> Fact:
     """Return the mean minutes a user is busy with the product on a day on which they use it."""
     days = view.user_days(28)
-    spent = sum(day.duration_ms for day in view.recent[:28])
+    spent = view.month.duration_ms
     if not days:
         return _NOBODY
     if not spent:
@@ -52,6 +53,7 @@ def session(view: View) -> Fact:
     window="28 days",
     sources=(USAGE,),
     needs="usage by a named user in 28 days",
+    reads=USERS,
 )
 def stickiness(view: View) -> Fact:
     """Return the mean of daily active users over the monthly active users (DAU/MAU), both of 28 days."""

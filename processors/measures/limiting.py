@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import Fact, measure
+from processors.measures import onboarding, people
+from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, USERS, Fact, measure
 from processors.measures.reading import open_tickets
 from processors.measures.view import View
+from processors.measures.words import count
+from processors.state import DAY, RING_DAYS
 
-__all__ = ["cancellation", "champion_left", "urgent"]
+__all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stalled", "urgent"]
 
 HOUR = 3_600_000
 
@@ -55,3 +58,53 @@ def champion_left(view: View) -> Fact:
     """Tell whether a champion left, held from the day of the departure."""
     left = view.state.engagement.get("champion_left")
     return Fact(0, "No champion left") if left is None else Fact(1, "The champion left", as_of=left)
+
+
+@measure(
+    "engagement.sponsor_gone",
+    unit="0 no, 1 yes",
+    window="the last departure, or 90 days",
+    sources=(ENGAGEMENT, USAGE),
+    needs="nothing: no sponsor named is a fact",
+    reads=USERS,
+)
+def sponsor_gone(view: View) -> Fact:
+    """Tell whether the sponsor left, held from the day of the departure, or was not heard of in 90 days."""
+    heard = people.sponsor(view)
+    if heard.value is None or heard.value < RING_DAYS:
+        return Fact(0, "No sponsor gone")
+    return Fact(1, heard.reason, heard.as_of)
+
+
+@measure(
+    "onboarding.stalled",
+    unit="days",
+    window="since the last step, or past its date",
+    sources=(ENGAGEMENT, PROFILES),
+    needs="nothing: no milestone is a fact",
+)
+def stalled(view: View) -> Fact:
+    """Return the days for which onboarding has not moved, held from the day since which it hasn't."""
+    days = onboarding.stall(view)
+    if not days.value:
+        return Fact(0, "No onboarding stalled")
+    return Fact(days.value, f"Onboarding stalled: {days.reason}", as_of=(view.today - int(days.value)) * DAY)
+
+
+@measure(
+    "surveys.detractors",
+    unit="people",
+    window="90 days, the newest answer of each person",
+    sources=(SURVEYS,),
+    needs="nothing: no answer is no detractor",
+)
+def detractors(view: View) -> Fact:
+    """Return by how many people those who answer NPS with 0 to 6 outnumber those with 9 or 10; 0 if not."""
+    answers = [(at, score) for at, score in view.answers.get("nps", {}).values() if view.age(at) < RING_DAYS]
+    against = [at for at, score in answers if score <= 6]
+    more = len(against) - sum(score >= 9 for _, score in answers)
+    if more <= 0:
+        return Fact(0, "No more detractors than promoters")
+    return Fact(
+        more, f"{count(len(against), 'detractor')} of {count(len(answers), 'NPS answer')}", as_of=max(against)
+    )

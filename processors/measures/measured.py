@@ -7,15 +7,20 @@ from dataclasses import dataclass
 
 import msgspec
 
+from processors.measures.parts import FEATURES, PAST, TODAY, USERS
 from processors.measures.view import View
 
 __all__ = [
     "BILLING",
     "ENGAGEMENT",
+    "FEATURES",
+    "PAST",
     "PROFILES",
     "SUPPORT",
     "SURVEYS",
+    "TODAY",
     "USAGE",
+    "USERS",
     "Fact",
     "Measured",
     "measure",
@@ -53,7 +58,8 @@ class Measured:
     A measure: the function and what a reader must know of its value.
 
     ``sources`` are the topics that inform it; ``needs`` says what must have been seen for the value to
-    be known.
+    be known. ``reads`` are the parts of the usage that change the fact, while no new user, feature or day
+    appears.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Measured:
     sources: tuple[str, ...]
     needs: str
     function: Callable[[View], Fact]
+    reads: int
 
     def __call__(self, view: View) -> Fact:
         """Return the fact of an account at the moment of the view."""
@@ -74,11 +81,13 @@ class Measured:
 
 
 def measure(
-    name: str, *, unit: str, window: str, sources: tuple[str, ...], needs: str
+    name: str, *, unit: str, window: str, sources: tuple[str, ...], needs: str, reads: int | None = None
 ) -> Callable[[Callable[[View], Fact]], Measured]:
     """Declare the decorated function as the measure of this name; its docstring says what it measures."""
+    every = TODAY | PAST | USERS | FEATURES if USAGE in sources else 0
+    parts = every if reads is None else reads
 
     def declared(function: Callable[[View], Fact]) -> Measured:
-        return Measured(name, unit, window, sources, needs, function)
+        return Measured(name, unit, window, sources, needs, function, parts)
 
     return declared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import ENGAGEMENT, USAGE, Fact, measure
+from processors.measures.measured import ENGAGEMENT, USAGE, USERS, Fact, measure
 from processors.measures.view import View
 from processors.measures.words import count
 from processors.state import RING_DAYS, Person
@@ -18,6 +18,7 @@ _SOURCES = (ENGAGEMENT, USAGE)
     window="since the last activity, 90 days at most",
     sources=_SOURCES,
     needs="a champion named, or one who left",
+    reads=USERS,
 )
 def champion(view: View) -> Fact:
     """Return the days since a champion last used the product or was in contact; 90 when the last one left."""
@@ -30,6 +31,7 @@ def champion(view: View) -> Fact:
     window="since the last activity, 90 days at most",
     sources=_SOURCES,
     needs="a sponsor named, or one who left",
+    reads=USERS,
 )
 def sponsor(view: View) -> Fact:
     """Return the days since a sponsor last used the product or was in contact; 90 when the last one left."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from processors.measures.measured import PROFILES, USAGE, Fact, measure
 from processors.measures.view import View
 from processors.state import Day
@@ -23,13 +21,13 @@ _FEWEST = 20
 )
 def errors(view: View) -> Fact:
     """Return the share of the usage events in which the product failed the person."""
-    days, events = 7, sum(day.events for day in view.recent[:7])
-    if events < _FEWEST:
-        days, events = 28, sum(day.events for day in view.recent[:28])
-    if not events:
+    days, usage = 7, view.week
+    if usage.events < _FEWEST:
+        days, usage = 28, view.month
+    if not usage.events:
         return Fact(None, "No usage in 28 days")
-    share = sum(day.errors for day in view.recent[:days]) / events
-    return Fact(share, f"{share:.1%} of {events:,} events failed in {days} days")
+    share = usage.errors / usage.events
+    return Fact(share, f"{share:.1%} of {usage.events:,} events failed in {days} days")
 
 
 @measure(
@@ -41,7 +39,7 @@ def errors(view: View) -> Fact:
 )
 def latency(view: View) -> Fact:
     """Return how long the product let people wait, on average."""
-    mean = _mean(view.recent[:7])
+    mean = _mean(view.week)
     if mean is None:
         return Fact(None, "No latency reported in 7 days")
     return Fact(mean, f"People wait {mean:,.0f} ms on average")
@@ -56,7 +54,7 @@ def latency(view: View) -> Fact:
 )
 def slowdown(view: View) -> Fact:
     """Return how long people wait for the product, as a ratio of the weeks before."""
-    mean, usual = _mean(view.recent[:7]), _mean(view.recent[7:35])
+    mean, usual = _mean(view.week), _mean(view.month_before)
     if mean is None or not usual:
         return Fact(None, "No latency to compare with")
     ratio = min(mean / usual, 99.0)
@@ -80,6 +78,5 @@ def uptime(view: View) -> Fact:
     return Fact(share, f"The product was up {share:.2%} of the time", as_of=at)
 
 
-def _mean(days: Sequence[Day]) -> float | None:
-    reported = sum(day.latencies for day in days)
-    return sum(day.latency_ms for day in days) / reported if reported else None
+def _mean(usage: Day) -> float | None:
+    return usage.latency_ms / usage.latencies if usage.latencies else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from processors.measures.measured import BILLING, PROFILES, USAGE, Fact, measure
+from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
 from processors.measures.view import MONTH, View
 from processors.measures.words import count, money
 from processors.state import DAY, Subscription
@@ -46,6 +46,7 @@ def mrr(view: View) -> Fact:
     window="now; users of 28 days",
     sources=(BILLING, PROFILES, USAGE),
     needs="recurring revenue, and a named user in 28 days",
+    reads=USERS,
 )
 def arpu(view: View) -> Fact:
     """Return the monthly recurring revenue for each user active in 28 days."""

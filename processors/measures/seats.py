@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, PROFILES, USAGE, Fact, measure
+from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
 from processors.measures.view import View
 
 __all__ = ["adoption", "headroom"]
@@ -18,6 +18,7 @@ _LATE = 0.75
     window="28 days",
     sources=_SOURCES,
     needs="usage, seats, and the start of the first subscription",
+    reads=USERS,
 )
 def adoption(view: View) -> Fact:
     """
@@ -44,6 +45,7 @@ def adoption(view: View) -> Fact:
     window="the last 14 days and the 14 before",
     sources=_SOURCES,
     needs="usage and seats",
+    reads=USERS,
 )
 def headroom(view: View) -> Fact:
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, ENGAGEMENT, PROFILES, USAGE, Fact, measure
+from processors.measures.measured import BILLING, ENGAGEMENT, FEATURES, PROFILES, USAGE, USERS, Fact, measure
 from processors.measures.reading import days_silent
 from processors.measures.view import View
 from processors.measures.words import count
@@ -28,6 +28,7 @@ def frequency(view: View) -> Fact:
     window="28 days",
     sources=(USAGE, BILLING, PROFILES),
     needs="usage, and seats from a subscription or the profile",
+    reads=USERS,
 )
 def breadth(view: View) -> Fact:
     """Return the share of the seats bought whose users were active in 28 days."""
@@ -41,7 +42,14 @@ def breadth(view: View) -> Fact:
     return Fact(share, f"{active} of {seats} seats active in 28 days ({share:.0%})")
 
 
-@measure("usage.depth", unit="features", window="28 days", sources=(USAGE,), needs="any usage event")
+@measure(
+    "usage.depth",
+    unit="features",
+    window="28 days",
+    sources=(USAGE,),
+    needs="any usage event",
+    reads=FEATURES,
+)
 def depth(view: View) -> Fact:
     """Count the distinct features touched in 28 days."""
     if view.state.usage.last_at is None:
@@ -56,6 +64,7 @@ def depth(view: View) -> Fact:
     window="28 days",
     sources=(USAGE, PROFILES),
     needs="a feature used in 90 days, or the profile's number of features",
+    reads=FEATURES,
 )
 def unused(view: View) -> Fact:
     """
@@ -94,6 +103,7 @@ def silence(view: View) -> Fact:
     window="since the last one, 90 days at most",
     sources=(USAGE, ENGAGEMENT, PROFILES),
     needs="a key feature in the profile, or an event key_action",
+    reads=FEATURES,
 )
 def key_action(view: View) -> Fact:
     """

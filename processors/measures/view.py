@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import cached_property
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.calendar import holidays
+from processors.measures.parts import PAST, USERS
 from processors.measures.reading import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state import DAY, RING_DAYS, Day, State, Subscription, Ticket
 
@@ -39,19 +41,27 @@ class View:
         self.state = state
         self.now = now
         self.today = now // DAY
+        self._sums: dict[tuple[int, int], Day] = {}
+        self._counts: dict[tuple[str, int], int] = {}
 
-    def later(self, now: int, *, today_only: bool) -> View:
+    def later(self, now: int, *, changed: int) -> View:
         """
         Return the view at *now*, on the same day, when nothing but usage came since.
 
-        With ``today_only`` all of it was of that day. What usage doesn't change is not looked up again.
+        What is not among the parts that changed is not looked up again.
         """
         view = View(self.state, now)
         known, carried = self.__dict__, view.__dict__
         for name in _BESIDE_USAGE:
             if name in known:
                 carried[name] = known[name]
-        if today_only and "events" in known:
+        if not changed & USERS:
+            view._counts = self._counts
+        if not changed & PAST:
+            view._sums = self._sums
+            if "recent" in known:
+                carried["recent"] = known["recent"]
+        if not changed & PAST and "events" in known:
             events = carried["events"] = known["events"]
             bucket = self.state.usage.days.get(self.today)
             events[0] = 0 if bucket is None else bucket.events
@@ -87,6 +97,44 @@ class View:
         return [days.get(today - age, _NONE) for age in range(_RECENT)]
 
     @cached_property
+    def week(self) -> Day:
+        """The usage of the last 7 days, today included, summed."""
+        return self._with_today(self._summed(1, 7))
+
+    @cached_property
+    def month(self) -> Day:
+        """The usage of the last 28 days, today included, summed."""
+        return self._with_today(self._summed(1, 28))
+
+    @cached_property
+    def month_before(self) -> Day:
+        """The usage of the 28 days before the last 7, summed."""
+        return self._summed(7, 35)
+
+    def _with_today(self, past: Day) -> Day:
+        today = self.recent[0]
+        return Day(
+            events=past.events + today.events,
+            errors=past.errors + today.errors,
+            duration_ms=past.duration_ms + today.duration_ms,
+            latency_ms=past.latency_ms + today.latency_ms,
+            latencies=past.latencies + today.latencies,
+        )
+
+    def _summed(self, first: int, end: int) -> Day:
+        known = self._sums.get((first, end))
+        if known is None:
+            days = [day for day in self.recent[first:end] if day is not _NONE]
+            known = self._sums[first, end] = Day(
+                events=sum([day.events for day in days]),
+                errors=sum([day.errors for day in days]),
+                duration_ms=sum([day.duration_ms for day in days]),
+                latency_ms=sum([day.latency_ms for day in days]),
+                latencies=sum([day.latencies for day in days]),
+            )
+        return known
+
+    @cached_property
     def active(self) -> NDArray[np.int64]:
         """Each user's active days: bit *i* says "active *i* days ago", for the last 32 days."""
         users = self.state.usage.users
@@ -98,15 +146,25 @@ class View:
     def active_users(self, days: int) -> int:
         """Return how many users were active in the last *days* days, today included."""
         first = self.today - days + 1 << 32
-        return sum(map(first.__le__, self.state.usage.users.values()))
+        return self._counted(
+            ("active", days), lambda: sum(map(first.__le__, self.state.usage.users.values()))
+        )
 
     def active_before(self, days: int) -> int:
         """Return how many users were active in the *days* days (16 at most) before the last *days* days."""
-        return int(np.count_nonzero(self.active & (((1 << days) - 1) << days)))
+        window = ((1 << days) - 1) << days
+        return self._counted(("before", days), lambda: int(np.count_nonzero(self.active & window)))
 
     def user_days(self, days: int) -> int:
         """Return the days each user was active on in the last *days* days (32 at most), summed."""
-        return int(np.bitwise_count(self.active & ((1 << days) - 1)).sum())
+        window = (1 << days) - 1
+        return self._counted(("user days", days), lambda: int(np.bitwise_count(self.active & window).sum()))
+
+    def _counted(self, what: tuple[str, int], count: Callable[[], int]) -> int:
+        known = self._counts.get(what)
+        if known is None:
+            known = self._counts[what] = count()
+        return known
 
     @cached_property
     def holidays(self) -> frozenset[int]:

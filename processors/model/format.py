@@ -204,12 +204,25 @@ class FadeSpec(_Spec):
 class MeasureSpec(_Spec):
     """One measure of the model."""
 
-    curve: CurveSpec = Field(description="From the measure's value to a score.")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["curve"]},
+                {"required": ["weight"], "properties": {"weight": {"const": 0}}},
+            ]
+        }
+    )
+
+    curve: CurveSpec | None = Field(
+        None, description="From the measure's value to a score; with weight 0 it may be left out."
+    )
     measure: Name | None = Field(
         None, description="The measure, when the key is another name: to count one twice."
     )
     group: Name | None = Field(None, description="The group it belongs to; left out: the score itself.")
-    weight: Number = Field(1.0, ge=0, description="How much it counts beside its neighbours.")
+    weight: Number = Field(
+        1.0, ge=0, description="How much it counts beside its neighbours; 0: it informs, and is not counted."
+    )
     round: int | None = Field(None, ge=0, le=4, description="Round its score half up to so many decimals.")
     if_unknown: Number | None = Field(
         None, description="The score while it is not known; left out, `missing` of its group decides."
@@ -222,10 +235,20 @@ class MeasureSpec(_Spec):
     )
 
     @model_validator(mode="after")
-    def _ages(self) -> MeasureSpec:
+    def _fits(self) -> MeasureSpec:
         if self.stale_after and self.forget_after and self.stale_after >= self.forget_after:
             raise _fault("forgotten before it is stale", "make stale_after shorter than forget_after")
+        scored = [key for key in ("round", "if_unknown", "fade") if getattr(self, key) is not None]
+        if self.curve is None and not self.weight and scored:
+            raise _fault(
+                f"{scored[0]} without a curve", "give it a curve, or leave it out: nothing is scored"
+            )
         return self
+
+    @property
+    def informs(self) -> bool:
+        """Whether it is shown without being counted."""
+        return not self.weight
 
 
 class CombineSpec(_Spec):
@@ -412,4 +435,5 @@ def _patch(spec: dict[str, Any]) -> dict[str, Any]:
         key: {"anyOf": [value, {"type": "null"}]} | {"description": value.get("description", "")}
         for key, value in spec["properties"].items()
     }
-    return {key: value for key, value in spec.items() if key != "required"} | {"properties": properties}
+    kept = {key: value for key, value in spec.items() if key not in ("required", "anyOf")}
+    return kept | {"properties": properties}

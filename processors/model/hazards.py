@@ -27,9 +27,11 @@ def hazards(body: BodySpec, curves: Mapping[str, Curve]) -> Iterator[tuple[Path,
         if missing == "ignore":
             yield path, _RAISES, "use `missing: zero` to rule it out"
     for name, spec in body.measures.items():
+        if spec.informs:
+            continue
         worst, _ = of_measure(spec, curves[name])
         unknown = spec.if_unknown or 0.0
-        if spec.weight and unknown > worst:
+        if unknown > worst:
             message = f"{_RAISES}: not known it counts {unknown:g}, at its worst {worst:g}"
             yield ("measures", name), message, f"add `if_unknown: {worst:g}` to rule it out"
     for name, cap in body.caps.items():

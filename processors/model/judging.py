@@ -69,6 +69,8 @@ def worded(say: str, fact: str, value: float | None) -> str:
 
 
 def _score(term: Term, value: float, facts: Sequence[Fact]) -> float | None:
+    if term.curve is None:
+        return None
     if term.curve.grid is None or term.by is None:
         return term.curve.score(value)
     other = number(facts[term.by])

@@ -33,7 +33,7 @@ class Fade:
 @dataclass(frozen=True, slots=True, eq=False)
 class Term:
     """
-    One measure of a plan.
+    One measure of a plan; one that informs may have no ``curve``.
 
     ``at`` is its fact's place in ``Plan.reads``. ``weight`` is its share of the score in points of 100.
     ``factor`` is what a point of its score brings in hundredths of a point when nothing else interferes,
@@ -44,7 +44,7 @@ class Term:
     unit: str
     group: str
     at: int
-    curve: Curve
+    curve: Curve | None
     weight: float
     factor: float
     most: int
@@ -92,15 +92,17 @@ class Plan:
     """
     A model, or one of its variants, ready to score with.
 
-    ``root`` combines the ungrouped terms (``loose``) and then the groups. ``linear`` says that every term
+    ``terms`` are counted, ``informs`` only shown. ``root`` combines the ungrouped terms (``loose``) and then
+    the groups. ``linear`` says that every term
     brings its fixed factor, so that nothing needs combining. ``by_usage`` are the places in ``reads`` of what
-    usage informs.
+    usage informs, and the parts of it that each of them reads.
     """
 
     variant: str
     scale: float
     reads: tuple[Measured, ...]
     terms: tuple[Term, ...]
+    informs: tuple[Term, ...]
     groups: tuple[Group, ...]
     root: Rule
     loose: tuple[int, ...]
@@ -108,7 +110,7 @@ class Plan:
     caps: tuple[CapRule, ...]
     bands: Bands
     min_coverage: float
-    by_usage: tuple[int, ...]
+    by_usage: tuple[tuple[int, int], ...]
 
     @property
     def hundredths(self) -> float:

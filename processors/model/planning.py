@@ -74,16 +74,24 @@ class _Planner:
         self._edges()
         if not self._sound or not whole:
             return None
-        curves = {name: compile_curve(spec.curve) for name, spec in body.measures.items()}
+        curves = {
+            name: compile_curve(spec.curve) for name, spec in body.measures.items() if spec.curve is not None
+        }
         for path, hazard, remedy in hazards(body, curves):
             self._report(path, hazard, remedy, warning=True)
         tree = plant(body, curves)
         self._reach(tree)
         if not self._sound:
             return None
+        counted = [(name, spec) for name, spec in body.measures.items() if not spec.informs]
         terms = [
             self._term(name, spec, curves[name], tree.factors[place], tree.shares[place])
-            for place, (name, spec) in enumerate(body.measures.items())
+            for place, (name, spec) in enumerate(counted)
+        ]
+        informs = [
+            self._term(name, spec, curves.get(name), Fraction(0), Fraction(0))
+            for name, spec in body.measures.items()
+            if spec.informs
         ]
         reads = tuple(self._measures[name] for name in self._reads)
         return Plan(
@@ -91,6 +99,7 @@ class _Planner:
             scale=body.score.scale,
             reads=reads,
             terms=tuple(terms),
+            informs=tuple(informs),
             groups=tree.groups,
             root=tree.root,
             loose=tree.loose,
@@ -98,7 +107,7 @@ class _Planner:
             caps=tuple(sorted(caps, key=lambda cap: (cap.limit, cap.name))),
             bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
             min_coverage=body.min_coverage,
-            by_usage=tuple(place for place, measured in enumerate(reads) if USAGE in measured.sources),
+            by_usage=tuple((place, one.reads) for place, one in enumerate(reads) if USAGE in one.sources),
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:
@@ -108,7 +117,11 @@ class _Planner:
     def _names(self, name: str, spec: MeasureSpec) -> None:
         path: Path = ("measures", name)
         self._measure(spec.measure or name, (*path, "measure") if spec.measure else path)
-        if spec.curve.grid is not None:
+        if spec.curve is None and not spec.informs:
+            self._fault(
+                path, "curve is missing", "add `curve: …`, or `weight: 0` to show it without counting"
+            )
+        if spec.curve is not None and spec.curve.grid is not None:
             self._measure(spec.curve.grid.by, (*path, "curve", "grid", "by"))
         if spec.group is not None and spec.group not in self._body.groups:
             fix = nearest(spec.group, list(self._body.groups)) if self._body.groups else "add it to groups"
@@ -171,12 +184,15 @@ class _Planner:
                     f"put it between 0 and {self._body.score.scale:g}",
                 )
 
-    def _term(self, name: str, spec: MeasureSpec, curve: Curve, exact: Fraction, share: Fraction) -> Term:
+    def _term(
+        self, name: str, spec: MeasureSpec, curve: Curve | None, exact: Fraction, share: Fraction
+    ) -> Term:
         measured = self._measures[spec.measure or name]
         faded = spec.fade
         fade = None if faded is None else Fade(faded.half_life, faded.toward, faded.window)
         factor = float(exact * 10_000 / Fraction(self._body.score.scale))
-        options = (spec.round, spec.if_unknown, spec.stale_after, spec.forget_after, fade, spec.say, curve.by)
+        by = None if curve is None else curve.by
+        options = (spec.round, spec.if_unknown, spec.stale_after, spec.forget_after, fade, spec.say, by)
         return Term(
             name=name,
             unit=measured.unit,
@@ -185,9 +201,9 @@ class _Planner:
             curve=curve,
             weight=float(share * 100),
             factor=factor,
-            most=round(factor * curve.high),
+            most=0 if curve is None else round(factor * curve.high),
             plain=all(option is None for option in options),
-            by=None if curve.by is None else self._reads[curve.by],
+            by=None if by is None else self._reads[by],
             digits=spec.round,
             if_unknown=spec.if_unknown,
             stale_after=spec.stale_after,

@@ -22,7 +22,7 @@ _Member: TypeAlias = tuple[Fraction, Range]
 @dataclass(frozen=True, slots=True)
 class Tree:
     """
-    The weights of a sound specification; measures by their place in it.
+    The weights of a sound specification; measures by their place among those that are counted.
 
     ``factors`` are what a point of a measure's score brings to the score when nothing else interferes,
     ``shares`` the measures' shares of the score, by which coverage counts and which sum to 1. ``range`` is
@@ -46,13 +46,18 @@ class Tree:
 
 def plant(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
     """Return the tree of a specification, whose measures have these curves."""
-    specs = list(body.measures.items())
+    specs = [(name, spec) for name, spec in body.measures.items() if not spec.informs]
+    if not specs:
+        return _bare()
     leaves = [(Fraction(spec.weight), of_measure(spec, curves[name])) for name, spec in specs]
     loose = tuple(place for place, (_, spec) in enumerate(specs) if spec.group is None)
     ignoring = body.score.missing == "ignore"
-    tops, groups = [leaves[place] for place in loose], []
+    tops, groups, empty = [leaves[place] for place in loose], [], []
     for name, spec in body.groups.items():
         places = tuple(place for place, (_, measure) in enumerate(specs) if measure.group == name)
+        if not places:
+            empty += [name] if spec.weight else []
+            continue
         members = [leaves[place] for place in places]
         weight = sum(w for w, _ in members) if spec.weight is None else Fraction(spec.weight)
         ignore = ignoring if spec.missing is None else spec.missing == "ignore"
@@ -79,10 +84,16 @@ def plant(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
         factors=tuple(factors),
         shares=tuple(shares),
         range=_range(body.score, tops, ignore=ignoring),
-        weightless=tuple(
-            name for name, spec, members in rules if spec.combine == "mean" and not any(w for w, _ in members)
+        weightless=(
+            *empty,
+            *(n for n, spec, members in rules if spec.combine == "mean" and not any(w for w, _ in members)),
         ),
     )
+
+
+def _bare() -> Tree:
+    """Return the tree of a specification none of whose measures is counted."""
+    return Tree(Rule("The score", "mean", ()), (), (), (), (), (0.0, 0.0), ("",))
 
 
 def _rule(spec: CombineSpec, title: str, members: Sequence[_Member], *, ignore: bool) -> Rule:

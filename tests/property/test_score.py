@@ -125,4 +125,5 @@ def moved(standing: Standing) -> State:
 @given(st.floats(-1e9, 1e9))
 def test_curves_stay_between_their_ends(value: float) -> None:
     for term in PLAN.terms:
+        assert term.curve is not None
         assert term.curve.low <= term.curve.score(value) <= term.curve.high

@@ -102,6 +102,7 @@ ALWAYS_KNOWN = {
     "support.open", "support.high", "support.other", "support.reopened", "support.escalated",
     "support.urgent", "billing.payment", "billing.overdue", "billing.owed", "billing.disputes",
     "billing.cancellation", "engagement.champion_left", "voice.advocacy",
+    "engagement.sponsor_gone", "onboarding.stalled", "surveys.detractors",
 }  # fmt: skip
 """Nothing heard is a fact here: the declaration says so."""
 
@@ -430,3 +431,28 @@ def test_what_is_said_unasked() -> None:
     assert account.fact("voice.feedback").reason.endswith("the last about price")
     assert account.engage(399, "advocacy_shown", name="review").value("voice.advocacy") == 1
     assert Account().engage(401, "advocacy_shown").value("voice.advocacy") == 0
+
+
+def test_a_sponsor_is_gone_who_left_or_is_silent() -> None:
+    account = Account().engage(200, "sponsor_named", user_id="s").engage(89, "meeting", user_id="s")
+    assert account.value("engagement.sponsor_gone") == 0
+    silent = Account().engage(200, "sponsor_named", user_id="s").engage(90, "meeting", user_id="s")
+    assert silent.fact("engagement.sponsor_gone") == Fact(1, "Nothing from the sponsor in 90 days")
+    left = account.engage(3, "sponsor_left", user_id="s").fact("engagement.sponsor_gone")
+    assert left == Fact(1, "The sponsor left", NOW - 3 * DAY)
+
+
+def test_a_stalled_onboarding_is_held_from_its_day() -> None:
+    account = Account().engage(40, "milestone_set", name="live", due_at=NOW - 14 * DAY)
+    stalled = account.fact("onboarding.stalled")
+    assert (stalled.value, stalled.reason) == (14, "Onboarding stalled: live: 14 days past its date")
+    assert stalled.as_of == (NOW // DAY - 14) * DAY
+    assert account.engage(1, "milestone_reached", name="live").value("onboarding.stalled") == 0
+
+
+def test_detractors_count_by_how_many_they_outnumber_promoters() -> None:
+    account = Account().answer(89, "a", 6).answer(8, "b", 0).answer(7, "c", 9).answer(6, "d", 8)
+    detractors = account.fact("surveys.detractors")
+    assert detractors == Fact(1, "2 detractors of 4 NPS answers", NOW - 8 * DAY)
+    assert account.answer(5, "e", 10).value("surveys.detractors") == 0
+    assert Account().answer(90, "a", 0).value("surveys.detractors") == 0

@@ -177,6 +177,63 @@ def test_a_model_without_weights_is_refused() -> None:
     assert "score: all weights are zero" in faults(text)[0]
 
 
+INFORMED = SMALL.replace("bands:", "  surveys.nps: {group: voice, weight: 0}\ngroups: {voice: {}}\nbands:")
+
+
+def test_a_measure_without_weight_informs() -> None:
+    model, plain = load_model(INFORMED), load_model(SMALL)
+    facts: dict[str, float | Fact | None] = {
+        "usage.silence": 8.0,
+        "surveys.nps": Fact(-40, "NPS -40", as_of=NOW),
+    }
+    verdict, without = score(model, facts), score(plain, facts)
+    shown = verdict.measures[-1]
+    assert (shown.name, shown.value, shown.unit, shown.reason) == (
+        "surveys.nps", -40, "-100 to 100", "NPS -40",
+    )  # fmt: skip
+    assert (shown.score, shown.weight, shown.contribution) == (None, 0, 0)
+    assert (verdict.score, verdict.coverage, verdict.reasons) == (
+        without.score, without.coverage, without.reasons,
+    )  # fmt: skip
+
+
+def test_what_informs_is_shown_once_it_is_known() -> None:
+    model = load_model(INFORMED.replace("weight: 0", "weight: 0, stale_after: 30d, forget_after: 90d"))
+    told = [
+        [
+            (measure.stale, measure.reason)
+            for measure in score(model, {"surveys.nps": fact}).measures
+            if measure.name == "surveys.nps"
+        ]
+        for fact in (Fact(None, "none"), *(Fact(9, "said", as_of=NOW - days * DAY) for days in (1, 31, 91)))
+    ]
+    assert told == [[], [(False, "said")], [(True, "said (31 days ago)")], []]
+    later = score(model, {"surveys.nps": Fact(9, "said", as_of=NOW)})
+    assert later.due == NOW + 30 * DAY
+
+
+def test_what_informs_may_be_scored_and_is_never_the_worst() -> None:
+    text = INFORMED.replace("weight: 0", "weight: 0, curve: {points: [[-100, 0], [100, 100]]}")
+    verdict = score(load_model(f"{text}score: {{combine: worst}}\n"), WELL | {"surveys.nps": -100.0})
+    assert (verdict.measures[-1].score, verdict.score, verdict.coverage) == (0, 10_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{group: voice}", "surveys.nps: curve is missing; add `curve: …`, or `weight: 0`"),
+        ("{group: voice, weight: 0, fade: {half_life: 1d, toward: 0}}", "fade without a curve; give it a"),
+    ],
+)
+def test_what_is_counted_needs_a_curve(line: str, said: str) -> None:
+    assert said in "\n".join(faults(INFORMED.replace("{group: voice, weight: 0}", line)))
+
+
+def test_a_group_that_only_informs_weighs_nothing() -> None:
+    said = "\n".join(faults(INFORMED.replace("voice: {}", "voice: {weight: 3}")))
+    assert said.startswith("7:10: groups.voice: all weights are zero")
+
+
 def test_the_published_schema_is_the_format() -> None:
     assert json.loads(SCHEMA.read_text()) == json_schema()
 
@@ -376,4 +433,6 @@ def test_a_difference_names_the_key_and_the_shares_it_moves() -> None:
 def test_a_patch_of_a_curve_replaces_it_whole() -> None:
     patch = "{priority: 1, when: 'true', measures: {usage.depth: {curve: {steps: [{score: 5}]}}}}"
     plan = load_model(f"{SMALL}variants: {{a: {patch}}}\n").for_account(view())
-    assert plan.terms[1].curve.score(10) == 5
+    curve = plan.terms[1].curve
+    assert curve is not None
+    assert curve.score(10) == 5
