@@ -120,11 +120,9 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
     if explanation.standing is not None:
         grid.add_row("segment", Text(_standing(explanation.standing)))
     if explanation.parent is not None:
+        parent = explanation.parent
         grid.add_row(
-            "parent",
-            Text(f"{explanation.parent.name or explanation.parent.id}: ").append(
-                _together(explanation.parent.rolled)
-            ),
+            "parent", Text(f"{parent.name or ''} {parent.id}: ".lstrip()).append(_together(parent.rolled))
         )
     if explanation.group is not None:
         grid.add_row("with all below", _together(explanation.group))

@@ -90,7 +90,7 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
         rolled = group.rolled
         middle = map(points, rolled.quartiles or (None,) * 3) if title == "Segment" else [rolled.worst or "-"]
         table.add_row(
-            Text(group.name or group.id),
+            Text(group.id),
             f"{rolled.accounts:,}",
             points(rolled.mean),
             points(rolled.by_arr),

@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from heapq import nsmallest
 from statistics import quantiles
 from typing import Generic, Literal, Protocol, TypeVar
 
@@ -157,7 +158,7 @@ def worst(accounts: Iterable[S], n: int, by: By) -> list[S]:
     """
     known = [account for account in accounts if account.stage != "churned" and account.band != "unknown"]
     if by == "mean":
-        return sorted(known, key=lambda account: (account.score, account.account_id))[:n]
+        return nsmallest(n, known, key=lambda account: (account.score, account.account_id))
     weights = _weights(known)
     cost: dict[str, Fraction] = {}
     for account in known:
@@ -166,7 +167,7 @@ def worst(accounts: Iterable[S], n: int, by: By) -> list[S]:
             lost = 10_000 - _points(account)
             cost[account.account_id] = Fraction(_arr(account) * count * lost, total)
     weighed = [account for account in known if account.account_id in cost]
-    return sorted(weighed, key=lambda account: (-cost[account.account_id], account.account_id))[:n]
+    return nsmallest(n, weighed, key=lambda account: (-cost[account.account_id], account.account_id))
 
 
 def place(account: Scored, accounts: Iterable[Scored]) -> Standing | None:
