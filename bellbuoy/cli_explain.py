@@ -78,7 +78,7 @@ def _past(
         past = look_back(settings, tenant, account, until=at, since=since, told=show)
     if past.health is None:
         until = "" if at is None else f" up to {iso(at)}"
-        begins = f"; it begins at {iso(past.begins)}" if past.batches else ", which is empty"
+        begins = f"; it begins at {iso(past.begins)}" if past.begins else ", which is empty"
         _fail(f"nothing of account {account!r} of tenant {tenant}{until} is in its journal{begins}")
     # A simulation's clock may be behind ours, or ahead.
     then = past.ends if at is None else at

@@ -57,7 +57,8 @@ class Past:
     """
     What the journal says of an account up to a time.
 
-    ``first`` is the sequence number it begins with: unless 0, what came before is missing. ``health`` is the
+    ``first`` is the sequence number it begins with: unless 0, what came before is missing. It ``begins`` at
+    that time (0: it is empty), and ``ends`` with the last of the ``batches`` that were read. ``health`` is the
     last that was published (``None``: nothing yet), ``history`` the latest changes of score or band, newest
     first, ``alerts`` those open then. ``moves`` are the batches that moved the score, in their order.
     """
@@ -96,14 +97,11 @@ def look_back(
     journal = BatchReading(codec("account.journal", registry(settings)))
     start = TopicPartition(topics.name("account.journal"), partition, 0)
 
-    def batches() -> Iterator[tuple[int, JournalBatch]]:
-        for record in read_to_end(settings.kafka.bootstrap, [start]):
-            batch = journal.decode(record.value or b"")
-            if until is not None and batch.written_at > until:
-                return
-            yield record.offset, batch
-
-    return past_of(batches(), partition, tenant, account_id, since=since, told=told)
+    batches = (
+        (record.offset, journal.decode(record.value or b""))
+        for record in read_to_end(settings.kafka.bootstrap, [start])
+    )
+    return past_of(batches, partition, tenant, account_id, until=until, since=since, told=told)
 
 
 def past_of(
@@ -112,10 +110,11 @@ def past_of(
     tenant: str,
     account_id: str,
     *,
+    until: int | None = None,
     since: int | None = None,
     told: Callable[[int], None] = lambda _: None,
 ) -> Past:
-    """Return what a partition's batches, given with their offsets, say of an account."""
+    """Return what a partition's batches, given with their offsets, say of an account; see ``look_back``."""
     past = Past()
     history: deque[HistoryEntry] = deque(maxlen=_HISTORY)
     alerts: dict[str, RiskAlert] = {}
@@ -124,6 +123,8 @@ def past_of(
         for offset, batch in batches:
             if not past.batches:
                 past.first, past.begins = batch.sequence, batch.written_at
+            if until is not None and batch.written_at > until:
+                return
             past.batches += 1
             past.ends = batch.written_at
             if past.batches % _TELL_EVERY == 0:

@@ -73,7 +73,7 @@ def _facts(found: Portfolio) -> Table:
         said.append(f"  ({_count(rolled.without_arr, 'account')} without ARR weigh nothing)", style="dim")
     grid.add_row("score", said)
     grid.add_row("bands", bands(rolled))
-    grid.add_row("ARR at risk", f"{amounts(rolled.arr_at_risk)} of {amounts(rolled.arr)}")
+    grid.add_row("ARR at risk", Text(f"{amounts(rolled.arr_at_risk)} of {amounts(rolled.arr)}"))
     return grid
 
 
@@ -96,7 +96,7 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
             points(rolled.by_arr),
             *map(Text, middle),
             f"{rolled.bands['critical'] + rolled.bands['at_risk']:,}",
-            amounts(rolled.arr_at_risk),
+            Text(amounts(rolled.arr_at_risk)),
         )
     yield table
     hidden = len(groups) - _MOST_SHOWN
@@ -116,7 +116,7 @@ def _worst(accounts: Iterable[AccountSummary]) -> Table:
             points(one.score),
             change(one),
             Text(one.band.replace("_", " "), style=BAND_STYLE.get(one.band, "")),
-            money(one.arr_minor, one.currency),
+            Text(money(one.arr_minor, one.currency)),
             Text(one.owner or "-"),
             Text(one.segment or "-"),
         )

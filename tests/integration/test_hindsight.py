@@ -113,7 +113,7 @@ def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
 
     assert "nothing of account 'nobody'" in text(deployment, "nobody", "--at", "1d", code=1)
     early = text(deployment, "a1", "--tenant", "acme", "--at", iso(START - DAY), code=1)
-    assert "it begins at" in early or "empty" in early
+    assert f"it begins at {iso(START)}" in early
 
     client = AdminClient({"bootstrap.servers": deployment.bootstrap})
     number = partition_of(account_key("acme", "a1"), deployment.topics.partitions)

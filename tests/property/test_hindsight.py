@@ -71,11 +71,12 @@ def test_the_past_at_a_time_is_the_last_that_was_published_by_then(
     batches: list[JournalBatch], day: int
 ) -> None:
     until = NOW + day * DAY
-    known = [batch for batch in batches if batch.written_at <= until]
-    whole, part = past_of(numbered(batches), 0, "acme", "a"), past_of(numbered(known), 0, "acme", "a")
+    whole = past_of(numbered(batches), 0, "acme", "a")
+    part = past_of(numbered(batches), 0, "acme", "a", until=until)
     every = [step.health for step in steps(numbered(batches), 0, "acme", "a")]
     assert part.health == last(every, until)
     assert whole.health == last(every, 2**62)
+    assert part.batches == sum(batch.written_at <= until for batch in batches)
 
 
 def last(every: list[AccountHealth], until: int) -> AccountHealth | None:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from processors.rollup import Hierarchy, place, roll_up, worst
+from processors.state import DAY
+from schemas.records import AccountProfile, JournalBatch
+from tests.book import Book
 from tests.outputs import health
 
 
@@ -196,3 +199,14 @@ def test_peers_are_scored_accounts_of_the_same_segment() -> None:
     assert place(health("own", segment=None), others) is None
     assert place(health("own", band="unknown"), others) is None
     assert place(health("own", stage="churned"), others) is None
+
+
+def test_an_account_s_health_says_what_stands_above_it() -> None:
+    at = 20_600 * DAY
+    common = {"tenant": "acme", "account_id": "oslo", "source": "test", "occurred_at": at, "received_at": at}
+    profile = AccountProfile(event_id="p", parent_id="north", **common)
+    book = Book()
+
+    book.add(JournalBatch(sequence=0, written_at=at, profiles=[profile]))
+
+    assert book.newest("oslo").parent_id == "north"
