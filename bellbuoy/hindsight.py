@@ -58,8 +58,8 @@ class Past:
     What the journal says of an account up to a time.
 
     ``first`` is the sequence number it begins with: unless 0, what came before is missing. It ``begins`` at
-    that time (0: it is empty), and ``ends`` with the last of the ``batches`` that were read. ``health`` is the
-    last that was published (``None``: nothing yet), ``history`` the latest changes of score or band, newest
+    that time (0: it is empty), and ``ends`` with the last of the ``batches`` that were read. ``health`` is
+    the last that was published (``None``: nothing yet), ``history`` the latest changes of score or band, newest
     first, ``alerts`` those open then. ``moves`` are the batches that moved the score, in their order.
     """
 
