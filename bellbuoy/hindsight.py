@@ -59,8 +59,8 @@ class Past:
 
     ``first`` is the sequence number it begins with: unless 0, what came before is missing. It ``begins`` at
     that time (0: it is empty), and ``ends`` with the last of the ``batches`` that were read. ``health`` is
-    the last that was published (``None``: nothing yet), ``history`` the latest changes of score or band, newest
-    first, ``alerts`` those open then. ``moves`` are the batches that moved the score, in their order.
+    the last that was published (``None``: nothing yet), ``history`` the latest changes of score or band,
+    newest first, ``alerts`` those open then. ``moves`` are the batches that moved the score, in their order.
     """
 
     first: int = 0
@@ -187,16 +187,11 @@ def steps(
 
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
     """Return a batch without what is of other accounts; ``None`` when nothing is of this one."""
-
-    def own(item: object) -> bool:
-        return getattr(item, "tenant", None) == tenant and account_id in (
-            getattr(item, "account_id", None),
-            getattr(item, "into", None),
-            getattr(item, "origin", None),
-        )
-
     lists = {name: given for name in _OF_ACCOUNT if (given := getattr(batch, name))}
-    kept = {name: [item for item in given if own(item)] for name, given in lists.items()}
+    kept = {
+        name: [x for x in given if (x.tenant, x.account_id) == (tenant, account_id)]
+        for name, given in lists.items()
+    }
     if not any(kept.values()):
         return None
     models = [change for change in batch.models if change.tenant in (tenant, ALL_TENANTS)]

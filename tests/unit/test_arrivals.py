@@ -146,10 +146,10 @@ def test_everything_else() -> None:
 
 def test_a_batch_of_an_account_keeps_what_is_its_own() -> None:
     change = ModelChange(**COMMON | {"account_id": "*"}, author="kim", text=None)
-    link = AccountLink(**COMMON | {"account_id": "alias"}, into="acme")
+    link = AccountLink(**COMMON, into="holding")
     whole = batch(
         usage=usage("u") + usage("v", account="other"),
-        links=[link],
+        links=[link, AccountLink(**COMMON | {"account_id": "alias"}, into="acme")],
         models=[change, ModelChange(**COMMON | {"tenant": "else"}, author="kim")],
     )
 
