@@ -12,8 +12,9 @@ from bellbuoy.hindsight import Past, past_of, steps
 from processors.state import DAY
 from schemas.records import AccountHealth, JournalBatch
 from tests.book import Book
+from tests.partitions import Partitions, link
 from tests.property.test_shared import journals
-from tests.strategies import NOW, batchings, histories
+from tests.strategies import NOW, batchings, histories, times
 
 
 @st.composite
@@ -50,6 +51,24 @@ def test_an_account_alone_has_the_past_it_had_among_all(batches: list[JournalBat
 @settings(max_examples=60)
 def test_models_overrides_and_silent_sources_are_those_of_then(batches: list[JournalBatch]) -> None:
     check(batches)
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_what_was_linked_or_merged_is_in_the_past_of_the_account_it_belongs_to(data: st.DataObject) -> None:
+    names = ("~user:u-1", "old", "a")
+    happened = [
+        replace(event, account_id=data.draw(st.sampled_from(names))) for event in data.draw(histories())
+    ]
+    links = [link(name, "a", data.draw(times)) for name in names[:2]]
+    found = Partitions()
+    found.send(*data.draw(st.permutations([*happened, *links])))
+    found.run(data)
+    published = [health for outcome in found.outcomes for _, health in outcome.health]
+    for account in names:
+        home = found.of(account)
+        past = list(steps(numbered(home.journal), home.number, "acme", account))
+        assert [step.health for step in past] == [h for h in published if h.account_id == account]
 
 
 @given(journals() | eventful())
