@@ -11,10 +11,12 @@ from typing import Annotated, Any
 import typer
 
 from bellbuoy import topics as admin
+from bellbuoy.cli_explain import explain
 from bellbuoy.cli_mending import deadletters
 from bellbuoy.cli_model import model
 from bellbuoy.cli_output import emit
 from bellbuoy.cli_override import override
+from bellbuoy.cli_portfolio import portfolio
 from bellbuoy.cli_rebuild import rebuild
 from bellbuoy.cli_replay import replay
 from bellbuoy.cli_simulate import register
@@ -190,6 +192,8 @@ def list_topics(as_json: _Json = False) -> None:
 
 
 register(app)
+app.command(epilog=_EXITS)(explain)
+app.command(epilog=_EXITS)(portfolio)
 app.command(epilog=_EXITS)(rebuild)
 app.command(epilog=_EXITS)(replay)
 

@@ -1,10 +1,9 @@
-"""The commands that show Bellbuoy at work: `simulate`, `demo` and `explain`."""
+"""The commands that show Bellbuoy at work: `simulate` and `demo`."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +30,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
     app.command(epilog=_EXITS)(demo)
     app.command(epilog=_EXITS)(simulate)
-    app.command(epilog=_EXITS)(explain)
 
 
 def demo(
@@ -165,42 +163,3 @@ def simulate(
 def say(text: str) -> None:
     """Tell the operator something on stderr."""
     sys.stderr.write(f"{text}\n")
-
-
-def explain(
-    account: Annotated[str, typer.Argument(help="The customer's account id.", show_default=False)],
-    tenant: Annotated[str, typer.Option(help="Whose customer.")] = "demo",
-    as_json: _Json = False,
-) -> None:
-    """
-    Say why a customer's score is what it is: every measure, what it brings, and what holds it down.
-
-    \b
-    Examples:
-      bellbuoy explain amber-harbour-foods
-      bellbuoy explain 4711 --tenant acme --json
-    """  # noqa: D301
-    from redis.exceptions import RedisError  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-
-    from bellbuoy.explain import as_data, look_up, render  # noqa: PLC0415
-
-    redis = load().redis
-    try:
-        found, nearest = look_up(redis, tenant, account)
-    except RedisError as error:
-        say(
-            f"bellbuoy: Redis doesn't answer on {redis.url} ({error}): start it (`bellbuoy up`), "
-            "or correct redis.url (BELLBUOY_REDIS__URL)"
-        )
-        raise typer.Exit(exit_codes.AWAY) from None
-    except ValueError as error:
-        raise ConfigError(f"redis.url: {error} (got {redis.url!r}); correct BELLBUOY_REDIS__URL") from None
-    if found is None:
-        near = f"; did you mean {', '.join(nearest)}?" if nearest else ""
-        say(f"bellbuoy: tenant {tenant} has no scored account {account!r}{near}")
-        raise typer.Exit(exit_codes.FAILED)
-    if as_json:
-        print(orjson.dumps(as_data(found)).decode())
-    else:
-        Console().print(render(found, time.time_ns() // 1_000_000))

@@ -13,6 +13,7 @@ from bellbuoy.changing import ChangeError
 from bellbuoy.embedded.errors import DownloadError, EmbeddedError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, INTERNAL
 from bellbuoy.models import ModelFileError
+from bellbuoy.redis_errors import RedisAwayError
 from bellbuoy.registry import RegistryError
 from bellbuoy.roles import RoleError
 from bellbuoy.settings import ConfigError
@@ -49,7 +50,12 @@ def _code(error: Exception) -> int:
         case ConfigError() | ModelFileError() | ChangeError():
             return CONFIGURATION
         case (
-            KafkaAwayError() | RegistryError() | DownloadError() | KafkaException() | redis.ConnectionError()
+            KafkaAwayError()
+            | RedisAwayError()
+            | RegistryError()
+            | DownloadError()
+            | KafkaException()
+            | redis.ConnectionError()
         ):
             return AWAY
         case EmbeddedError() | RoleError() | StackError() | DeliveryError():

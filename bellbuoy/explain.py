@@ -12,11 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.demo.words import BAND_STYLE, change, duration, money, number
+from bellbuoy.portfolio import Group as Rolled
+from bellbuoy.portfolio import rolled
+from bellbuoy.portfolio_words import bands, points
+from bellbuoy.redis_reading import reading
 from bellbuoy.simulator.wire_segment import iso
 from processors.measures import MEASURES
+from processors.rollup import Hierarchy, RollUp, Standing, place, roll_up
 from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
 from sinks.reading import HistoryEntry
-from sinks.redis_reader import RedisReader
 from sinks.settings import RedisSettings
 
 __all__ = ["Explanation", "as_data", "breakdown", "informing", "look_up", "render"]
@@ -28,40 +32,63 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """An account's newest health, its open alerts, and its latest scores, newest first."""
+    """
+    An account's health, its open alerts, and its latest scores, newest first.
+
+    ``standing`` is its place in its segment, ``parent`` the roll-up of the parent it belongs to, and
+    ``group`` that of itself and all below it, where there is any.
+    """
 
     health: AccountHealth
     alerts: list[RiskAlert]
     history: list[HistoryEntry]
+    standing: Standing | None = None
+    parent: Rolled | None = None
+    group: RollUp | None = None
 
 
 def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
-    """Return what Redis has of an account, or ``None`` and the nearest ids; raise RedisError."""
-    reader = RedisReader(settings)
-    try:
+    """Return what Redis has of an account, or ``None`` and the nearest ids; raise RedisAwayError."""
+    with reading(settings) as reader:
         health = reader.account(tenant, account_id)
         if health is None:
             return None, reader.find(tenant, account_id)
         found = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
-        return Explanation(health, found, reader.history(tenant, account_id, _HISTORY)), []
-    finally:
-        reader.close()
+        accounts = list(reader.accounts(tenant))
+        hierarchy = Hierarchy(accounts)
+        parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
+        return Explanation(
+            health,
+            found,
+            reader.history(tenant, account_id, _HISTORY),
+            place(health, accounts),
+            None if parent is None else rolled(hierarchy, parent),
+            roll_up(group) if group else None,
+        ), []
 
 
-def as_data(explanation: Explanation) -> dict[str, Any]:
-    """Return the explanation for programs: the health record's fields, then ``alerts`` and ``history``."""
+def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
+    """
+    Return the explanation for programs: the health record's fields, then what else is known.
+
+    Each measure has its ``window`` in words (``None``: not a measure of ours) and, where it rests on the
+    newest word on something, how old that is at *now*, ``age_ms``.
+    """
     data: dict[str, Any] = msgspec.to_builtins(explanation)
     health: dict[str, Any] = data.pop("health")
+    for measure in health["measures"]:
+        measure["window"] = _window(measure["name"])
+        measure["age_ms"] = None if measure["as_of"] is None else now - measure["as_of"]
     return health | data
 
 
-def render(explanation: Explanation, now: int) -> RenderableType:
-    """Return the explanation for people; ``now`` is UTC milliseconds."""
+def render(explanation: Explanation, now: int, ago: str = "ago") -> RenderableType:
+    """Return the explanation for people at *now*, UTC milliseconds; ``ago`` is the word for before that."""
     health = explanation.health
     parts: list[RenderableType] = [
         _title(health),
-        _facts(health, explanation.history, now),
-        breakdown(health.measures, health.adjustments, health.caps),
+        _facts(explanation, now, ago),
+        breakdown(health.measures, health.adjustments, health.caps, now),
         *informing(health.measures),
     ]
     if health.reasons:
@@ -81,19 +108,42 @@ def _title(health: AccountHealth) -> Text:
     return title
 
 
-def _facts(health: AccountHealth, history: Sequence[HistoryEntry], now: int) -> Table:
+def _facts(explanation: Explanation, now: int, ago: str) -> Table:
+    health = explanation.health
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
-    grid.add_row("trend", f"{_trend(health)}  {_bars(history)}".rstrip())
+    grid.add_row("trend", f"{_trend(health)}  {_bars(explanation.history)}".rstrip())
     grid.add_row("coverage", f"{health.coverage:.0%} of the weights are known")
-    grid.add_row("owner", f"{health.owner or 'nobody'}")
-    grid.add_row("customer", " · ".join(_known(health)) or "-")
+    grid.add_row("owner", Text(health.owner or "nobody"))
+    grid.add_row("customer", Text(" · ".join(_known(health)) or "-"))
+    if explanation.standing is not None:
+        grid.add_row("segment", Text(_standing(explanation.standing)))
+    if explanation.parent is not None:
+        parent = explanation.parent
+        grid.add_row(
+            "parent", Text(f"{parent.name or ''} {parent.id}: ".lstrip()).append(_together(parent.rolled))
+        )
+    if explanation.group is not None:
+        grid.add_row("with all below", _together(explanation.group))
     variant = f", variant {health.variant}" if health.variant else ""
     grid.add_row("model", f"{health.model} {health.model_version}{variant}")
-    grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} ago)")
+    grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} {ago})")
     grid.add_row("journal", f"partition {health.partition}, batch {health.sequence}")
     return grid
+
+
+def _standing(standing: Standing) -> str:
+    peers = f"{standing.peers:,} other{'' if standing.peers == 1 else 's'} in {standing.segment}"
+    if standing.percentile is None:
+        return f"{peers}: too few to compare with"
+    return f"better than {standing.percentile:.0f} % of {peers}"
+
+
+def _together(rolled: RollUp) -> Text:
+    said = Text(f"{points(rolled.mean)} by mean, {points(rolled.by_arr)} by ARR; ")
+    said.append(bands(rolled))
+    return said.append(f"; worst {rolled.worst}") if rolled.worst is not None else said
 
 
 def _known(health: AccountHealth) -> Iterator[str]:
@@ -114,8 +164,17 @@ def _bars(history: Sequence[HistoryEntry]) -> str:
     return "".join(_BARS[min(7, int(entry.score / 12.5))] for entry in reversed(history))
 
 
-def breakdown(measures: Sequence[Measure], adjustments: Sequence[Adjustment], caps: Sequence[Cap]) -> Table:
-    """Return the table of what a score is made of, the costliest measures first."""
+def breakdown(
+    measures: Sequence[Measure],
+    adjustments: Sequence[Adjustment],
+    caps: Sequence[Cap],
+    now: int | None = None,
+) -> Table:
+    """
+    Return the table of what a score is made of, the costliest measures first.
+
+    With *now*, a second line has each measure's value, its window and how old its evidence is.
+    """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("Measure", "Score", "Points"):
         table.add_column(name, justify="left" if name == "Measure" else "right", no_wrap=True)
@@ -123,11 +182,14 @@ def breakdown(measures: Sequence[Measure], adjustments: Sequence[Adjustment], ca
     counted = [measure for measure in measures if measure.weight]
     for measure in sorted(counted, key=_cost, reverse=True):
         known = measure.score is not None
+        said = Text(measure.reason)
+        if now is not None:
+            said.append("\n" + " · ".join(_grounds(measure, now)), style="dim")
         table.add_row(
             measure.name,
             f"{measure.score:.0f}" if known else "not known",
             f"{measure.contribution:.1f} of {measure.weight:.0f}",
-            Text(measure.reason),
+            said,
             style=None if known and not measure.stale else "dim",
         )
     for adjustment in adjustments:
@@ -167,6 +229,23 @@ def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
             style="dim" if measure.stale else None,
         )
     yield table
+
+
+def _grounds(measure: Measure, now: int) -> Iterator[str]:
+    if measure.value is not None:
+        yield f"{number(measure.value)} {measure.unit}"
+    window = _window(measure.name)
+    if window is not None:
+        yield window
+    if measure.as_of is not None:
+        yield f"heard {duration(now - measure.as_of)} before" + (", stale" if measure.stale else "")
+    elif measure.stale:
+        yield "stale"
+
+
+def _window(measure: str) -> str | None:
+    known = MEASURES.get(measure)
+    return None if known is None else known.window
 
 
 def _cost(measure: Measure) -> float:

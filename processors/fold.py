@@ -347,6 +347,7 @@ class _Bench:
             variant=verdict.plan.variant,
             label=verdict.plan.bands.label(state.band),
             band_since=state.band_since,
+            parent_id=state.fact("parent_id"),
             overrides=_overrides(view) if state.overrides else [],
             beside=[_beside(other, view, found.held) for other in self._models.beside(state.tenant)],
             silent_sources=sorted(found.held),

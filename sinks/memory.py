@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, RiskAlert
 from sinks.port import Output
-from sinks.reading import HistoryEntry, Update, nearest
+from sinks.reading import AccountSummary, HistoryEntry, Update, nearest, summary
 
 __all__ = ["MemorySink"]
 
@@ -62,6 +62,10 @@ class MemorySink:
         return sorted(
             a.account_id for a in list(self._accounts.values()) if a.tenant == tenant and a.band == "unknown"
         )
+
+    def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
+        """Yield every account of a tenant once, those of unknown band included, in no order."""
+        yield from (summary(a) for a in list(self._accounts.values()) if a.tenant == tenant)
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.records import AccountHealth, RiskAlert
 
-__all__ = ["HistoryEntry", "Reader", "Update", "nearest"]
+__all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "nearest", "summary"]
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +52,23 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     band: str
 
 
+class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a roll-up and a list need of an account's newest health, without its explanation."""
+
+    account_id: str
+    name: str | None = None
+    owner: str | None = None
+    segment: str | None = None
+    stage: str | None = None
+    parent_id: str | None = None
+    arr_minor: int | None = None
+    currency: str | None = None
+    score: float
+    band: str
+    previous_score: float | None = None
+    as_of: int
+
+
 class Reader(Protocol):
     """The reading side; a name that is not there is ``None`` or an empty list, never an error."""
 
@@ -63,6 +80,13 @@ class Reader(Protocol):
 
     def unknown(self, tenant: str, /) -> list[str]:
         """Return the ids of the accounts of unknown band, sorted."""
+
+    def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
+        """
+        Yield every account of a tenant once, those of unknown band included, in no order.
+
+        It is read in pages, so an account that is written meanwhile comes as it was or as it is.
+        """
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""
@@ -82,6 +106,11 @@ class Reader(Protocol):
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
+
+
+def summary(health: AccountHealth) -> AccountSummary:
+    """Return what a list needs of a health record."""
+    return AccountSummary(**{name: getattr(health, name) for name in AccountSummary.__struct_fields__})
 
 
 def nearest(ids: Iterable[str], text: str, n: int) -> list[str]:

@@ -13,7 +13,8 @@ local prefix, history_length, updates_length, alert_ttl = ARGV[1], ARGV[2], ARGV
 local updates = prefix .. ':updates'
 local health_fields = {
   'score', 'band', 'previous_score', 'coverage', 'name', 'owner', 'segment', 'stage', 'arr_minor',
-  'currency', 'reasons', 'as_of', 'received_at', 'partition', 'version', 'health',
+  'currency', 'reasons', 'as_of', 'received_at', 'partition', 'version', 'parent_id',
+  'health',
 }
 local change_rank = { opened = 1, updated = 2, resolved = 3 }
 

@@ -30,6 +30,7 @@ HEALTH_FIELDS = (
     "received_at",
     "partition",
     "version",
+    "parent_id",
     "health",
 )
 """Fields of an account's hash, in the order of ``encode_health``; a null value has no field."""
@@ -108,6 +109,7 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         _or_empty(record.received_at),
         str(record.partition),
         str(record.sequence),
+        _or_empty(record.parent_id),
         _JSON.encode(record).decode(),
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from schemas.records import AccountHealth, RiskAlert
-from sinks.reading import HistoryEntry, Update, nearest
+from sinks.reading import AccountSummary, HistoryEntry, Update, nearest
 from sinks.redis import connect
 from sinks.redis_layout import Keys
 from sinks.settings import RedisSettings
@@ -17,6 +18,9 @@ __all__ = ["RedisReader"]
 
 _BLOCK_MS = 2_000
 """One blocking read; well under the socket's timeout."""
+_PAGE = 500
+"""Accounts asked for at once, so that nobody else waits long for Redis."""
+_NUMBERS = {"score": float, "previous_score": float, "arr_minor": int, "as_of": int}
 
 
 class RedisReader:
@@ -46,6 +50,18 @@ class RedisReader:
     def unknown(self, tenant: str, /) -> list[str]:
         """Return the ids of the accounts of unknown band, sorted."""
         return sorted(self._client.smembers(self._keys.unknown(tenant)))
+
+    def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
+        """
+        Yield every account of a tenant once, those of unknown band included, in no order.
+
+        It is read in pages, so an account that is written meanwhile comes as it was or as it is.
+        """
+        met: set[str] = set()
+        for page in self._pages(tenant):
+            new = [account_id for account_id in dict.fromkeys(page) if account_id not in met]
+            met.update(new)
+            yield from self._summaries(tenant, new)
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""
@@ -92,6 +108,35 @@ class RedisReader:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
         known = self._client.zrange(self._keys.risk(tenant), 0, -1)
         return nearest([*known, *self.unknown(tenant)], text, n)
+
+    def _pages(self, tenant: str) -> Iterator[list[str]]:
+        """Yield the ids; the unknown ones again at the end, lest one be missed that moves meanwhile."""
+        yield from self._members(self._keys.unknown(tenant), self._client.sscan)
+        for page in self._members(self._keys.risk(tenant), self._client.zscan):
+            yield [account_id for account_id, _ in page]
+        yield from self._members(self._keys.unknown(tenant), self._client.sscan)
+
+    def _members(self, key: str, scan: Any) -> Iterator[list[Any]]:
+        cursor = 0
+        while True:
+            cursor, page = scan(key, cursor, count=_PAGE)
+            yield list(page)
+            if not cursor:
+                return
+
+    def _summaries(self, tenant: str, ids: list[str]) -> Iterator[AccountSummary]:
+        names = AccountSummary.__struct_fields__[1:]
+        pipeline = self._client.pipeline(transaction=False)
+        for account_id in ids:
+            pipeline.hmget(self._keys.account(tenant, account_id), names)
+        for account_id, values in zip(ids, pipeline.execute(), strict=True):
+            found = {
+                name: _NUMBERS.get(name, str)(value)
+                for name, value in zip(names, values, strict=True)
+                if value is not None
+            }
+            if "score" in found:  # else its hash was lost
+                yield AccountSummary(account_id=account_id, **found)
 
     def _fields(self, keys: list[str], name: str) -> list[str]:
         pipeline = self._client.pipeline(transaction=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.money import minor_units
 from schemas.records import AccountHealth
+from sinks.reading import AccountSummary
 
 __all__ = ["BAND_STYLE", "change", "duration", "money", "number"]
 
@@ -25,7 +26,7 @@ def money(minor: int | None, currency: str | None) -> str:
     return f"{minor / per_major:,.0f} {currency or ''}".strip()
 
 
-def change(health: AccountHealth) -> str:
+def change(health: AccountHealth | AccountSummary) -> str:
     """Return how the score moved since the last UTC day change, with its sign."""
     if health.previous_score is None:
         return "new"

@@ -60,7 +60,7 @@ def own(tmp_path: Path) -> Iterator[Redis]:
 
 
 def test_fields_are_there_for_quick_reading(sink: RedisSink, raw: Any, keys: Keys) -> None:
-    sink.write([health(previous_score=51.5)])
+    sink.write([health(previous_score=51.5, parent_id="group")])
 
     found = raw.hgetall(keys.account("demo", "acme"))
 
@@ -69,6 +69,7 @@ def test_fields_are_there_for_quick_reading(sink: RedisSink, raw: Any, keys: Key
     assert found["previous_score"] == "51.5"
     assert found["arr_minor"] == "1200000"
     assert found["version"] == "1"
+    assert found["parent_id"] == "group"
     assert found["reasons"] == '["Active users fell by 40 %"]'
 
 

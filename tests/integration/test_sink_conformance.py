@@ -12,7 +12,7 @@ import pytest
 
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink
-from sinks.reading import Reader
+from sinks.reading import Reader, summary
 from sinks.redis import RedisSink
 from sinks.redis_reader import RedisReader
 from sinks.settings import RedisSettings
@@ -55,6 +55,7 @@ def content(reader: Reader) -> dict[str, Any]:
         "riskiest": reader.riskiest("demo", 100),
         "owners": [reader.riskiest("demo", 100, owner=owner) for owner in ("ann", "ben")],
         "unknown": reader.unknown("demo"),
+        "summaries": sorted(reader.accounts("demo"), key=lambda a: a.account_id),
         "open": reader.open_alerts("demo", 100),
         "alerts": [reader.alert(f"al{i}") for i in range(3)],
     }
@@ -91,6 +92,21 @@ def test_what_was_written_is_read(fresh: Open) -> None:
     ]
 
 
+def test_all_accounts_of_a_tenant_are_summed_up_once(fresh: Open) -> None:
+    sink, reader = fresh()
+    many = [health(f"a{n:04}", 1, float(n % 100), band="unknown" if n % 3 else "watch") for n in range(1_400)]
+    bare = {"name": None, "owner": None, "segment": None, "arr_minor": None, "currency": None}
+    some = [health("null", 1, **bare), health("zürich:1", 1, parent_id="group:a", previous_score=12.25)]
+
+    for start in range(0, len(many), 500):
+        sink.write(many[start : start + 500])
+    sink.write([*some, health("other", tenant="acme")])
+
+    found = {one.account_id: one for one in reader.accounts("demo")}
+    assert found == {one.account_id: summary(one) for one in (*many, *some)}
+    assert len(list(reader.accounts("demo"))) == len(found)
+
+
 def test_nothing_there_is_no_error(fresh: Open) -> None:
     sink, reader = fresh()
 
@@ -100,6 +116,7 @@ def test_nothing_there_is_no_error(fresh: Open) -> None:
     assert reader.alert("a1") is None
     assert reader.riskiest("demo", 5) == []
     assert reader.riskiest("demo", 0) == []
+    assert list(reader.accounts("demo")) == []
     assert reader.open_alerts("demo", 5) == []
     assert reader.history("demo", "acme", 5) == []
     assert reader.updates("0", 5) == []

@@ -158,11 +158,12 @@ def test_settings_are_taken_or_refused_in_words(file: bytes | None, changes: dic
 
 COMMANDS = """
     up demo simulate explain check gateway journal worker deliver topics create list deadletters show
-    repair redrive rebuild replay model diff
+    repair redrive rebuild replay model diff portfolio
 """
 OPTIONS = """
     --json --data --seconds --accounts --seed --limit --reason --topic --tenant --config --days --start
     --speed --events --rate --at --from --to --model --fresh --direct --dry-run --set -h --help --version --
+    --since --by --parent --owner --segment
 """
 commands, options = st.sampled_from(COMMANDS.split()), st.sampled_from(OPTIONS.split())
 arguments = st.lists(

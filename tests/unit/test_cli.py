@@ -28,7 +28,7 @@ def test_help_names_every_command_and_exit_code(tmp_path: Path) -> None:
     done = bellbuoy("--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    for word in ("up", "gateway", "journal", "worker", "deliver", "topics", "check", "69", "70"):
+    for word in ("up", "gateway", "journal", "worker", "deliver", "topics", "check", "portfolio", "69", "70"):
         assert word in done.stdout
 
 
@@ -151,3 +151,24 @@ def test_rebuild_without_kafka_exits_69(tmp_path: Path) -> None:
     assert away.returncode == 69
     assert "Kafka doesn't answer" in away.stderr
     assert "bellbuoy rebuild redis --dry-run" in teaching.stdout
+
+
+def test_the_past_without_kafka_exits_69(tmp_path: Path) -> None:
+    kafka = {"BELLBUOY_KAFKA__BOOTSTRAP": f"127.0.0.1:{free_port()}"}
+
+    away = bellbuoy("explain", "acme", "--since", "7d", cwd=tmp_path, **kafka)
+    backward = bellbuoy("explain", "acme", "--since", "1d", "--at", "2d", cwd=tmp_path, **kafka)
+    teaching = bellbuoy("explain", "--help", cwd=tmp_path)
+
+    assert away.returncode == 69
+    assert "Kafka doesn't answer" in away.stderr
+    assert backward.returncode == 2
+    assert "--since must lie before --at" in backward.stderr
+    assert "bellbuoy explain amber-harbour-foods --since 7d" in teaching.stdout
+
+
+def test_the_portfolio_teaches_with_examples(tmp_path: Path) -> None:
+    teaching = bellbuoy("portfolio", "--help", cwd=tmp_path)
+
+    assert teaching.returncode == 0
+    assert "bellbuoy portfolio --segment mid-market --json" in teaching.stdout

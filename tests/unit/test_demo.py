@@ -335,7 +335,7 @@ def test_an_explanation_shows_everything_and_sums_to_the_score():
 
 
 def test_an_explanation_for_programs_is_the_record_and_more():
-    said = as_data(Explanation(HEALTH, [ALERT], []))
+    said = as_data(Explanation(HEALTH, [ALERT], []), 1_060_000)
 
     assert said["score"] == 31.5
     assert said["measures"][0]["name"] == "usage.drop"
