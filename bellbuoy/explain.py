@@ -128,6 +128,16 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
         grid.add_row("with all below", _together(explanation.group))
     variant = f", variant {health.variant}" if health.variant else ""
     grid.add_row("model", f"{health.model} {health.model_version}{variant}")
+    for other in health.beside:
+        band = other.band.replace("_", " ")
+        grid.add_row("beside", f"{other.model} {other.model_version} says {other.score:.1f}, {band}")
+    for word in health.overrides:
+        until = "until withdrawn" if word.until is None else f"until {iso(word.until)[:10]}"
+        grid.add_row(
+            "override", Text(f"{word.target} {word.value:g} by {word.author}, {until}: {word.reason}")
+        )
+    for source in health.silent_sources:
+        grid.add_row("held", f"what {source} informs: it is silent for every account")
     grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} {ago})")
     grid.add_row("journal", f"partition {health.partition}, batch {health.sequence}")
     return grid
