@@ -16,7 +16,7 @@ from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from bellbuoy.journal_reading import BatchReading
-from bellbuoy.moving import Move, move
+from bellbuoy.moves import Move, move
 from bellbuoy.registry import registry
 from processors.due import soonest
 from processors.fold import Fold

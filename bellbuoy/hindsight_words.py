@@ -15,7 +15,7 @@ from bellbuoy import explain
 from bellbuoy.demo.words import BAND_STYLE
 from bellbuoy.hindsight import Past
 from bellbuoy.moments import iso
-from bellbuoy.moving import Move
+from bellbuoy.moves import Move
 from schemas.records import AccountHealth
 
 __all__ = ["as_data", "render"]

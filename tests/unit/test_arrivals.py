@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bellbuoy.arrivals import arrivals
 from bellbuoy.hindsight import _OF_ACCOUNT, of_account
-from bellbuoy.moving import move
+from bellbuoy.moves import move
 from processors.rows import roll_up
 from processors.state import DAY
 from schemas.records import (
