@@ -20,7 +20,7 @@ from bellbuoy.simulator.wire_segment import iso
 from processors.measures import MEASURES
 from processors.rollup import Hierarchy, RollUp, Standing, place, roll_up
 from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
-from sinks.reading import HistoryEntry
+from sinks.reading import HistoryEntry, summary
 from sinks.settings import RedisSettings
 
 __all__ = ["Explanation", "as_data", "breakdown", "informing", "look_up", "render"]
@@ -61,7 +61,7 @@ def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Expl
             health,
             found,
             reader.history(tenant, account_id, _HISTORY),
-            place(health, accounts),
+            place(summary(health), accounts),
             None if parent is None else rolled(hierarchy, parent),
             roll_up(group) if group else None,
         ), []

@@ -56,7 +56,7 @@ KPIS: dict[str, tuple[str, ...]] = {
     "MRR": ("revenue.mrr",),
     "ARPU": ("revenue.arpu",),
     "CLV": ("revenue.lifetime_value",),
-    "Gross retention": ("revenue.gross_retention",),
+    "Gross retention": ("revenue.gross_retention", "revenue.before"),
     "Net retention": ("revenue.net_retention",),
     "Expansion headroom": ("seats.headroom",),
     "NPS": ("surveys.nps", "surveys.detractors"),

@@ -51,6 +51,14 @@ def bands(rolled: RollUp) -> Text:
     return said or Text("-")
 
 
+def _kept(rolled: RollUp) -> str:
+    """Return gross and net retention in the currency of which the most was paid."""
+    if not rolled.retention:
+        return "-"
+    kept = max(rolled.retention.values(), key=lambda kept: (kept.accounts, kept.before))
+    return f"{kept.gross:.0%} {kept.net:.0%}"
+
+
 def _title(found: Portfolio) -> Text:
     rolled = found.rolled
     title = Text(found.tenant, style="bold")
@@ -74,6 +82,10 @@ def _facts(found: Portfolio) -> Table:
     grid.add_row("score", said)
     grid.add_row("bands", bands(rolled))
     grid.add_row("ARR at risk", Text(f"{amounts(rolled.arr_at_risk)} of {amounts(rolled.arr)}"))
+    for currency, kept in rolled.retention.items():
+        told = f"gross {kept.gross:.0%}, net {kept.net:.0%} of {money(kept.before, currency or None)} a month"
+        accounts = _count(kept.accounts, "account")
+        grid.add_row("retention", Text(f"{told} 12 months ago, of {accounts}"))
     return grid
 
 
@@ -85,6 +97,8 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
     else:
         table.add_column("Worst", max_width=24, no_wrap=True)
     table.add_column("At risk", justify="right", no_wrap=True)
+    if title == "Segment":
+        table.add_column("Gross/net", justify="right", no_wrap=True)
     table.add_column("ARR at risk", justify="right")
     for group in groups[:_MOST_SHOWN]:
         rolled = group.rolled
@@ -96,6 +110,7 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
             points(rolled.by_arr),
             *map(Text, middle),
             f"{rolled.bands['critical'] + rolled.bands['at_risk']:,}",
+            *([_kept(rolled)] if title == "Segment" else []),
             Text(amounts(rolled.arr_at_risk)),
         )
     yield table

@@ -31,6 +31,7 @@ __all__ = [
     "LEAST_PEERS",
     "By",
     "Hierarchy",
+    "Retention",
     "RollUp",
     "Scored",
     "Standing",
@@ -83,8 +84,34 @@ class Scored(Protocol):
     def currency(self) -> str | None:
         """Return the currency of its ARR."""
 
+    @property
+    def mrr_before(self) -> float | None:
+        """Return its recurring revenue 12 months ago, minor units a month."""
+
+    @property
+    def gross_retention(self) -> float | None:
+        """Return the share of that which was kept."""
+
+    @property
+    def net_retention(self) -> float | None:
+        """Return what it pays now as a share of that."""
+
 
 S = TypeVar("S", bound=Scored)
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """
+    The recurring revenue of 12 months ago (minor units a month), and the shares kept of it.
+
+    Of ``accounts`` that paid then, those that have churned since included. Gross leaves expansion out.
+    """
+
+    accounts: int
+    before: int
+    gross: float
+    net: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +123,7 @@ class RollUp:
     scores of 0 to 100, ``None`` where nothing is known; ``without_arr`` counts the accounts with a score that
     weigh nothing in ``by_arr``. ``quartiles`` are the lower one, the median and the upper one of the scores,
     ``worst`` is the account with the lowest. ``arr`` and ``arr_at_risk`` are minor units by currency, ''
-    where none is named.
+    where none is named; so is ``retention``.
     """
 
     accounts: int
@@ -109,6 +136,7 @@ class RollUp:
     worst: str | None
     arr: dict[str, int]
     arr_at_risk: dict[str, int]
+    retention: dict[str, Retention]
 
     def score(self, by: By) -> float | None:
         """Return the score rolled up one way or the other."""
@@ -147,6 +175,7 @@ def roll_up(accounts: Iterable[Scored]) -> RollUp:
         worst=None if lowest is None else lowest.account_id,
         arr=_total(living),
         arr_at_risk=_total(account for account in living if account.band in AT_RISK),
+        retention=_retention(given),
     )
 
 
@@ -283,6 +312,21 @@ def _quartiles(scores: list[float]) -> tuple[float, float, float] | None:
         return None
     lower, median, upper = quantiles(scores, n=4, method="inclusive") if len(scores) > 1 else scores * 3
     return round(lower, 2), round(median, 2), round(upper, 2)
+
+
+def _retention(accounts: Iterable[Scored]) -> dict[str, Retention]:
+    """Return what was kept of the revenue of 12 months ago, by currency."""
+    paid: defaultdict[str, list[tuple[int, float, float]]] = defaultdict(list)
+    for account in accounts:
+        before, gross, net = account.mrr_before, account.gross_retention, account.net_retention
+        if before and gross is not None and net is not None:
+            paid[account.currency or ""].append((round(before), gross, net))
+    found = {}
+    for currency, rows in sorted(paid.items()):
+        total = sum(before for before, _, _ in rows)
+        gross, net = (sum(sorted(row[0] * row[at] for row in rows)) / total for at in (1, 2))
+        found[currency] = Retention(len(rows), total, round(gross, 6), round(net, 6))
+    return found
 
 
 def _total(accounts: Iterable[Scored]) -> dict[str, int]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from schemas.records import AccountHealth, RiskAlert
 
-__all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "nearest", "summary"]
+__all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "nearest", "retained", "summary"]
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +52,10 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     band: str
 
 
+_RETAINED = ("mrr_before", "gross_retention", "net_retention")
+_MEASURED = ("revenue.before", "revenue.gross_retention", "revenue.net_retention")
+
+
 class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
     """What a roll-up and a list need of an account's newest health, without its explanation."""
 
@@ -67,6 +71,9 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
     band: str
     previous_score: float | None = None
     as_of: int
+    mrr_before: float | None = None
+    gross_retention: float | None = None
+    net_retention: float | None = None
 
 
 class Reader(Protocol):
@@ -110,7 +117,16 @@ class Reader(Protocol):
 
 def summary(health: AccountHealth) -> AccountSummary:
     """Return what a list needs of a health record."""
-    return AccountSummary(**{name: getattr(health, name) for name in AccountSummary.__struct_fields__})
+    fields: dict[str, Any] = {
+        name: getattr(health, name) for name in AccountSummary.__struct_fields__ if name not in _RETAINED
+    }
+    return AccountSummary(**fields | dict(zip(_RETAINED, retained(health), strict=True)))
+
+
+def retained(health: AccountHealth) -> tuple[float | None, ...]:
+    """Return the revenue 12 months ago (minor units a month), and the gross and net shares kept of it."""
+    values = {measure.name: measure.value for measure in health.measures if measure.name in _MEASURED}
+    return tuple(values.get(name) for name in _MEASURED)
 
 
 def nearest(ids: Iterable[str], text: str, n: int) -> list[str]:

@@ -14,7 +14,7 @@ local updates = prefix .. ':updates'
 local health_fields = {
   'score', 'band', 'previous_score', 'coverage', 'name', 'owner', 'segment', 'stage', 'arr_minor',
   'currency', 'reasons', 'as_of', 'received_at', 'partition', 'version', 'parent_id',
-  'health',
+  'mrr_before', 'gross_retention', 'net_retention', 'health',
 }
 local change_rank = { opened = 1, updated = 2, resolved = 3 }
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from schemas.records import AccountHealth, RiskAlert
+from sinks.reading import retained
 
 __all__ = ["HEALTH_FIELDS", "Keys", "encode_alert", "encode_health"]
 
@@ -31,6 +32,9 @@ HEALTH_FIELDS = (
     "partition",
     "version",
     "parent_id",
+    "mrr_before",
+    "gross_retention",
+    "net_retention",
     "health",
 )
 """Fields of an account's hash, in the order of ``encode_health``; a null value has no field."""
@@ -110,6 +114,7 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         str(record.partition),
         str(record.sequence),
         _or_empty(record.parent_id),
+        *map(_or_empty, retained(record)),
         _JSON.encode(record).decode(),
     )
 

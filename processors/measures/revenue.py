@@ -11,6 +11,7 @@ from processors.state import DAY, Subscription
 
 __all__ = [
     "arpu",
+    "before",
     "gross_retention",
     "lifetime_value",
     "mrr",
@@ -23,6 +24,7 @@ _CHURN = 0.035
 """Monthly churn of business subscriptions, voluntary and not (Recurly 2025, by retentionlens.com)."""
 
 _UNKNOWN = "No recurring revenue known"
+_NO_PRICE = "No price known from a month ago"
 
 
 @measure(
@@ -96,16 +98,43 @@ def gross_retention(view: View) -> Fact:
     return _retention(view, "Gross")
 
 
+@measure(
+    "revenue.before",
+    unit="minor units a month",
+    window="12 months ago, or at the start",
+    sources=(BILLING,),
+    needs="a price a month ago or earlier",
+)
+def before(view: View) -> Fact:
+    """Return the recurring revenue 12 months ago: what retention is a share of, to sum over accounts."""
+    known = _prices(view)
+    if known is None:
+        return Fact(None, _NO_PRICE)
+    prices, days, currency = known
+    then = sum(price for price, _ in prices)
+    return Fact(then, f"{money(then, currency)} a month {days / MONTH:.0f} months ago")
+
+
 def _retention(view: View, kind: str) -> Fact:
+    known = _prices(view)
+    if known is None:
+        return Fact(None, _NO_PRICE)
+    prices, days, _ = known
+    kept = sum(now if kind == "Net" else min(then, now) for then, now in prices)
+    share = kept / sum(then for then, _ in prices)
+    return Fact(share, f"{kind} retention {share:.0%} in {days / MONTH:.0f} months")
+
+
+def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:
+    """Return each subscription's price then and now, how many days ago that was, and the currency."""
     subscriptions = list(view.state.billing.subscriptions.values())
     known = [day for each in subscriptions for day in _steps(each)]
     since = max(view.today - _YEAR, min(known, default=view.today))
     prices = [(_price(each, since), _price(each, view.today)) for each in subscriptions]
-    before = sum(then for then, _ in prices)
-    if view.today - since < MONTH or not before or len({each.currency for each in subscriptions}) > 1:
-        return Fact(None, "No price known from a month ago")
-    share = sum(now if kind == "Net" else min(then, now) for then, now in prices) / before
-    return Fact(share, f"{kind} retention {share:.0%} in {(view.today - since) / MONTH:.0f} months")
+    currencies = {each.currency for each in subscriptions}
+    if view.today - since < MONTH or not any(then for then, _ in prices) or len(currencies) > 1:
+        return None
+    return prices, view.today - since, currencies.pop()
 
 
 @measure(

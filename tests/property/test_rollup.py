@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from processors.rollup import Hierarchy, place, roll_up, worst
-from tests.outputs import health
+from sinks.reading import summary
+from tests.outputs import health as record
+
+
+def health(*given: Any, **fields: Any) -> Any:
+    return summary(record(*given, **fields))
 
 
 @st.composite

@@ -320,6 +320,7 @@ def test_revenue_and_what_is_kept_of_it() -> None:
     assert account.fact("revenue.mrr") == Fact(150_00, "150 EUR a month")
     assert account.value("revenue.net_retention") == 1.5
     assert account.value("revenue.gross_retention") == 0.6
+    assert account.fact("revenue.before") == Fact(100_00, "100 EUR a month 12 months ago")
     assert account.use(1, user_id="a").use(1, user_id="b").value("revenue.arpu") == 75_00
     assert account.value("revenue.tenure") == pytest.approx(400 / (365.25 / 12))
     so_far = (200 * 100_00 + 200 * 60_00 + 10 * 90_00) / (365.25 / 12)

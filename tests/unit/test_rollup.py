@@ -6,11 +6,16 @@ from typing import Any
 
 import pytest
 
-from processors.rollup import Hierarchy, place, roll_up, worst
+from processors.rollup import Hierarchy, Retention, place, roll_up, worst
 from processors.state import DAY
-from schemas.records import AccountProfile, JournalBatch
+from schemas.records import AccountProfile, JournalBatch, Measure
+from sinks.reading import summary
 from tests.book import Book
-from tests.outputs import health
+from tests.outputs import health as record
+
+
+def health(*given: Any, **fields: Any) -> Any:
+    return summary(record(*given, **fields))
 
 
 def scored(*scores: float, **fields: Any) -> list[Any]:
@@ -210,3 +215,28 @@ def test_an_account_s_health_says_what_stands_above_it() -> None:
     book.add(JournalBatch(sequence=0, written_at=at, profiles=[profile]))
 
     assert book.newest("oslo").parent_id == "north"
+
+
+def _paying(account: str, before: float, gross: float, net: float, **fields: Any) -> Any:
+    values = {"revenue.before": before, "revenue.gross_retention": gross, "revenue.net_retention": net}
+    measures = [
+        Measure(name=name, value=value, unit="", score=None, weight=0.0, contribution=0.0, reason="")
+        for name, value in values.items()
+    ]
+    return health(account, measures=measures, **fields)
+
+
+def test_retention_is_of_what_was_paid_by_currency_and_those_who_left_count() -> None:
+    accounts = [
+        _paying("grew", 1_000.0, 1.0, 1.5, currency="EUR"),
+        _paying("shrank", 2_000.0, 0.5, 0.5, currency="EUR"),
+        _paying("left", 1_000.0, 0.0, 0.0, currency="EUR", stage="churned"),
+        _paying("yen", 500.0, 1.0, 1.0, currency="JPY"),
+        health("new", currency="EUR"),
+    ]
+
+    assert roll_up(accounts).retention == {
+        "EUR": Retention(accounts=3, before=4_000, gross=0.5, net=0.625),
+        "JPY": Retention(accounts=1, before=500, gross=1.0, net=1.0),
+    }
+    assert roll_up(accounts[4:]).retention == {}
