@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from bellbuoy.embedded import Redis
+from schemas.records import Measure
 from sinks.port import Output, Rejected, SinkError
 from sinks.redis import RedisSink
 from sinks.redis_layout import HEALTH_FIELDS, Keys
@@ -60,7 +61,12 @@ def own(tmp_path: Path) -> Iterator[Redis]:
 
 
 def test_fields_are_there_for_quick_reading(sink: RedisSink, raw: Any, keys: Keys) -> None:
-    sink.write([health(previous_score=51.5, parent_id="group")])
+    values = {"revenue.before": 500.0, "revenue.gross_retention": 0.8, "revenue.net_retention": 1.2}
+    kept = [
+        Measure(name=name, value=value, unit="", score=None, weight=0.0, contribution=0.0, reason="")
+        for name, value in values.items()
+    ]
+    sink.write([health(previous_score=51.5, parent_id="group", measures=kept)])
 
     found = raw.hgetall(keys.account("demo", "acme"))
 
@@ -70,6 +76,7 @@ def test_fields_are_there_for_quick_reading(sink: RedisSink, raw: Any, keys: Key
     assert found["arr_minor"] == "1200000"
     assert found["version"] == "1"
     assert found["parent_id"] == "group"
+    assert (found["mrr_before"], found["gross_retention"], found["net_retention"]) == ("500.0", "0.8", "1.2")
     assert found["reasons"] == '["Active users fell by 40 %"]'
 
 
