@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
+from processors.state import POSITION_KEY, is_account
 from schemas.codec import codec
 from schemas.envelope import Envelopes
 from schemas.keys import account_key, partition_of
@@ -71,13 +72,13 @@ def ledger(bootstrap: str, topics: Topics) -> Ledger:
     result = Ledger()
     for key, message in last.items():
         fields = msgspec.msgpack.decode(message.value(), strict=False)
-        if key.startswith(b"\0"):
+        if key.startswith(POSITION_KEY):
             sequence, _offset, _at, _applied, duplicates, dead, moved = fields
             result.sequences[message.partition()] = sequence
             result.duplicates += duplicates
             result.dead_letters += dead
             result.moved += moved
-        else:
+        elif is_account(key):
             result.applied[key.decode()] = fields[2]
             result.usage[key.decode()] = sum(day[0] for day in fields[5][0].values())
     return result
