@@ -17,6 +17,7 @@ __all__ = ["BrokerWatch"]
 
 _LOOK_SECONDS = 1.0
 _QUIET_SECONDS = 3.0
+_ASK_SECONDS = 10.0
 _ANSWER_SECONDS = 1.0
 
 # librdkafka's own codes have no public names.
@@ -49,7 +50,7 @@ class BrokerWatch:
         self._vitals = vitals
         self._log = structlog.get_logger(__name__).bind(sink=sink)
         self._topics_in_doubt = False
-        self._looked_at = 0.0
+        self._looked_at = self._asked_at = 0.0
         self._heard_at = time.monotonic()
 
     def heard(self) -> None:
@@ -80,15 +81,16 @@ class BrokerWatch:
         if now - self._looked_at < _LOOK_SECONDS:
             return
         self._looked_at = now
-        if self._topics_in_doubt:
+        quiet = now - self._heard_at > _QUIET_SECONDS
+        if self._topics_in_doubt or (quiet and now - self._asked_at > _ASK_SECONDS):
             self._ask_for_topics(consumer)
         parts = consumer.assignment()
-        quiet = now - self._heard_at > _QUIET_SECONDS
         for number, part in enumerate(parts):
             ask = paused or self.away or (quiet and number == 0)
             try:
                 low, high = self._ends(consumer, part, ask)
             except KafkaException as error:
+                self._topics_in_doubt = self._topics_in_doubt or error.args[0].code() in _NO_TOPIC
                 if error.args[0].code() in _AWAY:
                     self._lost(error.args[0])
                 return
@@ -121,7 +123,7 @@ class BrokerWatch:
 
     def _ask_for_topics(self, consumer: Consumer) -> None:
         """Ask before giving up: a broker that just started may not know every topic yet."""
-        self._topics_in_doubt = False
+        self._topics_in_doubt, self._asked_at = False, time.monotonic()
         try:
             known = consumer.list_topics(timeout=5.0).topics
         except KafkaException:
