@@ -64,8 +64,7 @@ class Models:
         self.base = base
         self.entries = dict(entries)
         self.fixed = fixed
-        self._live: dict[str, tuple[Model, ...]] = {}
-        self._beside: dict[str, tuple[Model, ...]] = {}
+        self._known: dict[tuple[str, str], tuple[Model, ...]] = {}
 
     def with_changes(self, changes: Iterable[ModelChange], at: int, sequence: int) -> Models:
         """Return what is in force after the changes that the batch ``sequence`` brought at ``at``."""
@@ -83,20 +82,14 @@ class Models:
 
     def of(self, view: View) -> Model:
         """Return the model that scores an account."""
-        tenant = view.state.tenant
-        live = self._live.get(tenant)
-        if live is None:
-            live = self._live[tenant] = self._in_force(tenant, "live")
+        live = self._in_force(view.state.tenant, "live")
         if not live:
             return self.base
         return live[0] if live[0].applies is None else choose(live, view)
 
     def beside(self, tenant: str) -> tuple[Model, ...]:
         """Return the models that score a tenant's accounts for comparison, by name."""
-        beside = self._beside.get(tenant)
-        if beside is None:
-            beside = self._beside[tenant] = self._in_force(tenant, "beside")
-        return beside
+        return self._in_force(tenant, "beside")
 
     def switch(self, tenant: str) -> InForce | None:
         """Return the latest change of a tenant's live models."""
@@ -105,13 +98,17 @@ class Models:
 
     def next_change(self, tenant: str, now: int) -> int | None:
         """Return the next time after *now* at which one of a tenant's models ends by its date."""
-        if not self.entries:
-            return None
-        live = self._live.get(tenant) or ()
+        live = self._in_force(tenant, "live")
         ends = [m.applies.until for m in live if m.applies is not None and m.applies.until is not None]
         return min((end for end in ends if end > now), default=None)
 
     def _in_force(self, tenant: str, role: str) -> tuple[Model, ...]:
+        known = self._known.get((tenant, role))
+        if known is None:
+            known = self._known[tenant, role] = self._ranked(tenant, role)
+        return known
+
+    def _ranked(self, tenant: str, role: str) -> tuple[Model, ...]:
         """Return a tenant's models, the one for the rest last, each name and the rest once."""
         entries = [e for e in self.entries.values() if e.role == role and e.text is not None]
         own = [entry for entry in entries if entry.tenant == tenant]

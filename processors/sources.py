@@ -90,12 +90,14 @@ class Source(msgspec.Struct, array_like=True, frozen=True):
 
 def is_silent(source: Source, now: int) -> bool:
     """Tell whether a source has been silent for longer than it ever is."""
+    if now - source.last_at <= LEAST:  # nearly always, and asked for every batch
+        return False
     day = source.last_at // DAY
     many = sum(1 for heard in source.ones.values() if heard > day - 14) >= MANY
     if not many or source.last_at - source.first_at < KNOWN_FOR:
         return False
     usual = max((pause for at, pause in source.pauses.items() if at > day - _PAUSES_DAYS), default=0)
-    return now - source.last_at > max(LEAST, LONGER * usual)
+    return now - source.last_at > LONGER * usual
 
 
 def hear(sources: Mapping[Name, Source], batch: JournalBatch) -> dict[Name, Source]:
