@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
-from bellbuoy.journal_reading import BatchReading
+from bellbuoy.journal_reading import BatchReading, only
 from bellbuoy.moves import Move, move
 from bellbuoy.registry import registry
 from processors.due import soonest
@@ -25,7 +25,7 @@ from processors.shared import Shared
 from processors.state import Position
 from schemas.codec import codec
 from schemas.keys import ALL_TENANTS, account_key, partition_of
-from schemas.records import AccountHealth, JournalBatch, RiskAlert
+from schemas.records import OF_ACCOUNTS, AccountHealth, JournalBatch, RiskAlert
 from sinks.reading import HistoryEntry
 from streams.kafka import read_to_end
 
@@ -37,10 +37,6 @@ __all__ = ["Past", "Step", "look_back", "of_account", "past_of", "steps"]
 
 _HISTORY = 40
 _TELL_EVERY = 1_000
-_OF_ACCOUNT = (
-    "usage", "support", "billing", "surveys", "engagement", "profiles", "actions", "overrides", "links",
-    "transfers",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,15 +183,10 @@ def steps(
 
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
     """Return a batch without what is of other accounts; ``None`` when nothing is of this one."""
-    lists = {name: given for name in _OF_ACCOUNT if (given := getattr(batch, name))}
-    kept = {
-        name: [x for x in given if (x.tenant, x.account_id) == (tenant, account_id)]
-        for name, given in lists.items()
-    }
-    if not any(kept.values()):
+    kept = only(batch, tenant, account_id)
+    if not any(getattr(kept, name) for name in OF_ACCOUNTS):
         return None
-    models = [change for change in batch.models if change.tenant in (tenant, ALL_TENANTS)]
-    return replace(batch, models=models, **kept)
+    return replace(kept, models=[one for one in batch.models if one.tenant in (tenant, ALL_TENANTS)])
 
 
 class _Heard(Shared):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from schemas.codec import Codec
-from schemas.records import JournalBatch
+from schemas.records import OF_ACCOUNTS, JournalBatch
 from schemas.varint import read_varint
 
-__all__ = ["BatchReading"]
+__all__ = ["BatchReading", "only"]
 
 _HEADER = 5
 
@@ -39,3 +41,13 @@ class BatchReading:
         )
         self._idle = rest if batch == says_nothing else None
         return batch
+
+
+def only(batch: JournalBatch, tenant: str, account_id: str | None = None) -> JournalBatch:
+    """Return a batch without what is of other tenants, or of other accounts."""
+    lists = {name: given for name in OF_ACCOUNTS if (given := getattr(batch, name))}
+    kept = {
+        name: [x for x in given if x.tenant == tenant and account_id in (None, x.account_id)]
+        for name, given in lists.items()
+    }
+    return replace(batch, **kept) if kept else batch

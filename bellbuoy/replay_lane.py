@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import TopicPartition
-from msgspec.structs import replace
 from xxhash import xxh3_128_digest
 
-from bellbuoy.journal_reading import BatchReading
+from bellbuoy.journal_reading import BatchReading, only
 from bellbuoy.registry import registry
 from bellbuoy.settings import Settings
 from processors.due import DueHeap
@@ -25,11 +24,11 @@ from processors.models import Models
 from processors.moving import apart
 from processors.recall import Account
 from processors.schedule import schedule
-from processors.shared import SHARED_KEY, Shared
-from processors.state import POSITION_KEY, Position, decode_position
+from processors.shared import Shared
+from processors.state import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec import Codec, codec
 from schemas.keys import split_key
-from schemas.records import JournalBatch, RiskAlert
+from schemas.records import OF_ACCOUNTS, JournalBatch, RiskAlert
 from streams.kafka import Record, read_to_end
 
 __all__ = ["Job", "Report", "Who", "replay_partition"]
@@ -37,9 +36,6 @@ __all__ = ["Job", "Report", "Who", "replay_partition"]
 Who = tuple[str, str]
 """Tenant and account id."""
 
-_EVENTS = (
-    "support", "billing", "surveys", "engagement", "profiles", "actions", "overrides", "links", "transfers",
-)  # fmt: skip
 _PER_FOLD = 16
 
 
@@ -174,7 +170,7 @@ def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
             lanes = [_Lane(job, one, start) for one in models]
         report.ends = batch.written_at
         report.events += sum(cell.events for cell in batch.usage)
-        report.events += sum(len(getattr(batch, name)) for name in _EVENTS)
+        report.events += sum(len(getattr(batch, name)) for name in OF_ACCOUNTS if name != "usage")
         chunk.append((offset, batch))
         if len(chunk) == _PER_FOLD:
             fold()
@@ -194,15 +190,9 @@ def _batches(job: Job, position: Position) -> Iterable[tuple[int, JournalBatch]]
         batch = journal.decode(record.value or b"")
         if job.until is not None and batch.written_at >= job.until:
             return
-        yield record.offset, batch if job.tenant is None else _of_tenant(batch, job.tenant)
+        yield record.offset, batch if job.tenant is None else only(batch, job.tenant)
         if record.offset == position.offset:
             return
-
-
-def _of_tenant(batch: JournalBatch, tenant: str) -> JournalBatch:
-    lists = {name: getattr(batch, name) for name in ("usage", *_EVENTS)}
-    kept = {name: [x for x in given if x.tenant == tenant] for name, given in lists.items() if given}
-    return replace(batch, **kept) if kept else batch
 
 
 def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
@@ -213,7 +203,7 @@ def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
         key = record.key or b""
         if key.startswith(POSITION_KEY):
             position = decode_position(record.value or b"")
-        elif key.startswith(SHARED_KEY):
+        elif not is_account(key):
             continue
         elif record.value is None:
             states.pop(key, None)

@@ -8,6 +8,7 @@ import msgspec
 
 __all__ = [
     "BAND_ORDER",
+    "OF_ACCOUNTS",
     "OWN_SOURCE",
     "AccountHealth",
     "AccountLink",
@@ -261,6 +262,13 @@ class JournalBatch(msgspec.Struct, frozen=True, kw_only=True):
     models: list[ModelChange] = []
     links: list[AccountLink] = []
     transfers: list[AccountTransfer] = []
+
+
+OF_ACCOUNTS = (
+    "usage", "support", "billing", "surveys", "engagement", "profiles", "actions", "overrides", "links",
+    "transfers",
+)  # fmt: skip
+"""The lists of a batch whose items are each of one account."""
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from bellbuoy.arrivals import arrivals
-from bellbuoy.hindsight import _OF_ACCOUNT, of_account
+from bellbuoy.hindsight import of_account
 from bellbuoy.moves import move
 from processors.rows import roll_up
 from processors.state import DAY
 from schemas.records import (
+    OF_ACCOUNTS,
     AccountLink,
     AccountOverride,
     AccountProfile,
@@ -166,7 +167,7 @@ def test_a_batch_of_an_account_keeps_what_is_its_own() -> None:
 def test_every_list_of_a_batch_is_an_account_s_or_everybody_s() -> None:
     lists = {name for name in JournalBatch.__struct_fields__ if isinstance(getattr(batch(), name), list)}
 
-    assert lists == {*_OF_ACCOUNT, "offsets", "models"}
+    assert lists == {*OF_ACCOUNTS, "offsets", "models"}
 
 
 def test_a_move_names_what_each_part_gained_or_lost() -> None:
