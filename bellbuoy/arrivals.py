@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from bellbuoy.demo.words import count
 from processors.observe.profile import PROFILE_FIELDS
 from processors.state import DAY
 from schemas.records import (
@@ -63,9 +64,9 @@ def _usage(batch: JournalBatch) -> Iterator[str]:
     events = sum(cell.events for cell in batch.usage)
     users = {user for cell in batch.usage for user in array("I", cell.users)}
     errors = sum(cell.errors for cell in batch.usage)
-    said = _count(events, "usage event")
+    said = count(events, "usage event")
     if users:
-        said += f" of {_count(len(users), 'user')}"
+        said += f" of {count(len(users), 'user')}"
     if errors:
         said += f", {errors:,} with an error"
     first = min(cell.day for cell in batch.usage)
@@ -120,10 +121,6 @@ def _override(event: AccountOverride) -> str:
     if event.value is None:
         return f"override of {event.target} withdrawn by {event.author}"
     return f"{event.target} overridden with {event.value:g} by {event.author}: {event.reason}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _day(milliseconds: int) -> str:

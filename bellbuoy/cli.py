@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bellbuoy import cli_model_live  # noqa: F401 - adds its commands to `model`
 from bellbuoy import topics as admin
 from bellbuoy.cli_explain import explain
 from bellbuoy.cli_mending import deadletters

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.demo.words import BAND_STYLE, change, duration, money, number
+from bellbuoy.demo.words import BAND_STYLE, change, count, duration, money, number
 from bellbuoy.portfolio import Group as Rolled
 from bellbuoy.portfolio import rolled
 from bellbuoy.portfolio_words import bands, points
@@ -144,7 +144,7 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
 
 
 def _standing(standing: Standing) -> str:
-    peers = f"{standing.peers:,} other{'' if standing.peers == 1 else 's'} in {standing.segment}"
+    peers = f"{count(standing.peers, 'other')} in {standing.segment}"
     if standing.percentile is None:
         return f"{peers}: too few to compare with"
     return f"better than {standing.percentile:.0f} % of {peers}"

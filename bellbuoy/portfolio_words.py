@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.demo.words import BAND_STYLE, change, money
+from bellbuoy.demo.words import BAND_STYLE, change, count, money
 from bellbuoy.portfolio import Group, Portfolio
 from processors.rollup import RollUp
 from sinks.reading import AccountSummary
@@ -45,9 +45,10 @@ def amounts(minor: Mapping[str, int]) -> str:
 def bands(rolled: RollUp) -> Text:
     """Return how many accounts are in each band."""
     said = Text()
-    for band, count in rolled.bands.items():
-        if count:
-            said.append(" · " if said else "").append(f"{band.replace('_', ' ')} {count:,}", BAND_STYLE[band])
+    for band, accounts in rolled.bands.items():
+        if accounts:
+            words = f"{band.replace('_', ' ')} {accounts:,}"
+            said.append(" · " if said else "").append(words, BAND_STYLE[band])
     return said or Text("-")
 
 
@@ -64,7 +65,7 @@ def _title(found: Portfolio) -> Text:
     title = Text(found.tenant, style="bold")
     if found.only is not None:
         title.append(f"  {found.only[0]} {found.only[1]}", style="bold")
-    title.append(f"  {_count(rolled.accounts, 'account')}", style="dim")
+    title.append(f"  {count(rolled.accounts, 'account')}", style="dim")
     if rolled.churned:
         title.append(f", {rolled.churned:,} churned left out", style="dim")
     return title
@@ -78,13 +79,13 @@ def _facts(found: Portfolio) -> Table:
     ways = [f"{points(rolled.mean)} by mean", f"{points(rolled.by_arr)} by ARR"]
     said = Text(" · ".join(ways if found.by == "mean" else reversed(ways)), style="bold")
     if rolled.without_arr:
-        said.append(f"  ({_count(rolled.without_arr, 'account')} without ARR weigh nothing)", style="dim")
+        said.append(f"  ({count(rolled.without_arr, 'account')} without ARR weigh nothing)", style="dim")
     grid.add_row("score", said)
     grid.add_row("bands", bands(rolled))
     grid.add_row("ARR at risk", Text(f"{amounts(rolled.arr_at_risk)} of {amounts(rolled.arr)}"))
     for currency, kept in rolled.retention.items():
         told = f"gross {kept.gross:.0%}, net {kept.net:.0%} of {money(kept.before, currency or None)} a month"
-        accounts = _count(kept.accounts, "account")
+        accounts = count(kept.accounts, "account")
         grid.add_row("retention", Text(f"{told} 12 months ago, of {accounts}"))
     return grid
 
@@ -144,7 +145,3 @@ def _columns(*columns: tuple[str, str]) -> Table:
         width = 30 if number == 0 else None
         table.add_column(name, justify=justify, no_wrap=True, max_width=width)  # type: ignore[arg-type]
     return table
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -6,7 +6,7 @@ from gateway.money import minor_units
 from schemas.records import AccountHealth
 from sinks.reading import AccountSummary
 
-__all__ = ["BAND_STYLE", "change", "duration", "money", "number"]
+__all__ = ["BAND_STYLE", "change", "count", "duration", "money", "number"]
 
 BAND_STYLE = {
     "critical": "bold red",
@@ -48,3 +48,8 @@ def number(value: float) -> str:
     if value == int(value):
         return f"{value:,.0f}"
     return f"{value:.4f}".rstrip("0") if abs(value) < 1 else f"{value:,.2f}"
+
+
+def count(number: int, what: str) -> str:
+    """Return a number and what it counts, in the plural unless it is one."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
