@@ -13,6 +13,17 @@ from processors.state import Position, State, decode_state
 from schemas.keys import account_key
 from schemas.records import AccountHealth, JournalBatch, RiskAlert
 
+STRICT = """
+model: strict
+version: 3
+measures:
+  usage.frequency: {weight: 100, curve: {points: [[0, 0], [7, 20]]}}
+bands: [{band: critical, below: 30}, {band: at_risk, below: 50}, {band: watch, below: 70}, {band: healthy}]
+min_coverage: 0
+"""
+KIND = STRICT.replace("strict", "kind").replace("[7, 20]", "[1, 100]")
+"""Two models by usage alone: nobody is well by the one, and everybody is by the other."""
+
 
 class Book:
     """States, what they share, and all that was published."""

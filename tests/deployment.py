@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from typer.testing import CliRunner
 
+from bellbuoy import topics as admin
 from bellbuoy.cli import app
 from bellbuoy.ledger import positions
 from bellbuoy.simulator.clock import SimulationClock
@@ -18,6 +22,17 @@ from schemas.registry import committed
 from schemas.topics import Topics
 from streams.deadletters import Filter, read
 from tests.pipeline import Feed, Roles, read_all, until
+
+
+@contextmanager
+def deployed(bootstrap: str, folder: Path, partitions: int = 2) -> Iterator[Deployment]:
+    """Run a deployment on new topics, and drop them afterwards."""
+    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=partitions)
+    admin.create(bootstrap, topics)
+    running = Deployment(bootstrap, topics, folder / "roles")
+    yield running
+    running.roles.stop()
+    admin.drop(bootstrap, topics)
 
 
 class Deployment:

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bellbuoy import topics as admin
 from bellbuoy.changing import ChangeError
 from processors.models import RESCORE_SPREAD
 from schemas.codec import codec
-from schemas.topics import Topics
-from tests.deployment import Deployment
+from tests.book import STRICT
+from tests.deployment import Deployment, deployed
 from tests.pipeline import DAY, read_all, until, usage
 
 pytestmark = pytest.mark.services
 
 START = 20_600 * DAY + 32_400_000
 ACCOUNTS = 8
-STRICT = """
-model: strict
-version: 1
-measures:
-  usage.frequency: {weight: 100, curve: {points: [[0, 0], [7, 20]]}}
-bands: [{band: critical, below: 30}, {band: at_risk, below: 50}, {band: watch, below: 70}, {band: healthy}]
-min_coverage: 0
-"""
 
 
 @pytest.fixture
 def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
-    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=2)
-    admin.create(bootstrap, topics)
-    running = Deployment(bootstrap, topics, tmp_path / "roles")
-    yield running
-    running.roles.stop()
-    admin.drop(bootstrap, topics)
+    with deployed(bootstrap, tmp_path) as running:
+        yield running
 
 
 def newest(deployment: Deployment) -> dict[str, Any]:

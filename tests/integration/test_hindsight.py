@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,12 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner
 
-from bellbuoy import topics as admin
 from bellbuoy.cli import app
 from bellbuoy.moments import iso
 from schemas.codec import codec
 from schemas.keys import account_key, partition_of
 from schemas.records import AccountHealth, BillingEvent, SupportEvent
-from schemas.topics import Topics
-from tests.deployment import Deployment
+from tests.deployment import Deployment, deployed
 from tests.pipeline import DAY, read_all, until, usage
 
 pytestmark = pytest.mark.services
@@ -31,12 +28,8 @@ ACCOUNTS = 6
 
 @pytest.fixture
 def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
-    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=2)
-    admin.create(bootstrap, topics)
-    running = Deployment(bootstrap, topics, tmp_path / "roles")
-    yield running
-    running.roles.stop()
-    admin.drop(bootstrap, topics)
+    with deployed(bootstrap, tmp_path) as running:
+        yield running
 
 
 def published(deployment: Deployment, account: str) -> list[AccountHealth]:

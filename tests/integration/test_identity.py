@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from bellbuoy import topics as admin
 from bellbuoy.ledger import Books, Ends, books, ends, ledger
 from schemas.codec import codec
 from schemas.records import AccountHealth, AccountProfile, BillingEvent
-from schemas.topics import Topics
-from tests.deployment import Deployment
+from tests.deployment import Deployment, deployed
 from tests.partitions import link
 from tests.pipeline import DAY, read_all, until, usage
 
@@ -28,12 +25,8 @@ JUDGED = (
 
 @pytest.fixture
 def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
-    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=3)
-    admin.create(bootstrap, topics)
-    running = Deployment(bootstrap, topics, tmp_path / "roles")
-    yield running
-    running.roles.stop()
-    admin.drop(bootstrap, topics)
+    with deployed(bootstrap, tmp_path, partitions=3) as running:
+        yield running
 
 
 def published(deployment: Deployment) -> list[AccountHealth]:

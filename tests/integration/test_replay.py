@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +9,10 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy import topics as admin
 from processors.model import default_text
 from processors.state import State, encode_state
 from schemas.keys import account_key, partition_of
-from schemas.topics import Topics
-from tests.deployment import Deployment
+from tests.deployment import Deployment, deployed
 from tests.pipeline import DAY, until, usage
 
 pytestmark = pytest.mark.services
@@ -26,12 +23,8 @@ ACCOUNTS = 10
 
 @pytest.fixture
 def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
-    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=2)
-    admin.create(bootstrap, topics)
-    running = Deployment(bootstrap, topics, tmp_path / "roles")
-    yield running
-    running.roles.stop()
-    admin.drop(bootstrap, topics)
+    with deployed(bootstrap, tmp_path) as running:
+        yield running
 
 
 def test_replay(deployment: Deployment, tmp_path: Path) -> None:

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from processors.state import DAY, HOUR
 from schemas.records import AccountOverride, JournalBatch, ModelChange
 from tests import strategies
-from tests.book import Book
-from tests.unit.test_models_in_force import KIND, STRICT
+from tests.book import KIND, STRICT, Book
 
 TEXTS = (STRICT, KIND, STRICT.replace("version: 3", "version: 4"), None)
 

@@ -12,19 +12,10 @@ from processors.models import RESCORE_SPREAD, Models
 from processors.state import DAY, HOUR
 from schemas.keys import ALL_TENANTS
 from schemas.records import AccountProfile, BillingEvent, JournalBatch, ModelChange, UsageEvent
-from tests.book import Book
+from tests.book import KIND, STRICT, Book
 from tests.strategies import batch
 
 START = 20_000 * DAY + 12 * HOUR
-STRICT = """
-model: strict
-version: 3
-measures:
-  usage.frequency: {weight: 100, curve: {points: [[0, 0], [7, 20]]}}
-bands: [{band: critical, below: 30}, {band: at_risk, below: 50}, {band: watch, below: 70}, {band: healthy}]
-min_coverage: 0
-"""
-KIND = STRICT.replace("strict", "kind").replace("[7, 20]", "[1, 100]")
 _ids = itertools.count()
 
 
