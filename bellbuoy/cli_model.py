@@ -102,8 +102,8 @@ def explain(
 
     loaded = load_file(file)
     if facts or segment or stage:
-        trial = model_words.try_out(loaded, _facts(facts or []), segment=segment, stage=stage)
-        data, shown = model_words.trial_data(trial), model_words.trial(trial)
+        tried = model_words.try_out(loaded, _facts(facts or []), segment=segment, stage=stage)
+        data, shown = model_words.trial_data(tried), model_words.trial(tried)
     else:
         data, shown = orjson.loads(loaded.text), model_words.whole(loaded)
     if as_json:

@@ -28,7 +28,7 @@ def rebuild(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """
-    Empty a sink and fill it again from account.health and risk.alerts.
+    Empty a sink and fill it again from account.health, account.kpis and risk.alerts.
 
     Delivery does the filling and may run meanwhile: it waits while the sink is emptied and then begins
     again. Without a running delivery the next one begins there. Readers find gaps until it is done.

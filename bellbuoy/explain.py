@@ -19,7 +19,7 @@ from bellbuoy.redis_reading import reading
 from bellbuoy.simulator.wire_segment import iso
 from processors.measures import MEASURES
 from processors.rollup import Hierarchy, RollUp, Standing, place, roll_up
-from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, Adjustment, Cap, Measure, RiskAlert
 from sinks.reading import HistoryEntry, summary
 from sinks.settings import RedisSettings
 
@@ -35,6 +35,7 @@ class Explanation(msgspec.Struct, frozen=True):
     """
     An account's health, its open alerts, and its latest scores, newest first.
 
+    ``kpis`` are its newest ones (``None``: not published yet), which follow the health within a minute.
     ``standing`` is its place in its segment, ``parent`` the roll-up of the parent it belongs to, and
     ``group`` that of itself and all below it, where there is any.
     """
@@ -42,6 +43,7 @@ class Explanation(msgspec.Struct, frozen=True):
     health: AccountHealth
     alerts: list[RiskAlert]
     history: list[HistoryEntry]
+    kpis: AccountKpis | None = None
     standing: Standing | None = None
     parent: Rolled | None = None
     group: RollUp | None = None
@@ -54,14 +56,15 @@ def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Expl
         if health is None:
             return None, reader.find(tenant, account_id)
         found = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
-        accounts = list(reader.accounts(tenant))
+        kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
         hierarchy = Hierarchy(accounts)
         parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
         return Explanation(
             health,
             found,
             reader.history(tenant, account_id, _HISTORY),
-            place(summary(health), accounts),
+            kpis,
+            place(summary(health, kpis), accounts),
             None if parent is None else rolled(hierarchy, parent),
             roll_up(group) if group else None,
         ), []
@@ -71,11 +74,15 @@ def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
     """
     Return the explanation for programs: the health record's fields, then what else is known.
 
-    Each measure has its ``window`` in words (``None``: not a measure of ours) and, where it rests on the
-    newest word on something, how old that is at *now*, ``age_ms``.
+    Its measures are followed by those that only inform, as of ``kpis_as_of``. Each has its ``window`` in
+    words (``None``: not a measure of ours) and, where it rests on the newest word on something, how old that
+    is at *now*, ``age_ms``.
     """
     data: dict[str, Any] = msgspec.to_builtins(explanation)
     health: dict[str, Any] = data.pop("health")
+    del data["kpis"]
+    health["measures"] += msgspec.to_builtins(_beside(explanation))
+    data["kpis_as_of"] = None if explanation.kpis is None else explanation.kpis.as_of
     for measure in health["measures"]:
         measure["window"] = _window(measure["name"])
         measure["age_ms"] = None if measure["as_of"] is None else now - measure["as_of"]
@@ -89,12 +96,19 @@ def render(explanation: Explanation, now: int, ago: str = "ago") -> RenderableTy
         _title(health),
         _facts(explanation, now, ago),
         breakdown(health.measures, health.adjustments, health.caps, now),
-        *informing(health.measures),
+        *informing(_beside(explanation)),
     ]
     if health.reasons:
         parts.append(Text("Costliest: " + "; ".join(health.reasons)))
     parts.extend(_alerts(explanation.alerts, health, now))
     return Group(*parts)
+
+
+def _beside(explanation: Explanation) -> list[Measure]:
+    """Return the measures that are not part of the health record."""
+    counted = {measure.name for measure in explanation.health.measures}
+    known = [] if explanation.kpis is None else explanation.kpis.measures
+    return [measure for measure in known if measure.name not in counted]
 
 
 def _title(health: AccountHealth) -> Text:
@@ -221,13 +235,12 @@ def breakdown(
 
 def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
     """Yield the table of what is known beside the score, if anything is, in the model's order."""
-    shown = [measure for measure in measures if not measure.weight]
-    if not shown:
+    if not measures:
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("Known beside it", "Value", "Unit", "Window", "In words"):
         table.add_column(name, justify="right" if name == "Value" else "left", no_wrap=name in _NARROW)
-    for measure in shown:
+    for measure in measures:
         declared = MEASURES.get(measure.name)
         value = "not known" if measure.value is None else number(measure.value)
         table.add_row(

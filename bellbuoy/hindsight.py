@@ -25,7 +25,7 @@ from processors.shared import Shared
 from processors.state import Position
 from schemas.codec import codec
 from schemas.keys import ALL_TENANTS, account_key, partition_of
-from schemas.records import OF_ACCOUNTS, AccountHealth, JournalBatch, RiskAlert
+from schemas.records import OF_ACCOUNTS, AccountHealth, AccountKpis, JournalBatch, RiskAlert
 from sinks.reading import HistoryEntry
 from streams.kafka import read_to_end
 
@@ -41,9 +41,10 @@ _TELL_EVERY = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a batch published of the account, and what of the batch is the account's."""
+    """What a batch published of the account, some of it perhaps, and what of the batch is the account's."""
 
-    health: AccountHealth
+    health: AccountHealth | None
+    kpis: AccountKpis | None
     alerts: list[RiskAlert]
     batch: JournalBatch
 
@@ -56,7 +57,8 @@ class Past:
     ``first`` is the sequence number it begins with: unless 0, what came before is missing. It ``begins`` at
     that time (0: it is empty), and ``ends`` with the last of the ``batches`` that were read. ``health`` is
     the last that was published (``None``: nothing yet), ``history`` the latest changes of score or band,
-    newest first, ``alerts`` those open then. ``moves`` are the batches that moved the score, in their order.
+    newest first, ``kpis`` and ``alerts`` those of then. ``moves`` are the batches that moved the score, in
+    their order.
     """
 
     first: int = 0
@@ -64,6 +66,7 @@ class Past:
     ends: int = 0
     batches: int = 0
     health: AccountHealth | None = None
+    kpis: AccountKpis | None = None
     alerts: list[RiskAlert] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
@@ -128,7 +131,11 @@ def past_of(
             yield offset, batch
 
     for step in steps(counted(), partition, tenant, account_id):
+        past.kpis = step.kpis or past.kpis
+        alerts |= {alert.alert_id: alert for alert in step.alerts}
         before, health = past.health, step.health
+        if health is None:
+            continue
         if before is None or (before.score, before.band) != (health.score, health.band):
             history.append(
                 HistoryEntry(
@@ -139,7 +146,6 @@ def past_of(
             moved = move(before, health, step.batch)
             if moved.change:
                 past.moves.append(moved)
-        alerts |= {alert.alert_id: alert for alert in step.alerts}
         past.health = health
     told(past.batches)
     past.history = list(reversed(history))
@@ -173,8 +179,10 @@ def steps(
             fold.add(mine, offset, [key] if ready else [])
             outcome = fold.outcome()
             account = outcome.known.get(key, account)
+            health, kpis = dict(outcome.health).get(key), dict(outcome.kpis).get(key)
             alerts = [alert for of, alert in outcome.alerts if of == key]
-            yield from (Step(health, alerts, mine) for of, health in outcome.health if of == key)
+            if health or kpis or alerts:
+                yield Step(health, kpis, alerts, mine)
         elif shared.models is before.models:
             continue
         if account is not None:

@@ -55,7 +55,7 @@ def render(past: Past, health: AccountHealth, at: int, since: int | None) -> Ren
 
 
 def _explanation(past: Past, health: AccountHealth) -> explain.Explanation:
-    return explain.Explanation(health, past.alerts, past.history)
+    return explain.Explanation(health, past.alerts, past.history, past.kpis)
 
 
 def _moves(moves: Sequence[Move], since: int) -> Iterator[RenderableType]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,7 @@ from bellbuoy.demo.words import number
 from bellbuoy.simulator.company import Company
 from bellbuoy.simulator.draws import DAY
 from bellbuoy.simulator.feed import Feed
-from processors.fold import fold
+from processors.fold import Fold
 from processors.measures import MEASURES
 from processors.model import DEFAULT
 from processors.rows import roll_up
@@ -93,6 +93,7 @@ _START = 20_500 * DAY
 _DAYS = 100
 _ACCOUNTS = 40
 _SEED = 7
+_MINUTE = 60_000
 _FIELDS: dict[type, str] = {
     r.SupportEvent: "support",
     r.BillingEvent: "billing",
@@ -112,6 +113,11 @@ class Line:
     account: str
     value: str
     reason: str
+
+
+class _Published(NamedTuple):
+    health: r.AccountHealth
+    kpis: r.AccountKpis
 
 
 def lines() -> Iterator[Line]:
@@ -167,11 +173,11 @@ def _roles() -> dict[str, str]:
     }
 
 
-def _example(name: str, records: Mapping[str, r.AccountHealth]) -> tuple[str, str, str]:
+def _example(name: str, records: Mapping[str, _Published]) -> tuple[str, str, str]:
     """Return an account, the measure's value and its reason: something told, rather than nothing to tell."""
     quiet = None
     for account, record in records.items():
-        for measure in record.measures:
+        for measure in record.kpis.measures:
             if measure.name == name and measure.value is not None:
                 told = account, number(measure.value), measure.reason
                 if measure.value:
@@ -181,13 +187,13 @@ def _example(name: str, records: Mapping[str, r.AccountHealth]) -> tuple[str, st
         return quiet
     caps = {cap.name for cap in DEFAULT.plan.caps if DEFAULT.plan.reads[cap.at].name == name}
     for account, record in records.items():
-        for cap in record.caps:
+        for cap in record.health.caps:
             if cap.name in caps:
                 return account, f"at most {cap.limit:g}", cap.reason
     raise LookupError(f"no account shows {name}")
 
 
-def _records() -> dict[str, r.AccountHealth]:
+def _records() -> dict[str, _Published]:
     """Return what is published of each account by its name, those that pay most first."""
     company = Company(_SEED, _ACCOUNTS, _START)
     now = _START + _DAYS * DAY - DAY // 2
@@ -204,9 +210,13 @@ def _records() -> dict[str, r.AccountHealth]:
             others[_FIELDS[type(event)]].append(event)
     usage = roll_up([msgspec.structs.asdict(event) for event in told if isinstance(event, r.UsageEvent)])
     batch = r.JournalBatch(sequence=0, written_at=now, usage=usage, **others)
-    outcome = fold({}, Position(), batch, partition=0, offset=0, due=(), shared=Shared())
+    fold = Fold({}, Position(), partition=0, shared=Shared())
+    fold.add(batch, 0, ())
+    fold.add(r.JournalBatch(sequence=1, written_at=now + _MINUTE), 1, ())
+    outcome = fold.outcome()
+    kpis = dict(outcome.kpis)
     records = sorted(outcome.health, key=lambda item: _rank(item[1]))
-    return {record.name or record.account_id: record for _, record in records}
+    return {record.name or record.account_id: _Published(record, kpis[key]) for key, record in records}
 
 
 def _rank(record: r.AccountHealth) -> tuple[bool, int]:

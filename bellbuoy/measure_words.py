@@ -10,7 +10,7 @@ from processors.model import DEFAULT
 
 __all__ = ["data", "lines", "page"]
 
-_DEFAULT = {read.name for read in DEFAULT.plan.reads}
+_DEFAULT = {read.name for read in (*DEFAULT.plan.reads, *DEFAULT.plan.shows)}
 _HEAD = """# Measures
 
 What a health model may weigh ([model.md](model.md)). Written by `bellbuoy model measures --markdown`; a

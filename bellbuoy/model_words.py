@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -13,13 +13,21 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.explain import breakdown, informing
-from processors.measures import Fact, View
+from processors.measures import Fact, Measured, View
 from processors.model import Model
 from processors.model.plan import Plan
-from processors.score import Verdict, settle, weigh
+from processors.score import Verdict, inform, settle, weigh
 from processors.state import State, stamp
+from schemas.records import Measure
 
-__all__ = ["trial", "trial_data", "try_out", "whole"]
+__all__ = ["Trial", "trial", "trial_data", "try_out", "whole"]
+
+
+class Trial(NamedTuple):
+    """What a model makes of an account: the verdict, and what is known beside the score."""
+
+    verdict: Verdict
+    beside: list[Measure]
 
 
 def whole(model: Model) -> RenderableType:
@@ -32,31 +40,38 @@ def whole(model: Model) -> RenderableType:
     return Group(*parts)
 
 
-def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, stage: str | None) -> Verdict:
+def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, stage: str | None) -> Trial:
     """Return what a model makes of an account of which only this is known."""
     state = State(tenant="example", account_id="example")
     profile = {"segment": segment, "stage": stage}
     state.profile = {name: (stamp(0, ""), value) for name, value in profile.items() if value is not None}
     view = View(state, 0)
     plan = model.for_account(view)
-    known = [
-        Fact(facts[read.name], f"{read.name} is {facts[read.name]:g}") if read.name in facts else read(view)
-        for read in plan.reads
-    ]
-    return weigh(plan, known, view)
+
+    def known(reads: Sequence[Measured]) -> list[Fact]:
+        return [
+            Fact(facts[read.name], f"{read.name} is {facts[read.name]:g}")
+            if read.name in facts
+            else read(view)
+            for read in reads
+        ]
+
+    return Trial(weigh(plan, known(plan.reads), view), inform(plan, known(plan.shows), view.now)[0])
 
 
-def trial(verdict: Verdict) -> RenderableType:
+def trial(tried: Trial) -> RenderableType:
     """Return the verdict on an account for people."""
+    verdict = tried.verdict
     return Group(
         breakdown(verdict.measures, verdict.adjustments, verdict.caps),
-        *informing(verdict.measures),
+        *informing(tried.beside),
         Text("\n".join(_standing(verdict))),
     )
 
 
-def trial_data(verdict: Verdict) -> dict[str, Any]:
+def trial_data(tried: Trial) -> dict[str, Any]:
     """Return the verdict on an account for programs."""
+    verdict = tried.verdict
     builtins: dict[str, Any] = msgspec.to_builtins(
         {
             "score": verdict.score / 100,
@@ -64,7 +79,7 @@ def trial_data(verdict: Verdict) -> dict[str, Any]:
             "band": settle(verdict, State(), 0).band,
             "coverage": verdict.coverage,
             "variant": verdict.plan.variant,
-            "measures": verdict.measures,
+            "measures": [*verdict.measures, *tried.beside],
             "adjustments": verdict.adjustments,
             "caps": verdict.caps,
             "reasons": verdict.reasons,

@@ -86,7 +86,7 @@ def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> No
     clock.time("fold: look (if not kept, or not usage)", lambda: find(usage_only=False))
     clock.time("fold: observe", lambda: _each(observe_usage, decoded, usage))
     found = clock.time("fold: look again", lambda: find(usage_only=True))
-    clock.time("fold: weigh", lambda: [weigh(one.plan, one.facts, one.view, None, one.told) for one in found])
+    clock.time("fold: weigh", lambda: [weigh(one.plan, one.facts, one.view) for one in found])
     clock.time(
         "fold: decide",
         lambda: [decide(one.view, one.view.state.band) for one in found],

@@ -16,10 +16,13 @@ from processors.measures.reading import oldest_due, subscription
 from processors.state import DAY, HOUR, State
 from schemas.keys import account_key
 
-__all__ = ["DueHeap", "next_due", "other_due", "soonest", "turn", "usage_due"]
+__all__ = ["DueHeap", "kpis_due", "next_due", "other_due", "soonest", "turn", "usage_due"]
 
 SPREAD = HOUR
 """Midnight's ring shift is spread over this long, so that not every account is due at once."""
+
+_KPIS_EVERY = 60_000
+"""An account's KPIs are published at most this often; each account has its own moment in it."""
 
 
 def next_due(state: State, now: int) -> int | None:
@@ -53,8 +56,20 @@ def turn(state: State, now: int) -> int | None:
     """Return when it is the account's turn after the next midnight, if anything of it ages by the day."""
     if not _ages(state):
         return None
-    spread = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % SPREAD
-    return (now - spread) // DAY * DAY + DAY + spread
+    return _turn(state, now, DAY, SPREAD)
+
+
+def kpis_due(state: State, now: int) -> int:
+    """Return when an account judged at *now* publishes its KPIs next: on its turn within a minute."""
+    if state.kpis_due is not None and state.kpis_due <= now + _KPIS_EVERY:
+        return state.kpis_due
+    return _turn(state, now, _KPIS_EVERY, _KPIS_EVERY)
+
+
+def _turn(state: State, now: int, every: int, over: int) -> int:
+    """Return the account's own moment of the next period, where all of them are spread over a part of it."""
+    spread = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % over
+    return (now - spread) // every * every + every + spread
 
 
 def _others(state: State, now: int) -> Iterator[int]:

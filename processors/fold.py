@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processors.alerts import Change, acknowledge, alert_id, decide
-from processors.due import soonest
+from processors.due import kpis_due, soonest
 from processors.measures import View
 from processors.model import Model
-from processors.moving import apart, farewell, move_on, receive, resolve
+from processors.moving import apart, farewell, move_on, no_kpis, receive, resolve
 from processors.observe import (
     evict,
     observe_billing,
@@ -27,12 +27,20 @@ from processors.observe import (
     observe_usage,
 )
 from processors.recall import Account, Found, look
-from processors.score import Verdict, assess, in_force, settle, weigh
+from processors.score import Verdict, assess, in_force, inform, settle, weigh
 from processors.shared import Shared
-from processors.sources import NOTHING_HELD, Held, Silence, held_for, silences
+from processors.sources import NOTHING_HELD, Held, Silence, held_for, hold_facts, silences
 from processors.state import DAY, Position, State, decode_state, encode_state
 from schemas.keys import account_key, split_key
-from schemas.records import AccountHealth, AccountTransfer, Beside, JournalBatch, Override, RiskAlert
+from schemas.records import (
+    AccountHealth,
+    AccountKpis,
+    AccountTransfer,
+    Beside,
+    JournalBatch,
+    Override,
+    RiskAlert,
+)
 
 __all__ = ["Fold", "Outcome", "fold", "parts"]
 
@@ -55,6 +63,7 @@ class Outcome:
     states: dict[bytes, bytes] = field(default_factory=dict)
     known: dict[bytes, Account] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
+    kpis: list[tuple[bytes, AccountKpis]] = field(default_factory=list)
     alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
     transfers: list[tuple[bytes, AccountTransfer]] = field(default_factory=list)
 
@@ -259,7 +268,7 @@ class _Bench:
             held=self._held(state),
         )
         ends = soonest(found.model.next_change(now), models.next_change(state.tenant, now))
-        verdict = weigh(found.plan, found.facts, found.view, ends, found.told)
+        verdict = weigh(found.plan, found.facts, found.view, ends)
         standing = settle(verdict, state, now)
         band = standing.band
         if now // DAY != state.scored_day:
@@ -268,7 +277,12 @@ class _Bench:
         state.score, state.band, state.band_since = verdict.score, band, standing.since
         state.pending_band, state.pending_since = standing.pending, standing.pending_since
         changes = touched.changes + decide(found.view, band, held=found.held, switched=switched)
-        state.sequence, state.due = batch.sequence, soonest(found.due, verdict.due, standing.due)
+        if state.kpis_due is not None and state.kpis_due <= now:
+            outcome.kpis.append((key, self._kpis(found, verdict)))
+        else:
+            state.kpis_due = kpis_due(state, now)
+        state.sequence = batch.sequence
+        state.due = soonest(found.due, verdict.due, standing.due, state.kpis_due)
         outcome.known[key] = account
         if changed or changes or switched or touched.received_at is not None:
             outcome.health.append((key, self._health(touched, found, verdict)))
@@ -285,6 +299,7 @@ class _Bench:
         if state.score is not None:
             last = farewell(state, batch, self._partition, (model.name, model.version), received_at)
             outcome.health.append((key, last))
+            outcome.kpis.append((key, no_kpis(last)))
         changes, score = touched.changes + resolve(state), state.score or 0
         alerts = _alerts(touched, changes, (), score, batch, self._partition, model)
         outcome.alerts.extend((key, alert) for alert in alerts)
@@ -310,6 +325,20 @@ class _Bench:
             found = silences(self._sources, state.tenant, self._batch.written_at)
             self._silences[state.tenant] = found
         return held_for(found, state) if found else NOTHING_HELD
+
+    def _kpis(self, found: Found, verdict: Verdict) -> AccountKpis:
+        view, plan = found.view, found.plan
+        informing, view.state.kpis_due = inform(plan, hold_facts(plan.shows, view, found.held), view.now)
+        return AccountKpis(
+            tenant=view.state.tenant,
+            account_id=view.state.account_id,
+            measures=[*verdict.measures, *informing],
+            model=found.model.name,
+            model_version=found.model.version,
+            as_of=view.now,
+            partition=self._partition,
+            sequence=self._batch.sequence,
+        )
 
     def _health(self, touched: _Touched, found: Found, verdict: Verdict) -> AccountHealth:
         view, model, batch = found.view, found.model, self._batch

@@ -19,9 +19,9 @@ from processors.merge import merge
 from processors.observe import bound, evict
 from processors.state import DAY, Link, State, arrange, decode_state, encode_state
 from schemas.aliases import is_alias
-from schemas.records import OWN_SOURCE, AccountHealth, AccountTransfer, JournalBatch
+from schemas.records import OWN_SOURCE, AccountHealth, AccountKpis, AccountTransfer, JournalBatch
 
-__all__ = ["apart", "farewell", "move_on", "receive", "resolve"]
+__all__ = ["apart", "farewell", "move_on", "no_kpis", "receive", "resolve"]
 
 
 def receive(state: State, transfer: AccountTransfer, now: int) -> None:
@@ -99,6 +99,20 @@ def farewell(
     )
 
 
+def no_kpis(last: AccountHealth) -> AccountKpis:
+    """Return the KPIs that go with the last that is published of a merged account: none."""
+    return AccountKpis(
+        tenant=last.tenant,
+        account_id=last.account_id,
+        measures=[],
+        model=last.model,
+        model_version=last.model_version,
+        as_of=last.as_of,
+        partition=last.partition,
+        sequence=last.sequence,
+    )
+
+
 def move_on(
     state: State, sequence: int, now: int, received_at: int | None
 ) -> tuple[State, AccountTransfer | None]:
@@ -107,7 +121,7 @@ def move_on(
         evict(state, now)
         state.scored_day = now // DAY
     bound(state)
-    state.sequence, state.due = sequence, None
+    state.sequence, state.due, state.kpis_due = sequence, None, None
     link = state.link
     if not link.into or state.applied == link.count:
         link.way = {}
@@ -155,5 +169,6 @@ def _evidence(state: State) -> State:
         band_since=blank.band_since,
         pending_band="",
         pending_since=blank.pending_since,
+        kpis_due=None,
         link=Link(way=dict(sorted(way.items()))),
     )

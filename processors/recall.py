@@ -18,7 +18,6 @@ from processors.measures import FEATURES, PAST, TODAY, USERS, Fact, View
 from processors.model import Model, Plan
 from processors.models import Models
 from processors.observe import bound
-from processors.score import Told
 from processors.sources import NOTHING_HELD, Held, hold_facts
 from processors.state import DAY, State, arrange, arrange_usage
 
@@ -31,7 +30,7 @@ class Found(NamedTuple):
 
     ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
     that after the next midnight. ``sizes`` counts the days, users and features, ``seen`` sums when they were
-    seen. ``told`` is for whoever weighs the facts. ``held`` are the silent sources.
+    seen. ``held`` are the silent sources.
     """
 
     model: Model
@@ -42,7 +41,6 @@ class Found(NamedTuple):
     turn: int | None
     sizes: tuple[int, int, int]
     seen: tuple[int, int]
-    told: Told
     held: Held = NOTHING_HELD
 
     @property
@@ -107,7 +105,6 @@ def _whole(state: State, now: int, models: Models, held: Held) -> Found:
         turn(state, now),
         _sizes(state),
         _seen(state),
-        Told(),
         held,
     )
 
@@ -134,7 +131,7 @@ def _again(before: Found, now: int, models: Models, *, today_only: bool) -> Foun
     for place, reads in plan.by_usage:
         if reads & changed:
             facts[place] = plan.reads[place](view)
-    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, seen, before.told)
+    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, seen)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:

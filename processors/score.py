@@ -3,14 +3,14 @@ Score an account with a model: weigh its measures, apply the caps, choose the ba
 
 What is published is in hundredths of a point as whole numbers, so the contributions of measures,
 adjustments and caps sum to the score exactly. A measure that is not known brings nothing unless its model
-says otherwise, so missing data never improves a band. A measure without weight informs: it is shown as soon
-as it is known, and counts for nothing.
+says otherwise, so missing data never improves a band. A measure without weight informs: it is shown once
+it is known, and counts for nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -25,11 +25,11 @@ from processors.sources import NOTHING_HELD, Held, hold_facts
 from processors.state import Said, State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
-__all__ = ["Standing", "Told", "Verdict", "assess", "in_force", "settle", "weigh"]
+__all__ = ["Standing", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
-_REMEMBERED = 65_536
+_REMEMBERED = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +76,6 @@ class _Said(NamedTuple):
     moments: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class Told:
-    """
-    What was said last of an account's facts under a plan, so that it need not be said again of the same ones.
-
-    ``said`` has a place for each of ``Plan.informs``.
-    """
-
-    facts: Sequence[Fact] = ()
-    said: list[_Said | None] = field(default_factory=list)
-
-
 def in_force(view: View) -> dict[str, Said]:
     """Return the overrides of an account that hold, by target."""
     return {target: word for target, word in view.state.overrides.items() if word.holds(view.now)}
@@ -105,20 +93,13 @@ def assess(state: State, now: int, model: Model, held: Held = NOTHING_HELD) -> V
     return weigh(plan, hold_facts(plan.reads, view, held), view, model.next_change(now))
 
 
-def weigh(
-    plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None, told: Told | None = None
-) -> Verdict:
-    """
-    Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply.
-
-    ``told`` is of the same plan and brought up to date.
-    """
+def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None) -> Verdict:
+    """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
     overrides = in_force(view) if view.state.overrides else {}
     said, total, adjustments = _said(plan, facts, view.now, overrides)
     held = hold(plan, facts, view, total)
-    informing = _informing(plan, facts, view.now, Told() if told is None else told)
     later = [*held.moments]
-    for one in (*said, *informing):
+    for one in said:
         if one.moments:
             later += one.moments
     if ends is not None:
@@ -145,11 +126,25 @@ def weigh(
         score,
         coverage,
         "score" in overrides or (coverage >= plan.min_coverage and not doubts),
-        tuple([one.measure for one in said] + [one.measure for one in informing]),
+        tuple([one.measure for one in said]),
         tuple(adjustments),
         tuple(held.caps),
         tuple(reasons)[:_REASONS],
         min((moment for moment in later if moment > view.now), default=None),
+    )
+
+
+def inform(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[list[Measure], int | None]:
+    """
+    Return the known ones of the measures that only inform, from facts in the order of ``plan.shows``.
+
+    With them comes the next time at which the age of evidence changes one of them.
+    """
+    ratio = 100 / plan.scale
+    told = [_alone(term, facts[term.at], judge(term, facts, now), ratio) for term in plan.informs]
+    return (
+        [one.measure for one in told if one.measure.value is not None],
+        min([moment for one in told for moment in one.moments], default=None),
     )
 
 
@@ -212,29 +207,6 @@ def _said(
         total,
         adjustments,
     )
-
-
-def _informing(plan: Plan, facts: Sequence[Fact], now: int, told: Told) -> Sequence[_Said]:
-    """Return what the known ones of the terms that only inform say."""
-    ratio, before, said = 100 / plan.scale, told.facts, told.said
-    if not before:
-        said[:] = [None] * len(plan.informs)
-    found = []
-    for place, term in enumerate(plan.informs):
-        fact = facts[term.at]
-        if fact.value is None:
-            continue
-        one = said[place]
-        if one is None or not term.plain or fact is not before[term.at]:
-            one = said[place] = (
-                _plainly(term, fact, ratio)
-                if term.plain
-                else _alone(term, fact, judge(term, facts, now), ratio)
-            )
-        if one.measure.value is not None:
-            found.append(one)
-    told.facts = facts
-    return found
 
 
 def _judged(

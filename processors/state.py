@@ -97,7 +97,7 @@ class State(msgspec.Struct, array_like=True):
     topic to its newest event time, ``retracted`` what was taken back, and ``asked`` the ``brief`` of a key of
     ``surveys`` to when the survey was sent. ``overrides`` maps ``score`` or a measure to what a person
     said of it. ``link`` says that all this belongs to another account; then it has moved there, and nothing
-    of this one is judged.
+    of this one is judged. ``kpis_due`` is when its KPIs are published next (``None``: nothing renews them).
     """
 
     tenant: str = ""
@@ -127,6 +127,7 @@ class State(msgspec.Struct, array_like=True):
     asked: dict[int, int] = {}
     overrides: dict[str, Said] = {}
     link: Link = msgspec.field(default_factory=Link)
+    kpis_due: int | None = None
 
     def fact(self, field: str) -> str | None:
         """Return a text field of the profile, if known."""

@@ -34,6 +34,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "account.transfers": r.AccountTransfer,
     "account.journal": r.JournalBatch,
     "account.health": r.AccountHealth,
+    "account.kpis": r.AccountKpis,
     "risk.alerts": r.RiskAlert,
     "events.deadletter": r.DeadLetter,
     "simulation.clock": r.ClockTick,

@@ -11,6 +11,7 @@ __all__ = [
     "OF_ACCOUNTS",
     "OWN_SOURCE",
     "AccountHealth",
+    "AccountKpis",
     "AccountLink",
     "AccountOverride",
     "AccountProfile",
@@ -358,6 +359,19 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True):
     overrides: list[Override] = []
     beside: list[Beside] = []
     silent_sources: list[str] = []
+
+
+class AccountKpis(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a model measures of an account at one moment: what counts, then what informs."""
+
+    tenant: str
+    account_id: str
+    measures: list[Measure]
+    model: str
+    model_version: str
+    as_of: int
+    partition: int
+    sequence: int
 
 
 class RiskAlert(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,6 +99,7 @@ class Topics:
         )
         yield TopicSpec(self.changelog, self.partitions, CHANGELOG_CONFIG | large)
         yield TopicSpec(self.name("account.health"), self.partitions, CHANGELOG_CONFIG | large)
+        yield TopicSpec(self.name("account.kpis"), self.partitions, CHANGELOG_CONFIG | large)
         yield TopicSpec(self.name("risk.alerts"), self.partitions, {"retention.ms": str(400 * _DAY)})
         yield TopicSpec(
             self.name("events.deadletter"), self.partitions, {"retention.ms": str(90 * _DAY)} | huge

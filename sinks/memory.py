@@ -7,7 +7,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 
-from schemas.records import AccountHealth, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.port import Output
 from sinks.reading import AccountSummary, HistoryEntry, Update, nearest, summary
 
@@ -23,6 +23,7 @@ class MemorySink:
 
     def __init__(self, updates: int = 20_000, history: int = 500) -> None:
         self._accounts: dict[tuple[str, str], AccountHealth] = {}
+        self._kpis: dict[tuple[str, str], AccountKpis] = {}
         self._history: dict[tuple[str, str], deque[HistoryEntry]] = defaultdict(lambda: deque(maxlen=history))
         self._alerts: dict[str, RiskAlert] = {}
         self._updates: deque[Update] = deque(maxlen=updates)
@@ -37,6 +38,8 @@ class MemorySink:
             for record in batch:
                 if isinstance(record, AccountHealth):
                     self._write_health(record)
+                elif isinstance(record, AccountKpis):
+                    self._write_kpis(record)
                 else:
                     self._write_alert(record)
             self._changed.notify_all()
@@ -47,6 +50,10 @@ class MemorySink:
     def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
         """Return an account's newest health."""
         return self._accounts.get((tenant, account_id))
+
+    def kpis(self, tenant: str, account_id: str, /) -> AccountKpis | None:
+        """Return an account's newest KPIs; they follow its health within a minute."""
+        return self._kpis.get((tenant, account_id))
 
     def riskiest(self, tenant: str, n: int, /, owner: str | None = None) -> list[AccountHealth]:
         """Return up to ``n`` accounts, lowest score first, without those of unknown band."""
@@ -65,7 +72,9 @@ class MemorySink:
 
     def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
         """Yield every account of a tenant once, those of unknown band included, in no order."""
-        yield from (summary(a) for a in list(self._accounts.values()) if a.tenant == tenant)
+        for key, health in list(self._accounts.items()):
+            if health.tenant == tenant:
+                yield summary(health, self._kpis.get(key))
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""
@@ -122,6 +131,12 @@ class MemorySink:
                 version=record.sequence,
             )
         )
+
+    def _write_kpis(self, record: AccountKpis) -> None:
+        key = (record.tenant, record.account_id)
+        old = self._kpis.get(key)
+        if old is None or (record.as_of, record.sequence) > (old.as_of, old.sequence):
+            self._kpis[key] = record
 
     def _write_alert(self, record: RiskAlert) -> None:
         old = self._alerts.get(record.alert_id)

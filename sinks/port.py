@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from schemas.records import AccountHealth, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
 
 __all__ = ["Output", "Positioned", "Rejected", "SetBackError", "Sink", "SinkError"]
 
-Output = AccountHealth | RiskAlert
+Output = AccountHealth | AccountKpis | RiskAlert
 
 
 class SinkError(Exception):

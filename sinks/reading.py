@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from schemas.records import AccountHealth, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
 
 __all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "nearest", "retained", "summary"]
 
@@ -57,7 +57,7 @@ _MEASURED = ("revenue.before", "revenue.gross_retention", "revenue.net_retention
 
 
 class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a roll-up and a list need of an account's newest health, without its explanation."""
+    """What a roll-up and a list need of an account's newest health and KPIs, without their explanation."""
 
     account_id: str
     name: str | None = None
@@ -81,6 +81,9 @@ class Reader(Protocol):
 
     def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
         """Return an account's newest health."""
+
+    def kpis(self, tenant: str, account_id: str, /) -> AccountKpis | None:
+        """Return an account's newest KPIs; they follow its health within a minute."""
 
     def riskiest(self, tenant: str, n: int, /, owner: str | None = None) -> list[AccountHealth]:
         """Return up to ``n`` accounts, lowest score first, without those of unknown band."""
@@ -115,17 +118,19 @@ class Reader(Protocol):
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
 
 
-def summary(health: AccountHealth) -> AccountSummary:
-    """Return what a list needs of a health record."""
+def summary(health: AccountHealth, kpis: AccountKpis | None = None) -> AccountSummary:
+    """Return what a list needs of what is known of an account."""
     fields: dict[str, Any] = {
         name: getattr(health, name) for name in AccountSummary.__struct_fields__ if name not in _RETAINED
     }
-    return AccountSummary(**fields | dict(zip(_RETAINED, retained(health), strict=True)))
+    if kpis is not None:
+        fields |= zip(_RETAINED, retained(kpis), strict=True)
+    return AccountSummary(**fields)
 
 
-def retained(health: AccountHealth) -> tuple[float | None, ...]:
+def retained(kpis: AccountKpis) -> tuple[float | None, ...]:
     """Return the revenue 12 months ago (minor units a month), and the gross and net shares kept of it."""
-    values = {measure.name: measure.value for measure in health.measures if measure.name in _MEASURED}
+    values = {measure.name: measure.value for measure in kpis.measures if measure.name in _MEASURED}
     return tuple(values.get(name) for name in _MEASURED)
 
 

@@ -13,8 +13,10 @@ local prefix, history_length, updates_length, alert_ttl = ARGV[1], ARGV[2], ARGV
 local updates = prefix .. ':updates'
 local health_fields = {
   'score', 'band', 'previous_score', 'coverage', 'name', 'owner', 'segment', 'stage', 'arr_minor',
-  'currency', 'reasons', 'as_of', 'received_at', 'partition', 'version', 'parent_id',
-  'mrr_before', 'gross_retention', 'net_retention', 'health',
+  'currency', 'reasons', 'as_of', 'received_at', 'partition', 'version', 'parent_id', 'health',
+}
+local kpis_fields = {
+  'kpis_as_of', 'kpis_version', 'mrr_before', 'gross_retention', 'net_retention', 'kpis',
 }
 local change_rank = { opened = 1, updated = 2, resolved = 3 }
 
@@ -57,6 +59,22 @@ local function rank(tenant, account, score, band, owner, old_band, old_owner)
   if not old_band or old_band == 'unknown' then redis.call('SREM', unknown, account) end
 end
 
+-- Set the fields of an account's hash to what follows kind, tenant and account; an empty value has no field.
+local function set_fields(key, fields, record)
+  local set, gone = {}, {}
+  for i = 1, #fields do
+    local value = record[i + 3]
+    if value == '' then
+      gone[#gone + 1] = fields[i]
+    else
+      set[#set + 1] = fields[i]
+      set[#set + 1] = value
+    end
+  end
+  redis.call('HSET', key, unpack(set))
+  if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+end
+
 local function write_health(record)
   local _, tenant, account, score, band, _, _, _, owner, _, _, _, _, _, as_of, received_at, _, version =
     unpack(record)
@@ -82,18 +100,19 @@ local function write_health(record)
   redis.call('XADD', updates, 'MAXLEN', '~', updates_length, '*', 'kind', 'health', 'tenant', tenant,
     'account', account, 'score', score, 'band', band, 'as_of', as_of, 'received_at', received_at,
     'version', version)
-  local set, gone = {}, {}
-  for i = 1, #health_fields do
-    local value = record[i + 3]
-    if value == '' then
-      gone[#gone + 1] = health_fields[i]
-    else
-      set[#set + 1] = health_fields[i]
-      set[#set + 1] = value
-    end
+  set_fields(key, health_fields, record)
+  return true
+end
+
+local function write_kpis(record)
+  local _, tenant, account, as_of, version = unpack(record)
+  local key = prefix .. ':account:' .. tenant .. ':' .. account
+  local old = redis.pcall('HMGET', key, 'kpis_as_of', 'kpis_version')
+  if old.err then return false, key .. ': ' .. old.err end
+  if not newer(tonumber(as_of), tonumber(version), tonumber(old[1] or nil), tonumber(old[2] or nil)) then
+    return false
   end
-  redis.call('HSET', key, unpack(set))
-  if #gone > 0 and old_as_of then redis.call('HDEL', key, unpack(gone)) end
+  set_fields(key, kpis_fields, record)
   return true
 end
 
@@ -124,10 +143,10 @@ local function write_alert(record)
   return true
 end
 
+local writers = { health = write_health, kpis = write_kpis, alert = write_alert }
 local answer = { 0 }
 for index, record in ipairs(cmsgpack.unpack(ARGV[5])) do
-  local write = record[1] == 'alert' and write_alert or write_health
-  local written, refused = write(record)
+  local written, refused = writers[record[1]](record)
   if written then answer[1] = answer[1] + 1 end
   if refused then
     answer[#answer + 1] = index - 1

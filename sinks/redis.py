@@ -22,9 +22,9 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from schemas.records import AccountHealth
+from schemas.records import AccountHealth, AccountKpis, Measure
 from sinks.port import Output, Rejected, SetBackError, SinkError
-from sinks.redis_layout import Keys, encode_alert, encode_health
+from sinks.redis_layout import Keys, encode_alert, encode_health, encode_kpis
 from sinks.settings import RedisSettings
 
 __all__ = ["RedisSink", "connect"]
@@ -207,12 +207,19 @@ def connect_point(url: str) -> str:
 
 def _encode(index: int, record: Output) -> tuple[str, ...]:
     if isinstance(record, AccountHealth):
-        numbers = record.score + record.coverage
-        numbers += sum(m.contribution + m.weight for m in record.measures)
+        numbers = record.score + record.coverage + _sum(record.measures)
         numbers += sum(c.contribution + c.limit for c in record.caps)
         if not math.isfinite(numbers):
             raise Rejected(index, "a score, coverage, weight or contribution is not a finite number")
         return encode_health(record)
+    if isinstance(record, AccountKpis):
+        if not math.isfinite(_sum(record.measures)):
+            raise Rejected(index, "a weight or contribution is not a finite number")
+        return encode_kpis(record)
     if not math.isfinite(record.score):
         raise Rejected(index, "the score is not a finite number")
     return encode_alert(record)
+
+
+def _sum(measures: Sequence[Measure]) -> float:
+    return sum(measure.contribution + measure.weight for measure in measures)

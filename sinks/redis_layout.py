@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from schemas.records import AccountHealth, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.reading import retained
 
-__all__ = ["HEALTH_FIELDS", "Keys", "encode_alert", "encode_health"]
+__all__ = ["HEALTH_FIELDS", "KPIS_FIELDS", "Keys", "encode_alert", "encode_health", "encode_kpis"]
 
 HEALTH_FIELDS = (
     "score",
@@ -32,12 +32,12 @@ HEALTH_FIELDS = (
     "partition",
     "version",
     "parent_id",
-    "mrr_before",
-    "gross_retention",
-    "net_retention",
     "health",
 )
 """Fields of an account's hash, in the order of ``encode_health``; a null value has no field."""
+
+KPIS_FIELDS = ("kpis_as_of", "kpis_version", "mrr_before", "gross_retention", "net_retention", "kpis")
+"""Further fields of it, in the order of ``encode_kpis``."""
 
 _JSON = msgspec.json.Encoder()
 
@@ -114,6 +114,18 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         str(record.partition),
         str(record.sequence),
         _or_empty(record.parent_id),
+        _JSON.encode(record).decode(),
+    )
+
+
+def encode_kpis(record: AccountKpis) -> tuple[str, ...]:
+    """Return an account's KPIs for the script: kind, tenant, account, then KPIS_FIELDS; null is empty."""
+    return (
+        "kpis",
+        record.tenant,
+        record.account_id,
+        str(record.as_of),
+        str(record.sequence),
         *map(_or_empty, retained(record)),
         _JSON.encode(record).decode(),
     )

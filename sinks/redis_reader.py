@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.records import AccountHealth, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.reading import AccountSummary, HistoryEntry, Update, nearest
 from sinks.redis import connect
 from sinks.redis_layout import Keys
@@ -39,6 +39,11 @@ class RedisReader:
         """Return an account's newest health."""
         raw = self._client.hget(self._keys.account(tenant, account_id), "health")
         return None if raw is None else msgspec.json.decode(raw, type=AccountHealth)
+
+    def kpis(self, tenant: str, account_id: str, /) -> AccountKpis | None:
+        """Return an account's newest KPIs; they follow its health within a minute."""
+        raw = self._client.hget(self._keys.account(tenant, account_id), "kpis")
+        return None if raw is None else msgspec.json.decode(raw, type=AccountKpis)
 
     def riskiest(self, tenant: str, n: int, /, owner: str | None = None) -> list[AccountHealth]:
         """Return up to ``n`` accounts, lowest score first, without those of unknown band."""

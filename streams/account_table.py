@@ -63,6 +63,7 @@ class Holding:
         self._due = DueHeap()
         self._recent = _Recent()
         self._health = codec("account.health", registry)
+        self._kpis = codec("account.kpis", registry)
         self._alert = codec("risk.alerts", registry)
         self._transfer = codec("account.transfers", registry)
         # Fence first: before it, a dead owner's open transaction would hide the changelog's end.
@@ -142,11 +143,14 @@ class Holding:
             transactions.produce(self._topics.changelog, entry, key, partition)
         for key, state in outcome.states.items():
             transactions.produce(self._topics.changelog, state, key, partition)
-        health, alerts = self._topics.name("account.health"), self._topics.name("risk.alerts")
-        for key, record in outcome.health:
-            transactions.produce(health, self._health.encode(record), key, partition)
-        for key, alert in outcome.alerts:
-            transactions.produce(alerts, self._alert.encode(alert), key, partition)
+        for name, encode, records in (
+            ("account.health", self._health.encode, outcome.health),
+            ("account.kpis", self._kpis.encode, outcome.kpis),
+            ("risk.alerts", self._alert.encode, outcome.alerts),
+        ):
+            topic = self._topics.name(name)
+            for key, record in records:
+                transactions.produce(topic, encode(record), key, partition)
         moved, told = self._topics.name("account.transfers"), [(MOVED_HEADER, str(partition).encode())]
         for key, transfer in outcome.transfers:
             there = partition_of(key, self._topics.partitions)

@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from schemas.codec import Codec, codec
 from schemas.errors import SchemaError, UnknownSchemaError
+from schemas.records import AccountKpis
 from schemas.registry import Registry
 from schemas.topics import Topics
 from sinks.port import Output, Rejected, SetBackError, Sink, SinkError
@@ -32,7 +33,7 @@ from streams.vitals import Vitals
 
 __all__ = ["OUTPUTS", "Courier"]
 
-OUTPUTS = ("account.health", "risk.alerts")
+OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
 """What sinks are given."""
 
 _MAX_RETRY_SECONDS = 30.0
@@ -89,7 +90,7 @@ class Courier:
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "auto.offset.reset": "earliest",
-                # Range: health and alerts of a partition have one owner, so an account's stay in order.
+                # Range: all outputs of a partition have one owner, so an account's stay in order.
                 "partition.assignment.strategy": "range",
                 "session.timeout.ms": int(settings.session_seconds * 1000),
                 "heartbeat.interval.ms": int(settings.session_seconds * 250),
@@ -249,7 +250,7 @@ class Courier:
         metrics.BATCH.labels(self.sink.name).observe(len(outputs))
         latency = EVENT_LATENCY.labels(self.sink.name)
         for output in outputs:
-            if output.received_at is not None:
+            if not isinstance(output, AccountKpis) and output.received_at is not None:
                 latency.observe(max(0.0, now - output.received_at / 1000))
 
     def _failed(self, error: SinkError) -> None:

@@ -11,7 +11,7 @@ from processors.schedule import schedule, schedule_all
 from processors.shared import Shared
 from processors.state import Position, State, decode_state
 from schemas.keys import account_key
-from schemas.records import AccountHealth, JournalBatch, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, JournalBatch, RiskAlert
 
 STRICT = """
 model: strict
@@ -35,6 +35,7 @@ class Book:
         self.entries: dict[bytes, bytes] = {}
         self.position = Position()
         self.health: list[AccountHealth] = []
+        self.kpis: list[AccountKpis] = []
         self.alerts: list[RiskAlert] = []
         self._heap = DueHeap()
         self._known: dict[bytes, Account] = {}
@@ -62,6 +63,7 @@ class Book:
         schedule(self._heap, outcome, self.states, self.shared)
         self.shared = outcome.shared
         self.health += [record for _, record in outcome.health]
+        self.kpis += [record for _, record in outcome.kpis]
         self.alerts += [alert for _, alert in outcome.alerts]
 
     def restart(self) -> None:

@@ -14,7 +14,7 @@ def knowledge(raw: bytes, *, retracted: bool = True) -> bytes:
     Without ``retracted`` also without what was taken back and when each source was last heard.
     """
     state = decode_state(raw)
-    state.sequence, state.due, state.band = -1, None, ""
+    state.sequence, state.due, state.kpis_due, state.band = -1, None, None, ""
     state.score = state.opening_score = None
     state.episodes, state.scored_day = {}, -1
     state.link = Link()

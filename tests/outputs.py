@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from schemas.records import AccountHealth, Cap, Measure, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, Cap, Measure, RiskAlert
 
 AT = 1_750_000_000_000
 
@@ -34,7 +35,7 @@ def health(account_id: str = "acme", sequence: int = 1, score: float = 50.0, **f
             Measure(
                 name="usage.drop",
                 value=0.4,
-                unit="ratio",
+                unit="",
                 score=score,
                 weight=100.0,
                 contribution=score,
@@ -52,6 +53,31 @@ def health(account_id: str = "acme", sequence: int = 1, score: float = 50.0, **f
         "sequence": sequence,
     }
     return AccountHealth(**(given | fields))
+
+
+def kpis(account_id: str, values: Mapping[str, float], sequence: int = 1) -> AccountKpis:
+    """Return KPIs of these values; their journal time follows the sequence."""
+    return AccountKpis(
+        tenant="demo",
+        account_id=account_id,
+        measures=[
+            Measure(
+                name=name,
+                value=value,
+                unit="",
+                score=None,
+                weight=0.0,
+                contribution=0.0,
+                reason="so",
+            )
+            for name, value in values.items()
+        ],
+        model="default",
+        model_version="1",
+        as_of=AT + sequence,
+        partition=0,
+        sequence=sequence,
+    )
 
 
 def alert(alert_id: str = "a1", sequence: int = 1, change: str = "opened", **fields: Any) -> RiskAlert:

@@ -35,9 +35,10 @@ class Term:
     """
     One measure of a plan; one that informs may have no ``curve``.
 
-    ``at`` is its fact's place in ``Plan.reads``. ``weight`` is its share of the score in points of 100.
-    ``factor`` is what a point of its score brings in hundredths of a point when nothing else interferes,
-    and ``most`` what it brings at its best. A ``plain`` term has none of the options below it.
+    ``at`` is its fact's place in ``Plan.reads``, or in ``Plan.shows`` of one that informs. ``weight`` is its
+    share of the score in points of 100. ``factor`` is what a point of its score brings in hundredths of a
+    point when nothing else interferes, and ``most`` what it brings at its best. A ``plain`` term has none of
+    the options below it.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Plan:
     ``terms`` are counted, ``informs`` only shown. ``root`` combines the ungrouped terms (``loose``) and then
     the groups. ``linear`` says that every term
     brings its fixed factor, so that nothing needs combining. ``by_usage`` are the places in ``reads`` of what
-    usage informs, and the parts of it that each of them reads.
+    usage informs, and the parts of it that each of them reads. ``shows`` is what ``informs`` reads.
     """
 
     variant: str
@@ -111,6 +112,7 @@ class Plan:
     bands: Bands
     min_coverage: float
     by_usage: tuple[tuple[int, int], ...]
+    shows: tuple[Measured, ...]
 
     @property
     def hundredths(self) -> float:

@@ -61,6 +61,7 @@ class _Planner:
         self._measures = measures
         self._report = report
         self._reads: dict[str, int] = {}
+        self._shows: dict[str, int] = {}
         self._sound = True
 
     def plan(self, variant: str, *, whole: bool) -> Plan | None:
@@ -108,6 +109,7 @@ class _Planner:
             bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
             min_coverage=body.min_coverage,
             by_usage=tuple((place, one.reads) for place, one in enumerate(reads) if USAGE in one.sources),
+            shows=tuple(self._measures[name] for name in self._shows),
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:
@@ -116,27 +118,31 @@ class _Planner:
 
     def _names(self, name: str, spec: MeasureSpec) -> None:
         path: Path = ("measures", name)
-        self._measure(spec.measure or name, (*path, "measure") if spec.measure else path)
+        places = self._places(spec)
+        self._measure(spec.measure or name, (*path, "measure") if spec.measure else path, places)
         if spec.curve is None and not spec.informs:
             self._fault(
                 path, "curve is missing", "add `curve: …`, or `weight: 0` to show it without counting"
             )
         if spec.curve is not None and spec.curve.grid is not None:
-            self._measure(spec.curve.grid.by, (*path, "curve", "grid", "by"))
+            self._measure(spec.curve.grid.by, (*path, "curve", "grid", "by"), places)
         if spec.group is not None and spec.group not in self._body.groups:
             fix = nearest(spec.group, list(self._body.groups)) if self._body.groups else "add it to groups"
             self._fault((*path, "group"), f"no such group: {spec.group}", fix)
 
-    def _measure(self, name: str, path: Path) -> int:
+    def _places(self, spec: MeasureSpec) -> dict[str, int]:
+        return self._shows if spec.informs else self._reads
+
+    def _measure(self, name: str, path: Path, places: dict[str, int]) -> int:
         if name not in self._measures:
             fix = nearest(name, list(self._measures), "docs/measures.md")
             self._fault(path, f"no such measure: {name}", fix)
             return -1
-        return self._reads.setdefault(name, len(self._reads))
+        return places.setdefault(name, len(places))
 
     def _cap(self, name: str, spec: CapSpec) -> CapRule:
         path: Path = ("caps", name)
-        at = self._measure(spec.measure, (*path, "measure"))
+        at = self._measure(spec.measure, (*path, "measure"), self._reads)
         when = None
         if spec.when is not None:
             when = condition(spec.when, self._measures, (*path, "when"), self._report)
@@ -155,7 +161,9 @@ class _Planner:
                 [(test, bound) for name, test in _TESTS if (bound := getattr(spec, name)) is not None]
             ),
             condition=when,
-            asks=tuple((read, self._measure(read, path)) for read in (when.measures if when else ())),
+            asks=tuple(
+                (read, self._measure(read, path, self._reads)) for read in (when.measures if when else ())
+            ),
             lasts=spec.lasts,
             until=spec.until,
             lifts_unknown=spec.if_unknown == "lift",
@@ -187,7 +195,7 @@ class _Planner:
     def _term(
         self, name: str, spec: MeasureSpec, curve: Curve | None, exact: Fraction, share: Fraction
     ) -> Term:
-        measured = self._measures[spec.measure or name]
+        measured, places = self._measures[spec.measure or name], self._places(spec)
         faded = spec.fade
         fade = None if faded is None else Fade(faded.half_life, faded.toward, faded.window)
         factor = float(exact * 10_000 / Fraction(self._body.score.scale))
@@ -197,13 +205,13 @@ class _Planner:
             name=name,
             unit=measured.unit,
             group=spec.group or "",
-            at=self._reads[measured.name],
+            at=places[measured.name],
             curve=curve,
             weight=float(share * 100),
             factor=factor,
             most=0 if curve is None else round(factor * curve.high),
             plain=all(option is None for option in options),
-            by=None if by is None else self._reads[by],
+            by=None if by is None else places[by],
             digits=spec.round,
             if_unknown=spec.if_unknown,
             stale_after=spec.stale_after,

@@ -15,13 +15,12 @@ import pytest
 import redis
 
 from bellbuoy.embedded import Redis
-from schemas.records import Measure
 from sinks.port import Output, Rejected, SinkError
 from sinks.redis import RedisSink
-from sinks.redis_layout import HEALTH_FIELDS, Keys
+from sinks.redis_layout import HEALTH_FIELDS, KPIS_FIELDS, Keys
 from sinks.redis_reader import RedisReader
 from sinks.settings import RedisSettings
-from tests.outputs import AT, alert, health
+from tests.outputs import AT, alert, health, kpis
 
 pytestmark = pytest.mark.services
 
@@ -62,22 +61,27 @@ def own(tmp_path: Path) -> Iterator[Redis]:
 
 def test_fields_are_there_for_quick_reading(sink: RedisSink, raw: Any, keys: Keys) -> None:
     values = {"revenue.before": 500.0, "revenue.gross_retention": 0.8, "revenue.net_retention": 1.2}
-    kept = [
-        Measure(name=name, value=value, unit="", score=None, weight=0.0, contribution=0.0, reason="")
-        for name, value in values.items()
-    ]
-    sink.write([health(previous_score=51.5, parent_id="group", measures=kept)])
+    sink.write([health(previous_score=51.5, parent_id="group"), kpis("acme", values, 2)])
 
     found = raw.hgetall(keys.account("demo", "acme"))
 
-    assert sorted(found) == sorted(HEALTH_FIELDS)
+    assert sorted(found) == sorted((*HEALTH_FIELDS, *KPIS_FIELDS))
     assert found["score"] == "50.0"
     assert found["previous_score"] == "51.5"
     assert found["arr_minor"] == "1200000"
-    assert found["version"] == "1"
+    assert (found["version"], found["kpis_version"]) == ("1", "2")
     assert found["parent_id"] == "group"
     assert (found["mrr_before"], found["gross_retention"], found["net_retention"]) == ("500.0", "0.8", "1.2")
     assert found["reasons"] == '["Active users fell by 40 %"]'
+
+
+def test_kpis_stand_beside_a_health_that_changes(sink: RedisSink, raw: Any, keys: Keys) -> None:
+    key = keys.account("demo", "acme")
+    sink.write([kpis("acme", {"revenue.before": 500.0}, 2), health(sequence=3), kpis("acme", {}, 1)])
+    assert raw.hmget(key, "mrr_before", "kpis_version", "version") == ["500.0", "2", "3"]
+
+    sink.write([kpis("acme", {}, 4)])
+    assert raw.hmget(key, "mrr_before", "kpis_version", "version") == [None, "4", "3"]
 
 
 def test_a_value_that_became_null_has_no_field(sink: RedisSink, raw: Any, keys: Keys) -> None:

@@ -16,7 +16,7 @@ from sinks.reading import Reader, summary
 from sinks.redis import RedisSink
 from sinks.redis_reader import RedisReader
 from sinks.settings import RedisSettings
-from tests.outputs import AT, alert, health
+from tests.outputs import AT, alert, health, kpis
 
 Open = Callable[[], tuple[Sink, Reader]]
 
@@ -72,6 +72,8 @@ def story(seed: int = 1) -> list[Output]:
             name = f"a{draw.randrange(6)}"
             band = {"band": "unknown"} if draw.random() < 0.2 else {}
             outputs.append(health(name, sequence, score, owner=owner, **band))
+            if draw.random() < 0.3:
+                outputs.append(kpis(name, {"revenue.before": score}, sequence))
         else:
             change = draw.choice(["opened", "updated", "resolved"])
             outputs.append(alert(f"al{draw.randrange(3)}", sequence, change, owner=owner))
@@ -81,9 +83,10 @@ def story(seed: int = 1) -> list[Output]:
 def test_what_was_written_is_read(fresh: Open) -> None:
     sink, reader = fresh()
 
-    sink.write([health(), alert()])
+    sink.write([health(), kpis("acme", {"usage.depth": 3.0}), alert()])
 
     assert reader.account("demo", "acme") == health()
+    assert reader.kpis("demo", "acme") == kpis("acme", {"usage.depth": 3.0})
     assert reader.alert("a1") == alert()
     assert reader.open_alerts("demo", 10) == [alert()]
     assert [(u.kind, u.account_id, u.version) for u in reader.updates("0", 10)] == [
@@ -113,6 +116,7 @@ def test_nothing_there_is_no_error(fresh: Open) -> None:
     sink.write([])
 
     assert reader.account("demo", "acme") is None
+    assert reader.kpis("demo", "acme") is None
     assert reader.alert("a1") is None
     assert reader.riskiest("demo", 5) == []
     assert reader.riskiest("demo", 0) == []

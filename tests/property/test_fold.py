@@ -51,12 +51,16 @@ def test_a_score_does_not_depend_on_order(data: st.DataObject) -> None:
 @given(st.data())
 def test_a_replay_gives_the_same_bytes(data: st.DataObject) -> None:
     batches = data.draw(batchings(data.draw(histories())))
-    health, alert = codec("account.health"), codec("risk.alerts")
+    health, kpis, alert = codec("account.health"), codec("account.kpis"), codec("risk.alerts")
     runs = []
     for _ in range(2):
         states, outcomes = run(batches)
         written = [
-            ([(k, health.encode(h)) for k, h in o.health], [(k, alert.encode(a)) for k, a in o.alerts])
+            (
+                [(k, health.encode(h)) for k, h in o.health],
+                [(k, kpis.encode(one)) for k, one in o.kpis],
+                [(k, alert.encode(a)) for k, a in o.alerts],
+            )
             for o in outcomes
         ]
         runs.append((states, written))
@@ -89,9 +93,10 @@ def test_batches_folded_together_say_what_they_say_alone(data: st.DataObject) ->
         states |= outcome.states
         position = outcome.position
         kept.update(outcome.known)
-        said += [*outcome.health, *outcome.alerts]
+        said += [*outcome.health, *outcome.kpis, *outcome.alerts]
     assert states == one_by_one
-    assert sorted(said, key=repr) == sorted((r for o in outcomes for r in [*o.health, *o.alerts]), key=repr)
+    alone = [record for o in outcomes for record in [*o.health, *o.kpis, *o.alerts]]
+    assert sorted(said, key=repr) == sorted(alone, key=repr)
     assert position == outcomes[-1].position
 
 

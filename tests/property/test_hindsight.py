@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bellbuoy.hindsight import Past, past_of, steps
+from bellbuoy.hindsight import Past, Step, past_of, steps
 from processors.state import DAY
-from schemas.records import AccountHealth, JournalBatch
+from schemas.records import AccountHealth, AccountKpis, JournalBatch
 from tests.book import Book
 from tests.partitions import Partitions, link
 from tests.property.test_shared import journals
 from tests.strategies import NOW, batchings, histories, times
+
+T = TypeVar("T", AccountHealth, AccountKpis)
 
 
 @st.composite
@@ -37,7 +39,9 @@ def check(batches: list[JournalBatch]) -> None:
         book.add(batch)
     for account in {health.account_id for health in book.health}:
         found = list(steps(numbered(batches), 0, "acme", account))
-        assert [step.health for step in found] == [h for h in book.health if h.account_id == account]
+        assert healths(found) == [h for h in book.health if h.account_id == account]
+        kpis = [step.kpis for step in found if step.kpis is not None]
+        assert kpis == [one for one in book.kpis if one.account_id == account]
         alerts = [alert for step in found for alert in step.alerts]
         assert alerts == [alert for alert in book.alerts if alert.account_id == account]
 
@@ -68,7 +72,7 @@ def test_what_was_linked_or_merged_is_in_the_past_of_the_account_it_belongs_to(d
     for account in names:
         home = found.of(account)
         past = list(steps(numbered(home.journal), home.number, "acme", account))
-        assert [step.health for step in past] == [h for h in published if h.account_id == account]
+        assert healths(past) == [h for h in published if h.account_id == account]
 
 
 @given(journals() | eventful())
@@ -92,14 +96,19 @@ def test_the_past_at_a_time_is_the_last_that_was_published_by_then(
     until = NOW + day * DAY
     whole = past_of(numbered(batches), 0, "acme", "a")
     part = past_of(numbered(batches), 0, "acme", "a", until=until)
-    every = [step.health for step in steps(numbered(batches), 0, "acme", "a")]
-    assert part.health == last(every, until)
-    assert whole.health == last(every, 2**62)
+    every = list(steps(numbered(batches), 0, "acme", "a"))
+    for past, end in ((part, until), (whole, 2**62)):
+        assert past.health == last(healths(every), end)
+        assert past.kpis == last([step.kpis for step in every if step.kpis is not None], end)
     assert part.batches == sum(batch.written_at <= until for batch in batches)
 
 
-def last(every: list[AccountHealth], until: int) -> AccountHealth | None:
-    return next((health for health in reversed(every) if health.as_of <= until), None)
+def healths(found: list[Step]) -> list[AccountHealth]:
+    return [step.health for step in found if step.health is not None]
+
+
+def last(every: list[T], until: int) -> T | None:
+    return next((one for one in reversed(every) if one.as_of <= until), None)
 
 
 def hundredths(points: float) -> int:

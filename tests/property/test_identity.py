@@ -184,5 +184,5 @@ def test_every_field_of_a_state_is_merged_or_decided_or_its_own() -> None:
         "score", "band", "scored_day", "opening_score", "band_since", "pending_band", "pending_since",
         "episodes",
     }  # fmt: skip
-    own = {"tenant", "account_id", "sequence", "due", "link"}
+    own = {"tenant", "account_id", "sequence", "due", "link", "kpis_due"}
     assert merged | decided | own == set(State.__struct_fields__)

@@ -90,7 +90,7 @@ def said(batches: list[JournalBatch], *, remember: bool) -> list[object]:
         states |= outcome.states
         kept |= outcome.known
         position = outcome.position
-        found += [outcome.states, outcome.health, outcome.alerts]
+        found += [outcome.states, outcome.health, outcome.kpis, outcome.alerts]
     return found
 
 

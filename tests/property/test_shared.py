@@ -82,6 +82,7 @@ def test_neither_grouping_nor_a_restart_changes_a_byte(
     assert other.states == one.states
     assert other.entries == one.entries
     assert other.health == one.health
+    assert other.kpis == one.kpis
     assert other.alerts == one.alerts
 
 

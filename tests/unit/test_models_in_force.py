@@ -15,6 +15,7 @@ from schemas.records import AccountProfile, BillingEvent, JournalBatch, ModelCha
 from tests.book import KIND, STRICT, Book
 from tests.strategies import batch
 
+MINUTE = 60_000
 START = 20_000 * DAY + 12 * HOUR
 _ids = itertools.count()
 
@@ -76,6 +77,7 @@ class Company:
                 for n in range(6)
             ]
             self.write(batch(self.book.position.sequence + 1, self.now, used))
+        self.later(MINUTE)  # then no account waits to publish its KPIs
 
 
 def test_a_change_takes_effect_for_every_account_within_its_spread_and_alerts_nobody() -> None:

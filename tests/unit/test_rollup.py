@@ -8,10 +8,11 @@ import pytest
 
 from processors.rollup import Hierarchy, Retention, place, roll_up, worst
 from processors.state import DAY
-from schemas.records import AccountProfile, JournalBatch, Measure
+from schemas.records import AccountProfile, JournalBatch
 from sinks.reading import summary
 from tests.book import Book
 from tests.outputs import health as record
+from tests.outputs import kpis
 
 
 def health(*given: Any, **fields: Any) -> Any:
@@ -219,11 +220,7 @@ def test_an_account_s_health_says_what_stands_above_it() -> None:
 
 def _paying(account: str, before: float, gross: float, net: float, **fields: Any) -> Any:
     values = {"revenue.before": before, "revenue.gross_retention": gross, "revenue.net_retention": net}
-    measures = [
-        Measure(name=name, value=value, unit="", score=None, weight=0.0, contribution=0.0, reason="")
-        for name, value in values.items()
-    ]
-    return health(account, measures=measures, **fields)
+    return summary(record(account, **fields), kpis(account, values))
 
 
 def test_retention_is_of_what_was_paid_by_currency_and_those_who_left_count() -> None:
