@@ -153,6 +153,9 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
     for source in health.silent_sources:
         grid.add_row("held", f"what {source} informs: it is silent for every account")
     grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} {ago})")
+    if explanation.kpis is not None:
+        since = explanation.kpis.as_of
+        grid.add_row("KPIs as of", f"{iso(since)} ({duration(now - since)} {ago})")
     grid.add_row("journal", f"partition {health.partition}, batch {health.sequence}")
     return grid
 

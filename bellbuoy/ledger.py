@@ -22,7 +22,7 @@ from streams.kafka import read_to_end, tail
 __all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
 
 _SECONDS = 10.0
-_OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
+_OUTPUTS = ("account.health", "risk.alerts")
 _MARKED = (*INPUTS, "events.deadletter", *_OUTPUTS)
 
 Ends = dict[tuple[str, int], int]

@@ -20,7 +20,15 @@ _BLOCK_MS = 2_000
 """One blocking read; well under the socket's timeout."""
 _PAGE = 500
 """Accounts asked for at once, so that nobody else waits long for Redis."""
-_NUMBERS = {"score": float, "previous_score": float, "arr_minor": int, "as_of": int}
+_NUMBERS = {
+    "score": float,
+    "previous_score": float,
+    "arr_minor": int,
+    "as_of": int,
+    "mrr_before": float,
+    "gross_retention": float,
+    "net_retention": float,
+}
 
 
 class RedisReader:

@@ -35,7 +35,7 @@ def health(account_id: str = "acme", sequence: int = 1, score: float = 50.0, **f
             Measure(
                 name="usage.drop",
                 value=0.4,
-                unit="",
+                unit="ratio",
                 score=score,
                 weight=100.0,
                 contribution=score,

@@ -14,7 +14,7 @@ from bellbuoy.cli import app, main
 from bellbuoy.embedded.ports import free_port
 from sinks.redis import RedisSink
 from sinks.settings import RedisSettings
-from tests.outputs import health
+from tests.outputs import health, kpis
 
 pytestmark = pytest.mark.services
 
@@ -169,3 +169,17 @@ def test_an_explanation_places_the_account_among_others(shop: Shop) -> None:
 
 def test_an_account_that_is_not_there_is_named_with_what_is_near(shop: Shop) -> None:
     assert "did you mean oslo?" in shop.run("explain", "osl", code=1).stderr
+
+
+def test_retention_is_read_back_as_numbers(shop: Shop) -> None:
+    values = {"revenue.before": 50_000.0, "revenue.gross_retention": 0.8, "revenue.net_retention": 1.2}
+    shop.write(kpis("north", values), kpis("smb-1", values | {"revenue.net_retention": 1.0}))
+
+    found = shop.json("portfolio")
+
+    assert found["retention"] == {
+        "EUR": {"accounts": 1, "before": 50_000, "gross": 0.8, "net": 1.2},
+        "JPY": {"accounts": 1, "before": 50_000, "gross": 0.8, "net": 1.0},
+    }
+    assert "12 months ago" in shop.run("portfolio").stdout
+    assert shop.json("explain", "north")["kpis_as_of"] == kpis("north", values).as_of
