@@ -89,7 +89,7 @@ def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> No
     clock.time("fold: weigh", lambda: [weigh(one.plan, one.facts, one.view) for one in found])
     clock.time(
         "fold: decide",
-        lambda: [decide(one.view, one.view.state.band) for one in found],
+        lambda: [decide(one.view, one.view.state.band, usage_only=True) for one in found],
     )
     clock.time("fold: evict (once a day)", lambda: _each(evict, decoded, [now] * len(decoded)))
 

@@ -134,19 +134,25 @@ RULES: dict[str, Callable[[View, str], Finding | None]] = {
 """Every rule by name; the name is part of the alert's id."""
 
 _BAND_RULE = "health"
+_USED_RULES = {name: RULES[name] for name in ("health", "quiet")}
+"""Those of which usage can change the finding; of the others only something else, or time."""
+
 _RESTS_ON = {"quiet": "usage.events", "payment": "billing.events", "urgent_ticket": "support.events"}
 
 
-def decide(view: View, band: str, *, held: Container[str] = (), switched: bool = False) -> list[Change]:
+def decide(
+    view: View, band: str, *, held: Container[str] = (), switched: bool = False, usage_only: bool = False
+) -> list[Change]:
     """
     Run every rule; change the state's episodes and return what changed, in the rules' order.
 
     A rule that rests on a ``held`` source can't tell. Where another model has ``switched`` the band, no
-    customer has changed: what it opens is muted until it gets worse.
+    customer has changed: what it opens is muted until it gets worse. After ``usage_only``, before the account
+    was due, the other rules find what they found.
     """
     changes = []
     state = view.state
-    for rule, judge in RULES.items():
+    for rule, judge in (_USED_RULES if usage_only else RULES).items():
         finding = _GONE if view.churned else judge(view, band)
         if finding is None or (_RESTS_ON.get(rule) in held and not view.churned):
             continue

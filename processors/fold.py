@@ -276,7 +276,9 @@ class _Bench:
         changed = (verdict.score, band) != (state.score, state.band)
         state.score, state.band, state.band_since = verdict.score, band, standing.since
         state.pending_band, state.pending_since = standing.pending, standing.pending_since
-        changes = touched.changes + decide(found.view, band, held=found.held, switched=switched)
+        changes = touched.changes + decide(
+            found.view, band, held=found.held, switched=switched, usage_only=found.again
+        )
         if state.kpis_due is not None and state.kpis_due <= now:
             outcome.kpis.append((key, self._kpis(found, verdict)))
         else:
@@ -328,7 +330,9 @@ class _Bench:
 
     def _kpis(self, found: Found, verdict: Verdict) -> AccountKpis:
         view, plan = found.view, found.plan
-        informing, view.state.kpis_due = inform(plan, hold_facts(plan.shows, view, found.held), view.now)
+        held = found.held
+        facts = hold_facts(plan.shows, view, held) if held else [measured(view) for measured in plan.shows]
+        informing, view.state.kpis_due = inform(plan, facts, view.now)
         return AccountKpis(
             tenant=view.state.tenant,
             account_id=view.state.account_id,

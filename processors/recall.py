@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
     ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
     that after the next midnight. ``sizes`` counts the days, users and features, ``seen`` sums when they were
-    seen. ``held`` are the silent sources.
+    seen. ``held`` are the silent sources. ``again`` says that only usage came since it was found before.
     """
 
     model: Model
@@ -42,6 +42,7 @@ class Found(NamedTuple):
     sizes: tuple[int, int, int]
     seen: tuple[int, int]
     held: Held = NOTHING_HELD
+    again: bool = False
 
     @property
     def due(self) -> int | None:
@@ -131,7 +132,7 @@ def _again(before: Found, now: int, models: Models, *, today_only: bool) -> Foun
     for place, reads in plan.by_usage:
         if reads & changed:
             facts[place] = plan.reads[place](view)
-    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, seen)
+    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, seen, again=True)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from io import BytesIO
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -23,8 +23,8 @@ __all__ = ["Blocks", "OtherBlocksError"]
 
 Schema = dict[str, Any]
 
-_REMEMBERED = 65_536
-"""Items remembered of each array, written and read; about 40 MB when full."""
+_REMEMBERED = 16_384
+"""Items remembered of each array, written and read; about 20 MB when full."""
 
 _END, _ONE = 0, 1
 """Zigzag counts: no more items, and minus one, which says one item behind its length in bytes."""
@@ -124,8 +124,21 @@ def _is_array_of_records(field: Schema) -> bool:
 def _remembering(
     schema: Schema, struct: type[msgspec.Struct]
 ) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
-    @lru_cache(_REMEMBERED)
+    written: dict[int, tuple[msgspec.Struct, bytes]] = {}
+
     def block(item: msgspec.Struct) -> bytes:
+        # By identity: most items are the very objects of the last record, and hashing one costs more.
+        known = written.get(id(item))
+        if known is not None:
+            return known[1]  # what is kept here keeps its id
+        if len(written) >= _REMEMBERED:
+            for old in list(islice(written, _REMEMBERED // 4)):
+                written.pop(old, None)
+        value = encode(item)
+        written[id(item)] = item, value
+        return value
+
+    def encode(item: msgspec.Struct) -> bytes:
         out = BytesIO()
         # Equal items give equal bytes, whichever came first: minus zero equals zero.
         fields = {n: v + 0.0 if isinstance(v, float) else v for n, v in msgspec.structs.asdict(item).items()}

@@ -78,7 +78,7 @@ def _score(term: Term, value: float, facts: Sequence[Fact]) -> float | None:
 
 
 def _moments(term: Term, fact: Fact, now: int) -> tuple[int, ...]:
-    if fact.as_of is None:
+    if fact.as_of is None or term.plain:
         return ()
     ages = (term.stale_after, term.forget_after, None if term.fade is None else term.fade.window)
     moments = [fact.as_of + age for age in ages if age is not None]
