@@ -26,7 +26,9 @@ RUN groupadd --gid 10001 bellbuoy \
     && install --directory --owner bellbuoy --group bellbuoy /var/lib/bellbuoy
 COPY --from=build /app/.venv /app/.venv
 
-ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 BELLBUOY_DATA=/var/lib/bellbuoy
+# What the journal compiles is kept with the data: a start that finds it is some ten seconds shorter.
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 BELLBUOY_DATA=/var/lib/bellbuoy \
+    NUMBA_CACHE_DIR=/var/lib/bellbuoy/compiled
 WORKDIR /var/lib/bellbuoy
 USER 10001:10001
 ENTRYPOINT ["bellbuoy"]

@@ -50,8 +50,13 @@ _LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096, "text": MAX_M
 
 
 def identity(tenant: str, source: str, event_id: str) -> int:
-    """Return 64 bits that stand for an event; two events of one input with the same bits are one event."""
-    return xxhash.xxh3_64_intdigest(f"{tenant}\0{source}\0{event_id}".encode())
+    """
+    Return 64 bits that stand for an event; two events of one input with the same bits are one event.
+
+    XXH64 of the event id, seeded with that of the source, seeded with that of the tenant.
+    """
+    seed = xxhash.xxh64_intdigest(source.encode(), xxhash.xxh64_intdigest(tenant.encode()))
+    return xxhash.xxh64_intdigest(event_id.encode(), seed)
 
 
 @dataclass(frozen=True, slots=True)

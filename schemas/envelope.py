@@ -2,8 +2,7 @@
 Envelopes: many usage events as one record.
 
 An envelope (``UsageEnvelope``) is an Avro array, and its items are written as in a record of one event.
-Packing is therefore putting encoded events together, and what lies between the count and the closing zero
-is what a block of an Avro container holds: envelopes are read in columns at once (``schemas.columns``).
+Packing is therefore putting encoded events together, and ``schemas.columns`` reads one after the other.
 
 Source: https://avro.apache.org/docs/1.12.0/specification/#arrays-1
 """

@@ -6,10 +6,7 @@ Source: https://avro.apache.org/docs/1.12.0/specification/#primitive-types-1
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-__all__ = ["read_varint", "varint", "varint_sizes"]
+__all__ = ["read_varint", "varint"]
 
 _MOST_BYTES = 10
 
@@ -32,18 +29,3 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return number >> 1 ^ -(number & 1), at + place + 1
     raise ValueError("no number ends here")
-
-
-def varint_sizes(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the bytes of each number in its shortest form: one for every 7 bits."""
-    size = np.ones(len(numbers), np.int64)
-    if len(numbers):
-        low, high = int(numbers.min()), int(numbers.max())
-        magnitude = np.where(numbers < 0, ~numbers, numbers) if low < 0 else numbers
-        reach = max(high, ~low)
-        floor = max(low, 0)
-        for bits in range(6, 63, 7):
-            if reach < 1 << bits:
-                break
-            size += 1 if floor >= 1 << bits else magnitude >= 1 << bits
-    return size

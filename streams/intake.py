@@ -16,11 +16,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import polars as pl
+from numpy.typing import NDArray
 
-from processors import rows
 from processors.admit import Admission, Refusal, admit, identity
-from processors.columns import SCHEMA, identities, roll_up
+from processors.columns import Names, Usage, usage_of
 from schemas.codec import RECORDS, Codec, codec
 from schemas.deadletter import dead_letter
 from schemas.envelope import Envelopes
@@ -33,7 +32,7 @@ from streams.dedupe import DedupeWindow
 from streams.fetch import RawBatch
 from streams.headers import INDEX_HEADER
 from streams.kafka import Record
-from streams.usage import PLACED, Arrival, Decoded, UsageReader
+from streams.usage import Arrival, Decoded, UsageReader
 
 __all__ = ["Intake", "Sorted"]
 
@@ -52,11 +51,6 @@ _FIELD = {
 }
 _EVERYWHERE = {"model.changes"}
 """What is written to every partition, and stays on it."""
-_WORTH_COLUMNS = 400
-_BYTES_AN_EVENT = 100
-
-_ADMISSION_ONLY = ("event_id", "source", "name")
-_NO_USAGE = pl.DataFrame(schema=SCHEMA).drop(_ADMISSION_ONLY)
 
 
 @dataclass(slots=True)
@@ -64,11 +58,11 @@ class Sorted:
     """
     The events of one partition, sorted.
 
-    ``usage`` is a frame of usage events, where there are many; ``events`` is everything else by topic
-    without prefix, as decoded fields. ``read`` counts all of them by topic.
+    ``usage`` are the usage events, ``events`` is everything else by topic without prefix, as decoded fields.
+    ``read`` counts all of them by topic.
     """
 
-    usage: pl.DataFrame = field(default_factory=_NO_USAGE.clone)
+    usage: Usage = field(default_factory=Usage)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     moved: list[tuple[str, int, bytes, Record]] = field(default_factory=list)
@@ -100,17 +94,15 @@ class Sorted:
         return first, second
 
     def batch(self, sequence: int, written_at: int, offsets: list[SourceRange]) -> JournalBatch:
-        """Return the journal batch of these records."""
+        """Return the journal batch of these records, without their usage."""
         others: dict[str, Any] = {
             _FIELD[topic]: [msgspec.convert(event, RECORDS[topic]) for event in events]
             for topic, events in self.events.items()
-            if topic != _USAGE
         }
         return JournalBatch(
             sequence=sequence,
             written_at=written_at,
             offsets=offsets,
-            usage=roll_up(self.usage) + rows.roll_up(self.events.get(_USAGE, ())),
             duplicates=self.duplicates,
             dead_letters=len(self.dead),
             moved=len(self.moved),
@@ -119,11 +111,7 @@ class Sorted:
 
 
 class Intake:
-    """
-    Decode, place, admit and dedupe the records of one partition.
-
-    Usage is read in columns from about ``columns_from`` events on; below, row by row is cheaper.
-    """
+    """Decode, place, admit and dedupe the records of one partition."""
 
     def __init__(
         self,
@@ -132,9 +120,7 @@ class Intake:
         registry: Registry,
         limits: Admission,
         window_events: int,
-        columns_from: int = _WORTH_COLUMNS,
     ) -> None:
-        self._columns_from = columns_from
         self._topics = topics
         self._partition = partition
         self._limits = limits
@@ -151,18 +137,15 @@ class Intake:
             by_topic.setdefault(self._topics.plain(batch.topic), []).append(batch)
         for topic, given in by_topic.items():
             before = result.total
-            if topic == _USAGE and self._worth_columns(given):
-                usage = [self._sort_usage(part, now, result) for part in self._usage.read(given, now)]
-                result.usage = pl.concat([_NO_USAGE, *usage])
+            if topic == _USAGE:
+                names = Names()
+                parts = self._usage.read(given, names, now)
+                usage = [self._sort_usage(part, names, now, result) for part in parts]
+                result.usage = Usage(np.concatenate(usage), names)
             else:
                 self._sort_rows(topic, (record for batch in given for record in batch.records()), now, result)
             result.read[topic] += result.total - before
         return result
-
-    def _worth_columns(self, batches: list[RawBatch]) -> bool:
-        """Tell whether there are enough events, as far as can be seen: a large record may hold many."""
-        size = sum(len(batch.raw) for batch in batches)
-        return max(sum(batch.count for batch in batches), size // _BYTES_AN_EVENT) >= self._columns_from
 
     def remembered(self, name: str) -> int:
         """Return how many ids the dedupe window of an input holds."""
@@ -172,30 +155,24 @@ class Intake:
         """Empty the dedupe window of an input."""
         self._windows[self._topics.plain(name)].clear()
 
-    def _sort_usage(self, part: Decoded, now: int, result: Sorted) -> pl.DataFrame:
-        """Return the new events, without the columns that only admission needs."""
+    def _sort_usage(self, part: Decoded, names: Names, now: int, result: Sorted) -> NDArray[Any]:
+        """Return the new events."""
         result.dead += (_undecodable(record, _USAGE, error, now) for record, error in part.refused)
-        frames = part.frames
+        events = part.events
         if admitted := list(self._admitted(_USAGE, part.doubtful, now, result)):
-            rows = [
-                event.fields | {"offset": event.record.offset, "place": event.place} for event in admitted
-            ]
-            frames = [*frames, pl.DataFrame(rows, schema=PLACED)]
-        frame = pl.concat([pl.DataFrame(schema=PLACED), *frames])
-        if len(frames) > 1:  # of two events with one id the first one in the log stays
-            frame = frame.sort("offset", "place")
-        new = self._windows[_USAGE].claim(identities(frame))
-        result.duplicates += len(frame) - int(new.sum())
-        slim = frame.select(_NO_USAGE.columns)
-        return slim if new.all() else slim.filter(new)
+            others = usage_of(((each.fields, each.record.offset, each.place) for each in admitted), names)
+            events = np.concatenate((events, others))
+            # Of two events with one id the first one in the log stays.
+            events = events[np.lexsort((events["place"], events["offset"]))]
+        new = self._windows[_USAGE].claim(np.ascontiguousarray(events["identity"]))
+        result.duplicates += len(events) - int(new.sum())
+        return events if new.all() else events[new]
 
     def _sort_rows(self, topic: str, records: Iterable[Record], now: int, result: Sorted) -> None:
         arrivals: list[Arrival] = []
         for record in records:
             try:
-                arrivals += (
-                    Arrival(record, at, event) for at, event in enumerate(self._decode(topic, record))
-                )
+                arrivals.append(Arrival(record, 0, self._codecs[topic].decode_fields(record.value)))
             except SchemaError as error:
                 result.dead.append(_undecodable(record, topic, error, now))
         events = [event.fields for event in self._admitted(topic, arrivals, now, result)]
@@ -204,11 +181,6 @@ class Intake:
         result.duplicates += len(events) - int(new.sum())
         if new.any():
             result.events[topic] = list(compress(events, new))
-
-    def _decode(self, topic: str, record: Record) -> list[dict[str, Any]]:
-        if topic == _USAGE:
-            return self._envelopes.unpack(record.value)
-        return [self._codecs[topic].decode_fields(record.value)]
 
     def _admitted(
         self, topic: str, arrivals: Iterable[Arrival], now: int, result: Sorted

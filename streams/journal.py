@@ -10,7 +10,6 @@ tools.
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from contextlib import suppress
@@ -29,6 +28,7 @@ from streams.journal_partition import JournalPartition
 from streams.kafka import PATIENT, FencedError, leave
 from streams.settings import JournalSettings
 from streams.vitals import Vitals
+from streams.warming import warm_up
 
 __all__ = ["Journal", "run"]
 
@@ -40,8 +40,9 @@ _SLOW_SECONDS = 15.0
 
 def run(bootstrap: str, topics: Topics, settings: JournalSettings, registry: Registry) -> None:
     """Run the journal stage until SIGTERM or SIGINT; raise what a restart must clear up."""
-    # Broken bytes make the columnar decoder panic, which is met; its backtrace would cost 0.1 s each time.
-    os.environ["RUST_BACKTRACE"] = "0"
+    began = time.perf_counter()
+    warm_up(registry)
+    log.info("Compiled.", seconds=round(time.perf_counter() - began, 3))
     journal = Journal(bootstrap, topics, settings, registry)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: journal.stop())

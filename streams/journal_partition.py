@@ -9,8 +9,10 @@ import structlog
 from confluent_kafka import TopicPartition
 
 from processors.admit import Admission
+from processors.columns import roll_up
 from processors.state import DAY
 from schemas.codec import codec
+from schemas.journal import JournalWriter
 from schemas.records import SourceRange
 from schemas.registry import Registry
 from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, Topics
@@ -46,6 +48,7 @@ class JournalPartition:
         self._journal = topics.name("account.journal")
         self._dead = topics.name("events.deadletter")
         self._batch = codec("account.journal", registry)
+        self._writer = JournalWriter(registry)
         self._letter = codec("events.deadletter", registry)
         limits = Admission(settings.horizon_days * DAY, settings.future_minutes * 60_000)
         self._intake = Intake(topics, partition, registry, limits, settings.dedupe_events)
@@ -178,7 +181,9 @@ class JournalPartition:
         ]
         self._sequence += 1
         self._next |= ends
-        return sorted_, self._batch.encode(sorted_.batch(self._sequence, now, ranges))
+        return sorted_, self._writer.write(
+            sorted_.batch(self._sequence, now, ranges), roll_up(sorted_.usage).written()
+        )
 
     def _produce(self, sorted_: Sorted, value: bytes) -> None:
         for letter in sorted_.dead:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-import msgspec
+import numpy as np
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import strategies as st
 
 from processors.admit import Admission
+from processors.columns import roll_up
 from processors.state import DAY
 from schemas.codec import codec
 from schemas.envelope import ENVELOPE_SUBJECT
+from schemas.journal import JournalWriter
 from schemas.records import UsageEvent
 from schemas.registry import committed
 from schemas.topics import Topics
@@ -22,6 +25,7 @@ from streams.intake import Intake, Sorted
 NOW = 20_000 * DAY
 TOPICS = Topics(partitions=1)
 LIMITS = Admission(90 * DAY, 3_600_000)
+WRITER = JournalWriter(committed())
 
 texts = st.text(max_size=12)
 longs = st.integers(-(2**63), 2**63 - 1)
@@ -126,27 +130,30 @@ def stored(batches: list[list[tuple[Any, Any, Any]]], compression: int = 0) -> l
 
 
 def intake(topics: Topics = TOPICS) -> Intake:
-    """An intake that reads in columns whatever it can, however little there is."""
-    return Intake(topics, 0, committed(), LIMITS, 1_000, columns_from=0)
-
-
-def in_rows(batches: list[RawBatch], topics: Topics = TOPICS) -> Sorted:
-    """What the intake makes of so little that columns aren't worth it."""
-    return Intake(topics, 0, committed(), LIMITS, 1_000, columns_from=10**9).sort(batches, NOW)
+    return Intake(topics, 0, committed(), LIMITS, 1_000)
 
 
 def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> Sorted:
-    """What the intake makes when columns are worth it and nothing can be read so."""
+    """What the intake makes of records that the reference codec reads, every one of them."""
     slow = intake(topics)
     columns = slow._usage._columns
-    columns.may_hold_envelopes = lambda payload: True  # type: ignore[method-assign]
-    columns.body = lambda value: None  # type: ignore[method-assign]
+    read = columns.read
+
+    def all_broken(pieces: Any) -> Any:
+        return replace(read([]), broken=np.arange(len(pieces), dtype=np.int32))
+
+    columns.read = all_broken  # type: ignore[method-assign]
     return slow.sort(batches, NOW)
+
+
+def written(result: Sorted) -> bytes:
+    """The journal batch, as the journal writes it."""
+    return WRITER.write(result.batch(0, NOW, []), roll_up(result.usage).written())
 
 
 def content(result: Sorted) -> Any:
     return (
-        msgspec.to_builtins(result.batch(0, NOW, []), builtin_types=(bytes,)),
+        written(result),
         sorted(result.dead, key=lambda letter: letter.id),
         sorted(result.moved, key=lambda moved: (moved[3].offset, moved[3].headers)),
     )

@@ -27,6 +27,7 @@ from schemas.topics import INPUTS, Topics
 from streams.fetch import RawBatch, split
 from streams.intake import Intake
 from tests import strategies
+from tests.wire import written
 
 LIMITS = Admission(90 * DAY, 3_600_000)
 TOPIC_OF = {
@@ -93,7 +94,7 @@ def test_every_record_on_a_topic_is_accounted_for(topic: str, records: list[Any]
     )
     counted = sorted_.admitted + sorted_.duplicates + len(sorted_.dead) + len(sorted_.moved)
     assert counted == len(records)
-    sorted_.batch(0, strategies.NOW, [])
+    assert written(sorted_)
     assert all(letter.reason and letter.detail and letter.offset >= 0 for letter in sorted_.dead)
 
 

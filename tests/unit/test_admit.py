@@ -6,17 +6,22 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from processors.admit import Admission, admit
-from processors.columns import SCHEMA, admissible
+from processors.columns import Names, admissible
 from processors.due import DueHeap
 from processors.state import DAY, State, encode_state
 from schemas.aliases import alias_of_domain
+from schemas.codec import codec
+from schemas.columns import Columns, Piece
 from schemas.records import UsageEvent
+from schemas.registry import committed
 from streams.dedupe import DedupeWindow
 from tests.partitions import link
+from tests.wire import stored
 
 NOW = 20_000 * DAY
 LIMITS = Admission(horizon_ms=90 * DAY, future_ms=3_600_000)
@@ -68,12 +73,15 @@ def test_edges(changes: dict[str, Any], reason: str | None, pointer: str | None)
         ("~other:7", False),
     ],
 )
-def test_an_alias_has_a_known_form_in_rows_and_in_columns(account_id: str, fits: bool) -> None:
-    given = event(account_id=account_id)
-    refusal = admit(given, NOW, LIMITS)
+def test_an_alias_has_a_known_form_for_one_and_for_many(account_id: str, fits: bool) -> None:
+    fields = event(account_id=account_id)
+    refusal = admit(fields, NOW, LIMITS)
     assert (refusal and (refusal.reason, refusal.pointer)) == (None if fits else ("invalid", "/account_id"))
-    frame = pl.DataFrame([given], schema=SCHEMA)
-    assert admissible(frame, NOW, LIMITS, 0, 1).to_list() == [fits]
+    value = codec("usage.events").encode(msgspec.convert(fields, UsageEvent))
+    [batch] = stored([[(b"k", value, [])]])
+    columns = Columns(committed(), 0).read([Piece(batch.payload(), 1, 0, 0, 1)])
+    events, sure = admissible(columns, Names(), NOW, LIMITS, 0, 1)
+    assert (len(events), sure.tolist()) == (fits, [fits])
 
 
 def test_an_alias_of_a_domain_is_its_plain_name() -> None:
@@ -129,18 +137,41 @@ def test_the_window_forgets_the_oldest_events() -> None:
     assert claim(window, 1, 2, 1) == [True, True, False]
     assert claim(window, 1, 3) == [False, True]
     assert claim(window, 4) == [True]
-    assert claim(window, 1, 2) == [True, False]
+    assert claim(window, 3, 1, 2) == [False, True, True]
     assert len(window) == 3
 
 
 def test_the_window_is_bounded_however_much_one_record_brings() -> None:
     window = DedupeWindow(100)
-    for start in range(0, 100_000, 10_000):
+    for start in range(1, 100_000, 10_000):
         assert all(claim(window, *range(start, start + 10_000)))
         assert len(window) == 100
-    assert not any(claim(window, *range(99_900, 100_000)))
+    assert not any(claim(window, *range(99_901, 100_001)))
     window.clear()
-    assert claim(window, 99_999) == [True]
+    assert claim(window, 100_000) == [True]
+
+
+@given(st.lists(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 9), max_size=9)), st.integers(1, 7))
+def test_the_window_is_the_last_events_however_they_are_cut(claims: list[list[int]], size: int) -> None:
+    window = DedupeWindow(size)
+    known: list[int] = []
+    for identities in claims:
+        found = claim(window, *identities)
+        for number, each in enumerate(max(1, one) for one in identities):
+            assert found[number] == (each not in known)
+            known = (known if each in known else [*known, each])[-size:]
+        assert len(window) == len(known)
+
+
+def test_a_window_that_grows_and_goes_round_forgets_nothing_else() -> None:
+    chance = np.random.default_rng(1)
+    window = DedupeWindow(5_000)
+    ids = chance.integers(0, 2**64, 50_000, np.uint64)
+    for start in range(0, 50_000, 700):
+        assert window.claim(ids[start : start + 700]).all()
+        kept = ids[max(0, start + 700 - 5_000) : start + 700]
+        assert not window.claim(kept).any()
+    assert len(window) == 5_000
 
 
 def test_of_two_records_with_one_id_in_a_batch_the_first_is_new() -> None:
