@@ -129,19 +129,23 @@ class Intake:
         self._codecs: dict[str, Codec[Any]] = {topic: codec(topic, registry) for topic in INPUTS}
         self._windows = {topic: DedupeWindow(window_events) for topic in INPUTS}
 
-    def sort(self, batches: Iterable[RawBatch], now: int) -> Sorted:
-        """Sort events; *now* is the time their batch will carry. Call once per record: it claims ids."""
-        result = Sorted()
+    def sort(self, batches: Iterable[RawBatch], now: int, result: Sorted | None = None) -> Sorted:
+        """
+        Sort events, adding to a *result* that is given; call once per record, as it claims ids.
+
+        *now* is the time their batch will carry, or before that.
+        """
+        result = result or Sorted()
         by_topic: dict[str, list[RawBatch]] = {}
         for batch in batches:
             by_topic.setdefault(self._topics.plain(batch.topic), []).append(batch)
         for topic, given in by_topic.items():
             before = result.total
             if topic == _USAGE:
-                names = Names()
+                names = result.usage.names
                 parts = self._usage.read(given, names, now)
                 usage = [self._sort_usage(part, names, now, result) for part in parts]
-                result.usage = Usage(np.concatenate(usage), names)
+                result.usage = Usage(np.concatenate([result.usage.events, *usage]), names)
             else:
                 self._sort_rows(topic, (record for batch in given for record in batch.records()), now, result)
             result.read[topic] += result.total - before
@@ -180,7 +184,7 @@ class Intake:
         new = self._windows[topic].claim(np.array(ids, np.uint64))
         result.duplicates += len(events) - int(new.sum())
         if new.any():
-            result.events[topic] = list(compress(events, new))
+            result.events.setdefault(topic, []).extend(compress(events, new))
 
     def _admitted(
         self, topic: str, arrivals: Iterable[Arrival], now: int, result: Sorted

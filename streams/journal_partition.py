@@ -59,6 +59,8 @@ class JournalPartition:
         self._ticked_at = 0
         self._wrote = time.monotonic()
         self._held: list[RawBatch] = []
+        self._gathered = Sorted()
+        self._ends: dict[str, int] = {}
         if settings.clock == "simulated":
             # The inputs may come before the clock's topic: start from its newest tick, not from none.
             newest = tail(bootstrap, topics.name("simulation.clock"), partition)
@@ -114,6 +116,16 @@ class JournalPartition:
                 log.warning("The inputs end before the journal's positions.", partition=self._partition)
                 return
 
+    @property
+    def sequence(self) -> int:
+        """The number of the last batch written."""
+        return self._sequence
+
+    @property
+    def gathered(self) -> int:
+        """How many events are read and not written yet."""
+        return self._gathered.total
+
     def positions(self) -> list[TopicPartition]:
         """Return the offset to read next of each input, for the group's lag."""
         return [TopicPartition(name, self._partition, end) for name, end in self._next.items() if end]
@@ -132,9 +144,18 @@ class JournalPartition:
             return self._ticked_at > self._written_at
         return time.monotonic() - self._wrote >= self._settings.idle_seconds
 
+    def gather(self, batches: list[RawBatch], wall: int) -> None:
+        """Sort what these batches hold into the batch that is written next; those covered are skipped."""
+        fresh = []
+        for batch in batches:
+            if batch.first >= self._ends.get(batch.topic, self._next[batch.topic]):
+                self._ends[batch.topic] = batch.end
+                fresh.append(batch)
+        self._intake.sort(fresh, max(self._written_at, wall), self._gathered)
+
     def write(self, batches: list[RawBatch], wall: int | None) -> int:
         """
-        Write what these batches hold, or an empty journal batch, in one transaction.
+        Write what these batches hold and what was gathered, or an empty journal batch, in one transaction.
 
         Returns the sequence number the journal then stands at. Each journal record says how far it read;
         batches already covered are skipped. Raises FencedError and KafkaException; after either, this object
@@ -147,7 +168,9 @@ class JournalPartition:
             return self._sequence
         self._held = []
         began = time.perf_counter()
-        packed = self._pack(batches, now)
+        self.gather(batches, now)
+        packed = self._fit(self._gathered, self._next | self._ends, now)
+        self._gathered, self._ends = Sorted(), {}
         self._transactions.begin()
         for sorted_, value in packed:
             self._produce(sorted_, value)
@@ -156,16 +179,8 @@ class JournalPartition:
         self._count(packed, time.perf_counter() - began)
         return self._sequence
 
-    def _pack(self, batches: list[RawBatch], now: int) -> list[tuple[Sorted, bytes]]:
-        """Return the journal records of these batches: one, or halves where one would be too large."""
-        ends, fresh = dict(self._next), []
-        for batch in batches:
-            if batch.first >= ends[batch.topic]:
-                ends[batch.topic] = batch.end
-                fresh.append(batch)
-        return self._fit(self._intake.sort(fresh, now), ends, now)
-
     def _fit(self, sorted_: Sorted, ends: dict[str, int], now: int) -> list[tuple[Sorted, bytes]]:
+        """Return the journal records of these events: one, or halves where one would be too large."""
         before = self._sequence, dict(self._next)
         packed = self._packed(sorted_, ends, now)
         if len(packed[1]) <= _ROOM:

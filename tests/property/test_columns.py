@@ -28,6 +28,7 @@ from schemas.registry import committed
 from schemas.topics import Topics
 from schemas.xxh import xxh32, xxh64
 from streams.fetch import RawBatch, split
+from streams.intake import Sorted
 from tests.wire import (
     NOW,
     content,
@@ -60,6 +61,17 @@ def hashes(at: Any, size: Any, seed: Any) -> Any:
 def test_all_paths_give_the_same_journal(batches: list[Any], compression: int) -> None:
     kept = stored(batches, compression)
     assert content(intake().sort(kept, NOW)) == content(one_by_one(kept))
+
+
+@given(st.lists(records, max_size=4), st.data())
+def test_what_is_gathered_in_turns_is_what_is_read_at_once(batches: list[Any], data: st.DataObject) -> None:
+    kept, window, gathered = stored(batches), intake(), Sorted()
+    at_once = content(intake().sort(kept, NOW))
+    while kept:
+        some = data.draw(st.integers(1, len(kept)))
+        window.sort(kept[:some], NOW, gathered)
+        del kept[:some]
+    assert content(gathered) == at_once
 
 
 def read(batches: list[RawBatch]) -> UsageColumns:
