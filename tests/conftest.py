@@ -30,6 +30,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_services] = Services()
 
 
+@pytest.hookimpl(trylast=True)  # once the order is random
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, lest one process work at it alone in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     services = config.stash.get(_services, None)
     if services is not None:
