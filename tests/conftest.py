@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -28,6 +29,8 @@ _services = pytest.StashKey[Services]()
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # not a worker of xdist
         config.stash[_services] = Services()
+        # No broker of a test lives long enough for what the second compiler costs to pay.
+        os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 
 @pytest.hookimpl(trylast=True)  # once the order is random
