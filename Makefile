@@ -5,7 +5,7 @@ RUN := $(UV) run --locked --all-extras
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check test bench soak chaos sync format
+.PHONY: help demo up check lint fast test served bench soak chaos sync format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,15 +16,21 @@ demo: sync ## Play a simulated company through the real pipeline, in a minute
 up: sync ## Start everything on this machine, until Ctrl-C
 	$(RUN) bellbuoy up
 
-check: sync ## What must hold before a commit: lint, types, import contracts, fast tests
+check: lint fast ## What must hold before a commit: lint, types, import contracts, fast tests
+
+test: fast served ## Every test, with a real Kafka and Redis
+
+lint: sync ## Lint, types, import contracts
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) lint-imports
-	$(RUN) pytest tests/unit tests/property -n 2
 
-test: sync ## Every test, with a real Kafka and Redis
-	$(RUN) pytest -n 2
+fast: sync ## The tests that need no network
+	$(RUN) pytest tests/unit tests/property -n 2 --dist worksteal
+
+served: sync ## The tests that need Kafka and Redis
+	$(RUN) pytest tests/integration tests/e2e -n 2 --dist worksteal
 
 bench: sync ## Measure contenders side by side; QUICK=1 is short, without Flink, and writes nothing
 	$(RUN) --group bench python -m bench $(if $(QUICK),--quick)
@@ -40,7 +46,7 @@ format: sync ## Format and sort
 	$(RUN) ruff check --fix
 
 sync: $(UV) ## Make .venv what uv.lock says
-	@$(UV) sync --locked --all-extras --quiet
+	@$(UV) sync --locked --all-extras --compile-bytecode --quiet
 
 .tools/uv/bin/uv:
 	$(PYTHON) -m venv .tools/uv

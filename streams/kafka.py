@@ -227,7 +227,8 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Re
         unfinished = {(start.topic, start.partition) for start in starts}
         silent_since = time.monotonic()
         while unfinished:
-            messages = consumer.consume(10_000, 0.1)
+            first = consumer.poll(0.1)  # consume() would wait for the full number, the end notwithstanding
+            messages = [] if first is None else [first, *consumer.consume(10_000, 0)]
             if messages:
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > 2 * _TIMEOUT:

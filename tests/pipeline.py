@@ -51,12 +51,14 @@ def read_all(bootstrap: str, topic: str, partitions: int = 4) -> list[Any]:
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
         }
     )
     consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
     unfinished, messages = set(range(partitions)), []
     while unfinished:
-        for message in consumer.consume(5_000, 1.0):
+        first = consumer.poll(1.0)
+        for message in () if first is None else (first, *consumer.consume(5_000, 0)):
             if message.error() is None:
                 messages.append(message)
             elif message.error().code() == KafkaError._PARTITION_EOF:

@@ -190,7 +190,9 @@ class Kafka:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
         # With "=": an id may begin with "-", which would read as an option.
         command = [
-            *java,
+            java[0],
+            "-XX:TieredStopAtLevel=1",  # over before better code would pay
+            *java[1:],
             "kafka.tools.StorageTool",
             "format",
             f"--cluster-id={cluster}",
