@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from confluent_kafka import TopicPartition
 
@@ -15,9 +15,10 @@ from bellbuoy.registry import registry
 from bellbuoy.settings import Settings
 from processors.admit import MAX_MODEL_TEXT, MAX_TEXT
 from processors.model import DEFAULT, Model, clashes, load_model
-from processors.models import InForce
+from processors.models import InForce, Models
 from processors.shared import SHARED_KEY, Shared
 from schemas.codec import codec
+from schemas.errors import SchemaError
 from schemas.keys import ALL_TENANTS, account_key, partition_of
 from schemas.records import AccountOverride, ModelChange
 from streams.kafka import FencedError, Transactions, read_to_end
@@ -67,17 +68,41 @@ def in_force(settings: Settings) -> list[InForce]:
 
     Read from the states' changelog: what the worker goes by, not what was only asked for.
     """
+    return _standing(answer(settings.kafka.bootstrap, lambda: _folded(settings)))
+
+
+def _standing(models: Models) -> list[InForce]:
+    entries = models.entries
+    return [entries[name] for name in sorted(entries) if entries[name].text is not None]
+
+
+def _folded(settings: Settings) -> Models:
     kafka = settings.kafka
     starts = [TopicPartition(kafka.topics().changelog, p, 0) for p in range(kafka.partitions)]
+    newest = {
+        record.key: record.value
+        for record in read_to_end(kafka.bootstrap, starts)
+        if record.key is not None and record.key.startswith(SHARED_KEY) and record.value is not None
+    }
+    return Shared().with_entries(newest).models
+
+
+def _asked_for(settings: Settings) -> list[InForce]:
+    """
+    Return the models that will be in force once the worker has folded every change made so far.
+
+    A worker that is away or behind must not hide what a change takes the place of.
+    """
+    kafka = settings.kafka
+    decode = codec("model.changes", registry(settings)).decode
+    start = TopicPartition(kafka.topics().name("model.changes"), 0, 0)
 
     def read() -> list[InForce]:
-        newest = {
-            record.key: record.value
-            for record in read_to_end(kafka.bootstrap, starts)
-            if record.key is not None and record.key.startswith(SHARED_KEY) and record.value is not None
-        }
-        entries = Shared().with_entries(newest).models.entries
-        return [entries[name] for name in sorted(entries) if entries[name].text is not None]
+        made = []
+        for record in read_to_end(kafka.bootstrap, [start]):
+            with suppress(SchemaError):  # the journal makes a dead letter of it
+                made.append(decode(record.value))
+        return _standing(_folded(settings).with_changes(made, 0, 0))
 
     return answer(kafka.bootstrap, read)
 
@@ -93,7 +118,7 @@ def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool,
     if len(model.text) > MAX_MODEL_TEXT:
         raise ChangeError(f"the model has {len(model.text):,} characters, at most {MAX_MODEL_TEXT:,}")
     role = "beside" if beside else "live"
-    there = [one for one in in_force(settings) if one.tenant == tenant and one.role == role]
+    there = [one for one in _asked_for(settings) if one.tenant == tenant and one.role == role]
     others = [load_model(one.text or "") for one in there if one.name != model.name]
     gone = [] if beside else [one.name for one in others if one.applies is None and model.applies is None]
     if not beside and (found := clashes([*(one for one in others if one.name not in gone), model])):
@@ -110,7 +135,7 @@ def withdraw(settings: Settings, name: str, *, tenant: str, author: str) -> str:
 
     Accounts it was for are scored with what is left, in the end with the default model.
     """
-    there = in_force(settings)
+    there = _asked_for(settings)
     role = next((one.role for one in there if (one.tenant, one.name) == (tenant, name)), None)
     if role is None:
         known = ", ".join(f"{one.name} for {whose(one.tenant)}" for one in there) or f"only {DEFAULT.name}"

@@ -133,8 +133,9 @@ def _warn_of_a_slip(settings: Settings, tenant: str, account: str) -> None:
     """Say when nothing is known of the account; it stands all the same, and without Redis nobody can tell."""
     from bellbuoy.redis_errors import RedisAwayError  # noqa: PLC0415
     from bellbuoy.redis_reading import reading  # noqa: PLC0415
+    from bellbuoy.settings import ConfigError  # noqa: PLC0415
 
-    with suppress(RedisAwayError), reading(settings.redis) as reader:
+    with suppress(ConfigError, RedisAwayError), reading(settings.redis) as reader:
         if reader.account(tenant, account) is None:
             near = reader.find(tenant, account)
             mean = f"; did you mean {', '.join(near)}?" if near else "; is it spelt so?"

@@ -119,8 +119,9 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
         if kind == "model":
             changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="kim")
         else:
-            said = {"target": "score", "value": 9.0, "reason": "r", "author": "kim", "until": None}
-            changing.override(settings, "acme", "a1", **said)
+            changing.override(
+                settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
+            )
 
     name = topics.name("model.changes" if kind == "model" else "account.overrides")
     with monkeypatch.context() as patched:
@@ -149,3 +150,19 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
         changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="k" * 2_000)
     for name in ("model.changes", "account.overrides"):
         assert read_all(bootstrap, topics.name(name), topics.partitions) == []
+
+
+def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics: Topics) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+
+    def put(name: str) -> list[str]:
+        model = load_model(STRICT.replace("model: strict", f"model: {name}"))
+        return changing.put_in_force(settings, model, tenant="*", beside=False, author="kim")
+
+    assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
+    assert changing.withdraw(settings, "second", tenant="*", author="kim") == "live"
+    with pytest.raises(ChangeError, match="no model 'second' is in force"):
+        changing.withdraw(settings, "second", tenant="*", author="kim")
+    assert changing.in_force(settings) == []
