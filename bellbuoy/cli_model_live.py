@@ -13,7 +13,10 @@ from schemas.keys import ALL_TENANTS
 
 __all__ = ["apply", "live", "withdraw"]
 
-_EXITS = "Exit codes: 0 ok · 2 usage, or a model with faults · 69 Kafka is away · 70 internal error"
+_EXITS = (
+    "Exit codes: 0 ok · 1 another change took over · 2 usage, or a model with faults · 69 Kafka is away "
+    "· 70 internal error"
+)
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A model file, or `default`.")]
 _Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]

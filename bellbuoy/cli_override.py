@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from getpass import getuser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bellbuoy.cli_output import emit
 
+if TYPE_CHECKING:
+    from bellbuoy.settings import Settings
+
 __all__ = ["override"]
 
-_EXITS = "Exit codes: 0 ok · 2 usage · 69 Kafka is away · 70 internal error"
+_EXITS = "Exit codes: 0 ok · 1 another change took over · 2 usage · 69 Kafka is away · 70 internal error"
 _Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The customer's account id.")]
 _Target = Annotated[str, typer.Option(help="`score`, or the measure whose score is set.")]
 _Tenant = Annotated[str, typer.Option(help="Whose customer.")]
@@ -91,12 +96,15 @@ def _say(
     from processors.measures import MEASURES  # noqa: PLC0415
     from processors.model.faults import nearest  # noqa: PLC0415
     from processors.state import DAY  # noqa: PLC0415
+    from schemas.aliases import is_alias  # noqa: PLC0415
     from schemas.keys import valid_account, valid_tenant  # noqa: PLC0415
 
     if target not in ("score", *MEASURES):
         raise typer.BadParameter(f"no such measure: {target}; {nearest(target, list(MEASURES))}")
     if not valid_account(account) or not valid_tenant(tenant):
         raise typer.BadParameter("give an account's id and the tenant it belongs to")
+    if is_alias(account):
+        raise typer.BadParameter(f"{account} is an alias and has no score: name the account it belongs to")
     settings = load()
     require_topics(settings)
     until = None if days is None else changing.journal_time(settings) + days * DAY
@@ -118,3 +126,20 @@ def _say(
     )
     data = {"tenant": tenant, "account_id": account, "target": target, "value": value, "expires_at": until}
     emit(data, [line], as_json)
+    _warn_of_a_slip(settings, tenant, account)
+
+
+def _warn_of_a_slip(settings: Settings, tenant: str, account: str) -> None:
+    """Say when nothing is known of the account; it stands all the same, and without Redis nobody can tell."""
+    from bellbuoy.redis_errors import RedisAwayError  # noqa: PLC0415
+    from bellbuoy.redis_reading import reading  # noqa: PLC0415
+    from bellbuoy.settings import ConfigError  # noqa: PLC0415
+
+    with suppress(ConfigError, RedisAwayError), reading(settings.redis) as reader:
+        if reader.account(tenant, account) is None:
+            near = reader.find(tenant, account)
+            mean = f"; did you mean {', '.join(near)}?" if near else "; is it spelt so?"
+            sys.stderr.write(
+                f"bellbuoy: tenant {tenant} has no scored account {account!r} so far{mean} "
+                "`bellbuoy override withdraw` takes it back\n"
+            )

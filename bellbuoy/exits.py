@@ -9,7 +9,7 @@ import traceback
 import redis
 from confluent_kafka import KafkaException
 
-from bellbuoy.changing import ChangeError
+from bellbuoy.changing import ChangeError, OvertakenError
 from bellbuoy.embedded.errors import DownloadError, EmbeddedError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, INTERNAL
 from bellbuoy.models import ModelFileError
@@ -58,7 +58,7 @@ def _code(error: Exception) -> int:
             | redis.ConnectionError()
         ):
             return AWAY
-        case EmbeddedError() | RoleError() | StackError() | DeliveryError():
+        case EmbeddedError() | RoleError() | StackError() | DeliveryError() | OvertakenError():
             return FAILED
         case _:
             return INTERNAL

@@ -136,6 +136,8 @@ def _judge(record: InputEvent) -> None:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
     if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
         raise Fault(f"target is `score` or a measure; {nearest(record.target, list(MEASURES))}", "/target")
+    if isinstance(record, AccountOverride) and _over(record):
+        raise Fault("an override ends after it was said: it would never count", "/expires_at")
     if isinstance(record, AccountLink):
         if not valid_account(record.into) or is_alias(record.into):
             raise Fault("a link leads into an account, not an alias", "/into")
@@ -145,3 +147,7 @@ def _judge(record: InputEvent) -> None:
         raise Fault("an alias has neither a score nor alerts: name the account", "/account_id")
     if isinstance(record, SupportEvent) and record.kind == "rated" and record.csat is None:
         raise Fault("rated needs csat, 1 to 5", "/csat")
+
+
+def _over(said: AccountOverride) -> bool:
+    return said.expires_at is not None and said.expires_at <= said.occurred_at

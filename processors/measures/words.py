@@ -6,10 +6,15 @@ from schemas.money import places
 
 __all__ = ["count", "money"]
 
+_WHOLE_FROM = 100_000
+"""From here on a fraction says nothing, and six digits would no longer hold the number."""
+
 
 def count(number: float, thing: str) -> str:
-    """Return a number and what it counts, in the plural unless it is one."""
-    return f"{number:,g} {thing}" if number == 1 else f"{number:,g} {thing}s"
+    """Return a number and what it counts, in the plural unless it is one; never with an exponent."""
+    whole = float(number).is_integer() or abs(number) >= _WHOLE_FROM
+    said = f"{number:,.0f}" if whole else f"{number:,g}"
+    return f"{said} {thing}" if number == 1 else f"{said} {thing}s"
 
 
 def money(minor: float, currency: str | None) -> str:

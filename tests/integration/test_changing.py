@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from bellbuoy.changing import ChangeError
+from bellbuoy import changing
+from bellbuoy.changing import ChangeError, OvertakenError
+from bellbuoy.exits import tell
+from bellbuoy.settings import KafkaSettings, Settings
+from processors.model import load_model
 from processors.models import RESCORE_SPREAD
 from schemas.codec import codec
+from schemas.topics import Topics
+from streams.kafka import Transactions
 from tests.book import STRICT
 from tests.deployment import Deployment, deployed
 from tests.pipeline import DAY, read_all, until, usage
@@ -86,3 +92,77 @@ def test_what_a_person_says_is_scored_and_replayed(deployment: Deployment) -> No
     until(lambda: newest(deployment)["a1"].overrides == [], what="the withdrawal")
     day(deployment, 2)
     assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
+
+
+@pytest.mark.parametrize("kind", ["model", "override"])
+def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
+    kind: str,
+    bootstrap: str,
+    topics: Topics,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+
+    class Overtaken(Transactions):
+        def __init__(self, bootstrap: str, transactional_id: str) -> None:
+            super().__init__(bootstrap, transactional_id)
+            self.name = transactional_id
+
+        def commit(self) -> None:
+            Transactions(bootstrap, self.name)
+            super().commit()
+
+    def change() -> None:
+        if kind == "model":
+            changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="kim")
+        else:
+            changing.override(
+                settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
+            )
+
+    name = topics.name("model.changes" if kind == "model" else "account.overrides")
+    with monkeypatch.context() as patched:
+        patched.setattr(changing, "Transactions", Overtaken)
+        with pytest.raises(OvertakenError) as told:
+            change()
+    assert tell(told.value) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "took over" in line
+    assert "run it again" in line
+    assert read_all(bootstrap, name, topics.partitions) == []
+    change()
+    assert len(read_all(bootstrap, name, topics.partitions)) == (topics.partitions if kind == "model" else 1)
+
+
+def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics: Topics) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+    for reason, author, what in (("x" * 1_025, "kim", "1,025 characters"), (" ", "kim", "reason is empty")):
+        with pytest.raises(ChangeError, match=what):
+            changing.override(
+                settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
+            )
+    with pytest.raises(ChangeError, match="shorten --author"):
+        changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="k" * 2_000)
+    for name in ("model.changes", "account.overrides"):
+        assert read_all(bootstrap, topics.name(name), topics.partitions) == []
+
+
+def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics: Topics) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+
+    def put(name: str) -> list[str]:
+        model = load_model(STRICT.replace("model: strict", f"model: {name}"))
+        return changing.put_in_force(settings, model, tenant="*", beside=False, author="kim")
+
+    assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
+    assert changing.withdraw(settings, "second", tenant="*", author="kim") == "live"
+    with pytest.raises(ChangeError, match="no model 'second' is in force"):
+        changing.withdraw(settings, "second", tenant="*", author="kim")
+    assert changing.in_force(settings) == []

@@ -155,3 +155,13 @@ def test_keys_and_topics_are_checked(door):
     assert door.post("/v1/events/account.journal", TICKET).json["code"] == "unknown_topic"
     assert door.post("/v1/events/support.events", b"[").status == 400
     assert door.post("/v1/events/support.events", b"[1,").status == 400
+
+
+def test_an_override_that_ends_before_it_was_said_is_refused(door):
+    said = LEAST["account.overrides"] | {"occurred_at": NOW - 60_000}
+
+    for ends in (NOW - 60_000, "2020-01-01", 0):
+        answer = door.post("/v1/events/account.overrides", said | {"expires_at": ends})
+        assert (answer.status, answer.json["pointer"]) == (400, "/expires_at")
+    kept = door.post("/v1/events/account.overrides", said | {"expires_at": NOW - 1})
+    assert kept.status == 200  # history that has run out meanwhile

@@ -99,3 +99,9 @@ def test_measures_are_listed_by_a_part_of_their_name() -> None:
     assert found
     assert all("seats" in measured["name"] and measured["unit"] and measured["needs"] for measured in found)
     assert CliRunner().invoke(app, ["model", "measures", "no such"]).exit_code == 2
+
+
+def test_an_override_of_an_alias_is_refused() -> None:
+    result = CliRunner().invoke(app, ["override", "set", "~user:7", "20", "--reason", "r"])
+    assert result.exit_code == 2
+    assert "is an alias and has no score" in result.stderr
