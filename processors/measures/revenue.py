@@ -71,7 +71,7 @@ def tenure(view: View) -> Fact:
     months = view.months
     if months is None:
         return Fact(None, "The start of the contract is not known")
-    return Fact(months, f"A customer for {months:.0f} months")
+    return Fact(months, f"A customer for {count(round(months), 'month')}")
 
 
 @measure(
@@ -112,7 +112,7 @@ def before(view: View) -> Fact:
         return Fact(None, _NO_PRICE)
     prices, days, currency = known
     then = sum(price for price, _ in prices)
-    return Fact(then, f"{money(then, currency)} a month {days / MONTH:.0f} months ago")
+    return Fact(then, f"{money(then, currency)} a month {count(round(days / MONTH), 'month')} ago")
 
 
 def _retention(view: View, kind: str) -> Fact:
@@ -122,7 +122,7 @@ def _retention(view: View, kind: str) -> Fact:
     prices, days, _ = known
     kept = sum(now if kind == "Net" else min(then, now) for then, now in prices)
     share = kept / sum(then for then, _ in prices)
-    return Fact(share, f"{kind} retention {share:.0%} in {days / MONTH:.0f} months")
+    return Fact(share, f"{kind} retention {share:.0%} in {count(round(days / MONTH), 'month')}")
 
 
 def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:

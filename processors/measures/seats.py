@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
 from processors.measures.view import View
+from processors.measures.words import count
 
 __all__ = ["adoption", "headroom"]
 
@@ -35,7 +36,8 @@ def adoption(view: View) -> Fact:
     active = view.active_users(28)
     return Fact(
         min(active / seats / expected, 9.99),
-        f"{active} of {seats} seats in use after {months:.0f} months; {expected:.0%} would be expected",
+        f"{active} of {seats} seats in use after {count(round(months), 'month')}; "
+        f"{expected:.0%} would be expected",
     )
 
 
