@@ -22,7 +22,7 @@ from streams.kafka import read_to_end, tail
 __all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
 
 _SECONDS = 10.0
-_OUTPUTS = ("account.health", "risk.alerts")
+_OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
 _MARKED = (*INPUTS, "events.deadletter", *_OUTPUTS)
 
 Ends = dict[tuple[str, int], int]
@@ -154,6 +154,8 @@ def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
                 changes[alert.decode(record.value).change] += 1
             case "account.health":
                 scored.add(record.key or b"")
+            case "account.kpis":
+                pass  # they say nothing of the books
             case _:
                 events += _events(envelopes, record.value)
                 copy = any(name == MOVED_HEADER for name, _ in record.headers)
