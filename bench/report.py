@@ -207,6 +207,7 @@ to the load, events and durations of every account, or it is disqualified. What 
 - *bellbuoy* is the journal and the worker as two processes: decode, admit, dedupe, roll up, one transaction
   into the journal; fold into the rings, score and explain every touched account, and one transaction for
   state changelog, health records, alerts and position. It alone drops duplicates.
+- *bellbuoy, 2 workers* shares the four partitions between two workers, as its operator would on two cores.
 - *bellbuoy, envelopes of 100* is the same on a topic of its own, to which the same events were written a
   hundred of a partition to a record; the others can't read those.
 """

@@ -1,15 +1,16 @@
-"""Bellbuoy: journal and worker as processes, exactly once, every touched account scored and published."""
+"""Bellbuoy: journal and workers as processes, exactly once, every touched account scored and published."""
 
 from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.contenders import Contender, Outcome
-from bench.load import Load
+from bench.load import Load, fill
 from bench.roles import running
 from processors.state import POSITION_KEY, decode_position, decode_state, is_account
 from streams.kafka import read_to_end, record
@@ -17,12 +18,12 @@ from streams.kafka import read_to_end, record
 __all__ = ["CONTENDERS"]
 
 
-def run(load: Load) -> Outcome:
+def run(load: Load, workers: int = 1) -> Outcome:
     """Run both stages until every event is in the committed state; then compare the changelog."""
-    with (
-        tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder,
-        running("worker", load.bootstrap, load.topics, Path(folder)),
-    ):
+    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder, ExitStack() as fleet:
+        for number in range(workers):
+            own = Path(folder) / f"worker-{number}"
+            fleet.enter_context(running("worker", load.bootstrap, load.topics, own))
         reader, counted = _changelog(load), dict.fromkeys(range(load.topics.partitions), 0)
         with running("journal", load.bootstrap, load.topics, Path(folder)):
             started = time.perf_counter()
@@ -34,6 +35,11 @@ def run(load: Load) -> Outcome:
             seconds = time.perf_counter() - started
         reader.close()
     return Outcome(load.events, seconds, _totals(load) == load.totals)
+
+
+def two_workers(load: Load) -> Outcome:
+    """Write the load again, as its topics have been read by our group, and share it between two workers."""
+    return run(fill(load.bootstrap, load.events, load.accounts, load.seed, load.days), workers=2)
 
 
 def _changelog(load: Load) -> Consumer:
@@ -56,4 +62,4 @@ def _totals(load: Load) -> dict[str, int]:
     return {key.decode(): decode_state(value).applied for key, value in last.items() if is_account(key)}
 
 
-CONTENDERS = (Contender("bellbuoy", run),)
+CONTENDERS = (Contender("bellbuoy", run), Contender("bellbuoy, 2 workers", two_workers))
