@@ -22,8 +22,8 @@ from streams.kafka import read_to_end, tail
 __all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
 
 _SECONDS = 10.0
-_OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
-_MARKED = (*INPUTS, "events.deadletter", *_OUTPUTS)
+_BOOKED = (*INPUTS, "events.deadletter", "account.health", "risk.alerts")
+_MARKED = (*_BOOKED, "account.kpis")
 
 Ends = dict[tuple[str, int], int]
 """Offset read next by (topic without prefix, partition)."""
@@ -137,7 +137,11 @@ def books(bootstrap: str, topics: Topics, since: Ends) -> Books:
 
 
 def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
-    starts = [TopicPartition(topics.name(topic), p, offset) for (topic, p), offset in since.items()]
+    starts = [
+        TopicPartition(topics.name(topic), p, offset)
+        for (topic, p), offset in since.items()
+        if topic in _BOOKED
+    ]
     letter, alert, envelopes = codec("events.deadletter"), codec("risk.alerts"), Envelopes()
     links, events, moved, linked, refused = codec("account.links"), 0, 0, 0, 0
     letters: Counter[str] = Counter()
@@ -154,8 +158,6 @@ def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
                 changes[alert.decode(record.value).change] += 1
             case "account.health":
                 scored.add(record.key or b"")
-            case "account.kpis":
-                pass  # they say nothing of the books
             case _:
                 events += _events(envelopes, record.value)
                 copy = any(name == MOVED_HEADER for name, _ in record.headers)

@@ -330,8 +330,7 @@ class _Bench:
 
     def _kpis(self, found: Found, verdict: Verdict) -> AccountKpis:
         view, plan = found.view, found.plan
-        held = found.held
-        facts = hold_facts(plan.shows, view, held) if held else [measured(view) for measured in plan.shows]
+        facts = hold_facts(plan.shows, view, found.held)
         informing, view.state.kpis_due = inform(plan, facts, view.now)
         return AccountKpis(
             tenant=view.state.tenant,

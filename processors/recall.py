@@ -96,7 +96,7 @@ def _whole(state: State, now: int, models: Models, held: Held) -> Found:
     view = View(state, now)
     model = models.of(view)
     plan = model.for_account(view)
-    facts = hold_facts(plan.reads, view, held) if held else [measured(view) for measured in plan.reads]
+    facts = hold_facts(plan.reads, view, held)
     return Found(
         model,
         plan,

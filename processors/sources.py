@@ -143,6 +143,8 @@ def held_for(silences: Iterable[Silence], state: State) -> Held:
 
 def hold_facts(reads: Sequence[Measured], view: View, held: Held) -> list[Fact]:
     """Return what is measured of an account, each fact as of when its silent sources were last heard."""
+    if not held:  # nearly always
+        return [measured(view) for measured in reads]
     before: dict[int, View] = {}
     facts = []
     for measured in reads:
