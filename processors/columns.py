@@ -1,5 +1,5 @@
 """
-Admit and roll up many usage events at once: what ``admit`` says of one event and what a cell holds.
+Admit many usage events at once: what ``admit`` says of one event.
 
 Users are hashed with XXH32, as everywhere in the state, event identities as in ``processors.admit.identity``.
 """
@@ -7,7 +7,6 @@ Users are hashed with XXH32, as everywhere in the state, event identities as in 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -16,15 +15,13 @@ from numpy.typing import NDArray
 
 from processors.admit import BOUNDS, MAX_TEXT, Admission, identity
 from processors.parts import brief
-from processors.state import DAY
 from schemas.aliases import is_alias, known_alias
-from schemas.cells import CELL, Cells
 from schemas.columns import DURATION, ERROR, LATENCY, UsageColumns
 from schemas.compiled import address, compiled
 from schemas.keys import account_key, partition_of, valid_account, valid_tenant
 from schemas.xxh import xxh32, xxh64
 
-__all__ = ["USAGE", "Names", "Usage", "admissible", "roll_up", "usage_of"]
+__all__ = ["USAGE", "Names", "Rows", "admissible", "usage_of"]
 
 USAGE = np.dtype(
     [
@@ -49,8 +46,8 @@ of ``schemas.columns.EVENT``.
 """
 
 Rows = NDArray[Any]
+"""An array of ``USAGE``, or of another structure."""
 
-_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 _MOST_DURATION, _MOST_LATENCY, _MOST_RECEIVED = (
     BOUNDS[name][1] for name in ("duration_ms", "latency_ms", "received_at")
 )
@@ -70,20 +67,6 @@ class Names:
     def feature(self, name: str) -> int:
         """Return the number of a feature."""
         return self.features.setdefault(name, len(self.features))
-
-
-@dataclass(slots=True)
-class Usage:
-    """Admitted usage events, an array of ``USAGE``, and the names that they mean."""
-
-    events: Rows = field(default_factory=lambda: np.empty(0, USAGE))
-    names: Names = field(default_factory=Names)
-
-    def __len__(self) -> int:
-        return len(self.events)
-
-    def __getitem__(self, part: slice) -> Usage:
-        return Usage(self.events[part], self.names)
 
 
 def admissible(
@@ -196,78 +179,3 @@ def usage_of(events: Iterable[tuple[Mapping[str, Any], int, int]], names: Names)
         ],
         USAGE,
     )
-
-
-def roll_up(usage: Usage) -> Cells:
-    """Return one cell per account and UTC day, sorted; a function of the set of events alone."""
-    accounts, account_ranks = _ranked(usage.names.accounts)
-    features, feature_ranks = _ranked(usage.names.features)
-    cells, users, named = _cells(usage.events, account_ranks, feature_ranks)
-    order = np.lexsort((cells["day"], cells["account"]))
-    places = np.empty(len(order), np.uint64)
-    places[order] = np.arange(len(order), dtype=np.uint64)
-    cells = cells[order]
-    cells["users_end"], users = _distinct(users, places)
-    cells["features_end"], named = _distinct(named, places)
-    return Cells(cells, users.astype(np.uint32), named.astype(np.int64), accounts, features)
-
-
-def _ranked(numbers: dict[Any, int]) -> tuple[list[Any], NDArray[np.int64]]:
-    """Return names in order, and of each number its place therein."""
-    names = sorted(numbers)
-    ranks = np.empty(len(names), np.int64)
-    ranks[np.array([numbers[name] for name in names], np.int64)] = np.arange(len(names))
-    return names, ranks
-
-
-def _distinct(pairs: NDArray[np.uint64], places: NDArray[np.uint64]) -> tuple[Any, Any]:
-    """Return where each place's distinct second halves end, and these, by the place of the first half."""
-    pairs = places[pairs >> _HALF] << _HALF | pairs & _LOW
-    pairs.sort()
-    if len(pairs):
-        pairs = pairs[np.concatenate(([True], pairs[1:] != pairs[:-1]))]
-    bounds = np.arange(1, len(places) + 1, dtype=np.uint64) << _HALF
-    return np.searchsorted(pairs, bounds), pairs & _LOW
-
-
-@compiled
-def _cells(events: Any, account_ranks: Any, feature_ranks: Any) -> Any:
-    """Return the cells as they were met, and (cell, user) and (cell, feature) as halves of numbers."""
-    cells = np.empty(len(events), CELL)
-    before = np.empty(len(events), np.int64)  # the cell of the same account that was met before
-    users, features = np.empty(len(events), np.uint64), np.empty(len(events), np.uint64)
-    newest = np.full(len(account_ranks), -1, np.int64)
-    found = with_user = with_feature = 0
-    for n in range(len(events)):
-        event = events[n]
-        day = event.occurred_at // DAY
-        number = newest[event.account]
-        while number >= 0 and cells[number].day != day:  # as many as there are days between the limits
-            number = before[number]
-        if number < 0:
-            number = found
-            found += 1
-            cell = cells[number]
-            cell.account, cell.day = account_ranks[event.account], day
-            cell.events = cell.errors = cell.duration_ms = cell.latency_ms = cell.latencies = 0
-            cell.first_at = cell.last_at = event.occurred_at
-            cell.received_at = event.received_at
-            before[number] = newest[event.account]
-            newest[event.account] = number
-        cell = cells[number]
-        cell.events += 1
-        cell.errors += event.flags & ERROR
-        cell.duration_ms += event.duration_ms
-        cell.latency_ms += event.latency_ms
-        if event.flags & LATENCY:
-            cell.latencies += 1
-        cell.first_at = min(cell.first_at, event.occurred_at)
-        cell.last_at = max(cell.last_at, event.occurred_at)
-        cell.received_at = min(cell.received_at, event.received_at)
-        if event.user >= 0:
-            users[with_user] = np.uint64(number) << _HALF | np.uint64(event.user)
-            with_user += 1
-        if event.feature >= 0:
-            features[with_feature] = np.uint64(number) << _HALF | np.uint64(feature_ranks[event.feature])
-            with_feature += 1
-    return cells[:found].copy(), users[:with_user], features[:with_feature]

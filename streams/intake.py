@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.admit import Admission, Refusal, admit, identity
-from processors.columns import Names, Usage, usage_of
+from processors.columns import Names, usage_of
+from processors.usage import Usage
 from schemas.codec import RECORDS, Codec, codec
 from schemas.deadletter import dead_letter
 from schemas.envelope import Envelopes
@@ -52,13 +53,17 @@ _FIELD = {
 _EVERYWHERE = {"model.changes"}
 """What is written to every partition, and stays on it."""
 
+_RECORD_BYTES = 2_000
+"""Of a decoded event or a record set aside, about."""
+
 
 @dataclass(slots=True)
 class Sorted:
     """
     The events of one partition, sorted.
 
-    ``usage`` are the usage events, ``events`` is everything else by topic without prefix, as decoded fields.
+    ``usage`` are the usage events, rolled up, ``events`` is everything else by topic without prefix, as
+    decoded fields.
     ``read`` counts all of them by topic.
     """
 
@@ -72,21 +77,32 @@ class Sorted:
     @property
     def admitted(self) -> int:
         """The number of events that enter the journal."""
-        return len(self.usage) + sum(map(len, self.events.values()))
+        return self.usage.events + sum(map(len, self.events.values()))
 
     @property
     def total(self) -> int:
         """The number of events read, whatever became of them; a record that holds none counts as one."""
         return self.admitted + self.duplicates + len(self.dead) + len(self.moved)
 
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it holds, in bytes."""
+        return self.usage.nbytes + _RECORD_BYTES * (
+            sum(map(len, self.events.values())) + len(self.dead) + len(self.moved)
+        )
+
     def halves(self) -> tuple[Sorted, Sorted]:
-        """Split a batch that is too large; counts and side records stay with the first half."""
-        if self.admitted < 2:
-            raise ValueError("one event alone is too large for a journal batch")
-        room = self.admitted // 2
-        taken = min(room, len(self.usage))
-        first = Sorted(self.usage[:taken], {}, self.dead, self.moved, self.duplicates, self.read)
-        second, room = Sorted(self.usage[taken:]), room - taken
+        """
+        Split a batch that is too large; counts and side records stay with the first half.
+
+        Raises ValueError when there is nothing to split.
+        """
+        cells = len(self.usage.cells)
+        room = (cells + sum(map(len, self.events.values()))) // 2
+        taken = min(room, cells)
+        usage = self.usage.parted(taken) if room else self.usage.divided()
+        first = Sorted(usage[0], {}, self.dead, self.moved, self.duplicates, self.read)
+        second, room = Sorted(usage[1]), room - taken
         for topic, events in self.events.items():
             taken = min(room, len(events))
             room -= taken
@@ -144,8 +160,8 @@ class Intake:
             if topic == _USAGE:
                 names = result.usage.names
                 parts = self._usage.read(given, names, now)
-                usage = [self._sort_usage(part, names, now, result) for part in parts]
-                result.usage = Usage(np.concatenate([result.usage.events, *usage]), names)
+                for part in parts:
+                    result.usage.add(self._sort_usage(part, names, now, result))
             else:
                 self._sort_rows(topic, (record for batch in given for record in batch.records()), now, result)
             result.read[topic] += result.total - before

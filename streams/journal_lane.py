@@ -3,7 +3,8 @@ The thread of one partition of the journal: read, write, rest.
 
 A lone event goes on at once. After a batch the partition rests a little, and longer while the worker is
 behind, so that under load the events of an account gather and are scored together instead of one by one. A
-backlog is read without rest, and what is read while the worker is busy with the last batch becomes one batch.
+backlog is read without rest: what is read within a second, or while the worker is busy with the last batch,
+becomes one batch, in which an account's events are rolled up.
 A simulation waits for its worker by itself.
 """
 
@@ -25,8 +26,10 @@ __all__ = ["JournalLane"]
 
 _GLANCE_SECONDS = 0.05
 """While resting, the worker's progress is looked at this often."""
-_MOST_GATHERED = 250_000
-"""Beyond so many events of a backlog, 75 bytes each, what is fetched next is written with them."""
+_GATHER_SECONDS = 1.0
+"""A backlog is gathered at least so long: an account costs the worker the same for one event as for many."""
+_MOST_GATHERED_BYTES = 32_000_000
+"""Beyond so much memory, what is fetched next is written with what was gathered."""
 
 
 class JournalLane:
@@ -56,6 +59,7 @@ class JournalLane:
         self._reader.assign({(name, number): partition.next_offset(name) for name in names})
         self._applied = applied
         self._pace = Pace(settings.rest_seconds, settings.most_rest_seconds, settings.behind_seconds)
+        self._gathering_since: float | None = None
         self._ending = Event()
         self._thread = Thread(target=self._run, name=f"journal-{number}", daemon=True)
         self._thread.start()
@@ -91,18 +95,24 @@ class JournalLane:
         wall = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
         if not inputs and not self._partition.gathered and not self._partition.idle(wall):
             return False
-        if wall is not None and self._reader.behind and self._worker_is_busy():
+        if wall is not None and self._reader.behind and self._gathers_on():
             self._partition.gather(inputs, wall)
             return False
+        self._gathering_since = None
         sequence = self._partition.write(inputs, wall)
         if self._reader.behind or not inputs or wall is None:
             return False
         self._pace.wrote(sequence, self._applied(), time.monotonic())
         return True
 
-    def _worker_is_busy(self) -> bool:
-        """Tell whether to read on in the backlog meanwhile, as another batch would only wait."""
-        return self._partition.gathered < _MOST_GATHERED and self._applied() < self._partition.sequence
+    def _gathers_on(self) -> bool:
+        """Tell whether to read on in the backlog, as what comes next is better folded with what is here."""
+        now = time.monotonic()
+        if self._gathering_since is None:
+            self._gathering_since = now
+        busy = self._applied() < self._partition.sequence
+        fits = self._partition.gathered_bytes < _MOST_GATHERED_BYTES
+        return fits and (busy or now - self._gathering_since < _GATHER_SECONDS)
 
     def _rest(self) -> None:
         while (left := self._pace.left(self._applied(), time.monotonic())) > 0 and not self._ending.is_set():

@@ -9,7 +9,6 @@ import structlog
 from confluent_kafka import TopicPartition
 
 from processors.admit import Admission
-from processors.columns import roll_up
 from processors.state import DAY
 from schemas.codec import codec
 from schemas.journal import JournalWriter
@@ -126,6 +125,11 @@ class JournalPartition:
         """How many events are read and not written yet."""
         return self._gathered.total
 
+    @property
+    def gathered_bytes(self) -> int:
+        """About how much memory these hold, in bytes."""
+        return self._gathered.nbytes
+
     def positions(self) -> list[TopicPartition]:
         """Return the offset to read next of each input, for the group's lag."""
         return [TopicPartition(name, self._partition, end) for name, end in self._next.items() if end]
@@ -197,7 +201,7 @@ class JournalPartition:
         self._sequence += 1
         self._next |= ends
         return sorted_, self._writer.write(
-            sorted_.batch(self._sequence, now, ranges), roll_up(sorted_.usage).written()
+            sorted_.batch(self._sequence, now, ranges), sorted_.usage.rolled_up().written()
         )
 
     def _produce(self, sorted_: Sorted, value: bytes) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from processors.admit import Admission
-from processors.columns import roll_up
 from schemas.codec import codec
 from schemas.keys import account_key
 from schemas.records import UsageEvent
@@ -37,4 +36,4 @@ def warm_up(registry: Registry) -> None:
     builder.append(0, timestamp=_NOW, key=account_key("t", "a"), value=value, headers=[])
     batches, _ = split("usage.events", 0, bytes(builder.build()), 0, [])
     sorted_ = Intake(Topics(partitions=1), 0, registry, Admission(_NOW, _NOW), 10_000).sort(batches, _NOW)
-    roll_up(sorted_.usage).written()
+    sorted_.usage.rolled_up().written()

@@ -10,7 +10,6 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import strategies as st
 
 from processors.admit import Admission
-from processors.columns import roll_up
 from processors.state import DAY
 from schemas.codec import codec
 from schemas.envelope import ENVELOPE_SUBJECT
@@ -148,7 +147,7 @@ def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> Sorted:
 
 def written(result: Sorted) -> bytes:
     """The journal batch, as the journal writes it."""
-    return WRITER.write(result.batch(0, NOW, []), roll_up(result.usage).written())
+    return WRITER.write(result.batch(0, NOW, []), result.usage.rolled_up().written())
 
 
 def content(result: Sorted) -> Any:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from processors import rows as rows_
 from processors.admit import identity
+from processors.columns import Names
 from processors.state import DAY
 from schemas.aliases import is_alias
 from schemas.codec import codec
@@ -29,7 +30,9 @@ from schemas.topics import Topics
 from schemas.xxh import xxh32, xxh64
 from streams.fetch import RawBatch, split
 from streams.intake import Sorted
+from streams.usage import UsageReader
 from tests.wire import (
+    LIMITS,
     NOW,
     content,
     encoded,
@@ -236,10 +239,12 @@ def test_identities_and_cells_equal_the_reference(events: list[UsageEvent], days
         for number, event in enumerate(events)
         if not event.account_id or (valid_account(event.account_id) and not is_alias(event.account_id))
     ]  # fmt: skip
-    result = intake().sort(stored([[(b"k", codec("usage.events").encode(each), []) for each in sane]]), NOW)
-    assert (result.admitted, len(result.dead)) == (len(sane), 0)
+    kept = stored([[(b"k", codec("usage.events").encode(each), []) for each in sane]])
     identities = [identity(each.tenant, each.source, each.event_id) for each in sane]
-    assert result.usage.events["identity"].tolist() == identities
+    decoded = UsageReader(committed(), LIMITS, 0, 1).read(kept, Names(), NOW)
+    assert [one for part in decoded for one in part.events["identity"].tolist()] == identities
+    result = intake().sort(kept, NOW)
+    assert (result.admitted, len(result.dead)) == (len(sane), 0)
     batch = result.batch(0, NOW, [])
     cells = rows_.roll_up([msgspec.structs.asdict(each) for each in sane])
     assert written(result) == codec("account.journal").encode(msgspec.structs.replace(batch, usage=cells))
