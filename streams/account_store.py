@@ -9,13 +9,14 @@ so that Faust's own recovery, which reads record by record, finds nothing to do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, TopicPartition
 from faust.stores import memory
 from faust.types import TP
 
+from processors.state import Position
 from streams import worker_metrics as metrics
 from streams.account_table import Holding
 from streams.kafka import watermarks
@@ -28,12 +29,23 @@ class AccountStore(memory.Store[bytes, bytes]):
 
     holdings: dict[int, Holding]
 
-    def open(self, bootstrap: str, changelog: str, take: Callable[[int], Holding]) -> None:
-        """Give the store its broker, its changelog topic and the way to take a partition over."""
+    def open(
+        self,
+        bootstrap: str,
+        changelog: str,
+        take: Callable[[int], Holding],
+        owned: Callable[[Mapping[int, Position]], None],
+    ) -> None:
+        """
+        Give the store its broker, its changelog topic and the way to take a partition over.
+
+        ``owned`` hears after every rebalance where the partitions stand that are owned now.
+        """
         self.holdings = {}
         self._bootstrap = bootstrap
         self._changelog = changelog
         self._take = take
+        self._owned = owned
         self._ends: dict[int, int] = {}
         self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="restore")
 
@@ -58,6 +70,7 @@ class AccountStore(memory.Store[bytes, bytes]):
             *(loop.run_in_executor(self._pool, self._take, partition) for partition in sorted(new))
         )
         self.holdings |= {holding.partition: holding for holding in taken}
+        self._owned({number: holding.position for number, holding in self.holdings.items()})
         self._ends = await loop.run_in_executor(self._pool, self._changelog_ends, sorted(held))
 
     def persisted_offset(self, tp: TP) -> int | None:

@@ -14,12 +14,12 @@ from faust.types import TP
 
 from processors.fold import Outcome
 from processors.sources import silent
-from processors.state import Position
 from schemas.codec import Codec
 from schemas.records import JournalBatch
 from streams import worker_metrics as metrics
 from streams.account_store import AccountStore
 from streams.account_table import Holding
+from streams.applied import AppliedTeller
 
 __all__ = ["LANE_BATCHES", "bind_accounts"]
 
@@ -39,15 +39,15 @@ def bind_accounts(
     journal: Any,
     store: AccountStore,
     codec: Codec[JournalBatch],
-    tell: Callable[[int, Position], None],
-    fail: Any,
+    applied: AppliedTeller,
+    fail: Callable[[BaseException], None],
 ) -> None:
     """
     Bind the agent to the journal topic.
 
-    Each partition has its own lane, so partitions fold and commit side by side. ``tell`` hears how far each
-    one has come. ``fail`` is called
-    with whatever a lane raises and must end the process: Faust would take the failed event as done.
+    Each partition has its own lane, so partitions fold and commit side by side. ``applied`` hears what waits
+    and how far each one has come. ``fail`` is called with whatever a lane raises and must end the process:
+    Faust would take the failed event as done.
     """
     lanes: dict[int, asyncio.Queue[Any]] = {}
     pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="fold")
@@ -59,8 +59,9 @@ def bind_accounts(
             if partition not in lanes:
                 lanes[partition] = asyncio.Queue(LANE_BATCHES)
                 tp = TP(event.message.topic, partition)
-                lane = _Lane(app, store, codec, tp, lanes[partition], pool, tell)
+                lane = _Lane(app, store, codec, tp, lanes[partition], pool, applied)
                 app.add_future(_guard(lane.run(), fail))
+            applied.came(partition)
             await lanes[partition].put(event.message)
 
 
@@ -82,7 +83,7 @@ class _Lane:
         tp: TP,
         queue: asyncio.Queue[Any],
         pool: ThreadPoolExecutor,
-        tell: Callable[[int, Position], None],
+        applied: AppliedTeller,
     ) -> None:
         self._app = app
         self._store = store
@@ -90,7 +91,7 @@ class _Lane:
         self._tp = tp
         self._queue = queue
         self._pool = pool
-        self._tell = tell
+        self._applied = applied
         self._sought = 0.0
         self._silent: set[tuple[str, str]] = set()
 
@@ -102,18 +103,20 @@ class _Lane:
             while not self._queue.empty() and sum(len(m.value) for m in messages) < _TOGETHER_BYTES:
                 messages.append(self._queue.get_nowait())
             holding = self._store.holdings.get(self._tp.partition)
-            if holding is None:
-                continue  # revoked meanwhile: the new owner reads it from the journal
             try:
-                await loop.run_in_executor(self._pool, self._apply, holding, messages)
+                if holding is not None:  # else revoked meanwhile: the new owner reads it from the journal
+                    await loop.run_in_executor(self._pool, self._apply, holding, messages)
             except _Gap as gap:
                 await self._rewind(gap)
             except Exception:
                 if self._store.holdings.get(self._tp.partition) is holding:
                     raise
                 log.info("Batch left to the partition's new owner.", partition=self._tp.partition)
+            finally:
+                self._applied.went(self._tp.partition, len(messages))
 
     def _apply(self, holding: Holding, messages: list[Any]) -> None:
+        began = time.thread_time()
         fresh: list[tuple[int, JournalBatch]] = []
         following, beyond = holding.position.sequence + 1, None
         for message in messages:
@@ -130,7 +133,7 @@ class _Lane:
             metrics.APPLIED.inc(sum(cell.events for _, batch in fresh for cell in batch.usage))
             for outcome in holding.apply(fresh):
                 self._count(outcome, holding)
-                self._tell(holding.partition, holding.position)
+                self._applied.tell(holding.partition, holding.position, time.thread_time() - began)
         if beyond is not None:
             raise _Gap(holding.position.offset + 1, beyond, holding.position.sequence)
 

@@ -1,32 +1,37 @@
 """
 How far the worker has applied the journal: told by the worker, asked for by the journal.
 
-It is kept as committed offsets of a consumer group without members, ``<app>-applied``, each with the
-batch's sequence number as its metadata. Nothing exact hangs on it: the journal paces itself by it, and lag
-tools show what really waits, since Faust's own committed offsets run ahead of the state.
+It is kept as committed offsets of a consumer group without members, ``<app>-applied``. Their metadata is the
+sequence number of the batch after which the partition's journal may go on, which is the last one applied or,
+while others wait for the worker, one before it (``streams/turns.py``). Nothing exact hangs on it: the journal
+paces itself by it, and lag tools show what really waits, since Faust's own committed offsets run ahead of the
+state.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Mapping
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.state import Position
 from schemas.topics import Topics
+from streams.turns import Turns
 
 __all__ = ["AppliedAsker", "AppliedTeller"]
 
 log = structlog.get_logger(__name__)
 
-_EVERY_SECONDS = 0.1
+_EVERY_SECONDS = 0.015
+_SELDOM_SECONDS = 0.1
 _TIMEOUT = 5.0
 
 
-class _Periodic:
-    """A thread that does one thing every tenth of a second; trouble is logged once, until it passes."""
+class _Thread:
+    """A thread that does one thing when there is a reason to; trouble is logged once, until it passes."""
 
     def __init__(self, bootstrap: str, topics: Topics, name: str) -> None:
         self._journal = topics.name("account.journal")
@@ -38,6 +43,7 @@ class _Periodic:
                 "log_level": 2,
             }
         )
+        self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._troubled = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -49,68 +55,150 @@ class _Periodic:
     def close(self) -> None:
         """End the thread and the connection; harmless when not started."""
         self._stopping.set()
+        with self._changed:
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(2 * _TIMEOUT)
         self._consumer.close()
 
     def _run(self) -> None:
-        while not self._stopping.wait(_EVERY_SECONDS):
+        while not self._stopping.is_set():
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopping.is_set() or self._has_reason(), _SELDOM_SECONDS)
+            pause = _EVERY_SECONDS
             try:
-                self._turn()
+                pause = self._turn()
             except KafkaException as error:
                 if not self._troubled:
                     log.warning("How far the worker is can't be told.", error=error.args[0].str())
-                self._troubled = True
+                self._troubled, pause = True, _SELDOM_SECONDS
             else:
                 self._troubled = False
+            self._stopping.wait(pause)
 
-    def _turn(self) -> None:
+    def _has_reason(self) -> bool:
+        raise NotImplementedError
+
+    def _turn(self) -> float:
+        """Do it, and return the seconds to pause then."""
         raise NotImplementedError
 
 
-class AppliedTeller(_Periodic):
+class AppliedTeller(_Thread):
     """The worker's side."""
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         super().__init__(bootstrap, topics, "applied")
-        self._news: dict[int, Position] = {}
+        self._turns = Turns()
+        self._positions: dict[int, Position] = {}
+        self._told: dict[int, tuple[int, int]] = {}
 
-    def tell(self, partition: int, position: Position) -> None:
-        """Take note of a partition's newest position; returns at once."""
-        self._news[partition] = position
+    def own(self, positions: Mapping[int, Position]) -> None:
+        """Speak for these partitions, given where they stand, and for no others."""
+        with self._changed:
+            for partition in self._positions.keys() - positions.keys():
+                del self._positions[partition]
+                self._told.pop(partition, None)
+                self._turns.forget(partition)
+            for partition in positions.keys() - self._positions.keys():
+                self._positions[partition] = positions[partition]
+                self._turns.applied(partition, positions[partition].sequence, 0.0)
+            self._changed.notify()
 
-    def _turn(self) -> None:
-        news, self._news = self._news, {}
+    def came(self, partition: int) -> None:
+        """Take note of a batch that waits for the worker."""
+        with self._changed:
+            self._turns.came(partition)
+
+    def went(self, partition: int, batches: int) -> None:
+        """Take note of batches that wait no more."""
+        with self._changed:
+            self._turns.went(partition, batches)
+            self._changed.notify()
+
+    def tell(self, partition: int, position: Position, seconds: float) -> None:
+        """
+        Take note of the newest position of a partition, and of the work that its last batch was.
+
+        Of one that was taken away it is passed over.
+        """
+        with self._changed:
+            if partition in self._positions:
+                self._turns.applied(partition, position.sequence, seconds)
+                self._positions[partition] = position
+
+    def _has_reason(self) -> bool:
+        return bool(self._news())
+
+    def _news(self) -> dict[int, tuple[int, int]]:
+        """Return what is to be told of partitions: the offset read next, and after which batch to go on."""
+        on = self._turns.on(time.monotonic())
+        standing = {
+            number: (at.offset + 1, on.get(number, -1))
+            for number, at in self._positions.items()
+            if at.sequence >= 0
+        }
+        return {number: what for number, what in standing.items() if self._told.get(number) != what}
+
+    def _turn(self) -> float:
+        with self._changed:
+            news = self._news()
         if news:
             self._consumer.commit(
                 offsets=[
-                    TopicPartition(self._journal, number, at.offset + 1, metadata=str(at.sequence))
-                    for number, at in news.items()
+                    TopicPartition(self._journal, number, offset, metadata=str(sequence))
+                    for number, (offset, sequence) in news.items()
                 ],
                 asynchronous=False,
             )
+            self._told |= news
+        return _EVERY_SECONDS
 
 
-class AppliedAsker(_Periodic):
+class AppliedAsker(_Thread):
     """The journal's side."""
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         super().__init__(bootstrap, topics, "applied")
-        self._wanted: frozenset[int] = frozenset()
+        self._awaited: dict[int, int] = {}
         self._known: dict[int, int] = {}
+        self._asked = 0.0
 
     def watch(self, partitions: Iterable[int]) -> None:
         """Ask for these partitions from now on."""
-        self._wanted = frozenset(partitions)
+        with self._changed:
+            self._awaited = dict.fromkeys(partitions, 0)
+            self._changed.notify_all()
 
     def sequence(self, partition: int) -> int:
-        """Return the batch last known to be applied; -1 when none is."""
+        """Return the batch after which a partition may go on, as far as known; -1 when there is none."""
         return self._known.get(partition, -1)
 
-    def _turn(self) -> None:
-        if not self._wanted:
-            return
-        asked = [TopicPartition(self._journal, number) for number in self._wanted]
-        for found in self._consumer.committed(asked, timeout=_TIMEOUT):
-            if found.metadata:
-                self._known[found.partition] = int(found.metadata)
+    def expect(self, partition: int, sequence: int) -> None:
+        """Ask until the partition may go on after this batch."""
+        with self._changed:
+            self._awaited[partition] = sequence
+            self._changed.notify_all()
+
+    def wait(self, partition: int, sequence: int, seconds: float) -> bool:
+        """Return whether a partition may go on after this batch: once it may, or after so many seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.sequence(partition) >= sequence, seconds)
+
+    def _has_reason(self) -> bool:
+        return any(self.sequence(number) < sequence for number, sequence in self._awaited.items())
+
+    def _turn(self) -> float:
+        with self._changed:
+            asked = [TopicPartition(self._journal, number) for number in self._awaited]
+        if not asked:
+            return _SELDOM_SECONDS
+        found = self._consumer.committed(asked, timeout=_TIMEOUT)
+        with self._changed:
+            news = {one.partition: int(one.metadata) for one in found if one.metadata}
+            moved = any(self._known.get(number) != sequence for number, sequence in news.items())
+            self._known |= news
+            self._changed.notify_all()
+            # A worker that stands still, or is away, need not be asked so often.
+            self._asked = time.monotonic() if moved else self._asked
+            return _EVERY_SECONDS if time.monotonic() - self._asked < 1 else _SELDOM_SECONDS

@@ -13,7 +13,6 @@ from __future__ import annotations
 import signal
 import time
 from contextlib import suppress
-from functools import partial
 from threading import Event
 
 import structlog
@@ -153,7 +152,7 @@ class Journal:
                 self._settings,
                 self._registry,
                 self._settings.fetch_bytes // len(wanted),
-                partial(self._applied.sequence, number),
+                self._applied,
             )
             for number, partition in self._partitions.items()
         ]

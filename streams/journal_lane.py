@@ -1,8 +1,8 @@
 """
 The thread of one partition of the journal: read, write, rest.
 
-A lone event goes on at once. After a batch the partition rests a little, and longer while the worker is
-behind, so that under load the events of an account gather and are scored together instead of one by one. A
+A lone event goes on at once. After a batch the partition rests a little, and until the worker wants the next
+one, so that under load the events of an account gather and are scored together instead of one by one. A
 backlog is read without rest: what is read within a second, or while the worker is busy with the last batch,
 becomes one batch, in which an account's events are rolled up.
 A simulation waits for its worker by itself.
@@ -11,21 +11,20 @@ A simulation waits for its worker by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from threading import Event, Thread
 
 from schemas.codec import codec
 from schemas.registry import Registry
 from schemas.topics import INPUTS, Topics
+from streams.applied import AppliedAsker
 from streams.fetch import BatchReader, RawBatch
 from streams.journal_partition import JournalPartition
-from streams.pace import Pace
 from streams.settings import JournalSettings
 
 __all__ = ["JournalLane"]
 
 _GLANCE_SECONDS = 0.05
-"""While resting, the worker's progress is looked at this often."""
+"""While resting, whether to end is looked at this often."""
 _GATHER_SECONDS = 1.0
 """A backlog is gathered at least so long: an account costs the worker the same for one event as for many."""
 _MOST_GATHERED_BYTES = 32_000_000
@@ -44,7 +43,7 @@ class JournalLane:
         settings: JournalSettings,
         registry: Registry,
         fetch_bytes: int,
-        applied: Callable[[], int],
+        applied: AppliedAsker,
     ) -> None:
         self.error: BaseException | None = None
         self.went_round = time.monotonic()
@@ -58,7 +57,7 @@ class JournalLane:
             names.append(self._clock)
         self._reader.assign({(name, number): partition.next_offset(name) for name in names})
         self._applied = applied
-        self._pace = Pace(settings.rest_seconds, settings.most_rest_seconds, settings.behind_seconds)
+        self._number = number
         self._gathering_since: float | None = None
         self._ending = Event()
         self._thread = Thread(target=self._run, name=f"journal-{number}", daemon=True)
@@ -99,21 +98,24 @@ class JournalLane:
             self._partition.gather(inputs, wall)
             return False
         self._gathering_since = None
-        sequence = self._partition.write(inputs, wall)
-        if self._reader.behind or not inputs or wall is None:
-            return False
-        self._pace.wrote(sequence, self._applied(), time.monotonic())
-        return True
+        self._applied.expect(self._number, self._partition.write(inputs, wall))
+        return bool(inputs) and wall is not None and not self._reader.behind
 
     def _gathers_on(self) -> bool:
         """Tell whether to read on in the backlog, as what comes next is better folded with what is here."""
         now = time.monotonic()
         if self._gathering_since is None:
             self._gathering_since = now
-        busy = self._applied() < self._partition.sequence
+        busy = self._applied.sequence(self._number) < self._partition.sequence
         fits = self._partition.gathered_bytes < _MOST_GATHERED_BYTES
         return fits and (busy or now - self._gathering_since < _GATHER_SECONDS)
 
     def _rest(self) -> None:
-        while (left := self._pace.left(self._applied(), time.monotonic())) > 0 and not self._ending.is_set():
-            self._ending.wait(min(left, _GLANCE_SECONDS))
+        began, sequence = time.monotonic(), self._partition.sequence
+        self._ending.wait(self._settings.rest_seconds)
+        while (
+            not self._ending.is_set()
+            and time.monotonic() - began < self._settings.most_rest_seconds
+            and not self._applied.wait(self._number, sequence, _GLANCE_SECONDS)
+        ):
+            pass

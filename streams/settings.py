@@ -24,10 +24,7 @@ class JournalSettings(BaseModel):
     most_rest_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="or up to this long while the worker is behind; a backlog knows no rest",
-    )
-    behind_seconds: float = Field(
-        default=0.25, gt=0, description="behind is a worker that hasn't applied a batch after so long"
+        description="or until the worker wants its next batch, up to this long; a backlog knows no rest",
     )
     idle_seconds: float = Field(
         default=1.0, gt=0, description="an idle partition gets an empty batch this often"

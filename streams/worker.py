@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import structlog
 from yarl import URL
 
 from processors.model import DEFAULT, Model
-from processors.state import Position
 from schemas.codec import codec
 from schemas.registry import Registry
 from schemas.topics import Topics
@@ -52,13 +50,13 @@ def build_app(
     settings: WorkerSettings,
     data_dir: Path,
     registry: Registry,
-    tell: Callable[[int, Position], None],
+    applied: AppliedTeller,
     model: Model = DEFAULT,
 ) -> faust.App:
     """
     Return the app; nothing is connected until it starts.
 
-    ``tell`` hears of every position that was reached, from any thread, and must return at once.
+    ``applied`` hears of every position that was reached, from any thread.
     """
     check_signatures()
     broker = URL(f"kafka://{bootstrap.replace(',', ';kafka://')}")
@@ -92,6 +90,7 @@ def build_app(
         bootstrap,
         topics.changelog,
         lambda partition: Holding(bootstrap, topics, partition, model, registry),
+        applied.own,
     )
     table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
     journal = app.topic(
@@ -102,7 +101,7 @@ def build_app(
         value_serializer="raw",
         internal=False,
     )
-    bind_accounts(app, journal, store, codec("account.journal", registry), tell, _fail)
+    bind_accounts(app, journal, store, codec("account.journal", registry), applied, _fail)
     return app
 
 
@@ -113,7 +112,7 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     vitals.set("recovered", False, "state not restored yet")
     vitals.serve(settings.metrics_host, settings.metrics_port)
     applied = AppliedTeller(bootstrap, topics)
-    app = build_app(bootstrap, topics, settings, data_dir, registry, applied.tell)
+    app = build_app(bootstrap, topics, settings, data_dir, registry, applied)
 
     async def beat() -> None:
         vitals.beat()
