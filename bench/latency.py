@@ -2,9 +2,9 @@
 From event to Redis: how long until a received event's score can be read, at steady rates.
 
 The journal, the worker and delivery run as processes with their default settings, on a real Kafka and a
-real Redis, all on this machine with the sender. Accounts begin with two months of life. An update's
-latency is its id on Redis's update stream, which is Redis's own clock, less the time at which the oldest
-event in it was received.
+real Redis, all on this machine with the sender. Accounts begin with two months of life. An event's latency is
+the id on Redis's update stream of the update that it is in, which is Redis's own clock, less the time at
+which it was received.
 """
 
 from __future__ import annotations
@@ -12,21 +12,25 @@ from __future__ import annotations
 import argparse
 import random
 import time
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from bench.accounts import SIZES, life
 from bench.deployment import Deployment, deployed
 from bench.paced import Paced, sender
 from bench.roles import Role
 from schemas.codec import RECORDS, codec
+from schemas.envelope import Envelopes
 from schemas.keys import account_key
 from schemas.producing import DURABLE
 from schemas.records import UsageCell, UsageEvent
 from schemas.topics import INPUTS
+from streams.kafka import read_to_end, watermarks
 
 __all__ = ["Latency", "measure"]
 
@@ -38,7 +42,9 @@ _PERCENTILES = (50, 95, 99, 100)
 @dataclass(frozen=True, slots=True)
 class Latency:
     """
-    What an update took at a steady rate, in milliseconds: p50, p95, p99 and most.
+    What events took at a steady rate, in milliseconds: p50, p95, p99 and most.
+
+    ``redis`` is until the score that they changed could be read, ``journal`` until they were in a batch.
 
     ``sender_late_ms`` is by how much the sender was late at worst; ``busy`` the cores of every process.
     """
@@ -100,7 +106,7 @@ class _Steady:
 
 def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
     """Send at one rate and return what it took; *before* is how many events there have been."""
-    since, seconds = deployment.newest(), _WARM_SECONDS + load.seconds
+    sent, seconds = _Sent(deployment), _WARM_SECONDS + load.seconds
     topic = deployment.topics.name("usage.events")
     with sender(
         deployment.bootstrap, topic, load.rate, load.accounts, seconds, load.seed, pack=load.pack
@@ -114,30 +120,77 @@ def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
         }
         paced = Paced.read(process)
     deployment.settle(before + paced.events)
-    latencies, journal = _latencies(deployment, since, paced.began + int(1_000 * _WARM_SECONDS))
+    redis, journal, updates = sent.latencies(paced.began + int(1_000 * _WARM_SECONDS))
     return Latency(
         load.rate,
         load.accounts,
         paced.events,
-        len(latencies) / load.seconds,
+        updates / load.seconds,
         paced.worst_ms,
-        tuple(np.percentile(latencies, _PERCENTILES).tolist()),
+        tuple(np.percentile(redis, _PERCENTILES).tolist()),
         tuple(np.percentile(journal, _PERCENTILES).tolist()),
         busy,
     )
 
 
-def _latencies(deployment: Deployment, after: str, received_from: int) -> tuple[list[int], list[int]]:
-    """Return the milliseconds to Redis and to the journal of each update of events received from then on."""
-    redis, journal = [], []
-    while entries := deployment.redis.xrange("bb:updates", min=f"({after}", count=10_000):
-        after = entries[-1][0].decode()
-        for entry_id, fields in entries:
-            received_at = int(fields[b"received_at"] or 0)
-            if fields[b"kind"] == b"health" and received_at >= received_from:
-                redis.append(int(entry_id.partition(b"-")[0]) - received_at)
-                journal.append(int(fields[b"as_of"]) - received_at)
-    return redis, journal
+class _Sent:
+    """What is sent from now on, and when each event of it was journaled and could be read in Redis."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._newest = deployment.newest()
+        self._usage, self._journal = self._ends("usage.events"), self._ends("account.journal")
+
+    def _ends(self, topic: str) -> list[TopicPartition]:
+        name = self._deployment.topics.name(topic)
+        reader = Consumer({"bootstrap.servers": self._deployment.bootstrap, "group.id": "bench"})
+        try:
+            found = [TopicPartition(name, number) for number in range(self._deployment.topics.partitions)]
+            return [TopicPartition(name, one.partition, watermarks(reader, one)[1]) for one in found]
+        finally:
+            reader.close()
+
+    def latencies(self, received_from: int) -> tuple[list[int], list[int], int]:
+        """
+        Return the milliseconds to Redis and to the journal of each event received from then on.
+
+        With them comes the number of updates that these events are in.
+        """
+        scored, journaled = dict(self._scored()), self._journaled()
+        redis, journal, envelopes, updates = [], [], Envelopes(), set()
+        for record in read_to_end(self._deployment.bootstrap, self._usage):
+            nexts, batches = journaled[record.partition]
+            sequence, written_at = batches[bisect_right(nexts, record.offset)]
+            for event in envelopes.unpack(record.value):
+                if (received_at := event["received_at"]) >= received_from:
+                    update = event["account_id"], sequence
+                    updates.add(update)
+                    redis.append(scored[update] - received_at)
+                    journal.append(written_at - received_at)
+        return redis, journal, len(updates)
+
+    def _scored(self) -> Iterator[tuple[tuple[str, int], int]]:
+        """Yield accounts with the sequence numbers of batches, and when Redis had what these brought."""
+        after = self._newest
+        while entries := self._deployment.redis.xrange("bb:updates", min=f"({after}", count=10_000):
+            after = entries[-1][0].decode()
+            for entry_id, fields in entries:
+                if fields[b"kind"] == b"health":
+                    yield (
+                        (fields[b"account"].decode(), int(fields[b"version"])),
+                        int(entry_id.partition(b"-")[0]),
+                    )
+
+    def _journaled(self) -> dict[int, tuple[list[int], list[tuple[int, int]]]]:
+        """Return by partition the offsets after each batch, and the batches: sequence number and time."""
+        found: dict[int, tuple[list[int], list[tuple[int, int]]]] = defaultdict(lambda: ([], []))
+        decode = codec("account.journal").decode
+        for record in read_to_end(self._deployment.bootstrap, self._journal):
+            batch = decode(record.value)
+            nexts, batches = found[record.partition]
+            nexts += (one.next for one in batch.offsets if one.topic == "usage.events")
+            batches.append((batch.sequence, batch.written_at))
+        return found
 
 
 def _percentiles(milliseconds: tuple[float, ...]) -> str:
