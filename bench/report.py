@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ __all__ = ["Report"]
 
 _DOCS = Path(__file__).parent.parent / "docs"
 _OURS = "bellbuoy"
+_ON_SAME_TOPIC = (_OURS, f"{_OURS}, 2 workers")
 _GOALS = (("Kafka Streams", 1.5), ("Quix Streams", 10.0), ("Faust, idiomatic", 100.0), ("consume only", 0.5))
 
 
@@ -65,21 +67,24 @@ class Report:
         return "\n".join(rows)
 
     def goals(self) -> str:
-        """Return what ours is beside the best of each engine, and what it should be."""
-        ours, rows = (
-            self.median(_OURS),
-            ["| bellbuoy beside | ratio | goal | |", "| --- | ---: | ---: | --- |"],
-        )
+        """
+        Return what our best is beside the best of each engine, and what it should be.
+
+        Envelopes don't count: nobody else can read them.
+        """
+        ours, rows = self._best(_ON_SAME_TOPIC), []
         for engine, goal in _GOALS:
-            best = max(
-                (name for name in self.rates if name.startswith(engine) and self.exact[name]),
-                key=self.median,
-                default=None,
-            )
-            if best is not None:
-                ratio = ours / self.median(best)
-                rows.append(f"| {best} | {ratio:.2f} | {goal:g} | {'met' if ratio >= goal else 'not met'} |")
-        return "\n".join(rows)
+            best = self._best([name for name in self.rates if name.startswith(engine)])
+            if ours is not None and best is not None:
+                ratio = self.median(ours) / self.median(best)
+                verdict = "met" if ratio >= goal else "not met"
+                rows.append(f"| {ours} | {best} | {ratio:.2f} | {goal:g} | {verdict} |")
+        return "\n".join(["| ours | beside | ratio | goal | |", "| --- | --- | ---: | ---: | --- |", *rows])
+
+    def _best(self, names: Iterable[str]) -> str | None:
+        """Return the fastest of these contenders of which every total was right."""
+        right = [name for name in names if self.exact.get(name)]
+        return max(right, key=self.median, default=None)
 
     def write(self) -> None:
         """Write ``docs/benchmarks.md``, ``.json`` and ``.svg``."""
@@ -207,6 +212,8 @@ to the load, events and durations of every account, or it is disqualified. What 
 - *bellbuoy* is the journal and the worker as two processes: decode, admit, dedupe, roll up, one transaction
   into the journal; fold into the rings, score and explain every touched account, and one transaction for
   state changelog, health records, alerts and position. It alone drops duplicates.
+  A backlog is gathered for a second, or while the worker is busy, as Kafka Streams' cache gathers between
+  commits.
 - *bellbuoy, 2 workers* shares the four partitions between two workers, as its operator would on two cores.
 - *bellbuoy, envelopes of 100* is the same on a topic of its own, to which the same events were written a
   hundred of a partition to a record; the others can't read those.

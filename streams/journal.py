@@ -157,6 +157,8 @@ class Journal:
             for number, partition in self._partitions.items()
         ]
         self._applied.watch(wanted)
+        for lane in self._lanes:
+            lane.start()
         metrics.REBALANCES.inc()
         metrics.PARTITIONS.set(len(wanted))
         if self._vitals is not None:

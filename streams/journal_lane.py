@@ -61,6 +61,9 @@ class JournalLane:
         self._gathering_since: float | None = None
         self._ending = Event()
         self._thread = Thread(target=self._run, name=f"journal-{number}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
         self._thread.start()
 
     def end(self) -> None:
