@@ -10,14 +10,17 @@ schema is left to the reference codec. Source: https://avro.apache.org/docs/1.12
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
 from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
+
+from schemas.runs import run_writers
 
 __all__ = ["Blocks", "OtherBlocksError"]
 
@@ -28,6 +31,8 @@ _REMEMBERED = 16_384
 
 _END, _ONE = 0, 1
 """Zigzag counts: no more items, and minus one, which says one item behind its length in bytes."""
+
+_NONE = bytes((_END,))
 
 
 class OtherBlocksError(Exception):
@@ -44,21 +49,20 @@ class _Part(NamedTuple):
 
 
 class Blocks:
-    """Write and read the records of one schema as the reference codec does, faster where items repeat."""
+    """
+    Write and read the records of one schema as the reference codec does, faster where they repeat.
 
-    def __init__(self, schema: Schema, record: type[msgspec.Struct]) -> None:
+    ``starts`` are the runs of plain fields, as ``run_writers`` takes them.
+    """
+
+    def __init__(self, schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bool]) -> None:
         self._record = record
         self._parts = list(_parts(schema, record))
+        self._writers = [write for part in self._parts for write in _writers(part, starts)]
 
     def write(self, record: msgspec.Struct) -> bytes:
         """Return the record's bytes; raise what fastavro raises when a value does not fit its field."""
-        fields, out = msgspec.structs.asdict(record), BytesIO()
-        for part in self._parts:
-            if part.plain is None:
-                out.write(b"".join([*map(part.block, fields[part.name]), b"\0"]))
-            else:
-                schemaless_writer(out, part.plain, fields)
-        return out.getvalue()
+        return b"".join([write(record) for write in self._writers])
 
     def read(self, data: bytes, at: int) -> msgspec.Struct:
         """Return the record in the bytes from there to the end; raise whatever other bytes provoke."""
@@ -113,6 +117,18 @@ def _parts(schema: Schema, record: type[msgspec.Struct]) -> Iterator[_Part]:
         for field in fields:
             [struct] = typing.get_args(types[field["name"]])
             yield _Part(None, field["name"], *_remembering(field["type"]["items"], struct))
+
+
+def _writers(part: _Part, starts: Mapping[str, bool]) -> Iterable[Callable[[msgspec.Struct], bytes]]:
+    if part.plain is not None:
+        return run_writers(part.plain["fields"], starts)
+    items, block = attrgetter(part.name), part.block
+
+    def write(record: msgspec.Struct) -> bytes:
+        found = items(record)
+        return b"".join([*map(block, found), _NONE]) if found else _NONE
+
+    return (write,)
 
 
 def _is_array_of_records(field: Schema) -> bool:
