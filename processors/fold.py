@@ -290,10 +290,11 @@ class _Bench:
         outcome.known[key] = account
         if changed or changes or switched or touched.received_at is not None:
             outcome.health.append((key, self._health(touched, found, verdict)))
-        alerts = _alerts(
-            touched, changes, verdict.reasons, verdict.score, batch, self._partition, found.model
-        )
-        outcome.alerts.extend((key, alert) for alert in alerts)
+        if changes:
+            alerts = _alerts(
+                touched, changes, verdict.reasons, verdict.score, batch, self._partition, found.model
+            )
+            outcome.alerts.extend((key, alert) for alert in alerts)
 
     def set_apart(self, key: bytes, touched: _Touched, outcome: Outcome) -> None:
         """Publish the end of what was judged here, and send on what belongs to another account."""
