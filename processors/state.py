@@ -71,7 +71,7 @@ K = TypeVar("K", int, str)
 V = TypeVar("V")
 
 
-class Episode(msgspec.Struct, array_like=True):
+class Episode(msgspec.Struct, array_like=True, gc=False):
     """
     One rule's alert on an account; ``severity`` is '' while none is open.
 
@@ -86,7 +86,7 @@ class Episode(msgspec.Struct, array_like=True):
     muted: bool = False
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """
     Everything known of one account.
 
