@@ -95,10 +95,15 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
     overrides = in_force(view) if view.state.overrides else {}
     said, total, adjustments = _said(plan, facts, view.now, overrides)
     held = hold(plan, facts, view, total)
-    later = [*held.moments]
-    for one in said:
-        if one.moments:
-            later += one.moments
+    later = held.moments
+    measures, shares, worst = [], [], []
+    for _, known, lost, measure, moments in said:
+        measures.append(measure)
+        shares.append(known)
+        if lost[0] >= _WORTH_SAYING:
+            worst.append(lost)
+        if moments:
+            later += moments
     if ends is not None:
         later.append(ends)
     score, doubts = held.score, held.doubts
@@ -111,8 +116,7 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
                 *adjustments,
                 Adjustment(name="override", contribution=brought, reason=worded(word)),
             ]
-    coverage = round(sum([one.known for one in said]) / 100, 6)
-    worst = [one.lost for one in said if one.lost[0] >= _WORTH_SAYING]
+    coverage = round(sum(shares) / 100, 6)
     worst.sort(key=_lost, reverse=True)  # equals stay in the model's order
     reasons = [worded(word) for word in overrides.values()] if overrides else []
     reasons += doubts
@@ -124,7 +128,7 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
         score,
         coverage,
         "score" in overrides or (coverage >= plan.min_coverage and not doubts),
-        tuple([one.measure for one in said]),
+        tuple(measures),
         tuple(adjustments),
         tuple(held.caps),
         tuple(dict.fromkeys(reasons))[:_REASONS],
