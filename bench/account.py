@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from bench.accounts import NOW, SIZES, Size, cells, grow
 from processors.alerts import decide
 from processors.fold import Fold, Outcome
+from processors.measures import TODAY
 from processors.model import DEFAULT
 from processors.models import Models
 from processors.observe import evict, observe_usage
@@ -80,12 +81,16 @@ def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> No
     decoded = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])
     known = [Account(state) for state in decoded]
 
-    def find(*, usage_only: bool) -> list[Found]:
-        return [look(one, now, Models(DEFAULT), usage_only=usage_only, today_only=True) for one in known]
+    def find(changed: Sequence[int], *, usage_only: bool) -> list[Found]:
+        models = Models(DEFAULT)
+        return [
+            look(one, now, models, usage_only=usage_only, changed=TODAY | parts)
+            for one, parts in zip(known, changed, strict=True)
+        ]
 
-    clock.time("fold: look (if not kept, or not usage)", lambda: find(usage_only=False))
-    clock.time("fold: observe", lambda: _each(observe_usage, decoded, usage))
-    found = clock.time("fold: look again", lambda: find(usage_only=True))
+    clock.time("fold: look (if not kept, or not usage)", lambda: find([0] * len(known), usage_only=False))
+    changed = clock.time("fold: observe", lambda: list(map(observe_usage, decoded, usage)))
+    found = clock.time("fold: look again", lambda: find(changed, usage_only=True))
     clock.time("fold: weigh", lambda: [weigh(one.plan, one.facts, one.view) for one in found])
     clock.time(
         "fold: decide",

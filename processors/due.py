@@ -38,7 +38,11 @@ def next_due(state: State, now: int) -> int | None:
 
 def soonest(*moments: int | None) -> int | None:
     """Return the earliest of these moments; ``None`` is never."""
-    return min([moment for moment in moments if moment is not None], default=None)
+    earliest = None
+    for moment in moments:
+        if moment is not None and (earliest is None or moment < earliest):
+            earliest = moment
+    return earliest
 
 
 def usage_due(state: State, now: int) -> int | None:

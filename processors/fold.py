@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from processors.alerts import Change, acknowledge, alert_id, decide
 from processors.due import kpis_due, soonest
-from processors.measures import View
+from processors.measures import PAST, TODAY, View
 from processors.model import Model
 from processors.moving import apart, farewell, move_on, no_kpis, receive, resolve
 from processors.observe import (
@@ -70,13 +70,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Touched:
-    """An account and what a batch brings it: since when, and whether only usage, and only of that day."""
+    """An account and what a batch brings it: since when, whether only usage, and what that changed of it."""
 
     account: Account
     received_at: int | None = None
     changes: list[Change] = field(default_factory=list)
     usage_only: bool = True
-    today_only: bool = True
+    changed: int = TODAY
 
     def saw(self, received_at: int) -> None:
         if self.received_at is None or received_at < self.received_at:
@@ -183,7 +183,8 @@ class Fold:
     def outcome(self) -> Outcome:
         """Return what the batches added change altogether."""
         self._outcome.states = {
-            key: encode_state(account.state, arranged=True) for key, account in self._outcome.known.items()
+            key: encode_state(account.state, arranged=True, unchanged=account.unchanged)
+            for key, account in self._outcome.known.items()
         }
         self._outcome.entries = self._outcome.shared.entries_since(self._before)
         return self._outcome
@@ -219,9 +220,10 @@ class Fold:
 
         for cell in batch.usage:
             one = of(cell.tenant, cell.account_id)
-            observe_usage(one.account.state, cell)
+            one.changed |= observe_usage(one.account.state, cell)
             one.saw(cell.received_at)
-            one.today_only &= cell.day == today
+            if cell.day != today:
+                one.changed |= PAST
         for name, observe in _OBSERVERS:
             for event in getattr(batch, name):
                 one = of(event.tenant, event.account_id)
@@ -264,7 +266,7 @@ class _Bench:
             now,
             models,
             usage_only=touched.usage_only and not switched,
-            today_only=touched.today_only,
+            changed=touched.changed,
             held=self._held(state),
         )
         ends = soonest(found.model.next_change(now), models.next_change(state.tenant, now))
@@ -288,10 +290,11 @@ class _Bench:
         outcome.known[key] = account
         if changed or changes or switched or touched.received_at is not None:
             outcome.health.append((key, self._health(touched, found, verdict)))
-        alerts = _alerts(
-            touched, changes, verdict.reasons, verdict.score, batch, self._partition, found.model
-        )
-        outcome.alerts.extend((key, alert) for alert in alerts)
+        if changes:
+            alerts = _alerts(
+                touched, changes, verdict.reasons, verdict.score, batch, self._partition, found.model
+            )
+            outcome.alerts.extend((key, alert) for alert in alerts)
 
     def set_apart(self, key: bytes, touched: _Touched, outcome: Outcome) -> None:
         """Publish the end of what was judged here, and send on what belongs to another account."""
@@ -306,7 +309,7 @@ class _Bench:
         alerts = _alerts(touched, changes, (), score, batch, self._partition, model)
         outcome.alerts.extend((key, alert) for alert in alerts)
         account.state, transfer = move_on(state, batch.sequence, batch.written_at, received_at)
-        account.found = None
+        account.found = account.unchanged = None
         outcome.known[key] = account
         if transfer is not None:
             outcome.transfers.append((account_key(transfer.tenant, transfer.account_id), transfer))

@@ -99,10 +99,14 @@ class Models:
     def next_change(self, tenant: str, now: int) -> int | None:
         """Return the next time after *now* at which one of a tenant's models ends by its date."""
         live = self._in_force(tenant, "live")
+        if not live:
+            return None
         ends = [m.applies.until for m in live if m.applies is not None and m.applies.until is not None]
         return min((end for end in ends if end > now), default=None)
 
     def _in_force(self, tenant: str, role: str) -> tuple[Model, ...]:
+        if not self.entries:  # nearly always
+            return ()
         known = self._known.get((tenant, role))
         if known is None:
             known = self._known[tenant, role] = self._ranked(tenant, role)

@@ -3,6 +3,8 @@ The parts of a state: what is known of usage, tickets, money and people, each a 
 
 All are built so that a set of events gives one state whatever the order: counters add, sets unite, and
 where only the newest word counts a :data:`Stamp` decides. Fields are only ever appended (see ``State``).
+
+Nothing here refers back to what holds it, so Python's search for cycles may pass it over (``gc=False``).
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ def stamp(occurred_at: int, event_id: str) -> Stamp:
     return occurred_at, brief(event_id)
 
 
-class Day(msgspec.Struct, array_like=True):
+class Day(msgspec.Struct, array_like=True, gc=False):
     """Usage of one UTC day; latency is summed over ``latencies`` events that reported one."""
 
     events: int = 0
@@ -68,7 +70,7 @@ class Day(msgspec.Struct, array_like=True):
     latencies: int = 0
 
 
-class Usage(msgspec.Struct, array_like=True):
+class Usage(msgspec.Struct, array_like=True, gc=False):
     """
     Rings of product usage.
 
@@ -85,7 +87,7 @@ class Usage(msgspec.Struct, array_like=True):
     last_at: int | None = None
 
 
-class Ticket(msgspec.Struct, array_like=True):
+class Ticket(msgspec.Struct, array_like=True, gc=False):
     """
     One support ticket; ``opened_at`` is the earliest thing known of it, ``solved_at`` the newest solution.
 
@@ -110,7 +112,7 @@ class Ticket(msgspec.Struct, array_like=True):
     solved_at: int = -1
 
 
-class Invoice(msgspec.Struct, array_like=True):
+class Invoice(msgspec.Struct, array_like=True, gc=False):
     """One invoice; ``settled`` is '' or 'paid' ('voided' was said by older builds; now it is retracted)."""
 
     last_at: int = 0
@@ -124,7 +126,7 @@ class Invoice(msgspec.Struct, array_like=True):
     disputed: bool = False
 
 
-class Subscription(msgspec.Struct, array_like=True):
+class Subscription(msgspec.Struct, array_like=True, gc=False):
     """
     One subscription; ``status`` is 'active', 'canceling' or 'canceled'.
 
@@ -148,14 +150,14 @@ class Subscription(msgspec.Struct, array_like=True):
     canceling_at: int = -1
 
 
-class Billing(msgspec.Struct, array_like=True):
+class Billing(msgspec.Struct, array_like=True, gc=False):
     """Subscriptions and invoices by id."""
 
     subscriptions: dict[str, Subscription] = {}
     invoices: dict[str, Invoice] = {}
 
 
-class Aim(msgspec.Struct, array_like=True):
+class Aim(msgspec.Struct, array_like=True, gc=False):
     """A goal or milestone: its newest due date and worth, and when it was last achieved (-1: not yet)."""
 
     last_at: int = -1
@@ -167,7 +169,7 @@ class Aim(msgspec.Struct, array_like=True):
     done_at: int = -1
 
 
-class Person(msgspec.Struct, array_like=True):
+class Person(msgspec.Struct, array_like=True, gc=False):
     """Someone at the customer: '', 'champion' or 'sponsor' since, left, and last in contact with us."""
 
     role_at: Stamp = NEVER
@@ -176,7 +178,7 @@ class Person(msgspec.Struct, array_like=True):
     contact_at: int = -1
 
 
-class Retraction(msgspec.Struct, array_like=True):
+class Retraction(msgspec.Struct, array_like=True, gc=False):
     """
     What was taken back at ``at``: a tombstone, so that what comes late of it doesn't count either.
 
@@ -188,7 +190,7 @@ class Retraction(msgspec.Struct, array_like=True):
     into: list[str] = []
 
 
-class Link(msgspec.Struct, array_like=True):
+class Link(msgspec.Struct, array_like=True, gc=False):
     """
     Where what is known of an account belongs: ``into`` another ('': it stays), by the newest word ``at``.
 
@@ -202,7 +204,7 @@ class Link(msgspec.Struct, array_like=True):
     way: dict[str, tuple[str, Stamp]] = {}
 
 
-class Said(msgspec.Struct, array_like=True):
+class Said(msgspec.Struct, array_like=True, gc=False):
     """What a person said in place of a measured score, 0 to 100; a null value: it was withdrawn."""
 
     at: Stamp = NEVER

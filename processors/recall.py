@@ -20,6 +20,7 @@ from processors.models import Models
 from processors.observe import bound
 from processors.sources import NOTHING_HELD, Held, hold_facts
 from processors.state import DAY, State, arrange, arrange_usage
+from processors.unchanged import Unchanged
 
 __all__ = ["Account", "Found", "look"]
 
@@ -29,8 +30,8 @@ class Found(NamedTuple):
     An account as it was found at a moment: its plan, the facts in the order of ``plan.reads``, the view.
 
     ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
-    that after the next midnight. ``sizes`` counts the days, users and features, ``seen`` sums when they were
-    seen. ``held`` are the silent sources. ``again`` says that only usage came since it was found before.
+    that after the next midnight. ``sizes`` counts the days, users and features. ``held`` are the silent
+    sources. ``again`` says that only usage came since it was found before.
     """
 
     model: Model
@@ -40,7 +41,6 @@ class Found(NamedTuple):
     other_due: int | None
     turn: int | None
     sizes: tuple[int, int, int]
-    seen: tuple[int, int]
     held: Held = NOTHING_HELD
     again: bool = False
 
@@ -61,10 +61,15 @@ class Found(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """An account in use: its state as a value, and how it was found last, where that is known."""
+    """
+    An account in use: its state as a value, and how it was found last, where that is known.
+
+    ``unchanged`` is what may be copied when the state is encoded; not before only usage came.
+    """
 
     state: State
     found: Found | None = None
+    unchanged: Unchanged | None = None
 
 
 def look(
@@ -73,20 +78,23 @@ def look(
     models: Models,
     *,
     usage_only: bool,
-    today_only: bool,
+    changed: int = TODAY,
     held: Held = NOTHING_HELD,
 ) -> Found:
     """
     Bring the state into its bounds and its order, and return how the account is found at *now*.
 
-    ``usage_only`` says that nothing but usage came since it was last looked at, ``today_only`` that all of
-    that was of the day of *now*. What ``held`` sources inform is as it was when they were last heard.
+    ``usage_only`` says that nothing but usage came since it was last looked at, ``changed`` which parts of it
+    changed: ``PAST`` when not all of it was of the day of *now*. What ``held`` sources inform is as it was
+    when they were last heard.
     """
     before = account.found
-    found = None
     if usage_only and not held and before is not None and not before.held and before.holds(now):
-        found = _again(before, now, models, today_only=today_only)
-    account.found = found or _whole(account.state, now, models, held)
+        found = _again(account, before, now, models, changed)
+        if found is not None:
+            account.found = found
+            return found
+    account.found, account.unchanged = _whole(account.state, now, models, held), None
     return account.found
 
 
@@ -105,24 +113,21 @@ def _whole(state: State, now: int, models: Models, held: Held) -> Found:
         other_due(state, now),
         turn(state, now),
         _sizes(state),
-        _seen(state),
         held,
     )
 
 
-def _again(before: Found, now: int, models: Models, *, today_only: bool) -> Found | None:
+def _again(account: Account, before: Found, now: int, models: Models, changed: int) -> Found | None:
     """Return how an account is found after more usage; ``None`` when another plan is for it now."""
-    state = before.view.state
-    sizes, seen = _sizes(state), _seen(state)
+    state = account.state
+    sizes = _sizes(state)
     if sizes != before.sizes:
         bound(state)
         arrange_usage(state)
-        sizes, seen = _sizes(state), _seen(state)
-        changed = TODAY | PAST | USERS | FEATURES
-    else:
-        changed = TODAY if today_only else TODAY | PAST
-        changed |= USERS if seen[0] != before.seen[0] else 0
-        changed |= FEATURES if seen[1] != before.seen[1] else 0
+        sizes, changed = _sizes(state), TODAY | PAST | USERS | FEATURES
+    if account.unchanged is None:
+        account.unchanged = Unchanged()
+    account.unchanged.forget(changed, before.view.today)
     view = before.view.later(now, changed=changed)
     model = models.of(view)
     plan = model.for_account(view)
@@ -132,14 +137,9 @@ def _again(before: Found, now: int, models: Models, *, today_only: bool) -> Foun
     for place, reads in plan.by_usage:
         if reads & changed:
             facts[place] = plan.reads[place](view)
-    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, seen, again=True)
+    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, again=True)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:
     usage = state.usage
     return len(usage.days), len(usage.users), len(usage.features)
-
-
-def _seen(state: State) -> tuple[int, int]:
-    """Return sums that grow whenever a known user or feature is seen on a day on which it wasn't before."""
-    return sum(state.usage.users.values()), sum(state.usage.features.values())

@@ -10,7 +10,6 @@ it is known, and counts for nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -32,8 +31,7 @@ _WORTH_SAYING = 100
 _REMEMBERED = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """
     A score in hundredths of a point with everything it was made of; ``settle`` finds the band.
 
@@ -52,8 +50,7 @@ class Verdict:
     due: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """The band since a time, the band that waits to follow it since a time, and when to look again."""
 
     band: str
@@ -98,10 +95,15 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
     overrides = in_force(view) if view.state.overrides else {}
     said, total, adjustments = _said(plan, facts, view.now, overrides)
     held = hold(plan, facts, view, total)
-    later = [*held.moments]
-    for one in said:
-        if one.moments:
-            later += one.moments
+    later = held.moments
+    measures, shares, worst = [], [], []
+    for _, known, lost, measure, moments in said:
+        measures.append(measure)
+        shares.append(known)
+        if lost[0] >= _WORTH_SAYING:
+            worst.append(lost)
+        if moments:
+            later += moments
     if ends is not None:
         later.append(ends)
     score, doubts = held.score, held.doubts
@@ -114,23 +116,23 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
                 *adjustments,
                 Adjustment(name="override", contribution=brought, reason=worded(word)),
             ]
-    coverage = round(sum([one.known for one in said]) / 100, 6)
-    worst = [one.lost for one in said if one.lost[0] >= _WORTH_SAYING]
+    coverage = round(sum(shares) / 100, 6)
     worst.sort(key=_lost, reverse=True)  # equals stay in the model's order
-    stated = [worded(word) for word in overrides.values()]
-    reasons = dict.fromkeys(
-        [*stated, *doubts, *(cap.reason for cap in held.caps), *(why for _, why in worst)]
-    )
+    reasons = [worded(word) for word in overrides.values()] if overrides else []
+    reasons += doubts
+    if held.caps:
+        reasons += [cap.reason for cap in held.caps]
+    reasons += [why for _, why in worst]
     return Verdict(
         plan,
         score,
         coverage,
         "score" in overrides or (coverage >= plan.min_coverage and not doubts),
-        tuple([one.measure for one in said]),
+        tuple(measures),
         tuple(adjustments),
         tuple(held.caps),
-        tuple(reasons)[:_REASONS],
-        min((moment for moment in later if moment > view.now), default=None),
+        tuple(dict.fromkeys(reasons))[:_REASONS],
+        min([moment for moment in later if moment > view.now], default=None) if later else None,
     )
 
 

@@ -7,7 +7,7 @@ so bytes of every older build stay readable (``tests/unit/test_state_bytes.py`` 
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -30,6 +30,9 @@ from processors.parts import (
     brief,
     stamp,
 )
+
+if TYPE_CHECKING:
+    from processors.unchanged import Unchanged
 
 __all__ = [
     "DAY",
@@ -68,7 +71,7 @@ K = TypeVar("K", int, str)
 V = TypeVar("V")
 
 
-class Episode(msgspec.Struct, array_like=True):
+class Episode(msgspec.Struct, array_like=True, gc=False):
     """
     One rule's alert on an account; ``severity`` is '' while none is open.
 
@@ -83,7 +86,7 @@ class Episode(msgspec.Struct, array_like=True):
     muted: bool = False
 
 
-class State(msgspec.Struct, array_like=True):
+class State(msgspec.Struct, array_like=True, gc=False):
     """
     Everything known of one account.
 
@@ -214,11 +217,15 @@ def arrange_usage(state: State) -> None:
     usage.features = _in_order(usage.features)
 
 
-def encode_state(state: State, *, arranged: bool = False) -> bytes:
-    """Return the state's bytes; equal states give equal bytes. Say so when it is arranged already."""
+def encode_state(state: State, *, arranged: bool = False, unchanged: Unchanged | None = None) -> bytes:
+    """
+    Return the state's bytes; equal states give equal bytes. Say so when it is arranged already.
+
+    Of a state that was encoded before, what is ``unchanged`` may be copied.
+    """
     if not arranged:
         arrange(state)
-    return _encode(state)
+    return _encode(state) if unchanged is None else unchanged.encode(state)
 
 
 def _in_order(known: dict[K, V]) -> dict[K, V]:

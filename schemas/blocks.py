@@ -10,14 +10,17 @@ schema is left to the reference codec. Source: https://avro.apache.org/docs/1.12
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
 from itertools import groupby, islice
-from typing import Any, NamedTuple, cast
+from operator import attrgetter
+from typing import Any
 
 import msgspec
-from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader, schemaless_writer
+
+from schemas.runs import Part, runs
 
 __all__ = ["Blocks", "OtherBlocksError"]
 
@@ -29,49 +32,35 @@ _REMEMBERED = 16_384
 _END, _ONE = 0, 1
 """Zigzag counts: no more items, and minus one, which says one item behind its length in bytes."""
 
+_NONE = bytes((_END,))
+
 
 class OtherBlocksError(Exception):
     """The bytes are not a record as written here; they may be one of another making."""
 
 
-class _Part(NamedTuple):
-    """Fields that stand together: plain ones in one go, or one array of records, item by item."""
-
-    plain: Schema | None
-    name: str = ""
-    block: Callable[[Any], bytes] = bytes
-    item: Callable[[bytes], Any] = bytes
-
-
 class Blocks:
-    """Write and read the records of one schema as the reference codec does, faster where items repeat."""
+    """
+    Write and read the records of one schema as the reference codec does, faster where they repeat.
 
-    def __init__(self, schema: Schema, record: type[msgspec.Struct]) -> None:
+    ``starts`` are the runs of plain fields, as ``runs`` takes them.
+    """
+
+    def __init__(self, schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bool]) -> None:
         self._record = record
-        self._parts = list(_parts(schema, record))
+        self._parts = list(_parts(schema, record, starts))
 
     def write(self, record: msgspec.Struct) -> bytes:
         """Return the record's bytes; raise what fastavro raises when a value does not fit its field."""
-        fields, out = msgspec.structs.asdict(record), BytesIO()
-        for part in self._parts:
-            if part.plain is None:
-                out.write(b"".join([*map(part.block, fields[part.name]), b"\0"]))
-            else:
-                schemaless_writer(out, part.plain, fields)
-        return out.getvalue()
+        return b"".join([part.write(record) for part in self._parts])
 
     def read(self, data: bytes, at: int) -> msgspec.Struct:
         """Return the record in the bytes from there to the end; raise whatever other bytes provoke."""
         fields: dict[str, Any] = {}
         stream = BytesIO(data)
         for part in self._parts:
-            if part.plain is None:
-                blocks, at = _split(data, at)
-                fields[part.name] = list(map(part.item, blocks))
-            else:
-                stream.seek(at)
-                fields |= cast("Schema", schemaless_reader(stream, part.plain, None))
-                at = stream.tell()
+            some, at = part.read(data, at, stream)
+            fields |= some
         if at != len(data):
             raise OtherBlocksError
         return self._record(**fields)
@@ -102,17 +91,31 @@ def _length(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _parts(schema: Schema, record: type[msgspec.Struct]) -> Iterator[_Part]:
+def _parts(schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bool]) -> Iterator[Part]:
     types = typing.get_type_hints(record)
     for repeats, group in groupby(schema["fields"], _is_array_of_records):
         fields = list(group)
         if not repeats:
-            part = {"type": "record", "name": f"{schema['name']}Part", "fields": fields}
-            yield _Part(cast("Schema", parse_schema(part)))
+            yield from runs(fields, starts)
             continue
         for field in fields:
             [struct] = typing.get_args(types[field["name"]])
-            yield _Part(None, field["name"], *_remembering(field["type"]["items"], struct))
+            yield _items(field["name"], *_remembering(field["type"]["items"], struct))
+
+
+def _items(name: str, block: Callable[[Any], bytes], item: Callable[[bytes], Any]) -> Part:
+    """Return the part that is one array of records, item by item."""
+    items = attrgetter(name)
+
+    def write(record: msgspec.Struct) -> bytes:
+        found = items(record)
+        return b"".join([*map(block, found), _NONE]) if found else _NONE
+
+    def read(data: bytes, at: int, _: BytesIO) -> tuple[dict[str, Any], int]:
+        blocks, at = _split(data, at)
+        return {name: list(map(item, blocks))}, at
+
+    return Part(write, read)
 
 
 def _is_array_of_records(field: Schema) -> bool:

@@ -46,8 +46,8 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
 for _type in RECORDS.values():
     msgspec.json.Decoder(_type)
 
-_REPEATING = {"account.health"}
-"""Topics whose records hold the same items again and again."""
+_REPEATING = {"account.health": {"score": True, "as_of": False}}
+"""Topics whose records hold the same again and again, and how their plain fields run (``schemas.runs``)."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 _HEADER = 5
@@ -63,7 +63,8 @@ class Codec(Generic[T]):
         subject = f"{topic}-value" if record is None else subject_of(topic, record)
         self._reader = registry.readers[subject]
         self._prefix = registry.prefix(subject)
-        self._blocks = Blocks(self._reader, self._type) if topic in _REPEATING else None
+        starts = _REPEATING.get(topic)
+        self._blocks = None if starts is None else Blocks(self._reader, self._type, starts)
 
     def encode(self, record: T) -> bytes:
         """Return the record's bytes; raise SchemaError when a value does not fit its field."""

@@ -1,4 +1,8 @@
-"""Typed records, one for each schema in ``schemas/avro``; fields carry the schema's names and units."""
+"""
+Typed records, one for each schema in ``schemas/avro``; fields carry the schema's names and units.
+
+Those that are made in great numbers are passed over by Python's search for cycles, as they are in none.
+"""
 
 from __future__ import annotations
 
@@ -217,7 +221,7 @@ InputEvent: TypeAlias = (
 )
 
 
-class UsageCell(msgspec.Struct, frozen=True, kw_only=True):
+class UsageCell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """All usage of one account on one UTC day that a batch brings."""
 
     tenant: str
@@ -235,7 +239,7 @@ class UsageCell(msgspec.Struct, frozen=True, kw_only=True):
     received_at: int
 
 
-class SourceRange(msgspec.Struct, frozen=True, kw_only=True):
+class SourceRange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Offsets ``[first, next)`` of one input topic that a batch covers."""
 
     topic: str
@@ -243,7 +247,7 @@ class SourceRange(msgspec.Struct, frozen=True, kw_only=True):
     next: int
 
 
-class JournalBatch(msgspec.Struct, frozen=True, kw_only=True):
+class JournalBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What reached one partition between two moments."""
 
     sequence: int
@@ -272,7 +276,7 @@ OF_ACCOUNTS = (
 """The lists of a batch whose items are each of one account."""
 
 
-class Measure(msgspec.Struct, frozen=True, kw_only=True):
+class Measure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One measured fact behind a score; null value and score: not known; ``as_of``: last heard."""
 
     name: str
@@ -287,7 +291,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     stale: bool = False
 
 
-class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Points that no single measure brings: a start value, a group's limit, rounding."""
 
     name: str
@@ -295,7 +299,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Cap(msgspec.Struct, frozen=True, kw_only=True):
+class Cap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A known fact that holds the score down; contribution is zero or negative."""
 
     name: str
@@ -305,7 +309,7 @@ class Cap(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Override(msgspec.Struct, frozen=True, kw_only=True):
+class Override(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a person says of ``score`` or a measure in place of what was measured, since and until when."""
 
     target: str
@@ -316,7 +320,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
-class Beside(msgspec.Struct, frozen=True, kw_only=True):
+class Beside(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a model beside the live one makes of an account; its band knows no hysteresis."""
 
     model: str
@@ -325,7 +329,7 @@ class Beside(msgspec.Struct, frozen=True, kw_only=True):
     band: str
 
 
-class AccountHealth(msgspec.Struct, frozen=True, kw_only=True):
+class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An account's score at one moment, with everything it was made of."""
 
     tenant: str
@@ -361,7 +365,7 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True):
     silent_sources: list[str] = []
 
 
-class AccountKpis(msgspec.Struct, frozen=True, kw_only=True):
+class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that a model measures of an account at one moment: what counts, then what informs."""
 
     tenant: str
@@ -374,7 +378,7 @@ class AccountKpis(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-class RiskAlert(msgspec.Struct, frozen=True, kw_only=True):
+class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An alert episode's opening, change or end."""
 
     alert_id: str
@@ -403,7 +407,7 @@ class RiskAlert(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
 
 
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     A record that could not be used, whole, with the reason.
 
@@ -428,7 +432,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: int = 0
 
 
-class ClockTick(msgspec.Struct, frozen=True, kw_only=True):
+class ClockTick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The time of a simulation."""
 
     now: int

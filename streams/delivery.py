@@ -18,6 +18,7 @@ from schemas.registry import Registry
 from schemas.topics import Topics
 from sinks.port import Sink
 from streams.courier import OUTPUTS, Courier
+from streams.cycles import leave_out_what_stays
 from streams.errors import DeliveryError
 from streams.settings import DeliverySettings
 from streams.vitals import Vitals
@@ -50,6 +51,7 @@ def run(
     vitals.set("kafka", False, f"not reached on {bootstrap} yet")
     port = vitals.serve(settings.metrics_host, settings.metrics_port)
     log.info("Delivery starts.", sinks=[sink.name for sink in sinks], metrics_port=port)
+    leave_out_what_stays()
     with _signals(stop):
         try:
             if _topics_there(bootstrap, topics, vitals, stop):

@@ -20,6 +20,7 @@ from streams.account_store import AccountStore
 from streams.account_table import Holding
 from streams.accounts import bind_accounts
 from streams.applied import AppliedTeller
+from streams.cycles import leave_out_what_stays
 from streams.settings import WorkerSettings
 from streams.transport import ReadCommittedTransport, check_signatures
 from streams.vitals import Vitals
@@ -122,6 +123,7 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     worker = _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     applied.start()
+    leave_out_what_stays()
     try:
         worker.execute_from_commandline()
     finally:

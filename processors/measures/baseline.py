@@ -31,10 +31,12 @@ def weekly_usage(view: View) -> tuple[int, float] | None:
     """
     if view.state.usage.first_at is None:
         return None
-    if len(view.weeks) < 2 or (usual := median(view.weeks)) <= 0:
+    usual = view.usual_week
+    if usual is None or usual <= 0:
         return None
     if not (view.holidays and any(view.today - age in view.holidays for age in range(8))):
-        return max(sum(view.events[1:8]), sum(view.events[:7])), usual
+        week = sum(view.events[:7])
+        return max(week, week - view.events[0] + view.events[7]), usual
     ages = [age for age in range(1, 21) if view.today - age not in view.holidays][:7]
     usual = sum(median(past) for age in ages if (past := _past(view, age)))
     return (sum(view.events[age] for age in ages), usual) if usual > 0 else None

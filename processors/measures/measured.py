@@ -34,7 +34,7 @@ ENGAGEMENT = "engagement.events"
 PROFILES = "account.profiles"
 
 
-class Fact(msgspec.Struct, frozen=True):
+class Fact(msgspec.Struct, frozen=True, gc=False):
     """
     A measure's value (``None``: not known) and the sentence that says it.
 

@@ -11,6 +11,8 @@ from processors.state import RING_DAYS
 __all__ = ["breadth", "depth", "frequency", "key_action", "silence", "unused"]
 
 _UNSEEN = "No product usage seen yet"
+_FREQUENCIES = [Fact(days, f"In the product on {days} of the last 7 days") for days in range(8)]
+_USED = Fact(0, "Used the product within a day")
 
 
 @measure("usage.frequency", unit="days of 7", window="7 days", sources=(USAGE,), needs="any usage event")
@@ -18,8 +20,7 @@ def frequency(view: View) -> Fact:
     """Count the days with usage among the last 7, today included."""
     if view.state.usage.last_at is None:
         return Fact(None, _UNSEEN)
-    days = 7 - view.events[:7].count(0)
-    return Fact(days, f"In the product on {days} of the last 7 days")
+    return _FREQUENCIES[7 - view.events[:7].count(0)]
 
 
 @measure(
@@ -93,7 +94,7 @@ def silence(view: View) -> Fact:
     if days is None:
         return Fact(None, _UNSEEN)
     if days == 0:
-        return Fact(0, "Used the product within a day")
+        return _USED
     return Fact(days, f"No usage for {count(days, 'day')}")
 
 

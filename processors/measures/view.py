@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import cached_property
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,8 +66,9 @@ class View:
             events = carried["events"] = known["events"]
             bucket = self.state.usage.days.get(self.today)
             events[0] = 0 if bucket is None else bucket.events
-            if "weeks" in known:
-                carried["weeks"] = known["weeks"]
+            for name in ("weeks", "usual_week"):
+                if name in known:
+                    carried[name] = known[name]
         return view
 
     def age(self, at: int) -> int:
@@ -88,7 +90,13 @@ class View:
         """The usage events of the up to 8 whole weeks before the last 8 days, since the first usage."""
         first = self.state.usage.first_at
         known = 0 if first is None else (self.today - 7 - first // DAY) // 7
-        return [sum(self.events[start : start + 7]) for start in range(8, 8 + 7 * min(known, _WEEKS), 7)]
+        events = self.events
+        return [sum(events[start : start + 7]) for start in range(8, 8 + 7 * min(known, _WEEKS), 7)]
+
+    @cached_property
+    def usual_week(self) -> float | None:
+        """The median of these weeks; ``None`` of less than two."""
+        return median(self.weeks) if len(self.weeks) >= 2 else None
 
     @cached_property
     def recent(self) -> list[Day]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from processors.measures.parts import FEATURES, USERS
 from processors.state import Day, State
 from schemas.records import UsageCell
 
@@ -12,12 +13,17 @@ __all__ = ["active_days", "later_active", "observe_usage"]
 _MASK = 0xFFFFFFFF
 
 
-def observe_usage(state: State, cell: UsageCell) -> None:
-    """Add a cell of rolled-up usage to its day."""
-    usage = state.usage
-    day = usage.days.get(cell.day)
+def observe_usage(state: State, cell: UsageCell) -> int:
+    """
+    Add a cell of rolled-up usage to its day.
+
+    Returns which parts of the usage it changed beside the sums of that day: ``USERS`` when one was seen on a
+    day on which it wasn't before, ``FEATURES`` likewise.
+    """
+    usage, today, changed = state.usage, cell.day, 0
+    day = usage.days.get(today)
     if day is None:
-        day = usage.days[cell.day] = Day()
+        day = usage.days[today] = Day()
     day.events += cell.events
     day.errors += cell.errors
     day.duration_ms += cell.duration_ms
@@ -25,15 +31,22 @@ def observe_usage(state: State, cell: UsageCell) -> None:
     day.latencies += cell.latencies
     users = usage.users
     for user in array("I", cell.users):
-        users[user] = _active(users.get(user), cell.day)
+        known = users.get(user)
+        active = _active(known, today)
+        if active != known:
+            users[user] = active
+            changed |= USERS
+    features = usage.features
     for feature in cell.features:
-        if cell.day > usage.features.get(feature, -1):
-            usage.features[feature] = cell.day
+        if today > features.get(feature, -1):
+            features[feature] = today
+            changed |= FEATURES
     if usage.first_at is None or cell.first_at < usage.first_at:
         usage.first_at = cell.first_at
     if usage.last_at is None or cell.last_at > usage.last_at:
         usage.last_at = cell.last_at
     state.applied += cell.events
+    return changed
 
 
 def _active(known: int | None, day: int) -> int:

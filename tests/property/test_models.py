@@ -151,7 +151,7 @@ def test_the_canonical_text_scores_the_same(data: st.DataObject) -> None:
     again = load_model(model.text)
     assert again == model
     one, other = weigh(model.plan, facts, VIEW), weigh(again.plan, facts, VIEW)
-    assert replace(one, plan=other.plan) == other
+    assert one._replace(plan=other.plan) == other
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.filter_too_much])
