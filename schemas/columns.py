@@ -355,10 +355,10 @@ def _record(at: Any, stop: Any) -> Any:
     """Return where a record ends (0: it is none), its offset's delta, where its value begins and ends."""
     none = np.int64(0)
     length, at = _long(at, stop)
-    if at == 0 or length < 1 or length > stop - at:
-        return none, none, none, none
+    if at == 0 or length < 1 or length > stop - at or byte_at(at):
+        return none, none, none, none  # no attribute is defined; clients don't agree on how to read one
     end = at + length
-    _, at = _long(at + 1, end)  # past the attributes: the time
+    _, at = _long(at + 1, end)  # the time
     if at == 0:
         return none, none, none, none
     delta, at = _long(at, end)
@@ -407,11 +407,13 @@ def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd:
     for span in range(len(spans)):
         stop = origin + spans[span, 0]
         base, first, end = spans[span, 2], spans[span, 3], spans[span, 4]
-        before, odds_before = n, odds
+        before, odds_before, last = n, odds, np.int64(-1)
         for _ in range(spans[span, 1]):
             at, delta, value, value_end = _record(at, stop)
-            if at == 0:
+            if at == 0 or delta <= last:  # an offset names one record
+                at = np.int64(0)
                 break
+            last = delta
             offset = base + delta
             if not first <= offset < end:
                 continue
