@@ -33,7 +33,7 @@ _CONTENDERS = (
     *pipeline.CONTENDERS,
     *envelopes.CONTENDERS,
 )
-_LATENCIES = (((10, 2_000, 20_000), 1_000), ((20_000,), 100))
+_LATENCIES = (((10, 2_000, 20_000), 1_000), ((20_000,), 300), ((20_000,), 100))
 _LATENCY_SECONDS = 20.0
 _RESTORED = 100_000
 

@@ -25,7 +25,7 @@ __all__ = ["AppliedAsker", "AppliedTeller"]
 
 log = structlog.get_logger(__name__)
 
-_EVERY_SECONDS = 0.015
+_EVERY_SECONDS = 0.01
 _SELDOM_SECONDS = 0.1
 _TIMEOUT = 5.0
 

@@ -20,19 +20,19 @@ def test_a_worker_with_little_to_do_lets_everyone_on() -> None:
 
 
 def test_a_busy_worker_lets_them_on_one_after_the_other() -> None:
-    turns = busy(0.05)
+    turns = busy(0.02)
     assert turns.on(0.0) == {0: 0, 1: 0}
     turns.came(0)
     assert turns.on(0.01) == {0: 0, 1: 0}
-    turns.applied(0, 1, 0.05)
+    turns.applied(0, 1, 0.02)
     turns.went(0, 1)
     assert turns.on(0.05) == {0: 0, 1: 0, 2: 0}
     turns.came(1)
-    turns.applied(1, 1, 0.05)
+    turns.applied(1, 1, 0.02)
     turns.went(1, 1)
     assert turns.on(0.10) == {0: 0, 1: 0, 2: 0, 3: 0}
     turns.came(2)
-    turns.applied(2, 1, 0.05)
+    turns.applied(2, 1, 0.02)
     turns.went(2, 1)
     assert turns.on(0.15) == {0: 1, 1: 0, 2: 0, 3: 0}
 
