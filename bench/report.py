@@ -199,11 +199,11 @@ to the load, events and durations of every account, or it is disqualified. What 
 - *Quix Streams* and *Faust, idiomatic* do the job the way their documentation shows, with their defaults
   (Faust on uvloop). They are slow, so they take only the load's first 100,000 and 20,000 events, on topics of
   their own; time runs from their first event to the last one committed.
-- *Flink SQL* groups the first 1,000,000 events by account and day, through PyFlink, which only submits the
-  query: mini-batches of a second or 20,000 events, local and global aggregation, state on the heap, and
-  instead of a changelog a checkpoint every second on this machine's disk; a day leaves the state 90 days
-  after its last change. Its JVM has counted the same events before; time runs from when every task
-  runs to when the query has ended with its last checkpoint.
+- *Flink SQL* groups the whole load by account and day, through PyFlink, which only submits the query:
+  mini-batches of a second or 20,000 events, local and global aggregation, state on the heap, and instead of a
+  changelog a checkpoint every second on this machine's disk; a day leaves the state 90 days after its last
+  change. Its JVM has counted the same events before; time runs from when every task runs to when the query
+  has ended with its last checkpoint.
 - *Kafka Streams* does it in Java with its DSL, on the whole load, with the defaults but for: 64 MB of record
   cache, which with state as bytes changed in place keeps RocksDB out of the way; a commit every second under
   both guarantees, because exactly once with its 100 ms writes more often than anyone needs, and at least once

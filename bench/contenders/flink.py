@@ -37,6 +37,6 @@ def _row(_: bytes, value: bytes) -> tuple[str, int, int]:
 
 
 CONTENDERS = tuple(
-    Contender(f"Flink SQL, {words}", partial(run, slots=slots), share=1_000_000, quick=False)
+    Contender(f"Flink SQL, {words}", partial(run, slots=slots), quick=False)
     for slots, words in ((1, "1 slot"), (2, "2 slots"))
 )
