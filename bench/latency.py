@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer, TopicPartition
 
 from bench.accounts import SIZES, life
 from bench.deployment import Deployment, deployed
@@ -30,7 +30,7 @@ from schemas.keys import account_key
 from schemas.producing import DURABLE
 from schemas.records import UsageCell, UsageEvent
 from schemas.topics import INPUTS
-from streams.kafka import read_to_end, watermarks
+from streams.kafka import ends, read_to_end
 
 __all__ = ["Latency", "measure"]
 
@@ -143,12 +143,8 @@ class _Sent:
 
     def _ends(self, topic: str) -> list[TopicPartition]:
         name = self._deployment.topics.name(topic)
-        reader = Consumer({"bootstrap.servers": self._deployment.bootstrap, "group.id": "bench"})
-        try:
-            found = [TopicPartition(name, number) for number in range(self._deployment.topics.partitions)]
-            return [TopicPartition(name, one.partition, watermarks(reader, one)[1]) for one in found]
-        finally:
-            reader.close()
+        found = ends(self._deployment.bootstrap, name, range(self._deployment.topics.partitions))
+        return [TopicPartition(name, number, end) for number, end in found.items()]
 
     def latencies(self, received_from: int) -> tuple[list[int], list[int], int]:
         """

@@ -12,14 +12,13 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from confluent_kafka import Consumer, TopicPartition
 from faust.stores import memory
 from faust.types import TP
 
 from processors.state import Position
 from streams import worker_metrics as metrics
 from streams.account_table import Holding
-from streams.kafka import watermarks
+from streams.kafka import ends
 
 __all__ = ["AccountStore"]
 
@@ -78,11 +77,5 @@ class AccountStore(memory.Store[bytes, bytes]):
         return self._ends.get(tp.partition)
 
     def _changelog_ends(self, partitions: list[int]) -> dict[int, int]:
-        reader = Consumer({"bootstrap.servers": self._bootstrap, "group.id": "bellbuoy-reader"})
-        try:
-            return {
-                partition: watermarks(reader, TopicPartition(self._changelog, partition))[1] - 1
-                for partition in partitions
-            }
-        finally:
-            reader.close()
+        found = ends(self._bootstrap, self._changelog, partitions)
+        return {partition: end - 1 for partition, end in found.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple, NoReturn, TypeVar, cast
 
@@ -18,6 +18,7 @@ __all__ = [
     "FencedError",
     "Record",
     "Transactions",
+    "ends",
     "leave",
     "read_to_end",
     "record",
@@ -203,6 +204,15 @@ def watermarks(reader: Consumer, partition: TopicPartition) -> tuple[int, int]:
             reader.list_topics(partition.topic, timeout=_TIMEOUT)
 
     return _retry(lambda: reader.get_watermark_offsets(partition, timeout=_TIMEOUT), LEADERLESS, look_again)
+
+
+def ends(bootstrap: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+    """Return where these partitions of a topic end, by their number."""
+    reader = _reader(bootstrap)
+    try:
+        return {number: watermarks(reader, TopicPartition(topic, number))[1] for number in partitions}
+    finally:
+        reader.close()
 
 
 def _reader(bootstrap: str) -> Consumer:
