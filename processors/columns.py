@@ -21,7 +21,7 @@ from schemas.compiled import address, compiled
 from schemas.keys import account_key, partition_of, valid_account, valid_tenant
 from schemas.xxh import xxh32, xxh64
 
-__all__ = ["USAGE", "Names", "Rows", "admissible", "usage_of"]
+__all__ = ["USAGE", "Names", "admissible", "usage_of"]
 
 USAGE = np.dtype(
     [
@@ -46,7 +46,6 @@ of ``schemas.columns.EVENT``.
 """
 
 Rows = NDArray[Any]
-"""An array of ``USAGE``, or of another structure."""
 
 _MOST_DURATION, _MOST_LATENCY, _MOST_RECEIVED = (
     BOUNDS[name][1] for name in ("duration_ms", "latency_ms", "received_at")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.columns import Names, Rows
+from processors.columns import Names
 from processors.state import DAY
 from schemas.cells import CELL, Cells
 from schemas.columns import ERROR, LATENCY
@@ -43,7 +43,7 @@ class Usage:
     """
 
     names: Names = field(default_factory=Names)
-    cells: Rows = field(default_factory=lambda: np.empty(0, CELL))
+    cells: NDArray[Any] = field(default_factory=lambda: np.empty(0, CELL))
     users: Pairs = field(default_factory=_none)
     named: Pairs = field(default_factory=_none)
 
@@ -58,7 +58,7 @@ class Usage:
         names = len(self.names.accounts) + len(self.names.features)
         return self.cells.nbytes + self.users.nbytes + self.named.nbytes + _NAME_BYTES * names
 
-    def add(self, events: Rows) -> None:
+    def add(self, events: NDArray[Any]) -> None:
         """Take more events, an array of ``processors.columns.USAGE``."""
         if not len(events):
             return

@@ -55,8 +55,6 @@ class _Thread:
     def close(self) -> None:
         """End the thread and the connection; harmless when not started."""
         self._stopping.set()
-        with self._changed:
-            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(2 * _TIMEOUT)
         self._consumer.close()
@@ -64,10 +62,11 @@ class _Thread:
     def _run(self) -> None:
         while not self._stopping.is_set():
             with self._changed:
-                self._changed.wait_for(lambda: self._stopping.is_set() or self._has_reason(), _SELDOM_SECONDS)
-            pause = _EVERY_SECONDS
+                due = self._changed.wait_for(self._due, _SELDOM_SECONDS)
+            if not due:
+                continue
             try:
-                pause = self._turn()
+                pause = self._do(due)
             except KafkaException as error:
                 if not self._troubled:
                     log.warning("How far the worker is can't be told.", error=error.args[0].str())
@@ -76,11 +75,12 @@ class _Thread:
                 self._troubled = False
             self._stopping.wait(pause)
 
-    def _has_reason(self) -> bool:
+    def _due(self) -> list[TopicPartition]:
+        """Return what is to be told, or what is to be asked for."""
         raise NotImplementedError
 
-    def _turn(self) -> float:
-        """Do it, and return the seconds to pause then."""
+    def _do(self, due: list[TopicPartition]) -> float:
+        """Tell it, or ask for it, and return the seconds to pause then."""
         raise NotImplementedError
 
 
@@ -91,7 +91,7 @@ class AppliedTeller(_Thread):
         super().__init__(bootstrap, topics, "applied")
         self._turns = Turns()
         self._positions: dict[int, Position] = {}
-        self._told: dict[int, tuple[int, int]] = {}
+        self._told: dict[int, tuple[int, str | None]] = {}
 
     def own(self, positions: Mapping[int, Position]) -> None:
         """Speak for these partitions, given where they stand, and for no others."""
@@ -127,31 +127,18 @@ class AppliedTeller(_Thread):
                 self._turns.applied(partition, position.sequence, seconds)
                 self._positions[partition] = position
 
-    def _has_reason(self) -> bool:
-        return bool(self._news())
-
-    def _news(self) -> dict[int, tuple[int, int]]:
-        """Return what is to be told of partitions: the offset read next, and after which batch to go on."""
+    def _due(self) -> list[TopicPartition]:
         on = self._turns.on(time.monotonic())
-        standing = {
-            number: (at.offset + 1, on.get(number, -1))
+        standing = (
+            TopicPartition(self._journal, number, at.offset + 1, metadata=str(on.get(number, -1)))
             for number, at in self._positions.items()
             if at.sequence >= 0
-        }
-        return {number: what for number, what in standing.items() if self._told.get(number) != what}
+        )
+        return [one for one in standing if self._told.get(one.partition) != (one.offset, one.metadata)]
 
-    def _turn(self) -> float:
-        with self._changed:
-            news = self._news()
-        if news:
-            self._consumer.commit(
-                offsets=[
-                    TopicPartition(self._journal, number, offset, metadata=str(sequence))
-                    for number, (offset, sequence) in news.items()
-                ],
-                asynchronous=False,
-            )
-            self._told |= news
+    def _do(self, due: list[TopicPartition]) -> float:
+        self._consumer.commit(offsets=due, asynchronous=False)
+        self._told |= {one.partition: (one.offset, one.metadata) for one in due}
         return _EVERY_SECONDS
 
 
@@ -185,15 +172,15 @@ class AppliedAsker(_Thread):
         with self._changed:
             return self._changed.wait_for(lambda: self.sequence(partition) >= sequence, seconds)
 
-    def _has_reason(self) -> bool:
-        return any(self.sequence(number) < sequence for number, sequence in self._awaited.items())
+    def _due(self) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._journal, number)
+            for number, sequence in self._awaited.items()
+            if self.sequence(number) < sequence
+        ]
 
-    def _turn(self) -> float:
-        with self._changed:
-            asked = [TopicPartition(self._journal, number) for number in self._awaited]
-        if not asked:
-            return _SELDOM_SECONDS
-        found = self._consumer.committed(asked, timeout=_TIMEOUT)
+    def _do(self, due: list[TopicPartition]) -> float:
+        found = self._consumer.committed(due, timeout=_TIMEOUT)
         with self._changed:
             news = {one.partition: int(one.metadata) for one in found if one.metadata}
             moved = any(self._known.get(number) != sequence for number, sequence in news.items())
