@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bellbuoy.cli import main
+from bellbuoy.cli.app import main
 
 if __name__ == "__main__":
     main()

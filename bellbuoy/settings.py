@@ -21,7 +21,7 @@ from pydantic_settings import (
 
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
-from sinks.settings import RedisSettings
+from sinks.redis.settings import RedisSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
 __all__ = ["ConfigError", "KafkaSettings", "Settings", "load"]

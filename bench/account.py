@@ -15,20 +15,20 @@ from statistics import median
 from typing import Any, TypeVar
 
 from bench.accounts import NOW, SIZES, Size, cells, grow
-from processors.alerts import decide
-from processors.fold import Fold, Outcome
+from processors.alerts.rules import decide
+from processors.fold.evaluation_cache import Account, Found, look
+from processors.fold.fold import Fold, Outcome
+from processors.fold.models_in_force import Models
+from processors.fold.shared import Shared
 from processors.measures import TODAY
 from processors.model import DEFAULT
-from processors.models import Models
 from processors.observe import evict, observe_usage
-from processors.recall import Account, Found, look
-from processors.score import weigh
-from processors.shared import Shared
-from processors.state import Position, decode_state
-from schemas.codec import codec
-from schemas.keys import account_key
+from processors.scoring.score import weigh
+from processors.state.account import Position, decode_state
+from schemas.codec.record_codec import codec
+from schemas.identity.keys import account_key
 from schemas.records import JournalBatch
-from sinks.redis_layout import encode_health
+from sinks.redis.layout import encode_health
 
 __all__ = ["costs"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import xxhash
 
-from processors.fold import fold
-from processors.shared import Shared
-from processors.state import DAY, Position
+from processors.fold.fold import fold
+from processors.fold.shared import Shared
+from processors.state.account import DAY, Position
 from schemas.records import (
     AccountProfile,
     BillingEvent,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bellbuoy import topics as admin
-from bellbuoy.embedded import Kafka
+from bellbuoy.local.embedded import Kafka
+from bellbuoy.operations import topics as admin
 from schemas.topics import Topics
 
 __all__ = ["broker", "fresh_topics"]

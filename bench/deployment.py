@@ -8,13 +8,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bellbuoy.embedded import Redis
-from bellbuoy.ledger import applied
+from bellbuoy.local.embedded import Redis
+from bellbuoy.operations.ledger import applied
 from bench.broker import broker, fresh_topics
 from bench.roles import Role, running
 from schemas.topics import Topics
-from sinks.redis import connect
-from sinks.settings import RedisSettings
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import connect
 
 __all__ = ["Deployment", "deployed"]
 

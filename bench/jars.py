@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bellbuoy.embedded.jars import JarSet
-from bellbuoy.embedded.lock import resolved, write
+from bellbuoy.local.embedded.jars import JarSet
+from bellbuoy.local.embedded.lock import resolved, write
 
 __all__ = ["FLINK", "KAFKA_STREAMS", "main"]
 

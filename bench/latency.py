@@ -24,13 +24,13 @@ from bench.accounts import SIZES, life
 from bench.deployment import Deployment, deployed
 from bench.paced import Paced, sender
 from bench.roles import Role
-from schemas.codec import RECORDS, codec
-from schemas.envelope import Envelopes
-from schemas.keys import account_key
-from schemas.producing import DURABLE
+from schemas.codec.envelope import Envelopes
+from schemas.codec.record_codec import RECORDS, codec
+from schemas.identity.keys import account_key
+from schemas.producer_settings import DURABLE
 from schemas.records import UsageCell, UsageEvent
 from schemas.topics import INPUTS
-from streams.kafka import ends, read_to_end
+from streams.kafka.clients import ends, read_to_end
 
 __all__ = ["Latency", "measure"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from confluent_kafka import Producer
 
 from bench.broker import fresh_topics
-from processors.state import DAY
-from schemas.codec import codec
-from schemas.producing import DURABLE
+from processors.state.account import DAY
+from schemas.codec.record_codec import codec
+from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
 from schemas.topics import Topics
 

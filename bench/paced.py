@@ -15,10 +15,10 @@ from typing import Self
 
 from confluent_kafka import Producer
 
-from schemas.codec import codec
-from schemas.envelope import Envelopes
-from schemas.keys import partition_of
-from schemas.producing import DURABLE
+from schemas.codec.envelope import Envelopes
+from schemas.codec.record_codec import codec
+from schemas.identity.keys import partition_of
+from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
 
 __all__ = ["Paced", "send", "sender"]

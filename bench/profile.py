@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bellbuoy.ledger import applied
+from bellbuoy.operations.ledger import applied
 from bench.broker import broker
 from bench.load import fill
 from bench.roles import Role, running

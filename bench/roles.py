@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bellbuoy.embedded.ports import free_port
-from bellbuoy.roles import PORT_VARIABLES
+from bellbuoy.local.embedded.ports import free_port
+from bellbuoy.operations.roles import PORT_VARIABLES
 from schemas.topics import Topics
 
 __all__ = ["Role", "running"]

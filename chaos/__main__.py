@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bellbuoy.drain import NotDrainedError
+from bellbuoy.operations.drain import NotDrainedError
 from chaos.faults import FAULTS, SHORT
 from chaos.load import Company
 from chaos.run import play, schedule

@@ -21,14 +21,14 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
     ResourceType,
 )
 
-from bellbuoy.embedded.child import Child
+from bellbuoy.local.embedded.child import Child
 from chaos.fleet import ROLES, SESSION_SECONDS, Fleet
 from chaos.load import TENANT
-from processors.state import DAY
-from schemas.codec import codec
+from processors.state.account import DAY
+from schemas.codec.record_codec import codec
 from schemas.records import ClockTick
-from sinks.redis import connect
-from sinks.settings import RedisSettings
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import connect
 
 __all__ = ["FAULTS", "SHORT", "Fault"]
 

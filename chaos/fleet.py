@@ -11,14 +11,14 @@ import uuid
 from pathlib import Path
 from typing import Self
 
-from bellbuoy import topics as admin
-from bellbuoy.embedded import Kafka, Redis
-from bellbuoy.embedded.child import Child, stop_all
-from bellbuoy.embedded.ports import free_port
-from bellbuoy.roles import PORT_VARIABLES
+from bellbuoy.local.embedded import Kafka, Redis
+from bellbuoy.local.embedded.child import Child, stop_all
+from bellbuoy.local.embedded.ports import free_port
+from bellbuoy.operations import topics as admin
+from bellbuoy.operations.roles import PORT_VARIABLES
 from schemas.topics import Topics
-from sinks.redis_reader import RedisReader
-from sinks.settings import RedisSettings
+from sinks.redis.reader import RedisReader
+from sinks.redis.settings import RedisSettings
 
 __all__ = ["ROLES", "SESSION_SECONDS", "Fleet", "Member"]
 

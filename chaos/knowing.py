@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
-from bellbuoy.ledger import ledger
+from bellbuoy.operations.ledger import ledger
 from chaos.fleet import Fleet
 from chaos.load import TENANT, Company
-from processors.state import decode_state, encode_state, is_account
-from schemas.codec import codec
+from processors.state.account import decode_state, encode_state, is_account
+from schemas.codec.record_codec import codec
 from schemas.records import AccountHealth, RiskAlert
-from sinks.redis_reader import RedisReader
-from streams.kafka import read_to_end
+from sinks.redis.reader import RedisReader
+from streams.kafka.clients import read_to_end
 
 __all__ = ["Knowledge", "know"]
 

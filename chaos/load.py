@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.alerts import alert_id
-from processors.state import DAY, HOUR
+from processors.alerts.rules import alert_id
+from processors.state.account import DAY, HOUR
 from schemas.records import UsageEvent
 
 __all__ = ["DAYS", "TENANT", "Company", "Day"]

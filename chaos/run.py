@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from bellbuoy.drain import NotDrainedError, undelivered, wait_drained
-from bellbuoy.ledger import applied, positions
-from bellbuoy.simulator.clock import SimulationClock
-from bellbuoy.topics import KafkaAwayError
+from bellbuoy.operations.drain import NotDrainedError, undelivered, wait_drained
+from bellbuoy.operations.ledger import applied, positions
+from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.simulator.run.clock import SimulationClock
 from chaos.faults import Fault
 from chaos.fleet import Fleet
 from chaos.knowing import Knowledge, know
 from chaos.load import DAYS, Company, Day
 from chaos.sending import Sender
-from schemas.codec import codec
-from streams.kafka import tail
+from schemas.codec.record_codec import codec
+from streams.kafka.clients import tail
 
 __all__ = ["Happened", "Run", "play", "schedule"]
 

@@ -14,10 +14,10 @@ from typing import Any
 from confluent_kafka import Producer
 
 from chaos.load import Day
-from schemas.codec import codec
-from schemas.envelope import Envelopes
-from schemas.keys import account_key, partition_of
-from schemas.producing import DURABLE
+from schemas.codec.envelope import Envelopes
+from schemas.codec.record_codec import codec
+from schemas.identity.keys import account_key, partition_of
+from schemas.producer_settings import DURABLE
 from schemas.topics import INPUTS, Topics
 
 __all__ = ["NotAcceptedError", "Sender"]

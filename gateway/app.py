@@ -17,20 +17,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from gateway.auth import WriteKeys
-from gateway.dispatch import Dispatch
-from gateway.events import Events
-from gateway.kafka import KafkaOutbox
+from gateway.http.auth import WriteKeys
+from gateway.http.concurrency_limit import Turnstile
+from gateway.http.errors import Refusal
+from gateway.http.metrics_middleware import Observe
 from gateway.metrics import REGISTRY
-from gateway.observe import Observe
-from gateway.outbox import Outbox
-from gateway.refusals import Refusal
-from gateway.segment import CALLS
+from gateway.outbox.dispatch import Dispatch
+from gateway.outbox.kafka import KafkaOutbox
+from gateway.outbox.port import Outbox
 from gateway.settings import GatewaySettings
-from gateway.tracking import Tracking
-from gateway.turnstile import Turnstile
-from gateway.webhooks import Webhooks
-from schemas.registry import Registry
+from gateway.sources.segment.calls import CALLS
+from gateway.sources.segment.endpoint import Tracking
+from gateway.sources.typed.endpoint import Events
+from gateway.sources.webhook import Webhooks
+from schemas.codec.registry import Registry
 from schemas.topics import Topics
 
 __all__ = ["assemble", "build_app"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from schemas.keys import valid_tenant
+from schemas.identity.keys import valid_tenant
 
 __all__ = ["GatewaySettings", "TenantSettings"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.port import Output
-from sinks.reading import AccountSummary, HistoryEntry, Update, nearest, summary
+from sinks.serving import AccountSummary, HistoryEntry, Update, nearest, summary
 
 __all__ = ["MemorySink"]
 

@@ -8,9 +8,9 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from bellbuoy import topics as admin
+from bellbuoy.operations import topics as admin
 from schemas.topics import Topics
-from tests.services import Services, ask
+from tests.support.servers import Services, ask
 
 # How long a draw takes says something of the machine, nothing of the code.
 settings.register_profile("bellbuoy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,10 +13,10 @@ from rich.live import Live
 
 from bellbuoy.demo.screen import Moment, alert_line, line, render
 from bellbuoy.demo.watch import Watch, percentile
-from bellbuoy.simulator.simulation import Progress, wall_ms
-from bellbuoy.simulator.truth import Truth
+from bellbuoy.simulator.run.simulation import Progress, wall_ms
+from bellbuoy.simulator.world.truth import Truth
 from schemas.records import AccountHealth
-from sinks.reading import Reader, Update
+from sinks.serving import Reader, Update
 
 __all__ = ["Display"]
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bellbuoy.datadir import DataDir
-from bellbuoy.embedded.errors import PortTakenError
-from bellbuoy.embedded.ports import HOST, claim
+from bellbuoy.local.data_dir import DataDir
+from bellbuoy.local.embedded.errors import PortTakenError
+from bellbuoy.local.embedded.ports import HOST, claim
 from bellbuoy.settings import ConfigError, Settings
 
 __all__ = ["Company", "clear", "demo_settings", "remember"]

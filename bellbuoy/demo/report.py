@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bellbuoy.demo.watch import percentile
-from bellbuoy.ledger import Books, Ends, Ledger, books, ends, ledger
+from bellbuoy.operations.ledger import Books, Ends, Ledger, books, ends, ledger
 from schemas.topics import Topics
 
 __all__ = ["Baseline", "Report", "baseline", "draw_up", "lines"]

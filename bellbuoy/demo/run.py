@@ -16,20 +16,20 @@ from bellbuoy.demo.home import Company as Known
 from bellbuoy.demo.home import clear, demo_settings, remember
 from bellbuoy.demo.report import Baseline, Report, baseline, draw_up
 from bellbuoy.demo.watch import Watch
-from bellbuoy.drain import wait_drained
+from bellbuoy.local.stack import Stack, StackError
+from bellbuoy.operations.drain import wait_drained
 from bellbuoy.settings import Settings
-from bellbuoy.simulate import stop_on_signals
-from bellbuoy.simulator.clock import SimulationClock, last_time
-from bellbuoy.simulator.company import Company
-from bellbuoy.simulator.customer import CustomerKeys, GatewayCarrier
-from bellbuoy.simulator.draws import DAY
-from bellbuoy.simulator.follower import Follower
-from bellbuoy.simulator.pace import step_limit
-from bellbuoy.simulator.plan import plan
-from bellbuoy.simulator.simulation import Progress, Simulation, wall_ms
-from bellbuoy.simulator.truth import Truth
-from bellbuoy.stack import Stack, StackError
-from sinks.redis_reader import RedisReader
+from bellbuoy.simulator.run.clock import SimulationClock, last_time
+from bellbuoy.simulator.run.follower import Follower
+from bellbuoy.simulator.run.job import stop_on_signals
+from bellbuoy.simulator.run.pace import step_limit
+from bellbuoy.simulator.run.plan import plan
+from bellbuoy.simulator.run.simulation import Progress, Simulation, wall_ms
+from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
+from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.draws import DAY
+from bellbuoy.simulator.world.truth import Truth
+from sinks.redis.reader import RedisReader
 
 __all__ = ["Demo", "Options", "run"]
 

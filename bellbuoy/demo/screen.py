@@ -10,10 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.demo.words import BAND_STYLE, change, duration, money
-from bellbuoy.simulator.wire_segment import iso
+from bellbuoy.render.formats import BAND_STYLE, change, duration, money
+from bellbuoy.simulator.wire.segment import iso
 from schemas.records import AccountHealth
-from sinks.reading import Update
+from sinks.serving import Update
 
 __all__ = ["Moment", "alert_line", "line", "render"]
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import structlog
 from redis.exceptions import RedisError
 
-from sinks.reading import Reader, Update
+from sinks.serving import Reader, Update
 
 __all__ = ["Watch", "percentile"]
 

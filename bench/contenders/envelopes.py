@@ -11,8 +11,8 @@ from bench.broker import fresh_topics
 from bench.contenders import Contender, Outcome, pipeline
 from bench.contenders.consume_only import consumer
 from bench.load import Load
-from schemas.envelope import Envelopes
-from schemas.producing import DURABLE
+from schemas.codec.envelope import Envelopes
+from schemas.producer_settings import DURABLE
 
 __all__ = ["CONTENDERS"]
 

@@ -8,7 +8,7 @@ from collections import Counter
 from bench.contenders import Contender, Outcome
 from bench.contenders.consume_only import consumer
 from bench.load import Load
-from schemas.codec import codec
+from schemas.codec.record_codec import codec
 
 __all__ = ["CONTENDERS"]
 

@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.contenders import Contender, Outcome
 from bench.load import Load, fill
 from bench.roles import running
-from processors.state import POSITION_KEY, decode_position, decode_state, is_account
-from streams.kafka import read_to_end, record
+from processors.state.account import POSITION_KEY, decode_position, decode_state, is_account
+from streams.kafka.clients import read_to_end, record
 
 __all__ = ["CONTENDERS"]
 

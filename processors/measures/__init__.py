@@ -27,7 +27,7 @@ from processors.measures import (
     voice,
 )
 from processors.measures.measured import FEATURES, PAST, TODAY, USAGE, USERS, Fact, Measured
-from processors.measures.reading import (
+from processors.measures.queries import (
     days_silent,
     failing_invoices,
     overdue_days,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from processors.measures.measured import BILLING, Fact, measure
-from processors.measures.reading import failing_invoices, overdue_days
+from processors.measures.queries import failing_invoices, overdue_days
 from processors.measures.view import View
-from processors.measures.words import count, money
-from processors.state import DAY, RING_DAYS
+from processors.measures.wording import count, money
+from processors.state.account import DAY, RING_DAYS
 
 __all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "signals"]
 

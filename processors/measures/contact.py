@@ -6,7 +6,7 @@ from statistics import median
 
 from processors.measures.measured import ENGAGEMENT, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count
+from processors.measures.wording import count
 
 __all__ = ["last_touch", "reply_latency", "silence"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from processors.measures import onboarding, people
 from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, USERS, Fact, measure
-from processors.measures.reading import open_tickets
+from processors.measures.queries import open_tickets
 from processors.measures.view import View
-from processors.measures.words import count
-from processors.state import DAY, RING_DAYS
+from processors.measures.wording import count
+from processors.state.account import DAY, RING_DAYS
 
 __all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stalled", "urgent"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from processors.measures.parts import FEATURES, PAST, TODAY, USERS
 from processors.measures.view import View
+from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
 
 __all__ = [
     "BILLING",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from processors.measures.measured import ENGAGEMENT, PROFILES, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count
-from processors.state import DAY, Aim
+from processors.measures.wording import count
+from processors.state.account import DAY, Aim
 
 __all__ = ["progress", "stall", "training"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from processors.measures.measured import ENGAGEMENT, USAGE, USERS, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count
-from processors.state import RING_DAYS, Person
+from processors.measures.wording import count
+from processors.state.account import RING_DAYS, Person
 
 __all__ = ["champion", "sponsor"]
 

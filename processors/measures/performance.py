@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processors.measures.measured import PROFILES, USAGE, Fact, measure
 from processors.measures.view import View
-from processors.state import Day
+from processors.state.account import Day
 
 __all__ = ["errors", "latency", "slowdown", "uptime"]
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
 from processors.measures.view import MONTH, View
-from processors.measures.words import count, money
-from processors.state import DAY, Subscription
+from processors.measures.wording import count, money
+from processors.state.account import DAY, Subscription
 
 __all__ = [
     "arpu",

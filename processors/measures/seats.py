@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count
+from processors.measures.wording import count
 
 __all__ = ["adoption", "headroom"]
 

@@ -6,8 +6,8 @@ from statistics import median
 
 from processors.measures.measured import SUPPORT, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count
-from processors.state import DAY, RING_DAYS, Ticket
+from processors.measures.wording import count
+from processors.state.account import DAY, RING_DAYS, Ticket
 
 __all__ = [
     "escalated",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from processors.measures.measured import BILLING, ENGAGEMENT, FEATURES, PROFILES, USAGE, USERS, Fact, measure
-from processors.measures.reading import days_silent
+from processors.measures.queries import days_silent
 from processors.measures.view import View
-from processors.measures.words import count
-from processors.state import RING_DAYS
+from processors.measures.wording import count
+from processors.state.account import RING_DAYS
 
 __all__ = ["breadth", "depth", "frequency", "key_action", "silence", "unused"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from processors.measures.measured import BILLING, ENGAGEMENT, PROFILES, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count, money
-from processors.state import DAY, Aim
+from processors.measures.wording import count, money
+from processors.state.account import DAY, Aim
 
 __all__ = ["goals", "roi"]
 

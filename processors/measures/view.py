@@ -10,10 +10,10 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.calendar import holidays
-from processors.measures.parts import PAST, USERS
-from processors.measures.reading import customer_since, recurring_revenue, seats_bought, subscription
-from processors.state import DAY, RING_DAYS, Day, State, Subscription, Ticket
+from processors.measures.calendar import holidays
+from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
+from processors.state.account import DAY, RING_DAYS, Day, State, Subscription, Ticket
+from processors.state.usage_parts import PAST, USERS
 
 __all__ = ["MONTH", "View"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from processors.measures.measured import ENGAGEMENT, Fact, measure
 from processors.measures.view import View
-from processors.measures.words import count
-from processors.state import RING_DAYS
+from processors.measures.wording import count
+from processors.state.account import RING_DAYS
 
 __all__ = ["advocacy", "feedback"]
 

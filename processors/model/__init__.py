@@ -2,7 +2,7 @@
 Health models as files: which measures count how much, and what makes a score, a cap and a band.
 
 A model file is YAML (docs/model.md teaches it). ``load_model`` makes a frozen :class:`Model` of its text;
-``processors.score`` computes with it.
+``processors.scoring.score`` computes with it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 
-from processors.model.bands import Bands
 from processors.model.differences import Difference, differences
-from processors.model.faults import Fault, ModelError
-from processors.model.format import json_schema
-from processors.model.loading import Checked, check_model, load_model
-from processors.model.plan import Plan
-from processors.model.value import Model, choose, clashes
+from processors.model.file.faults import Fault, ModelError
+from processors.model.file.format import json_schema
+from processors.model.file.loading import Checked, check_model, load_model
+from processors.model.model import Model, choose, clashes
+from processors.model.plan.bands import Bands
+from processors.model.plan.plan import Plan
 
 __all__ = [
     "DEFAULT",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from processors.model.plan import Plan
-from processors.model.value import Model
+from processors.model.model import Model
+from processors.model.plan.plan import Plan
 
 __all__ = ["Difference", "differences"]
 

@@ -9,11 +9,11 @@ drops duplicates before.
 from __future__ import annotations
 
 from processors.observe.billing import observe_billing
+from processors.observe.bounds import bound, evict
 from processors.observe.engagement import observe_engagement
 from processors.observe.links import observe_link
 from processors.observe.override import observe_override
 from processors.observe.profile import observe_profile
-from processors.observe.rings import bound, evict
 from processors.observe.support import observe_support
 from processors.observe.surveys import observe_survey
 from processors.observe.usage import active_days, observe_usage

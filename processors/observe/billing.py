@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.observe.retract import retract, retraction
-from processors.state import DAY, Invoice, Stamp, State, Subscription, stamp
+from processors.state.account import DAY, Invoice, Stamp, State, Subscription, stamp
 from schemas.records import BillingEvent
 
 __all__ = ["observe_billing"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 
 from processors.observe.retract import retract, retraction
-from processors.state import Aim, Person, State, brief, stamp
+from processors.state.account import Aim, Person, State, brief, stamp
 from schemas.records import EngagementEvent
 
 __all__ = ["MAX_MOMENTS", "forget_aim", "observe_engagement"]

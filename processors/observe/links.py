@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.state import State, stamp
+from processors.state.account import State, stamp
 from schemas.records import AccountLink
 
 __all__ = ["observe_link"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.state import Said, State, stamp
+from processors.state.account import Said, State, stamp
 from schemas.records import AccountOverride
 
 __all__ = ["observe_override"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.state import State, stamp
+from processors.state.account import State, stamp
 from schemas.records import AccountProfile, Event
 
 __all__ = ["PROFILE_FIELDS", "observe_profile"]

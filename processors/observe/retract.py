@@ -7,7 +7,7 @@ what is said of it later counts again.
 
 from __future__ import annotations
 
-from processors.state import Retraction, State, Ticket
+from processors.state.account import Retraction, State, Ticket
 
 __all__ = ["lift", "retract", "retract_ticket", "retraction"]
 

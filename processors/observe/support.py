@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from processors.observe.retract import lift, retract_ticket, retraction
-from processors.state import State, Ticket, stamp
+from processors.state.account import State, Ticket, stamp
 from schemas.records import SupportEvent
 
 __all__ = ["observe_support"]

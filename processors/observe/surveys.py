@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from processors.observe.retract import retract, retraction
-from processors.state import Stamp, State, brief
+from processors.state.account import Stamp, State, brief
 from schemas.records import SurveyResponse
 
 __all__ = ["Answer", "either", "observe_survey"]

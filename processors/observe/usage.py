@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from array import array
 
-from processors.measures.parts import FEATURES, USERS
-from processors.state import Day, State
+from processors.state.account import Day, State
+from processors.state.usage_parts import FEATURES, USERS
 from schemas.records import UsageCell
 
 __all__ = ["active_days", "later_active", "observe_usage"]

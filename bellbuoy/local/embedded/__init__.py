@@ -1,0 +1,9 @@
+"""Real Kafka and Redis as child processes: no Docker, no installation."""
+
+from __future__ import annotations
+
+from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError, PortTakenError
+from bellbuoy.local.embedded.kafka import Kafka
+from bellbuoy.local.embedded.redis import Redis
+
+__all__ = ["EmbeddedError", "Kafka", "MissingExtraError", "PortTakenError", "Redis"]

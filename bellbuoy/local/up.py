@@ -1,0 +1,71 @@
+"""`bellbuoy up` in the foreground: start, say where everything is, stop on a signal."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from types import FrameType
+
+from bellbuoy.local.stack import Stack, StackError
+from bellbuoy.settings import Settings
+
+__all__ = ["run"]
+
+
+class _StopRequested(BaseException):
+    """A signal arrived while the stack was starting."""
+
+
+def run(settings: Settings) -> None:
+    """
+    Run the stack until SIGINT or SIGTERM.
+
+    Raises what Stack.start raises, and StackError when a part is lost for good; everything is
+    stopped then.
+    """
+    began = time.monotonic()
+    stack = Stack(settings, say=_say)
+    _on_signals(_request)
+    try:
+        stack.start()
+        _say(_summary(stack, time.monotonic() - began))
+        while not stack.failed.wait(0.5):
+            pass
+    except _StopRequested:
+        _say("Stopping.")
+    finally:
+        _on_signals(signal.SIG_IGN)  # a second Ctrl-C must not leave a part behind
+        stack.stop()
+    if stack.failure:
+        raise StackError(f"{stack.failure}\neverything was stopped; nothing accepted is lost")
+    _say("Stopped.")
+
+
+def _request(_number: int, _frame: FrameType | None) -> None:
+    raise _StopRequested
+
+
+def _on_signals(action: signal.Handlers | object) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, action)  # type: ignore[arg-type]
+
+
+def _summary(stack: Stack, seconds: float) -> str:
+    at = stack.addresses
+    return "\n".join(
+        [
+            f"Bellbuoy is up ({seconds:.1f} s).",
+            f"  gateway  {at.gateway}",
+            f"  Kafka    {at.bootstrap}",
+            f"  Redis    {at.redis_url}",
+            *(f"  metrics  {url}  ({role})" for role, url in at.metrics.items()),
+            f"  data     {stack.settings.data}",
+            "Ctrl-C stops it; the data stays.",
+        ]
+    )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

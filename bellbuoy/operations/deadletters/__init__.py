@@ -1,0 +1,1 @@
+"""Repair and redrive of dead letters."""

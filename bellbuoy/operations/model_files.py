@@ -1,0 +1,46 @@
+"""Model files on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from processors.model import Model, ModelError, check_model, default_text
+from processors.model.file.loading import Checked
+
+__all__ = ["DEFAULT_NAME", "ModelFileError", "check_file", "load_file"]
+
+DEFAULT_NAME = "default"
+"""Stands for the model that comes with Bellbuoy wherever a file is asked for."""
+
+
+class ModelFileError(Exception):
+    """
+    A model file can't be read, or has faults; the message lists every one with its line and the fix.
+
+    Operator action: mend the named lines; `bellbuoy model check FILE` shows them again.
+    """
+
+
+def check_file(file: str) -> Checked:
+    """Return what a check of a model file finds; raise ModelFileError when it can't be read."""
+    return check_model(default_text() if file == DEFAULT_NAME else _read(Path(file)))
+
+
+def load_file(file: str) -> Model:
+    """Return the model in a file; raise ModelFileError that lists every fault with its line."""
+    checked = check_file(file)
+    if checked.model is None:
+        raise ModelFileError("\n".join(f"{file}:{fault}" for fault in ModelError(checked.faults).faults))
+    return checked.model
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelFileError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8 text") from None
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ModelFileError(
+            f"{file}: {reason}; give the path of a model file, or `{DEFAULT_NAME}`"
+        ) from None

@@ -1,0 +1,251 @@
+"""
+One partition of the journal folded again, outputs muted, and held against what is live.
+
+Runs in a process of its own: what goes in and comes out is small.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import TopicPartition
+from xxhash import xxh3_128_digest
+
+from bellbuoy.operations.registry import registry
+from bellbuoy.query.journal import BatchReading, only
+from bellbuoy.settings import Settings
+from processors.fold.due import DueHeap
+from processors.fold.evaluation_cache import Account
+from processors.fold.fold import Fold, parts
+from processors.fold.models_in_force import Models
+from processors.fold.schedule import schedule
+from processors.fold.shared import Shared
+from processors.merging.transfers import apart
+from processors.model import load_model
+from processors.state.account import POSITION_KEY, Position, decode_position, is_account
+from schemas.codec.record_codec import Codec, codec
+from schemas.identity.keys import split_key
+from schemas.records import OF_ACCOUNTS, JournalBatch, RiskAlert
+from streams.kafka.clients import Record, read_to_end
+
+__all__ = ["Job", "Report", "Who", "replay_partition"]
+
+Who = tuple[str, str]
+"""Tenant and account id."""
+
+_PER_FOLD = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """
+    What to replay.
+
+    ``since`` and ``until`` bound the outcomes that count, journal time in UTC milliseconds; the fold begins
+    where the journal begins all the same. ``model`` and ``other`` are model texts.
+    """
+
+    settings: Settings
+    partition: int
+    model: str
+    since: int
+    until: int | None = None
+    other: str | None = None
+    tenant: str | None = None
+
+    def codec(self, topic: str) -> Codec[Any]:
+        """Return the codec of a topic in this deployment."""
+        return codec(topic, registry(self.settings))
+
+    def records(self, name: str) -> Iterator[Record]:
+        """Read the partition of a topic (its name on the broker) to its end; raise KafkaException."""
+        return read_to_end(self.settings.kafka.bootstrap, [TopicPartition(name, self.partition, 0)])
+
+
+@dataclass(slots=True)
+class Report:
+    """
+    What came of one partition.
+
+    ``first`` is the sequence number that the journal begins with: unless 0, what came before is not in it.
+    ``states`` and ``alerts`` name what differs from live. Of the other model, ``bands`` counts (band, other
+    band), ``moved`` names accounts whose band differs, and ``opened`` counts alerts by (tenant, account,
+    rule): under the model, under the other.
+    """
+
+    partition: int
+    first: int = 0
+    begins: int = 0
+    ends: int = 0
+    batches: int = 0
+    events: int = 0
+    accounts: int = 0
+    changes: int = 0
+    states: list[Who] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    bands: Counter[tuple[str, str]] = field(default_factory=Counter)
+    moved: list[tuple[str, str, str, str]] = field(default_factory=list)
+    opened: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
+
+
+class _Lane:
+    """The journal folded with one model."""
+
+    def __init__(self, job: Job, models: Models, position: Position) -> None:
+        self.states: dict[bytes, bytes] = {}
+        self.alerts: dict[tuple[str, str, int], bytes] = {}
+        self.opened: Counter[tuple[str, str, str]] = Counter()
+        self._job, self._shared, self._position = job, Shared(models), position
+        self._accounts: dict[bytes, Account] = {}
+        self._due = DueHeap()
+        self._codec = job.codec("risk.alerts")
+
+    def add(self, batches: Sequence[tuple[int, JournalBatch]]) -> None:
+        for part in parts(batches):
+            self._add(part)
+
+    def _add(self, batches: Sequence[tuple[int, JournalBatch]]) -> None:
+        fold = Fold(
+            self.states,
+            self._position,
+            partition=self._job.partition,
+            shared=self._shared,
+            take=lambda key: self._accounts.pop(key, None),
+        )
+        for offset, batch in batches:
+            fold.add(batch, offset, self._due.peek(batch.written_at))
+        outcome = fold.outcome()
+        self._position = outcome.position
+        self.states |= outcome.states
+        self._accounts |= outcome.known
+        schedule(self._due, outcome, self.states, self._shared)
+        self._shared = outcome.shared
+        for _, alert in outcome.alerts:
+            self._take(alert)
+
+    def judged(self) -> list[bytes]:
+        """Return the accounts that are judged, in their order: neither aliases nor merged ones."""
+        return sorted(key for key, account in self._accounts.items() if not apart(account.state))
+
+    def band(self, key: bytes) -> str:
+        return self._accounts[key].state.band
+
+    def _take(self, alert: RiskAlert) -> None:
+        if alert.changed_at < self._job.since:
+            return
+        self.alerts[_name(alert)] = xxh3_128_digest(self._codec.encode(alert))
+        if alert.change == "opened":
+            self.opened[alert.tenant, alert.account_id, alert.rule] += 1
+
+
+def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
+    """
+    Fold a partition and hold it against live, or against another model; raise KafkaException.
+
+    ``told`` hears the partition and how many batches were folded. Live is compared as it stands when this
+    begins; with ``until`` only its alerts are, as the state then is not kept.
+    """
+    live, position = _live_states(job)
+    report = Report(job.partition)
+    lanes: list[_Lane] = []
+    chunk: list[tuple[int, JournalBatch]] = []
+
+    def fold() -> None:
+        for lane in lanes:
+            lane.add(chunk)
+        report.batches += len(chunk)
+        chunk.clear()
+        told(job.partition, report.batches)
+
+    for offset, batch in _batches(job, position):
+        if not lanes:
+            report.first, report.begins = batch.sequence, batch.written_at
+            start = Position(sequence=batch.sequence - 1)
+            models = [Models(load_model(job.model))]
+            if job.other is not None:
+                models.append(Models(load_model(job.other), fixed=True))
+            lanes = [_Lane(job, one, start) for one in models]
+        report.ends = batch.written_at
+        report.events += sum(cell.events for cell in batch.usage)
+        report.events += sum(len(getattr(batch, name)) for name in OF_ACCOUNTS if name != "usage")
+        chunk.append((offset, batch))
+        if len(chunk) == _PER_FOLD:
+            fold()
+    if lanes:
+        fold()
+        _compare(job, report, lanes, live)
+    else:
+        report.states = sorted(map(split_key, live))  # their journal is gone
+    return report
+
+
+def _batches(job: Job, position: Position) -> Iterable[tuple[int, JournalBatch]]:
+    journal = BatchReading(job.codec("account.journal"))
+    for record in job.records(job.settings.kafka.topics().name("account.journal")):
+        if record.offset > position.offset:
+            return
+        batch = journal.decode(record.value or b"")
+        if job.until is not None and batch.written_at >= job.until:
+            return
+        yield record.offset, batch if job.tenant is None else only(batch, job.tenant)
+        if record.offset == position.offset:
+            return
+
+
+def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
+    """Return the live states as digests, and the position they stand at."""
+    states: dict[bytes, bytes] = {}
+    position = Position()
+    for record in job.records(job.settings.kafka.topics().changelog):
+        key = record.key or b""
+        if key.startswith(POSITION_KEY):
+            position = decode_position(record.value or b"")
+        elif not is_account(key):
+            continue
+        elif record.value is None:
+            states.pop(key, None)
+        elif job.tenant in (None, split_key(key)[0]):
+            states[key] = xxh3_128_digest(record.value)
+    return states, position
+
+
+def _compare(job: Job, report: Report, lanes: list[_Lane], live: dict[bytes, bytes]) -> None:
+    ours = lanes[0]
+    report.accounts, report.changes = len(ours.judged()), len(ours.alerts)
+    if job.until is None:
+        found = {key: xxh3_128_digest(raw) for key, raw in ours.states.items()}
+        keys = sorted(key for key in found.keys() | live.keys() if found.get(key) != live.get(key))
+        report.states = [split_key(key) for key in keys]
+    known = _live_alerts(job, report)
+    differ = sorted(
+        key for key in known.keys() | ours.alerts.keys() if known.get(key) != ours.alerts.get(key)
+    )
+    report.alerts = [f"{alert_id} {change} in batch {sequence}" for alert_id, change, sequence in differ]
+    for other in lanes[1:]:
+        for key in ours.judged():
+            pair = ours.band(key), other.band(key)
+            report.bands[pair] += 1
+            if pair[0] != pair[1]:
+                report.moved.append((*split_key(key), *pair))
+        for who in sorted(ours.opened.keys() | other.opened.keys()):
+            if ours.opened[who] != other.opened[who]:
+                report.opened[who] = ours.opened[who], other.opened[who]
+
+
+def _live_alerts(job: Job, report: Report) -> dict[tuple[str, str, int], bytes]:
+    """Return digests of the alerts that live has published in the time that was replayed."""
+    alerts = job.codec("risk.alerts")
+    known: dict[tuple[str, str, int], bytes] = {}
+    for record in job.records(job.settings.kafka.topics().name("risk.alerts")):
+        alert: RiskAlert = alerts.decode(record.value)
+        told = max(job.since, report.begins) <= alert.changed_at <= report.ends
+        if told and job.tenant in (None, alert.tenant):
+            known[_name(alert)] = xxh3_128_digest(alerts.encode(alert))
+    return known
+
+
+def _name(alert: RiskAlert) -> tuple[str, str, int]:
+    return alert.alert_id, alert.change, alert.sequence

@@ -1,0 +1,128 @@
+"""The four long-running roles: what each needs, and how it is started."""
+
+from __future__ import annotations
+
+import faulthandler
+import socket
+from collections.abc import Callable
+
+import structlog
+
+from bellbuoy.operations import topics as admin
+from bellbuoy.operations.registry import registry
+from bellbuoy.settings import ConfigError, Settings
+
+__all__ = ["PORT_VARIABLES", "ROLES", "RoleError", "require_topics", "run"]
+
+log = structlog.get_logger(__name__)
+
+
+class RoleError(Exception):
+    """
+    A role can't start here; the message names the setting.
+
+    Operator action: change the named setting, or free what is taken.
+    """
+
+
+def run(role: str, settings: Settings) -> None:
+    """
+    Check what *role* needs, then run it until SIGTERM or SIGINT.
+
+    Raises KafkaAwayError, ConfigError for topics that are missing or wrong, and RoleError.
+    """
+    require_topics(settings)
+    from streams.runtime.health import VitalsError  # noqa: PLC0415 - a role imports its own libraries only
+
+    faulthandler.enable()  # a crash in a library's native code leaves the threads' stacks in the log
+    log.info("Role starts.", bootstrap=settings.kafka.bootstrap)
+    try:
+        ROLES[role](settings)
+    except VitalsError as error:
+        raise RoleError(str(error)) from error
+    log.info("Role ended.")
+
+
+def require_topics(settings: Settings) -> None:
+    """Raise KafkaAwayError, or ConfigError for topics that are missing or wrong."""
+    faults = admin.check(settings.kafka.bootstrap, settings.kafka.topics())
+    if faults:
+        raise ConfigError("the topics can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+def _gateway(settings: Settings) -> None:
+    import uvicorn  # noqa: PLC0415
+
+    from gateway.app import build_app  # noqa: PLC0415
+    from gateway.settings import GatewaySettings  # noqa: PLC0415
+
+    kafka, front = settings.kafka, settings.gateway
+    listener = _listen(front.host, front.port)
+    if front.tenants == GatewaySettings().tenants and front.host not in ("127.0.0.1", "::1", "localhost"):
+        log.warning(
+            "The front door listens beyond this machine with the demo tenant's published keys; "
+            "set gateway.tenants to your own.",
+            host=front.host,
+        )
+    app = build_app(front, kafka.bootstrap, kafka.topics(), registry(settings))
+    # No worker processes and no reload: one loop, one producer, one readiness.
+    config = uvicorn.Config(
+        app,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=4,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _journal(settings: Settings) -> None:
+    from streams.journal import stage as journal  # noqa: PLC0415
+
+    kafka = settings.kafka
+    journal.run(kafka.bootstrap, kafka.topics(), settings.journal, registry(settings))
+
+
+def _worker(settings: Settings) -> None:
+    from streams.worker import stage as worker  # noqa: PLC0415
+
+    kafka = settings.kafka
+    data = settings.data.absolute() / "worker"
+    worker.run(kafka.bootstrap, kafka.topics(), settings.worker, data, registry(settings))
+
+
+def _deliver(settings: Settings) -> None:
+    from bellbuoy.operations.sinks import sinks  # noqa: PLC0415
+    from streams.delivery import stage as delivery  # noqa: PLC0415
+
+    kafka, destinations = settings.kafka, list(sinks(settings).values())
+    delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, destinations, registry(settings))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise RoleError(
+            f"the gateway can't listen on {host}:{port} ({error.strerror or error}): free the port, "
+            "or change gateway.host and gateway.port (BELLBUOY_GATEWAY__PORT)"
+        ) from None
+
+
+ROLES: dict[str, Callable[[Settings], None]] = {
+    "gateway": _gateway,
+    "journal": _journal,
+    "worker": _worker,
+    "deliver": _deliver,
+}
+"""Each role's start; the names are the commands'."""
+
+PORT_VARIABLES = {
+    "gateway": "BELLBUOY_GATEWAY__PORT",
+    "journal": "BELLBUOY_JOURNAL__METRICS_PORT",
+    "worker": "BELLBUOY_WORKER__METRICS_PORT",
+    "deliver": "BELLBUOY_DELIVERY__METRICS_PORT",
+}
+"""The variable that says where each role answers ``/readyz`` and ``/metrics``."""

@@ -1,0 +1,1 @@
+"""The read side that CLI and console share: accounts, their history and portfolios."""

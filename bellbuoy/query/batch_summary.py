@@ -1,0 +1,130 @@
+"""What a journal batch brings an account, in words."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bellbuoy.render.formats import count
+from processors.observe.profile import PROFILE_FIELDS
+from processors.state.account import DAY
+from schemas.records import (
+    AccountOverride,
+    AccountProfile,
+    AlertAction,
+    BillingEvent,
+    EngagementEvent,
+    JournalBatch,
+    SupportEvent,
+    SurveyResponse,
+)
+
+__all__ = ["arrivals"]
+
+_SUPPORT = {
+    "replied": "customer replied to ticket {}",
+    "answered": "ticket {} answered by an agent",
+    "unknown": "something happened to ticket {}",
+}
+_BILLING = {
+    "payment_failed": "payment failed for {}",
+    "invoice_issued": "invoice {} issued",
+    "invoice_paid": "invoice {} paid",
+    "invoice_voided": "invoice {} voided",
+    "dispute_opened": "dispute opened for {}",
+    "dispute_closed": "dispute closed for {}",
+    "subscription_started": "subscription {} started",
+    "subscription_updated": "subscription {} changed",
+    "subscription_canceled": "subscription {} ended",
+    "cancel_scheduled": "cancellation of {} scheduled",
+    "cancel_withdrawn": "cancellation of {} withdrawn",
+}
+
+
+def arrivals(batch: JournalBatch) -> list[str]:
+    """Return what is in a batch: a phrase for each event, and one for all usage."""
+    return [
+        *_usage(batch),
+        *map(_support, batch.support),
+        *map(_billing, batch.billing),
+        *map(_survey, batch.surveys),
+        *map(_engagement, batch.engagement),
+        *map(_profile, batch.profiles),
+        *map(_action, batch.actions),
+        *map(_override, batch.overrides),
+        *(f"{link.account_id} linked to {link.into}" for link in batch.links),
+        *(f"what was known of {transfer.origin} joined" for transfer in batch.transfers),
+    ]
+
+
+def _usage(batch: JournalBatch) -> Iterator[str]:
+    if not batch.usage:
+        return
+    events = sum(cell.events for cell in batch.usage)
+    users = {user for cell in batch.usage for user in array("I", cell.users)}
+    errors = sum(cell.errors for cell in batch.usage)
+    said = count(events, "usage event")
+    if users:
+        said += f" of {count(len(users), 'user')}"
+    if errors:
+        said += f", {errors:,} with an error"
+    first = min(cell.day for cell in batch.usage)
+    if first < batch.written_at // DAY:
+        said += f", since {_day(first * DAY)}"
+    yield said
+
+
+def _support(event: SupportEvent) -> str:
+    said = _SUPPORT.get(event.kind, f"ticket {{}} {event.kind}").format(event.ticket_id)
+    if event.kind == "rated" and event.csat is not None:
+        return f"{said} {event.csat} of 5"
+    if event.kind == "merged" and event.merged_into is not None:
+        return f"{said} into {event.merged_into}"
+    return said if event.severity == "unknown" else f"{said} ({event.severity})"
+
+
+def _billing(event: BillingEvent) -> str:
+    of = (
+        event.invoice_id
+        if event.kind.startswith(("invoice", "payment", "dispute"))
+        else event.subscription_id
+    )
+    said = _BILLING.get(event.kind, "something happened to {}").format(of or "the subscription")
+    if event.kind == "cancel_scheduled" and event.cancel_at is not None:
+        return f"{said} for {_day(event.cancel_at)}"
+    return said
+
+
+def _survey(event: SurveyResponse) -> str:
+    kind = event.kind.upper() if event.kind != "unknown" else "survey"
+    if event.step == "answered":
+        return f"{kind} declined" if event.score is None else f"{kind} answer of {event.score}"
+    return f"{kind} {'sent' if event.step == 'sent' else 'answer withdrawn'}"
+
+
+def _engagement(event: EngagementEvent) -> str:
+    said = "contact of some kind" if event.kind == "unknown" else event.kind.replace("_", " ")
+    return said if event.name is None else f"{said}: {event.name}"
+
+
+def _profile(event: AccountProfile) -> str:
+    given = [name for name in PROFILE_FIELDS if getattr(event, name) is not None]
+    return f"profile said {', '.join(given) or 'nothing'}"
+
+
+def _action(event: AlertAction) -> str:
+    return f"alert {event.kind} by {event.author}"
+
+
+def _override(event: AccountOverride) -> str:
+    if event.value is None:
+        return f"override of {event.target} withdrawn by {event.author}"
+    return f"{event.target} overridden with {event.value:g} by {event.author}: {event.reason}"
+
+
+def _day(milliseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC).date().isoformat()
+    except (ValueError, OverflowError):
+        return str(milliseconds)

@@ -1,0 +1,291 @@
+"""`bellbuoy explain`: why a customer's score is what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bellbuoy.query.portfolio import Group as Rolled
+from bellbuoy.query.portfolio import rolled
+from bellbuoy.query.redis import reading
+from bellbuoy.render.formats import BAND_STYLE, change, count, duration, money, number
+from bellbuoy.render.portfolio import bands, points
+from bellbuoy.simulator.wire.segment import iso
+from processors.measures import MEASURES
+from processors.portfolio import Hierarchy, RollUp, Standing, place, roll_up
+from schemas.records import AccountHealth, AccountKpis, Adjustment, Cap, Measure, RiskAlert
+from sinks.redis.settings import RedisSettings
+from sinks.serving import HistoryEntry, summary
+
+__all__ = ["Explanation", "as_data", "breakdown", "informing", "look_up", "render"]
+
+_HISTORY = 40
+
+_NARROW = ("Known beside it", "Value")
+_BARS = "▁▂▃▄▅▆▇█"
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """
+    An account's health, its open alerts, and its latest scores, newest first.
+
+    ``kpis`` are its newest ones (``None``: not published yet), which follow the health within a minute.
+    ``standing`` is its place in its segment, ``parent`` the roll-up of the parent it belongs to, and
+    ``group`` that of itself and all below it, where there is any.
+    """
+
+    health: AccountHealth
+    alerts: list[RiskAlert]
+    history: list[HistoryEntry]
+    kpis: AccountKpis | None = None
+    standing: Standing | None = None
+    parent: Rolled | None = None
+    group: RollUp | None = None
+
+
+def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
+    """Return what Redis has of an account, or ``None`` and the nearest ids; raise RedisAwayError."""
+    with reading(settings) as reader:
+        health = reader.account(tenant, account_id)
+        if health is None:
+            return None, reader.find(tenant, account_id)
+        found = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
+        kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
+        hierarchy = Hierarchy(accounts)
+        parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
+        return Explanation(
+            health,
+            found,
+            reader.history(tenant, account_id, _HISTORY),
+            kpis,
+            place(summary(health, kpis), accounts),
+            None if parent is None else rolled(hierarchy, parent),
+            roll_up(group) if group else None,
+        ), []
+
+
+def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
+    """
+    Return the explanation for programs: the health record's fields, then what else is known.
+
+    Its measures are followed by those that only inform, as of ``kpis_as_of``. Each has its ``window`` in
+    words (``None``: not a measure of ours) and, where it rests on the newest word on something, how old that
+    is at *now*, ``age_ms``.
+    """
+    data: dict[str, Any] = msgspec.to_builtins(explanation)
+    health: dict[str, Any] = data.pop("health")
+    del data["kpis"]
+    health["measures"] += msgspec.to_builtins(_beside(explanation))
+    data["kpis_as_of"] = None if explanation.kpis is None else explanation.kpis.as_of
+    for measure in health["measures"]:
+        measure["window"] = _window(measure["name"])
+        measure["age_ms"] = None if measure["as_of"] is None else now - measure["as_of"]
+    return health | data
+
+
+def render(explanation: Explanation, now: int, ago: str = "ago") -> RenderableType:
+    """Return the explanation for people at *now*, UTC milliseconds; ``ago`` is the word for before that."""
+    health = explanation.health
+    parts: list[RenderableType] = [
+        _title(health),
+        _facts(explanation, now, ago),
+        breakdown(health.measures, health.adjustments, health.caps, now),
+        *informing(_beside(explanation)),
+    ]
+    if health.reasons:
+        parts.append(Text("Costliest: " + "; ".join(health.reasons)))
+    parts.extend(_alerts(explanation.alerts, health, now))
+    return Group(*parts)
+
+
+def _beside(explanation: Explanation) -> list[Measure]:
+    """Return the measures that are not part of the health record."""
+    counted = {measure.name for measure in explanation.health.measures}
+    known = [] if explanation.kpis is None else explanation.kpis.measures
+    return [measure for measure in known if measure.name not in counted]
+
+
+def _title(health: AccountHealth) -> Text:
+    style = BAND_STYLE.get(health.band, "")
+    title = Text(f"{health.name or health.account_id}", style="bold")
+    title.append(f"  {health.tenant}:{health.account_id}\n", style="dim")
+    band = health.label or health.band.replace("_", " ")
+    title.append(f"{health.score:.1f} of 100, {band}", style=style)
+    if health.scale != 100:
+        title.append(f", {health.score * health.scale / 100:g} of {health.scale:g} as the model counts")
+    return title
+
+
+def _facts(explanation: Explanation, now: int, ago: str) -> Table:
+    health = explanation.health
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim")
+    grid.add_column()
+    grid.add_row("trend", f"{_trend(health)}  {_bars(explanation.history)}".rstrip())
+    grid.add_row("coverage", f"{health.coverage:.0%} of the weights are known")
+    grid.add_row("owner", Text(health.owner or "nobody"))
+    grid.add_row("customer", Text(" · ".join(_known(health)) or "-"))
+    if explanation.standing is not None:
+        grid.add_row("segment", Text(_standing(explanation.standing)))
+    if explanation.parent is not None:
+        parent = explanation.parent
+        grid.add_row(
+            "parent", Text(f"{parent.name or ''} {parent.id}: ".lstrip()).append(_together(parent.rolled))
+        )
+    if explanation.group is not None:
+        grid.add_row("with all below", _together(explanation.group))
+    variant = f", variant {health.variant}" if health.variant else ""
+    grid.add_row("model", f"{health.model} {health.model_version}{variant}")
+    for other in health.beside:
+        band = other.band.replace("_", " ")
+        grid.add_row("beside", f"{other.model} {other.model_version} says {other.score:.1f}, {band}")
+    for word in health.overrides:
+        until = "until withdrawn" if word.until is None else f"until {iso(word.until)[:10]}"
+        grid.add_row(
+            "override", Text(f"{word.target} {word.value:g} by {word.author}, {until}: {word.reason}")
+        )
+    for source in health.silent_sources:
+        grid.add_row("held", f"what {source} informs: it is silent for every account")
+    grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} {ago})")
+    if explanation.kpis is not None:
+        since = explanation.kpis.as_of
+        grid.add_row("KPIs as of", f"{iso(since)} ({duration(now - since)} {ago})")
+    grid.add_row("journal", f"partition {health.partition}, batch {health.sequence}")
+    return grid
+
+
+def _standing(standing: Standing) -> str:
+    peers = f"{count(standing.peers, 'other')} in {standing.segment}"
+    if standing.percentile is None:
+        return f"{peers}: too few to compare with"
+    return f"better than {standing.percentile:.0f} % of {peers}"
+
+
+def _together(rolled: RollUp) -> Text:
+    said = Text(f"{points(rolled.mean)} by mean, {points(rolled.by_arr)} by ARR; ")
+    said.append(bands(rolled))
+    return said.append(f"; worst {rolled.worst}") if rolled.worst is not None else said
+
+
+def _known(health: AccountHealth) -> Iterator[str]:
+    if health.segment:
+        yield health.segment
+    if health.stage:
+        yield health.stage
+    if health.arr_minor is not None:
+        yield f"ARR {money(health.arr_minor, health.currency)}"
+
+
+def _trend(health: AccountHealth) -> str:
+    moved = change(health)
+    return {"new": "first day", "=": "unchanged since yesterday"}.get(moved, f"{moved} since yesterday")
+
+
+def _bars(history: Sequence[HistoryEntry]) -> str:
+    return "".join(_BARS[min(7, int(entry.score / 12.5))] for entry in reversed(history))
+
+
+def breakdown(
+    measures: Sequence[Measure],
+    adjustments: Sequence[Adjustment],
+    caps: Sequence[Cap],
+    now: int | None = None,
+) -> Table:
+    """
+    Return the table of what a score is made of, the costliest measures first.
+
+    With *now*, a second line has each measure's value, its window and how old its evidence is.
+    """
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("Measure", "Score", "Points"):
+        table.add_column(name, justify="left" if name == "Measure" else "right", no_wrap=True)
+    table.add_column("In words")
+    counted = [measure for measure in measures if measure.weight]
+    for measure in sorted(counted, key=_cost, reverse=True):
+        known = measure.score is not None
+        said = Text(measure.reason)
+        if now is not None:
+            said.append("\n" + " · ".join(_grounds(measure, now)), style="dim")
+        table.add_row(
+            measure.name,
+            f"{measure.score:.0f}" if known else "not known",
+            f"{measure.contribution:.1f} of {measure.weight:.0f}",
+            said,
+            style=None if known and not measure.stale else "dim",
+        )
+    for adjustment in adjustments:
+        table.add_row(adjustment.name, "", f"{adjustment.contribution:+.1f}", Text(adjustment.reason))
+    for cap in caps:
+        until = f", until {iso(cap.until)[:10]}" if cap.until is not None else ""
+        table.add_row(
+            f"cap {cap.name}",
+            f"≤ {cap.limit:.0f}",
+            f"{cap.contribution:+.1f}",
+            Text(cap.reason + until),
+        )
+    total = sum(measure.contribution for measure in measures)
+    total += sum(a.contribution for a in adjustments) + sum(cap.contribution for cap in caps)
+    table.add_section()
+    table.add_row("score", "", f"{total:.1f} of 100", "")
+    return table
+
+
+def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
+    """Yield the table of what is known beside the score, if anything is, in the model's order."""
+    if not measures:
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("Known beside it", "Value", "Unit", "Window", "In words"):
+        table.add_column(name, justify="right" if name == "Value" else "left", no_wrap=name in _NARROW)
+    for measure in measures:
+        declared = MEASURES.get(measure.name)
+        value = "not known" if measure.value is None else number(measure.value)
+        table.add_row(
+            measure.name,
+            value,
+            measure.unit,
+            "" if declared is None else declared.window,
+            Text(measure.reason),
+            style="dim" if measure.stale else None,
+        )
+    yield table
+
+
+def _grounds(measure: Measure, now: int) -> Iterator[str]:
+    if measure.value is not None:
+        yield f"{number(measure.value)} {measure.unit}"
+    window = _window(measure.name)
+    if window is not None:
+        yield window
+    if measure.as_of is not None:
+        yield f"heard {duration(now - measure.as_of)} before" + (", stale" if measure.stale else "")
+    elif measure.stale:
+        yield "stale"
+
+
+def _window(measure: str) -> str | None:
+    known = MEASURES.get(measure)
+    return None if known is None else known.window
+
+
+def _cost(measure: Measure) -> float:
+    return -1.0 if measure.score is None else measure.weight - measure.contribution
+
+
+def _alerts(alerts: Sequence[RiskAlert], health: AccountHealth, now: int) -> Iterator[RenderableType]:
+    if not health.open_alerts:
+        yield Text("No alert is open.", style="dim")
+    for alert in alerts:
+        said = Text(f"▲ {alert.severity}: {alert.title}", style="bold red")
+        age = duration(max(0, now - alert.opened_at))
+        said.append(f"\n  open for {age}, alert {alert.alert_id}", style="dim")
+        said.append(f"\n  do: {alert.action}" if alert.action else "", style="not bold")
+        if alert.acknowledged_by:
+            said.append(f"\n  {alert.acknowledged_by} is on it", style="green")
+        yield said

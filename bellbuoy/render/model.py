@@ -1,0 +1,182 @@
+"""A health model in words and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import orjson
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from bellbuoy.render.explanation import breakdown, informing
+from processors.measures import Fact, Measured, View
+from processors.model import Model
+from processors.model.plan.plan import Plan
+from processors.scoring.score import Verdict, inform, settle, weigh
+from processors.state.account import State, stamp
+from schemas.records import Measure
+
+__all__ = ["Trial", "trial", "trial_data", "try_out", "whole"]
+
+
+class Trial(NamedTuple):
+    """What a model makes of an account: the verdict, and what is known beside the score."""
+
+    verdict: Verdict
+    beside: list[Measure]
+
+
+def whole(model: Model) -> RenderableType:
+    """Return a model explained."""
+    data: dict[str, Any] = orjson.loads(model.text)
+    parts: list[RenderableType] = [Text(f"{model.name} {model.version}", style="bold")]
+    if about := data.get("about"):
+        parts.append(Text(about))
+    parts += [_measures(model.plan, data), *_caps(data), *_bands(model.plan, data), *_variants(data)]
+    return Group(*parts)
+
+
+def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, stage: str | None) -> Trial:
+    """Return what a model makes of an account of which only this is known."""
+    state = State(tenant="example", account_id="example")
+    profile = {"segment": segment, "stage": stage}
+    state.profile = {name: (stamp(0, ""), value) for name, value in profile.items() if value is not None}
+    view = View(state, 0)
+    plan = model.for_account(view)
+
+    def known(reads: Sequence[Measured]) -> list[Fact]:
+        return [
+            Fact(facts[read.name], f"{read.name} is {facts[read.name]:g}")
+            if read.name in facts
+            else read(view)
+            for read in reads
+        ]
+
+    return Trial(weigh(plan, known(plan.reads), view), inform(plan, known(plan.shows), view.now)[0])
+
+
+def trial(tried: Trial) -> RenderableType:
+    """Return the verdict on an account for people."""
+    verdict = tried.verdict
+    return Group(
+        breakdown(verdict.measures, verdict.adjustments, verdict.caps),
+        *informing(tried.beside),
+        Text("\n".join(_standing(verdict))),
+    )
+
+
+def trial_data(tried: Trial) -> dict[str, Any]:
+    """Return the verdict on an account for programs."""
+    verdict = tried.verdict
+    builtins: dict[str, Any] = msgspec.to_builtins(
+        {
+            "score": verdict.score / 100,
+            "scale": verdict.plan.scale,
+            "band": settle(verdict, State(), 0).band,
+            "coverage": verdict.coverage,
+            "variant": verdict.plan.variant,
+            "measures": [*verdict.measures, *tried.beside],
+            "adjustments": verdict.adjustments,
+            "caps": verdict.caps,
+            "reasons": verdict.reasons,
+        }
+    )
+    return builtins
+
+
+def _standing(verdict: Verdict) -> Iterator[str]:
+    plan, band = verdict.plan, settle(verdict, State(), 0).band
+    label = plan.bands.label(band)
+    own = f", {verdict.score * plan.scale / 10_000:g} of {plan.scale:g}" if plan.scale != 100 else ""
+    yield f"{verdict.score / 100:g} of 100{own}: {band.replace('_', ' ')}{f' ({label})' if label else ''}"
+    yield f"{verdict.coverage:.0%} of the weights are known, {plan.min_coverage:.0%} are needed for a band"
+    if plan.variant:
+        yield f"variant {plan.variant}"
+
+
+def _measures(plan: Plan, data: Mapping[str, Any]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name, justify in (("Group", "left"), ("Measure", "left"), ("Share", "right")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("Unit")
+    table.add_column("Score by value")
+    for term in plan.terms:
+        spec = data["measures"][term.name]
+        words = [_curve(spec["curve"]), *_options(spec)]
+        table.add_row(term.group, term.name, f"{term.weight:.1f} %", term.unit, Text("; ".join(words)))
+    for term in plan.informs:
+        spec = data["measures"][term.name]
+        words = [*([_curve(spec["curve"])] if "curve" in spec else []), *_options(spec)]
+        table.add_row(term.group, term.name, "informs", term.unit, Text("; ".join(words)), style="dim")
+    return table
+
+
+def _curve(curve: Mapping[str, Any]) -> str:
+    if "grid" in curve:
+        rows = (f"{_range(row)} {row['scores']}" for row in curve["grid"]["rows"])
+        columns = ", ".join(map(_range, curve["grid"]["columns"]))
+        return f"by {curve['grid']['by']} ({columns}): {'; '.join(rows)}"
+    if "steps" in curve:
+        return ", ".join(f"{_range(step)} → {step['score']:g}" for step in curve["steps"])
+    outside = f", outside → {curve['outside']:g}" if "outside" in curve else ""
+    return ", ".join(f"{value:g} → {score:g}" for value, score in curve["points"]) + outside
+
+
+def _range(edge: Mapping[str, Any]) -> str:
+    if "below" in edge:
+        return f"below {edge['below']:g}"
+    return f"up to {edge['up_to']:g}" if "up_to" in edge else "above"
+
+
+def _options(spec: Mapping[str, Any]) -> Iterator[str]:
+    if "measure" in spec:
+        yield f"counts {spec['measure']}"
+    if "stale_after" in spec:
+        yield f"stale after {spec['stale_after']}"
+    if "forget_after" in spec:
+        yield f"forgotten after {spec['forget_after']}"
+    if "fade" in spec:
+        yield f"fades toward {spec['fade']['toward']:g} by half every {spec['fade']['half_life']}"
+    if "if_unknown" in spec:
+        yield f"{spec['if_unknown']:g} while not known"
+
+
+def _caps(data: Mapping[str, Any]) -> Iterator[RenderableType]:
+    for name, cap in data.get("caps", {}).items():
+        tests = " and ".join(
+            f"{test.replace('_', ' ')} {cap[test]:g}"
+            for test in ("above", "at_least", "below", "at_most")
+            if test in cap
+        )
+        more = [f"when {cap['when']}"] if "when" in cap else []
+        more += [f"for {cap['lasts']}"] if "lasts" in cap else []
+        more += [f"until {cap['until']}"] if "until" in cap else []
+        held = ", ".join([f"{cap['measure']} is {tests}", *more])
+        yield Text(f"cap {name}: at most {cap['limit']:g} while {held}")
+
+
+def _bands(plan: Plan, data: Mapping[str, Any]) -> Iterator[RenderableType]:
+    ranges = (f"{_range(band)} {band.get('label', band['band'].replace('_', ' '))}" for band in data["bands"])
+    margin = data.get("hysteresis", {}).get("margin", 0)
+    yield Text(f"bands: {', '.join(ranges)}" + (f"; better ones {margin:g} later" if margin else ""))
+    yield Text(f"unknown with less than {plan.min_coverage:.0%} of the weights known")
+
+
+def _variants(data: Mapping[str, Any]) -> Iterator[RenderableType]:
+    variants = sorted(data.get("variants", {}).items(), key=lambda item: -item[1]["priority"])
+    for name, variant in variants:
+        changed = [
+            f"{section}.{key}" if isinstance(variant[section], dict) else section
+            for section in ("score", "groups", "measures", "caps", "hysteresis", "bands", "min_coverage")
+            for key in (variant.get(section) if isinstance(variant.get(section), dict) else [""])
+            if section in variant
+        ]
+        until = f" until {variant['until']}" if "until" in variant else ""
+        yield Text(
+            f"variant {name} (priority {variant['priority']}): when {variant['when']}{until}; "
+            f"changes {', '.join(changed)}"
+        )

@@ -1,0 +1,77 @@
+"""The simulation's clock: ticks to every partition of simulation.clock."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+
+from confluent_kafka import Producer
+
+from bellbuoy.operations.retry import answer
+from bellbuoy.operations.topics import KafkaAwayError
+from schemas.codec.errors import SchemaError
+from schemas.codec.record_codec import codec
+from schemas.producer_settings import DURABLE
+from schemas.records import ClockTick
+from schemas.topics import Topics
+from streams.kafka.clients import tail
+
+__all__ = ["SimulationClock", "last_time"]
+
+_SECONDS = 10.0
+
+
+class SimulationClock:
+    """
+    Tells the journal the time; it never goes back.
+
+    Raises KafkaAwayError when a tick can't be written.
+    """
+
+    def __init__(self, bootstrap: str, topics: Topics) -> None:
+        self._bootstrap, self._topics = bootstrap, topics
+        self._codec = codec("simulation.clock")
+        self._producer = Producer(
+            {
+                **DURABLE,
+                "bootstrap.servers": bootstrap,
+                "linger.ms": 0,
+                "log_level": 0,
+            }
+        )
+        self._now = -1
+
+    def tick(self, now: int) -> None:
+        """Say that it is ``now`` (UTC ms); return once Kafka has it. A step back is a ValueError."""
+        if now < self._now:
+            raise ValueError(f"the clock stands at {self._now} and can't go back to {now}")
+        self._now = now
+        value = self._codec.encode(ClockTick(now=now))
+        failures: list[object] = []
+        for partition in range(self._topics.partitions):
+            self._producer.produce(
+                self._topics.name("simulation.clock"),
+                value,
+                partition=partition,
+                on_delivery=lambda error, _: failures.append(error) if error is not None else None,
+            )
+        if self._producer.flush(_SECONDS):
+            raise KafkaAwayError(self._bootstrap, "a clock tick was not taken in time")
+        if failures:
+            raise KafkaAwayError(self._bootstrap, failures[0])
+
+
+def last_time(bootstrap: str, topics: Topics) -> int | None:
+    """
+    Return the latest time a deployment was told or has written, UTC milliseconds; ``None``: never any.
+
+    Ticks are kept for a day only, so the journal's newest batches are asked as well. Raises KafkaAwayError.
+    """
+    times = []
+    for topic, field in (("simulation.clock", "now"), ("account.journal", "written_at")):
+        reader = codec(topic)
+        for partition in range(topics.partitions):
+            last = answer(bootstrap, partial(tail, bootstrap, topics.name(topic), partition))
+            with suppress(SchemaError):  # not ours: it tells no time
+                times += [] if last is None else [int(getattr(reader.decode(last.value), field))]
+    return max(times, default=None)

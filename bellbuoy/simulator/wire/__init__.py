@@ -1,0 +1,1 @@
+"""Simulated events on the wire: vendors' JSON over HTTP, or Avro straight to Kafka."""

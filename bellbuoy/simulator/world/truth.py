@@ -1,0 +1,97 @@
+"""The truth about a simulation: what was hidden, what was planted, and what must have counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import IO, Any
+
+import msgspec
+
+from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.delivery import Delivery, topic_of
+from bellbuoy.simulator.world.draws import DAY
+
+__all__ = ["Truth"]
+
+_JSON = msgspec.json.Encoder()
+
+
+class Truth:
+    """
+    Tallies of what was delivered and, given a file, the truth as JSON lines.
+
+    Lines have a ``type``: ``account`` and ``day`` (an account's hidden state on a UTC day, with
+    ``previous`` on the day of a move) as the simulation passes, ``summary`` at the end. The summary's
+    ``per_account`` are the events that must count: neither duplicate nor bad, too late or too early.
+    """
+
+    def __init__(self, file: IO[bytes] | None = None) -> None:
+        self._file = file
+        self._day = 0
+        self.delivered = 0
+        self.by_topic: Counter[str] = Counter()
+        self.by_plant: Counter[str] = Counter()
+        self.bad: Counter[str] = Counter()
+        self.per_account: Counter[str] = Counter()
+
+    def delivered_all(self, deliveries: Iterable[Delivery]) -> None:
+        """Count deliveries that were acknowledged."""
+        for delivery in deliveries:
+            self.delivered += 1
+            self.by_topic[topic_of(delivery.event)] += 1
+            self.by_plant[delivery.plant] += 1
+            if delivery.plant in ("clean", "late"):
+                self.per_account[delivery.event.account_id] += 1
+            if delivery.bad is not None:
+                self.bad[delivery.bad] += 1
+
+    def introduce(self, company: Company, day: int) -> None:
+        """Write who the accounts are; the ``day`` lines begin with this day of the simulation."""
+        self._day = day
+        for account in company.accounts:
+            self._line(
+                "account",
+                account=account.account_id,
+                name=account.name,
+                owner=account.owner,
+                segment=account.segment,
+                seats=account.seats,
+                mrr_minor=account.mrr_minor,
+            )
+
+    def reach(self, company: Company, now: int) -> None:
+        """Write the hidden states of every day that began before ``now`` (UTC milliseconds)."""
+        while self._file is not None and company.start + self._day * DAY < now:
+            day = self._day
+            for account in company.accounts:
+                state = company.state(account.account_id, day)
+                before = company.state(account.account_id, day - 1)
+                date = company.start // DAY + day
+                more = {"previous": before} if state is not before else {}
+                self._line("day", account=account.account_id, day=date, state=state, **more)
+            self._day += 1
+
+    def summary(self, **about: Any) -> dict[str, Any]:
+        """Return the tallies as the summary line's fields, with ``about`` before them."""
+        return about | {
+            "delivered": self.delivered,
+            "applied": self.by_plant["clean"] + self.by_plant["late"],
+            "late": self.by_plant["late"],
+            "duplicates": self.by_plant["duplicate"],
+            "bad": dict(sorted(self.bad.items())),
+            "too_late": self.by_plant["too_late"],
+            "from_future": self.by_plant["from_future"],
+            "by_topic": dict(sorted(self.by_topic.items())),
+        }
+
+    def close(self, **about: Any) -> None:
+        """Write the summary line and let go of the file."""
+        self._line("summary", **self.summary(**about), per_account=dict(sorted(self.per_account.items())))
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _line(self, kind: str, **fields: Any) -> None:
+        if self._file is not None:
+            self._file.write(_JSON.encode({"type": kind} | fields) + b"\n")

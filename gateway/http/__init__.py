@@ -1,0 +1,1 @@
+"""HTTP for all sources: authentication, bodies, JSON errors, request metrics, concurrency limit."""

@@ -1,0 +1,1 @@
+"""The outbox: from a request's events to records that Kafka has confirmed."""

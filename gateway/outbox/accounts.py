@@ -1,0 +1,49 @@
+"""Whom an event belongs to: account ids that may be used, and the links that follow from an event. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.http.errors import Fault
+from schemas.identity.aliases import ALIAS, ALIAS_FORMS, alias_of_domain, alias_of_user, is_alias, known_alias
+from schemas.identity.keys import valid_account
+from schemas.records import OWN_SOURCE, AccountLink, AccountProfile, InputEvent
+
+__all__ = ["account_or_alias", "links_of"]
+
+
+def account_or_alias(account_id: str, pointer: str) -> str:
+    """Return an account id that may be part of a key, or an alias of a known form; raise Fault."""
+    if not valid_account(account_id):
+        raise Fault("an account id has 1 to 256 characters, none a control character", pointer)
+    if is_alias(account_id) and not known_alias(account_id):
+        raise Fault(
+            f"an account id that begins with {ALIAS} is {ALIAS_FORMS}; free-mail domains are none", pointer
+        )
+    return account_id
+
+
+def links_of(event: InputEvent, user: str | None = None) -> Iterator[AccountLink]:
+    """
+    Yield the links that follow from an event: its domain and its user belong to the account of a profile.
+
+    Their ids follow from the event's, so that a retry makes no further ones.
+    """
+    if not isinstance(event, AccountProfile) or is_alias(event.account_id):
+        return
+    if event.domain and (alias := alias_of_domain(event.domain)) is not None:
+        yield _link(event, "domain", alias)
+    if user is not None and (alias := alias_of_user(user)) is not None:
+        yield _link(event, "user", alias)
+
+
+def _link(event: AccountProfile, what: str, alias: str) -> AccountLink:
+    return AccountLink(
+        event_id=f"{what} of {event.source} {event.event_id}",
+        tenant=event.tenant,
+        account_id=alias,
+        source=OWN_SOURCE,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        into=event.account_id,
+    )

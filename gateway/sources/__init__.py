@@ -1,0 +1,1 @@
+"""Sources: one package a vendor, the webhook endpoint they share, and their registry."""

@@ -1,0 +1,1 @@
+"""Segment's HTTP tracking API as usage events and account profiles."""

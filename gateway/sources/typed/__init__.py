@@ -1,0 +1,1 @@
+"""Typed JSON: the events of any input topic without a vendor's format."""

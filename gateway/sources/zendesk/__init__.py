@@ -1,0 +1,1 @@
+"""Zendesk's webhooks as support events."""

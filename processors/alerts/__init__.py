@@ -1,0 +1,1 @@
+"""Alert rules and the alert episodes they open, update and resolve."""

@@ -1,0 +1,1 @@
+"""The fold of journal batches into the account states of one partition."""

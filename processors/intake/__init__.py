@@ -1,0 +1,1 @@
+"""What may enter the journal, and usage rolled up on its way there."""

@@ -1,0 +1,138 @@
+"""Decide whether a decoded event may enter the journal, and if not, why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import xxhash
+
+from processors.state.account import DAY, decode_state
+from schemas.identity.aliases import ALIAS, ALIAS_FORMS, is_alias, known_alias
+from schemas.identity.keys import valid_account, valid_tenant
+
+__all__ = ["BOUNDS", "MAX_MODEL_TEXT", "MAX_TEXT", "Admission", "Refusal", "admit", "identity", "refusals"]
+
+_MONEY = 10**15
+BOUNDS = {
+    "duration_ms": (0, 366 * DAY),
+    "latency_ms": (0, DAY),
+    "csat": (1, 5),
+    "score": (0, 10),
+    "amount_minor": (-_MONEY, _MONEY),
+    "mrr_minor": (0, _MONEY),
+    "previous_mrr_minor": (0, _MONEY),
+    "arr_minor": (0, _MONEY),
+    "worth_minor": (0, _MONEY),
+    "seats": (0, 10_000_000),
+    "features": (0, 1_000_000),
+    "uptime_ppm": (0, 1_000_000),
+    "due_at": (0, 2**45),
+    "started_at": (0, 2**45),
+    "edited_at": (0, 2**45),
+    "renews_at": (0, 2**45),
+    "cancel_at": (0, 2**45),
+    "received_at": (0, 2**45),
+    "expires_at": (0, 2**45),
+    "value": (0, 100),
+}
+"""Inclusive ranges: no honest event lies outside, and no sum of honest ones leaves 64 bits."""
+
+MAX_TEXT = 1_024
+"""Most characters of a text field that is not made for prose."""
+
+MAX_MODEL_TEXT = 262_144
+"""Most characters of a model's canonical text."""
+
+_LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096, "text": MAX_MODEL_TEXT}
+
+
+def identity(tenant: str, source: str, event_id: str) -> int:
+    """
+    Return 64 bits that stand for an event; two events of one input with the same bits are one event.
+
+    XXH64 of the event id, seeded with that of the source, seeded with that of the tenant.
+    """
+    seed = xxhash.xxh64_intdigest(source.encode(), xxhash.xxh64_intdigest(tenant.encode()))
+    return xxhash.xxh64_intdigest(event_id.encode(), seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Limits in milliseconds around now: how far back and how far ahead an event may lie."""
+
+    horizon_ms: int
+    future_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an event stays out: a reason of the dead-letter topic's closed set, words, and the field."""
+
+    reason: str
+    detail: str
+    pointer: str | None
+
+
+def admit(event: Mapping[str, Any], now: int, limits: Admission) -> Refusal | None:
+    """
+    Return the first reason why this event may not enter the journal, or ``None``.
+
+    Takes decoded fields of any input schema; *now* is the time the batch will carry, UTC milliseconds.
+    """
+    return next(refusals(event, now, limits), None)
+
+
+def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[Refusal]:
+    """Yield every reason why an event may not enter the journal."""
+    if not valid_tenant(event["tenant"]):
+        yield Refusal("invalid", "a tenant is 1-63 of a-z, 0-9, _ and -", "/tenant")
+    account_id = event["account_id"]
+    if not valid_account(account_id):
+        yield Refusal("invalid", "an account id is 1-256 printable characters", "/account_id")
+    elif is_alias(account_id) and not known_alias(account_id):
+        yield Refusal("invalid", f"an account id that begins with {ALIAS} is {ALIAS_FORMS}", "/account_id")
+    if not event["event_id"]:
+        yield Refusal("invalid", "the event id is empty, so a retry could not be recognised", "/event_id")
+    for field, value in event.items():
+        if isinstance(value, str):
+            if len(value) > MAX_TEXT and len(value) > (limit := _LONG_TEXT.get(field, MAX_TEXT)):
+                yield Refusal("invalid", f"{len(value)} characters, at most {limit}", f"/{field}")
+        elif value is not None and field in BOUNDS:
+            low, high = BOUNDS[field]
+            if not low <= value <= high:
+                yield Refusal("invalid", f"{value} is outside {low}..{high}", f"/{field}")
+    if "into" in event:
+        yield from _link_refusals(event)
+    if "origin" in event:
+        yield from _transfer_refusals(event)
+        return  # what it holds was admitted before
+    occurred_at = event["occurred_at"]
+    if occurred_at < max(0, now - limits.horizon_ms):
+        days = (now - occurred_at) // DAY
+        yield Refusal(
+            "too_late", f"{days} days old, the rings reach {limits.horizon_ms // DAY}", "/occurred_at"
+        )
+    if occurred_at > now + limits.future_ms:
+        ahead = (occurred_at - now) // 60_000
+        yield Refusal("from_future", f"{ahead} minutes ahead of the journal's time", "/occurred_at")
+
+
+def _link_refusals(event: Mapping[str, Any]) -> Iterator[Refusal]:
+    into = event["into"]
+    if not valid_account(into) or is_alias(into):
+        yield Refusal("invalid", "a link leads into an account, not an alias", "/into")
+    if into == event["account_id"]:
+        yield Refusal("invalid", "an account can't be merged into itself", "/into")
+
+
+def _transfer_refusals(event: Mapping[str, Any]) -> Iterator[Refusal]:
+    try:
+        state = decode_state(event["state"])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        yield Refusal("invalid", f"not a state: {error}", "/state")
+        return
+    if (state.tenant, state.account_id) != (event["tenant"], event["origin"]):
+        yield Refusal("invalid", "the state of another account", "/state")

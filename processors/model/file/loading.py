@@ -1,0 +1,134 @@
+"""Make a model of a model file's text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from processors.measures import MEASURES, Measured
+from processors.model.file.faults import Fault, ModelError
+from processors.model.file.format import AppliesSpec, BodySpec, ModelSpec, VariantSpec
+from processors.model.file.reader import Document, Path, read
+from processors.model.file.validation import validated
+from processors.model.file.variants import origin, patched
+from processors.model.model import Applies, Model, Variant
+from processors.model.plan.planner import condition, make_plan
+
+__all__ = ["Checked", "check_model", "load_model"]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome of a check: the model unless there are faults, and the warnings in any case."""
+
+    model: Model | None
+    faults: tuple[Fault, ...]
+    warnings: tuple[Fault, ...]
+
+
+def load_model(text: str, measures: Mapping[str, Measured] = MEASURES) -> Model:
+    """Return the model in a model file's text; raise ModelError that lists every fault with its line."""
+    checked = check_model(text, measures)
+    if checked.model is None:
+        raise ModelError(checked.faults)
+    return checked.model
+
+
+def check_model(text: str, measures: Mapping[str, Measured] = MEASURES) -> Checked:
+    """Return the model in a model file's text, or every fault that it has."""
+    try:
+        document = read(text)
+    except ModelError as error:
+        return Checked(None, error.faults, ())
+    loader = _Loader(document, measures)
+    model = loader.model()
+    faults = sorted(dict.fromkeys(loader.faults))
+    warnings = tuple(fault for fault in faults if fault.warning)
+    faults = [fault for fault in faults if not fault.warning]
+    return Checked(None if faults else model, tuple(faults), warnings)
+
+
+@dataclass(slots=True)
+class _Loader:
+    document: Document
+    measures: Mapping[str, Measured]
+    faults: list[Fault] = field(default_factory=list)
+
+    def model(self) -> Model | None:
+        data = self.document.data
+        self.faults.extend(self.document.faults)
+        spec, faults = validated(ModelSpec, data, self.document.marks.fault)
+        self.faults.extend(faults)
+        if spec is None:
+            return None
+        plan = make_plan(spec, self.measures, "", self._report, whole=not faults)
+        applies = None if spec.applies is None else self._applies(spec.applies, ("applies",))
+        self._priorities(spec)
+        variants = [self._variant(name, variant) for name, variant in spec.variants.items()]
+        if plan is None or None in variants or self._faulty():
+            return None
+        text = _canonical(data)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return Model(
+            name=spec.model,
+            version=f"{spec.version}-{digest[:8]}",
+            text=text,
+            applies=applies,
+            plan=plan,
+            variants=tuple(sorted((v for v in variants if v is not None), key=lambda v: -v.applies.priority)),
+        )
+
+    def _faulty(self) -> bool:
+        return any(not fault.warning for fault in self.faults)
+
+    def _variant(self, name: str, variant: VariantSpec) -> Variant | None:
+        data, marks = self.document.data, self.document.marks
+        applies = self._applies(variant, ("variants", name))
+        said = set(self.faults)
+
+        def at(path: Path, message: str, fix: str, *, warning: bool = False) -> Fault:
+            fault = marks.fault(path, message, fix, warning=warning)
+            if fault in said:
+                return fault  # the model's own, not the variant's
+            return marks.fault(origin(data, name, path), message, fix, warning=warning)
+
+        def report(path: Path, message: str, fix: str, *, warning: bool = False) -> None:
+            self.faults.append(at(path, message, fix, warning=warning))
+
+        body, faults = validated(BodySpec, patched(data, name), at)
+        self.faults.extend(faults)
+        if body is None:
+            return None
+        plan = make_plan(body, self.measures, name, report, whole=not faults)
+        return None if plan is None else Variant(applies, plan)
+
+    def _report(self, path: Path, message: str, fix: str, *, warning: bool = False) -> None:
+        self.faults.append(self.document.marks.fault(path, message, fix, warning=warning))
+
+    def _applies(self, spec: AppliesSpec | VariantSpec, path: Path) -> Applies:
+        at: Path = (*path, "when")
+        when = None if spec.when is None else condition(spec.when, self.measures, at, self._report)
+        if when is not None and when.measures:
+            message = f"the measure {when.measures[0]} can't choose accounts"
+            self._report(at, message, "ask account.* facts; caps may ask measures")
+        tenants = spec.tenants if isinstance(spec, AppliesSpec) else None
+        until = spec.until if isinstance(spec, VariantSpec) else None
+        return Applies(spec.priority, None if tenants is None else frozenset(tenants), when, until)
+
+    def _priorities(self, spec: ModelSpec) -> None:
+        taken: dict[int, str] = {}
+        for name, variant in spec.variants.items():
+            other = taken.setdefault(variant.priority, name)
+            if other != name:
+                self._report(
+                    ("variants", name, "priority"),
+                    f"the same priority as {other}",
+                    "give each variant its own: of those that apply the highest wins",
+                )
+
+
+def _canonical(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

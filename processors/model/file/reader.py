@@ -1,0 +1,170 @@
+"""
+Read YAML text into plain values, and remember where each of them stands.
+
+Scalars follow YAML 1.2's core schema (``no`` is a word, not false). libyaml's parser is used as a
+stream of events: its tree composer overflows the C stack on deeply nested text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeAlias
+
+import yaml
+
+from processors.model.file.faults import Fault, ModelError
+
+__all__ = ["Document", "Marks", "Path", "read"]
+
+Path: TypeAlias = tuple[str | int, ...]
+"""Keys and indices from the top of the document to a value."""
+
+_MOST_CHARACTERS = 200_000
+_MOST_NODES = 10_000
+_DEEPEST = 16
+
+_NULL = re.compile(r"|~|null|Null|NULL")
+_TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+
+
+@dataclass(slots=True)
+class Marks:
+    """Line and column, from 1, of every key and value by path."""
+
+    keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    values: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+    def of(self, path: Path) -> tuple[int, int]:
+        """Return where a path's key (or list item) stands, or the nearest thing that encloses it."""
+        while path:
+            for marks in (self.keys, self.values):
+                if path in marks:
+                    return marks[path]
+            path = path[:-1]
+        return self.values.get((), (1, 1))
+
+    def fault(self, path: Path, message: str, fix: str, *, warning: bool = False) -> Fault:
+        """Return a fault that stands at this path."""
+        return Fault(*self.of(path), ".".join(map(str, path)), message, fix, warning)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML mapping, where its parts stand, and what is wrong with it as YAML."""
+
+    data: dict[str, Any]
+    marks: Marks
+    faults: tuple[Fault, ...] = ()
+
+
+def read(text: str) -> Document:
+    """Return the mapping in this YAML text; raise ModelError when there is none to be read."""
+    if len(text) > _MOST_CHARACTERS:
+        _refuse(1, 1, "the file is too long", f"a model has at most {_MOST_CHARACTERS:,} characters")
+    reader = _Reader()
+    try:
+        data = reader.document(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
+        told = " ".join(filter(None, (error.context, error.problem)))
+        _refuse(line, column, f"not YAML, {told}", "check the indentation, colons and brackets before it")
+    except (yaml.YAMLError, UnicodeError) as error:
+        _refuse(1, 1, "not YAML", f"save it as UTF-8 text ({str(error).splitlines()[0]})")
+    if not isinstance(data, dict):
+        _refuse(1, 1, "not a model", "a model is a mapping that begins with `model: name`")
+    return Document(data, reader.marks, tuple(reader.faults))
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.marks = Marks()
+        self.faults: list[Fault] = []
+        self._nodes = 0
+        self._anchors: dict[str, Any] = {}
+        self._events: Iterator[Any] = iter(())
+
+    def document(self, events: Iterator[Any]) -> Any:
+        self._events = events
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                data = self._value(next(events), ())
+                self._only_one(events)
+                return data
+        return None
+
+    def _only_one(self, events: Iterator[Any]) -> None:
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                _refuse(*_at(event), "a second document", "one file holds one model")
+
+    def _value(self, event: Any, path: Path) -> Any:
+        self._nodes += 1
+        if self._nodes > _MOST_NODES or len(path) > _DEEPEST:
+            _refuse(*_at(event), "too much in one file", "a model is smaller and flatter")
+        self.marks.values[path] = _at(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, path)
+        if event.tag not in (None, "!"):
+            self._fault(event, path, f"the tag {event.tag}", "leave it out: the format knows its types")
+        if isinstance(event, yaml.ScalarEvent):
+            value: Any = _scalar(event)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = []
+            while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
+                value.append(self._value(item, (*path, len(value))))
+        else:
+            value = self._mapping(path)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = value
+        return value
+
+    def _mapping(self, path: Path) -> dict[str, Any]:
+        value: dict[str, Any] = {}
+        while not isinstance(key := next(self._events), yaml.MappingEndEvent):
+            if not isinstance(key, yaml.ScalarEvent):
+                _refuse(*_at(key), "a key that is not a word", "write `name: value`")
+            name = str(key.value)
+            below = (*path, name)
+            if name in value:
+                first = self.marks.keys[below][0]
+                self._fault(key, below, f"given twice, first in line {first}", "keep one of them")
+            self.marks.keys[below] = _at(key)
+            value[name] = self._value(next(self._events), below)
+        return value
+
+    def _alias(self, event: Any, path: Path) -> Any:
+        value = self._anchors.get(event.anchor)
+        if not isinstance(value, str | int | float):
+            self._fault(event, path, f"the alias *{event.anchor}", "aliases stand for single values only")
+        return value
+
+    def _fault(self, event: Any, path: Path, message: str, fix: str) -> None:
+        self.faults.append(Fault(*_at(event), ".".join(map(str, path)), message, fix))
+
+
+def _at(event: Any) -> tuple[int, int]:
+    return event.start_mark.line + 1, event.start_mark.column + 1
+
+
+def _scalar(event: Any) -> Any:
+    text: str = event.value
+    if not event.implicit[0]:  # quoted, or a block of text
+        return text
+    if _NULL.fullmatch(text):
+        return None
+    if _TRUE.fullmatch(text):
+        return True
+    if _FALSE.fullmatch(text):
+        return False
+    if _INT.fullmatch(text) and len(text) < 16:
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _refuse(line: int, column: int, message: str, fix: str) -> NoReturn:
+    raise ModelError([Fault(line, column, "", message, fix)])

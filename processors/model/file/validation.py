@@ -1,0 +1,139 @@
+"""Hold a document against the format and list everything that doesn't fit, each with its fix."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from processors.model.file.faults import Fault, nearest
+from processors.model.file.format import json_schema
+from processors.model.file.reader import Path
+
+__all__ = ["validated"]
+
+Spec = TypeVar("Spec", bound=BaseModel)
+FaultAt: TypeAlias = Callable[[Path, str, str], Fault]
+
+_ROUNDS = 8
+_TYPES = {
+    "float_type": ("not a number", "write a number"),
+    "int_type": ("not a whole number", "write a whole number"),
+    "string_type": ("not text", "write text, in quotes if it looks like something else"),
+    "dict_type": ("not a mapping", "write `key: value` lines below it"),
+    "model_type": ("not a mapping", "write `key: value` lines below it"),
+    "list_type": ("not a list", "write `- item` lines or [item, item]"),
+    "finite_number": ("not a finite number", "write a finite number"),
+    "string_pattern_mismatch": (
+        "not a name",
+        "use small letters, digits and . _ -, a letter first, 64 at most",
+    ),
+    "string_too_long": ("too long", "shorten it"),
+    "string_too_short": ("empty", "write something or leave the key out"),
+}
+_NEEDED: dict[str, Any] = {
+    "model": "unnamed",
+    "version": 1,
+    "bands": [{"band": "healthy"}],
+    "curve": {"points": [[0, 0]]},
+    "limit": 0,
+    "priority": 0,
+    "when": "true",
+}
+"""What stands in for a faulty key that can't be left out, while the search for faults goes on."""
+
+
+def validated(kind: type[Spec], data: dict[str, Any], at: FaultAt) -> tuple[Spec | None, list[Fault]]:
+    """
+    Return the specification in the data, and its faults, which ``at`` makes of path, message and fix.
+
+    With faults the specification is what is left without the faulty parts, good for finding more faults
+    and nothing else; ``None`` when nothing is left.
+    """
+    faults: list[Fault] = []
+    data = copy.deepcopy(data)
+    for _ in range(_ROUNDS):
+        try:
+            return kind.model_validate(data), faults
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = tuple(part for part in detail["loc"] if part != "[key]")
+                faults.append(_fault(detail, path, at))
+                _leave_out(data, path, missing=detail["type"] == "missing")
+    return None, faults
+
+
+def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
+    kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
+    match kind:
+        case "model":
+            return at(path, context["message"], context["fix"])
+        case "missing":
+            return at(path[:-1], f"{path[-1]} is missing", f"add `{path[-1]}: …`")
+        case "extra_forbidden":
+            return at(path, "no such key", nearest(str(path[-1]), _keys(path[:-1])))
+        case "literal_error":
+            options = [option.strip(" '") for option in context["expected"].replace(" or ", ",").split(",")]
+            return at(path, f"{given!r:.40} is none of the choices", f"use {', '.join(options)}")
+        case "greater_than_equal" | "greater_than" | "less_than_equal":
+            bound, way = next((context[key], key) for key in ("ge", "gt", "le") if key in context)
+            fix = {"ge": "{:g} or more", "gt": "more than {:g}", "le": "{:g} or less"}[way].format(bound)
+            return at(path, f"{given:g} is out of range", f"make it {fix}")
+        case _ if kind in _TYPES:
+            message, fix = _TYPES[kind]
+            shown = f"{given!r:.40} is " if isinstance(given, str | int | float) or given is None else ""
+            return at(path, f"{shown}{message}", fix)
+        case _:
+            return at(path, f"{given!r:.40} does not fit", detail["msg"].lower())
+
+
+def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:
+    """Take the faulty part out, or put something sound in its place when there must be something."""
+    if len(path) >= 3 and path[0] in ("measures", "caps", "groups", "variants"):
+        path = path[:3]
+    elif len(path) >= 2 and path[0] in ("bands", "score", "hysteresis", "applies"):
+        path = path[:1]
+    *above, last = path or ("",)
+    holder: Any = data
+    for key in above:
+        holder = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(holder, dict):
+        return  # already left out for another fault
+    if path and path[-1] == "measure" and missing:  # a cap without a measure tests nothing
+        del data[str(path[0])][path[1]]
+    elif last in _NEEDED and (missing or last in holder):
+        holder[last] = copy.deepcopy(_NEEDED[str(last)])
+    elif len(path) == 2 and path[0] == "groups":
+        holder[last] = {}
+    else:
+        holder.pop(last, None)
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return json_schema()
+
+
+def _keys(path: Path) -> list[str]:
+    """Return the keys that the format knows at this path."""
+    node = _resolved(_schema())
+    for part in path:
+        entries = next(iter(node.get("patternProperties", {}).values()), None)
+        inner = node.get("properties", {}).get(part) or entries or node.get("items")
+        node = _resolved(inner if isinstance(inner, dict) else {})
+    return list(node.get("properties", {}))
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    for option in node.get("anyOf", ()):
+        if option.get("type") != "null":
+            node = option
+            break
+    if "$ref" in node:
+        found: dict[str, Any] = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
+        return found
+    return node

@@ -1,0 +1,55 @@
+"""Lay a variant's patch over its model, and find again where everything came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from processors.model.file.reader import Path
+
+__all__ = ["origin", "patched"]
+
+_ENTRIES = ("groups", "measures", "caps")
+_FIELDS = ("score", "hysteresis")
+_WHOLE = ("bands", "min_coverage")
+
+
+def patched(data: dict[str, Any], variant: str) -> dict[str, Any]:
+    """Return the body of the model with the variant's patch laid over it."""
+    patch = data["variants"][variant]
+    body: dict[str, Any] = {}
+    for key in (*_ENTRIES, *_FIELDS, *_WHOLE):
+        if key in patch and key not in _WHOLE and isinstance(patch[key], dict):
+            body[key] = _merged(data.get(key), patch[key], deep=key in _ENTRIES)
+        elif key in patch or key in data:
+            body[key] = patch[key] if key in patch else data[key]
+    return body
+
+
+def origin(data: dict[str, Any], variant: str, path: Path) -> Path:
+    """Return where in the file a path of the patched body stands: in the patch, or in the model."""
+    if not path:
+        return ("variants", variant)
+    inside = path[: 3 if path[0] in _ENTRIES else 1 if path[0] in _WHOLE else 2]
+    if _has(data["variants"][variant], inside):
+        return ("variants", variant, *path)
+    return path if _has(data, inside) else ("variants", variant)
+
+
+def _merged(base: Any, patch: dict[str, Any], *, deep: bool) -> dict[str, Any]:
+    merged = dict(base) if isinstance(base, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif deep and isinstance(value, dict):
+            merged[name] = _merged(merged.get(name), value, deep=False)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _has(data: Any, path: Path) -> bool:
+    for part in path:
+        if not isinstance(data, dict) or part not in data:
+            return False
+        data = data[part]
+    return True

@@ -1,0 +1,116 @@
+"""The health model as a value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from processors.measures import View
+from processors.model.plan.account_facts import ACCOUNT, Value
+from processors.model.plan.conditions import Condition
+from processors.model.plan.plan import Plan
+
+__all__ = ["Applies", "Model", "Variant", "choose", "clashes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applies:
+    """Which accounts a model or variant is for; ``tenants`` ``None``: every tenant; ``until``: UTC ms."""
+
+    priority: int = 0
+    tenants: frozenset[str] | None = None
+    condition: Condition | None = None
+    until: int | None = None
+
+    def to(self, view: View) -> bool:
+        """Tell whether it applies to an account; a condition that can't be judged doesn't hold."""
+        if self.until is not None and view.now >= self.until:
+            return False
+        if self.tenants is not None and view.state.tenant not in self.tenants:
+            return False
+        if self.condition is None:
+            return True
+        facts: dict[str, Value] = {name: ACCOUNT[name][1](view) for name in self.condition.account}
+        return self.condition.holds(facts, {}) is True
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a model comes down to for some accounts."""
+
+    applies: Applies
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """
+    A named, versioned health model; equal when the text is equal.
+
+    ``text`` is canonical (JSON, which is YAML too): comments and layout are gone, the order of the measures
+    is kept; ``load_model`` of it gives an equal model. ``version`` is the file's number and the first
+    characters of the text's SHA-256, so a file that was changed without a new number still has a version of
+    its own. ``variants`` stand by falling priority.
+    """
+
+    name: str
+    version: str
+    text: str
+    applies: Applies | None
+    plan: Plan
+    variants: tuple[Variant, ...]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def for_account(self, view: View) -> Plan:
+        """Return the plan for an account: of the variant that applies with the highest priority."""
+        for variant in self.variants:
+            if variant.applies.to(view):
+                return variant.plan
+        return self.plan
+
+    def next_change(self, now: int) -> int | None:
+        """Return the next time after *now* at which a variant ends by its date."""
+        if not self.variants:
+            return None
+        ends = [v.applies.until for v in self.variants if v.applies.until is not None]
+        return min((end for end in ends if end > now), default=None)
+
+
+def choose(models: Sequence[Model], view: View) -> Model:
+    """
+    Return the model for an account: of those that apply to it the one with the highest priority.
+
+    A model without ``applies`` is for all the rest; raises LookupError when there is none.
+    """
+    ranked = sorted((m for m in models if m.applies), key=lambda m: -m.applies.priority if m.applies else 0)
+    for model in ranked:
+        if model.applies is not None and model.applies.to(view):
+            return model
+    for model in models:
+        if model.applies is None:
+            return model
+    raise LookupError(
+        f"no model applies to {view.state.tenant}:{view.state.account_id}, and none is for the rest"
+    )
+
+
+def clashes(models: Sequence[Model]) -> list[str]:
+    """Return why these models can't stand side by side, each with the fix."""
+    found = []
+    names: dict[str, Model] = {}
+    priorities: dict[int | None, Model] = {}
+    for model in models:
+        if names.setdefault(model.name, model) is not model:
+            found.append(f"two models are named {model.name}; give each its own name")
+        priority = None if model.applies is None else model.applies.priority
+        other = priorities.setdefault(priority, model)
+        if other is not model and priority is None:
+            found.append(f"{other.name} and {model.name} are both for all the rest; give one `applies`")
+        elif other is not model:
+            found.append(f"{other.name} and {model.name} have the same priority; give each its own")
+    return found

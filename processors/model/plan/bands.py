@@ -1,0 +1,57 @@
+"""Bands over the score."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, floor
+
+from processors.model.file.format import BandSpec, HysteresisSpec
+
+__all__ = ["Bands", "compile_bands"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """
+    Bands from the worst up; scores in hundredths of a point.
+
+    ``ends`` are the first scores of the second and all better bands. A better band is entered only
+    ``margin`` above its edge. ``better_for`` and ``worse_for`` are milliseconds that a band must be due
+    before it is entered.
+    """
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    ends: tuple[int, ...]
+    margin: int = 0
+    better_for: int = 0
+    worse_for: int = 0
+
+    def of(self, score: int) -> str:
+        """Return the band of a score without memory."""
+        return self.names[bisect_right(self.ends, score)]
+
+    def label(self, band: str) -> str:
+        """Return the band's name for people; '' when it has none of its own."""
+        return self.labels[self.names.index(band)] if band in self.names else ""
+
+
+def compile_bands(specs: Sequence[BandSpec], hysteresis: HysteresisSpec, scale: float) -> Bands:
+    """Return the bands of a model whose best score is *scale*."""
+    hundredths = 10_000 / scale
+    ends = []
+    for end in (spec.end for spec in specs):
+        if end is not None:
+            value, taken = end
+            # Scores are whole hundredths; what binary fractions add to an edge is not held against it.
+            ends.append(floor(value * hundredths + 1e-6) + 1 if taken else ceil(value * hundredths - 1e-6))
+    return Bands(
+        tuple(spec.band for spec in specs),
+        tuple(spec.label or "" for spec in specs),
+        tuple(ends),
+        round(hysteresis.margin * hundredths),
+        hysteresis.better_for,
+        hysteresis.worse_for,
+    )

@@ -1,0 +1,92 @@
+"""From a measure's value to a score."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import floor
+
+from processors.model.file.format import CurveSpec, EdgeSpec, GridSpec
+
+__all__ = ["Curve", "compile_curve", "half_up", "place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """
+    A compiled curve: ``score`` of a value, all of whose scores lie in ``low`` to ``high``.
+
+    With ``by``, the name of a second measure, ``grid`` takes its place: the score of the value and of the
+    second measure's, ``None`` where the table has no score.
+    """
+
+    score: Callable[[float], float]
+    low: float
+    high: float
+    by: str | None = None
+    grid: Callable[[float, float], float | None] | None = None
+
+
+def compile_curve(spec: CurveSpec) -> Curve:
+    """Return the curve of this specification."""
+    if spec.grid is not None:
+        return _grid(spec.grid)
+    if spec.steps is not None:
+        find, scores = place(spec.steps), [step.score for step in spec.steps]
+        return Curve(lambda value: scores[find(value)], min(scores), max(scores))
+    points = [(x, y) for x, y in spec.points or ()]
+    scores = [y for _, y in points] + ([] if spec.outside is None else [spec.outside])
+    return Curve(_straight(points, spec.outside), min(scores), max(scores))
+
+
+def half_up(value: float, decimals: int) -> float:
+    """
+    Round half up, as people and vendors do: 70.5 becomes 71, where Python's ``round`` gives 70.
+
+    What binary fractions add beyond the ninth decimal is not held against a half.
+    """
+    scale = 10**decimals
+    rounded: float = floor(round(value * scale, 9) + 0.5) / scale
+    return rounded
+
+
+def place(edges: Sequence[EdgeSpec]) -> Callable[[float], int]:
+    """Return the function from a value to the index of the range it lies in; the last one is open."""
+    ends = [end for edge in edges if (end := edge.end) is not None]
+    values = [value for value, _ in ends]
+    if not any(taken for _, taken in ends):
+        return lambda value: bisect_right(values, value)
+    if all(taken for _, taken in ends):
+        return lambda value: bisect_left(values, value)
+    # (value, True) sorts after (value, False): an end that belongs to its range lets the value in.
+    return lambda value: bisect_right(ends, (value, False))
+
+
+def _straight(points: Sequence[tuple[float, float]], outside: float | None) -> Callable[[float], float]:
+    (first, low), (last, high) = points[0], points[-1]
+    before, after = (low, high) if outside is None else (outside, outside)
+    starts = [x for x, _ in points[:-1]]
+    pieces = [(x0, y0, y1 - y0, x1 - x0) for (x0, y0), (x1, y1) in pairwise(points)]
+
+    def score(value: float) -> float:
+        if value <= first:
+            return low if value == first else before
+        if value >= last:
+            return high if value == last else after
+        x0, y0, rise, run = pieces[bisect_right(starts, value) - 1]
+        return y0 + rise * (value - x0) / run
+
+    return score
+
+
+def _grid(spec: GridSpec) -> Curve:
+    row, column = place(spec.rows), place(spec.columns)
+    table = [row.scores for row in spec.rows]
+    known = [score for scores in table for score in scores if score is not None] or [0.0]
+
+    def score(value: float, other: float) -> float | None:
+        return table[row(value)][column(other)]
+
+    return Curve(lambda _: known[0], min(known), max(known), spec.by, score)

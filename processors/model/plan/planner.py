@@ -1,0 +1,231 @@
+"""Make a plan of a model's specification, and say everything that is wrong with it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Protocol
+
+from processors.measures import USAGE, Measured
+from processors.model.file.faults import nearest
+from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
+from processors.model.file.reader import Path
+from processors.model.plan.bands import compile_bands
+from processors.model.plan.conditions import Condition, ConditionError, compile_condition
+from processors.model.plan.curves import Curve, compile_curve
+from processors.model.plan.hazards import hazards
+from processors.model.plan.plan import CapRule, Fade, Plan, Term
+from processors.model.plan.tree import Tree, plant
+
+__all__ = ["Report", "condition", "make_plan"]
+
+_TESTS: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
+    ("above", operator.gt),
+    ("at_least", operator.ge),
+    ("below", operator.lt),
+    ("at_most", operator.le),
+)
+
+
+class Report(Protocol):
+    """Takes a fault at a path of the file."""
+
+    def __call__(self, path: Path, message: str, fix: str, *, warning: bool = False) -> None:
+        """Report one fault."""
+
+
+def make_plan(
+    body: BodySpec, measures: Mapping[str, Measured], variant: str, report: Report, *, whole: bool = True
+) -> Plan | None:
+    """
+    Return the plan, or ``None`` when a fault that was reported stands in the way.
+
+    A body that isn't ``whole``, because faulty parts were left out, is only looked through for more faults.
+    """
+    return _Planner(body, measures, report).plan(variant, whole=whole)
+
+
+def condition(text: str, measures: Iterable[str], path: Path, report: Report) -> Condition | None:
+    """Return the compiled condition, or ``None`` when it was reported as a fault."""
+    try:
+        return compile_condition(text, tuple(measures))
+    except ConditionError as error:
+        report(path, str(error), error.fix)
+        return None
+
+
+class _Planner:
+    def __init__(self, body: BodySpec, measures: Mapping[str, Measured], report: Report) -> None:
+        self._body = body
+        self._measures = measures
+        self._report = report
+        self._reads: dict[str, int] = {}
+        self._shows: dict[str, int] = {}
+        self._sound = True
+
+    def plan(self, variant: str, *, whole: bool) -> Plan | None:
+        body = self._body
+        for name, spec in body.measures.items():
+            self._names(name, spec)
+        used = {spec.group for spec in body.measures.values()}
+        for group in [name for name in body.groups if whole and name not in used]:
+            self._fault(("groups", group), "a group without measures", "give it one or leave it out")
+        caps = [self._cap(name, spec) for name, spec in body.caps.items()]
+        self._edges()
+        if not self._sound or not whole:
+            return None
+        curves = {
+            name: compile_curve(spec.curve) for name, spec in body.measures.items() if spec.curve is not None
+        }
+        for path, hazard, remedy in hazards(body, curves):
+            self._report(path, hazard, remedy, warning=True)
+        tree = plant(body, curves)
+        self._reach(tree)
+        if not self._sound:
+            return None
+        counted = [(name, spec) for name, spec in body.measures.items() if not spec.informs]
+        terms = [
+            self._term(name, spec, curves[name], tree.factors[place], tree.shares[place])
+            for place, (name, spec) in enumerate(counted)
+        ]
+        informs = [
+            self._term(name, spec, curves.get(name), Fraction(0), Fraction(0))
+            for name, spec in body.measures.items()
+            if spec.informs
+        ]
+        reads = tuple(self._measures[name] for name in self._reads)
+        return Plan(
+            variant=variant,
+            scale=body.score.scale,
+            reads=reads,
+            terms=tuple(terms),
+            informs=tuple(informs),
+            groups=tree.groups,
+            root=tree.root,
+            loose=tree.loose,
+            linear=tree.linear,
+            caps=tuple(sorted(caps, key=lambda cap: (cap.limit, cap.name))),
+            bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
+            min_coverage=body.min_coverage,
+            by_usage=tuple((place, one.reads) for place, one in enumerate(reads) if USAGE in one.sources),
+            shows=tuple(self._measures[name] for name in self._shows),
+        )
+
+    def _fault(self, path: Path, message: str, fix: str) -> None:
+        self._sound = False
+        self._report(path, message, fix)
+
+    def _names(self, name: str, spec: MeasureSpec) -> None:
+        path: Path = ("measures", name)
+        places = self._places(spec)
+        self._measure(spec.measure or name, (*path, "measure") if spec.measure else path, places)
+        if spec.curve is None and not spec.informs:
+            self._fault(
+                path, "curve is missing", "add `curve: …`, or `weight: 0` to show it without counting"
+            )
+        if spec.curve is not None and spec.curve.grid is not None:
+            self._measure(spec.curve.grid.by, (*path, "curve", "grid", "by"), places)
+        if spec.group is not None and spec.group not in self._body.groups:
+            fix = nearest(spec.group, list(self._body.groups)) if self._body.groups else "add it to groups"
+            self._fault((*path, "group"), f"no such group: {spec.group}", fix)
+
+    def _places(self, spec: MeasureSpec) -> dict[str, int]:
+        return self._shows if spec.informs else self._reads
+
+    def _measure(self, name: str, path: Path, places: dict[str, int]) -> int:
+        if name not in self._measures:
+            fix = nearest(name, list(self._measures), "docs/measures.md")
+            self._fault(path, f"no such measure: {name}", fix)
+            return -1
+        return places.setdefault(name, len(places))
+
+    def _cap(self, name: str, spec: CapSpec) -> CapRule:
+        path: Path = ("caps", name)
+        at = self._measure(spec.measure, (*path, "measure"), self._reads)
+        when = None
+        if spec.when is not None:
+            when = condition(spec.when, self._measures, (*path, "when"), self._report)
+            self._sound = self._sound and when is not None
+        if spec.limit > self._body.score.scale:
+            self._fault(
+                (*path, "limit"),
+                f"{spec.limit:g} is above the scale of {self._body.score.scale:g}",
+                "lower it: it would hold nothing down",
+            )
+        return CapRule(
+            name=name,
+            limit=round(spec.limit * 10_000 / self._body.score.scale),
+            at=at,
+            test=_test(
+                [(test, bound) for name, test in _TESTS if (bound := getattr(spec, name)) is not None]
+            ),
+            condition=when,
+            asks=tuple(
+                (read, self._measure(read, path, self._reads)) for read in (when.measures if when else ())
+            ),
+            lasts=spec.lasts,
+            until=spec.until,
+            lifts_unknown=spec.if_unknown == "lift",
+            say=spec.say,
+        )
+
+    def _reach(self, tree: Tree) -> None:
+        score = self._body.score
+        low, high = tree.range
+        for name in tree.weightless:
+            path: Path = ("groups", name) if name else ("score",)
+            self._fault(path, "all weights are zero", "give at least one measure a weight")
+        if low < -1e-9:
+            self._fault(("score",), f"the score can fall to {low:g}", "add `min: 0` to score")
+        if high > score.scale + 1e-9:
+            fix = f"add `max: {score.scale:g}` to score, or correct `scale`"
+            self._fault(("score",), f"the score can rise to {high:g} of {score.scale:g}", fix)
+
+    def _edges(self) -> None:
+        for index, band in enumerate(self._body.bands):
+            end = band.end
+            if end is not None and not 0 <= end[0] <= self._body.score.scale:
+                self._fault(
+                    ("bands", index),
+                    f"the edge {end[0]:g} lies outside the scale of {self._body.score.scale:g}",
+                    f"put it between 0 and {self._body.score.scale:g}",
+                )
+
+    def _term(
+        self, name: str, spec: MeasureSpec, curve: Curve | None, exact: Fraction, share: Fraction
+    ) -> Term:
+        measured, places = self._measures[spec.measure or name], self._places(spec)
+        faded = spec.fade
+        fade = None if faded is None else Fade(faded.half_life, faded.toward, faded.window)
+        factor = float(exact * 10_000 / Fraction(self._body.score.scale))
+        by = None if curve is None else curve.by
+        options = (spec.round, spec.if_unknown, spec.stale_after, spec.forget_after, fade, spec.say, by)
+        return Term(
+            name=name,
+            unit=measured.unit,
+            group=spec.group or "",
+            at=places[measured.name],
+            curve=curve,
+            weight=float(share * 100),
+            factor=factor,
+            most=0 if curve is None else round(factor * curve.high),
+            plain=all(option is None for option in options),
+            by=None if by is None else places[by],
+            digits=spec.round,
+            if_unknown=spec.if_unknown,
+            stale_after=spec.stale_after,
+            forget_after=spec.forget_after,
+            fade=fade,
+            say=spec.say,
+        )
+
+
+def _test(tests: Sequence[tuple[Callable[[float, float], bool], float]]) -> Callable[[float], bool]:
+    if len(tests) == 1:
+        ((test, bound),) = tests
+        return lambda value: test(value, bound)
+    if len(tests) == 2:
+        (low, least), (high, most) = tests
+        return lambda value: low(value, least) and high(value, most)
+    return lambda value: all(test(value, bound) for test, bound in tests)

@@ -1,0 +1,81 @@
+"""Which caps hold: known facts that keep a score down whatever else is well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from processors.measures import Fact, View
+from processors.model.plan.account_facts import ACCOUNT
+from processors.model.plan.plan import CapRule, Plan
+from processors.scoring.measure_score import number, worded
+from schemas.records import Cap
+
+__all__ = ["Held", "hold"]
+
+
+@dataclass(slots=True)
+class Held:
+    """
+    What the caps leave of a score (hundredths of a point), and the caps that hold, the lowest first.
+
+    ``doubts`` are the reasons of caps that can't be judged: they hold, so that missing data never raises a
+    score, but no band is told by them. ``moments`` are the times at which a cap lifts by itself.
+    """
+
+    score: int
+    caps: list[Cap] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+    moments: list[int] = field(default_factory=list)
+
+
+def hold(plan: Plan, facts: Sequence[Fact], view: View, score: int) -> Held:
+    """Return what the plan's caps leave of a score; facts stand in the order of ``plan.reads``."""
+    held = Held(score)
+    for rule in plan.caps:  # by rising limit
+        fact = facts[rule.at]
+        value = number(fact)
+        if value is not None and not rule.test(value):
+            continue
+        end = _end(rule, fact)
+        if end is not None and end <= view.now:
+            continue
+        asked = _ask(rule, facts, view)
+        if asked is False or (rule.lifts_unknown and (value is None or asked is None)):
+            continue
+        _apply(held, rule, fact, end)
+        if value is None or asked is None:
+            held.doubts.append(fact.reason)
+    return held
+
+
+def _apply(held: Held, rule: CapRule, fact: Fact, end: int | None) -> None:
+    taken = max(0, held.score - rule.limit)
+    held.score -= taken
+    ends = [moment for moment in (end, fact.until) if moment is not None]
+    held.caps.append(
+        Cap(
+            name=rule.name,
+            limit=rule.limit / 100,
+            contribution=-taken / 100 if taken else 0.0,
+            until=min(ends, default=None),
+            reason=fact.reason if rule.say is None else worded(rule.say, fact.reason, fact.value),
+        )
+    )
+    held.moments += ends
+
+
+def _end(rule: CapRule, fact: Fact) -> int | None:
+    """Return when the cap lifts by itself."""
+    ends = [] if rule.until is None else [rule.until]
+    if rule.lasts is not None and fact.as_of is not None:
+        ends.append(fact.as_of + rule.lasts)
+    return min(ends, default=None)
+
+
+def _ask(rule: CapRule, facts: Sequence[Fact], view: View) -> bool | None:
+    condition = rule.condition
+    if condition is None:
+        return True
+    account = {name: ACCOUNT[name][1](view) for name in condition.account}
+    return condition.holds(account, {name: number(facts[at]) for name, at in rule.asks})

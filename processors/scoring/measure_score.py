@@ -1,0 +1,85 @@
+"""What one measure says in a model: its value, its score, its reason, and how old they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from processors.measures import Fact
+from processors.model.plan.curves import half_up
+from processors.model.plan.plan import Term
+from processors.state.account import DAY
+
+__all__ = ["Judged", "judge", "number"]
+
+
+class Judged(NamedTuple):
+    """
+    A measure judged: ``known`` counts for the coverage.
+
+    A score can stand without a known value, when the model says what unknown counts as. ``moments`` are
+    the times at which age changes something.
+    """
+
+    value: float | None
+    score: float | None
+    reason: str
+    known: bool
+    stale: bool = False
+    moments: tuple[int, ...] = ()
+
+
+def number(fact: Fact) -> float | None:
+    """
+    Return the fact's value; what is not a number is not known.
+
+    -0.0 becomes 0.0: they are equal, so what is remembered of one would be told of the other.
+    """
+    value = fact.value
+    return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN differs from itself
+
+
+def judge(term: Term, facts: Sequence[Fact], now: int) -> Judged:
+    """Return what a term says of the facts, which stand in the order of ``Plan.reads``."""
+    fact = facts[term.at]
+    value, reason, stale = number(fact), fact.reason, fact.held
+    age = None if fact.as_of is None else max(0, now - fact.as_of)
+    if value is not None and age is not None:
+        days = f"{age // DAY} {'day' if age // DAY == 1 else 'days'} ago"
+        if term.forget_after is not None and age >= term.forget_after:
+            value, reason = None, f"{reason}, but that was {days}"
+        elif term.stale_after is not None and age >= term.stale_after:
+            stale, reason = True, f"{reason} ({days})"
+    score = None if value is None else _score(term, value, facts)
+    known = score is not None
+    if score is None:
+        score = term.if_unknown
+    elif term.fade is not None and age is not None:
+        score = term.fade.of(score, age)
+    if score is not None and term.digits is not None:
+        score = half_up(score, term.digits)
+    if term.say is not None:
+        reason = worded(term.say, reason, value)
+    return Judged(value, score, reason, known, stale, _moments(term, fact, now))
+
+
+def worded(say: str, fact: str, value: float | None) -> str:
+    """Return a model's words for a fact."""
+    return say.replace("{fact}", fact).replace("{value}", "not known" if value is None else f"{value:g}")
+
+
+def _score(term: Term, value: float, facts: Sequence[Fact]) -> float | None:
+    if term.curve is None:
+        return None
+    if term.curve.grid is None or term.by is None:
+        return term.curve.score(value)
+    other = number(facts[term.by])
+    return None if other is None else term.curve.grid(value, other)
+
+
+def _moments(term: Term, fact: Fact, now: int) -> tuple[int, ...]:
+    if fact.as_of is None or term.plain:
+        return ()
+    ages = (term.stale_after, term.forget_after, None if term.fade is None else term.fade.window)
+    moments = [fact.as_of + age for age in ages if age is not None]
+    return tuple(moment for moment in moments if moment > now)

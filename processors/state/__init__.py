@@ -1,0 +1,1 @@
+"""The state of one account, its parts, its bytes, and a partition's position beside it."""

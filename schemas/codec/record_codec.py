@@ -1,0 +1,121 @@
+"""
+Confluent wire format: a zero byte, the schema id as four big-endian bytes, then Avro.
+
+Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from io import BytesIO
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from fastavro import schemaless_reader, schemaless_writer
+
+from schemas import records as r
+from schemas.codec.errors import SchemaError, UndecodableError
+from schemas.codec.registry import Registry, committed, subject_of
+from schemas.codec.repeating_items import Blocks
+
+__all__ = ["RECORDS", "Codec", "codec"]
+
+RECORDS: dict[str, type[msgspec.Struct]] = {
+    "usage.events": r.UsageEvent,
+    "support.events": r.SupportEvent,
+    "billing.events": r.BillingEvent,
+    "survey.responses": r.SurveyResponse,
+    "engagement.events": r.EngagementEvent,
+    "account.profiles": r.AccountProfile,
+    "alert.actions": r.AlertAction,
+    "account.overrides": r.AccountOverride,
+    "model.changes": r.ModelChange,
+    "account.links": r.AccountLink,
+    "account.transfers": r.AccountTransfer,
+    "account.journal": r.JournalBatch,
+    "account.health": r.AccountHealth,
+    "account.kpis": r.AccountKpis,
+    "risk.alerts": r.RiskAlert,
+    "events.deadletter": r.DeadLetter,
+    "simulation.clock": r.ClockTick,
+}
+"""The record type of each topic (name without prefix)."""
+
+# msgspec learns a type when it is first decoded, and two threads that meet there crash the process
+# (msgspec 0.22). Building a decoder learns it now, while the importing thread is alone.
+for _type in RECORDS.values():
+    msgspec.json.Decoder(_type)
+
+_REPEATING = {"account.health": {"score": True, "as_of": False}}
+"""Topics whose records repeat their items, and how their plain fields run (``codec.repeating_fields``)."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+_HEADER = 5
+
+
+class Codec(Generic[T]):
+    """Encode and decode the records of one topic; *record* names a further record type of it."""
+
+    def __init__(self, topic: str, registry: Registry, record: type[T] | None = None) -> None:
+        self.topic = topic
+        self._registry = registry
+        self._type = record or RECORDS[topic]
+        subject = f"{topic}-value" if record is None else subject_of(topic, record)
+        self._reader = registry.readers[subject]
+        self._prefix = registry.prefix(subject)
+        starts = _REPEATING.get(topic)
+        self._blocks = None if starts is None else Blocks(self._reader, self._type, starts)
+
+    def encode(self, record: T) -> bytes:
+        """Return the record's bytes; raise SchemaError when a value does not fit its field."""
+        try:
+            if self._blocks is not None:
+                return self._prefix + self._blocks.write(record)
+            out = BytesIO()
+            out.write(self._prefix)
+            schemaless_writer(out, self._reader, msgspec.to_builtins(record, builtin_types=(bytes,)))
+            return out.getvalue()
+        except (TypeError, ValueError, OverflowError, KeyError) as error:
+            raise SchemaError(f"{self.topic}: {error}") from error
+
+    def decode(self, data: bytes | None) -> T:
+        """
+        Return the record in these bytes, read with the newest schema of the topic.
+
+        Raises UnknownSchemaError for an id that the registry does not know and UndecodableError for
+        anything that is not one whole record: wrong magic, another subject's id, rest bytes.
+        """
+        if self._blocks is not None and data is not None and data.startswith(self._prefix):
+            with suppress(Exception):  # of another making, or broken: the reference says
+                return self._blocks.read(data, _HEADER)  # type: ignore[return-value]
+        fields = self.decode_fields(data)
+        try:
+            return msgspec.convert(fields, self._type)  # type: ignore[return-value]
+        except msgspec.ValidationError as error:  # pragma: no cover - the schema forbids it
+            raise UndecodableError(str(error)) from error
+
+    def decode_fields(self, data: bytes | None) -> dict[str, Any]:
+        """Return the record's fields as a dict; raise as ``decode`` does."""
+        if data is None or len(data) < _HEADER or data[0] != 0:
+            raise UndecodableError("not Confluent wire format: the first byte must be 0, then a schema id")
+        writer = self._registry.writer(int.from_bytes(data[1:_HEADER], "big"))
+        if writer["name"] != self._reader["name"]:
+            raise UndecodableError(
+                f"a {writer['name']} on {self.topic}, which carries {self._reader['name']}"
+            )
+        stream = BytesIO(data)
+        stream.seek(_HEADER)
+        try:
+            fields: dict[str, Any] = schemaless_reader(stream, writer, self._reader)  # type: ignore[assignment]
+        except EOFError as error:
+            raise UndecodableError("the bytes end before the record does") from error
+        except Exception as error:  # fastavro raises whatever the bytes provoke
+            raise UndecodableError(f"{type(error).__name__}: {error}") from error
+        if stream.tell() != len(data):
+            raise UndecodableError(f"{len(data) - stream.tell()} bytes left over after the record")
+        return fields
+
+
+def codec(topic: str, registry: Registry | None = None) -> Codec[Any]:
+    """Return the codec of a topic (name without prefix); by default with the committed ids."""
+    return Codec(topic, registry or committed())

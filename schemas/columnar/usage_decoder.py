@@ -1,0 +1,494 @@
+"""
+Decode many usage events at once, straight from the broker's record batches, in compiled code.
+
+What is read: the records of Kafka's record batch format v2. Each holds an event (``UsageEvent``) or an
+envelope of them (``schemas.codec.envelope``), in the newest schema's wire format. Nothing is copied: of each
+text its place is kept, and accounts and features are numbered, so that each distinct one is made a string
+once. Whether two have the same number is decided by their bytes, not by a hash.
+
+What isn't written exactly so is not guessed at. A record with another schema id, a union or boolean byte that
+is neither of two, a number of more than 64 bits, text that isn't UTF-8, an array in several blocks, or bytes
+missing or left over is *odd*: the reference codec has to read it. A batch whose records don't follow each
+other exactly is *broken*, and to be read by Kafka's client. Neither costs the others anything.
+
+Sources: https://kafka.apache.org/documentation/#record and
+https://avro.apache.org/docs/1.12.0/specification/#binary_encoding
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.codec.envelope import ENVELOPE_SUBJECT, MAX_EVENTS
+from schemas.codec.registry import Registry
+from schemas.columnar.compiled import address, byte_at, compiled, half_at, inlined, same_bytes, word_at
+from schemas.columnar.xxhash import xxh64
+
+__all__ = ["DURATION", "ERROR", "EVENT", "LATENCY", "Columns", "Piece", "UsageColumns"]
+
+_SUBJECT = "usage.events-value"
+_PREFIX = 5
+_LEAST_BYTES = 12
+"""No event is shorter: a byte a field."""
+_LEAST_RECORD = 7
+_MOST_BYTES = 2**31 - 1
+
+ERROR, DURATION, LATENCY = 1, 2, 4
+"""Bits of ``EVENT``'s ``flags``: the product failed; the number is known."""
+
+_TEXTS = ("event_id", "tenant", "account_id", "source", "user_id", "name", "feature")
+_NUMBERS = ("occurred_at", "received_at", "duration_ms", "latency_ms")
+
+EVENT = np.dtype(
+    [
+        ("offset", "i8"),
+        *((name, "i8") for name in _NUMBERS),
+        *((name, "i4") for name in _TEXTS),
+        *((f"{name}_size", "i4") for name in _TEXTS),
+        ("place", "i4"),
+        ("account", "i4"),
+        ("feature_number", "i4"),
+        ("flags", "i4"),
+    ],
+    align=True,
+)
+"""
+An event as decoded: its record's offset and its place therein, its numbers, of each text where it begins in
+the bytes and its size in bytes (-1: null), the numbers of its account (tenant and account id) and its feature
+(-1: null) in order of first sight.
+"""
+
+_FIELDS = {
+    **dict.fromkeys(("event_id", "tenant", "account_id", "source"), "string"),
+    **dict.fromkeys(("occurred_at", "received_at"), "long"),
+    "user_id": ["null", "string"],
+    "name": "string",
+    "feature": ["null", "string"],
+    "duration_ms": ["null", "long"],
+    "error": "boolean",
+    "latency_ms": ["null", "long"],
+}
+"""The schema that ``_event`` is written for."""
+
+Rows = NDArray[Any]
+"""An array of ``EVENT``."""
+
+
+class Piece(NamedTuple):
+    """
+    The records of one batch: their bytes, decompressed, and how many they are.
+
+    Offsets count from ``base``; of the records those in ``[first, end)`` are meant.
+    """
+
+    payload: bytes
+    records: int
+    base: int
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageColumns:
+    """
+    Events in the order of the log, one row each; rows refer to ``data``.
+
+    ``accounts`` and ``features`` hold the row that each number was first met in. ``odd`` are the offsets of
+    records that only the reference codec can read, ``broken`` the places of the pieces to be read record by
+    record.
+    """
+
+    data: bytes
+    rows: Rows
+    accounts: NDArray[np.int32]
+    features: NDArray[np.int32]
+    odd: NDArray[np.int64]
+    broken: NDArray[np.int32]
+
+    def pieces(self, rows: Rows, name: str) -> list[bytes]:
+        """Return the bytes of a text of each of these rows, nothing where it is null."""
+        data, places = self.data, zip(rows[name].tolist(), rows[f"{name}_size"].tolist(), strict=True)
+        return [data[at : at + size] if size > 0 else b"" for at, size in places]
+
+    def texts(self, rows: Rows, name: str) -> list[Any]:
+        """Return a text of each of these rows, None where it is null."""
+        known = (rows[f"{name}_size"] >= 0).tolist()
+        pieces = self.pieces(rows, name)
+        return [piece.decode() if is_known else None for piece, is_known in zip(pieces, known, strict=True)]
+
+    def fields(self, rows: Rows) -> list[dict[str, Any]]:
+        """Return these rows' events as the codec decodes them."""
+        flags = rows["flags"]
+        columns = {name: self.texts(rows, name) for name in _TEXTS}
+        columns |= {name: rows[name].tolist() for name in ("occurred_at", "received_at")}
+        columns["error"] = (flags & ERROR).astype(np.bool_).tolist()
+        for name, bit in (("duration_ms", DURATION), ("latency_ms", LATENCY)):
+            known = (flags & bit).tolist()
+            columns[name] = [
+                number if is_known else None
+                for number, is_known in zip(rows[name].tolist(), known, strict=True)
+            ]
+        names = list(_FIELDS)
+        return [
+            dict(zip(names, values, strict=True))
+            for values in zip(*(columns[name] for name in names), strict=True)
+        ]
+
+
+class Columns:
+    """
+    Read the records of ``usage.events`` in columns; raise ValueError for a schema it wasn't written for.
+
+    *seed* is best a secret: who knows it can make up accounts that are slow to tell apart.
+    """
+
+    def __init__(self, registry: Registry, seed: int) -> None:
+        fields = registry.readers[_SUBJECT]["fields"]
+        if {field["name"]: field["type"] for field in fields} != _FIELDS or len(fields) != len(_FIELDS):
+            raise ValueError("the newest schema of usage.events is not the one that columns are read with")
+        self._event, self._envelope = (
+            np.uint64(int.from_bytes(prefix[:4], "little") << 8 | prefix[4])
+            for prefix in map(registry.prefix, (_SUBJECT, ENVELOPE_SUBJECT))
+        )
+        self._seed = np.uint64(seed)
+
+    def read(self, pieces: Sequence[Piece]) -> UsageColumns:
+        """Return the events in these batches; raise ValueError where they are 2 GiB or more."""
+        data = b"".join([piece.payload for piece in pieces])
+        if len(data) > _MOST_BYTES:
+            raise ValueError(f"{len(data):,} bytes of records at once")
+        ends = accumulate(len(piece.payload) for piece in pieces)
+        spans = np.array([(end, *piece[1:]) for end, piece in zip(ends, pieces, strict=True)], np.int64)
+        origin = address(data)
+        rows = np.empty(len(data) // _LEAST_BYTES + 1, EVENT)  # memory is taken as it is written to
+        odd = np.empty(len(data) // _LEAST_RECORD + 1, np.int64)
+        broken = np.empty(len(pieces), np.int32)
+        events, odds, breaks = _records(
+            origin, spans.reshape(-1, 5), self._event, self._envelope, rows, odd, broken
+        )
+        rows = rows[:events]
+        accounts, features = _numbered(origin, rows, self._seed)
+        return UsageColumns(data, rows, accounts, features, odd[:odds], broken[:breaks])
+
+
+@inlined
+def _long(at: Any, end: Any) -> Any:
+    """Return the number at an address and the address after it, 0 where none of 64 bits ends before *end*."""
+    number, shift = np.uint64(0), np.uint64(0)
+    while at < end:
+        byte = byte_at(at)
+        at += 1
+        if shift == np.uint64(63) and byte > np.uint64(1):
+            break
+        number |= (byte & np.uint64(0x7F)) << shift
+        if byte < np.uint64(0x80):
+            return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at
+        shift += np.uint64(7)
+    return np.int64(0), np.int64(0)
+
+
+@inlined
+def _choice(at: Any, end: Any) -> Any:
+    """Return whether a union of null and something holds something, and the address after that byte, or 0."""
+    if at < end:
+        byte = byte_at(at)
+        if byte in (np.uint64(0), np.uint64(2)):
+            return byte == np.uint64(2), at + 1
+    return False, np.int64(0)
+
+
+@compiled
+def _is_utf8(at: Any, end: Any) -> Any:
+    """Tell whether bytes are UTF-8 as Python reads it: shortest forms, no surrogates, up to U+10FFFF."""
+    while at < end:
+        first = np.int64(byte_at(at))
+        at += 1
+        if first < 0x80:
+            continue
+        low, high = 0x80, 0xBF
+        if 0xC2 <= first <= 0xDF:
+            more = 1
+        elif 0xE0 <= first <= 0xEF:
+            more = 2
+            if first == 0xE0:
+                low = 0xA0
+            elif first == 0xED:
+                high = 0x9F
+        elif 0xF0 <= first <= 0xF4:
+            more = 3
+            if first == 0xF0:
+                low = 0x90
+            elif first == 0xF4:
+                high = 0x8F
+        else:
+            return False
+        if more > end - at:
+            return False
+        for _ in range(more):
+            if not low <= np.int64(byte_at(at)) <= high:
+                return False
+            low, high = 0x80, 0xBF
+            at += 1
+    return True
+
+
+@inlined
+def _text(at: Any, end: Any) -> Any:
+    """Return where a text begins and ends; 0 for the end where there is none."""
+    size, at = _long(at, end)
+    if at == 0 or size < 0 or size > end - at:
+        return np.int64(0), np.int64(0)
+    stop = at + size
+    seen = at
+    high = np.uint64(0)
+    while stop - seen >= 8:
+        high |= word_at(seen)
+        seen += 8
+    while seen < stop:
+        high |= byte_at(seen)
+        seen += 1
+    if high & np.uint64(0x8080808080808080) and not _is_utf8(at, stop):
+        return np.int64(0), np.int64(0)
+    return at, stop
+
+
+@inlined
+def _event(row: Any, origin: Any, at: Any, end: Any) -> Any:
+    """Read the event at an address into a row; return the address after it, or 0."""
+    begin, at = _text(at, end)
+    if at == 0:
+        return at
+    row.event_id, row.event_id_size = begin - origin, at - begin
+    begin, at = _text(at, end)
+    if at == 0:
+        return at
+    row.tenant, row.tenant_size = begin - origin, at - begin
+    begin, at = _text(at, end)
+    if at == 0:
+        return at
+    row.account_id, row.account_id_size = begin - origin, at - begin
+    begin, at = _text(at, end)
+    if at == 0:
+        return at
+    row.source, row.source_size = begin - origin, at - begin
+    row.occurred_at, at = _long(at, end)
+    if at == 0:
+        return at
+    row.received_at, at = _long(at, end)
+    if at == 0:
+        return at
+    known, at = _choice(at, end)
+    if at == 0:
+        return at
+    row.user_id, row.user_id_size = 0, -1
+    if known:
+        begin, at = _text(at, end)
+        if at == 0:
+            return at
+        row.user_id, row.user_id_size = begin - origin, at - begin
+    begin, at = _text(at, end)
+    if at == 0:
+        return at
+    row.name, row.name_size = begin - origin, at - begin
+    known, at = _choice(at, end)
+    if at == 0:
+        return at
+    row.feature, row.feature_size = 0, -1
+    if known:
+        begin, at = _text(at, end)
+        if at == 0:
+            return at
+        row.feature, row.feature_size = begin - origin, at - begin
+    flags = 0
+    known, at = _choice(at, end)
+    if at == 0:
+        return at
+    row.duration_ms = 0
+    if known:
+        row.duration_ms, at = _long(at, end)
+        if at == 0:
+            return at
+        flags |= DURATION
+    if at >= end or byte_at(at) > np.uint64(1):
+        return np.int64(0)
+    if byte_at(at):
+        flags |= ERROR
+    known, at = _choice(at + 1, end)
+    if at == 0:
+        return at
+    row.latency_ms = 0
+    if known:
+        row.latency_ms, at = _long(at, end)
+        if at == 0:
+            return at
+        flags |= LATENCY
+    row.flags = flags
+    return at
+
+
+@inlined
+def _after_headers(at: Any, end: Any) -> Any:
+    """Return the address after a record's headers, or 0."""
+    count, at = _long(at, end)
+    if at == 0 or count < 0:
+        return np.int64(0)
+    while count:
+        _, at = _text(at, end)
+        if at == 0:
+            return at
+        size, at = _long(at, end)
+        if at == 0 or size < -1 or size > end - at:
+            return np.int64(0)
+        at += max(size, 0)
+        count -= 1
+    return at
+
+
+@compiled
+def _record(at: Any, stop: Any) -> Any:
+    """Return where a record ends (0: it is none), its offset's delta, where its value begins and ends."""
+    none = np.int64(0)
+    length, at = _long(at, stop)
+    if at == 0 or length < 1 or length > stop - at or byte_at(at):
+        return none, none, none, none  # no attribute is defined; clients don't agree on how to read one
+    end = at + length
+    _, at = _long(at + 1, end)  # the time
+    if at == 0:
+        return none, none, none, none
+    delta, at = _long(at, end)
+    if at == 0:
+        return none, none, none, none
+    size, at = _long(at, end)
+    if at == 0 or size < -1 or size > end - at:
+        return none, none, none, none
+    size, at = _long(at + max(size, 0), end)
+    if at == 0 or size < -1 or size > end - at:
+        return none, none, none, none
+    value = at
+    if _after_headers(at + max(size, 0), end) != end:
+        return none, none, none, none
+    return end, delta, value, value + max(size, 0)
+
+
+@inlined
+def _items(at: Any, end: Any, event: Any, envelope: Any) -> Any:
+    """Return how many events a record's value says it holds, -1 for none, and where they begin and end."""
+    none = np.int64(-1), at, end
+    if end - at < _PREFIX:
+        return none
+    prefix = half_at(at) << np.uint64(8) | byte_at(at + 4)
+    at += _PREFIX
+    if prefix == event:
+        return np.int64(1), at, end
+    if prefix != envelope:
+        return none
+    # An array of one block, as most writers make it: count, items, zero.
+    events, at = _long(at, end)
+    if at == 0 or events < 0 or events > MAX_EVENTS:
+        return none
+    if events == 0:
+        return events, at, end
+    if at == end or byte_at(end - 1):
+        return none
+    return events, at, end - 1
+
+
+@compiled
+def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd: Any, broken: Any) -> Any:
+    """Read the records of spans (end, then as ``Piece``); return how many rows, odd and broken there are."""
+    n = odds = breaks = np.int64(0)
+    at = np.int64(origin)
+    for span in range(len(spans)):
+        stop = origin + spans[span, 0]
+        base, first, end = spans[span, 2], spans[span, 3], spans[span, 4]
+        before, odds_before, last = n, odds, np.int64(-1)
+        for _ in range(spans[span, 1]):
+            at, delta, value, value_end = _record(at, stop)
+            if at == 0 or delta <= last:  # an offset names one record
+                at = np.int64(0)
+                break
+            last = delta
+            offset = base + delta
+            if not first <= offset < end:
+                continue
+            events, item, items_end = _items(value, value_end, event, envelope)
+            for place in range(events):
+                row = rows[n + place]
+                item = _event(row, origin, item, items_end)
+                if item == 0:
+                    break
+                row.offset, row.place = offset, place
+            if events >= 0 and item == items_end:
+                n += events
+            else:
+                odd[odds] = offset
+                odds += 1
+        if at != stop:
+            broken[breaks] = span
+            breaks += 1
+            n, odds = before, odds_before
+        at = stop
+    return n, odds, breaks
+
+
+@compiled
+def _numbered(origin: Any, rows: Any, seed: Any) -> Any:
+    """Number the rows' accounts and features; return the row that each was first met in."""
+    slots = 16
+    while slots < 2 * len(rows):
+        slots *= 2
+    mask = np.uint64(slots - 1)
+    table = np.full(slots, -1, np.int32)
+    accounts = np.empty(len(rows), np.int32)
+    found = 0
+    for n in range(len(rows)):
+        row = rows[n]
+        h = xxh64(origin + row.tenant, row.tenant_size, seed)
+        slot = xxh64(origin + row.account_id, row.account_id_size, h) & mask
+        while True:
+            number = table[slot]
+            if number < 0:
+                number = found
+                table[slot], accounts[found] = number, n
+                found += 1
+                break
+            other = rows[accounts[number]]
+            if (
+                row.account_id_size == other.account_id_size
+                and row.tenant_size == other.tenant_size
+                and same_bytes(origin + row.account_id, origin + other.account_id, row.account_id_size)
+                and same_bytes(origin + row.tenant, origin + other.tenant, row.tenant_size)
+            ):
+                break
+            slot = (slot + np.uint64(1)) & mask
+        row.account = number
+    table[:] = -1
+    features = np.empty(len(rows), np.int32)
+    named = 0
+    for n in range(len(rows)):
+        row = rows[n]
+        row.feature_number = -1
+        if row.feature_size < 0:
+            continue
+        slot = xxh64(origin + row.feature, row.feature_size, seed) & mask
+        while True:
+            number = table[slot]
+            if number < 0:
+                number = named
+                table[slot], features[named] = number, n
+                named += 1
+                break
+            other = rows[features[number]]
+            if row.feature_size == other.feature_size and same_bytes(
+                origin + row.feature, origin + other.feature, row.feature_size
+            ):
+                break
+            slot = (slot + np.uint64(1)) & mask
+        row.feature_number = number
+    return accounts[:found].copy(), features[:named].copy()

@@ -1,0 +1,1 @@
+"""The Redis sink: key layout, versioned writes by script, reader, settings."""

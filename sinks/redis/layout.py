@@ -1,0 +1,159 @@
+"""
+The Redis serving layout: key names, and a record as the script takes it. Pure.
+
+docs/redis.md describes the layout for those who read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from sinks.serving import retained
+
+__all__ = ["HEALTH_FIELDS", "KPIS_FIELDS", "Keys", "encode_alert", "encode_health", "encode_kpis"]
+
+HEALTH_FIELDS = (
+    "score",
+    "band",
+    "previous_score",
+    "coverage",
+    "name",
+    "owner",
+    "segment",
+    "stage",
+    "arr_minor",
+    "currency",
+    "reasons",
+    "as_of",
+    "received_at",
+    "partition",
+    "version",
+    "parent_id",
+    "health",
+)
+"""Fields of an account's hash, in the order of ``encode_health``; a null value has no field."""
+
+KPIS_FIELDS = ("kpis_as_of", "kpis_version", "mrr_before", "gross_retention", "net_retention", "kpis")
+"""Further fields of it, in the order of ``encode_kpis``."""
+
+_JSON = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Every key under one prefix."""
+
+    prefix: str
+
+    @property
+    def updates(self) -> str:
+        """Stream of every accepted change, the newest at its end."""
+        return f"{self.prefix}:updates"
+
+    @property
+    def positions(self) -> str:
+        """Hash of how far each partition of the outputs was written."""
+        return f"{self.prefix}:positions"
+
+    @property
+    def clearing(self) -> str:
+        """There while everything is being removed; expires should the remover die."""
+        return f"{self.prefix}:clearing"
+
+    def account(self, tenant: str, account_id: str) -> str:
+        """Hash of one account's newest health."""
+        return f"{self.prefix}:account:{tenant}:{account_id}"
+
+    def history(self, tenant: str, account_id: str) -> str:
+        """Stream of one account's changes of score and band; ids are ``as_of-sequence``."""
+        return f"{self.prefix}:history:{tenant}:{account_id}"
+
+    def risk(self, tenant: str) -> str:
+        """Sorted set of a tenant's accounts by score, the riskiest first; without unknown ones."""
+        return f"{self.prefix}:risk:{tenant}"
+
+    def unknown(self, tenant: str) -> str:
+        """Set of a tenant's accounts of which too little is known to rank them."""
+        return f"{self.prefix}:unknown:{tenant}"
+
+    def owner(self, tenant: str, owner: str) -> str:
+        """Sorted set like ``risk``, of one owner's accounts."""
+        return f"{self.prefix}:owner:{tenant}:{owner}"
+
+    def alert(self, alert_id: str) -> str:
+        """Hash of one alert; expires some time after the alert was resolved."""
+        return f"{self.prefix}:alert:{alert_id}"
+
+    def alerts(self, tenant: str) -> str:
+        """Sorted set of a tenant's open alerts by the time they opened."""
+        return f"{self.prefix}:alerts:{tenant}"
+
+
+def encode_health(record: AccountHealth) -> tuple[str, ...]:
+    """Return one health record for the script: kind, tenant, account, then HEALTH_FIELDS; null is empty."""
+    return (
+        "health",
+        record.tenant,
+        record.account_id,
+        repr(record.score),
+        record.band,
+        _or_empty(record.previous_score),
+        repr(record.coverage),
+        _or_empty(record.name),
+        _or_empty(record.owner),
+        _or_empty(record.segment),
+        _or_empty(record.stage),
+        _or_empty(record.arr_minor),
+        _or_empty(record.currency),
+        _JSON.encode(record.reasons).decode(),
+        str(record.as_of),
+        _or_empty(record.received_at),
+        str(record.partition),
+        str(record.sequence),
+        _or_empty(record.parent_id),
+        _JSON.encode(record).decode(),
+    )
+
+
+def encode_kpis(record: AccountKpis) -> tuple[str, ...]:
+    """Return an account's KPIs for the script: kind, tenant, account, then KPIS_FIELDS; null is empty."""
+    return (
+        "kpis",
+        record.tenant,
+        record.account_id,
+        str(record.as_of),
+        str(record.sequence),
+        *map(_or_empty, retained(record)),
+        _JSON.encode(record).decode(),
+    )
+
+
+def encode_alert(record: RiskAlert) -> tuple[str, ...]:
+    """Return one alert for the script: kind, tenant, account, then what script.lua reads; null is empty."""
+    return (
+        "alert",
+        record.tenant,
+        record.account_id,
+        repr(record.score),
+        record.band,
+        record.alert_id,
+        record.rule,
+        record.change,
+        record.severity,
+        record.title,
+        _or_empty(record.owner),
+        _or_empty(record.acknowledged_by),
+        str(record.opened_at),
+        str(record.changed_at),
+        _or_empty(record.received_at),
+        str(record.partition),
+        str(record.sequence),
+        _JSON.encode(record).decode(),
+    )
+
+
+def _or_empty(value: str | float | None) -> str:
+    return "" if value is None else str(value)

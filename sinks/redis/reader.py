@@ -1,0 +1,164 @@
+"""The reading side of the Redis sink."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from sinks.redis.layout import Keys
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import connect
+from sinks.serving import AccountSummary, HistoryEntry, Update, nearest
+
+__all__ = ["RedisReader"]
+
+_BLOCK_MS = 2_000
+"""One blocking read; well under the socket's timeout."""
+_PAGE = 500
+"""Accounts asked for at once, so that nobody else waits long for Redis."""
+_NUMBERS = {
+    "score": float,
+    "previous_score": float,
+    "arr_minor": int,
+    "as_of": int,
+    "mrr_before": float,
+    "gross_retention": float,
+    "net_retention": float,
+}
+
+
+class RedisReader:
+    """Reads what RedisSink wrote; raises redis.exceptions.RedisError when Redis is away."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._keys = Keys(settings.prefix)
+        # RESP2 answers are lists in every server version.
+        self._client: Any = connect(settings, decode_responses=True, protocol=2)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
+        """Return an account's newest health."""
+        raw = self._client.hget(self._keys.account(tenant, account_id), "health")
+        return None if raw is None else msgspec.json.decode(raw, type=AccountHealth)
+
+    def kpis(self, tenant: str, account_id: str, /) -> AccountKpis | None:
+        """Return an account's newest KPIs; they follow its health within a minute."""
+        raw = self._client.hget(self._keys.account(tenant, account_id), "kpis")
+        return None if raw is None else msgspec.json.decode(raw, type=AccountKpis)
+
+    def riskiest(self, tenant: str, n: int, /, owner: str | None = None) -> list[AccountHealth]:
+        """Return up to ``n`` accounts, lowest score first, without those of unknown band."""
+        key = self._keys.risk(tenant) if owner is None else self._keys.owner(tenant, owner)
+        ids = self._client.zrange(key, 0, n - 1) if n > 0 else []
+        raws = self._fields([self._keys.account(tenant, account) for account in ids], "health")
+        return [msgspec.json.decode(raw, type=AccountHealth) for raw in raws]
+
+    def unknown(self, tenant: str, /) -> list[str]:
+        """Return the ids of the accounts of unknown band, sorted."""
+        return sorted(self._client.smembers(self._keys.unknown(tenant)))
+
+    def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
+        """
+        Yield every account of a tenant once, those of unknown band included, in no order.
+
+        It is read in pages, so an account that is written meanwhile comes as it was or as it is.
+        """
+        met: set[str] = set()
+        for page in self._pages(tenant):
+            new = [account_id for account_id in dict.fromkeys(page) if account_id not in met]
+            met.update(new)
+            yield from self._summaries(tenant, new)
+
+    def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
+        """Return up to ``n`` newest changes of score or band, newest first."""
+        entries = []
+        for entry_id, fields in self._client.xrevrange(self._keys.history(tenant, account_id), count=n):
+            as_of, _, version = entry_id.partition("-")
+            entries.append(
+                HistoryEntry(
+                    as_of=int(as_of), version=int(version), score=float(fields["score"]), band=fields["band"]
+                )
+            )
+        return entries
+
+    def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
+        """Return up to ``n`` open alerts, newest first."""
+        ids = self._client.zrevrange(self._keys.alerts(tenant), 0, n - 1) if n > 0 else []
+        raws = self._fields([self._keys.alert(alert_id) for alert_id in ids], "alert")
+        return [msgspec.json.decode(raw, type=RiskAlert) for raw in raws]
+
+    def alert(self, alert_id: str, /) -> RiskAlert | None:
+        """Return an alert, open or resolved."""
+        raw = self._client.hget(self._keys.alert(alert_id), "alert")
+        return None if raw is None else msgspec.json.decode(raw, type=RiskAlert)
+
+    def updates(self, after_id: str, count: int, /, block_ms: int = 0) -> list[Update]:
+        """
+        Return up to ``count`` updates after an id, oldest first, waiting up to ``block_ms`` for one.
+
+        ``0`` is before the oldest, ``$`` is the newest at the time of the call.
+        """
+        if after_id == "$":
+            newest = self._client.xrevrange(self._keys.updates, count=1)
+            after_id = newest[0][0] if newest else "0"
+        deadline = time.monotonic() + block_ms / 1000
+        while True:
+            wait = min(_BLOCK_MS, int((deadline - time.monotonic()) * 1000))
+            found = self._client.xread(
+                {self._keys.updates: after_id}, count=count, block=wait if wait > 0 else None
+            )
+            if found or wait <= 0:
+                return [_update(entry_id, fields) for _, entries in found for entry_id, fields in entries]
+
+    def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
+        """Return up to ``n`` account ids nearest to what somebody typed, best first."""
+        known = self._client.zrange(self._keys.risk(tenant), 0, -1)
+        return nearest([*known, *self.unknown(tenant)], text, n)
+
+    def _pages(self, tenant: str) -> Iterator[list[str]]:
+        """Yield the ids; the unknown ones again at the end, lest one be missed that moves meanwhile."""
+        yield from self._members(self._keys.unknown(tenant), self._client.sscan)
+        for page in self._members(self._keys.risk(tenant), self._client.zscan):
+            yield [account_id for account_id, _ in page]
+        yield from self._members(self._keys.unknown(tenant), self._client.sscan)
+
+    def _members(self, key: str, scan: Any) -> Iterator[list[Any]]:
+        cursor = 0
+        while True:
+            cursor, page = scan(key, cursor, count=_PAGE)
+            yield list(page)
+            if not cursor:
+                return
+
+    def _summaries(self, tenant: str, ids: list[str]) -> Iterator[AccountSummary]:
+        names = AccountSummary.__struct_fields__[1:]
+        pipeline = self._client.pipeline(transaction=False)
+        for account_id in ids:
+            pipeline.hmget(self._keys.account(tenant, account_id), names)
+        for account_id, values in zip(ids, pipeline.execute(), strict=True):
+            found = {
+                name: _NUMBERS.get(name, str)(value)
+                for name, value in zip(names, values, strict=True)
+                if value is not None
+            }
+            if "score" in found:  # else its hash was lost
+                yield AccountSummary(account_id=account_id, **found)
+
+    def _fields(self, keys: list[str], name: str) -> list[str]:
+        pipeline = self._client.pipeline(transaction=False)
+        for key in keys:
+            pipeline.hget(key, name)
+        return [raw for raw in pipeline.execute() if raw is not None]
+
+
+def _update(entry_id: str, fields: dict[str, str]) -> Update:
+    given = {name: value for name, value in fields.items() if value != ""}
+    given["account_id"] = given.pop("account")
+    return msgspec.convert(given | {"id": entry_id}, Update, strict=False)

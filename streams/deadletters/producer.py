@@ -1,0 +1,108 @@
+"""Sets records aside on ``events.deadletter``, outside any transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from confluent_kafka import KafkaError, Producer
+
+from schemas.codec.record_codec import codec
+from schemas.codec.registry import Registry
+from schemas.identity.keys import split_key
+from schemas.producer_settings import DURABLE
+from schemas.records import DeadLetter
+from schemas.records.dead_letters import dead_letter
+from schemas.topics import MAX_DEAD_LETTER_BYTES, Topics
+from streams.kafka.clients import Record
+
+__all__ = ["Parking", "ParkingError"]
+
+log = structlog.get_logger(__name__)
+
+
+class ParkingError(Exception):
+    """
+    A dead letter could not be written, so the record it carries must not be passed over.
+
+    Operator action: see what Kafka refuses about events.deadletter; the process starts again where it was.
+    """
+
+
+class Parking:
+    """Writes dead letters; ``settle`` before passing over what was parked."""
+
+    def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
+        self._topic = topics.name("events.deadletter")
+        self._codec = codec("events.deadletter", registry)
+        self._failure: KafkaError | None = None
+        self._producer = Producer(
+            {
+                **DURABLE,
+                "bootstrap.servers": bootstrap,
+                "client.id": "bellbuoy-parking",
+                "compression.type": "lz4",
+                "message.max.bytes": MAX_DEAD_LETTER_BYTES,
+                "log_level": 2,  # what matters fails the delivery of a letter
+            }
+        )
+
+    def park(self, found: Record, reason: str, detail: str) -> None:
+        """Send the whole record as a dead letter; the same record has the same letter id each time."""
+        letter = dead_letter(
+            reason=reason,
+            detail=detail,
+            topic=found.topic,
+            partition=found.partition,
+            offset=found.offset,
+            key=found.key,
+            value=found.value,
+            headers=dict(found.headers),
+            tenant=_tenant(found.key),
+            failed_at=time.time_ns() // 1_000_000,
+        )
+        self.put(letter, found.key)
+        log.warning(
+            "A record is parked.",
+            topic=found.topic,
+            partition=found.partition,
+            offset=found.offset,
+            reason=reason,
+            detail=detail,
+            id=letter.id,
+        )
+
+    def put(self, letter: DeadLetter, key: bytes | None) -> None:
+        """Send a letter; waits for room when the buffer is full."""
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic, self._codec.encode(letter), key, on_delivery=self._delivered
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def settle(self, waiting: Callable[[], None]) -> None:
+        """
+        Return once Kafka has every letter; ``waiting`` is called about every second until then.
+
+        Raises ParkingError when Kafka refuses one, and whatever ``waiting`` raises.
+        """
+        while self._producer.flush(1.0):
+            waiting()
+        if self._failure is not None:
+            raise ParkingError(f"{self._topic} can't be written: {self._failure.str()}")
+
+    def _delivered(self, error: KafkaError | None, _: Any) -> None:
+        self._failure = self._failure or error
+
+
+def _tenant(key: bytes | None) -> str | None:
+    try:
+        return split_key(key)[0] if key else None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The delivery stage: one consumer group a sink."""

@@ -1,0 +1,1 @@
+"""Kafka clients: producers, readers of a log's end, record batches as the broker stores them, headers."""

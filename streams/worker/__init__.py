@@ -1,0 +1,1 @@
+"""The worker stage: the Faust app that folds the journal into account states."""

@@ -1,0 +1,138 @@
+"""The worker: a Faust app with one agent and one table, and everything around its run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import faust
+import structlog
+from yarl import URL
+
+from processors.model import DEFAULT, Model
+from schemas.codec.record_codec import codec
+from schemas.codec.registry import Registry
+from schemas.topics import Topics
+from streams.pacing.progress import AppliedTeller
+from streams.runtime.gc import leave_out_what_stays
+from streams.runtime.health import Vitals
+from streams.settings import WorkerSettings
+from streams.worker.agent import bind_accounts
+from streams.worker.faust_transport import ReadCommittedTransport, check_signatures
+from streams.worker.partition import Holding
+from streams.worker.store import AccountStore
+
+__all__ = ["build_app", "run"]
+
+log = structlog.get_logger(__name__)
+
+EXIT_SOFTWARE = 70
+
+
+class _Worker(faust.Worker):
+    """Faust's, without the two seconds that it sleeps when everything has stopped."""
+
+    def _gather_all(self) -> None:
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+
+    async def _sentinel_task(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=1.0)
+
+
+def build_app(
+    bootstrap: str,
+    topics: Topics,
+    settings: WorkerSettings,
+    data_dir: Path,
+    registry: Registry,
+    applied: AppliedTeller,
+    model: Model = DEFAULT,
+) -> faust.App:
+    """
+    Return the app; nothing is connected until it starts.
+
+    ``applied`` hears of every position that was reached, from any thread.
+    """
+    check_signatures()
+    broker = URL(f"kafka://{bootstrap.replace(',', ';kafka://')}")
+    app = faust.App(
+        topics.app_id,
+        broker=str(broker),
+        store="memory://",
+        datadir=str(data_dir),
+        topic_partitions=topics.partitions,
+        topic_replication_factor=topics.replication,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,
+        broker_session_timeout=settings.session_seconds,
+        broker_heartbeat_interval=settings.session_seconds / 5,
+        broker_request_timeout=max(30.0, settings.session_seconds),
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        stream_buffer_maxsize=64,
+        stream_wait_empty=False,
+        table_standby_replicas=0,
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.transport = ReadCommittedTransport([broker], app)
+    table: Any = app.Table(
+        "accounts", default=bytes, partitions=topics.partitions, key_type=bytes, value_type=bytes
+    )
+    store: AccountStore = AccountStore(URL("memory://"), app, table, key_type=bytes, value_type=bytes)
+    store.open(
+        bootstrap,
+        topics.changelog,
+        lambda partition: Holding(bootstrap, topics, partition, model, registry),
+        applied.own,
+    )
+    table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
+    journal = app.topic(
+        topics.name("account.journal"),
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        internal=False,
+    )
+    bind_accounts(app, journal, store, codec("account.journal", registry), applied, _fail)
+    return app
+
+
+def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry) -> None:
+    """Run the worker until SIGTERM or SIGINT; an unexpected error ends the process with exit code 70."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    vitals = Vitals("worker")
+    vitals.set("recovered", False, "state not restored yet")
+    vitals.serve(settings.metrics_host, settings.metrics_port)
+    applied = AppliedTeller(bootstrap, topics)
+    app = build_app(bootstrap, topics, settings, data_dir, registry, applied)
+
+    async def beat() -> None:
+        vitals.beat()
+        vitals.set("recovered", not app.rebalancing, "rebalancing")
+
+    app.timer(1.0)(beat)
+    worker = _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    applied.start()
+    leave_out_what_stays()
+    try:
+        worker.execute_from_commandline()
+    finally:
+        applied.close()
+        vitals.close()
+
+
+def _fail(error: BaseException) -> None:
+    """End the process at once: a restart replays from the state's position, exactly."""
+    log.critical("The worker stops: a batch could not be folded.", exc_info=error)
+    logging.shutdown()
+    os._exit(EXIT_SOFTWARE)

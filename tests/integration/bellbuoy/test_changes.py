@@ -1,0 +1,168 @@
+"""Models put in force and overrides, in a running deployment: no restart, and a replay that agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bellbuoy.cli.errors import tell
+from bellbuoy.operations import changes as changing
+from bellbuoy.operations.changes import ChangeError, OvertakenError
+from bellbuoy.settings import KafkaSettings, Settings
+from processors.fold.models_in_force import RESCORE_SPREAD
+from processors.model import load_model
+from schemas.codec.record_codec import codec
+from schemas.topics import Topics
+from streams.kafka.clients import Transactions
+from tests.support.deployment import Deployment, deployed
+from tests.support.reference_fold import STRICT
+from tests.support.role_processes import DAY, read_all, until, usage
+
+pytestmark = pytest.mark.services
+
+START = 20_600 * DAY + 32_400_000
+ACCOUNTS = 8
+
+
+@pytest.fixture
+def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+    with deployed(bootstrap, tmp_path) as running:
+        yield running
+
+
+def newest(deployment: Deployment) -> dict[str, Any]:
+    name, decode = deployment.topics.name("account.health"), codec("account.health").decode
+    records = (decode(m.value()) for m in read_all(deployment.bootstrap, name, deployment.topics.partitions))
+    return {record.account_id: record for record in records}
+
+
+def day(deployment: Deployment, number: int) -> None:
+    before = deployment.applied()
+    at = START + number * DAY
+    events = [usage(number * 1_000 + n * 10 + i, f"a{n}", at - i) for n in range(ACCOUNTS) for i in range(4)]
+    deployment.tick(at)
+    deployment.feed.send("usage.events", events)
+    until(lambda: deployment.applied() == before + len(events), what="the day")
+
+
+def test_a_model_changes_while_all_runs_and_survives_a_crash(deployment: Deployment, tmp_path: Path) -> None:
+    strict = tmp_path / "strict.yaml"
+    strict.write_text(STRICT)
+    for number in range(15):
+        day(deployment, number)
+    assert deployment.cli("model", "live")["in_force"] == []
+    said = deployment.cli("model", "apply", str(strict), "--author", "kim")
+    assert (said["model"], said["replaced"]) == ("strict", [])
+    until(lambda: deployment.cli("model", "live")["in_force"], what="the model in force")
+    deployment.tick(START + 14 * DAY + RESCORE_SPREAD + 1)
+    until(lambda: {one.model for one in newest(deployment).values()} == {"strict"}, what="all scored anew")
+    assert {one.band for one in newest(deployment).values()} == {"critical"}
+    name = deployment.topics.name("risk.alerts")
+    assert read_all(deployment.bootstrap, name, deployment.topics.partitions) == []
+
+    deployment.roles.processes[1].kill()
+    deployment.roles.start("worker")
+    day(deployment, 15)
+    assert {one.model for one in newest(deployment).values()} == {"strict"}
+    same = deployment.cli("replay", "--from", "2026-01-01")
+    assert (same["same_as_live"], same["accounts"]) == (True, ACCOUNTS)
+
+    with pytest.raises(ChangeError, match="there is strict for every tenant"):
+        deployment.cli("model", "withdraw", "strcit")
+    assert deployment.cli("model", "withdraw", "strict", "--author", "kim")["role"] == "live"
+    until(lambda: deployment.cli("model", "live")["in_force"] == [], what="the withdrawal")
+    deployment.tick(START + 15 * DAY + RESCORE_SPREAD + 1)
+    until(lambda: {one.model for one in newest(deployment).values()} == {"default"}, what="the default again")
+    assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
+
+
+def test_what_a_person_says_is_scored_and_replayed(deployment: Deployment) -> None:
+    day(deployment, 0)
+    day(deployment, 1)
+    said = ("override", "set", "a1", "12.5", "--reason", "Told us", "--tenant", "acme", "--days", "3")
+    assert deployment.cli(*said, "--author", "kim")["value"] == 12.5
+    until(lambda: newest(deployment)["a1"].score == 12.5, what="the override")
+    (shown,) = newest(deployment)["a1"].overrides
+    assert (shown.author, shown.reason, shown.until) == ("kim", "Told us", START + 4 * DAY)
+    deployment.tick(START + DAY + 1)  # of two words of one millisecond either may be the later
+    deployment.cli("override", "withdraw", "a1", "--tenant", "acme", "--author", "kim")
+    until(lambda: newest(deployment)["a1"].overrides == [], what="the withdrawal")
+    day(deployment, 2)
+    assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
+
+
+@pytest.mark.parametrize("kind", ["model", "override"])
+def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
+    kind: str,
+    bootstrap: str,
+    topics: Topics,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+
+    class Overtaken(Transactions):
+        def __init__(self, bootstrap: str, transactional_id: str) -> None:
+            super().__init__(bootstrap, transactional_id)
+            self.name = transactional_id
+
+        def commit(self) -> None:
+            Transactions(bootstrap, self.name)
+            super().commit()
+
+    def change() -> None:
+        if kind == "model":
+            changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="kim")
+        else:
+            changing.override(
+                settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
+            )
+
+    name = topics.name("model.changes" if kind == "model" else "account.overrides")
+    with monkeypatch.context() as patched:
+        patched.setattr(changing, "Transactions", Overtaken)
+        with pytest.raises(OvertakenError) as told:
+            change()
+    assert tell(told.value) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "took over" in line
+    assert "run it again" in line
+    assert read_all(bootstrap, name, topics.partitions) == []
+    change()
+    assert len(read_all(bootstrap, name, topics.partitions)) == (topics.partitions if kind == "model" else 1)
+
+
+def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics: Topics) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+    for reason, author, what in (("x" * 1_025, "kim", "1,025 characters"), (" ", "kim", "reason is empty")):
+        with pytest.raises(ChangeError, match=what):
+            changing.override(
+                settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
+            )
+    with pytest.raises(ChangeError, match="shorten --author"):
+        changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="k" * 2_000)
+    for name in ("model.changes", "account.overrides"):
+        assert read_all(bootstrap, topics.name(name), topics.partitions) == []
+
+
+def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics: Topics) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+
+    def put(name: str) -> list[str]:
+        model = load_model(STRICT.replace("model: strict", f"model: {name}"))
+        return changing.put_in_force(settings, model, tenant="*", beside=False, author="kim")
+
+    assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
+    assert changing.withdraw(settings, "second", tenant="*", author="kim") == "live"
+    with pytest.raises(ChangeError, match="no model 'second' is in force"):
+        changing.withdraw(settings, "second", tenant="*", author="kim")
+    assert changing.in_force(settings) == []

@@ -1,0 +1,80 @@
+"""`bellbuoy replay`: the journal folded again is what is live, and another model is compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from processors.model import default_text
+from processors.state.account import State, encode_state
+from schemas.identity.keys import account_key, partition_of
+from tests.support.deployment import Deployment, deployed
+from tests.support.role_processes import DAY, until, usage
+
+pytestmark = pytest.mark.services
+
+START = 20_600 * DAY + 32_400_000
+ACCOUNTS = 10
+
+
+@pytest.fixture
+def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+    with deployed(bootstrap, tmp_path) as running:
+        yield running
+
+
+def test_replay(deployment: Deployment, tmp_path: Path) -> None:
+    sent = 0
+    for day in range(0, 45, 3):
+        at = START + day * DAY
+        active = [n for n in range(ACCOUNTS) if n % 2 or day < 24]  # half of them fall silent
+        events = [usage(day * 1_000 + n * 10 + i, f"a{n}", at - i) for n in active for i in range(4)]
+        deployment.tick(at)
+        deployment.feed.send("usage.events", events)
+        sent += len(events)
+        until(lambda sent=sent: deployment.applied() == sent, what="the day")
+    deployment.tick(START + 46 * DAY)
+
+    same = deployment.cli("replay", "--from", "2026-01-01")
+    assert (same["same_as_live"], same["journal_whole"], same["accounts"]) == (True, True, ACCOUNTS)
+    assert same["alert_changes"] > 0
+    assert same["days_per_minute"] > 0
+    half = deployment.cli("replay", "--from", "2026-01-01", "--to", str_of(START + 20 * DAY))
+    assert (half["same_as_live"], half["journal_ends"] < START + 20 * DAY) == (True, True)
+    none = deployment.cli("replay", "--from", "2026-01-01", "--tenant", "other")
+    assert (none["same_as_live"], none["accounts"], none["events"]) == (True, 0, 0)
+
+    strict = tmp_path / "strict.yaml"
+    strict.write_text(default_text().replace("{band: critical, below: 30}", "{band: critical, below: 49}"))
+    compared = deployment.cli("replay", "--from", "2026-01-01", "--model", str(strict))
+    assert compared["same_as_live"] is True
+    assert sum(row["accounts"] for row in compared["bands"]) == ACCOUNTS
+    silent = {f"a{n}" for n in range(0, ACCOUNTS, 2)}
+    assert {(row["account_id"], row["band"], row["other"]) for row in compared["bands_differ"]} == {
+        (account, "at_risk", "critical") for account in silent
+    }
+    assert compared["alerts_opened_differ"] == []  # the same alerts, only worse
+
+    key = account_key("acme", "a1")
+    producer = Producer({"bootstrap.servers": deployment.bootstrap})
+    forged = encode_state(State(tenant="acme", account_id="a1"))
+    producer.produce(deployment.topics.changelog, forged, key, partition_of(key, 2))
+    producer.flush(30)
+    told = deployment.cli("replay", "--from", "2026-01-01", code=1)
+    assert (told["same_as_live"], told["states_differ"]) == (False, [["acme", "a1"]])
+
+    client = AdminClient({"bootstrap.servers": deployment.bootstrap})
+    part = TopicPartition(deployment.topics.name("account.journal"), 0, 5)
+    client.delete_records([part])[part].result(30)
+    cut = deployment.cli("replay", "--from", "2026-01-01", code=1)
+    assert (cut["journal_whole"], cut["same_as_live"]) == (False, False)
+
+
+def str_of(milliseconds: int) -> str:
+    from bellbuoy.times import iso
+
+    return iso(milliseconds)

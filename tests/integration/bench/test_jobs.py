@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bench.contenders import Outcome, idiomatic_faust, quix
+from bench.job import Job, day_ring
+from bench.load import Load
+from tests.support.aged_load import fill
+
+pytestmark = pytest.mark.services
+
+
+@pytest.mark.parametrize(("engine", "run"), [("quix", quix.run), ("faust", idiomatic_faust.run)])
+def test_an_engine_counts_the_days_of_the_ring_and_no_others(
+    bootstrap: str, engine: str, run: Callable[[Load], Outcome]
+) -> None:
+    days = [*range(120)] * 10
+    random.Random(2).shuffle(days)
+    load = fill(bootstrap, [0] * 500 + days)
+
+    outcome = run(load)
+
+    assert outcome.exact
+    assert outcome.events == len(days) + 500
+    short = replace(load, totals=load.totals | {"acme:acct-1": 1})
+    job = Job(engine, short)
+    assert not job.holds(job.output, day_ring), "a wrong total disqualifies"

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from segment.analytics.client import Client
+from stripe import WebhookSignature
+
+from bellbuoy.local.embedded import Kafka
+from bellbuoy.operations import topics as admin
+from gateway.app import build_app
+from gateway.settings import GatewaySettings
+from gateway.sources.signatures import ZENDESK
+from schemas.codec.registry import committed
+from schemas.identity.keys import partition_of
+from schemas.topics import Topics
+from tests.support.gateway_client import SETTINGS, events_in
+
+pytestmark = pytest.mark.services
+
+KEY = ("key-1", "")
+
+
+@contextmanager
+def served(bootstrap: str, topics: Topics, settings: GatewaySettings = SETTINGS) -> Iterator[str]:
+    """Run the front door in a real uvicorn on a free port; yield its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(build_app(settings, bootstrap, topics, committed()), log_level="warning")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
+        assert not thread.is_alive()
+
+
+def until(condition: Any, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
+
+
+def everything(bootstrap: str, topics: Topics, topic: str) -> list[Any]:
+    """Read a topic from its start to its end; check that each record is where its key belongs."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    name, records = topics.name(topic), []
+    try:
+        for partition in range(topics.partitions):
+            at = TopicPartition(name, partition, 0)
+            end = last_offset(consumer, at)
+            consumer.assign([at])
+            position = 0
+            while position < end:
+                message = consumer.poll(10)
+                assert message is not None
+                assert message.error() is None
+                assert topic == "events.deadletter" or partition == partition_of(
+                    message.key(), topics.partitions
+                )
+                records += events_in(topic, message.value())
+                position = message.offset() + 1
+    finally:
+        consumer.close()
+    return records
+
+
+def last_offset(consumer: Consumer, at: TopicPartition) -> int:
+    """Ask until the partition, perhaps just created, has a leader that answers."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return consumer.get_watermark_offsets(at, timeout=10)[1]
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def door(bootstrap: str, topics: Topics) -> Iterator[str]:
+    with served(bootstrap, topics) as address:
+        yield address
+
+
+@pytest.mark.parametrize("gzip", [False, True])
+def test_the_genuine_segment_client_needs_only_another_host(door, bootstrap, topics, gzip):
+    faults: list[Any] = []
+    client = Client(
+        "key-1", host=door, gzip=gzip, max_retries=0, on_error=lambda *fault: faults.append(fault)
+    )
+    for n in range(100):
+        place = {} if n in (7, 42, 99) else {"groupId": f"acct-{n % 9}"}
+        client.track(f"u-{n}", "Report Exported", {"feature": "reports", "duration_ms": n}, context=place)
+    client.group("u-1", "acct-1", {"name": "Acme", "arr": 1200, "seats": 12})
+    client.page("u-1", "docs", "Pricing", context={"groupId": "acct-1"})
+    client.identify("u-1", {"email": "u@acme.example"})
+    client.flush()
+    client.join()
+
+    assert not faults
+    usage = everything(bootstrap, topics, "usage.events")
+    assert len(usage) == 101
+    assert sorted(event.duration_ms for event in usage if event.name != "page") == list(range(100))
+    parked = {event.account_id for event in usage if event.account_id.startswith("~")}
+    assert parked == {"~user:u-7", "~user:u-42", "~user:u-99"}
+    assert not everything(bootstrap, topics, "events.deadletter")
+    (link,) = everything(bootstrap, topics, "account.links")
+    assert (link.account_id, link.into) == ("~user:u-1", "acct-1")
+    (profile,) = everything(bootstrap, topics, "account.profiles")
+    assert (profile.account_id, profile.name, profile.arr_minor) == ("acct-1", "Acme", 120_000)
+
+
+def test_the_genuine_client_hears_of_a_wrong_key(door):
+    faults: list[Any] = []
+    client = Client("nobody", host=door, max_retries=0, on_error=lambda fault, _batch: faults.append(fault))
+    client.track("u", "e")
+    client.flush()
+    client.join()
+
+    assert [(fault.status, fault.code) for fault in faults] == [(401, "unauthorized")]
+
+
+def test_three_bad_of_a_hundred(door, bootstrap, topics):
+    call = {"type": "track", "userId": "u", "event": "e", "context": {"groupId": "g"}}
+    batch = [call | {"messageId": f"m-{n}"} for n in range(100)]
+    batch[3], batch[50], batch[99] = call | {"event": 7}, call | {"timestamp": "never"}, {"type": "track"}
+    answer = httpx2.post(f"{door}/v1/batch", json={"batch": batch}, auth=KEY)
+
+    assert (answer.status_code, answer.content) == (200, b'{"success": true}')
+    assert len({event.event_id for event in everything(bootstrap, topics, "usage.events")}) == 97
+    letters = everything(bootstrap, topics, "events.deadletter")
+    assert sorted(letter.pointer for letter in letters) == ["/event", "/timestamp", "/userId"]
+    assert {letter.reason for letter in letters} == {"invalid"}
+    assert all(json.loads(letter.value) in batch for letter in letters)
+
+
+def test_webhooks_as_the_vendors_sign_them(door, bootstrap, topics):
+    invoice = {"id": "in_1", "customer": "cus_1", "amount_due": 900, "currency": "usd"}
+    event = {"id": "evt_1", "object": "event", "type": "invoice.payment_failed", "created": int(time.time())}
+    body = json.dumps(event | {"data": {"object": invoice}})
+    header = WebhookSignature.generate_signature_header(body, "whsec_new")
+    answer = httpx2.post(f"{door}/webhooks/stripe/acme", content=body, headers={"Stripe-Signature": header})
+    forged = httpx2.post(
+        f"{door}/webhooks/stripe/acme", content=body + " ", headers={"Stripe-Signature": header}
+    )
+
+    assert (answer.status_code, forged.status_code) == (200, 401)
+    (bill,) = everything(bootstrap, topics, "billing.events")
+    assert (bill.kind, bill.account_id, bill.amount_minor) == ("payment_failed", "cus_1", 900)
+
+    ticket = {
+        "id": "z-1",
+        "type": "zen:event-type:ticket.created",
+        "detail": {"id": "5", "organization_id": "8"},
+    }
+    content, stamp = json.dumps(ticket).encode(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    proof = {
+        ZENDESK.signature_header: ZENDESK.sign("zen-old", stamp, content),
+        ZENDESK.timestamp_header: stamp,
+    }
+
+    assert httpx2.post(f"{door}/webhooks/zendesk/acme", content=content, headers=proof).status_code == 200
+    assert [step.kind for step in everything(bootstrap, topics, "support.events")] == ["opened"]
+
+
+def test_many_clients_at_once_lose_nothing(door, bootstrap, topics):
+    def client(name: int) -> None:
+        with httpx2.Client(auth=KEY) as http:
+            for n in range(20):
+                call = {"type": "track", "userId": "u", "event": "e", "context": {"groupId": f"g-{n}"}}
+                batch = [call | {"messageId": f"{name}-{n}-{i}"} for i in range(50)]
+                assert http.post(f"{door}/v1/batch", json={"batch": batch}, timeout=30).status_code == 200
+
+    threads = [threading.Thread(target=client, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    events = everything(bootstrap, topics, "usage.events")
+    assert len(events) == len({event.event_id for event in events}) == 4 * 20 * 50
+
+
+def test_readiness_names_what_is_missing(door, bootstrap, topics):
+    assert httpx2.get(f"{door}/readyz").json() == {"ready": True}
+    with served(bootstrap, Topics("absent-")) as other:
+        answer = httpx2.get(f"{other}/readyz")
+    assert answer.status_code == 503
+    assert "absent-usage.events" in answer.json()["missing"]
+
+
+def test_kafka_away_is_503_with_retry_after():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    settings = SETTINGS.model_copy(update={"delivery_timeout_seconds": 1.0})
+    call = {"userId": "u", "event": "e", "context": {"groupId": "g"}}
+    with served(f"127.0.0.1:{port}", Topics(), settings) as door:
+        started = time.monotonic()
+        answer = httpx2.post(f"{door}/v1/track", json=call, auth=KEY, timeout=10)
+        assert time.monotonic() - started < 4
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+        assert httpx2.get(f"{door}/readyz", timeout=10).status_code == 503
+        assert httpx2.get(f"{door}/livez").status_code == 200
+
+
+def test_a_full_buffer_is_503_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    settings = SETTINGS.model_copy(update={"delivery_timeout_seconds": 5.0, "max_waiting_events": 10})
+    call = {"type": "track", "userId": "u", "event": "e", "context": {"groupId": "g"}}
+    answers: list[Any] = []
+    with served(f"127.0.0.1:{port}", Topics(), settings) as door:
+
+        def post() -> None:
+            answers.append(httpx2.post(f"{door}/v1/batch", json={"batch": [call] * 10}, auth=KEY, timeout=20))
+
+        first = threading.Thread(target=post)
+        first.start()
+        until(lambda: b"bellbuoy_ingest_waiting_events 10.0" in httpx2.get(f"{door}/metrics").content)
+        started = time.monotonic()
+        post()
+        assert time.monotonic() - started < 1
+        assert (answers[0].status_code, answers[0].json()["code"]) == (503, "busy")
+        assert answers[0].headers["retry-after"] == "1"
+        first.join()
+    assert answers[1].json()["code"] == "unavailable"
+
+
+def test_kafka_that_comes_back_is_used_again(tmp_path):
+    kafka, topics = Kafka(tmp_path), Topics()
+    settings = SETTINGS.model_copy(update={"delivery_timeout_seconds": 2.0})
+    call = {"messageId": "m", "userId": "u", "event": "e", "context": {"groupId": "g"}}
+    kafka.start()
+    try:
+        admin.create(kafka.bootstrap, topics)
+        with served(kafka.bootstrap, topics, settings) as door:
+
+            def post() -> int:
+                return httpx2.post(f"{door}/v1/track", json=call, auth=KEY, timeout=10).status_code
+
+            assert post() == 200
+            kafka.stop()
+            assert post() == 503
+            kafka = Kafka(tmp_path, port=kafka.port)
+            kafka.start()
+            until(lambda: post() == 200)
+        assert {event.event_id for event in everything(kafka.bootstrap, topics, "usage.events")} == {"m"}
+    finally:
+        kafka.stop()
+
+
+def test_ten_times_too_much_loses_nothing_that_was_acknowledged(bootstrap: str, topics: Topics) -> None:
+    settings = GatewaySettings(**(SETTINGS.model_dump() | {"max_requests": 8, "max_waiting_events": 400}))
+    said: list[tuple[int, str | None, list[str]]] = []
+
+    async def client(number: int, http: httpx2.AsyncClient, address: str) -> None:
+        for turn in range(6):
+            ids = [f"{number}-{turn}-{event}" for event in range(50)]
+            calls = [
+                {"type": "track", "messageId": i, "userId": "u", "event": "e", "context": {"groupId": "g"}}
+                for i in ids
+            ]
+            answer = await http.post(f"{address}/v1/batch", json={"batch": calls}, auth=KEY, timeout=60)
+            said.append((answer.status_code, answer.headers.get("retry-after"), ids))
+
+    async def crowd(address: str) -> None:
+        limits = httpx2.Limits(max_connections=80)
+        async with httpx2.AsyncClient(limits=limits) as http, asyncio.TaskGroup() as clients:
+            for number in range(80):
+                clients.create_task(client(number, http, address))
+
+    with served(bootstrap, topics, settings) as address:
+        asyncio.run(crowd(address))
+        assert (
+            httpx2.post(f"{address}/v1/track", json={"userId": "u", "event": "e"}, auth=KEY).status_code
+            == 200
+        )
+    taken = {event_id for status, _, ids in said if status == 200 for event_id in ids}
+    refused = [retry for status, retry, _ in said if status != 200]
+    assert {status for status, _, _ in said} == {200, 503}
+    assert all(refused)
+    assert taken <= {event.event_id for event in everything(bootstrap, topics, "usage.events")}

@@ -1,0 +1,237 @@
+"""A Redis that loses what it held is filled again, to the content of one that never did."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from bellbuoy.local.embedded import Redis
+from schemas.topics import Topics
+from sinks.port import Output
+from sinks.redis.layout import Keys
+from sinks.redis.reader import RedisReader
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import RedisSink, connect
+from tests.support.delivery import delivering, done, publish
+from tests.support.output_records import alert, health
+from tests.support.role_processes import until
+
+pytestmark = pytest.mark.services
+
+ACCOUNTS, ALERTS = 60, 20
+
+
+def story(last: int) -> list[Output]:
+    """Return changes 1 to *last* of 60 accounts and 20 alerts."""
+    outputs: list[Output] = []
+    for n in range(1, last + 1):
+        owner = ("ann", "ben", None)[n % 3]
+        band = {"band": "unknown"} if n % 17 == 0 else {}
+        outputs.append(health(f"a{n % ACCOUNTS}", n, float(n % 89), owner=owner, **band))
+        if n % 5 == 0:
+            change = ("opened", "updated", "resolved")[n // 100 % 3]
+            outputs.append(alert(f"al{n % ALERTS}", n, change, account_id=f"a{n % ALERTS}"))
+    return outputs
+
+
+def content(settings: RedisSettings) -> dict[str, Any]:
+    """Return everything a reader can see; of the updates what each says, as their ids are Redis's clock."""
+    reader = RedisReader(settings)
+    try:
+        updates = reader.updates("0", 1_000_000)
+        return {
+            "accounts": [reader.account("demo", f"a{n}") for n in range(ACCOUNTS)],
+            "history": [reader.history("demo", f"a{n}", 1_000) for n in range(ACCOUNTS)],
+            "risk": reader.riskiest("demo", 1_000),
+            "owners": [reader.riskiest("demo", 1_000, owner=owner) for owner in ("ann", "ben")],
+            "unknown": reader.unknown("demo"),
+            "open": reader.open_alerts("demo", 1_000),
+            "alerts": [reader.alert(f"al{n}") for n in range(ALERTS)],
+            "updates": sorted(
+                (u.account_id, u.version, u.kind, u.alert_id or "", u.change or "") for u in updates
+            ),
+        }
+    finally:
+        reader.close()
+
+
+def untouched(outputs: list[Output], url: str) -> dict[str, Any]:
+    """Return the content of a Redis that was given everything once."""
+    settings = RedisSettings(url=url, prefix=f"t{uuid.uuid4().hex[:8]}")
+    sink = RedisSink(settings)
+    sink.open()
+    sink.write(outputs)
+    sink.close()
+    return content(settings)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Redis]:
+    """Run a server of this test's own, to be emptied."""
+    server = Redis(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+def seen(settings: RedisSettings) -> int:
+    """Count the updates there are; asked again and again, so without reading them."""
+    client = connect(settings)
+    try:
+        return client.xlen(Keys(settings.prefix).updates)
+    finally:
+        client.close()
+
+
+def test_emptied_under_load(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(6_000)
+    client = redis.Redis.from_url(own.url)
+    writer = threading.Thread(target=publish, args=(bootstrap, topics, outputs))
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        writer.start()
+        for _ in range(4):
+            until(lambda: seen(settings) > 300, what="something delivered")
+            client.flushall()
+        writer.join()
+        until(lambda: seen(settings) == len(outputs), what="all delivered again")
+
+        assert content(settings) == untouched(outputs, redis_url)
+
+
+def test_emptied_while_nothing_happens(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(500)
+    publish(bootstrap, topics, outputs)
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        until(lambda: done(bootstrap, topics, "redis"))
+        redis.Redis.from_url(own.url).flushall()
+        until(lambda: seen(settings) == len(outputs), 20, "filled again, unasked")
+
+        assert content(settings) == untouched(outputs, redis_url)
+
+
+def test_emptied_while_delivery_is_stopped(
+    bootstrap: str, topics: Topics, own: Redis, redis_url: str
+) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(500)
+    publish(bootstrap, topics, outputs)
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        until(lambda: done(bootstrap, topics, "redis"))
+    redis.Redis.from_url(own.url).flushall()
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        until(lambda: seen(settings) == len(outputs))
+
+        assert content(settings) == untouched(outputs, redis_url)
+
+
+def test_an_older_copy_comes_back(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(2_000)
+    client: Any = redis.Redis.from_url(own.url)
+    half = len(outputs) // 2
+    publish(bootstrap, topics, outputs[:half])
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        until(lambda: done(bootstrap, topics, "redis"))
+        copy = {key: client.dump(key) for key in client.scan_iter()}
+        publish(bootstrap, topics, outputs[half:])
+        until(lambda: seen(settings) == len(outputs))
+        transaction = client.pipeline().flushall()
+        for key, value in copy.items():
+            transaction.restore(key, 0, value)
+        transaction.execute()
+        until(lambda: seen(settings) == len(outputs), what="the lost half delivered again")
+
+        assert content(settings) == untouched(outputs, redis_url)
+
+
+def test_killed_while_filling_again(
+    bootstrap: str, topics: Topics, own: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(4_000)
+    publish(bootstrap, topics, outputs)
+    given = {
+        "bootstrap": bootstrap,
+        "prefix": topics.prefix,
+        "delivery": {"metrics_port": 0, "session_seconds": 6, "batch_records": 100},
+        "redis": settings.model_dump(),
+    }
+    command = [sys.executable, "-m", "tests.support.deliver_process", json.dumps(given)]
+    with (tmp_path / "log").open("wb") as log:
+        for round_ in range(3):
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+            try:
+                until(lambda: done(bootstrap, topics, "redis"))
+                if round_ < 2:
+                    redis.Redis.from_url(own.url).flushall()
+                    until(lambda: seen(settings) > 500, what="filling again")
+                else:
+                    until(lambda: seen(settings) == len(outputs))
+            finally:
+                process.kill()
+                process.wait()
+
+    assert content(settings) == untouched(outputs, redis_url)
+
+
+def test_two_members_fill_their_parts(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(2_000)
+    with (
+        delivering(bootstrap, topics, RedisSink(settings)),
+        delivering(bootstrap, topics, RedisSink(settings)),
+    ):
+        publish(bootstrap, topics, outputs[:1_500])
+        until(lambda: seen(settings) > 1_000)
+        redis.Redis.from_url(own.url).flushall()
+        publish(bootstrap, topics, outputs[1_500:])
+        until(lambda: seen(settings) == len(outputs))
+
+        assert content(settings) == untouched(outputs, redis_url)
+
+
+def test_rebuild_beside_a_running_delivery(
+    bootstrap: str, topics: Topics, own: Redis, redis_url: str, tmp_path: Path
+) -> None:
+    settings, outputs = RedisSettings(url=own.url), story(3_000)
+    client = redis.Redis.from_url(own.url)
+
+    def rebuild(*arguments: str) -> dict[str, Any]:
+        environment = {
+            "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+            "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
+            "BELLBUOY_REDIS__URL": own.url,
+        }
+        command = [sys.executable, "-P", "-m", "bellbuoy", "rebuild", "redis", "--json", *arguments]
+        answer = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        found: dict[str, Any] = json.loads(answer.stdout)
+        return found
+
+    writer = threading.Thread(target=publish, args=(bootstrap, topics, outputs))
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        publish(bootstrap, topics, outputs[:2_000])
+        until(lambda: done(bootstrap, topics, "redis"))
+        client.hdel("bb:account:demo:a1", "health")  # what delivery can't notice
+        before = rebuild("--dry-run")
+        assert (before["members"], before["entries"] > ACCOUNTS) == (1, True)
+        writer.start()
+        answer = rebuild()
+        writer.join()
+        assert (answer["filled"], answer["records"] >= 2_000) == (True, True)
+        until(lambda: done(bootstrap, topics, "redis"))
+    assert content(settings) == untouched(outputs, redis_url)
+
+    assert rebuild()["filled"] is False  # nobody delivers
+    assert rebuild("--dry-run")["entries"] == 0
+    with delivering(bootstrap, topics, RedisSink(settings)):
+        until(lambda: seen(settings) == len(outputs), what="filled by the next delivery")
+    assert content(settings) == untouched(outputs, redis_url)

@@ -1,0 +1,72 @@
+"""A producer that another has taken over from says so, whenever it finds out."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re-exported
+    AdminClient,
+    NewPartitions,
+)
+
+from schemas.topics import Topics
+from streams.kafka.clients import FencedError, Transactions, watermarks
+from tests.support.role_processes import read_all, until
+
+pytestmark = pytest.mark.services
+
+
+def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
+    """The client hears it in the background; from then on each call says only 'fatal error'."""
+    name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
+    first = Transactions(bootstrap, transactional_id)
+    first.begin()
+    second = Transactions(bootstrap, transactional_id)
+    first.produce(name, b"lost", None, 0)
+
+    def add() -> FencedError | None:
+        try:
+            first.produce(name, b"lost", None, 0)
+        except FencedError as fenced:
+            return fenced
+        return None
+
+    fenced = until(add, 30, "the fencing")
+    assert fenced.__cause__.args[0].code() == KafkaError._FATAL
+    with pytest.raises(FencedError):
+        first.commit()
+    with pytest.raises(FencedError):
+        first.begin()
+    second.begin()
+    second.produce(name, b"kept", None, 0)
+    second.commit()
+    assert [m.value() for m in read_all(bootstrap, name)] == [b"kept"]
+
+
+def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
+    name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
+    first = Transactions(bootstrap, transactional_id)
+    first.begin()
+    first.produce(name, b"lost", None, 0)
+    first._producer.flush(10)
+    second = Transactions(bootstrap, transactional_id)
+    with pytest.raises(FencedError):
+        first.commit()
+    second.begin()
+    second.commit()
+    assert read_all(bootstrap, name) == []
+
+
+def test_a_partition_that_was_unknown_is_found_once_it_is_there(bootstrap: str, topics: Topics) -> None:
+    """As while a broker that was paused comes back: librdkafka alone believes for minutes what it heard."""
+    name = topics.name("support.events")
+    partition = TopicPartition(name, topics.partitions)
+    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader"})
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    with pytest.raises(KafkaException) as told:
+        reader.get_watermark_offsets(partition, timeout=10)
+    assert told.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
+    for grown in admin.create_partitions([NewPartitions(name, topics.partitions + 1)]).values():
+        grown.result(10)
+    assert watermarks(reader, partition) == (0, 0)
+    reader.close()

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from stripe import WebhookSignature
+
+from gateway.http.json_decoding import well_formed
+from gateway.sources.signatures import ZENDESK
+from schemas.topics import OFFERED
+from tests.support.gateway_client import KEY, NOW, FrontDoor
+
+STAMP = "2026-05-28T20:26:40Z"
+CALLS = ("track", "identify", "group", "page", "screen", "alias")
+PATHS = [f"/v1/{call}" for call in (*CALLS, "batch")] + [f"/v1/events/{topic}" for topic in OFFERED]
+TAKEN = {200, 207, 400, 413}
+
+texts = st.text(st.characters(exclude_categories=()), max_size=8)
+numbers = st.one_of(
+    st.integers(),
+    st.integers(-(2**80), 2**80),
+    st.just(10**400),
+    st.floats(),
+    st.sampled_from([2**31, 2**63, -1, 0]),
+)
+scalars = st.one_of(st.none(), st.booleans(), numbers, texts, st.just("\0"), st.just("\ud800"))
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+times = st.one_of(
+    scalars,
+    st.datetimes().map(lambda at: at.isoformat() + "Z"),
+    st.sampled_from(["0000-00-00", "9999999", NOW]),
+)
+
+
+def objects(*names: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=dict.fromkeys(names, values) | fields)
+
+
+calls = objects(
+    "messageId",
+    "userId",
+    "anonymousId",
+    "previousId",
+    "groupId",
+    "event",
+    "name",
+    "category",
+    type=st.sampled_from(CALLS) | values,
+    timestamp=times,
+    sentAt=times,
+    context=objects("groupId", "library") | values,
+    properties=objects("groupId", "name", "feature", "category", "duration_ms", "latency_ms", "error")
+    | values,
+    traits=objects("name", "arr", "arr_minor", "currency", "seats", "website", "domain", "parent_id", "owner")
+    | values,
+)
+plausible = calls.map(lambda call: {"userId": "u", "event": "e", "context": {"groupId": "g"}} | call)
+batches = objects(
+    "writeKey", sentAt=times, context=values, batch=st.lists(plausible | calls | values, max_size=6)
+)
+typed = objects(
+    "event_id",
+    "account_id",
+    "tenant",
+    "source",
+    "ticket_id",
+    "survey_id",
+    "alert_id",
+    "user_id",
+    "author",
+    "name",
+    "subject",
+    "severity",
+    "csat",
+    "score",
+    "currency",
+    "amount_minor",
+    "seats",
+    "duration_ms",
+    "into",
+    "domain",
+    kind=st.sampled_from(["opened", "rated", "nps", "ces", "touch", "invoice_paid", "acknowledged"]) | values,
+    occurred_at=times,
+    due_at=times,
+).map(lambda event: {"event_id": "e", "account_id": "a"} | event)
+bodies = st.one_of(plausible, batches, typed, st.lists(typed, max_size=4), values).map(
+    lambda body: json.dumps(body).encode()
+)
+
+
+def sound(door: FrontDoor) -> int:
+    """Decode every record that was sent; return how many."""
+    topics = [record.topic.removeprefix("t-") for record in door.outbox.records]
+    return sum(len(door.on(topic)) for topic in set(topics))
+
+
+@given(path=st.sampled_from(PATHS), body=bodies | st.binary(max_size=64), packed=st.booleans())
+@example(path="/v1/batch", body=b'{"batch":[' + b"[" * 5000 + b"]" * 5000 + b"]}", packed=False)
+@example(path="/v1/track", body=json.dumps({"userId": 10**400}).encode(), packed=True)
+@settings(max_examples=600, deadline=None)
+def test_no_input_makes_it_fail(path, body, packed):
+    door = FrontDoor()
+    answer = door.post(
+        path, gzip.compress(body) if packed else body, KEY | ({"content-encoding": "gzip"} if packed else {})
+    )
+
+    assert answer.status in TAKEN
+    if answer.status >= 400:
+        assert isinstance(answer.json["message"], str)
+        assert answer.json["pointer"] == "" or answer.json["pointer"].startswith("/")
+        assert not door.outbox.records
+    assert sound(door) == sum(record.events for record in door.outbox.records)
+
+
+@given(
+    path=st.sampled_from(PATHS),
+    body=st.binary(max_size=200),
+    encoding=st.sampled_from(["gzip", "br", "", "identity"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_bytes_make_it_fail(path, body, encoding):
+    assert FrontDoor().post(path, body, KEY | {"content-encoding": encoding}).status in TAKEN | {415}
+
+
+@given(
+    authorization=st.text(st.characters(max_codepoint=255), max_size=20),
+    prefix=st.sampled_from(["", "Basic ", "Bearer "]),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_header_lets_a_stranger_in(authorization, prefix):
+    answer = FrontDoor().post("/v1/track", {"userId": "u"}, {"authorization": prefix + authorization})
+
+    assert answer.status == 401
+
+
+@given(items=st.lists(plausible | calls | values, max_size=8))
+@settings(max_examples=300, deadline=None)
+def test_every_event_of_a_batch_is_kept_or_set_aside(items):
+    door = FrontDoor()
+    try:
+        body = json.dumps({"batch": items}, allow_nan=False).encode()
+    except ValueError:
+        return
+    answer = door.post("/v1/batch", body)
+
+    silent = len(items) - len(door.outbox.records) + len(door.on("account.links"))
+    said_nothing = [
+        item for item in items if isinstance(item, dict) and item.get("type") in ("identify", "alias")
+    ]
+    assert answer.status in (200, 400)
+    assert answer.status == 400 or 0 <= silent <= len(said_nothing)
+
+
+@given(body=st.binary(max_size=80) | bodies, kind=st.sampled_from(["stripe", "zendesk"]))
+@settings(max_examples=300, deadline=None)
+def test_no_signed_webhook_makes_it_fail(body, kind):
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text, body = "", b""
+    door = FrontDoor()
+    if kind == "stripe":
+        headers = {
+            "stripe-signature": WebhookSignature.generate_signature_header(text, "whsec_new", NOW // 1000)
+        }
+    else:
+        headers = {
+            ZENDESK.signature_header: ZENDESK.sign("zen-new", STAMP, body),
+            ZENDESK.timestamp_header: STAMP,
+        }
+
+    assert door.post(f"/webhooks/{kind}/acme", body, headers).status in (200, 400)
+
+
+stripe_objects = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(
+        (
+            "id",
+            "customer",
+            "metadata",
+            "subscription",
+            "parent",
+            "amount_due",
+            "currency",
+            "due_date",
+            "charge",
+        ),
+        values,
+    )
+    | {
+        "items": values
+        | objects(data=st.lists(objects("price", "quantity", "current_period_end"), max_size=3)),
+        "cancel_at": values,
+        "cancel_at_period_end": values,
+    },
+)
+
+
+@given(
+    obj=stripe_objects,
+    previous=stripe_objects | values,
+    created=numbers,
+    kind=st.sampled_from(["invoice.paid", "customer.subscription.updated", "charge.dispute.created"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_stripe_object_is_lost(obj, previous, created, kind):
+    data = {"object": {"id": "x", "customer": "cus"} | obj, "previous_attributes": previous}
+    body = json.dumps({"id": "evt", "object": "event", "type": kind, "created": created, "data": data})
+    header = WebhookSignature.generate_signature_header(body, "whsec_new", NOW // 1000)
+    door = FrontDoor()
+    answer = door.post("/webhooks/stripe/acme", body.encode(), {"stripe-signature": header})
+
+    assert answer.status in (200, 400)
+    assert answer.status == 400 or sound(door) == 1
+
+
+@given(
+    detail=objects("id", "organization_id", "priority", "subject") | values,
+    change=objects("current", "previous", "comment", "satisfaction_score") | values,
+    time=times,
+    name=st.sampled_from(["created", "status_changed", "priority_changed", "comment_added", "csat_received"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_ticket_event_makes_it_fail(detail, change, time, name):
+    told = {
+        "id": "e",
+        "type": f"zen:event-type:ticket.{name}",
+        "time": time,
+        "detail": detail,
+        "event": change,
+    }
+    body = json.dumps(told).encode()
+    headers = {
+        ZENDESK.signature_header: ZENDESK.sign("zen-new", STAMP, body),
+        ZENDESK.timestamp_header: STAMP,
+    }
+    door = FrontDoor()
+
+    assert door.post("/webhooks/zendesk/acme", body, headers).status in (200, 400)
+    assert sound(door) == len(door.outbox.records) <= 1
+
+
+@given(at=st.integers(0, 10_000), bit=st.integers(0, 7), part=st.sampled_from(["body", "signature", "time"]))
+@settings(max_examples=300, deadline=None)
+def test_any_flipped_bit_of_a_zendesk_webhook_is_refused(at, bit, part):
+    body = json.dumps({"id": "e", "type": "zen:event-type:ticket.created"}).encode()
+    signature, stamp = ZENDESK.sign("zen-new", STAMP, body), STAMP
+    if part == "body":
+        body = flip(body, at, bit)
+    elif part == "signature":
+        signature = flip(signature.encode(), at, bit).decode("latin-1")
+    else:
+        stamp = flip(stamp.encode(), at, bit).decode("latin-1")
+    headers = {ZENDESK.signature_header: signature, ZENDESK.timestamp_header: stamp}
+
+    assert FrontDoor().post("/webhooks/zendesk/acme", body, headers).status == 401
+
+
+@given(at=st.integers(0, 10_000), bit=st.integers(0, 7), part=st.sampled_from(["body", "header"]))
+@settings(max_examples=300, deadline=None)
+def test_any_flipped_bit_of_a_stripe_webhook_is_refused(at, bit, part):
+    body = json.dumps({"id": "evt_1", "object": "event", "type": "customer.created", "data": {}})
+    header = WebhookSignature.generate_signature_header(body, "whsec_old", NOW // 1000)
+    data = body.encode()
+    if part == "body":
+        data = flip(data, at, bit)
+    else:
+        header = flip(header.encode(), at, bit).decode("latin-1")
+
+    assert FrontDoor().post("/webhooks/stripe/acme", data, {"stripe-signature": header}).status == 401
+
+
+@given(value=values)
+@settings(max_examples=300, deadline=None)
+def test_mended_text_is_the_same_but_for_lone_surrogates(value):
+    text = json.dumps(value)
+    mended = json.loads(well_formed(text.encode()))
+
+    json.dumps(mended, ensure_ascii=False).encode()
+    assert lone(value) or repr(mended) == repr(json.loads(text))
+
+
+def lone(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def flip(data: bytes, at: int, bit: int) -> bytes:
+    at %= len(data)
+    return data[:at] + bytes([data[at] ^ (1 << bit)]) + data[at + 1 :]

@@ -1,0 +1,41 @@
+"""Time alone changes no measure before the account is due, nor before midnight, when the rings turn."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.fold.due import next_due
+from processors.fold.fold import fold
+from processors.fold.shared import Shared
+from processors.measures import MEASURES, Fact, View
+from processors.state.account import DAY, Position, State, decode_state
+from tests.support.generators import NOW, batchings, histories
+
+
+def facts(state: State, now: int) -> dict[str, Fact]:
+    view = View(state, now)
+    return {name: measured(view) for name, measured in MEASURES.items()}
+
+
+@given(st.data())
+def test_nothing_changes_before_it_is_due(data: st.DataObject) -> None:
+    states: dict[bytes, bytes] = {}
+    position = Position()
+    for number, batch in enumerate(data.draw(batchings(data.draw(histories())))):
+        outcome = fold(states, position, batch, partition=0, offset=number, due=(), shared=Shared())
+        states |= outcome.states
+        position = outcome.position
+    for raw in states.values():
+        state = decode_state(raw)
+        now = NOW + data.draw(st.integers(0, 40 * DAY))
+        midnight = (now // DAY + 1) * DAY
+        due = next_due(state, now)
+        assert due is None or now < due <= midnight + DAY // 24
+        end = midnight if due is None else min(due, midnight)
+        known = facts(state, now)
+        for then in (end - 1, data.draw(st.integers(now, end - 1))):
+            later = facts(state, then)
+            assert known == later
+        if due is None:
+            assert facts(state, now + 1_000 * DAY) == known

@@ -1,0 +1,90 @@
+"""Run delivery inside a test, and write outputs for it as the worker does."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from schemas.codec.record_codec import codec
+from schemas.codec.registry import committed
+from schemas.identity.keys import account_key
+from schemas.producer_settings import DURABLE
+from schemas.records import AccountHealth
+from schemas.topics import Topics
+from sinks.port import Output, Sink
+from streams.delivery.stage import run
+from streams.settings import DeliverySettings
+
+QUICK = DeliverySettings(metrics_port=0, retry_seconds=0.1, session_seconds=6)
+
+
+def publish(bootstrap: str, topics: Topics, outputs: Sequence[Output], per_transaction: int = 100) -> None:
+    """Write outputs as the worker does: in transactions, keyed by account."""
+    producer = Producer(
+        {
+            **DURABLE,
+            "bootstrap.servers": bootstrap,
+            "transactional.id": uuid.uuid4().hex,
+            "linger.ms": 1,
+        }
+    )
+    producer.init_transactions(30)
+    for start in range(0, len(outputs), per_transaction):
+        producer.begin_transaction()
+        for output in outputs[start : start + per_transaction]:
+            topic = "account.health" if isinstance(output, AccountHealth) else "risk.alerts"
+            producer.produce(
+                topics.name(topic),
+                codec(topic).encode(output),
+                account_key(output.tenant, output.account_id),
+            )
+        producer.commit_transaction(30)
+
+
+@contextmanager
+def delivering(
+    bootstrap: str, topics: Topics, *sinks: Sink, settings: DeliverySettings = QUICK
+) -> Iterator[None]:
+    """Run delivery in this process; what it raises is raised at the end."""
+    stop, failures = threading.Event(), []
+
+    def target() -> None:
+        try:
+            run(bootstrap, topics, settings, sinks, committed(), stop)
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=target)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(60)
+        # First of all: what delivery raised is why the test's own wait failed.
+        for failure in failures:
+            raise failure
+    assert not thread.is_alive()
+
+
+def committed_offsets(bootstrap: str, topics: Topics, sink: str) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return (committed, end) of every output partition."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topics.prefix}deliver-{sink}"})
+    parts = [TopicPartition(topics.name(t), p) for t in ("account.health", "risk.alerts") for p in range(4)]
+    try:
+        found = consumer.committed(parts, timeout=10)
+        return {(p.topic, p.partition): (p.offset, consumer.get_watermark_offsets(p)[1]) for p in found}
+    finally:
+        consumer.close()
+
+
+def done(bootstrap: str, topics: Topics, sink: str) -> bool:
+    try:
+        found = committed_offsets(bootstrap, topics, sink).values()
+    except KafkaException:  # fresh topics may have no leader yet
+        return False
+    return all(reached == end or (reached < 0 and end == 0) for reached, end in found)

@@ -1,0 +1,94 @@
+"""A journal and a worker on topics of their own, with a clock that only moves when told."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from typer.testing import CliRunner
+
+from bellbuoy.cli.app import app
+from bellbuoy.operations import topics as admin
+from bellbuoy.operations.ledger import positions
+from bellbuoy.simulator.run.clock import SimulationClock
+from processors.state.account import decode_state
+from schemas.codec.registry import committed
+from schemas.records import DeadLetter
+from schemas.topics import Topics
+from streams.deadletters.reader import Filter, read
+from tests.support.role_processes import Feed, Roles, read_all, until
+
+
+@contextmanager
+def deployed(bootstrap: str, folder: Path, partitions: int = 2) -> Iterator[Deployment]:
+    """Run a deployment on new topics, and drop them afterwards."""
+    topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=partitions)
+    admin.create(bootstrap, topics)
+    running = Deployment(bootstrap, topics, folder / "roles")
+    yield running
+    running.roles.stop()
+    admin.drop(bootstrap, topics)
+
+
+class Deployment:
+    """What runs, what feeds it, and what can be asked of it."""
+
+    def __init__(self, bootstrap: str, topics: Topics, folder: Path) -> None:
+        self.bootstrap, self.topics = bootstrap, topics
+        folder.mkdir()
+        self.feed = Feed(bootstrap, topics)
+        self._clock = SimulationClock(bootstrap, topics)
+        self.roles = Roles(bootstrap, topics, folder, clock="simulated")
+        for role in ("journal", "worker"):
+            self.roles.start(role)
+
+    def tick(self, now: int) -> None:
+        """Move the clock and wait until every partition's state is there."""
+        self._clock.tick(now)
+        until(
+            lambda: [p.written_at for p in self._positions()] == [now] * self.topics.partitions,
+            what="the tick",
+        )
+
+    def read(self) -> int:
+        """Return how many input records have been read, whatever became of them."""
+        return sum(p.applied + p.duplicates + p.dead_letters + p.moved for p in self._positions())
+
+    def applied(self) -> int:
+        return sum(p.applied for p in self._positions())
+
+    def _positions(self) -> list[Any]:
+        return list(positions(self.bootstrap, self.topics).values())
+
+    def states(self, *without: str) -> dict[bytes, Any]:
+        """Return every account's state, without some fields."""
+        newest = {
+            m.key(): m.value()
+            for m in read_all(self.bootstrap, self.topics.changelog, self.topics.partitions)
+        }
+        states = {key: decode_state(value) for key, value in newest.items() if not key.startswith(b"\0")}
+        return {
+            key: {n: v for n, v in msgspec.structs.asdict(state).items() if n not in without}
+            for key, state in states.items()
+        }
+
+    def letters(self) -> list[DeadLetter]:
+        return list(read(self.bootstrap, self.topics, committed(), Filter()))
+
+    def cli(self, *arguments: str, code: int = 0, stdin: str = "") -> Any:
+        """Run a command with --json and return its answer."""
+        environment = {
+            "BELLBUOY_KAFKA__BOOTSTRAP": self.bootstrap,
+            "BELLBUOY_KAFKA__TOPIC_PREFIX": self.topics.prefix,
+            "BELLBUOY_KAFKA__PARTITIONS": str(self.topics.partitions),
+            "BELLBUOY_JOURNAL__CLOCK": "simulated",
+        }
+        command = [*arguments, "--json"]
+        answer = CliRunner().invoke(app, command, input=stdin, env=environment, catch_exceptions=False)
+        assert answer.exit_code == code, answer.output
+        return json.loads(answer.stdout)

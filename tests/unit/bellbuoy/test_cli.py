@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bellbuoy.local.embedded.ports import free_port
+
+
+def bellbuoy(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BELLBUOY_")}
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "bellbuoy", *arguments],
+        cwd=cwd,
+        env={**clean, "COLUMNS": "200", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_exit_code(tmp_path: Path) -> None:
+    done = bellbuoy("--help", cwd=tmp_path)
+
+    assert done.returncode == 0
+    for word in ("up", "gateway", "journal", "worker", "deliver", "topics", "check", "portfolio", "69", "70"):
+        assert word in done.stdout
+
+
+def test_version(tmp_path: Path) -> None:
+    assert bellbuoy("--version", cwd=tmp_path).stdout.startswith("bellbuoy ")
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["up", "--nonsense"], ["topics", "nonsense"]])
+def test_a_usage_error_exits_2(arguments: list[str], tmp_path: Path) -> None:
+    done = bellbuoy(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [["check"], ["up"], ["gateway"], ["journal"], ["topics", "list"]])
+def test_bad_settings_exit_2_with_every_fault(command: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bellbuoy.toml").write_text("[kafka]\npartitions = 0\n[gatewy]\nport = 1\n")
+
+    done = bellbuoy(*command, cwd=tmp_path, BELLBUOY_GATEWAY__PORT="many")
+
+    assert done.returncode == 2
+    assert "kafka.partitions" in done.stderr
+    assert "gatewy" in done.stderr
+    assert "gateway.port" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_broken_toml_and_a_missing_file_exit_2(tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text("kafka = ")
+
+    broken = bellbuoy("--config", "broken.toml", "check", cwd=tmp_path)
+    missing = bellbuoy("--config", "missing.toml", "check", cwd=tmp_path)
+
+    assert (broken.returncode, missing.returncode) == (2, 2)
+    assert "broken.toml: not TOML" in broken.stderr
+    assert "missing.toml, which is not a file" in missing.stderr
+
+
+def test_check_names_every_server_that_is_away(tmp_path: Path) -> None:
+    kafka, redis = free_port(), free_port()
+
+    done = bellbuoy(
+        "check",
+        "--json",
+        cwd=tmp_path,
+        BELLBUOY_KAFKA__BOOTSTRAP=f"127.0.0.1:{kafka}",
+        BELLBUOY_REDIS__URL=f"redis://127.0.0.1:{redis}/0",
+    )
+
+    assert done.returncode == 69
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is False
+    assert [fault["area"] for fault in answer["faults"]] == ["kafka", "redis"]
+
+
+@pytest.mark.parametrize("role", ["gateway", "journal", "worker", "deliver"])
+def test_a_role_without_kafka_exits_69(role: str, tmp_path: Path) -> None:
+    bootstrap = f"127.0.0.1:{free_port()}"
+
+    done = bellbuoy(role, cwd=tmp_path, BELLBUOY_KAFKA__BOOTSTRAP=bootstrap)
+
+    assert done.returncode == 69
+    assert done.stderr.startswith(f"bellbuoy: Kafka doesn't answer on {bootstrap}")
+    assert "BELLBUOY_KAFKA__BOOTSTRAP" in done.stderr
+
+
+def test_a_stray_folder_does_not_shadow_our_packages(tmp_path: Path) -> None:
+    (tmp_path / "schemas").mkdir()
+    (tmp_path / "schemas" / "__init__.py").write_text("raise RuntimeError('not ours')")
+
+    assert bellbuoy("--version", cwd=tmp_path).returncode == 0
+
+
+def test_a_stranger_in_place_of_a_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sinks").mkdir()
+    (tmp_path / "sinks" / "__init__.py").touch()
+    script = (
+        "import bellbuoy.settings, sys; sys.modules.pop('sinks', 0); sys.path.insert(0, '.');"
+        "from bellbuoy.cli.app import main; sys.argv = ['bellbuoy', 'check']; main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert str(tmp_path / "sinks") in done.stderr
+
+
+def test_an_unexpected_error_is_one_line_and_exits_70(tmp_path: Path) -> None:
+    script = (
+        "import sys; from bellbuoy.cli import app as cli;"
+        "cli.load = lambda: 1 / 0; sys.argv = ['bellbuoy', 'check']; cli.main()"
+    )
+    command = [sys.executable, "-P", "-c", script]
+
+    quiet = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    loud = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "BELLBUOY_LOG_LEVEL": "debug"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert quiet.returncode == 70
+    assert "internal error: ZeroDivisionError" in quiet.stderr
+    assert "Traceback" not in quiet.stderr
+    assert "Traceback" in loud.stderr
+
+
+def test_rebuild_without_kafka_exits_69(tmp_path: Path) -> None:
+    kafka = {"BELLBUOY_KAFKA__BOOTSTRAP": f"127.0.0.1:{free_port()}"}
+
+    away = bellbuoy("rebuild", "redis", cwd=tmp_path, **kafka)
+    teaching = bellbuoy("rebuild", "--help", cwd=tmp_path)
+
+    assert away.returncode == 69
+    assert "Kafka doesn't answer" in away.stderr
+    assert "bellbuoy rebuild redis --dry-run" in teaching.stdout
+
+
+def test_the_past_without_kafka_exits_69(tmp_path: Path) -> None:
+    kafka = {"BELLBUOY_KAFKA__BOOTSTRAP": f"127.0.0.1:{free_port()}"}
+
+    away = bellbuoy("explain", "acme", "--since", "7d", cwd=tmp_path, **kafka)
+    backward = bellbuoy("explain", "acme", "--since", "1d", "--at", "2d", cwd=tmp_path, **kafka)
+    teaching = bellbuoy("explain", "--help", cwd=tmp_path)
+
+    assert away.returncode == 69
+    assert "Kafka doesn't answer" in away.stderr
+    assert backward.returncode == 2
+    assert "--since must lie before --at" in backward.stderr
+    assert "bellbuoy explain amber-harbour-foods --since 7d" in teaching.stdout
+
+
+def test_the_portfolio_teaches_with_examples(tmp_path: Path) -> None:
+    teaching = bellbuoy("portfolio", "--help", cwd=tmp_path)
+
+    assert teaching.returncode == 0
+    assert "bellbuoy portfolio --segment mid-market --json" in teaching.stdout

@@ -1,0 +1,150 @@
+"""The compose file: valid, and the same topology as the command's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from bellbuoy.cli.app import app
+from bellbuoy.local.environment import variables
+from bellbuoy.operations.roles import ROLES
+from bellbuoy.settings import Settings, load
+
+ROOT = Path(__file__).parents[3]
+OURS = ("topics", *ROLES)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+def test_it_is_what_the_compose_specification_allows() -> None:
+    uv = os.environ.get("UV") or shutil.which("uv")
+    assert uv, "run the tests with `uv run` (or `make test`), which says where uv is"
+    # In an environment of its own: it wants another click than Faust does.
+    command = ["tool", "run", "--from", "check-jsonschema==0.39.0", "check-jsonschema"]
+
+    done = subprocess.run(
+        [uv, *command, "--builtin-schema", "vendor.compose-spec", str(ROOT / "docker-compose.yml")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_role_runs_and_by_a_command_that_exists(services: dict[str, Any]) -> None:
+    for name in OURS:
+        command = services[name]["command"]
+        assert command[0] == name
+        assert CliRunner().invoke(app, [*command, "--help"]).exit_code == 0
+
+
+def test_topics_come_before_every_role(services: dict[str, Any]) -> None:
+    assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+    assert services["topics"]["restart"] == "no"
+    for role in ROLES:
+        assert services[role]["depends_on"]["topics"] == {"condition": "service_completed_successfully"}
+
+
+def test_everything_that_stays_up_is_checked(services: dict[str, Any]) -> None:
+    for name in set(services) - {"topics"}:
+        assert services[name]["healthcheck"]["test"][0] == "CMD", name
+        assert services[name]["restart"] == "unless-stopped"
+
+
+def test_checks_and_scrapes_ask_where_the_role_answers(services: dict[str, Any]) -> None:
+    scraped = {
+        job["job_name"]: job["dns_sd_configs"][0]
+        for job in yaml.safe_load((ROOT / "ops" / "prometheus.yml").read_text())["scrape_configs"]
+    }
+    assert set(scraped) == set(ROLES)
+    areas = {"gateway": ("GATEWAY__HOST", "GATEWAY__PORT")} | {
+        role: (f"{area}__METRICS_HOST", f"{area}__METRICS_PORT")
+        for role, area in (("journal", "JOURNAL"), ("worker", "WORKER"), ("deliver", "DELIVERY"))
+    }
+    for role, (host, port) in areas.items():
+        environment = services[role]["environment"]
+        assert environment[f"BELLBUOY_{host}"] == "0.0.0.0"
+        bound = environment[f"BELLBUOY_{port}"]
+        assert f"http://127.0.0.1:{bound}/readyz" in services[role]["healthcheck"]["test"][-1]
+        assert (scraped[role]["names"], scraped[role]["port"]) == ([role], bound)
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_every_variable_is_a_setting(
+    service: str, services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("BELLBUOY_")]:
+        monkeypatch.delenv(name)
+    plain = variables(Settings())
+
+    for name, value in services[service]["environment"].items():
+        default = re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value))
+        monkeypatch.setenv(name, default)
+
+    assert variables(load()) != plain
+    assert load().kafka.bootstrap == "kafka:19092"
+
+
+def test_nothing_is_open_to_others_and_data_stays(compose: dict[str, Any]) -> None:
+    mounted = set()
+    for service in compose["services"].values():
+        for port in service.get("ports", []):
+            assert port.startswith("127.0.0.1:")
+        mounted |= {volume.split(":")[0] for volume in service.get("volumes", [])}
+    assert {"kafka", "redis", "prometheus"} <= set(compose["volumes"]) <= mounted
+
+
+def test_kafka_makes_no_topic_by_accident_and_has_two_doors(services: dict[str, Any]) -> None:
+    environment = services["kafka"]["environment"]
+
+    assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+    assert "INTERNAL://kafka:19092" in environment["KAFKA_ADVERTISED_LISTENERS"]
+    assert "HOST://127.0.0.1:9092" in environment["KAFKA_ADVERTISED_LISTENERS"]
+
+
+def test_the_image_is_locked_unprivileged_and_has_every_package() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+    assert "uv sync --locked --no-dev" in dockerfile
+    assert "USER 10001:10001" in dockerfile
+    for package in packages:
+        assert f"COPY {package} {package}\n" in dockerfile
+        assert f"!{package}\n" in (ROOT / ".dockerignore").read_text()
+
+
+def test_versions_agree() -> None:
+    makefile, dockerfile = (ROOT / "Makefile").read_text(), (ROOT / "Dockerfile").read_text()
+    lock = (ROOT / "bellbuoy" / "local" / "embedded" / "kafka.lock.json").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    uv = re.search(r"^UV_VERSION := (\S+)$", makefile, re.MULTILINE)
+    kafka = re.search(r'"kafka-clients",\s+"version": "([^"]+)"', lock)
+    compose = (ROOT / "docker-compose.yml").read_text()
+    assert uv
+    assert f"uv=={uv[1]}" in dockerfile
+    assert kafka
+    assert f"apache/kafka:{kafka[1]}\n" in compose
+    assert f"bellbuoy:${{BELLBUOY_VERSION:-{project['version']}}}" in compose

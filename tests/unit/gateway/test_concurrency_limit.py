@@ -1,0 +1,102 @@
+"""More requests than the front door lets in, and bodies that never end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.app import assemble
+from gateway.outbox.port import MemoryOutbox, OutgoingRecord
+from gateway.settings import GatewaySettings
+from schemas.codec.registry import committed
+from schemas.topics import Topics
+from tests.support.gateway_client import KEY, NOW, SETTINGS
+
+BODY = json.dumps({"userId": "u", "event": "e", "context": {"groupId": "g"}}).encode()
+
+
+class SlowOutbox(MemoryOutbox):
+    """Confirms only once it is allowed to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allowed = asyncio.Event()
+        self.three = asyncio.Event()
+        self.waiting = 0
+
+    async def send(self, records: Sequence[OutgoingRecord]) -> None:
+        self.waiting += 1
+        if self.waiting == 3:
+            self.three.set()
+        await self.allowed.wait()
+        await super().send(records)
+
+
+async def ask(
+    app: Any, path: str, chunks: list[bytes | None], read: list[int]
+) -> tuple[int, dict[str, str], bytes]:
+    """One request; a chunk of None never comes. ``read`` counts the reads of the body."""
+    left, answers = list(chunks), []
+
+    async def receive() -> dict[str, Any]:
+        read.append(1)
+        chunk = left.pop(0)
+        if chunk is None:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": chunk, "more_body": bool(left)}
+
+    async def send(message: dict[str, Any]) -> None:
+        answers.append(message)
+
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST" if path.startswith("/v1") else "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in KEY.items()],
+    }
+    await app(scope, receive, send)
+    headers = {name.decode(): value.decode() for name, value in answers[0]["headers"]}
+    return answers[0]["status"], headers, b"".join(message.get("body", b"") for message in answers[1:])
+
+
+def front_door(outbox: MemoryOutbox, **bounds: Any) -> Any:
+    settings = GatewaySettings(**(SETTINGS.model_dump() | bounds))
+    return assemble(settings, outbox, Topics("t-"), committed(), lambda: NOW)
+
+
+def test_requests_beyond_the_bound_are_turned_away_unread() -> None:
+    async def crowd() -> None:
+        outbox = SlowOutbox()
+        app = front_door(outbox, max_requests=3)
+        inside = [asyncio.create_task(ask(app, "/v1/track", [BODY], [])) for _ in range(3)]
+        await outbox.three.wait()
+        read: list[int] = []
+        status, headers, said = await ask(app, "/v1/track", [BODY], read)
+        assert (status, headers["retry-after"], json.loads(said)["code"]) == (503, "1", "busy")
+        assert not read
+        assert (await ask(app, "/livez", [b""], []))[0] == 200
+        outbox.allowed.set()
+        await asyncio.gather(*inside)
+        assert [task.result()[0] for task in inside] == [200, 200, 200]
+        assert (await ask(app, "/v1/track", [BODY], []))[0] == 200
+        assert len(outbox.records) == 4
+
+    asyncio.run(crowd())
+
+
+def test_a_body_that_never_ends_is_given_up() -> None:
+    async def drip() -> None:
+        outbox = MemoryOutbox()
+        app = front_door(outbox, max_requests=1, body_seconds=0.05)
+        status, _, said = await ask(app, "/v1/track", [BODY[:5], None], [])
+        assert (status, json.loads(said)["code"]) == (408, "slow_body")
+        assert (await ask(app, "/v1/track", [BODY], []))[0] == 200
+        assert len(outbox.records) == 1
+
+    asyncio.run(drip())

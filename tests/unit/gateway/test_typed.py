@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.topics import OFFERED
+from tests.support.gateway_client import NOW, FrontDoor
+
+TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
+SURVEY = {"event_id": "e-2", "account_id": "acme-inc", "survey_id": "s-1", "kind": "nps", "score": 9}
+BILL = {"event_id": "e-3", "account_id": "acme-inc", "kind": "invoice_issued"}
+BASICS = {"event_id": "e", "account_id": "a"}
+LEAST = {
+    "usage.events": BASICS | {"name": "n"},
+    "support.events": TICKET,
+    "billing.events": BILL,
+    "survey.responses": SURVEY,
+    "engagement.events": BASICS | {"kind": "touch"},
+    "account.profiles": BASICS,
+    "alert.actions": BASICS | {"alert_id": "a", "kind": "acknowledged", "author": "kim"},
+    "account.overrides": BASICS | {"target": "score", "value": 40, "reason": "r", "author": "kim"},
+    "account.links": BASICS | {"into": "b"},
+}
+LINK = BASICS | {"account_id": "~user:u", "into": "b"}
+
+
+@pytest.fixture
+def door() -> FrontDoor:
+    return FrontDoor()
+
+
+@pytest.mark.parametrize("topic", OFFERED)
+def test_every_topic_has_a_door(door, topic):
+    answer = door.post(f"/v1/events/{topic}", LEAST[topic])
+
+    assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (200, 1, 0)
+    (record,) = door.on(topic)
+    assert (record.tenant, record.source, record.occurred_at, record.received_at) == ("acme", "api", NOW, NOW)
+    assert door.outbox.records[0].key == f"acme:{record.account_id}".encode()
+
+
+def test_each_item_of_a_list_has_its_verdict(door):
+    items = [
+        TICKET,
+        TICKET | {"kind": "exploded"},
+        7,
+        TICKET | {"event_id": "e-9", "occurred_at": "2026-01-01T00:00:00Z"},
+    ]
+    answer = door.post("/v1/events/support.events", items)
+
+    assert answer.status == 207
+    assert (answer.json["accepted"], answer.json["rejected"]) == (2, 2)
+    assert [result["status"] for result in answer.json["results"]] == [
+        "accepted",
+        "rejected",
+        "rejected",
+        "accepted",
+    ]
+    assert [result.get("pointer") for result in answer.json["results"]] == [None, "/1/kind", "/2", None]
+    assert [(r.event_id, r.occurred_at) for r in door.on("support.events")] == [
+        ("e-1", NOW),
+        ("e-9", 1_767_225_600_000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "pointer"),
+    [
+        ("support.events", {k: v for k, v in TICKET.items() if k != "ticket_id"}, "/ticket_id"),
+        ("support.events", TICKET | {"kind": "unknown"}, "/kind"),
+        ("support.events", TICKET | {"kind": "rated"}, "/csat"),
+        ("support.events", TICKET | {"kind": "rated", "csat": 6}, "/csat"),
+        ("support.events", TICKET | {"severty": "high"}, "/severty"),
+        ("support.events", TICKET | {"a/b~c": 1}, "/a~1b~0c"),
+        ("support.events", TICKET | {"received_at": NOW}, "/received_at"),
+        ("support.events", TICKET | {"subject": "a\0b"}, "/subject"),
+        ("support.events", TICKET | {"account_id": "a\tb"}, "/account_id"),
+        ("support.events", TICKET | {"event_id": ""}, "/event_id"),
+        ("support.events", TICKET | {"tenant": "other"}, "/tenant"),
+        ("survey.responses", SURVEY | {"score": 11}, "/score"),
+        ("survey.responses", SURVEY | {"kind": "ces", "score": 0}, "/score"),
+        ("survey.responses", SURVEY | {"score": 2**40}, "/score"),
+        ("survey.responses", SURVEY | {"step": "sent"}, "/score"),
+        ("account.profiles", BASICS | {"country": "Germany"}, "/country"),
+        ("account.profiles", BASICS | {"uptime_ppm": 1_000_001}, "/uptime_ppm"),
+        ("billing.events", BILL | {"amount_minor": 2**63}, "/amount_minor"),
+        ("billing.events", BILL | {"amount_minor": 1.5}, "/amount_minor"),
+        ("billing.events", BILL | {"currency": "usd"}, "/currency"),
+        ("billing.events", BILL | {"due_at": "soon"}, "/due_at"),
+        ("billing.events", BILL | {"occurred_at": -1}, "/occurred_at"),
+        ("billing.events", BILL | {"seats": -1}, "/seats"),
+    ],
+)
+def test_a_bad_event_is_400_with_its_pointer(door, topic, event, pointer):
+    answer = door.post(f"/v1/events/{topic}", event)
+
+    assert (answer.status, answer.json["pointer"]) == (400, pointer)
+    assert door.post(f"/v1/events/{topic}", [event]).json["pointer"] == f"/0{pointer}"
+    assert not door.outbox.records
+
+
+def test_a_profile_with_a_domain_links_it_to_the_account(door):
+    door.post("/v1/events/account.profiles", BASICS | {"domain": "acme.example", "occurred_at": NOW - 1})
+    door.post("/v1/events/account.profiles", BASICS | {"domain": "gmail.com"})
+    door.post("/v1/events/account.profiles", BASICS | {"account_id": "~user:u", "domain": "acme.example"})
+
+    (link,) = door.on("account.links")
+    assert (link.account_id, link.into, link.occurred_at) == ("~domain:acme.example", "a", NOW - 1)
+
+
+def test_events_may_be_sent_to_an_alias_that_an_account_is_linked_to_later(door):
+    for topic in (
+        "usage.events",
+        "support.events",
+        "billing.events",
+        "survey.responses",
+        "engagement.events",
+    ):
+        answer = door.post(f"/v1/events/{topic}", LEAST[topic] | {"account_id": "~domain:acme.example"})
+        assert answer.status == 200
+    assert door.post("/v1/events/account.links", LINK).status == 200
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "pointer"),
+    [
+        ("usage.events", LEAST["usage.events"] | {"account_id": "~acme"}, "/account_id"),
+        ("support.events", TICKET | {"account_id": "~domain:gmail.com"}, "/account_id"),
+        ("account.links", LINK | {"account_id": "~user:"}, "/account_id"),
+        ("account.links", LINK | {"into": "~user:u"}, "/into"),
+        ("account.links", LINK | {"into": "a\tb"}, "/into"),
+        ("account.links", LINK | {"account_id": "a", "into": "a"}, "/into"),
+        ("alert.actions", LEAST["alert.actions"] | {"account_id": "~user:u"}, "/account_id"),
+        ("account.overrides", LEAST["account.overrides"] | {"account_id": "~user:u"}, "/account_id"),
+    ],
+)
+def test_what_an_alias_or_a_link_can_not_be(door, topic, event, pointer):
+    answer = door.post(f"/v1/events/{topic}", event)
+
+    assert (answer.status, answer.json["pointer"]) == (400, pointer)
+    assert not door.outbox.records
+
+
+def test_the_tenant_may_be_repeated_and_the_source_named(door):
+    door.post("/v1/events/support.events", TICKET | {"tenant": "acme", "source": "helpdesk"})
+
+    assert door.on("support.events")[0].source == "helpdesk"
+
+
+def test_a_list_may_be_empty(door):
+    assert door.post("/v1/events/support.events", []).json["accepted"] == 0
+
+
+def test_keys_and_topics_are_checked(door):
+    assert door.post("/v1/events/support.events", TICKET, {}).status == 401
+    assert door.post("/v1/events/account.journal", TICKET).json["code"] == "unknown_topic"
+    assert door.post("/v1/events/support.events", b"[").status == 400
+    assert door.post("/v1/events/support.events", b"[1,").status == 400
+
+
+def test_an_override_that_ends_before_it_was_said_is_refused(door):
+    said = LEAST["account.overrides"] | {"occurred_at": NOW - 60_000}
+
+    for ends in (NOW - 60_000, "2020-01-01", 0):
+        answer = door.post("/v1/events/account.overrides", said | {"expires_at": ends})
+        assert (answer.status, answer.json["pointer"]) == (400, "/expires_at")
+    kept = door.post("/v1/events/account.overrides", said | {"expires_at": NOW - 1})
+    assert kept.status == 200  # history that has run out meanwhile

@@ -1,0 +1,225 @@
+"""Accounts through time: what is scored, said and alerted, on a hand-moved clock."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from processors.fold.due import DueHeap
+from processors.fold.fold import fold
+from processors.fold.shared import Shared
+from processors.state.account import DAY, Position, decode_state
+from schemas.records import (
+    AccountHealth,
+    AccountProfile,
+    AlertAction,
+    BillingEvent,
+    JournalBatch,
+    RiskAlert,
+    SupportEvent,
+    UsageEvent,
+)
+from tests.support.generators import batch
+
+START = 20_000 * DAY
+HOUR = DAY // 24
+_ids = itertools.count()
+
+
+class Account:
+    """One account whose journal is written by hand."""
+
+    def __init__(self) -> None:
+        self.states: dict[bytes, bytes] = {}
+        self.position = Position()
+        self.due = DueHeap()
+        self.now = START
+        self.alerts: list[RiskAlert] = []
+        self.health: AccountHealth | None = None
+
+    def event(self, type_: type, **fields: Any) -> Any:
+        return type_(
+            event_id=f"e{next(_ids)}",
+            tenant="acme",
+            account_id="a",
+            source="test",
+            occurred_at=fields.pop("at", self.now),
+            received_at=self.now,
+            **fields,
+        )
+
+    def at(self, now: int, *happened: Any, actions: list[AlertAction] | None = None) -> list[RiskAlert]:
+        """Write a batch at this time and return the alerts it made."""
+        self.now = now
+        written = batch(self.position.sequence + 1, now, list(happened))
+        if actions:
+            written = JournalBatch(sequence=written.sequence, written_at=now, actions=actions)
+        due = self.due.peek(now)
+        outcome = fold(self.states, self.position, written, partition=0, offset=0, due=due, shared=Shared())
+        self.states |= outcome.states
+        self.position = outcome.position
+        for key, account in outcome.known.items():
+            self.due.put(key, account.state.due)
+        new = [alert for _, alert in outcome.alerts]
+        self.alerts += new
+        for _, health in outcome.health:
+            self.health = health
+        return new
+
+    def usage(self, **fields: Any) -> UsageEvent:
+        return self.event(UsageEvent, **({"name": "did", "user_id": "u", "feature": "f"} | fields))
+
+    def busy_day(self, day: int) -> list[UsageEvent]:
+        return [
+            self.usage(at=START + day * DAY + 9 * HOUR, user_id=f"u{i % 5}", feature=f"f{i % 6}")
+            for i in range(20)
+        ]
+
+    def established(self, days: int = 60) -> None:
+        """A healthy customer: seats, a subscription and usage on every weekday."""
+        profile = self.event(AccountProfile, name="Acme", owner="ann", seats=5)
+        started = self.event(
+            BillingEvent, kind="subscription_started", subscription_id="s", mrr_minor=10_000,
+            renews_at=START + 300 * DAY,
+        )  # fmt: skip
+        self.at(START, profile, started)
+        for day in range(days):
+            self.at(START + day * DAY + 10 * HOUR, *self.busy_day(day))
+
+
+def rules(alerts: list[RiskAlert]) -> list[tuple[str, str, str]]:
+    return [(a.rule, a.change, a.severity) for a in alerts]
+
+
+def test_a_good_customer_is_healthy_without_alerts() -> None:
+    account = Account()
+    account.established()
+    assert account.health is not None
+    assert account.health.band == "healthy"
+    assert account.health.score > 95
+    assert account.health.coverage == 1.0
+    assert (account.health.name, account.health.owner) == ("Acme", "ann")
+    assert account.alerts == []
+
+
+def test_a_stranger_is_unknown_not_bad() -> None:
+    account = Account()
+    account.at(START, account.event(AccountProfile, name="New"))
+    assert account.health is not None
+    assert account.health.band == "unknown"
+    assert account.alerts == []
+
+
+def test_silence_is_noticed_on_time_without_an_event() -> None:
+    account = Account()
+    account.established()
+    last = account.now - HOUR
+    opened: dict[str, int] = {}
+    for _ in range(24 * 20):
+        for alert in account.at(account.now + HOUR):
+            if alert.rule == "quiet":
+                opened[alert.change] = account.now
+    assert 0 <= opened["opened"] - (last + 7 * DAY) <= HOUR
+    assert 0 <= opened["updated"] - (last + 14 * DAY) <= HOUR
+    assert [a.change for a in account.alerts if a.rule == "quiet"] == ["opened", "updated"]
+    back = account.at(account.now + HOUR, account.usage(at=account.now))
+    assert ("quiet", "resolved", "critical") in rules(back)
+
+
+def test_the_same_episode_has_the_same_id_and_the_next_another() -> None:
+    account = Account()
+    account.established()
+    cancel = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s")
+    first = account.at(account.now + HOUR, cancel)
+    assert ("canceling", "opened", "critical") in rules(first)
+    assert account.health is not None
+    assert account.health.score <= 20
+    withdrawn = account.event(BillingEvent, kind="cancel_withdrawn", subscription_id="s", at=account.now + 1)
+    second = account.at(account.now + HOUR, withdrawn)
+    assert ("canceling", "resolved", "critical") in rules(second)
+    again = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s", at=account.now + 2)
+    third = account.at(account.now + HOUR, again)
+    ids = [next(a.alert_id for a in alerts if a.rule == "canceling") for alerts in (first, second, third)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_failed_payment_is_first_a_notice_then_a_warning_then_over() -> None:
+    account = Account()
+    account.established()
+    seen = []
+    for _ in range(3):
+        failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
+        seen += rules(account.at(account.now + DAY, failed, *account.busy_day((account.now - START) // DAY)))
+    paid = account.event(BillingEvent, kind="invoice_paid", invoice_id="i", at=account.now + 1)
+    seen += rules(account.at(account.now + HOUR, paid))
+    assert [s for s in seen if s[0] == "payment"] == [
+        ("payment", "opened", "notice"),
+        ("payment", "updated", "warning"),
+        ("payment", "resolved", "warning"),
+    ]
+
+
+def test_an_urgent_ticket_caps_the_score_after_48_hours_and_not_before() -> None:
+    account = Account()
+    account.established()
+    opened = account.now
+    ticket = account.event(SupportEvent, ticket_id="t", kind="opened", severity="urgent", at=opened)
+    account.at(opened, ticket)
+    assert account.health is not None
+    assert account.health.caps == []
+    scores = {}
+    for hour in range(1, 55):
+        day = (opened + hour * HOUR - START) // DAY
+        extra = account.busy_day(day) if hour % 24 == 23 else []
+        account.at(opened + hour * HOUR, *extra)
+        scores[hour] = account.health.score
+    assert scores[47] > 40
+    assert scores[49] <= 40
+    assert [a.rule for a in account.alerts].count("urgent_ticket") == 1
+    solved = account.event(SupportEvent, ticket_id="t", kind="solved", at=account.now)
+    account.at(account.now + HOUR, solved)
+    assert account.health.score > 70
+
+
+def test_a_halved_week_drops_the_score_and_says_so() -> None:
+    account = Account()
+    account.established()
+    before = account.health.score if account.health else 0
+    for day in range(60, 68):
+        few = account.busy_day(day)[:8]
+        account.at(START + day * DAY + 10 * HOUR, *few)
+    assert account.health is not None
+    assert account.health.score < before - 10
+    assert account.health.reasons[0].startswith("Usage down 60% against its usual week")
+
+
+def test_a_churned_account_is_silent_for_good() -> None:
+    account = Account()
+    account.established()
+    account.at(account.now + HOUR, account.event(BillingEvent, kind="payment_failed", invoice_id="i"))
+    gone = account.event(BillingEvent, kind="subscription_canceled", subscription_id="s", at=account.now + 1)
+    closing = account.at(account.now + HOUR, gone)
+    assert ("payment", "resolved", "notice") in rules(closing)
+    assert account.health is not None
+    assert account.health.stage == "churned"
+    for _ in range(200):
+        assert account.at(account.now + DAY) == []
+    state = decode_state(account.states[b"acme:a"])
+    assert state.usage.days == {}
+
+
+def test_acknowledging_updates_and_dismissing_silences_the_episode() -> None:
+    account = Account()
+    account.established()
+    failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
+    [alert] = account.at(account.now + HOUR, failed)
+    act = {"alert_id": alert.alert_id, "author": "ann"}
+    taken = account.at(account.now + 1, actions=[account.event(AlertAction, kind="acknowledged", **act)])
+    assert [(a.change, a.acknowledged_by) for a in taken] == [("updated", "ann")]
+    gone = account.at(account.now + 1, actions=[account.event(AlertAction, kind="dismissed", **act)])
+    assert [a.change for a in gone] == ["resolved"]
+    for _ in range(3):
+        failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
+        assert "payment" not in [a.rule for a in account.at(account.now + HOUR, failed)]
+    unknown = account.event(AlertAction, kind="acknowledged", alert_id="nope", author="ann")
+    assert account.at(account.now + 1, actions=[unknown]) == []

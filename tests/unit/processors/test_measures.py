@@ -1,0 +1,459 @@
+"""Every measure on hand-made accounts: values at, below and above each edge, and what missing means."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from processors.intake.usage_rollup_rows import roll_up
+from processors.measures import MEASURES, Fact, View
+from processors.observe import (
+    bound,
+    evict,
+    observe_billing,
+    observe_engagement,
+    observe_profile,
+    observe_support,
+    observe_survey,
+    observe_usage,
+)
+from processors.state.account import DAY, State
+from schemas.records import (
+    AccountProfile,
+    BillingEvent,
+    EngagementEvent,
+    Event,
+    SupportEvent,
+    SurveyResponse,
+    UsageEvent,
+)
+
+NOW = int(datetime(2026, 6, 17, 12, tzinfo=UTC).timestamp() * 1000)  # a Wednesday
+HOUR = DAY // 24
+WEEKDAYS = range(5)
+
+
+class Account:
+    """One account, told of by hand; times are given as days before now."""
+
+    def __init__(self) -> None:
+        self.state = State(tenant="acme", account_id="a")
+        self._ids = itertools.count()
+
+    def _tell(self, kind: type[Event], observe: Any, ago: float, fields: dict[str, Any]) -> Account:
+        event = kind(
+            event_id=f"e{next(self._ids)}",
+            tenant="acme",
+            account_id="a",
+            source="test",
+            occurred_at=int(NOW - ago * DAY),
+            received_at=NOW,
+            **fields,
+        )
+        if isinstance(event, UsageEvent):
+            for cell in roll_up([msgspec.structs.asdict(event)]):
+                observe(self.state, cell)
+        else:
+            observe(self.state, event)
+        return self
+
+    def use(self, ago: float, times: int = 1, **fields: Any) -> Account:
+        for _ in range(times):
+            self._tell(UsageEvent, observe_usage, ago, {"name": "did", "user_id": "u"} | fields)
+        return self
+
+    def weeks(self, days: range, weekdays: Any = WEEKDAYS, times: int = 10, **fields: Any) -> Account:
+        for ago in days:
+            if datetime.fromtimestamp(NOW / 1000 - ago * 86_400, UTC).weekday() in weekdays:
+                self.use(ago, times, **fields)
+        return self
+
+    def ticket(self, ago: float, key: str, kind: str, **fields: Any) -> Account:
+        return self._tell(SupportEvent, observe_support, ago, {"ticket_id": key, "kind": kind} | fields)
+
+    def bill(self, ago: float, kind: str, **fields: Any) -> Account:
+        about = {"subscription_id": "s", "invoice_id": "i", "currency": "EUR"}
+        return self._tell(BillingEvent, observe_billing, ago, about | {"kind": kind} | fields)
+
+    def answer(self, ago: float, person: str, score: int | None, kind: str = "nps", **fields: Any) -> Account:
+        about = {"survey_id": "q", "user_id": person, "kind": kind, "score": score}
+        return self._tell(SurveyResponse, observe_survey, ago, about | fields)
+
+    def engage(self, ago: float, kind: str, **fields: Any) -> Account:
+        return self._tell(EngagementEvent, observe_engagement, ago, {"kind": kind} | fields)
+
+    def profile(self, ago: float = 1, **fields: Any) -> Account:
+        return self._tell(AccountProfile, observe_profile, ago, fields)
+
+    def fact(self, name: str) -> Fact:
+        evict(self.state, NOW)
+        bound(self.state)
+        return MEASURES[name](View(self.state, NOW))
+
+    def value(self, name: str) -> float | None:
+        return self.fact(name).value
+
+
+ALWAYS_KNOWN = {
+    "support.open", "support.high", "support.other", "support.reopened", "support.escalated",
+    "support.urgent", "billing.payment", "billing.overdue", "billing.owed", "billing.disputes",
+    "billing.cancellation", "engagement.champion_left", "voice.advocacy",
+    "engagement.sponsor_gone", "onboarding.stalled", "surveys.detractors",
+}  # fmt: skip
+"""Nothing heard is a fact here: the declaration says so."""
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_of_a_stranger_nothing_is_known(name: str) -> None:
+    fact = Account().fact(name)
+    assert (fact.value is None) != (name in ALWAYS_KNOWN)
+    assert MEASURES[name].needs.startswith("nothing:") == (name in ALWAYS_KNOWN - {"billing.owed"})
+    assert fact.value in (None, 0)
+    assert fact.reason
+
+
+def test_names_units_and_sources_are_declared() -> None:
+    for name, measured in MEASURES.items():
+        assert measured.name == name
+        assert measured.unit
+        assert measured.window
+        assert measured.sources
+        assert measured.about.endswith(".")
+
+
+def test_frequency_counts_days_with_today() -> None:
+    assert Account().use(0).use(6.4).value("usage.frequency") == 2
+    assert Account().use(0).use(6.6).value("usage.frequency") == 1
+
+
+def test_unused_features() -> None:
+    account = Account().use(1, feature="a").use(27.4, feature="b").use(28, feature="c").use(60, feature="d")
+    assert account.value("usage.unused") == 2 / 4
+    assert account.profile(features=10).value("usage.unused") == 8 / 10
+    assert account.profile(0.5, features=3).value("usage.unused") == 2 / 4
+
+
+def test_a_key_action_is_a_use_of_the_key_feature_or_an_event() -> None:
+    account = Account().use(5, feature="report").use(1, feature="other")
+    assert account.value("usage.key_action") is None
+    assert account.profile(key_feature="report").value("usage.key_action") == 5
+    assert account.engage(3, "key_action").value("usage.key_action") == 3
+    assert Account().profile(key_feature="report").value("usage.key_action") == 90
+
+
+def test_logins_stickiness_and_sessions() -> None:
+    account = Account()
+    for ago in (0, 1, 2, 9):
+        account.use(ago, 3, user_id="often", duration_ms=120_000)
+    account.use(20, user_id="once", duration_ms=60_000)
+    assert account.value("usage.logins") == 3 / 2
+    assert account.value("usage.stickiness") == pytest.approx(5 / 28 / 2)
+    assert account.value("usage.session") == pytest.approx((4 * 6 + 1) / 5)
+    assert Account().use(1).value("usage.session") is None
+    assert Account().use(29).value("usage.stickiness") is None
+    assert Account().use(1, user_id=None).value("usage.logins") is None
+
+
+def test_a_quiet_weekend_is_no_anomaly() -> None:
+    account = Account().weeks(range(2, 60))  # last used on Monday; Tuesday is missing
+    assert account.value("usage.anomaly") == pytest.approx(-10 / 10**0.5)
+    account.use(1, 10)
+    assert account.value("usage.anomaly") == 0
+    sunday = View(account.state, NOW - 3 * DAY)  # Sunday: the last working day was Friday
+    assert MEASURES["usage.anomaly"](sunday).reason.startswith("Friday as usual")
+
+
+def test_half_a_tuesday_is_an_anomaly_whatever_the_other_days() -> None:
+    account = Account().weeks(range(2, 60), times=40).use(1, 20)
+    fact = account.fact("usage.anomaly")
+    assert fact.value == pytest.approx(-20 / 40**0.5)
+    assert fact.reason == "Tuesday 50% below its usual (20 events, usually 40)"
+    spike = Account().weeks(range(2, 60), times=40).use(1, 80)
+    assert spike.value("usage.anomaly") == pytest.approx(40 / 40**0.5)
+
+
+def test_an_anomaly_needs_four_same_weekdays() -> None:
+    assert Account().weeks(range(1, 30)).value("usage.anomaly") == 0  # Tuesdays 8, 15, 22 and 29 days ago
+    assert Account().weeks(range(1, 29)).value("usage.anomaly") is None
+
+
+def test_a_noisy_account_needs_more_to_be_anomalous() -> None:
+    steady, noisy = Account(), Account()
+    for week, times in enumerate((40, 80, 20, 60, 40, 90, 10, 40), start=1):
+        noisy.use(7 * week + 1, times)
+        steady.use(7 * week + 1, 40)
+    assert noisy.use(1, 20).value("usage.anomaly") == pytest.approx(-20 / (1.4826 * 20))
+    assert steady.use(1, 20).value("usage.anomaly") == pytest.approx(-20 / 40**0.5)
+
+
+def test_a_public_holiday_is_passed_over() -> None:
+    whit_monday = datetime(2026, 5, 25, tzinfo=UTC)
+    tuesday = int(whit_monday.timestamp() * 1000) + DAY + DAY // 2
+    ago = round((NOW - tuesday) / DAY)
+    account = Account()
+    account.weeks(range(ago + 1, ago + 60))
+    evict(account.state, tuesday)
+    monday = View(account.state, tuesday)
+    account.state.usage.days.pop(monday.today - 1)  # nobody worked on Whit Monday
+    assert MEASURES["usage.anomaly"](View(account.state, tuesday)).value == pytest.approx(-(10**0.5))
+    account.profile(60, country="DE")
+    assert MEASURES["usage.anomaly"](View(account.state, tuesday)).reason.startswith("Friday as usual")
+    drop = MEASURES["usage.drop"](View(account.state, tuesday))
+    assert drop.value == 1
+    account.profile(59, country="JP")  # the newest word counts, and Japan worked
+    assert MEASURES["usage.drop"](View(account.state, tuesday)).value == pytest.approx(4 / 5)
+    account.profile(58, country="ZZ")
+    assert MEASURES["usage.drop"](View(account.state, tuesday)).value == pytest.approx(4 / 5)
+
+
+def test_regularity_is_against_its_own_working_days() -> None:
+    assert Account().weeks(range(1, 60)).value("usage.regularity") == 1
+    sundays = Account().weeks(range(1, 60), weekdays=(6,))
+    assert sundays.value("usage.regularity") == 1
+    some = Account().weeks(range(15, 60)).weeks(range(1, 8))
+    assert some.value("usage.regularity") == 15 / 20
+    assert Account().use(6).value("usage.regularity") is None
+
+
+def test_errors_and_latency() -> None:
+    account = Account().use(1, 18, latency_ms=100).use(1, 1, error=True, latency_ms=400)
+    assert account.value("performance.errors") == 1 / 19  # 28 days: there are under 20 events
+    account.use(20, 21, latency_ms=50)
+    assert account.value("performance.errors") == 1 / 40
+    account.use(2, 1)
+    assert account.value("performance.errors") == 1 / 20  # 20 events in the week: it speaks for itself
+    assert account.value("performance.latency") == pytest.approx(2_200 / 19)
+    assert account.value("performance.slowdown") == pytest.approx(2_200 / 19 / 50)
+    assert Account().use(1).value("performance.latency") is None
+    assert Account().use(28).value("performance.errors") is None
+
+
+def test_uptime_is_what_was_last_reported() -> None:
+    account = Account().profile(3, uptime_ppm=990_000).profile(5, uptime_ppm=1_000_000)
+    assert account.fact("performance.uptime") == Fact(
+        0.99, "The product was up 99.00% of the time", NOW - 3 * DAY
+    )
+
+
+@pytest.mark.parametrize(
+    ("months", "users", "ratio"),
+    [(1, 4, 1.6), (2, 5, 1.0), (5.9, 5, 1.0), (6.1, 5, 5 / 7.5), (12, 8, 8 / 7.5)],
+)
+def test_seats_by_the_age_of_the_contract(months: float, users: int, ratio: float) -> None:
+    account = Account().bill(months * 365.25 / 12, "subscription_started", seats=10)
+    for user in range(users):
+        account.use(1, user_id=f"u{user}")
+    assert account.value("seats.adoption") == pytest.approx(ratio, rel=0.02)
+
+
+def test_headroom_counts_only_what_lasts() -> None:
+    account = Account().profile(seats=4)
+    for user in "abc":
+        account.use(1, user_id=user)
+    assert account.value("seats.headroom") == 1
+    for user in "abcd":
+        account.use(14, user_id=user)
+    assert account.value("seats.headroom") == 1 / 4
+    for user in "defgh":
+        account.use(2, user_id=user).use(27.4, user_id=user)
+    assert account.value("seats.headroom") == -1
+    assert Account().use(1).value("seats.headroom") is None
+
+
+def test_open_tickets_by_severity_and_age() -> None:
+    account = Account().ticket(3, "1", "opened", severity="high").ticket(9, "2", "opened")
+    account.ticket(2.25, "3", "opened", severity="urgent")
+    assert account.value("support.high") == 3
+    assert account.value("support.other") == 9
+    assert account.value("support.urgent") == 54
+    account.ticket(1, "1", "solved").ticket(1, "2", "deleted")
+    assert account.value("support.high") == account.value("support.other") == 0
+
+
+def test_reopened_and_escalated_count_for_28_days() -> None:
+    account = Account().ticket(40, "1", "opened").ticket(27.9, "1", "reopened").ticket(28, "2", "escalated")
+    assert (account.value("support.reopened"), account.value("support.escalated")) == (1, 0)
+
+
+def test_responses_and_solutions() -> None:
+    account = Account()
+    account.ticket(10, "1", "opened").ticket(10 - 1 / 24, "1", "answered").ticket(9, "1", "solved")
+    account.ticket(8, "2", "opened").ticket(7.5, "2", "answered").ticket(7, "2", "answered")
+    account.ticket(6, "2", "solved").ticket(2, "2", "closed")
+    account.ticket(5, "3", "opened").ticket(4, "3", "solved").ticket(3, "3", "reopened")
+    assert account.value("support.first_response") == 6.5
+    assert account.value("support.resolution") == 36
+    assert account.value("support.first_contact") == 1 / 2
+    account.ticket(2, "3", "solved")
+    assert account.value("support.first_contact") == 1 / 3
+    assert account.fact("support.resolution").as_of == NOW - 2 * DAY
+
+
+def test_signs_of_leaving_also_when_taken_back() -> None:
+    account = Account().bill(400, "subscription_started", mrr_minor=100)
+    assert account.value("billing.signals") == 0
+    account.bill(89, "cancel_scheduled").bill(80, "cancel_withdrawn")
+    account.bill(30, "subscription_updated", mrr_minor=50, previous_mrr_minor=100)
+    assert account.value("billing.signals") == 2
+    assert account.bill(1, "subscription_canceled").value("billing.signals") == 3
+
+
+def test_money_that_does_not_come_in() -> None:
+    account = Account().bill(90, "subscription_started", mrr_minor=100_00)
+    account.bill(40, "invoice_issued", amount_minor=150_00, due_at=NOW - 1 * DAY)
+    account.bill(5, "payment_failed")
+    assert (account.value("billing.owed"), account.value("billing.payment")) == (1.5, 1)
+    assert account.bill(3, "dispute_opened").value("billing.disputes") == 1
+    assert account.bill(2, "dispute_closed").value("billing.disputes") == 0
+    assert account.bill(1, "invoice_paid").value("billing.owed") == 0
+    assert Account().bill(9, "invoice_issued", amount_minor=1, due_at=0).value("billing.owed") is None
+
+
+def test_revenue_and_what_is_kept_of_it() -> None:
+    account = Account().bill(400, "subscription_started", mrr_minor=100_00)
+    account.bill(200, "subscription_updated", mrr_minor=60_00)
+    account.bill(10, "subscription_started", subscription_id="t", mrr_minor=90_00)
+    assert account.fact("revenue.mrr") == Fact(150_00, "150 EUR a month")
+    assert account.value("revenue.net_retention") == 1.5
+    assert account.value("revenue.gross_retention") == 0.6
+    assert account.fact("revenue.before") == Fact(100_00, "100 EUR a month 12 months ago")
+    assert account.use(1, user_id="a").use(1, user_id="b").value("revenue.arpu") == 75_00
+    assert account.value("revenue.tenure") == pytest.approx(400 / (365.25 / 12))
+    so_far = (200 * 100_00 + 200 * 60_00 + 10 * 90_00) / (365.25 / 12)
+    assert account.value("revenue.lifetime_value") == pytest.approx(so_far + 150_00 / 0.035)
+    account.bill(0, "subscription_canceled").bill(0, "subscription_canceled", subscription_id="t")
+    assert account.value("revenue.mrr") == account.value("revenue.gross_retention") == 0
+
+
+def test_revenue_that_cannot_be_told() -> None:
+    assert Account().profile(arr_minor=1_200, currency="EUR").value("revenue.mrr") == 100
+    account = Account().bill(9, "subscription_started", mrr_minor=100)
+    assert account.value("revenue.net_retention") is None
+    account.bill(8, "subscription_started", subscription_id="t", mrr_minor=100, currency="USD")
+    assert account.value("revenue.mrr") is None
+
+
+def test_net_promoters_by_the_newest_answer_of_each() -> None:
+    account = Account().answer(9, "a", 9).answer(8, "b", 6).answer(7, "c", 7).answer(300, "d", 10)
+    assert account.value("surveys.nps") == 25
+    account.answer(5, "b", 10, survey_id="next")
+    assert account.fact("surveys.nps") == Fact(75, "NPS +75 of 4 answers, 0 detractors", NOW - 5 * DAY)
+    account.answer(4, "a", None, survey_id="next")  # declined: what was said before stands
+    assert account.value("surveys.nps") == 75
+    assert Account().answer(401, "a", 9).value("surveys.nps") is None
+
+
+def test_satisfaction_and_ease() -> None:
+    account = Account().answer(9, "a", 5, "csat").ticket(5, "1", "opened").ticket(4, "1", "rated", csat=2)
+    assert account.value("surveys.csat") == 3.5
+    assert account.answer(3, "a", 6, "ces", survey_id="e").value("surveys.ces") == 6
+
+
+def test_silence_after_surveys() -> None:
+    account = Account().answer(6, "late", None, step="sent")
+    assert account.value("surveys.silence") is None
+    for person in "abc":
+        account.answer(7, person, None, step="sent")
+    account.answer(3, "a", 8).answer(3, "b", None)
+    assert account.value("surveys.silence") == 2 / 3
+    account.answer(2, "a", None, step="withdrawn")
+    assert account.value("surveys.silence") == 1
+
+
+def test_contacts_and_replies() -> None:
+    account = Account().engage(30, "email_sent").engage(29, "email_sent").engage(28.5, "email_received")
+    account.engage(10, "email_sent").engage(9.75, "meeting")
+    assert account.value("engagement.reply_latency") == 21
+    assert account.value("engagement.silence") == 0
+    assert account.value("engagement.last_touch") == 10  # a quarter before noon is still ten days ago
+    account.engage(4, "email_sent").engage(2, "email_sent")
+    assert account.value("engagement.silence") == 4
+    assert account.value("engagement.last_touch") == 10
+
+
+def test_a_champion_is_active_in_the_product_or_in_contact() -> None:
+    account = Account().engage(50, "meeting", user_id="c").use(20, user_id="c")
+    assert account.value("engagement.champion") is None
+    account.engage(60, "champion_named", user_id="c")
+    assert account.value("engagement.champion") == 20
+    assert account.engage(3, "email_received", user_id="c").value("engagement.champion") == 3
+    assert account.engage(2, "champion_left", user_id="c").fact("engagement.champion") == Fact(
+        90, "The champion left", NOW - 2 * DAY
+    )
+    account.engage(1, "champion_named", user_id="d").use(0, user_id="d")
+    assert account.value("engagement.champion") == 0
+    assert account.value("engagement.sponsor") is None
+    assert Account().engage(5, "champion_left").value("engagement.champion") == 90
+    assert Account().engage(5, "sponsor_named", user_id="s").value("engagement.sponsor") == 90
+
+
+def test_onboarding_moves_or_stalls() -> None:
+    account = Account().engage(20, "milestone_set", name="live", due_at=NOW - 3 * DAY)
+    account.engage(20, "milestone_set", name="team", due_at=NOW + DAY).engage(
+        10, "milestone_reached", name="data"
+    )
+    assert account.value("onboarding.progress") == 1 / 3
+    assert account.fact("onboarding.stall") == Fact(3, "live: 3 days past its date")
+    account.engage(1, "milestone_reached", name="live")
+    assert account.value("onboarding.stall") == 0
+    account.engage(0, "milestone_reached", name="team")
+    assert account.fact("onboarding.stall") == Fact(0, "All milestones reached")
+    undated = Account().engage(9, "milestone_reached", name="data")
+    assert undated.value("onboarding.stall") == 0
+    assert undated.profile(stage="onboarding").value("onboarding.stall") == 9
+    assert Account().engage(4, "training_attended").value("onboarding.training") == 1
+
+
+def test_goals_and_what_they_are_worth() -> None:
+    account = Account().bill(40, "subscription_started", mrr_minor=100)
+    account.engage(30, "goal_set", name="a", due_at=NOW - DAY).engage(
+        30, "goal_set", name="b", due_at=NOW + DAY
+    )
+    assert account.value("value.goals") == 1 / 2
+    account.engage(5, "goal_achieved", name="a", worth_minor=2_400, currency="EUR")
+    assert account.value("value.goals") == 1
+    assert account.value("value.roi") == 2
+    account.engage(4, "goal_achieved", name="c", worth_minor=1, currency="USD")
+    assert account.value("value.roi") is None
+    account.engage(1, "goal_withdrawn", name="c")
+    assert account.value("value.roi") == 2
+
+
+def test_what_is_said_unasked() -> None:
+    account = (
+        Account().engage(80, "praise_received", name="support").engage(9, "complaint_received", name="price")
+    )
+    account.engage(8, "complaint_received", name="price").engage(89, "complaint_received")
+    assert account.value("voice.feedback") == -1 / 2
+    assert account.fact("voice.feedback").reason.endswith("the last about price")
+    assert account.engage(399, "advocacy_shown", name="review").value("voice.advocacy") == 1
+    assert Account().engage(401, "advocacy_shown").value("voice.advocacy") == 0
+
+
+def test_a_sponsor_is_gone_who_left_or_is_silent() -> None:
+    account = Account().engage(200, "sponsor_named", user_id="s").engage(89, "meeting", user_id="s")
+    assert account.value("engagement.sponsor_gone") == 0
+    silent = Account().engage(200, "sponsor_named", user_id="s").engage(90, "meeting", user_id="s")
+    assert silent.fact("engagement.sponsor_gone") == Fact(1, "Nothing from the sponsor in 90 days")
+    left = account.engage(3, "sponsor_left", user_id="s").fact("engagement.sponsor_gone")
+    assert left == Fact(1, "The sponsor left", NOW - 3 * DAY)
+
+
+def test_a_stalled_onboarding_is_held_from_its_day() -> None:
+    account = Account().engage(40, "milestone_set", name="live", due_at=NOW - 14 * DAY)
+    stalled = account.fact("onboarding.stalled")
+    assert (stalled.value, stalled.reason) == (14, "Onboarding stalled: live: 14 days past its date")
+    assert stalled.as_of == (NOW // DAY - 14) * DAY
+    assert account.engage(1, "milestone_reached", name="live").value("onboarding.stalled") == 0
+
+
+def test_detractors_count_by_how_many_they_outnumber_promoters() -> None:
+    account = Account().answer(89, "a", 6).answer(8, "b", 0).answer(7, "c", 9).answer(6, "d", 8)
+    detractors = account.fact("surveys.detractors")
+    assert detractors == Fact(1, "2 detractors of 4 NPS answers", NOW - 8 * DAY)
+    assert account.answer(5, "e", 10).value("surveys.detractors") == 0
+    assert Account().answer(90, "a", 0).value("surveys.detractors") == 0

@@ -1,0 +1,439 @@
+"""Model files: every fault at once, in its place, with its fix; and what a sound file means."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from processors.measures import Fact, View
+from processors.model import (
+    DEFAULT,
+    Model,
+    ModelError,
+    check_model,
+    choose,
+    clashes,
+    differences,
+    json_schema,
+    load_model,
+)
+from processors.scoring.measure_score import judge
+from processors.scoring.score import Verdict, inform, settle, weigh
+from processors.state.account import DAY, State, stamp
+from schemas.records import Measure
+from tests.support.generators import NOW
+
+SCHEMA = Path(__file__).parents[3] / "docs" / "model.schema.json"
+
+SMALL = """\
+model: small
+version: 1
+measures:
+  usage.silence: {weight: 3, curve: {points: [[0, 100], [10, 0]]}}
+  usage.depth: {curve: {points: [[0, 0], [10, 100]]}}
+bands: [{band: critical, below: 50}, {band: healthy}]
+"""
+
+
+def faults(text: str) -> list[str]:
+    return [str(fault) for fault in check_model(text).faults]
+
+
+def view(now: int = NOW, tenant: str = "acme", **profile: str) -> View:
+    state = State(tenant=tenant, account_id="a")
+    state.profile = {name: (stamp(1, name), value) for name, value in profile.items()}
+    return View(state, now)
+
+
+def score(model: Model, facts: dict[str, float | Fact | None], at: View | None = None) -> Verdict:
+    at = at or view()
+    plan = model.for_account(at)
+    given = {name: fact if isinstance(fact, Fact) else Fact(fact, name) for name, fact in facts.items()}
+    return weigh(plan, [given.get(read.name, Fact(None, f"no {read.name}")) for read in plan.reads], at)
+
+
+def beside(model: Model, facts: dict[str, Fact]) -> tuple[list[Measure], int | None]:
+    """What stands beside the score, and when that changes by its age."""
+    plan = model.for_account(view())
+    known = [facts.get(read.name, Fact(None, f"no {read.name}")) for read in plan.shows]
+    return inform(plan, known, view().now)
+
+
+TEN = """\
+model: Acme Health
+version: one
+score: {combine: average}
+groups:
+  usage: {title: Usage}
+measures:
+  usage.frequency:
+    group: usages
+    curve: {points: [[3, 0], [1, 35]]}
+  usage.dropp:
+    group: usage
+    wieght: 3
+    stale_after: 2 weeks
+    curve: {steps: [{below: 7, score: 100}, {below: 14, score: 50}]}
+caps:
+  canceled: {limit: 0, measure: billing.cancellation}
+bands:
+  - {band: healthy, below: 50}
+  - {band: critical}
+variants:
+  smb: {priority: 1, when: account.segment = "smb"}
+"""
+
+
+def test_a_file_with_ten_faults_lists_them_all() -> None:
+    assert [str(fault).partition(";")[0] for fault in check_model(TEN).faults] == [
+        "1:1: model: 'Acme Health' is not a name",
+        "2:1: version: 'one' is not a whole number",
+        "3:9: score.combine: 'average' is none of the choices",
+        "8:5: measures.usage.frequency.group: no such group: usages",
+        "9:5: measures.usage.frequency.curve: the points' values do not rise",
+        "10:3: measures.usage.dropp: no such measure: usage.dropp",
+        "12:5: measures.usage.dropp.wieght: no such key",
+        "13:5: measures.usage.dropp.stale_after: '2 weeks' is no duration",
+        "14:5: measures.usage.dropp.curve: the last of the steps must be open, and only it",
+        "16:3: caps.canceled: a cap that tests nothing",
+        "17:1: bands: the bands do not improve",
+        "21:22: variants.smb.when: a single =",
+    ]
+
+
+def test_every_fault_says_how_to_mend_it() -> None:
+    fixes = [fault.fix for fault in check_model(TEN).faults]
+    assert "did you mean usage.drop?" in fixes
+    assert "did you mean weight?" in fixes
+    assert all(fixes)
+    with pytest.raises(ModelError, match=r"13:5: .*; write a number and s, m, h, d or w, such as 90d"):
+        load_model(TEN)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "1:1: not a model; a model is a mapping"),
+        ("- a\n- b\n", "1:1: not a model"),
+        ("model: a\n\tversion: 1\n", "2:1: not YAML"),
+        ("model: [a\n", "not YAML"),
+        ("model: a\nmodel: b\n", "2:1: model: given twice, first in line 1; keep one of them"),
+        ("model: !!python/object:os.system a\n", "the tag tag:yaml.org,2002:python/object:os.system"),
+        ("model: *a\n", "1:8: model: the alias *a"),
+        ("a: &a {b: 1}\nc: *a\n", "aliases stand for single values only"),
+        ("model: a\n---\nmodel: b\n", "2:1: a second document"),
+        ("{a: 1}: b\n", "a key that is not a word"),
+        ("a: " + "[" * 20 + "]" * 20, "too much in one file"),
+        ("[" * 150_000, "1:18: too much in one file"),
+        ("a: [" + "1," * 20_000 + "]", "too much in one file"),
+        ("a" * 300_000, "the file is too long"),
+        ("a: \x00", "not YAML; save it as UTF-8 text"),
+        (SMALL.replace("[10, 0]", "[10, .inf]"), "not a number"),
+        (SMALL.replace("[10, 0]", "[10, 1e999]"), "inf is not a finite number"),
+        (SMALL.replace("weight: 3", "weight: true"), "True is not a number"),
+        (SMALL.replace("weight: 3", "weight: no"), "'no' is not a number"),
+    ],
+)  # fmt: skip
+def test_what_is_no_model_is_refused_in_its_place(text: str, said: str) -> None:
+    assert said in "\n".join(faults(text))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("score: {combine: sum}", "score: the score can rise to 400 of 100; add `max: 100` to score"),
+        ("score: {combine: sum, start: -10, max: 90}", "score: the score can fall to -10; add `min: 0`"),
+        ("score: {start: 5}", "score: start belongs to a sum"),
+        ("score: {combine: sum, min: 9, max: 3}", "score: min is not below max"),
+        ("groups: {usage: {}}", "groups.usage: a group without measures"),
+        ("caps: {x: {limit: 200, measure: usage.depth, below: 1}}", "caps.x.limit: 200 is above the scale"),
+        ("caps: {x: {limit: 2, measure: usage.deep, below: 1}}", "no such measure: usage.deep; did you"),
+        ("caps: {x: {limit: 2, below: 1}}", "caps.x: measure is missing; add `measure: …`"),
+        ("caps: {x: {limit: 2, measure: usage.depth, below: 1, at_most: 1}}", "below and at_most at once"),
+        ("caps: {x: {limit: 2, measure: usage.depth, below: 1, until: soon}}", "'soon' is no date"),
+        ("caps: {x: {limit: 2, measure: usage.depth, below: 1, say: 'a {b}'}}", "{b} stands for nothing"),
+        ("min_coverage: 2", "min_coverage: 2 is out of range; make it 1 or less"),
+        ("applies: {when: usage.depth > 1.0}", "the measure usage.depth can't choose accounts"),
+        ("applies: {when: account.segmnt == 'a'}", "no such fact: account.segmnt; did you mean segment?"),
+        ("applies: {when: 'account.segment =='}", "not CEL at character"),
+        ("applies: {when: '1 + 1'}", "neither true nor false"),
+        ("applies: {when: '[1].all(x, x > 0)'}", "a condition has no loops"),
+        ("variants: {a: {when: 'true', priority: 1, score: {combine: sum}}}",
+         "7:43: variants.a.score: the score can rise to 400"),
+        ("variants: {a: {when: 'true', priority: 1, measures: {usage.depth: null, usage.silence: null}}}",
+         "variants.a.measures: "),
+        ("variants: {a: {when: 'true', priority: 1, measures: {usage.drop: {weight: 1}}}}",
+         "variants.a.measures.usage.drop: curve is missing"),
+        ("variants: {a: {when: 'true', priority: 1, measures: {usage.depth: {curve: {steps: [{}]}}}}}",
+         "variants.a.measures.usage.depth.curve.steps.0: score is missing"),
+        ("variants: {a: {when: 'true', priority: 1}, b: {when: 'true', priority: 1}}",
+         "variants.b.priority: the same priority as a"),
+        ("variants: {a: 5}", "variants.a: 5 is not a mapping"),
+        ("groups: {A b: {weight: x, size: 2}}", "groups.A b.weight: 'x' is not a number"),
+        ("variants: {a: {when: 'true', priority: 1, measures: 5}}", "a.measures: 5 is not a mapping"),
+        ("hysteresis: {better_for: 1 day}", "'1 day' is no duration"),
+    ],
+)  # fmt: skip
+def test_faults_between_parts_are_found(line: str, said: str) -> None:
+    assert said in "\n".join(faults(f"{SMALL}{line}\n"))
+
+
+def test_a_model_without_weights_is_refused() -> None:
+    text = SMALL.replace("weight: 3", "weight: 0").replace("usage.depth: {", "usage.depth: {weight: 0, ")
+    assert "score: all weights are zero" in faults(text)[0]
+
+
+INFORMED = SMALL.replace("bands:", "  surveys.nps: {group: voice, weight: 0}\ngroups: {voice: {}}\nbands:")
+
+
+def test_a_measure_without_weight_informs() -> None:
+    model, plain = load_model(INFORMED), load_model(SMALL)
+    facts: dict[str, float | Fact | None] = {"usage.silence": 8.0}
+    verdict, without = score(model, facts), score(plain, facts)
+    ((shown,), _) = beside(model, {"surveys.nps": Fact(-40, "NPS -40", as_of=NOW)})
+    assert (shown.name, shown.value, shown.unit, shown.reason) == (
+        "surveys.nps", -40, "-100 to 100", "NPS -40",
+    )  # fmt: skip
+    assert (shown.score, shown.weight, shown.contribution) == (None, 0, 0)
+    assert (verdict.score, verdict.coverage, verdict.reasons) == (
+        without.score, without.coverage, without.reasons,
+    )  # fmt: skip
+
+
+def test_what_informs_is_shown_once_it_is_known() -> None:
+    model = load_model(INFORMED.replace("weight: 0", "weight: 0, stale_after: 30d, forget_after: 90d"))
+    told = [
+        [(measure.stale, measure.reason) for measure in beside(model, {"surveys.nps": fact})[0]]
+        for fact in (Fact(None, "none"), *(Fact(9, "said", as_of=NOW - days * DAY) for days in (1, 31, 91)))
+    ]
+    assert told == [[], [(False, "said")], [(True, "said (31 days ago)")], []]
+    assert beside(model, {"surveys.nps": Fact(9, "said", as_of=NOW)})[1] == NOW + 30 * DAY
+
+
+def test_what_informs_may_be_scored_and_is_never_the_worst() -> None:
+    text = INFORMED.replace("weight: 0", "weight: 0, curve: {points: [[-100, 0], [100, 100]]}")
+    model = load_model(f"{text}score: {{combine: worst}}\n")
+    verdict, ((shown,), _) = score(model, WELL), beside(model, {"surveys.nps": Fact(-100.0, "none")})
+    assert (shown.score, verdict.score, verdict.coverage) == (0, 10_000, 1)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{group: voice}", "surveys.nps: curve is missing; add `curve: …`, or `weight: 0`"),
+        ("{group: voice, weight: 0, fade: {half_life: 1d, toward: 0}}", "fade without a curve; give it a"),
+    ],
+)
+def test_what_is_counted_needs_a_curve(line: str, said: str) -> None:
+    assert said in "\n".join(faults(INFORMED.replace("{group: voice, weight: 0}", line)))
+
+
+def test_a_group_that_only_informs_weighs_nothing() -> None:
+    said = "\n".join(faults(INFORMED.replace("voice: {}", "voice: {weight: 3}")))
+    assert said.startswith("7:10: groups.voice: all weights are zero")
+
+
+def test_the_published_schema_is_the_format() -> None:
+    assert json.loads(SCHEMA.read_text()) == json_schema()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(9.99, 0), (10, 50), (10.01, 50), (19.99, 50), (20, 50), (20.01, 100)],
+)
+def test_steps_say_which_range_an_edge_belongs_to(value: float, expected: float) -> None:
+    steps = "curve: {steps: [{below: 10, score: 0}, {up_to: 20, score: 50}, {score: 100}]}"
+    model = load_model(SMALL.replace("curve: {points: [[0, 0], [10, 100]]}", steps))
+    assert score(model, {"usage.depth": value}).measures[1].score == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(-1, 0), (0, 0), (0.01, 0.1), (5, 50), (9.99, 99.9), (10, 100), (11, 100),
+     (float("inf"), 100), (float("-inf"), 0), (float("nan"), None), (None, None)],
+)  # fmt: skip
+def test_points_are_met_the_ends_hold_and_what_is_no_number_is_not_known(
+    value: float | None, expected: float | None
+) -> None:
+    found = score(load_model(SMALL), {"usage.depth": value}).measures[1]
+    assert found.score == (None if expected is None else pytest.approx(expected))
+    assert found.value == (None if expected is None else value)
+
+
+@pytest.mark.parametrize(("points", "band"), [(4999, "critical"), (5000, "healthy"), (5001, "healthy")])
+def test_a_band_below_its_edge(points: int, band: str) -> None:
+    assert load_model(SMALL).plan.bands.of(points) == band
+
+
+@pytest.mark.parametrize(("points", "band"), [(4999, "critical"), (5000, "critical"), (5001, "healthy")])
+def test_a_band_up_to_its_edge(points: int, band: str) -> None:
+    assert load_model(SMALL.replace("below: 50", "up_to: 50")).plan.bands.of(points) == band
+
+
+CAPPED = SMALL + "caps: {urgent: {limit: 40, measure: support.urgent, at_least: 48, lasts: 3d}}\n"
+WELL = {"usage.silence": 0.0, "usage.depth": 10.0}
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(47.99, 10_000), (48, 4_000), (48.01, 4_000)])
+def test_a_cap_holds_from_its_edge(hours: float, expected: int) -> None:
+    assert score(load_model(CAPPED), WELL | {"support.urgent": hours}).score == expected
+
+
+@pytest.mark.parametrize(
+    ("age", "expected"), [(3 * DAY - 1, 4_000), (3 * DAY, 10_000), (3 * DAY + 1, 10_000)]
+)
+def test_a_cap_lifts_when_its_time_is_over(age: int, expected: int) -> None:
+    verdict = score(load_model(CAPPED), WELL | {"support.urgent": Fact(60, "old", as_of=NOW - age)})
+    assert verdict.score == expected
+    assert verdict.due == (NOW - age + 3 * DAY if expected == 4_000 else None)
+
+
+def test_a_cap_lifts_at_its_date() -> None:
+    model = load_model(CAPPED.replace("lasts: 3d", "until: 2026-12-31"))
+    until = 1_798_675_200_000
+    facts = WELL | {"support.urgent": 60.0}
+    assert [score(model, facts, view(now)).score for now in (until - 1, until)] == [4_000, 10_000]
+
+
+def test_a_cap_that_can_not_be_judged_holds_and_leaves_the_band_unknown() -> None:
+    verdict = score(load_model(CAPPED), WELL)
+    assert (verdict.score, settle(verdict, State(), NOW).band) == (4_000, "unknown")
+    assert verdict.reasons[0] == "no support.urgent"
+    lifting = load_model(CAPPED.replace("lasts: 3d", "if_unknown: lift"))
+    assert score(lifting, WELL).score == 10_000
+    assert [w.message for w in check_model(CAPPED.replace("lasts: 3d", "if_unknown: lift")).warnings] == [
+        "missing data lifts the cap"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("segment", "depth", "expected", "judged"),
+    [
+        ("smb", 2, 4_000, True),
+        ("mid", 2, 8_000, True),
+        ("smb", None, 4_000, False),
+        ("mid", None, 7_500, True),
+    ],
+    ids=["holds", "does not hold", "can't be judged", "does not hold, whatever is missing"],
+)
+def test_a_cap_asks_its_condition_too(segment: str, depth: float | None, expected: int, judged: bool) -> None:
+    when = 'when: account.segment == "smb" && usage.depth < 3.0'
+    facts: dict[str, float | Fact | None] = {"usage.silence": 0, "usage.depth": depth, "support.urgent": 60}
+    verdict = score(load_model(CAPPED.replace("lasts: 3d", when)), facts, view(segment=segment))
+    assert (verdict.score, verdict.judged) == (expected, judged)
+
+
+AGED = SMALL.replace("usage.depth: {", "usage.depth: {stale_after: 30d, forget_after: 90d, ")
+
+
+@pytest.mark.parametrize(
+    ("age", "stale", "known"),
+    [(30 * DAY - 1, False, True), (30 * DAY, True, True), (90 * DAY - 1, True, True),
+     (90 * DAY, False, False)],
+)  # fmt: skip
+def test_held_evidence_is_flagged_and_then_forgotten(age: int, stale: bool, known: bool) -> None:
+    verdict = score(load_model(AGED), {"usage.depth": Fact(8, "Said 8", as_of=NOW - age), "usage.silence": 0})
+    found = verdict.measures[1]
+    assert (found.stale, found.value) == (stale, 8 if known else None)
+    assert found.as_of == NOW - age
+    assert verdict.coverage == (1.0 if known else 0.75)
+    assert verdict.due == (min(m for m in (30 * DAY, 90 * DAY) if m > age) + NOW - age if known else None)
+    assert found.reason == {
+        (False, True): "Said 8", (True, True): f"Said 8 ({age // DAY} days ago)",
+        (False, False): "Said 8, but that was 90 days ago",
+    }[stale, known]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [(0, 20), (14, 60), (28, 80), (41, 100 - 80 * 0.5 ** (41 / 14)), (42, 100), (80, 100)],
+)
+def test_a_score_fades_by_half_lives_until_its_window_ends(days: int, expected: float) -> None:
+    fading = "usage.depth: {fade: {half_life: 14d, toward: 100, window: 42d}, "
+    plan = load_model(SMALL.replace("usage.depth: {", fading)).plan
+    found = judge(plan.terms[1], [Fact(None, ""), Fact(2, "said", as_of=NOW - days * DAY)], NOW).score
+    assert found == pytest.approx(expected)
+
+
+def test_the_model_words_a_reason() -> None:
+    text = SMALL.replace("usage.depth: {", "usage.depth: {say: '{fact}, which is {value} of our 12', ")
+    verdict = score(load_model(text), {"usage.depth": Fact(3, "Uses 3 features")})
+    assert verdict.measures[1].reason == "Uses 3 features, which is 3 of our 12"
+
+
+VARIED = (
+    SMALL
+    + """\
+variants:
+  big: {priority: 1, when: account.segment == "big", measures: {usage.depth: {weight: 3}}}
+  new: {priority: 2, when: account.stage == "new", until: 2027-01-01, measures: {usage.silence: null}}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("profile", "variant", "weights"),
+    [({}, "", [75, 25]), ({"segment": "big"}, "big", [50, 50]), ({"stage": "new"}, "new", [100]),
+     ({"segment": "big", "stage": "new"}, "new", [100])],
+)  # fmt: skip
+def test_the_variant_with_the_highest_priority_applies(
+    profile: dict[str, str], variant: str, weights: list[float]
+) -> None:
+    plan = load_model(VARIED).for_account(view(**profile))
+    assert (plan.variant, [term.weight for term in plan.terms]) == (variant, weights)
+
+
+def test_a_variant_ends_at_its_date() -> None:
+    model, end = load_model(VARIED), 1_798_761_600_000
+    assert [model.for_account(view(now, stage="new")).variant for now in (end - 1, end)] == ["new", ""]
+    assert (model.next_change(end - 1), model.next_change(end)) == (end, None)
+
+
+def models() -> list[Model]:
+    applies = (
+        "",
+        "applies: {tenants: [acme], priority: 1}",
+        'applies: {priority: 2, when: account.stage == "new"}',
+    )
+    return [load_model(f"{SMALL.replace('small', f'm{i}')}{line}\n") for i, line in enumerate(applies)]
+
+
+def test_models_stand_side_by_side_by_tenant_and_condition() -> None:
+    chosen = [choose(models(), at).name for at in (view(tenant="beta"), view(), view(stage="new"))]
+    assert chosen == ["m0", "m1", "m2"]
+    with pytest.raises(LookupError, match="no model applies to beta:a"):
+        choose(models()[1:], view(tenant="beta"))
+    assert clashes(models()) == []
+    assert len(clashes([*models(), *models()])) == 6
+
+
+def test_the_version_is_the_number_and_the_content() -> None:
+    one, same, other = (
+        load_model(SMALL),
+        load_model(f"# a comment\n{SMALL}"),
+        load_model(SMALL.replace("3", "4")),
+    )
+    assert one == same == load_model(one.text)
+    assert one.version == same.version
+    assert one.version.startswith("1-")
+    assert one.version != other.version
+
+
+def test_a_difference_names_the_key_and_the_shares_it_moves() -> None:
+    found = differences(load_model(SMALL), load_model(SMALL.replace("weight: 3", "weight: 4")))
+    assert [(d.where, d.before, d.after) for d in found] == [
+        ("measures.usage.silence.weight", "3", "4"),
+        ("share of usage.silence", "75.0", "80.0"),
+        ("share of usage.depth", "25.0", "20.0"),
+    ]
+    assert differences(DEFAULT, DEFAULT) == []
+
+
+def test_a_patch_of_a_curve_replaces_it_whole() -> None:
+    patch = "{priority: 1, when: 'true', measures: {usage.depth: {curve: {steps: [{score: 5}]}}}}"
+    plan = load_model(f"{SMALL}variants: {{a: {patch}}}\n").for_account(view())
+    curve = plan.terms[1].curve
+    assert curve is not None
+    assert curve.score(10) == 5

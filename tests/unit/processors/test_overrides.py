@@ -1,0 +1,142 @@
+"""What a person says in place of a measure: seen, bounded in time, and stronger than any recomputation."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from processors.state.account import DAY, HOUR, encode_state
+from schemas.records import AccountOverride, BillingEvent, JournalBatch, UsageEvent
+from tests.support.generators import batch
+from tests.support.reference_fold import Book
+
+START = 20_000 * DAY + 9 * HOUR
+_ids = itertools.count()
+
+
+class Customer:
+    """One account in daily use."""
+
+    def __init__(self) -> None:
+        self.book, self.now = Book(), START
+        self.at(START, self.event(BillingEvent, kind="subscription_started", subscription_id="s"))
+        for day in range(1, 30):
+            self.at(START + day * DAY, *self.use())
+
+    def event(self, type_: type, **fields: Any) -> Any:
+        basics = {
+            "event_id": f"e{next(_ids)}",
+            "tenant": "acme",
+            "account_id": "a",
+            "source": "test",
+            "occurred_at": self.now,
+            "received_at": self.now,
+        }
+        return type_(**(basics | fields))
+
+    def use(self) -> list[UsageEvent]:
+        return [self.event(UsageEvent, name="did", user_id=f"u{n}", feature=f"f{n}") for n in range(6)]
+
+    def at(self, now: int, *happened: Any) -> None:
+        self.now = now
+        self.book.add(batch(self.book.position.sequence + 1, now, list(happened)))
+
+    def say(self, *said: AccountOverride) -> None:
+        self.book.add(
+            JournalBatch(sequence=self.book.position.sequence + 1, written_at=self.now, overrides=list(said))
+        )
+
+    def override(self, value: float | None, **fields: Any) -> AccountOverride:
+        basics = {"target": "score", "reason": "They said so", "author": "kim"}
+        number = None if value is None else float(value)
+        return self.event(AccountOverride, **(basics | {"value": number} | fields))
+
+
+def whole(customer: Customer) -> float:
+    health = customer.book.newest("a")
+    parts = [*health.measures, *health.adjustments, *health.caps]
+    return sum(part.contribution for part in parts)
+
+
+def test_the_score_is_what_was_said_and_still_the_sum_of_its_parts() -> None:
+    customer = Customer()
+    before = customer.book.newest("a").score
+    customer.say(customer.override(25.5))
+    health = customer.book.newest("a")
+    assert (health.score, health.band) == (25.5, "critical")
+    assert whole(customer) == pytest.approx(25.5)
+    assert health.reasons[0] == "Set to 25.5 by kim: They said so"
+    (shown,) = health.overrides
+    assert (shown.target, shown.value, shown.author, shown.until) == ("score", 25.5, "kim", None)
+    assert [(a.name, a.contribution) for a in health.adjustments] == [
+        ("override", pytest.approx(25.5 - before))
+    ]
+
+
+def test_it_survives_usage_midnights_and_a_restart() -> None:
+    customer = Customer()
+    customer.say(customer.override(25))
+    for _ in range(3):
+        customer.book.restart()
+        customer.at(customer.now + DAY, *customer.use())
+    assert customer.book.newest("a").score == 25
+
+
+def test_it_ends_by_itself_on_the_millisecond() -> None:
+    customer = Customer()
+    before = customer.book.newest("a").score
+    end = customer.now + 2 * HOUR
+    customer.say(customer.override(25, expires_at=end))
+    customer.at(end - 1, *customer.use())
+    assert customer.book.newest("a").score == 25
+    customer.at(end)
+    assert customer.book.newest("a").score == pytest.approx(before, abs=5)
+    assert customer.book.newest("a").overrides == []
+
+
+def test_a_measure_is_set_in_its_place() -> None:
+    customer = Customer()
+    customer.say(customer.override(0, target="usage.drop"))
+    measures = {measure.name: measure for measure in customer.book.newest("a").measures}
+    assert (measures["usage.drop"].score, measures["usage.drop"].contribution) == (0, 0)
+    assert measures["usage.drop"].reason == "Set to 0 by kim: They said so"
+    assert whole(customer) == pytest.approx(customer.book.newest("a").score)
+
+
+def test_a_measure_that_is_not_known_counts_once_it_is_said() -> None:
+    customer = Customer()
+    assert customer.book.newest("a").coverage < 1
+    unknown = [m.name for m in customer.book.newest("a").measures if m.score is None and m.weight]
+    before = customer.book.newest("a").coverage
+    customer.say(customer.override(100, target=unknown[0]))
+    assert customer.book.newest("a").coverage > before
+
+
+def test_the_newest_word_counts_in_whatever_order_it_is_heard() -> None:
+    one, other = Customer(), Customer()
+    early = one.override(10, event_id="x1", occurred_at=one.now - HOUR)
+    late = one.override(90, event_id="x2")
+    one.say(early, late)
+    other.say(late, early)
+    assert one.book.newest("a").score == other.book.newest("a").score == 90
+    assert one.book.state("acme", "a").overrides == other.book.state("acme", "a").overrides
+
+
+def test_a_withdrawal_leaves_what_is_measured() -> None:
+    customer = Customer()
+    before = customer.book.newest("a")
+    customer.say(customer.override(10))
+    customer.say(customer.override(None, event_id="x9", occurred_at=customer.now + 1))
+    after = customer.book.newest("a")
+    assert (after.score, after.overrides, after.adjustments) == (before.score, [], [])
+
+
+def test_a_score_that_was_said_gives_an_account_without_data_a_band() -> None:
+    book = Book()
+    customer = Customer()
+    said = customer.override(20, account_id="new")
+    book.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said]))
+    assert (book.newest("new").band, book.newest("new").score) == ("critical", 20)
+    assert encode_state(book.state("acme", "new")) == book.states[b"acme:new"]

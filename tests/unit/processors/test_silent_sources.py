@@ -1,0 +1,159 @@
+"""A source that falls silent for everybody is our fault: measures are held, and nobody is alerted."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from processors.silent_sources import CATCHING_UP, KNOWN_FOR, LEAST, MANY, is_silent
+from processors.state.account import DAY, HOUR
+from schemas.records import AccountProfile, BillingEvent, UsageEvent
+from tests.support.generators import batch
+from tests.support.reference_fold import Book
+
+START = 20_000 * DAY + 9 * HOUR
+_ids = itertools.count()
+
+
+class Company:
+    """Accounts that use the product every day at nine."""
+
+    def __init__(self, accounts: int = 12) -> None:
+        self.book, self.now = Book(), START
+        self.accounts = [f"a{n}" for n in range(accounts)]
+        known = [self.event(AccountProfile, one, seats=3) for one in self.accounts]
+        paid = [
+            self.event(BillingEvent, one, kind="subscription_started", subscription_id="s")
+            for one in self.accounts
+        ]
+        self.at(START, *known, *paid)
+
+    def event(self, type_: type, account: str, **fields: Any) -> Any:
+        return type_(
+            event_id=f"e{next(_ids)}",
+            tenant="acme",
+            account_id=account,
+            source="test",
+            occurred_at=fields.pop("at", self.now),
+            received_at=self.now,
+            **fields,
+        )
+
+    def at(self, now: int, *happened: Any) -> None:
+        self.now = now
+        self.book.add(batch(self.book.position.sequence + 1, now, list(happened)))
+
+    def use(self, accounts: list[str], at: int) -> list[UsageEvent]:
+        return [
+            self.event(UsageEvent, one, name="did", user_id=f"u{n}", feature=f"f{n}", at=at)
+            for one in accounts
+            for n in range(6)
+        ]
+
+    def days(self, number: int, accounts: list[str] | None = None) -> None:
+        """Let days pass, each with usage at nine and a look at noon, a weekend's two days without."""
+        who = self.accounts if accounts is None else accounts
+        for _ in range(number):
+            self.now += DAY
+            self.at(self.now, *(self.use(who, self.now) if (self.now // DAY) % 7 < 5 else []))
+
+    def silence(self, days: int) -> None:
+        for _ in range(days):
+            self.at(self.now + DAY)
+
+
+def quiet(company: Company) -> list[tuple[str, str]]:
+    return [(one.account_id, one.change) for one in company.book.alerts if one.rule == "quiet"]
+
+
+def test_a_dead_source_alerts_nobody_and_holds_what_it_informs() -> None:
+    company = Company()
+    company.days(40)
+    before = {one: company.book.newest(one).score for one in company.accounts}
+    company.silence(10)
+    assert company.book.alerts == []
+    company.at(company.now, *[company.event(AccountProfile, one, seats=3) for one in company.accounts])
+    for one in company.accounts:
+        health = company.book.newest(one)
+        assert health.silent_sources == ["usage.events"]
+        assert health.band == "healthy"
+        assert health.score == pytest.approx(before[one], abs=5)
+        held = [measure for measure in health.measures if measure.name.startswith("usage.")]
+        assert all(measure.stale for measure in held)
+        assert all("silent for every account" in measure.reason for measure in held)
+        assert not any(m.stale for m in health.measures if m.name.startswith("billing."))
+
+
+def test_one_silent_account_among_many_is_its_own_silence() -> None:
+    company = Company()
+    company.days(40)
+    company.days(12, company.accounts[1:])
+    assert {account for account, _ in quiet(company)} == {"a0"}
+
+
+def test_few_accounts_may_all_be_silent_of_their_own() -> None:
+    company = Company(MANY - 1)
+    company.days(40)
+    company.silence(12)
+    assert {account for account, _ in quiet(company)} == set(company.accounts)
+
+
+def test_a_usual_pause_is_no_silence() -> None:
+    """Nobody uses the product at the weekend, so that is how long its silence may last, and half again."""
+    company = Company()
+    company.days(40)
+    while (company.now // DAY) % 7 != 4:
+        company.days(1)
+    source = company.book.shared.sources["acme", "usage.events"]
+    usual = max(source.pauses.values())
+    assert usual == 3 * DAY
+    assert not is_silent(source, source.last_at + 3 * usual // 2)
+    assert is_silent(source, source.last_at + 3 * usual // 2 + 1)
+
+
+def test_a_source_known_for_too_short_is_not_judged() -> None:
+    company = Company()
+    company.days(10)
+    source = company.book.shared.sources["acme", "usage.events"]
+    assert source.last_at - source.first_at < KNOWN_FOR
+    assert not is_silent(source, source.last_at + 100 * DAY)
+    assert LEAST < DAY
+
+
+def test_when_it_speaks_again_each_account_is_held_until_it_is_heard_itself() -> None:
+    company = Company()
+    company.days(40)
+    company.silence(9)
+    company.at(company.now + HOUR, *company.use(["a0"], company.now))
+    back = company.now
+    company.at(back + HOUR, *[company.event(AccountProfile, one, seats=3) for one in company.accounts])
+    assert company.book.newest("a0").silent_sources == []
+    assert company.book.newest("a1").silent_sources == ["usage.events"]
+    assert company.book.alerts == []
+    missed = company.use(company.accounts, company.now - 3 * DAY)
+    company.at(back + 2 * HOUR, *missed)
+    assert company.book.newest("a1").silent_sources == []
+    assert company.book.alerts == []
+
+
+def test_who_stays_silent_after_the_outage_is_silent() -> None:
+    company = Company()
+    company.days(40)
+    company.silence(9)
+    for _ in range(4):
+        company.days(1, company.accounts[1:])
+    assert company.now > company.book.shared.sources["acme", "usage.events"].back_at + CATCHING_UP
+    assert {account for account, change in quiet(company) if change == "opened"} == {"a0"}
+
+
+def test_an_outage_does_not_become_usual() -> None:
+    company = Company()
+    company.days(40)
+    before = max(company.book.shared.sources["acme", "usage.events"].pauses.values())
+    company.silence(9)
+    company.days(10)
+    source = company.book.shared.sources["acme", "usage.events"]
+    assert source.back_at > 0
+    assert max(source.pauses.values()) == before
