@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 
 import typer
 
-__all__ = ["MOMENT", "iso", "moment", "now"]
+from schemas.times import DAY, HOUR, MINUTE
+
+__all__ = ["MOMENT", "moment", "now"]
 
 MOMENT = "2026-01-31, 2026-01-31T09:30Z, or how long ago: 45m, 12h, 7d"
 """What ``moment`` understands, for help texts."""
 
 _AGO = re.compile(r"(\d{1,6})([mhd])\Z")
-_UNIT = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def now() -> int:
@@ -34,11 +36,3 @@ def moment(text: str | None) -> int | None:
         return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text!r} is no time: give {MOMENT}") from None
-
-
-def iso(milliseconds: int) -> str:
-    """Return a moment as ISO 8601, to the millisecond; one outside the calendar as a number."""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError):
-        return str(milliseconds)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from bench.accounts import NOW, SIZES, Size, cells, grow
 from processors.alerts.rules import decide
-from processors.fold.evaluation_cache import Account, Found, look
+from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.fold import Fold, Outcome
 from processors.fold.models_in_force import Models
 from processors.fold.shared import Shared
@@ -24,7 +24,8 @@ from processors.measures import TODAY
 from processors.model import DEFAULT
 from processors.observe import evict, observe_usage
 from processors.scoring.score import weigh
-from processors.state.account import Position, decode_state
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key
 from schemas.records import JournalBatch
@@ -51,7 +52,7 @@ class _Clock:
 def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
     """Return the microseconds an account of each step, for accounts of one size."""
     clock, states, position = _Clock(), grow(size, count), Position(sequence=0)
-    known = {key: Account(decode_state(raw)) for key, raw in states.items()}
+    known = {key: LoadedAccount(decode_state(raw)) for key, raw in states.items()}
     for number in range(1, rounds + 1):
         batch = JournalBatch(
             sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
@@ -79,12 +80,12 @@ def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> No
     now, usage = batch.written_at, batch.usage
     raws = [states[account_key(cell.tenant, cell.account_id)] for cell in usage]
     decoded = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])
-    known = [Account(state) for state in decoded]
+    known = [LoadedAccount(state) for state in decoded]
 
-    def find(changed: Sequence[int], *, usage_only: bool) -> list[Found]:
+    def find(changed: Sequence[int], *, usage_only: bool) -> list[Evaluation]:
         models = Models(DEFAULT)
         return [
-            look(one, now, models, usage_only=usage_only, changed=TODAY | parts)
+            evaluate(one, now, models, usage_only=usage_only, changed=TODAY | parts)
             for one, parts in zip(known, changed, strict=True)
         ]
 

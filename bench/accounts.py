@@ -12,7 +12,7 @@ import xxhash
 
 from processors.fold.fold import fold
 from processors.fold.shared import Shared
-from processors.state.account import DAY, Position
+from processors.state.position import Position
 from schemas.records import (
     AccountProfile,
     BillingEvent,
@@ -22,6 +22,7 @@ from schemas.records import (
     SurveyResponse,
     UsageCell,
 )
+from schemas.times import DAY
 
 __all__ = ["NOW", "SIZES", "Size", "cells", "grow", "life"]
 

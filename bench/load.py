@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from confluent_kafka import Producer
 
 from bench.broker import fresh_topics
-from processors.state.account import DAY
 from schemas.codec.record_codec import codec
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
+from schemas.times import DAY
 from schemas.topics import Topics
 
 __all__ = ["DURATION_MS", "Load", "fill"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.accounts import NOW, SIZES, Size, grow
 from bench.broker import broker, fresh_topics
 from bench.roles import running
-from processors.state.account import Position, encode_position, position_key
+from processors.state.position import Position, encode_position, position_key
 from schemas.identity.keys import account_key, partition_of
 from schemas.topics import Topics
 from streams.kafka.clients import Transactions

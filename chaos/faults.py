@@ -24,13 +24,13 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 from bellbuoy.local.embedded.child import Child
 from chaos.fleet import ROLES, SESSION_SECONDS, Fleet
 from chaos.load import TENANT
-from processors.state.account import DAY
 from schemas.codec.record_codec import codec
 from schemas.records import ClockTick
+from schemas.times import DAY
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import connect
 
-__all__ = ["FAULTS", "SHORT", "Fault"]
+__all__ = ["FAULTS", "SHORT", "InjectedFault"]
 
 _PAST_SESSION = SESSION_SECONDS + 3.0
 _HANG_SECONDS = 8.0
@@ -41,7 +41,7 @@ os.execv(sys.argv[1], sys.argv[1:])"""
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """A name for the table, and what is done; the seeded chance decides what is left open."""
 
     name: str
@@ -189,35 +189,35 @@ def _client(fleet: Fleet) -> Any:
     return connect(RedisSettings(url=fleet.redis.url))
 
 
-_KILLS = tuple(Fault(f"`kill -9` of the {role}", _kill(role)) for role in ROLES)
-_ALL = Fault("`kill -9` of all four at once", _kill(*ROLES))
-_BROKER = Fault("`kill -9` of the broker", _broker_kill)
-_PAUSED = Fault("broker paused past every session", _broker_paused)
-_EMPTIED = Fault("Redis emptied", _redis_emptied)
-_JOURNAL_ZOMBIE = Fault("journal paused past its session, then woken", _zombie("journal"))
+_KILLS = tuple(InjectedFault(f"`kill -9` of the {role}", _kill(role)) for role in ROLES)
+_ALL = InjectedFault("`kill -9` of all four at once", _kill(*ROLES))
+_BROKER = InjectedFault("`kill -9` of the broker", _broker_kill)
+_PAUSED = InjectedFault("broker paused past every session", _broker_paused)
+_EMPTIED = InjectedFault("Redis emptied", _redis_emptied)
+_JOURNAL_ZOMBIE = InjectedFault("journal paused past its session, then woken", _zombie("journal"))
 
 FAULTS = (
     *_KILLS,
     _ALL,
-    Fault("`kill -9` of the journal, four times while it starts", _kill_again("journal")),
-    Fault("`kill -9` of the worker, four times while it starts", _kill_again("worker")),
-    Fault("a second and a third journal join, one dies, one leaves", _join_and_leave("journal")),
-    Fault("a second and a third worker join, one dies, one leaves", _join_and_leave("worker")),
-    Fault("a second and a third delivery join, one dies, one leaves", _join_and_leave("deliver")),
+    InjectedFault("`kill -9` of the journal, four times while it starts", _kill_again("journal")),
+    InjectedFault("`kill -9` of the worker, four times while it starts", _kill_again("worker")),
+    InjectedFault("a second and a third journal join, one dies, one leaves", _join_and_leave("journal")),
+    InjectedFault("a second and a third worker join, one dies, one leaves", _join_and_leave("worker")),
+    InjectedFault("a second and a third delivery join, one dies, one leaves", _join_and_leave("deliver")),
     _JOURNAL_ZOMBIE,
-    Fault("worker paused past its session, then woken", _zombie("worker")),
-    Fault("delivery paused past its session, then woken", _zombie("deliver")),
-    Fault("broker restarted", _broker_restart),
+    InjectedFault("worker paused past its session, then woken", _zombie("worker")),
+    InjectedFault("delivery paused past its session, then woken", _zombie("deliver")),
+    InjectedFault("broker restarted", _broker_restart),
     _BROKER,
     _PAUSED,
-    Fault("Redis killed, and back", _redis_gone),
+    InjectedFault("Redis killed, and back", _redis_gone),
     _EMPTIED,
-    Fault("Redis hangs", _redis_hangs),
-    Fault("Redis full: every write is refused", _redis_full),
-    Fault("Redis refuses the records of one account; rebuilt", _redis_refuses_one),
-    Fault("changelog compacted while it is written", _compaction),
-    Fault("clock stepped back", _clock_back),
-    Fault("no space for the worker's files", _full_disk),
+    InjectedFault("Redis hangs", _redis_hangs),
+    InjectedFault("Redis full: every write is refused", _redis_full),
+    InjectedFault("Redis refuses the records of one account; rebuilt", _redis_refuses_one),
+    InjectedFault("changelog compacted while it is written", _compaction),
+    InjectedFault("clock stepped back", _clock_back),
+    InjectedFault("no space for the worker's files", _full_disk),
 )
 """Every fault."""
 

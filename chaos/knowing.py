@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from bellbuoy.operations.ledger import ledger
 from chaos.fleet import Fleet
 from chaos.load import TENANT, Company
-from processors.state.account import decode_state, encode_state, is_account
+from processors.state.encoding import decode_state, encode_state
+from processors.state.position import is_account
 from schemas.codec.record_codec import codec
 from schemas.records import AccountHealth, RiskAlert
 from sinks.redis.reader import RedisReader

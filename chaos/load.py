@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from processors.alerts.rules import alert_id
-from processors.state.account import DAY, HOUR
 from schemas.records import UsageEvent
+from schemas.times import DAY, HOUR
 
 __all__ = ["DAYS", "TENANT", "Company", "Day"]
 

@@ -14,7 +14,7 @@ from bellbuoy.operations.drain import NotDrainedError, undelivered, wait_drained
 from bellbuoy.operations.ledger import applied, positions
 from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.simulator.run.clock import SimulationClock
-from chaos.faults import Fault
+from chaos.faults import InjectedFault
 from chaos.fleet import Fleet
 from chaos.knowing import Knowledge, know
 from chaos.load import DAYS, Company, Day
@@ -62,11 +62,11 @@ class Run:
     seconds: float
 
 
-def schedule(faults: Sequence[Fault], chance: random.Random) -> dict[int, list[Fault]]:
+def schedule(faults: Sequence[InjectedFault], chance: random.Random) -> dict[int, list[InjectedFault]]:
     """Spread the faults over the days but the first, each once, in an order of chance."""
     shuffled = chance.sample(list(faults), len(faults))
     days = range(1, DAYS)
-    planned: dict[int, list[Fault]] = {}
+    planned: dict[int, list[InjectedFault]] = {}
     for number, fault in enumerate(shuffled):
         few = len(shuffled) < len(days)
         day = days[number * len(days) // len(shuffled) if few else number % len(days)]
@@ -77,7 +77,7 @@ def schedule(faults: Sequence[Fault], chance: random.Random) -> dict[int, list[F
 def play(
     company: Company,
     folder: Path,
-    planned: Mapping[int, Sequence[Fault]],
+    planned: Mapping[int, Sequence[InjectedFault]],
     disorder: random.Random | None,
     tell: Callable[[str], None],
 ) -> Run:
@@ -118,7 +118,7 @@ def _live(
     fleet: Fleet,
     sender: Sender,
     day: Day,
-    faults: Sequence[Fault],
+    faults: Sequence[InjectedFault],
     chance: random.Random | None,
     began: float,
     tell: Callable[[str], None],
@@ -135,7 +135,7 @@ def _live(
     def send() -> None:
         try:
             sender.send(day, _SPREAD_SECONDS if faults else 0.0, poison=bool(faults))
-        except Exception as error:  # noqa: BLE001 - told by the thread that waits for it
+        except Exception as error:
             failed.append(error)
 
     thread = threading.Thread(target=send, name="sender")

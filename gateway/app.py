@@ -18,17 +18,17 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from gateway.http.auth import WriteKeys
-from gateway.http.concurrency_limit import Turnstile
-from gateway.http.errors import Refusal
-from gateway.http.metrics_middleware import Observe
+from gateway.http.concurrency_limit import ConcurrencyLimit
+from gateway.http.errors import HttpError
+from gateway.http.metrics_middleware import RequestMetrics
 from gateway.metrics import REGISTRY
 from gateway.outbox.dispatch import Dispatch
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
 from gateway.settings import GatewaySettings
 from gateway.sources.segment.calls import CALLS
-from gateway.sources.segment.endpoint import Tracking
-from gateway.sources.typed.endpoint import Events
+from gateway.sources.segment.endpoint import SegmentEndpoint
+from gateway.sources.typed.endpoint import TypedEndpoint
 from gateway.sources.webhook import Webhooks
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
@@ -71,8 +71,8 @@ def assemble(
     """Return the front door on any outbox; ``clock`` gives UTC milliseconds."""
     keys = WriteKeys(settings.tenants)
     dispatch = Dispatch(outbox, topics, registry)
-    tracking = Tracking(settings, keys, dispatch, clock)
-    events = Events(settings, keys, dispatch, registry, clock)
+    tracking = SegmentEndpoint(settings, keys, dispatch, clock)
+    events = TypedEndpoint(settings, keys, dispatch, registry, clock)
     webhooks = Webhooks(settings, dispatch, clock)
     calls = [
         Route(path, tracking.single(kind), methods=["POST"])
@@ -107,9 +107,9 @@ def assemble(
             Route("/readyz", readyz),
             Route("/metrics", _metrics),
         ],
-        middleware=[Middleware(Observe), Middleware(Turnstile, most=settings.max_requests)],
+        middleware=[Middleware(RequestMetrics), Middleware(ConcurrencyLimit, most=settings.max_requests)],
         exception_handlers={
-            Refusal: _refused,
+            HttpError: _refused,
             HTTPException: _no_route,
             ClientDisconnect: _gone,
             Exception: _unexpected,
@@ -127,7 +127,7 @@ async def _metrics(_request: Request) -> Response:
 
 
 async def _refused(_request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, HttpError)
     return _json(refusal.body(), refusal.status, refusal.headers())
 
 

@@ -31,11 +31,11 @@ __all__ = [
     "LEAST_PEERS",
     "By",
     "Hierarchy",
+    "PeerRank",
     "Retention",
     "RollUp",
     "Scored",
-    "Standing",
-    "place",
+    "peer_rank",
     "roll_up",
     "worst",
 ]
@@ -144,7 +144,7 @@ class RollUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PeerRank:
     """
     Where an account stands among the others of its segment, of which there are so many ``peers``.
 
@@ -199,7 +199,7 @@ def worst(accounts: Iterable[S], n: int, by: By) -> list[S]:
     return nsmallest(n, weighed, key=lambda account: (-cost[account.account_id], account.account_id))
 
 
-def place(account: Scored, accounts: Iterable[Scored]) -> Standing | None:
+def peer_rank(account: Scored, accounts: Iterable[Scored]) -> PeerRank | None:
     """
     Return where an account stands in its segment; ``None`` when it has no segment, no score, or has churned.
 
@@ -217,10 +217,10 @@ def place(account: Scored, accounts: Iterable[Scored]) -> Standing | None:
         and other.band != "unknown"
     ]
     if len(scores) < LEAST_PEERS:
-        return Standing(account.segment, len(scores), None)
+        return PeerRank(account.segment, len(scores), None)
     own = _points(account)
     below, same = sum(score < own for score in scores), scores.count(own)
-    return Standing(account.segment, len(scores), 100 * (2 * below + same) / (2 * len(scores)))
+    return PeerRank(account.segment, len(scores), 100 * (2 * below + same) / (2 * len(scores)))
 
 
 class Hierarchy(Generic[S]):

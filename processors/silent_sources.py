@@ -15,14 +15,25 @@ from typing import NamedTuple
 
 import msgspec
 
-from processors.measures import Fact, Measured, View
-from processors.state.account import DAY, HOUR, State
+from processors.measures import MeasureDefinition, MeasureValue, View
+from processors.state.account import State
 from processors.state.parts import brief
 from schemas.records import JournalBatch
+from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = [
-    "CATCHING_UP", "MANY", "NOTHING_HELD", "Held", "Silence", "Source",
-    "hear", "held_for", "hold_facts", "is_silent", "silences", "silent",
+    "CATCHING_UP",
+    "MANY",
+    "NOTHING_HELD",
+    "FrozenSources",
+    "Silence",
+    "Source",
+    "frozen_for",
+    "frozen_values",
+    "hear",
+    "is_silent",
+    "silences",
+    "silent",
 ]  # fmt: skip
 
 MANY = 10
@@ -41,7 +52,7 @@ CATCHING_UP = DAY
 """How long accounts stay held after the source speaks again."""
 
 _PAUSES_DAYS = 28
-_GRAIN = 60_000
+_GRAIN = MINUTE
 _SINCE = ", when last heard; the source is silent for every account"
 
 _TOPICS = {
@@ -55,10 +66,10 @@ _TOPICS = {
 Name = tuple[str, str]
 """Tenant and topic."""
 
-Held = Mapping[str, int]
+FrozenSources = Mapping[str, int]
 """Topics whose measures are held, each with the time as of which."""
 
-NOTHING_HELD: Held = {}
+NOTHING_HELD: FrozenSources = {}
 
 
 class Silence(NamedTuple):
@@ -129,7 +140,7 @@ def silences(sources: Mapping[Name, Source], tenant: str, now: int) -> tuple[Sil
     return tuple(found)
 
 
-def held_for(silences: Iterable[Silence], state: State) -> Held:
+def frozen_for(silences: Iterable[Silence], state: State) -> FrozenSources:
     """Return what is held of an account while these sources are silent, or have just come back."""
     held: dict[str, int] = {}
     for topic, since, over in silences:
@@ -141,7 +152,7 @@ def held_for(silences: Iterable[Silence], state: State) -> Held:
     return held
 
 
-def hold_facts(reads: Sequence[Measured], view: View, held: Held) -> list[Fact]:
+def frozen_values(reads: Sequence[MeasureDefinition], view: View, held: FrozenSources) -> list[MeasureValue]:
     """Return what is measured of an account, each fact as of when its silent sources were last heard."""
     if not held:  # nearly always
         return [measured(view) for measured in reads]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from schemas.times import DAY, HOUR
+
 __all__ = [
     "CHANGELOG_CONFIG",
     "INPUTS",
@@ -31,7 +33,6 @@ OFFERED = (
 INPUTS = (*OFFERED, "model.changes", "account.transfers")
 """What the journal reads; all have the same number of partitions."""
 
-_DAY = 86_400_000
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """The largest record a topic takes."""
 
@@ -44,7 +45,7 @@ CHANGELOG_CONFIG = {
     "segment.bytes": str(64 * 1024 * 1024),
     "segment.ms": str(600_000),
     "min.cleanable.dirty.ratio": "0.1",
-    "max.compaction.lag.ms": str(3_600_000),
+    "max.compaction.lag.ms": str(HOUR),
 }
 
 
@@ -93,15 +94,15 @@ class Topics:
         large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         huge = {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
         for topic in INPUTS:
-            yield TopicSpec(self.name(topic), self.partitions, {"retention.ms": str(14 * _DAY)} | large)
+            yield TopicSpec(self.name(topic), self.partitions, {"retention.ms": str(14 * DAY)} | large)
         yield TopicSpec(
-            self.name("account.journal"), self.partitions, {"retention.ms": str(400 * _DAY)} | large
+            self.name("account.journal"), self.partitions, {"retention.ms": str(400 * DAY)} | large
         )
         yield TopicSpec(self.changelog, self.partitions, CHANGELOG_CONFIG | large)
         yield TopicSpec(self.name("account.health"), self.partitions, CHANGELOG_CONFIG | large)
         yield TopicSpec(self.name("account.kpis"), self.partitions, CHANGELOG_CONFIG | large)
-        yield TopicSpec(self.name("risk.alerts"), self.partitions, {"retention.ms": str(400 * _DAY)})
+        yield TopicSpec(self.name("risk.alerts"), self.partitions, {"retention.ms": str(400 * DAY)})
         yield TopicSpec(
-            self.name("events.deadletter"), self.partitions, {"retention.ms": str(90 * _DAY)} | huge
+            self.name("events.deadletter"), self.partitions, {"retention.ms": str(90 * DAY)} | huge
         )
-        yield TopicSpec(self.name("simulation.clock"), self.partitions, {"retention.ms": str(_DAY)})
+        yield TopicSpec(self.name("simulation.clock"), self.partitions, {"retention.ms": str(DAY)})

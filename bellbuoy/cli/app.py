@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bellbuoy.cli import model_live as cli_model_live  # noqa: F401 - adds its commands to `model`
+from bellbuoy.cli import model_live as cli_model_live
 from bellbuoy.cli.deadletters_repair import deadletters
 from bellbuoy.cli.explain import explain
 from bellbuoy.cli.model import model
@@ -88,16 +88,16 @@ def up(
       bellbuoy up
       bellbuoy up --data /var/lib/bellbuoy
       BELLBUOY_GATEWAY__PORT=8081 bellbuoy up
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.local.up import run  # noqa: PLC0415 - a command imports its own parts only
+    """
+    from bellbuoy.local.up import run
 
     settings = load(**({} if data is None else {"data": data}))
     run(settings)
 
 
 def _run_role(role: str) -> None:
-    from bellbuoy import logs  # noqa: PLC0415
-    from bellbuoy.operations import roles  # noqa: PLC0415
+    from bellbuoy import logs
+    from bellbuoy.operations import roles
 
     settings = load()
     logs.configure(settings.log_level, role)
@@ -153,8 +153,8 @@ def check(as_json: _Json = False) -> None:
     Examples:
       bellbuoy check
       bellbuoy check --json
-    """  # noqa: D301
-    from bellbuoy.operations.checks import run  # noqa: PLC0415
+    """
+    from bellbuoy.operations.checks import run
 
     faults = run(load())
     lines = [f"{fault.area}: {fault.message}" for fault in faults] or ["All is well."]
@@ -202,12 +202,12 @@ app.command(epilog=_EXITS)(replay)
 
 def main() -> None:
     """Run the command; every error becomes a message and an exit code."""
-    from bellbuoy import logs  # noqa: PLC0415 - in a test the command is the app alone, and its logs are pytest's
+    from bellbuoy import logs
 
     logs.configure("warning", "command")  # a role says more; standard output belongs to the answer
     try:
         app()
-    except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator
-        from bellbuoy.cli import errors as exits  # noqa: PLC0415 - it knows everything; most runs don't need it
+    except Exception as error:
+        from bellbuoy.cli.errors import report_error
 
-        sys.exit(exits.tell(error))
+        sys.exit(report_error(error))

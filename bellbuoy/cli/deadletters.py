@@ -24,7 +24,7 @@ from bellbuoy.cli.deadletters_options import (
 from bellbuoy.cli.output import emit
 from bellbuoy.exit_codes import FAILED
 from bellbuoy.settings import Settings, load
-from bellbuoy.times import iso
+from schemas.times import iso
 
 if TYPE_CHECKING:
     from schemas.records import DeadLetter
@@ -57,8 +57,8 @@ def list_letters(
       bellbuoy deadletters list --status open
       bellbuoy deadletters list --reason undecodable --topic usage.events --since 2h
       bellbuoy deadletters list --tenant demo --json
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from streams.deadletters.reader import newest, oldest  # noqa: PLC0415 - a command imports its own parts only
+    """
+    from streams.deadletters.reader import newest, oldest
 
     settings = load()
     wanted = chosen(
@@ -87,7 +87,7 @@ def show(
     Examples:
       bellbuoy deadletters show 5f0c2a9e
       bellbuoy deadletters show 5f0c2a9e --json
-    """  # noqa: D301
+    """
     settings = load()
     everything = _everything(one(settings, letter_id), settings)
     emit(everything, _lines(everything), as_json)
@@ -95,7 +95,7 @@ def show(
 
 def one(settings: Settings, letter_id: str) -> DeadLetter:
     """Return the letter whose id begins so; say so and exit when there is none, or several."""
-    from streams.deadletters.reader import Filter  # noqa: PLC0415
+    from streams.deadletters.reader import Filter
 
     found = list(read_letters(settings, Filter(ids=(letter_id,))))
     if len(found) == 1:
@@ -129,13 +129,13 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _everything(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
-    from bellbuoy.operations.deadletters.repair import ANY_TIME, Mender  # noqa: PLC0415
-    from bellbuoy.operations.registry import registry  # noqa: PLC0415
-    from streams.deadletters.reader import decoded  # noqa: PLC0415
+    from bellbuoy.operations.deadletters.repair import ANY_TIME, DeadLetterRepair
+    from bellbuoy.operations.registry import registry
+    from streams.deadletters.reader import decoded
 
     topics, known = settings.kafka.topics(), registry(settings)
     says = decoded(letter, topics, known)
-    mended = None if letter.mended is None else Mender(topics, known, ANY_TIME, 0).draft(letter)
+    mended = None if letter.mended is None else DeadLetterRepair(topics, known, ANY_TIME, 0).draft(letter)
     return _summary(letter) | {
         "headers": {name: _text(value) for name, value in letter.headers.items()},
         "key": None if letter.key is None else _text(letter.key),

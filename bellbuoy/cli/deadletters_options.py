@@ -62,7 +62,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 def chosen(settings: Settings, ids: tuple[str, ...] = (), **given: str | None) -> Filter:
     """Return the filter that the options name; raise typer.BadParameter."""
-    from streams.deadletters.reader import Filter  # noqa: PLC0415 - a command imports its own parts only
+    from streams.deadletters.reader import Filter
 
     topic = given.pop("topic")
     since, until = moment(given.pop("since")), moment(given.pop("until"))
@@ -72,8 +72,8 @@ def chosen(settings: Settings, ids: tuple[str, ...] = (), **given: str | None) -
 
 def read_letters(settings: Settings, wanted: Filter) -> Iterator[DeadLetter]:
     """Read the letters; raise KafkaAwayError and KafkaException."""
-    from bellbuoy.operations.registry import registry  # noqa: PLC0415
-    from streams.deadletters.reader import read  # noqa: PLC0415
+    from bellbuoy.operations.registry import registry
+    from streams.deadletters.reader import read
 
     admin.names(settings.kafka.bootstrap)  # says clearly that Kafka is away
     return read(settings.kafka.bootstrap, settings.kafka.topics(), registry(settings), wanted)

@@ -23,17 +23,17 @@ from bellbuoy.cli.deadletters_options import (
     line,
     read_letters,
 )
-from bellbuoy.cli.editor import in_editor
+from bellbuoy.cli.editor import edit_text
 from bellbuoy.cli.output import emit
-from bellbuoy.cli.progress_bar import bar
+from bellbuoy.cli.progress_bar import progress_bar
 from bellbuoy.exit_codes import FAILED, OK
 from bellbuoy.operations.deadletters.edits import EditError, edited
 from bellbuoy.operations.roles import require_topics
 from bellbuoy.settings import ConfigError, load
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.deadletters.redrive import Outcome
-    from bellbuoy.operations.deadletters.repair import Draft, Mender
+    from bellbuoy.operations.deadletters.redrive import RedriveOutcome
+    from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
     from schemas.records import DeadLetter
 
 __all__ = ["deadletters"]
@@ -85,8 +85,8 @@ def repair(
       bellbuoy deadletters repair 5f0c2a9e --set /context/groupId=acme
       bellbuoy deadletters repair --producer app --reason invalid --set csat=null
       bellbuoy deadletters repair 5f0c2a9e --file record.json
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.operations.deadletters import redrive as redriving  # noqa: PLC0415 - a command imports its own parts only
+    """
+    from bellbuoy.operations.deadletters import redrive as redriving
 
     settings = load()
     filters = {"reason": reason, "topic": topic, "tenant": tenant, "producer": producer}
@@ -102,13 +102,13 @@ def repair(
 
     edits: list[Path] = []
 
-    def change(mends: Mender, letter: DeadLetter) -> Draft | None:
+    def change(mends: DeadLetterRepair, letter: DeadLetter) -> Draft | None:
         draft = mends.draft(letter) if whole is None else mends.whole(letter, whole)
         if draft is None:
             return None
         fields = draft.fields
         if edit:
-            edits.append(in_editor(orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode(), ".json"))
+            edits.append(edit_text(orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode(), ".json"))
             fields = _object(edits[-1].read_text(), str(edits[-1]))
         return replace(draft, fields=edited(fields, sets or (), unsets or (), mends.reader(draft)))
 
@@ -152,9 +152,9 @@ def redrive(
       bellbuoy deadletters redrive 5f0c2a9e
       bellbuoy deadletters redrive --reason invalid --producer app --dry-run
       bellbuoy deadletters redrive --all
-    """  # noqa: D301
-    from bellbuoy.operations.deadletters import redrive as redriving  # noqa: PLC0415
-    from streams.kafka.clients import FencedError  # noqa: PLC0415
+    """
+    from bellbuoy.operations.deadletters import redrive as redriving
+    from streams.kafka.clients import FencedError
 
     settings = load()
     filters = {"reason": reason, "topic": topic, "tenant": tenant, "producer": producer}
@@ -164,7 +164,7 @@ def redrive(
     require_topics(settings)
     wanted = chosen(settings, tuple(ids or ()), **filters)
     try:
-        with bar("redriving", None, quiet=as_json) as show:
+        with progress_bar("redriving", None, quiet=as_json) as show:
             outcome = redriving.redrive(settings, wanted, show, dry_run=dry_run)
     except FencedError:
         sys.stderr.write("bellbuoy: another redrive took over; what this one had sent is marked\n")
@@ -187,7 +187,7 @@ def _object(text: str, what: str) -> dict[str, Any]:
     return fields
 
 
-def _tell(outcome: Outcome, key: str, verb: str, *, dry_run: bool, as_json: bool) -> None:
+def _tell(outcome: RedriveOutcome, key: str, verb: str, *, dry_run: bool, as_json: bool) -> None:
     lines = [f"{outcome.done:,} {verb}."]
     if outcome.already:
         lines.append(f"{outcome.already:,} had been redriven before and stay as they are.")

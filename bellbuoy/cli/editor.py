@@ -10,10 +10,10 @@ from pathlib import Path
 
 from bellbuoy.settings import ConfigError
 
-__all__ = ["in_editor"]
+__all__ = ["edit_text"]
 
 
-def in_editor(text: str, suffix: str) -> Path:
+def edit_text(text: str, suffix: str) -> Path:
     """Return a file with the text as it was left by $VISUAL or $EDITOR; raise ConfigError without one."""
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:

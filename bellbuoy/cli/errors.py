@@ -17,14 +17,14 @@ from bellbuoy.operations.model_files import ModelFileError
 from bellbuoy.operations.registry import RegistryError
 from bellbuoy.operations.roles import RoleError
 from bellbuoy.operations.topics import KafkaAwayError
-from bellbuoy.query.errors import RedisAwayError
+from bellbuoy.query.errors import BadRedisUrlError, RedisAwayError
 from bellbuoy.settings import ConfigError
 from streams.runtime.errors import DeliveryError
 
-__all__ = ["tell"]
+__all__ = ["report_error"]
 
 
-def tell(error: Exception) -> int:
+def report_error(error: Exception) -> int:
     """Print *error* for an operator on stderr and return its exit code."""
     code = _code(error)
     if code == INTERNAL:
@@ -47,7 +47,7 @@ def tell(error: Exception) -> int:
 
 def _code(error: Exception) -> int:
     match error:
-        case ConfigError() | ModelFileError() | ChangeError():
+        case ConfigError() | BadRedisUrlError() | ModelFileError() | ChangeError():
             return CONFIGURATION
         case (
             KafkaAwayError()

@@ -10,7 +10,8 @@ import typer
 
 from bellbuoy.exit_codes import FAILED
 from bellbuoy.settings import Settings, load
-from bellbuoy.times import MOMENT, iso, moment, now
+from bellbuoy.times import MOMENT, moment, now
+from schemas.times import iso
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -41,7 +42,7 @@ def explain(
       bellbuoy explain amber-harbour-foods --since 7d
       bellbuoy explain amber-harbour-foods --at 2026-01-31T09:30Z --since 2026-01-01
       bellbuoy explain 4711 --tenant acme --json
-    """  # noqa: D301 - \b keeps typer from joining the lines
+    """
     at_ms, since_ms = moment(at), moment(since)
     if since_ms is not None and since_ms > (now() if at_ms is None else at_ms):
         raise typer.BadParameter("--since must lie before --at, or before now")
@@ -53,7 +54,8 @@ def explain(
 
 
 def _present(settings: Settings, tenant: str, account: str, *, as_json: bool) -> None:
-    from bellbuoy.render.explanation import as_data, look_up, render  # noqa: PLC0415 - a command imports its own parts only
+    from bellbuoy.query.account import as_data, look_up
+    from bellbuoy.render.explanation import render
 
     found, nearest = look_up(settings.redis, tenant, account)
     if found is None:
@@ -68,14 +70,24 @@ def _present(settings: Settings, tenant: str, account: str, *, as_json: bool) ->
 def _past(
     settings: Settings, tenant: str, account: str, at: int | None, since: int | None, *, as_json: bool
 ) -> None:
-    from bellbuoy.cli.progress_bar import bar  # noqa: PLC0415
-    from bellbuoy.operations.roles import require_topics  # noqa: PLC0415
-    from bellbuoy.query.history import look_back  # noqa: PLC0415
-    from bellbuoy.render.history import as_data, render  # noqa: PLC0415
+    from bellbuoy.cli.progress_bar import progress_bar
+    from bellbuoy.operations.registry import registry
+    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.query.history import account_history
+    from bellbuoy.render.history import as_data, render
 
     require_topics(settings)
-    with bar("folding", None, quiet=as_json) as show:
-        past = look_back(settings, tenant, account, until=at, since=since, told=show)
+    with progress_bar("folding", None, quiet=as_json) as show:
+        past = account_history(
+            settings.kafka.bootstrap,
+            settings.kafka.topics(),
+            registry(settings),
+            tenant,
+            account,
+            until=at,
+            since=since,
+            told=show,
+        )
     if past.health is None:
         until = "" if at is None else f" up to {iso(at)}"
         begins = f"; it begins at {iso(past.begins)}" if past.begins else ", which is empty"
@@ -89,7 +101,7 @@ def _past(
 
 
 def _print(what: RenderableType) -> None:
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console
 
     Console().print(what)
 

@@ -43,9 +43,9 @@ def check(
     Examples:
       bellbuoy model check health.yaml
       bellbuoy model check --together models/*.yaml
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.operations.model_files import check_file  # noqa: PLC0415 - a command imports its own parts only
-    from processors.model import clashes  # noqa: PLC0415
+    """
+    from bellbuoy.operations.model_files import check_file
+    from processors.model import clashes
 
     checked = {file: check_file(file) for file in files}
     lines, data, count = [], [], 0
@@ -94,11 +94,11 @@ def explain(
       bellbuoy model explain default
       bellbuoy model explain health.yaml --fact usage.drop=0.4 --fact support.urgent=60
       bellbuoy model explain health.yaml --stage onboarding
-    """  # noqa: D301
-    from rich.console import Console  # noqa: PLC0415
+    """
+    from rich.console import Console
 
-    from bellbuoy.operations.model_files import load_file  # noqa: PLC0415
-    from bellbuoy.render import model as model_words  # noqa: PLC0415
+    from bellbuoy.operations.model_files import load_file
+    from bellbuoy.render import model as model_words
 
     loaded = load_file(file)
     if facts or segment or stage:
@@ -124,9 +124,9 @@ def diff(
     \b
     Examples:
       bellbuoy model diff default health.yaml
-    """  # noqa: D301
-    from bellbuoy.operations.model_files import load_file  # noqa: PLC0415
-    from processors.model import differences  # noqa: PLC0415
+    """
+    from bellbuoy.operations.model_files import load_file
+    from processors.model import differences
 
     old, new = load_file(before), load_file(after)
     found = differences(old, new)
@@ -152,8 +152,8 @@ def schema() -> None:
     \b
     Examples:
       bellbuoy model schema > model.schema.json
-    """  # noqa: D301
-    from processors.model import json_schema  # noqa: PLC0415
+    """
+    from processors.model import json_schema
 
     emit(json_schema(), [], as_json=True)
 
@@ -177,9 +177,9 @@ def measures(
       bellbuoy model measures
       bellbuoy model measures support
       bellbuoy model measures --sample > kpis.md
-    """  # noqa: D301
-    from bellbuoy.render import measures as measure_words  # noqa: PLC0415
-    from processors.measures import MEASURES  # noqa: PLC0415
+    """
+    from bellbuoy.render import measures as measure_words
+    from processors.measures import MEASURES
 
     if sample:
         _sampled(as_json)
@@ -192,9 +192,9 @@ def measures(
 
 
 def _sampled(as_json: bool) -> None:
-    from dataclasses import asdict  # noqa: PLC0415
+    from dataclasses import asdict
 
-    from bellbuoy.docs import kpis_page as kpis  # noqa: PLC0415
+    from bellbuoy.docs import kpis_page as kpis
 
     if as_json:
         emit([asdict(line) for line in kpis.lines()], [], as_json=True)
@@ -203,8 +203,8 @@ def _sampled(as_json: bool) -> None:
 
 
 def _facts(given: list[str]) -> dict[str, float]:
-    from processors.measures import MEASURES  # noqa: PLC0415
-    from processors.model.file.faults import nearest  # noqa: PLC0415
+    from processors.measures import MEASURES
+    from processors.model.file.faults import nearest
 
     facts = {}
     for item in given:

@@ -45,11 +45,11 @@ def apply(
       bellbuoy model apply health.yaml
       bellbuoy model apply strict.yaml --tenant acme
       bellbuoy model apply candidate.yaml --beside
-    """  # noqa: D301
-    from bellbuoy.operations.changes import put_in_force, whose  # noqa: PLC0415
-    from bellbuoy.operations.model_files import load_file  # noqa: PLC0415
-    from bellbuoy.operations.roles import require_topics  # noqa: PLC0415
-    from bellbuoy.settings import load  # noqa: PLC0415
+    """
+    from bellbuoy.operations.changes import put_in_force, whose
+    from bellbuoy.operations.model_files import load_file
+    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.settings import load
 
     loaded, settings = load_file(file), load()
     require_topics(settings)
@@ -82,10 +82,10 @@ def withdraw(
     \b
     Examples:
       bellbuoy model withdraw strict --tenant acme
-    """  # noqa: D301
-    from bellbuoy.operations.changes import withdraw as take_out  # noqa: PLC0415
-    from bellbuoy.operations.roles import require_topics  # noqa: PLC0415
-    from bellbuoy.settings import load  # noqa: PLC0415
+    """
+    from bellbuoy.operations.changes import withdraw as take_out
+    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.settings import load
 
     settings = load()
     require_topics(settings)
@@ -101,12 +101,12 @@ def live(as_json: _Json = False) -> None:
     \b
     Examples:
       bellbuoy model live
-    """  # noqa: D301
-    from bellbuoy.operations.changes import in_force, whose  # noqa: PLC0415
-    from bellbuoy.operations.roles import require_topics  # noqa: PLC0415
-    from bellbuoy.settings import load  # noqa: PLC0415
-    from bellbuoy.times import iso  # noqa: PLC0415
-    from processors.model import DEFAULT, load_model  # noqa: PLC0415
+    """
+    from bellbuoy.operations.changes import in_force, whose
+    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.settings import load
+    from processors.model import DEFAULT, load_model
+    from schemas.times import iso
 
     settings = load()
     require_topics(settings)
@@ -129,7 +129,7 @@ def live(as_json: _Json = False) -> None:
 
 
 def _valid(tenant: str) -> str:
-    from schemas.identity.keys import valid_tenant  # noqa: PLC0415
+    from schemas.identity.keys import valid_tenant
 
     if tenant != ALL_TENANTS and not valid_tenant(tenant):
         raise typer.BadParameter("a tenant is 1-63 of a-z, 0-9, _ and -, and begins with a letter or digit")

@@ -54,7 +54,7 @@ def set_(
     Examples:
       bellbuoy override set amber-harbour-foods 35 --reason "Told us they look elsewhere" --days 30
       bellbuoy override set 4711 80 --target usage.drop --reason "Plant holidays" --days 14 --tenant acme
-    """  # noqa: D301 - \b keeps typer from joining the lines
+    """
     _say(account, value, reason, target, days, tenant, author, as_json=as_json)
 
 
@@ -74,7 +74,7 @@ def withdraw(
     Examples:
       bellbuoy override withdraw amber-harbour-foods
       bellbuoy override withdraw 4711 --target usage.drop --tenant acme
-    """  # noqa: D301
+    """
     _say(account, None, reason, target, None, tenant, author, as_json=as_json)
 
 
@@ -89,15 +89,14 @@ def _say(
     *,
     as_json: bool,
 ) -> None:
-    from bellbuoy.operations import changes as changing  # noqa: PLC0415 - a command imports its own parts only
-    from bellbuoy.operations.roles import require_topics  # noqa: PLC0415
-    from bellbuoy.settings import load  # noqa: PLC0415
-    from bellbuoy.times import iso  # noqa: PLC0415
-    from processors.measures import MEASURES  # noqa: PLC0415
-    from processors.model.file.faults import nearest  # noqa: PLC0415
-    from processors.state.account import DAY  # noqa: PLC0415
-    from schemas.identity.aliases import is_alias  # noqa: PLC0415
-    from schemas.identity.keys import valid_account, valid_tenant  # noqa: PLC0415
+    from bellbuoy.operations import changes as changing
+    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.settings import load
+    from processors.measures import MEASURES
+    from processors.model.file.faults import nearest
+    from schemas.identity.aliases import is_alias
+    from schemas.identity.keys import valid_account, valid_tenant
+    from schemas.times import DAY, iso
 
     if target not in ("score", *MEASURES):
         raise typer.BadParameter(f"no such measure: {target}; {nearest(target, list(MEASURES))}")
@@ -131,9 +130,9 @@ def _say(
 
 def _warn_of_a_slip(settings: Settings, tenant: str, account: str) -> None:
     """Say when nothing is known of the account; it stands all the same, and without Redis nobody can tell."""
-    from bellbuoy.query.errors import RedisAwayError  # noqa: PLC0415
-    from bellbuoy.query.redis import reading  # noqa: PLC0415
-    from bellbuoy.settings import ConfigError  # noqa: PLC0415
+    from bellbuoy.query.errors import RedisAwayError
+    from bellbuoy.query.redis import reading
+    from bellbuoy.settings import ConfigError
 
     with suppress(ConfigError, RedisAwayError), reading(settings.redis) as reader:
         if reader.account(tenant, account) is None:

@@ -48,11 +48,11 @@ def portfolio(
       bellbuoy portfolio --by arr --owner Ines
       bellbuoy portfolio --parent globex-holding --tenant acme
       bellbuoy portfolio --segment mid-market --json
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from rich.console import Console  # noqa: PLC0415 - a command imports its own parts only
+    """
+    from rich.console import Console
 
-    from bellbuoy.query.portfolio import NothingThereError, as_data, look_up  # noqa: PLC0415
-    from bellbuoy.render.portfolio import render  # noqa: PLC0415
+    from bellbuoy.query.portfolio import NothingThereError, as_data, look_up
+    from bellbuoy.render.portfolio import render
 
     given = {"parent": parent, "owner": owner, "segment": segment}
     chosen = [(kind, value) for kind, value in given.items() if value is not None]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellbuoy.cli.output import emit
-from bellbuoy.cli.progress_bar import bar
+from bellbuoy.cli.progress_bar import progress_bar
 from bellbuoy.exit_codes import AWAY, FAILED
 from bellbuoy.operations.roles import require_topics
 from bellbuoy.settings import load
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.rebuild import Plan, Rebuildable
+    from bellbuoy.operations.rebuild import Rebuildable, RebuildPlan
 
 __all__ = ["rebuild"]
 
@@ -37,9 +37,9 @@ def rebuild(
     Examples:
       bellbuoy rebuild redis --dry-run
       bellbuoy rebuild redis
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.operations.rebuild import RebuildError, find, plan  # noqa: PLC0415 - a command imports its own parts only
-    from sinks.port import SinkError  # noqa: PLC0415
+    """
+    from bellbuoy.operations.rebuild import RebuildError, find, plan
+    from sinks.port import SinkError
 
     settings = load()
     require_topics(settings)
@@ -57,14 +57,16 @@ def rebuild(
     emit(said, [_words(**said)], as_json)
 
 
-def _run(found: Rebuildable, planned: Plan, entries: int, timeout: float, *, quiet: bool) -> dict[str, Any]:
-    from bellbuoy.operations.rebuild import refill  # noqa: PLC0415
+def _run(
+    found: Rebuildable, planned: RebuildPlan, entries: int, timeout: float, *, quiet: bool
+) -> dict[str, Any]:
+    from bellbuoy.operations.rebuild import refill
 
     began = time.monotonic()
-    with bar(f"emptying {found.name}", entries, quiet=quiet) as show:
+    with progress_bar(f"emptying {found.name}", entries, quiet=quiet) as show:
         found.clear(show)
     if planned.members:
-        with bar(f"filling {found.name}", planned.records, quiet=quiet) as show:
+        with progress_bar(f"filling {found.name}", planned.records, quiet=quiet) as show:
             refill(found, planned, timeout, show)
     return {"filled": bool(planned.members), "seconds": round(time.monotonic() - began, 1)}
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bellbuoy.cli.output import emit
-from bellbuoy.cli.progress_bar import bar
+from bellbuoy.cli.progress_bar import progress_bar
 from bellbuoy.exit_codes import CONFIGURATION, FAILED, OK
 from bellbuoy.operations.roles import require_topics
 from bellbuoy.settings import load
-from bellbuoy.times import MOMENT, iso, moment
+from bellbuoy.times import MOMENT, moment
+from schemas.times import iso
 
 if TYPE_CHECKING:
     from bellbuoy.operations.replay import Replay
@@ -46,10 +47,10 @@ def replay(
       bellbuoy replay --from 7d
       bellbuoy replay --from 2026-01-01 --model strict.yaml
       bellbuoy replay --from 2026-01-01 --to 2026-02-01 --model strict.yaml --tenant acme --json
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.operations import replay as replaying  # noqa: PLC0415 - a command imports its own parts only
-    from bellbuoy.operations.model_files import ModelFileError, load_file  # noqa: PLC0415
-    from processors.model import DEFAULT  # noqa: PLC0415
+    """
+    from bellbuoy.operations import replay as replaying
+    from bellbuoy.operations.model_files import ModelFileError, load_file
+    from processors.model import DEFAULT
 
     settings = load()
     first, last = moment(since) or 0, moment(until)
@@ -59,7 +60,7 @@ def replay(
         sys.stderr.write(f"bellbuoy: {error}\n")
         raise typer.Exit(CONFIGURATION) from None
     require_topics(settings)
-    with bar("folding", None, quiet=as_json) as show:
+    with progress_bar("folding", None, quiet=as_json) as show:
         found = replaying.replay(
             settings, DEFAULT, since=first, until=last, other=other, tenant=tenant, told=show
         )

@@ -58,17 +58,17 @@ def demo(
       bellbuoy demo
       bellbuoy demo --fresh --seconds 60
       bellbuoy demo --seconds 30 --json
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.demo import run as running  # noqa: PLC0415 - a command imports its own parts only
-    from bellbuoy.demo.report import lines  # noqa: PLC0415
-    from bellbuoy.operations.drain import NotDrainedError  # noqa: PLC0415
-    from bellbuoy.simulator.wire.carrier import CarrierError  # noqa: PLC0415
+    """
+    from bellbuoy.demo import run as running
+    from bellbuoy.demo.report import lines
+    from bellbuoy.operations.drain import NotDrainedError
+    from bellbuoy.simulator.wire.carrier import CarrierError
 
     if as_json and seconds is None:
         raise ConfigError("--json prints the report of a bounded run: add --seconds")
     settings = load()
     home = (settings.data / "demo" if data is None else data).absolute()
-    options = running.Options(data=home, accounts=accounts, seed=seed, seconds=seconds, fresh=fresh)
+    options = running.DemoOptions(data=home, accounts=accounts, seed=seed, seconds=seconds, fresh=fresh)
     screen = sys.stdout.isatty() and not as_json
     try:
         report, balanced = running.run(options, settings, say, screen=screen)
@@ -128,13 +128,13 @@ def simulate(
     Examples:
       bellbuoy simulate --days 30 --truth truth.jsonl
       bellbuoy simulate --direct --events 1000000 --json
-    """  # noqa: D301 - \b keeps typer from joining the lines
-    from bellbuoy.cli.simulation_progress import Show  # noqa: PLC0415 - a command imports its own parts only
-    from bellbuoy.simulator.run.job import Options, simulate  # noqa: PLC0415
-    from bellbuoy.simulator.wire.carrier import CarrierError  # noqa: PLC0415
-    from bellbuoy.simulator.world.disorder import Disorder  # noqa: PLC0415
+    """
+    from bellbuoy.cli.simulation_progress import Show
+    from bellbuoy.simulator.run.job import SimulationOptions, run_simulation
+    from bellbuoy.simulator.wire.carrier import CarrierError
+    from bellbuoy.simulator.world.disorder import Disorder
 
-    options = Options(
+    options = SimulationOptions(
         accounts=accounts,
         days=days,
         speed=speed,
@@ -151,11 +151,11 @@ def simulate(
     )
     with Show(quiet=as_json) as show:
         try:
-            summary = asyncio.run(simulate(options, load(), say, show.run))
+            summary = asyncio.run(run_simulation(options, load(), say, show.run))
         except CarrierError as error:
             say(f"bellbuoy: {error}")
             raise typer.Exit(exit_codes.AWAY) from None
-    from bellbuoy.cli.simulation_progress import lines  # noqa: PLC0415
+    from bellbuoy.cli.simulation_progress import lines
 
     print(orjson.dumps(summary).decode() if as_json else "\n".join(lines(summary)))
 

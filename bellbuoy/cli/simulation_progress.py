@@ -10,8 +10,8 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bellbuoy.simulator.run.job import Run
-from bellbuoy.simulator.wire.segment import iso
+from bellbuoy.simulator.run.job import SimulationRun
+from schemas.times import iso
 
 __all__ = ["Show", "lines"]
 
@@ -47,14 +47,14 @@ class Show:
             self._thread.join()
             self._bar.stop()
 
-    def run(self, run: Run) -> None:
+    def run(self, run: SimulationRun) -> None:
         """Show this run until the end."""
         if self._on:
             self._bar.start()
             self._thread = Thread(target=self._follow, args=[run], daemon=True)
             self._thread.start()
 
-    def _follow(self, run: Run) -> None:
+    def _follow(self, run: SimulationRun) -> None:
         total = run.end - run.begin if run.events is None else run.events
         task = self._bar.add_task("", total=total, events=0)
         while not self._over.wait(_SECONDS):

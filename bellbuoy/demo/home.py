@@ -13,7 +13,7 @@ from bellbuoy.local.embedded.errors import PortTakenError
 from bellbuoy.local.embedded.ports import HOST, claim
 from bellbuoy.settings import ConfigError, Settings
 
-__all__ = ["Company", "clear", "demo_settings", "remember"]
+__all__ = ["DemoCompany", "clear", "demo_settings", "remember"]
 
 _FUTURE_MINUTES = 48 * 60
 """The demo's clock steps by 12 hours while it runs through a quarter: a quarter of this (``step_limit``)."""
@@ -22,7 +22,7 @@ _REDIS_PORT = 6379
 _OURS = ("kafka", "redis", "worker", "logs", "company.json")
 
 
-class Company(msgspec.Struct, frozen=True):
+class DemoCompany(msgspec.Struct, frozen=True):
     """Which company the data belong to; ``start`` is UTC milliseconds."""
 
     seed: int
@@ -73,11 +73,11 @@ def clear(data: Path) -> None:
         home.unlock()
 
 
-def remember(data: Path, wanted: Company) -> Company:
+def remember(data: Path, wanted: DemoCompany) -> DemoCompany:
     """Return the company of these data: ``wanted`` when they are new; raise ConfigError for another."""
     file = data / "company.json"
     try:
-        known = msgspec.json.decode(file.read_bytes(), type=Company)
+        known = msgspec.json.decode(file.read_bytes(), type=DemoCompany)
     except FileNotFoundError:
         file.write_bytes(msgspec.json.encode(wanted))
         return wanted

@@ -10,7 +10,7 @@ from bellbuoy.demo.watch import percentile
 from bellbuoy.operations.ledger import Books, Ends, Ledger, books, ends, ledger
 from schemas.topics import Topics
 
-__all__ = ["Baseline", "Report", "baseline", "draw_up", "lines"]
+__all__ = ["Baseline", "DemoReport", "baseline", "draw_up", "lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DemoReport:
     """What a run came to; latencies in milliseconds, ``None`` where no event was scored."""
 
     events_in: int
@@ -43,7 +43,7 @@ def baseline(bootstrap: str, topics: Topics) -> Baseline:
 
 def draw_up(
     bootstrap: str, topics: Topics, since: Baseline, latencies: Counter[int], acknowledged: int, repeated: int
-) -> tuple[Report, list[str]]:
+) -> tuple[DemoReport, list[str]]:
     """
     Return the report of a drained run and every contradiction in it, in words; none is as it must be.
 
@@ -51,7 +51,7 @@ def draw_up(
     after an unclear answer. Raises KafkaAwayError.
     """
     now, found = ledger(bootstrap, topics), books(bootstrap, topics, since.ends)
-    report = Report(
+    report = DemoReport(
         events_in=found.events_in,
         applied=sum(now.applied.values()) - sum(since.ledger.applied.values()),
         duplicates=now.total("duplicates") - since.ledger.total("duplicates"),
@@ -65,7 +65,7 @@ def draw_up(
     return report, list(_contradictions(report, since.ledger, now, found, acknowledged, repeated))
 
 
-def lines(report: Report) -> list[str]:
+def lines(report: DemoReport) -> list[str]:
     """Return the report for people."""
     dead = ", ".join(f"{count:,} {reason}" for reason, count in report.dead_letters.items()) or "none"
     return [
@@ -82,7 +82,7 @@ def lines(report: Report) -> list[str]:
 
 
 def _contradictions(
-    report: Report, before: Ledger, after: Ledger, found: Books, acknowledged: int, repeated: int
+    report: DemoReport, before: Ledger, after: Ledger, found: Books, acknowledged: int, repeated: int
 ) -> Iterator[str]:
     dead = sum(report.dead_letters.values())
     accounted = report.applied + report.duplicates + dead

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import FrameType
 
 from bellbuoy.demo.display import Display
-from bellbuoy.demo.home import Company as Known
+from bellbuoy.demo.home import DemoCompany as Known
 from bellbuoy.demo.home import clear, demo_settings, remember
-from bellbuoy.demo.report import Baseline, Report, baseline, draw_up
+from bellbuoy.demo.report import Baseline, DemoReport, baseline, draw_up
 from bellbuoy.demo.watch import Watch
 from bellbuoy.local.stack import Stack, StackError
 from bellbuoy.operations.drain import wait_drained
@@ -27,11 +27,11 @@ from bellbuoy.simulator.run.plan import plan
 from bellbuoy.simulator.run.simulation import Progress, Simulation, wall_ms
 from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
 from bellbuoy.simulator.world.company import Company
-from bellbuoy.simulator.world.draws import DAY
 from bellbuoy.simulator.world.truth import Truth
+from schemas.times import DAY
 from sinks.redis.reader import RedisReader
 
-__all__ = ["Demo", "Options", "run"]
+__all__ = ["Demo", "DemoOptions", "run"]
 
 _QUARTER = 90 * DAY
 _CATCH_UP_SECONDS = 60.0
@@ -43,7 +43,7 @@ _EARLIER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class DemoOptions:
     """What to show; ``seconds`` bounds the run, else it goes on until a signal."""
 
     data: Path
@@ -56,8 +56,8 @@ class Options:
 
 
 def run(
-    options: Options, settings: Settings, say: Callable[[str], None], *, screen: bool
-) -> tuple[Report | None, bool]:
+    options: DemoOptions, settings: Settings, say: Callable[[str], None], *, screen: bool
+) -> tuple[DemoReport | None, bool]:
     """
     Run the demo; return its report when it was bounded, and whether the books balance.
 
@@ -87,7 +87,9 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 class Demo:
     """One run on a started stack."""
 
-    def __init__(self, options: Options, stack: Stack, say: Callable[[str], None], *, screen: bool) -> None:
+    def __init__(
+        self, options: DemoOptions, stack: Stack, say: Callable[[str], None], *, screen: bool
+    ) -> None:
         self._options, self._stack, self._say = options, stack, say
         self._screen = screen
         self._settings = stack.settings
@@ -96,7 +98,7 @@ class Demo:
         self._truth = Truth()
         self._progress = Progress()
 
-    async def run(self) -> tuple[Report | None, bool]:
+    async def run(self) -> tuple[DemoReport | None, bool]:
         """Simulate until the time is over or a signal comes; return a bounded run's report and verdict."""
         bootstrap, bounded = self._at.bootstrap, self._options.seconds is not None
         since: Baseline | None = None

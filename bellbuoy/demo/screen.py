@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.render.formats import BAND_STYLE, change, duration, money
-from bellbuoy.simulator.wire.segment import iso
 from schemas.records import AccountHealth
+from schemas.times import iso
 from sinks.serving import Update
 
 __all__ = ["Moment", "alert_line", "line", "render"]

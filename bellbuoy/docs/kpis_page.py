@@ -15,15 +15,15 @@ import msgspec
 
 from bellbuoy.render.formats import number
 from bellbuoy.simulator.world.company import Company
-from bellbuoy.simulator.world.draws import DAY
 from bellbuoy.simulator.world.feed import Feed
 from processors.fold.fold import Fold
 from processors.fold.shared import Shared
 from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES
 from processors.model import DEFAULT
-from processors.state.account import Position
+from processors.state.position import Position
 from schemas import records as r
+from schemas.times import DAY, MINUTE
 
 __all__ = ["KPIS", "OTHER", "SAMPLE", "Line", "lines", "page"]
 
@@ -93,7 +93,6 @@ _START = 20_500 * DAY
 _DAYS = 100
 _ACCOUNTS = 40
 _SEED = 7
-_MINUTE = 60_000
 _FIELDS: dict[type, str] = {
     r.SupportEvent: "support",
     r.BillingEvent: "billing",
@@ -212,7 +211,7 @@ def _records() -> dict[str, _Published]:
     batch = r.JournalBatch(sequence=0, written_at=now, usage=usage, **others)
     fold = Fold({}, Position(), partition=0, shared=Shared())
     fold.add(batch, 0, ())
-    fold.add(r.JournalBatch(sequence=1, written_at=now + _MINUTE), 1, ())
+    fold.add(r.JournalBatch(sequence=1, written_at=now + MINUTE), 1, ())
     outcome = fold.outcome()
     kpis = dict(outcome.kpis)
     records = sorted(outcome.health, key=lambda item: _rank(item[1]))

@@ -9,11 +9,11 @@ from bellbuoy.local.embedded.ports import HOST, claim
 from bellbuoy.settings import ConfigError, Settings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
-__all__ = ["Placement", "Spot", "place"]
+__all__ = ["PortPlan", "PortUse", "place"]
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
+class PortUse:
     """Where a part listens, and how an operator moves it."""
 
     host: str
@@ -22,16 +22,16 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class PortPlan:
     """Every part's spot; ``settings`` name the real ports."""
 
     settings: Settings
-    kafka: Spot
-    redis: Spot
-    roles: dict[str, Spot]
+    kafka: PortUse
+    redis: PortUse
+    roles: dict[str, PortUse]
 
 
-def place(settings: Settings) -> Placement:
+def place(settings: Settings) -> PortPlan:
     """
     Return where everything goes; a port 0 becomes a free one.
 
@@ -40,14 +40,14 @@ def place(settings: Settings) -> Placement:
     faults = _elsewhere(settings)
     taken: dict[int, str] = {}
 
-    def spot(what: str, host: str, port: int, fix: str) -> Spot:
+    def spot(what: str, host: str, port: int, fix: str) -> PortUse:
         if port in taken:
             raise ConfigError(f"port {port} is given to {taken[port]} and to {what}: {fix}")
         found = claim(port, what, fix)
         while found in taken:  # two free ones can be the same
             found = claim(port, what, fix)
         taken[found] = what
-        return Spot(host, found, fix)
+        return PortUse(host, found, fix)
 
     if faults:
         raise ConfigError(
@@ -94,7 +94,7 @@ def place(settings: Settings) -> Placement:
             "delivery": settings.delivery.model_copy(update={"metrics_port": roles["deliver"].port}),
         }
     )
-    return Placement(placed, kafka, redis, roles)
+    return PortPlan(placed, kafka, redis, roles)
 
 
 def _elsewhere(settings: Settings) -> list[str]:

@@ -14,7 +14,7 @@ from bellbuoy.local.embedded import EmbeddedError, Kafka, Redis
 from bellbuoy.local.embedded.child import Child, signal_name, stop_all
 from bellbuoy.local.embedded.disk import require_space
 from bellbuoy.local.environment import child_environment
-from bellbuoy.local.ports import Placement, place
+from bellbuoy.local.ports import PortPlan, place
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations import topics as admin
 from bellbuoy.settings import ConfigError, Settings
@@ -135,7 +135,7 @@ class Stack:
             return self._redis.child
         return self._roles[name].child
 
-    def _start_servers(self, at: Placement) -> None:
+    def _start_servers(self, at: PortPlan) -> None:
         logs = self._data.logs
         self._kafka = Kafka(self._data.kafka, port=at.kafka.port, log=logs / "kafka.log", fix=at.kafka.fix)
         self._redis = Redis(self._data.redis, port=at.redis.port, log=logs / "redis.log", fix=at.redis.fix)
@@ -155,7 +155,7 @@ class Stack:
         if created:
             self._say(f"{len(created)} topics created.")
 
-    def _start_roles(self, at: Placement) -> None:
+    def _start_roles(self, at: PortPlan) -> None:
         env = child_environment(self.settings, self._env)
         for name, where in at.roles.items():
             self._roles[name] = RoleProcess(

@@ -10,7 +10,7 @@ from confluent_kafka import TopicPartition
 
 from bellbuoy.operations.ledger import positions
 from bellbuoy.operations.registry import registry
-from bellbuoy.operations.retry import answer
+from bellbuoy.operations.retry import ask_again
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from processors.fold.models_in_force import InForce, Models
@@ -68,7 +68,7 @@ def in_force(settings: Settings) -> list[InForce]:
 
     Read from the states' changelog: what the worker goes by, not what was only asked for.
     """
-    return _standing(answer(settings.kafka.bootstrap, lambda: _folded(settings)))
+    return _standing(ask_again(settings.kafka.bootstrap, lambda: _folded(settings)))
 
 
 def _standing(models: Models) -> list[InForce]:
@@ -104,7 +104,7 @@ def _asked_for(settings: Settings) -> list[InForce]:
                 made.append(decode(record.value))
         return _standing(_folded(settings).with_changes(made, 0, 0))
 
-    return answer(kafka.bootstrap, read)
+    return ask_again(kafka.bootstrap, read)
 
 
 def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool, author: str) -> list[str]:

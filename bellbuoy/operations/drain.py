@@ -7,7 +7,7 @@ import time
 from confluent_kafka import Consumer, TopicPartition
 
 from bellbuoy.operations.ledger import Ends, ends, positions
-from bellbuoy.operations.retry import answer
+from bellbuoy.operations.retry import ask_again
 from schemas.codec.record_codec import codec
 from schemas.topics import INPUTS, Topics
 from streams.delivery.sink_consumer import OUTPUTS
@@ -38,7 +38,7 @@ def wait_drained(bootstrap: str, topics: Topics, seconds: float, sink: str = "re
 
 def behind(bootstrap: str, topics: Topics, sink: str = "redis") -> str | None:
     """Return, in words, the first part that has work left, or ``None``; raise KafkaAwayError."""
-    return answer(bootstrap, lambda: _behind(bootstrap, topics, sink))
+    return ask_again(bootstrap, lambda: _behind(bootstrap, topics, sink))
 
 
 def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:

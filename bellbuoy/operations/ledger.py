@@ -8,8 +8,9 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bellbuoy.operations.retry import answer
-from processors.state.account import POSITION_KEY, Position, decode_position, decode_state, is_account
+from bellbuoy.operations.retry import ask_again
+from processors.state.encoding import decode_state
+from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import Codec, codec
@@ -80,7 +81,7 @@ class Books:
 
 def ledger(bootstrap: str, topics: Topics) -> Ledger:
     """Read the state's changelog to its committed end; raise KafkaAwayError."""
-    return answer(bootstrap, lambda: _ledger(bootstrap, topics))
+    return ask_again(bootstrap, lambda: _ledger(bootstrap, topics))
 
 
 def _ledger(bootstrap: str, topics: Topics) -> Ledger:
@@ -106,7 +107,7 @@ def positions(bootstrap: str, topics: Topics) -> dict[int, Position]:
     """Return the positions alone, each the last record of its partition; raise KafkaAwayError."""
     found = {}
     for partition in range(topics.partitions):
-        last = answer(bootstrap, partial(tail, bootstrap, topics.changelog, partition))
+        last = ask_again(bootstrap, partial(tail, bootstrap, topics.changelog, partition))
         if last is not None and last.value is not None and (last.key or b"").startswith(POSITION_KEY):
             found[partition] = decode_position(last.value)
     return found
@@ -114,7 +115,7 @@ def positions(bootstrap: str, topics: Topics) -> dict[int, Position]:
 
 def ends(bootstrap: str, topics: Topics) -> Ends:
     """Return where every topic the books are kept of ends now; raise KafkaAwayError."""
-    return answer(bootstrap, lambda: _ends(bootstrap, topics))
+    return ask_again(bootstrap, lambda: _ends(bootstrap, topics))
 
 
 def _ends(bootstrap: str, topics: Topics) -> Ends:
@@ -133,7 +134,7 @@ def _ends(bootstrap: str, topics: Topics) -> Ends:
 
 def books(bootstrap: str, topics: Topics, since: Ends) -> Books:
     """Count what stands on the topics since these offsets, committed records only; raise KafkaAwayError."""
-    return answer(bootstrap, lambda: _books(bootstrap, topics, since))
+    return ask_again(bootstrap, lambda: _books(bootstrap, topics, since))
 
 
 def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from processors.model import Model, ModelError, check_model, default_text
-from processors.model.file.loading import Checked
+from processors.model.loading import Checked
 
 __all__ = ["DEFAULT_NAME", "ModelFileError", "check_file", "load_file"]
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy.operations.retry import answer
+from bellbuoy.operations.retry import ask_again
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import ConfigError, Settings
 from schemas.topics import Topics
@@ -24,7 +24,7 @@ from sinks.port import Positioned, Sink
 from streams.delivery.sink_consumer import OUTPUTS
 from streams.kafka.clients import watermarks
 
-__all__ = ["Plan", "RebuildError", "Rebuildable", "find", "plan", "refill"]
+__all__ = ["RebuildError", "RebuildPlan", "Rebuildable", "find", "plan", "refill"]
 
 _PAUSE = 0.2
 _SECONDS = 10.0
@@ -43,7 +43,7 @@ class Rebuildable(Sink, Positioned, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RebuildPlan:
     """
     What a rebuild does.
 
@@ -75,14 +75,16 @@ def find(settings: Settings, name: str) -> Rebuildable:
     return found
 
 
-def plan(settings: Settings, name: str) -> Plan:
+def plan(settings: Settings, name: str) -> RebuildPlan:
     """Return what a rebuild would do now; raise KafkaAwayError."""
     kafka = settings.kafka
     topics = kafka.topics()
-    return answer(kafka.bootstrap, partial(_plan, kafka.bootstrap, topics, f"{topics.prefix}deliver-{name}"))
+    return ask_again(
+        kafka.bootstrap, partial(_plan, kafka.bootstrap, topics, f"{topics.prefix}deliver-{name}")
+    )
 
 
-def _plan(bootstrap: str, topics: Topics, group: str) -> Plan:
+def _plan(bootstrap: str, topics: Topics, group: str) -> RebuildPlan:
     reader = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     try:
@@ -94,10 +96,10 @@ def _plan(bootstrap: str, topics: Topics, group: str) -> Plan:
     finally:
         reader.close()
     described = admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result(_SECONDS)
-    return Plan(spans, len(described.members))
+    return RebuildPlan(spans, len(described.members))
 
 
-def refill(sink: Rebuildable, planned: Plan, seconds: float, told: Callable[[int], None]) -> None:
+def refill(sink: Rebuildable, planned: RebuildPlan, seconds: float, told: Callable[[int], None]) -> None:
     """Wait until delivery has written all that was planned; raise RebuildError and SinkError."""
     deadline = time.monotonic() + seconds
     while (written := planned.written(sink.positions())) < planned.records:

@@ -13,10 +13,10 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from bellbuoy.operations.replay_partition import Job, Report, Who, replay_partition
+from bellbuoy.operations.replay_partition import ReplayJob, ReplayReport, Who, replay_partition
 from bellbuoy.settings import Settings
 from processors.model import Model
-from processors.state.account import DAY
+from schemas.times import DAY
 
 __all__ = ["Replay", "replay"]
 
@@ -28,7 +28,7 @@ _told: Any = None
 class Replay:
     """The partitions' reports together, and how long they took."""
 
-    reports: list[Report]
+    reports: list[ReplayReport]
     seconds: float
 
     @property
@@ -90,7 +90,9 @@ def replay(
 ) -> Replay:
     """Fold every partition; ``told`` hears how many batches are done. Raises KafkaException."""
     candidate = None if other is None else other.text
-    job = partial(Job, settings, model=model.text, since=since, until=until, other=candidate, tenant=tenant)
+    job = partial(
+        ReplayJob, settings, model=model.text, since=since, until=until, other=candidate, tenant=tenant
+    )
     jobs = [job(partition=partition) for partition in range(settings.kafka.partitions)]
     context = multiprocessing.get_context("spawn")
     progress: Any = context.Queue()
@@ -109,11 +111,11 @@ def replay(
 
 
 def _begin(progress: Any) -> None:
-    global _told  # noqa: PLW0603 - a pool hands a queue to its processes only as they begin
+    global _told
     _told = progress
 
 
-def _run(job: Job) -> Report:
+def _run(job: ReplayJob) -> ReplayReport:
     last = 0.0
 
     def told(partition: int, batches: int) -> None:

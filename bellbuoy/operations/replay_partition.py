@@ -15,23 +15,23 @@ from confluent_kafka import TopicPartition
 from xxhash import xxh3_128_digest
 
 from bellbuoy.operations.registry import registry
-from bellbuoy.query.journal import BatchReading, only
 from bellbuoy.settings import Settings
 from processors.fold.due import DueHeap
-from processors.fold.evaluation_cache import Account
+from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.fold import Fold, parts
 from processors.fold.models_in_force import Models
 from processors.fold.schedule import schedule
 from processors.fold.shared import Shared
-from processors.merging.transfers import apart
+from processors.merging.transfers import is_forwarded
 from processors.model import load_model
-from processors.state.account import POSITION_KEY, Position, decode_position, is_account
+from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import split_key
 from schemas.records import OF_ACCOUNTS, JournalBatch, RiskAlert
+from streams.journal.batch_reader import JournalBatchReader, of_account_only
 from streams.kafka.clients import Record, read_to_end
 
-__all__ = ["Job", "Report", "Who", "replay_partition"]
+__all__ = ["ReplayJob", "ReplayReport", "Who", "replay_partition"]
 
 Who = tuple[str, str]
 """Tenant and account id."""
@@ -40,7 +40,7 @@ _PER_FOLD = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ReplayJob:
     """
     What to replay.
 
@@ -66,7 +66,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Report:
+class ReplayReport:
     """
     What came of one partition.
 
@@ -91,15 +91,15 @@ class Report:
     opened: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
 
 
-class _Lane:
+class _ReplayLane:
     """The journal folded with one model."""
 
-    def __init__(self, job: Job, models: Models, position: Position) -> None:
+    def __init__(self, job: ReplayJob, models: Models, position: Position) -> None:
         self.states: dict[bytes, bytes] = {}
         self.alerts: dict[tuple[str, str, int], bytes] = {}
         self.opened: Counter[tuple[str, str, str]] = Counter()
         self._job, self._shared, self._position = job, Shared(models), position
-        self._accounts: dict[bytes, Account] = {}
+        self._accounts: dict[bytes, LoadedAccount] = {}
         self._due = DueHeap()
         self._codec = job.codec("risk.alerts")
 
@@ -128,7 +128,7 @@ class _Lane:
 
     def judged(self) -> list[bytes]:
         """Return the accounts that are judged, in their order: neither aliases nor merged ones."""
-        return sorted(key for key, account in self._accounts.items() if not apart(account.state))
+        return sorted(key for key, account in self._accounts.items() if not is_forwarded(account.state))
 
     def band(self, key: bytes) -> str:
         return self._accounts[key].state.band
@@ -141,7 +141,7 @@ class _Lane:
             self.opened[alert.tenant, alert.account_id, alert.rule] += 1
 
 
-def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
+def replay_partition(job: ReplayJob, told: Callable[[int, int], None]) -> ReplayReport:
     """
     Fold a partition and hold it against live, or against another model; raise KafkaException.
 
@@ -149,8 +149,8 @@ def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
     begins; with ``until`` only its alerts are, as the state then is not kept.
     """
     live, position = _live_states(job)
-    report = Report(job.partition)
-    lanes: list[_Lane] = []
+    report = ReplayReport(job.partition)
+    lanes: list[_ReplayLane] = []
     chunk: list[tuple[int, JournalBatch]] = []
 
     def fold() -> None:
@@ -167,7 +167,7 @@ def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
             models = [Models(load_model(job.model))]
             if job.other is not None:
                 models.append(Models(load_model(job.other), fixed=True))
-            lanes = [_Lane(job, one, start) for one in models]
+            lanes = [_ReplayLane(job, one, start) for one in models]
         report.ends = batch.written_at
         report.events += sum(cell.events for cell in batch.usage)
         report.events += sum(len(getattr(batch, name)) for name in OF_ACCOUNTS if name != "usage")
@@ -182,20 +182,20 @@ def replay_partition(job: Job, told: Callable[[int, int], None]) -> Report:
     return report
 
 
-def _batches(job: Job, position: Position) -> Iterable[tuple[int, JournalBatch]]:
-    journal = BatchReading(job.codec("account.journal"))
+def _batches(job: ReplayJob, position: Position) -> Iterable[tuple[int, JournalBatch]]:
+    journal = JournalBatchReader(job.codec("account.journal"))
     for record in job.records(job.settings.kafka.topics().name("account.journal")):
         if record.offset > position.offset:
             return
         batch = journal.decode(record.value or b"")
         if job.until is not None and batch.written_at >= job.until:
             return
-        yield record.offset, batch if job.tenant is None else only(batch, job.tenant)
+        yield record.offset, batch if job.tenant is None else of_account_only(batch, job.tenant)
         if record.offset == position.offset:
             return
 
 
-def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
+def _live_states(job: ReplayJob) -> tuple[dict[bytes, bytes], Position]:
     """Return the live states as digests, and the position they stand at."""
     states: dict[bytes, bytes] = {}
     position = Position()
@@ -212,7 +212,9 @@ def _live_states(job: Job) -> tuple[dict[bytes, bytes], Position]:
     return states, position
 
 
-def _compare(job: Job, report: Report, lanes: list[_Lane], live: dict[bytes, bytes]) -> None:
+def _compare(
+    job: ReplayJob, report: ReplayReport, lanes: list[_ReplayLane], live: dict[bytes, bytes]
+) -> None:
     ours = lanes[0]
     report.accounts, report.changes = len(ours.judged()), len(ours.alerts)
     if job.until is None:
@@ -235,7 +237,7 @@ def _compare(job: Job, report: Report, lanes: list[_Lane], live: dict[bytes, byt
                 report.opened[who] = ours.opened[who], other.opened[who]
 
 
-def _live_alerts(job: Job, report: Report) -> dict[tuple[str, str, int], bytes]:
+def _live_alerts(job: ReplayJob, report: ReplayReport) -> dict[tuple[str, str, int], bytes]:
     """Return digests of the alerts that live has published in the time that was replayed."""
     alerts = job.codec("risk.alerts")
     known: dict[tuple[str, str, int], bytes] = {}

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 from bellbuoy.operations.topics import KafkaAwayError
 from streams.kafka.clients import LEADERLESS
 
-__all__ = ["answer"]
+__all__ = ["ask_again"]
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ _SECONDS = 15.0
 _PAUSE = 0.1
 
 
-def answer(bootstrap: str, ask: Callable[[], T]) -> T:
+def ask_again(bootstrap: str, ask: Callable[[], T]) -> T:
     """Return what ``ask`` returns, asked again while partitions have no leader; raise KafkaAwayError."""
     deadline = time.monotonic() + _SECONDS
     while True:

@@ -6,9 +6,8 @@ from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from bellbuoy.render.formats import count
+from processors.measures.wording import count
 from processors.observe.profile import PROFILE_FIELDS
-from processors.state.account import DAY
 from schemas.records import (
     AccountOverride,
     AccountProfile,
@@ -19,8 +18,9 @@ from schemas.records import (
     SupportEvent,
     SurveyResponse,
 )
+from schemas.times import DAY
 
-__all__ = ["arrivals"]
+__all__ = ["batch_summary"]
 
 _SUPPORT = {
     "replied": "customer replied to ticket {}",
@@ -42,7 +42,7 @@ _BILLING = {
 }
 
 
-def arrivals(batch: JournalBatch) -> list[str]:
+def batch_summary(batch: JournalBatch) -> list[str]:
     """Return what is in a batch: a phrase for each event, and one for all usage."""
     return [
         *_usage(batch),

@@ -15,25 +15,25 @@ from typing import TYPE_CHECKING
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
-from bellbuoy.operations.registry import registry
-from bellbuoy.query.journal import BatchReading, only
-from bellbuoy.query.score_changes import Move, move
+from bellbuoy.query.score_changes import ScoreChange, score_change
 from processors.fold.due import soonest
 from processors.fold.fold import Fold
 from processors.fold.models_in_force import rescore_at
 from processors.fold.shared import Shared
-from processors.state.account import Position
+from processors.state.position import Position
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.records import OF_ACCOUNTS, AccountHealth, AccountKpis, JournalBatch, RiskAlert
 from sinks.serving import HistoryEntry
+from streams.journal.batch_reader import JournalBatchReader, of_account_only
 from streams.kafka.clients import read_to_end
 
 if TYPE_CHECKING:
-    from bellbuoy.settings import Settings
-    from processors.fold.evaluation_cache import Account
+    from processors.fold.evaluation_cache import LoadedAccount
+    from schemas.codec.registry import Registry
+    from schemas.topics import Topics
 
-__all__ = ["Past", "Step", "look_back", "of_account", "past_of", "steps"]
+__all__ = ["AccountHistory", "Step", "account_history", "history_of", "of_account", "steps"]
 
 _HISTORY = 40
 _TELL_EVERY = 1_000
@@ -50,7 +50,7 @@ class Step:
 
 
 @dataclass(slots=True)
-class Past:
+class AccountHistory:
     """
     What the journal says of an account up to a time.
 
@@ -69,7 +69,7 @@ class Past:
     kpis: AccountKpis | None = None
     alerts: list[RiskAlert] = field(default_factory=list)
     history: list[HistoryEntry] = field(default_factory=list)
-    moves: list[Move] = field(default_factory=list)
+    moves: list[ScoreChange] = field(default_factory=list)
 
     @property
     def whole(self) -> bool:
@@ -77,33 +77,33 @@ class Past:
         return self.first == 0
 
 
-def look_back(
-    settings: Settings,
+def account_history(
+    bootstrap: str,
+    topics: Topics,
+    registry: Registry,
     tenant: str,
     account_id: str,
     *,
     until: int | None,
     since: int | None,
     told: Callable[[int], None],
-) -> Past:
+) -> AccountHistory:
     """
     Return an account's past, with its moves from ``since`` on; raise KafkaException.
 
     Both times are included, journal time in UTC milliseconds. ``told`` hears how many batches are read.
     """
-    topics = settings.kafka.topics()
     partition = partition_of(account_key(tenant, account_id), topics.partitions)
-    journal = BatchReading(codec("account.journal", registry(settings)))
+    journal = JournalBatchReader(codec("account.journal", registry))
     start = TopicPartition(topics.name("account.journal"), partition, 0)
 
     batches = (
-        (record.offset, journal.decode(record.value or b""))
-        for record in read_to_end(settings.kafka.bootstrap, [start])
+        (record.offset, journal.decode(record.value or b"")) for record in read_to_end(bootstrap, [start])
     )
-    return past_of(batches, partition, tenant, account_id, until=until, since=since, told=told)
+    return history_of(batches, partition, tenant, account_id, until=until, since=since, told=told)
 
 
-def past_of(
+def history_of(
     batches: Iterable[tuple[int, JournalBatch]],
     partition: int,
     tenant: str,
@@ -112,9 +112,9 @@ def past_of(
     until: int | None = None,
     since: int | None = None,
     told: Callable[[int], None] = lambda _: None,
-) -> Past:
-    """Return what a partition's batches, given with their offsets, say of an account; see ``look_back``."""
-    past = Past()
+) -> AccountHistory:
+    """Return what a partition's batches, given with their offsets, say of an account."""
+    past = AccountHistory()
     history: deque[HistoryEntry] = deque(maxlen=_HISTORY)
     alerts: dict[str, RiskAlert] = {}
 
@@ -143,7 +143,7 @@ def past_of(
                 )
             )
         if since is not None and health.as_of >= since:
-            moved = move(before, health, step.batch)
+            moved = score_change(before, health, step.batch)
             if moved.change:
                 past.moves.append(moved)
         past.health = health
@@ -160,7 +160,7 @@ def steps(
     """Yield what a partition's batches, given with their offsets, publish of one account."""
     key = account_key(tenant, account_id)
     shared = Shared()
-    account: Account | None = None
+    account: LoadedAccount | None = None
     due: int | None = None
     for offset, batch in batches:
         before, shared = shared, shared.after(batch)
@@ -191,7 +191,7 @@ def steps(
 
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
     """Return a batch without what is of other accounts; ``None`` when nothing is of this one."""
-    kept = only(batch, tenant, account_id)
+    kept = of_account_only(batch, tenant, account_id)
     if not any(getattr(kept, name) for name in OF_ACCOUNTS):
         return None
     return replace(kept, models=[one for one in batch.models if one.tenant in (tenant, ALL_TENANTS)])
@@ -203,6 +203,6 @@ class _Heard(Shared):
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared.models, shared.sources)
 
-    def after(self, batch: JournalBatch) -> Shared:  # noqa: ARG002 - it was heard
+    def after(self, batch: JournalBatch) -> Shared:
         """Return the same."""
         return self

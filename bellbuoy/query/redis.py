@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
-from bellbuoy.query.errors import RedisAwayError
-from bellbuoy.settings import ConfigError
+from bellbuoy.query.errors import BadRedisUrlError, RedisAwayError
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import connect_point
@@ -18,13 +17,13 @@ __all__ = ["reading"]
 
 @contextmanager
 def reading(settings: RedisSettings) -> Iterator[RedisReader]:
-    """Open a reader, closed afterwards; raise RedisAwayError, and ConfigError for a URL that is none."""
+    """Open a reader, closed afterwards; raise RedisAwayError, and BadRedisUrlError for a URL that is none."""
     where = connect_point(settings.url)
     try:
         reader = RedisReader(settings)
     except ValueError as error:
         given = where if "@" in settings.url else settings.url
-        raise ConfigError(f"redis.url: {error} (got {given!r}); correct BELLBUOY_REDIS__URL") from None
+        raise BadRedisUrlError(given, str(error)) from None
     try:
         yield reader
     except RedisError as error:

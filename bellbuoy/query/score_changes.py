@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bellbuoy.query.batch_summary import arrivals
+from bellbuoy.query.batch_summary import batch_summary
 from schemas.records import AccountHealth, JournalBatch
 
-__all__ = ["Move", "move"]
+__all__ = ["ScoreChange", "score_change"]
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class ScoreChange:
     """
     One batch that changed what an account's score is made of.
 
@@ -30,13 +30,13 @@ class Move:
     came: list[str]
 
 
-def move(before: AccountHealth | None, after: AccountHealth, batch: JournalBatch) -> Move:
+def score_change(before: AccountHealth | None, after: AccountHealth, batch: JournalBatch) -> ScoreChange:
     """Return how a batch moved an account, the largest part first."""
     old, new = {} if before is None else _parts(before), _parts(after)
     changed = {name: new.get(name, 0) - old.get(name, 0) for name in (*new, *old)}
     parts = sorted(((name, points) for name, points in changed.items() if points), key=_size)
     was = 0 if before is None else _hundredths(before.score)
-    return Move(
+    return ScoreChange(
         at=after.as_of,
         sequence=after.sequence,
         before=None if before is None else before.score,
@@ -68,7 +68,7 @@ def _hundredths(points: float) -> int:
 
 
 def _came(before: AccountHealth | None, after: AccountHealth, batch: JournalBatch) -> list[str]:
-    said = arrivals(batch)
+    said = batch_summary(batch)
     if before is not None and (before.model, before.model_version) != (after.model, after.model_version):
         said.append(
             f"model {after.model} {after.model_version} in place of {before.model} {before.model_version}"

@@ -3,90 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import msgspec
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.query.portfolio import Group as Rolled
-from bellbuoy.query.portfolio import rolled
-from bellbuoy.query.redis import reading
-from bellbuoy.render.formats import BAND_STYLE, change, count, duration, money, number
+from bellbuoy.query.account import Explanation, informing_measures, window_of
+from bellbuoy.render.formats import BAND_STYLE, change, duration, money, number
 from bellbuoy.render.portfolio import bands, points
-from bellbuoy.simulator.wire.segment import iso
 from processors.measures import MEASURES
-from processors.portfolio import Hierarchy, RollUp, Standing, place, roll_up
-from schemas.records import AccountHealth, AccountKpis, Adjustment, Cap, Measure, RiskAlert
-from sinks.redis.settings import RedisSettings
-from sinks.serving import HistoryEntry, summary
+from processors.measures.wording import count
+from processors.portfolio import PeerRank, RollUp
+from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
+from schemas.times import iso
+from sinks.serving import HistoryEntry
 
-__all__ = ["Explanation", "as_data", "breakdown", "informing", "look_up", "render"]
-
-_HISTORY = 40
+__all__ = ["breakdown", "informing", "render"]
 
 _NARROW = ("Known beside it", "Value")
 _BARS = "▁▂▃▄▅▆▇█"
-
-
-class Explanation(msgspec.Struct, frozen=True):
-    """
-    An account's health, its open alerts, and its latest scores, newest first.
-
-    ``kpis`` are its newest ones (``None``: not published yet), which follow the health within a minute.
-    ``standing`` is its place in its segment, ``parent`` the roll-up of the parent it belongs to, and
-    ``group`` that of itself and all below it, where there is any.
-    """
-
-    health: AccountHealth
-    alerts: list[RiskAlert]
-    history: list[HistoryEntry]
-    kpis: AccountKpis | None = None
-    standing: Standing | None = None
-    parent: Rolled | None = None
-    group: RollUp | None = None
-
-
-def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
-    """Return what Redis has of an account, or ``None`` and the nearest ids; raise RedisAwayError."""
-    with reading(settings) as reader:
-        health = reader.account(tenant, account_id)
-        if health is None:
-            return None, reader.find(tenant, account_id)
-        found = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
-        kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
-        hierarchy = Hierarchy(accounts)
-        parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
-        return Explanation(
-            health,
-            found,
-            reader.history(tenant, account_id, _HISTORY),
-            kpis,
-            place(summary(health, kpis), accounts),
-            None if parent is None else rolled(hierarchy, parent),
-            roll_up(group) if group else None,
-        ), []
-
-
-def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
-    """
-    Return the explanation for programs: the health record's fields, then what else is known.
-
-    Its measures are followed by those that only inform, as of ``kpis_as_of``. Each has its ``window`` in
-    words (``None``: not a measure of ours) and, where it rests on the newest word on something, how old that
-    is at *now*, ``age_ms``.
-    """
-    data: dict[str, Any] = msgspec.to_builtins(explanation)
-    health: dict[str, Any] = data.pop("health")
-    del data["kpis"]
-    health["measures"] += msgspec.to_builtins(_beside(explanation))
-    data["kpis_as_of"] = None if explanation.kpis is None else explanation.kpis.as_of
-    for measure in health["measures"]:
-        measure["window"] = _window(measure["name"])
-        measure["age_ms"] = None if measure["as_of"] is None else now - measure["as_of"]
-    return health | data
 
 
 def render(explanation: Explanation, now: int, ago: str = "ago") -> RenderableType:
@@ -96,19 +32,12 @@ def render(explanation: Explanation, now: int, ago: str = "ago") -> RenderableTy
         _title(health),
         _facts(explanation, now, ago),
         breakdown(health.measures, health.adjustments, health.caps, now),
-        *informing(_beside(explanation)),
+        *informing(informing_measures(explanation)),
     ]
     if health.reasons:
         parts.append(Text("Costliest: " + "; ".join(health.reasons)))
     parts.extend(_alerts(explanation.alerts, health, now))
     return Group(*parts)
-
-
-def _beside(explanation: Explanation) -> list[Measure]:
-    """Return the measures that are not part of the health record."""
-    counted = {measure.name for measure in explanation.health.measures}
-    known = [] if explanation.kpis is None else explanation.kpis.measures
-    return [measure for measure in known if measure.name not in counted]
 
 
 def _title(health: AccountHealth) -> Text:
@@ -160,7 +89,7 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
     return grid
 
 
-def _standing(standing: Standing) -> str:
+def _standing(standing: PeerRank) -> str:
     peers = f"{count(standing.peers, 'other')} in {standing.segment}"
     if standing.percentile is None:
         return f"{peers}: too few to compare with"
@@ -260,18 +189,13 @@ def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
 def _grounds(measure: Measure, now: int) -> Iterator[str]:
     if measure.value is not None:
         yield f"{number(measure.value)} {measure.unit}"
-    window = _window(measure.name)
+    window = window_of(measure.name)
     if window is not None:
         yield window
     if measure.as_of is not None:
         yield f"heard {duration(now - measure.as_of)} before" + (", stale" if measure.stale else "")
     elif measure.stale:
         yield "stale"
-
-
-def _window(measure: str) -> str | None:
-    known = MEASURES.get(measure)
-    return None if known is None else known.window
 
 
 def _cost(measure: Measure) -> float:

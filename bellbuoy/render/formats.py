@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from gateway.sources.money import minor_units
+from processors.measures.wording import money as worded
 from schemas.records import AccountHealth
+from schemas.times import DAY, HOUR, MINUTE
 from sinks.serving import AccountSummary
 
-__all__ = ["BAND_STYLE", "change", "count", "duration", "money", "number"]
+__all__ = ["BAND_STYLE", "change", "duration", "money", "number"]
 
 BAND_STYLE = {
     "critical": "bold red",
@@ -19,11 +20,8 @@ BAND_STYLE = {
 
 
 def money(minor: int | None, currency: str | None) -> str:
-    """Return an amount in whole major units, like ``12,340 EUR``."""
-    if minor is None:
-        return "-"
-    per_major = minor_units(1, currency or "") or 1
-    return f"{minor / per_major:,.0f} {currency or ''}".strip()
+    """Return an amount in whole major units, like ``12,340 EUR``; a dash for one that isn't known."""
+    return "-" if minor is None else worded(minor, currency)
 
 
 def change(health: AccountHealth | AccountSummary) -> str:
@@ -36,7 +34,7 @@ def change(health: AccountHealth | AccountSummary) -> str:
 
 def duration(milliseconds: float) -> str:
     """Return a length of time in its largest sensible unit."""
-    for unit, size in (("day", 86_400_000), ("hour", 3_600_000), ("minute", 60_000)):
+    for unit, size in (("day", DAY), ("hour", HOUR), ("minute", MINUTE)):
         if milliseconds >= size:
             count = int(milliseconds // size)
             return f"{count} {unit}{'s' if count > 1 else ''}"
@@ -48,8 +46,3 @@ def number(value: float) -> str:
     if value == int(value):
         return f"{value:,.0f}"
     return f"{value:.4f}".rstrip("0") if abs(value) < 1 else f"{value:,.2f}"
-
-
-def count(number: int, what: str) -> str:
-    """Return a number and what it counts, in the plural unless it is one."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -11,12 +11,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.query.history import Past
-from bellbuoy.query.score_changes import Move
-from bellbuoy.render import explanation as explain
+from bellbuoy.query.account import Explanation
+from bellbuoy.query.account import as_data as explanation_data
+from bellbuoy.query.history import AccountHistory
+from bellbuoy.query.score_changes import ScoreChange
+from bellbuoy.render.explanation import render as render_explanation
 from bellbuoy.render.formats import BAND_STYLE
-from bellbuoy.times import iso
 from schemas.records import AccountHealth
+from schemas.times import iso
 
 __all__ = ["as_data", "render"]
 
@@ -24,9 +26,9 @@ _MOST_SHOWN = 10
 _FEW = 4
 
 
-def as_data(past: Past, health: AccountHealth, at: int, since: int | None) -> dict[str, Any]:
+def as_data(past: AccountHistory, health: AccountHealth, at: int, since: int | None) -> dict[str, Any]:
     """Return an account's past for programs: the explanation, the journal's bounds, and every move."""
-    data = explain.as_data(_explanation(past, health), at) | {
+    data = explanation_data(_explanation(past, health), at) | {
         "at": at,
         "journal_begins": past.begins,
         "journal_ends": past.ends,
@@ -37,7 +39,7 @@ def as_data(past: Past, health: AccountHealth, at: int, since: int | None) -> di
     return data | {"since": since, "moves": msgspec.to_builtins(past.moves)}
 
 
-def render(past: Past, health: AccountHealth, at: int, since: int | None) -> RenderableType:
+def render(past: AccountHistory, health: AccountHealth, at: int, since: int | None) -> RenderableType:
     """Return an account's past for people, in 100 columns."""
     parts: list[RenderableType] = [Text(f"As it stood at {iso(at)}, from the journal:", style="dim")]
     if not past.whole:
@@ -48,17 +50,17 @@ def render(past: Past, health: AccountHealth, at: int, since: int | None) -> Ren
                 style="yellow",
             )
         )
-    parts.append(explain.render(_explanation(past, health), at, "before"))
+    parts.append(render_explanation(_explanation(past, health), at, "before"))
     if since is not None:
         parts.extend(_moves(past.moves, since))
     return Group(*parts)
 
 
-def _explanation(past: Past, health: AccountHealth) -> explain.Explanation:
-    return explain.Explanation(health, past.alerts, past.history, past.kpis)
+def _explanation(past: AccountHistory, health: AccountHealth) -> Explanation:
+    return Explanation(health, past.alerts, past.history, past.kpis)
 
 
-def _moves(moves: Sequence[Move], since: int) -> Iterator[RenderableType]:
+def _moves(moves: Sequence[ScoreChange], since: int) -> Iterator[RenderableType]:
     yield Text(f"\nWhat moved it since {iso(since)}:", style="bold")
     if not moves:
         yield Text("Nothing did.", style="dim")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from processors.measures import Measured
+from processors.measures import MeasureDefinition
 from processors.model import DEFAULT
 
 __all__ = ["data", "lines", "page"]
@@ -19,7 +19,7 @@ lowers the coverage. Those in **bold** are part of the default model.
 """
 
 
-def data(measures: Iterable[Measured]) -> list[dict[str, object]]:
+def data(measures: Iterable[MeasureDefinition]) -> list[dict[str, object]]:
     """Return the measures for programs."""
     return [
         {
@@ -35,7 +35,7 @@ def data(measures: Iterable[Measured]) -> list[dict[str, object]]:
     ]
 
 
-def lines(measures: Iterable[Measured]) -> Iterator[str]:
+def lines(measures: Iterable[MeasureDefinition]) -> Iterator[str]:
     """Yield the measures for a terminal."""
     for one in measures:
         yield f"{one.name}  ({one.unit}; {one.window}){' *' if one.name in _DEFAULT else ''}"
@@ -44,7 +44,7 @@ def lines(measures: Iterable[Measured]) -> Iterator[str]:
     yield "* part of the default model"
 
 
-def page(measures: Iterable[Measured]) -> str:
+def page(measures: Iterable[MeasureDefinition]) -> str:
     """Return docs/measures.md, without its last line break."""
     parts = [_HEAD]
     for subject, some in groupby(sorted(measures, key=_subject), _subject):
@@ -53,17 +53,17 @@ def page(measures: Iterable[Measured]) -> str:
     return "\n".join(parts).rstrip()
 
 
-def _subject(one: Measured) -> str:
+def _subject(one: MeasureDefinition) -> str:
     return one.name.partition(".")[0]
 
 
-def _row(one: Measured) -> str:
+def _row(one: MeasureDefinition) -> str:
     name = f"**`{one.name}`**" if one.name in _DEFAULT else f"`{one.name}`"
     sources = ", ".join(f"`{source}`" for source in one.sources)
     return f"| {name} | {_said(one)} | {one.unit} | {one.window} | {sources} | {one.needs} |"
 
 
-def _said(one: Measured) -> str:
+def _said(one: MeasureDefinition) -> str:
     """Return what is measured, as a thing rather than an order."""
     said = one.about.removeprefix("Return ").replace("``", "`")
     return said[:1].upper() + said[1:]

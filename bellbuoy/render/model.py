@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.render.explanation import breakdown, informing
-from processors.measures import Fact, Measured, View
+from processors.measures import MeasureDefinition, MeasureValue, View
 from processors.model import Model
 from processors.model.plan.plan import Plan
 from processors.scoring.score import Verdict, inform, settle, weigh
@@ -48,9 +48,9 @@ def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, st
     view = View(state, 0)
     plan = model.for_account(view)
 
-    def known(reads: Sequence[Measured]) -> list[Fact]:
+    def known(reads: Sequence[MeasureDefinition]) -> list[MeasureValue]:
         return [
-            Fact(facts[read.name], f"{read.name} is {facts[read.name]:g}")
+            MeasureValue(facts[read.name], f"{read.name} is {facts[read.name]:g}")
             if read.name in facts
             else read(view)
             for read in reads

@@ -12,7 +12,8 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.contenders import Contender, Outcome
 from bench.load import Load, fill
 from bench.roles import running
-from processors.state.account import POSITION_KEY, decode_position, decode_state, is_account
+from processors.state.encoding import decode_state
+from processors.state.position import POSITION_KEY, decode_position, is_account
 from streams.kafka.clients import read_to_end, record
 
 __all__ = ["CONTENDERS"]

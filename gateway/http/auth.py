@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import HttpError
 from gateway.settings import TenantSettings
 
 __all__ = ["WriteKeys"]
@@ -48,9 +48,9 @@ class WriteKeys:
         return self._tenants.get(self._digest(key)) if isinstance(key, str) else None
 
     @staticmethod
-    def refusal() -> Refusal:
+    def refusal() -> HttpError:
         """Return the answer to a request without a key that is known."""
-        return Refusal(
+        return HttpError(
             401,
             "unauthorized",
             "unknown write key: send it as Basic auth user name or as writeKey in the body",

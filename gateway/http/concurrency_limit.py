@@ -6,15 +6,15 @@ import orjson
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.http.errors import Refusal
+from gateway.http.errors import HttpError
 from gateway.metrics import INSIDE
 
-__all__ = ["Turnstile"]
+__all__ = ["ConcurrencyLimit"]
 
-_BUSY = Refusal(503, "busy", "too many requests at once: try again", retry_after=1)
+_BUSY = HttpError(503, "busy", "too many requests at once: try again", retry_after=1)
 
 
-class Turnstile:
+class ConcurrencyLimit:
     """
     Answer 503 with ``Retry-After`` while ``most`` requests are inside; health and metrics pass always.
 

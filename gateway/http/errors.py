@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Fault", "Refusal"]
+__all__ = ["Fault", "HttpError"]
 
 
-class Fault(ValueError):  # noqa: N818 - what is wrong with an event, not an error of the program
+class Fault(ValueError):
     """
     One event can't be used; the request around it may still be good.
 
@@ -20,7 +20,7 @@ class Fault(ValueError):  # noqa: N818 - what is wrong with an event, not an err
         self.reason = reason
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the program
+class HttpError(Exception):
     """
     The whole request is refused with this HTTP status.
 

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.metrics import REQUESTS, SECONDS
 
-__all__ = ["Observe"]
+__all__ = ["RequestMetrics"]
 
 _FAMILIES = ("/v1/events", "/webhooks/stripe", "/webhooks/zendesk")
 _SINGLE = frozenset(("/livez", "/readyz", "/metrics"))
@@ -24,7 +24,7 @@ _LETTERS = {
 _CALLS = frozenset(_LETTERS.values())
 
 
-class Observe:
+class RequestMetrics:
     """The outermost layer of the application."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from gateway.http.errors import Fault
+from schemas.times import DAY, EPOCH
 
 __all__ = ["milliseconds", "seconds", "unskewed"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _LAST = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z."""
 _NOISE_MS = 5_000
-_DELIBERATE_MS = 86_400_000
+_DELIBERATE_MS = DAY
 
 
 def milliseconds(value: str | int, pointer: str) -> int:
@@ -29,7 +29,7 @@ def milliseconds(value: str | int, pointer: str) -> int:
             raise Fault(
                 "not a time: use ISO 8601, like 2026-01-31T09:30:00Z, or UTC milliseconds", pointer
             ) from error
-        at = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MS
+        at = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MS
     else:
         at = value
     if not 0 <= at <= _LAST:

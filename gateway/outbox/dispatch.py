@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.http.errors import Fault, Refusal
+from gateway.http.errors import Fault, HttpError
 from gateway.metrics import DEAD_LETTERS, EVENTS
 from gateway.outbox.accounts import links_of
 from gateway.outbox.port import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
@@ -19,7 +19,7 @@ from schemas.identity.keys import account_key, partition_of
 from schemas.records import DeadLetter, InputEvent
 from schemas.topics import INPUTS, Topics
 
-__all__ = ["Dispatch", "Parcel", "Sender"]
+__all__ = ["Dispatch", "RequestRecords", "Sender"]
 
 _USAGE = "usage.events"
 _LETTERS, _LINKS = "events.deadletter", "account.links"
@@ -36,7 +36,7 @@ class Sender:
 
 
 @dataclass(slots=True)
-class Parcel:
+class RequestRecords:
     """
     One request's encoded records and what to count once they are confirmed.
 
@@ -59,7 +59,7 @@ class Dispatch:
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions
 
-    def pack(self, parcel: Parcel, topic: str, event: InputEvent) -> None:
+    def pack(self, parcel: RequestRecords, topic: str, event: InputEvent) -> None:
         """Add an event; raise Fault when a value has no place in the topic's schema."""
         try:
             value = self._codecs[topic].encode(event)
@@ -72,14 +72,14 @@ class Dispatch:
             parcel.records.append(OutgoingRecord(self._names[topic], key, value))
         parcel.events[topic] += 1
 
-    def pack_links(self, parcel: Parcel, event: InputEvent, user: str | None = None) -> None:
+    def pack_links(self, parcel: RequestRecords, event: InputEvent, user: str | None = None) -> None:
         """Add the links that follow from an event; ``user`` is the one who belongs to its account."""
         for link in links_of(event, user):
             self.pack(parcel, _LINKS, link)
 
     def set_aside(
         self,
-        parcel: Parcel,
+        parcel: RequestRecords,
         sender: Sender,
         topic: str,
         raw: bytes,
@@ -110,8 +110,8 @@ class Dispatch:
         )
         parcel.letters[topic, fault.reason] += 1
 
-    async def send(self, parcel: Parcel) -> None:
-        """Return once every record of the parcel is durable; raise Refusal (503) otherwise."""
+    async def send(self, parcel: RequestRecords) -> None:
+        """Return once every record of the parcel is durable; raise HttpError (503) otherwise."""
         enveloped = (
             OutgoingRecord(self._names[_USAGE], key, value, events)
             for key, values in parcel.usage.values()
@@ -120,9 +120,11 @@ class Dispatch:
         try:
             await self._outbox.send([*parcel.records, *enveloped])
         except OutboxFullError as error:
-            raise Refusal(503, "busy", "too many events wait for Kafka: try again", retry_after=1) from error
+            raise HttpError(
+                503, "busy", "too many events wait for Kafka: try again", retry_after=1
+            ) from error
         except OutboxUnavailableError as error:
-            raise Refusal(
+            raise HttpError(
                 503, "unavailable", "Kafka did not confirm every event: send all of them again", retry_after=2
             ) from error
         for topic, events in parcel.events.items():

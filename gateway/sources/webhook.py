@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.http.body import read_body
-from gateway.http.errors import Fault, Refusal
+from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.metrics import IGNORED, REJECTED
-from gateway.outbox.dispatch import Dispatch, Parcel, Sender
+from gateway.outbox.dispatch import Dispatch, RequestRecords, Sender
 from gateway.settings import GatewaySettings, TenantSettings
 from gateway.sources.signatures import ZENDESK, BadSignatureError, verify_stripe
 from gateway.sources.stripe import events as stripe_events
@@ -86,7 +86,7 @@ class Webhooks:
         secrets = [secret.get_secret_value() for secret in secrets_of(tenant)] if tenant else []
         if not secrets:
             REJECTED.labels(source, "unknown_tenant").inc()
-            raise Refusal(
+            raise HttpError(
                 404, "unknown_tenant", f"no tenant of that name has a {source} secret: see the settings"
             )
         return Sender(name, source, self._clock()), secrets
@@ -94,7 +94,7 @@ class Webhooks:
     async def _keep(
         self, sender: Sender, topic: str, body: bytes, record: Callable[[], InputEvent | None]
     ) -> Response:
-        parcel = Parcel()
+        parcel = RequestRecords()
         try:
             event = record()
             if event is None:
@@ -107,15 +107,15 @@ class Webhooks:
         return Response(_RECEIVED, media_type="application/json")
 
 
-def _unproven(sender: Sender, error: BadSignatureError) -> Refusal:
+def _unproven(sender: Sender, error: BadSignatureError) -> HttpError:
     REJECTED.labels(sender.source, error.reason).inc()
     log.warning("webhook not proven", source=sender.source, tenant=sender.tenant, why=str(error))
-    return Refusal(
+    return HttpError(
         401, "bad_signature", f"{error}; see that the secret is this endpoint's and the clock is right"
     )
 
 
-def _foreign(sender: Sender, fault: Fault) -> Refusal:
+def _foreign(sender: Sender, fault: Fault) -> HttpError:
     REJECTED.labels(sender.source, "invalid").inc()
     log.warning("webhook not an event", source=sender.source, tenant=sender.tenant, why=fault.detail)
-    return Refusal(400, "invalid", fault.detail, fault.pointer)
+    return HttpError(400, "invalid", fault.detail, fault.pointer)

@@ -15,8 +15,9 @@ import xxhash
 from msgspec.structs import replace
 
 from processors.measures import View, days_silent, failing_invoices, overdue_days
-from processors.state.account import DAY, HOUR, Episode, State
+from processors.state.account import Episode, State
 from schemas.records import AlertAction
+from schemas.times import DAY, HOUR
 
 __all__ = ["RULES", "Change", "Finding", "acknowledge", "alert_id", "decide", "note"]
 

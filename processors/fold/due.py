@@ -13,15 +13,16 @@ from heapq import heapify, heappop, heappush
 import xxhash
 
 from processors.measures.queries import oldest_due, subscription
-from processors.state.account import DAY, HOUR, State
+from processors.state.account import State
 from schemas.identity.keys import account_key
+from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = ["DueHeap", "kpis_due", "next_due", "other_due", "soonest", "turn", "usage_due"]
 
 SPREAD = HOUR
 """Midnight's ring shift is spread over this long, so that not every account is due at once."""
 
-_KPIS_EVERY = 60_000
+_KPIS_EVERY = MINUTE
 """An account's KPIs are published at most this often; each account has its own moment in it."""
 
 

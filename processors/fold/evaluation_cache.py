@@ -15,17 +15,18 @@ from typing import NamedTuple
 
 from processors.fold.due import other_due, soonest, turn, usage_due
 from processors.fold.models_in_force import Models
-from processors.measures import FEATURES, PAST, TODAY, USERS, Fact, View
+from processors.measures import FEATURES, PAST, TODAY, USERS, MeasureValue, View
 from processors.model import Model, Plan
 from processors.observe import bound
-from processors.silent_sources import NOTHING_HELD, Held, hold_facts
-from processors.state.account import DAY, State, arrange, arrange_usage
-from processors.state.encoding import Unchanged
+from processors.silent_sources import NOTHING_HELD, FrozenSources, frozen_values
+from processors.state.account import State, arrange, arrange_usage
+from processors.state.encoding_cache import EncodingCache
+from schemas.times import DAY
 
-__all__ = ["Account", "Found", "look"]
+__all__ = ["Evaluation", "LoadedAccount", "evaluate"]
 
 
-class Found(NamedTuple):
+class Evaluation(NamedTuple):
     """
     An account as it was found at a moment: its plan, the facts in the order of ``plan.reads``, the view.
 
@@ -36,12 +37,12 @@ class Found(NamedTuple):
 
     model: Model
     plan: Plan
-    facts: list[Fact]
+    facts: list[MeasureValue]
     view: View
     other_due: int | None
     turn: int | None
     sizes: tuple[int, int, int]
-    held: Held = NOTHING_HELD
+    held: FrozenSources = NOTHING_HELD
     again: bool = False
 
     @property
@@ -60,7 +61,7 @@ class Found(NamedTuple):
 
 
 @dataclass(slots=True)
-class Account:
+class LoadedAccount:
     """
     An account in use: its state as a value, and how it was found last, where that is known.
 
@@ -68,19 +69,19 @@ class Account:
     """
 
     state: State
-    found: Found | None = None
-    unchanged: Unchanged | None = None
+    found: Evaluation | None = None
+    unchanged: EncodingCache | None = None
 
 
-def look(
-    account: Account,
+def evaluate(
+    account: LoadedAccount,
     now: int,
     models: Models,
     *,
     usage_only: bool,
     changed: int = TODAY,
-    held: Held = NOTHING_HELD,
-) -> Found:
+    held: FrozenSources = NOTHING_HELD,
+) -> Evaluation:
     """
     Bring the state into its bounds and its order, and return how the account is found at *now*.
 
@@ -98,14 +99,14 @@ def look(
     return account.found
 
 
-def _whole(state: State, now: int, models: Models, held: Held) -> Found:
+def _whole(state: State, now: int, models: Models, held: FrozenSources) -> Evaluation:
     bound(state)
     arrange(state)  # what is said of an account never depends on the order in which things were heard
     view = View(state, now)
     model = models.of(view)
     plan = model.for_account(view)
-    facts = hold_facts(plan.reads, view, held)
-    return Found(
+    facts = frozen_values(plan.reads, view, held)
+    return Evaluation(
         model,
         plan,
         facts,
@@ -117,7 +118,9 @@ def _whole(state: State, now: int, models: Models, held: Held) -> Found:
     )
 
 
-def _again(account: Account, before: Found, now: int, models: Models, changed: int) -> Found | None:
+def _again(
+    account: LoadedAccount, before: Evaluation, now: int, models: Models, changed: int
+) -> Evaluation | None:
     """Return how an account is found after more usage; ``None`` when another plan is for it now."""
     state = account.state
     sizes = _sizes(state)
@@ -126,7 +129,7 @@ def _again(account: Account, before: Found, now: int, models: Models, changed: i
         arrange_usage(state)
         sizes, changed = _sizes(state), TODAY | PAST | USERS | FEATURES
     if account.unchanged is None:
-        account.unchanged = Unchanged()
+        account.unchanged = EncodingCache()
     account.unchanged.forget(changed, before.view.today)
     view = before.view.later(now, changed=changed)
     model = models.of(view)
@@ -137,7 +140,7 @@ def _again(account: Account, before: Found, now: int, models: Models, changed: i
     for place, reads in plan.by_usage:
         if reads & changed:
             facts[place] = plan.reads[place](view)
-    return Found(model, plan, facts, view, before.other_due, before.turn, sizes, again=True)
+    return Evaluation(model, plan, facts, view, before.other_due, before.turn, sizes, again=True)
 
 
 def _sizes(state: State) -> tuple[int, int, int]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from processors.alerts.rules import Change, acknowledge, alert_id, decide
 from processors.fold.due import kpis_due, soonest
-from processors.fold.evaluation_cache import Account, Found, look
+from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.shared import Shared
 from processors.measures import PAST, TODAY, View
-from processors.merging.transfers import apart, farewell, move_on, no_kpis, receive, resolve
+from processors.merging.transfers import forward, is_forwarded, no_kpis, receive, resolve_alerts, tombstone
 from processors.model import Model
 from processors.observe import (
     evict,
@@ -29,18 +29,28 @@ from processors.observe import (
     observe_usage,
 )
 from processors.scoring.score import Verdict, assess, in_force, inform, settle, weigh
-from processors.silent_sources import NOTHING_HELD, Held, Silence, held_for, hold_facts, silences
-from processors.state.account import DAY, Position, State, decode_state, encode_state
+from processors.silent_sources import (
+    NOTHING_HELD,
+    FrozenSources,
+    Silence,
+    frozen_for,
+    frozen_values,
+    silences,
+)
+from processors.state.account import State
+from processors.state.encoding import decode_state, encode_state
+from processors.state.position import Position
 from schemas.identity.keys import account_key, split_key
 from schemas.records import (
     AccountHealth,
     AccountKpis,
     AccountTransfer,
-    Beside,
     JournalBatch,
     Override,
     RiskAlert,
+    ShadowScore,
 )
+from schemas.times import DAY
 
 __all__ = ["Fold", "Outcome", "fold", "parts"]
 
@@ -61,7 +71,7 @@ class Outcome:
     shared: Shared
     entries: dict[bytes, bytes] = field(default_factory=dict)
     states: dict[bytes, bytes] = field(default_factory=dict)
-    known: dict[bytes, Account] = field(default_factory=dict)
+    known: dict[bytes, LoadedAccount] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
     kpis: list[tuple[bytes, AccountKpis]] = field(default_factory=list)
     alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
@@ -72,7 +82,7 @@ class Outcome:
 class _Touched:
     """An account and what a batch brings it: since when, whether only usage, and what that changed of it."""
 
-    account: Account
+    account: LoadedAccount
     received_at: int | None = None
     changes: list[Change] = field(default_factory=list)
     usage_only: bool = True
@@ -141,7 +151,7 @@ class Fold:
         *,
         partition: int,
         shared: Shared,
-        take: Callable[[bytes], Account | None] = lambda _: None,
+        take: Callable[[bytes], LoadedAccount | None] = lambda _: None,
     ) -> None:
         self._states = states
         self._take = take
@@ -163,9 +173,9 @@ class Fold:
         for key in self._due(due, batch.written_at):
             if key not in touched:
                 touched[key] = _Touched(self._account(key))
-        bench = _Bench(batch, self._partition, shared)
+        bench = _Judge(batch, self._partition, shared)
         for key in sorted(touched):
-            conclude = bench.set_apart if apart(touched[key].account.state) else bench.judge
+            conclude = bench.set_apart if is_forwarded(touched[key].account.state) else bench.judge
             conclude(key, touched[key], self._outcome)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
@@ -183,7 +193,7 @@ class Fold:
     def outcome(self) -> Outcome:
         """Return what the batches added change altogether."""
         self._outcome.states = {
-            key: encode_state(account.state, arranged=True, unchanged=account.unchanged)
+            key: encode_state(account.state, arranged=True, cache=account.unchanged)
             for key, account in self._outcome.known.items()
         }
         self._outcome.entries = self._outcome.shared.entries_since(self._before)
@@ -197,12 +207,12 @@ class Fold:
             if account.state.due is not None and account.state.due <= now:
                 yield key
 
-    def _account(self, key: bytes) -> Account:
+    def _account(self, key: bytes) -> LoadedAccount:
         account = self._outcome.known.get(key) or self._take(key)
         if account is None:
             raw = self._states.get(key)
             tenant, account_id = split_key(key)
-            account = Account(
+            account = LoadedAccount(
                 State(tenant=tenant, account_id=account_id) if raw is None else decode_state(raw)
             )
         return account
@@ -243,7 +253,7 @@ class Fold:
         return touched
 
 
-class _Bench:
+class _Judge:
     """Judges the accounts that a batch touches, with what they share."""
 
     def __init__(self, batch: JournalBatch, partition: int, shared: Shared) -> None:
@@ -261,7 +271,7 @@ class _Bench:
         if now // DAY != state.scored_day:
             evict(state, now)  # the rings' first day moves with the day; nothing older is ever admitted
         switched = self._switched(state)
-        found = look(
+        found = evaluate(
             account,
             now,
             models,
@@ -302,13 +312,13 @@ class _Bench:
         state, received_at = account.state, touched.received_at
         model = self._models.of(View(state, batch.written_at))
         if state.score is not None:
-            last = farewell(state, batch, self._partition, (model.name, model.version), received_at)
+            last = tombstone(state, batch, self._partition, (model.name, model.version), received_at)
             outcome.health.append((key, last))
             outcome.kpis.append((key, no_kpis(last)))
-        changes, score = touched.changes + resolve(state), state.score or 0
+        changes, score = touched.changes + resolve_alerts(state), state.score or 0
         alerts = _alerts(touched, changes, (), score, batch, self._partition, model)
         outcome.alerts.extend((key, alert) for alert in alerts)
-        account.state, transfer = move_on(state, batch.sequence, batch.written_at, received_at)
+        account.state, transfer = forward(state, batch.sequence, batch.written_at, received_at)
         account.found = account.unchanged = None
         outcome.known[key] = account
         if transfer is not None:
@@ -324,16 +334,16 @@ class _Bench:
             last = self._switches[state.tenant] = -1 if switch is None else switch.sequence
         return state.sequence < last
 
-    def _held(self, state: State) -> Held:
+    def _held(self, state: State) -> FrozenSources:
         found = self._silences.get(state.tenant)
         if found is None:
             found = silences(self._sources, state.tenant, self._batch.written_at)
             self._silences[state.tenant] = found
-        return held_for(found, state) if found else NOTHING_HELD
+        return frozen_for(found, state) if found else NOTHING_HELD
 
-    def _kpis(self, found: Found, verdict: Verdict) -> AccountKpis:
+    def _kpis(self, found: Evaluation, verdict: Verdict) -> AccountKpis:
         view, plan = found.view, found.plan
-        facts = hold_facts(plan.shows, view, found.held)
+        facts = frozen_values(plan.shows, view, found.held)
         informing, view.state.kpis_due = inform(plan, facts, view.now)
         return AccountKpis(
             tenant=view.state.tenant,
@@ -346,7 +356,7 @@ class _Bench:
             sequence=self._batch.sequence,
         )
 
-    def _health(self, touched: _Touched, found: Found, verdict: Verdict) -> AccountHealth:
+    def _health(self, touched: _Touched, found: Evaluation, verdict: Verdict) -> AccountHealth:
         view, model, batch = found.view, found.model, self._batch
         state = view.state
         open_alerts = [
@@ -403,11 +413,11 @@ def _overrides(view: View) -> list[Override]:
     ]
 
 
-def _beside(model: Model, view: View, held: Held) -> Beside:
+def _beside(model: Model, view: View, held: FrozenSources) -> ShadowScore:
     """Return what another model makes of the account; without a past it has no hysteresis."""
     verdict = assess(view.state, view.now, model, held)
     bands = verdict.plan.bands
-    return Beside(
+    return ShadowScore(
         model=model.name,
         model_version=model.version,
         score=verdict.score / 100,

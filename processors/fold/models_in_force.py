@@ -21,10 +21,11 @@ from processors.model import Model, check_model, choose, load_model
 from processors.state.account import Stamp, stamp
 from schemas.identity.keys import ALL_TENANTS
 from schemas.records import ModelChange
+from schemas.times import MINUTE
 
 __all__ = ["RESCORE_SPREAD", "InForce", "Models", "Name", "rescore_at"]
 
-RESCORE_SPREAD = 60_000
+RESCORE_SPREAD = MINUTE
 """After a change the accounts are scored anew within so many milliseconds, not all at once."""
 
 Name = tuple[str, str, str]

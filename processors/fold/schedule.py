@@ -8,7 +8,7 @@ from processors.fold.due import DueHeap, soonest
 from processors.fold.fold import Outcome
 from processors.fold.models_in_force import Models, rescore_at
 from processors.fold.shared import Shared
-from processors.state.account import decode_head
+from processors.state.encoding import decode_head
 
 __all__ = ["schedule", "schedule_all"]
 

@@ -9,11 +9,21 @@ from typing import Any
 import msgspec
 import xxhash
 
-from processors.state.account import DAY, decode_state
+from processors.state.encoding import decode_state
 from schemas.identity.aliases import ALIAS, ALIAS_FORMS, is_alias, known_alias
 from schemas.identity.keys import valid_account, valid_tenant
+from schemas.times import DAY, MINUTE
 
-__all__ = ["BOUNDS", "MAX_MODEL_TEXT", "MAX_TEXT", "Admission", "Refusal", "admit", "identity", "refusals"]
+__all__ = [
+    "BOUNDS",
+    "MAX_MODEL_TEXT",
+    "MAX_TEXT",
+    "Admission",
+    "NotAdmitted",
+    "admit",
+    "identity",
+    "refusals",
+]
 
 _MONEY = 10**15
 BOUNDS = {
@@ -68,7 +78,7 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class NotAdmitted:
     """Why an event stays out: a reason of the dead-letter topic's closed set, words, and the field."""
 
     reason: str
@@ -76,7 +86,7 @@ class Refusal:
     pointer: str | None
 
 
-def admit(event: Mapping[str, Any], now: int, limits: Admission) -> Refusal | None:
+def admit(event: Mapping[str, Any], now: int, limits: Admission) -> NotAdmitted | None:
     """
     Return the first reason why this event may not enter the journal, or ``None``.
 
@@ -85,25 +95,27 @@ def admit(event: Mapping[str, Any], now: int, limits: Admission) -> Refusal | No
     return next(refusals(event, now, limits), None)
 
 
-def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[Refusal]:
+def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[NotAdmitted]:
     """Yield every reason why an event may not enter the journal."""
     if not valid_tenant(event["tenant"]):
-        yield Refusal("invalid", "a tenant is 1-63 of a-z, 0-9, _ and -", "/tenant")
+        yield NotAdmitted("invalid", "a tenant is 1-63 of a-z, 0-9, _ and -", "/tenant")
     account_id = event["account_id"]
     if not valid_account(account_id):
-        yield Refusal("invalid", "an account id is 1-256 printable characters", "/account_id")
+        yield NotAdmitted("invalid", "an account id is 1-256 printable characters", "/account_id")
     elif is_alias(account_id) and not known_alias(account_id):
-        yield Refusal("invalid", f"an account id that begins with {ALIAS} is {ALIAS_FORMS}", "/account_id")
+        yield NotAdmitted(
+            "invalid", f"an account id that begins with {ALIAS} is {ALIAS_FORMS}", "/account_id"
+        )
     if not event["event_id"]:
-        yield Refusal("invalid", "the event id is empty, so a retry could not be recognised", "/event_id")
+        yield NotAdmitted("invalid", "the event id is empty, so a retry could not be recognised", "/event_id")
     for field, value in event.items():
         if isinstance(value, str):
             if len(value) > MAX_TEXT and len(value) > (limit := _LONG_TEXT.get(field, MAX_TEXT)):
-                yield Refusal("invalid", f"{len(value)} characters, at most {limit}", f"/{field}")
+                yield NotAdmitted("invalid", f"{len(value)} characters, at most {limit}", f"/{field}")
         elif value is not None and field in BOUNDS:
             low, high = BOUNDS[field]
             if not low <= value <= high:
-                yield Refusal("invalid", f"{value} is outside {low}..{high}", f"/{field}")
+                yield NotAdmitted("invalid", f"{value} is outside {low}..{high}", f"/{field}")
     if "into" in event:
         yield from _link_refusals(event)
     if "origin" in event:
@@ -112,27 +124,27 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
     occurred_at = event["occurred_at"]
     if occurred_at < max(0, now - limits.horizon_ms):
         days = (now - occurred_at) // DAY
-        yield Refusal(
+        yield NotAdmitted(
             "too_late", f"{days} days old, the rings reach {limits.horizon_ms // DAY}", "/occurred_at"
         )
     if occurred_at > now + limits.future_ms:
-        ahead = (occurred_at - now) // 60_000
-        yield Refusal("from_future", f"{ahead} minutes ahead of the journal's time", "/occurred_at")
+        ahead = (occurred_at - now) // MINUTE
+        yield NotAdmitted("from_future", f"{ahead} minutes ahead of the journal's time", "/occurred_at")
 
 
-def _link_refusals(event: Mapping[str, Any]) -> Iterator[Refusal]:
+def _link_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
     into = event["into"]
     if not valid_account(into) or is_alias(into):
-        yield Refusal("invalid", "a link leads into an account, not an alias", "/into")
+        yield NotAdmitted("invalid", "a link leads into an account, not an alias", "/into")
     if into == event["account_id"]:
-        yield Refusal("invalid", "an account can't be merged into itself", "/into")
+        yield NotAdmitted("invalid", "an account can't be merged into itself", "/into")
 
 
-def _transfer_refusals(event: Mapping[str, Any]) -> Iterator[Refusal]:
+def _transfer_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
     try:
         state = decode_state(event["state"])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        yield Refusal("invalid", f"not a state: {error}", "/state")
+        yield NotAdmitted("invalid", f"not a state: {error}", "/state")
         return
     if (state.tenant, state.account_id) != (event["tenant"], event["origin"]):
-        yield Refusal("invalid", "the state of another account", "/state")
+        yield NotAdmitted("invalid", "the state of another account", "/state")

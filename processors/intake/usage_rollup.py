@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.intake.columnar_admission import Names
-from processors.state.account import DAY
 from schemas.columnar.cell_encoder import CELL, Cells
 from schemas.columnar.compiled import compiled
 from schemas.columnar.usage_decoder import ERROR, LATENCY
+from schemas.times import DAY
 
-__all__ = ["Usage"]
+__all__ = ["UsageRollup"]
 
 Pairs = NDArray[np.uint64]
 
@@ -34,7 +34,7 @@ def _none() -> Pairs:
 
 
 @dataclass(slots=True)
-class Usage:
+class UsageRollup:
     """
     Admitted usage events, rolled up.
 
@@ -67,16 +67,16 @@ class Usage:
         self.users = _distinct(np.concatenate((self.users, users)))
         self.named = _distinct(np.concatenate((self.named, named)))
 
-    def parted(self, at: int) -> tuple[Usage, Usage]:
+    def parted(self, at: int) -> tuple[UsageRollup, UsageRollup]:
         """Return the first so many cells, and the others."""
         users, named = (int(np.searchsorted(pairs, at << 32)) for pairs in (self.users, self.named))
         past = np.uint64(at) << _HALF
         return (
-            Usage(self.names, self.cells[:at], self.users[:users], self.named[:named]),
-            Usage(self.names, self.cells[at:], self.users[users:] - past, self.named[named:] - past),
+            UsageRollup(self.names, self.cells[:at], self.users[:users], self.named[:named]),
+            UsageRollup(self.names, self.cells[at:], self.users[users:] - past, self.named[named:] - past),
         )
 
-    def divided(self) -> tuple[Usage, Usage]:
+    def divided(self) -> tuple[UsageRollup, UsageRollup]:
         """
         Return a single cell as two: all that was counted stays with the first.
 
@@ -91,8 +91,8 @@ class Usage:
         for name in ("events", "errors", "duration_ms", "latency_ms", "latencies"):
             more[name] = 0
         return (
-            Usage(self.names, self.cells, self.users[:users], self.named[:named]),
-            Usage(self.names, more, self.users[users:], self.named[named:]),
+            UsageRollup(self.names, self.cells, self.users[:users], self.named[:named]),
+            UsageRollup(self.names, more, self.users[users:], self.named[named:]),
         )
 
     def rolled_up(self) -> Cells:

@@ -12,8 +12,8 @@ from typing import Any
 
 import xxhash
 
-from processors.state.account import DAY
 from schemas.records import UsageCell
+from schemas.times import DAY
 
 __all__ = ["roll_up"]
 

@@ -26,7 +26,7 @@ from processors.measures import (
     value,
     voice,
 )
-from processors.measures.measured import FEATURES, PAST, TODAY, USAGE, USERS, Fact, Measured
+from processors.measures.measured import FEATURES, PAST, TODAY, USAGE, USERS, MeasureDefinition, MeasureValue
 from processors.measures.queries import (
     days_silent,
     failing_invoices,
@@ -41,8 +41,8 @@ __all__ = [
     "TODAY",
     "USAGE",
     "USERS",
-    "Fact",
-    "Measured",
+    "MeasureDefinition",
+    "MeasureValue",
     "View",
     "days_silent",
     "failing_invoices",
@@ -54,10 +54,10 @@ _SUBJECTS = (
     onboarding, value, voice, limiting, account,
 )  # fmt: skip
 
-MEASURES: dict[str, Measured] = {
+MEASURES: dict[str, MeasureDefinition] = {
     measured.name: measured
     for subject in _SUBJECTS
     for measured in vars(subject).values()
-    if isinstance(measured, Measured)
+    if isinstance(measured, MeasureDefinition)
 }
 """Every measure a model may weigh, by name."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import PAST, USAGE, Fact, measure
+from processors.measures.measured import PAST, USAGE, MeasureValue, measure
 from processors.measures.view import View
 from processors.measures.wording import count
 
@@ -17,10 +17,10 @@ __all__ = ["tenure"]
     needs="any usage event",
     reads=PAST,
 )
-def tenure(view: View) -> Fact:
+def tenure(view: View) -> MeasureValue:
     """Return the days since the day of the first usage."""
     first = view.state.usage.first_at
     if first is None:
-        return Fact(None, "No product usage seen yet")
+        return MeasureValue(None, "No product usage seen yet")
     days = view.age(first)
-    return Fact(days, f"In the product for {count(days, 'day')}")
+    return MeasureValue(days, f"In the product for {count(days, 'day')}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from statistics import median
 
-from processors.measures.measured import PAST, PROFILES, USAGE, Fact, measure
+from processors.measures.measured import PAST, PROFILES, USAGE, MeasureValue, measure
 from processors.measures.view import View
 
 __all__ = ["anomaly", "drop", "regularity", "weekly_usage"]
@@ -56,19 +56,19 @@ def _past(view: View, age: int) -> list[int]:
     sources=(USAGE, PROFILES),
     needs="usage over at least three whole weeks",
 )
-def drop(view: View) -> Fact:
+def drop(view: View) -> MeasureValue:
     """Return this week's usage as a share of the account's own usual week, public holidays left out."""
     weekly = weekly_usage(view)
     if weekly is None:
-        return Fact(None, "No usual week to compare with yet")
+        return MeasureValue(None, "No usual week to compare with yet")
     this, usual = weekly
     ratio = min(this / usual, _MOST)
     if ratio < 1:
-        return Fact(
+        return MeasureValue(
             ratio,
             f"Usage down {1 - ratio:.0%} against its usual week ({this:,} events, usually {usual:,.0f})",
         )
-    return Fact(ratio, f"Usage at {ratio:.0%} of its usual week ({this:,} events)")
+    return MeasureValue(ratio, f"Usage at {ratio:.0%} of its usual week ({this:,} events)")
 
 
 @measure(
@@ -79,7 +79,7 @@ def drop(view: View) -> Fact:
     needs="usage on at least 4 such weekdays before",
     reads=PAST,
 )
-def anomaly(view: View) -> Fact:
+def anomaly(view: View) -> MeasureValue:
     """
     Return how far the last complete working day lies from its usual, in robust deviations; negative: below.
 
@@ -88,7 +88,7 @@ def anomaly(view: View) -> Fact:
     which the account usually does nothing, and a public holiday of its country, are passed over.
     """
     if view.state.usage.first_at is None:
-        return Fact(None, "No product usage seen yet")
+        return MeasureValue(None, "No product usage seen yet")
     for age in range(1, 8):
         if view.today - age in view.holidays:
             continue
@@ -98,18 +98,18 @@ def anomaly(view: View) -> Fact:
         usual = median(past)
         if usual > 0:
             return _deviation(view, age, past, usual)
-    return Fact(None, "No usual working day to compare with yet")
+    return MeasureValue(None, "No usual working day to compare with yet")
 
 
-def _deviation(view: View, age: int, past: list[int], usual: float) -> Fact:
+def _deviation(view: View, age: int, past: list[int], usual: float) -> MeasureValue:
     events = view.events[age]
     spread = max(_NORMAL * median(abs(count - usual) for count in past), sqrt(usual), 1.0)
     value = max(-_MOST, min((events - usual) / spread, _MOST))
     weekday = _WEEKDAYS[_weekday(view, age)]
     if events == usual:
-        return Fact(value, f"{weekday} as usual ({events:,} events)")
+        return MeasureValue(value, f"{weekday} as usual ({events:,} events)")
     side = "below" if events < usual else "above"
-    return Fact(
+    return MeasureValue(
         value,
         f"{weekday} {abs(events / usual - 1):.0%} {side} its usual ({events:,} events, usually {usual:,g})",
     )
@@ -123,7 +123,7 @@ def _deviation(view: View, age: int, past: list[int], usual: float) -> Fact:
     needs="usage for at least a week",
     reads=PAST,
 )
-def regularity(view: View) -> Fact:
+def regularity(view: View) -> MeasureValue:
     """
     Return the share of the account's own working days in 28 days on which it used the product.
 
@@ -131,19 +131,19 @@ def regularity(view: View) -> Fact:
     holidays of its country; Monday to Friday where it has none yet.
     """
     if view.state.usage.first_at is None:
-        return Fact(None, "No product usage seen yet")
+        return MeasureValue(None, "No product usage seen yet")
     known = min(view.age(view.state.usage.first_at), 7 * _WEEKS)
     if known < 7:
-        return Fact(None, "Known for less than a week")
+        return MeasureValue(None, "Known for less than a week")
     weekdays = [first for first in range(1, 8) if _works(view.events[first : known + 1 : 7])]
     weekdays = weekdays or [first for first in range(1, 8) if _weekday(view, first) < 5]
     ages = [age for first in weekdays for age in range(first, min(28, known) + 1, 7)]
     if view.holidays:
         ages = [age for age in ages if view.today - age not in view.holidays]
     if not ages:
-        return Fact(None, "No working day yet")
+        return MeasureValue(None, "No working day yet")
     used = sum(1 for age in ages if view.events[age])
-    return Fact(used / len(ages), f"In the product on {used} of {len(ages)} of its working days")
+    return MeasureValue(used / len(ages), f"In the product on {used} of {len(ages)} of its working days")
 
 
 def _weekday(view: View, age: int) -> int:

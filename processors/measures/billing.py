@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, Fact, measure
+from processors.measures.measured import BILLING, MeasureValue, measure
 from processors.measures.queries import failing_invoices, overdue_days
 from processors.measures.view import View
 from processors.measures.wording import count, money
-from processors.state.account import DAY, RING_DAYS
+from processors.state.account import RING_DAYS
+from schemas.times import DAY
 
 __all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "signals"]
 
@@ -15,20 +16,20 @@ _NO_INVOICE = "nothing: no invoice is a fact"
 
 
 @measure("billing.payment", unit="failed attempts", window="now", sources=_SOURCES, needs=_NO_INVOICE)
-def payment(view: View) -> Fact:
+def payment(view: View) -> MeasureValue:
     """Count the failed attempts on the worst unpaid invoice."""
     failing = failing_invoices(view.state)
     if not failing:
-        return Fact(0, "No failed payments")
+        return MeasureValue(0, "No failed payments")
     attempts = max(invoice.failures for invoice in failing)
-    return Fact(attempts, f"Payment failed {count(attempts, 'time')}")
+    return MeasureValue(attempts, f"Payment failed {count(attempts, 'time')}")
 
 
 @measure("billing.overdue", unit="days", window="now", sources=_SOURCES, needs=_NO_INVOICE)
-def overdue(view: View) -> Fact:
+def overdue(view: View) -> MeasureValue:
     """Return the whole days that the oldest unsettled invoice is past due."""
     days = overdue_days(view.state, view.now)
-    return Fact(days, f"Invoice {count(days, 'day')} overdue" if days else "No invoice overdue")
+    return MeasureValue(days, f"Invoice {count(days, 'day')} overdue" if days else "No invoice overdue")
 
 
 @measure(
@@ -38,23 +39,25 @@ def overdue(view: View) -> Fact:
     sources=_SOURCES,
     needs="recurring revenue, where anything is owed",
 )
-def owed(view: View) -> Fact:
+def owed(view: View) -> MeasureValue:
     """Return the unsettled amounts past due in months of recurring revenue."""
     unsettled = [invoice for invoice in view.state.billing.invoices.values() if not invoice.settled]
     late = [i for i in unsettled if i.due_at is not None and i.due_at // DAY < view.today]
     if not late:
-        return Fact(0, "Nothing owed")
+        return MeasureValue(0, "Nothing owed")
     amount, revenue = sum(invoice.amount_minor or 0 for invoice in late), view.revenue
     if revenue is None or not revenue[0] or any(invoice.currency != revenue[1] for invoice in late):
-        return Fact(None, "What is owed can't be compared with the recurring revenue")
-    return Fact(amount / revenue[0], f"{money(amount, revenue[1])} past due")
+        return MeasureValue(None, "What is owed can't be compared with the recurring revenue")
+    return MeasureValue(amount / revenue[0], f"{money(amount, revenue[1])} past due")
 
 
 @measure("billing.disputes", unit="invoices", window="now", sources=_SOURCES, needs=_NO_INVOICE)
-def disputes(view: View) -> Fact:
+def disputes(view: View) -> MeasureValue:
     """Count the payments in dispute."""
     disputed = sum(1 for invoice in view.state.billing.invoices.values() if invoice.disputed)
-    return Fact(disputed, f"{count(disputed, 'payment')} in dispute" if disputed else "No payment in dispute")
+    return MeasureValue(
+        disputed, f"{count(disputed, 'payment')} in dispute" if disputed else "No payment in dispute"
+    )
 
 
 @measure(
@@ -64,26 +67,26 @@ def disputes(view: View) -> Fact:
     sources=_SOURCES,
     needs="a subscription",
 )
-def commitment(view: View) -> Fact:
+def commitment(view: View) -> MeasureValue:
     """Return 1 for a running subscription, 0.5 within 60 days of a downgrade, 0.1 canceling, 0 canceled."""
     current = view.subscription
     if current is None:
-        return Fact(None, "No subscription known")
+        return MeasureValue(None, "No subscription known")
     if current.status == "canceled":
-        return Fact(0.0, "Subscription canceled")
+        return MeasureValue(0.0, "Subscription canceled")
     if current.status == "canceling":
-        return Fact(0.1, "Cancellation scheduled")
+        return MeasureValue(0.1, "Cancellation scheduled")
     if current.downgraded_at[0] > view.now - 60 * DAY:
-        return Fact(0.5, f"Downgraded to {current.downgrade_ratio:.0%} of its price within 60 days")
-    return Fact(1.0, "Subscription running")
+        return MeasureValue(0.5, f"Downgraded to {current.downgrade_ratio:.0%} of its price within 60 days")
+    return MeasureValue(1.0, "Subscription running")
 
 
 @measure("billing.signals", unit="signals", window="90 days", sources=_SOURCES, needs="a subscription")
-def signals(view: View) -> Fact:
+def signals(view: View) -> MeasureValue:
     """Count the signs of leaving: cancellations scheduled, also those withdrawn, downgrades, and ends."""
     subscriptions = view.state.billing.subscriptions.values()
     if not subscriptions:
-        return Fact(None, "No subscription known")
+        return MeasureValue(None, "No subscription known")
     found = {
         "cancellation scheduled": sum(_within(view, each.canceling_at, RING_DAYS) for each in subscriptions),
         "downgrade": sum(_within(view, each.downgraded_at[0], RING_DAYS) for each in subscriptions),
@@ -93,7 +96,7 @@ def signals(view: View) -> Fact:
         ),
     }
     said = [f"{number} x {what}" if number > 1 else what for what, number in found.items() if number]
-    return Fact(
+    return MeasureValue(
         sum(found.values()), f"In {RING_DAYS} days: {', '.join(said)}" if said else "No sign of leaving"
     )
 
@@ -105,13 +108,13 @@ def signals(view: View) -> Fact:
     sources=_SOURCES,
     needs="a subscription with a renewal date",
 )
-def renewal(view: View) -> Fact:
+def renewal(view: View) -> MeasureValue:
     """Return the whole days to the next renewal."""
     current = view.subscription
     if current is None or current.renews_at is None:
-        return Fact(None, "No renewal date known")
+        return MeasureValue(None, "No renewal date known")
     days = max(0, (current.renews_at - view.now) // DAY)
-    return Fact(days, f"Renews in {count(days, 'day')}")
+    return MeasureValue(days, f"Renews in {count(days, 'day')}")
 
 
 def _within(view: View, at: int, days: int) -> bool:

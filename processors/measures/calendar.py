@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import lru_cache
 
-__all__ = ["holidays"]
+from schemas.times import day_number
 
-_EPOCH = date(1970, 1, 1).toordinal()
+__all__ = ["holidays"]
 
 
 @lru_cache(maxsize=4_096)
@@ -18,8 +17,8 @@ def holidays(country: str, year: int) -> frozenset[int]:
     Empty for a country that the calendar doesn't have.
     """
     # A slow import, for those who name countries only.
-    from holidays import country_holidays, list_supported_countries  # noqa: PLC0415
+    from holidays import country_holidays, list_supported_countries
 
     if country not in list_supported_countries(include_aliases=False):
         return frozenset()
-    return frozenset(day.toordinal() - _EPOCH for day in country_holidays(country, years=year))
+    return frozenset(day_number(day) for day in country_holidays(country, years=year))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from statistics import median
 
-from processors.measures.measured import ENGAGEMENT, Fact, measure
+from processors.measures.measured import ENGAGEMENT, MeasureValue, measure
 from processors.measures.view import View
 from processors.measures.wording import count
+from schemas.times import HOUR
 
 __all__ = ["last_touch", "reply_latency", "silence"]
 
 _SOURCES = (ENGAGEMENT,)
 _TOUCHES = ("touch", "meeting", "email_received", "training_attended")
-_HOUR = 3_600_000
 
 
 @measure(
@@ -22,13 +22,13 @@ _HOUR = 3_600_000
     sources=_SOURCES,
     needs="a touch, a meeting, an e-mail from the customer or a training",
 )
-def last_touch(view: View) -> Fact:
+def last_touch(view: View) -> MeasureValue:
     """Return the days since the customer and the team last were in touch."""
     known = [view.state.engagement[kind] for kind in _TOUCHES if kind in view.state.engagement]
     if not known:
-        return Fact(None, "No contact known")
+        return MeasureValue(None, "No contact known")
     age = view.age(max(known))
-    return Fact(age, f"Last in touch {count(age, 'day')} ago" if age else "In touch today")
+    return MeasureValue(age, f"Last in touch {count(age, 'day')} ago" if age else "In touch today")
 
 
 @measure(
@@ -38,13 +38,13 @@ def last_touch(view: View) -> Fact:
     sources=_SOURCES,
     needs="an e-mail to the customer that was answered",
 )
-def reply_latency(view: View) -> Fact:
+def reply_latency(view: View) -> MeasureValue:
     """Return the median hours the customer took to answer an e-mail, by e-mail or in a meeting."""
     waits, _ = _replies(view)
     if not waits:
-        return Fact(None, "No answered e-mail known")
-    hours = median(wait for wait, _ in waits) / _HOUR
-    return Fact(hours, f"E-mails answered after {hours:.1f} hours", as_of=max(at for _, at in waits))
+        return MeasureValue(None, "No answered e-mail known")
+    hours = median(wait for wait, _ in waits) / HOUR
+    return MeasureValue(hours, f"E-mails answered after {hours:.1f} hours", as_of=max(at for _, at in waits))
 
 
 @measure(
@@ -54,15 +54,15 @@ def reply_latency(view: View) -> Fact:
     sources=_SOURCES,
     needs="an e-mail to or from the customer",
 )
-def silence(view: View) -> Fact:
+def silence(view: View) -> MeasureValue:
     """Return the days since the first e-mail that the customer has not answered; 0 when none waits."""
     if not any(kind in view.state.moments for kind in ("email_sent", "email_received")):
-        return Fact(None, "No e-mail known")
+        return MeasureValue(None, "No e-mail known")
     _, waiting = _replies(view)
     if waiting is None:
-        return Fact(0, "No e-mail waits for an answer")
+        return MeasureValue(0, "No e-mail waits for an answer")
     age = view.age(waiting)
-    return Fact(age, f"No answer to e-mail for {count(age, 'day')}")
+    return MeasureValue(age, f"No answer to e-mail for {count(age, 'day')}")
 
 
 def _replies(view: View) -> tuple[list[tuple[int, int]], int | None]:

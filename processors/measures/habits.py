@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import USAGE, USERS, Fact, measure
+from processors.measures.measured import USAGE, USERS, MeasureValue, measure
 from processors.measures.view import View
+from schemas.times import MINUTE
 
 __all__ = ["logins", "session", "stickiness"]
 
-_NOBODY = Fact(None, "Nobody was active in 28 days")
-_MINUTE = 60_000
+_NOBODY = MeasureValue(None, "Nobody was active in 28 days")
 
 
 @measure(
@@ -19,13 +19,15 @@ _MINUTE = 60_000
     needs="usage by a named user in 28 days",
     reads=USERS,
 )
-def logins(view: View) -> Fact:
+def logins(view: View) -> MeasureValue:
     """Return the logins a week of a user active in 28 days; a login is a user's first use on a UTC day."""
     users = view.active_users(28)
     if not users:
         return _NOBODY
     made = view.user_days(7)
-    return Fact(made / users, f"{made:,} logins of {users:,} users in 7 days ({made / users:.1f} each)")
+    return MeasureValue(
+        made / users, f"{made:,} logins of {users:,} users in 7 days ({made / users:.1f} each)"
+    )
 
 
 @measure(
@@ -35,16 +37,16 @@ def logins(view: View) -> Fact:
     sources=(USAGE,),
     needs="usage with durations by a named user",
 )
-def session(view: View) -> Fact:
+def session(view: View) -> MeasureValue:
     """Return the mean minutes a user is busy with the product on a day on which they use it."""
     days = view.user_days(28)
     spent = view.month.duration_ms
     if not days:
         return _NOBODY
     if not spent:
-        return Fact(None, "Events carry no durations")
-    minutes = spent / days / _MINUTE
-    return Fact(minutes, f"{minutes:.1f} minutes a user and day of use")
+        return MeasureValue(None, "Events carry no durations")
+    minutes = spent / days / MINUTE
+    return MeasureValue(minutes, f"{minutes:.1f} minutes a user and day of use")
 
 
 @measure(
@@ -55,11 +57,11 @@ def session(view: View) -> Fact:
     needs="usage by a named user in 28 days",
     reads=USERS,
 )
-def stickiness(view: View) -> Fact:
+def stickiness(view: View) -> MeasureValue:
     """Return the mean of daily active users over the monthly active users (DAU/MAU), both of 28 days."""
     monthly = view.active_users(28)
     if not monthly:
         return _NOBODY
     daily = view.user_days(28) / 28
     share = daily / monthly
-    return Fact(share, f"{daily:.1f} of {monthly:,} monthly users come on a day ({share:.0%})")
+    return MeasureValue(share, f"{daily:.1f} of {monthly:,} monthly users come on a day ({share:.0%})")

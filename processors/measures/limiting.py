@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from processors.measures import onboarding, people
-from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, USERS, Fact, measure
+from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, USERS, MeasureValue, measure
 from processors.measures.queries import open_tickets
 from processors.measures.view import View
 from processors.measures.wording import count
-from processors.state.account import DAY, RING_DAYS
+from processors.state.account import RING_DAYS
+from schemas.times import DAY, HOUR
 
 __all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stalled", "urgent"]
-
-HOUR = 3_600_000
 
 
 @measure(
@@ -21,14 +20,14 @@ HOUR = 3_600_000
     sources=("billing.events",),
     needs="nothing: no subscription is no cancellation",
 )
-def cancellation(view: View) -> Fact:
+def cancellation(view: View) -> MeasureValue:
     """Tell whether a cancellation is scheduled or in effect."""
     current = view.subscription
     if current is not None and current.status == "canceled":
-        return Fact(2, "Subscription canceled")
+        return MeasureValue(2, "Subscription canceled")
     if current is not None and current.status == "canceling":
-        return Fact(1, "Cancellation scheduled", until=current.cancel_at)
-    return Fact(0, "No cancellation known")
+        return MeasureValue(1, "Cancellation scheduled", until=current.cancel_at)
+    return MeasureValue(0, "No cancellation known")
 
 
 @measure(
@@ -38,13 +37,13 @@ def cancellation(view: View) -> Fact:
     sources=("support.events",),
     needs="nothing: no ticket is a fact",
 )
-def urgent(view: View) -> Fact:
+def urgent(view: View) -> MeasureValue:
     """Return the whole hours that the oldest open urgent ticket has been open."""
     opened = [ticket.opened_at for _, ticket in open_tickets(view.state) if ticket.severity == "urgent"]
     if not opened:
-        return Fact(0, "No urgent ticket open")
+        return MeasureValue(0, "No urgent ticket open")
     hours = max(0, view.now - min(opened)) // HOUR
-    return Fact(hours, f"Urgent ticket open for {hours} hours")
+    return MeasureValue(hours, f"Urgent ticket open for {hours} hours")
 
 
 @measure(
@@ -54,10 +53,14 @@ def urgent(view: View) -> Fact:
     sources=("engagement.events",),
     needs="nothing: no departure is a fact",
 )
-def champion_left(view: View) -> Fact:
+def champion_left(view: View) -> MeasureValue:
     """Tell whether a champion left, held from the day of the departure."""
     left = view.state.engagement.get("champion_left")
-    return Fact(0, "No champion left") if left is None else Fact(1, "The champion left", as_of=left)
+    return (
+        MeasureValue(0, "No champion left")
+        if left is None
+        else MeasureValue(1, "The champion left", as_of=left)
+    )
 
 
 @measure(
@@ -68,12 +71,12 @@ def champion_left(view: View) -> Fact:
     needs="nothing: no sponsor named is a fact",
     reads=USERS,
 )
-def sponsor_gone(view: View) -> Fact:
+def sponsor_gone(view: View) -> MeasureValue:
     """Tell whether the sponsor left, held from the day of the departure, or was not heard of in 90 days."""
     heard = people.sponsor(view)
     if heard.value is None or heard.value < RING_DAYS:
-        return Fact(0, "No sponsor gone")
-    return Fact(1, heard.reason, heard.as_of)
+        return MeasureValue(0, "No sponsor gone")
+    return MeasureValue(1, heard.reason, heard.as_of)
 
 
 @measure(
@@ -83,12 +86,14 @@ def sponsor_gone(view: View) -> Fact:
     sources=(ENGAGEMENT, PROFILES),
     needs="nothing: no milestone is a fact",
 )
-def stalled(view: View) -> Fact:
+def stalled(view: View) -> MeasureValue:
     """Return the days for which onboarding has not moved, held from the day since which it hasn't."""
     days = onboarding.stall(view)
     if not days.value:
-        return Fact(0, "No onboarding stalled")
-    return Fact(days.value, f"Onboarding stalled: {days.reason}", as_of=(view.today - int(days.value)) * DAY)
+        return MeasureValue(0, "No onboarding stalled")
+    return MeasureValue(
+        days.value, f"Onboarding stalled: {days.reason}", as_of=(view.today - int(days.value)) * DAY
+    )
 
 
 @measure(
@@ -98,13 +103,13 @@ def stalled(view: View) -> Fact:
     sources=(SURVEYS,),
     needs="nothing: no answer is no detractor",
 )
-def detractors(view: View) -> Fact:
+def detractors(view: View) -> MeasureValue:
     """Return by how many people those who answer NPS with 0 to 6 outnumber those with 9 or 10; 0 if not."""
     answers = [(at, score) for at, score in view.answers.get("nps", {}).values() if view.age(at) < RING_DAYS]
     against = [at for at, score in answers if score <= 6]
     more = len(against) - sum(score >= 9 for _, score in answers)
     if more <= 0:
-        return Fact(0, "No more detractors than promoters")
-    return Fact(
+        return MeasureValue(0, "No more detractors than promoters")
+    return MeasureValue(
         more, f"{count(len(against), 'detractor')} of {count(len(answers), 'NPS answer')}", as_of=max(against)
     )

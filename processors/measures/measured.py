@@ -21,8 +21,8 @@ __all__ = [
     "TODAY",
     "USAGE",
     "USERS",
-    "Fact",
-    "Measured",
+    "MeasureDefinition",
+    "MeasureValue",
     "measure",
 ]
 
@@ -34,7 +34,7 @@ ENGAGEMENT = "engagement.events"
 PROFILES = "account.profiles"
 
 
-class Fact(msgspec.Struct, frozen=True, gc=False):
+class MeasureValue(msgspec.Struct, frozen=True, gc=False):
     """
     A measure's value (``None``: not known) and the sentence that says it.
 
@@ -53,7 +53,7 @@ class Fact(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class MeasureDefinition:
     """
     A measure: the function and what a reader must know of its value.
 
@@ -67,10 +67,10 @@ class Measured:
     window: str
     sources: tuple[str, ...]
     needs: str
-    function: Callable[[View], Fact]
+    function: Callable[[View], MeasureValue]
     reads: int
 
-    def __call__(self, view: View) -> Fact:
+    def __call__(self, view: View) -> MeasureValue:
         """Return the fact of an account at the moment of the view."""
         return self.function(view)
 
@@ -82,12 +82,12 @@ class Measured:
 
 def measure(
     name: str, *, unit: str, window: str, sources: tuple[str, ...], needs: str, reads: int | None = None
-) -> Callable[[Callable[[View], Fact]], Measured]:
+) -> Callable[[Callable[[View], MeasureValue]], MeasureDefinition]:
     """Declare the decorated function as the measure of this name; its docstring says what it measures."""
     every = TODAY | PAST | USERS | FEATURES if USAGE in sources else 0
     parts = every if reads is None else reads
 
-    def declared(function: Callable[[View], Fact]) -> Measured:
-        return Measured(name, unit, window, sources, needs, function, parts)
+    def declared(function: Callable[[View], MeasureValue]) -> MeasureDefinition:
+        return MeasureDefinition(name, unit, window, sources, needs, function, parts)
 
     return declared

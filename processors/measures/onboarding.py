@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import ENGAGEMENT, PROFILES, Fact, measure
+from processors.measures.measured import ENGAGEMENT, PROFILES, MeasureValue, measure
 from processors.measures.view import View
 from processors.measures.wording import count
-from processors.state.account import DAY, Aim
+from processors.state.account import Aim
+from schemas.times import DAY
 
 __all__ = ["progress", "stall", "training"]
 
-_NONE = Fact(None, "No milestone known")
+_NONE = MeasureValue(None, "No milestone known")
 
 
 @measure(
@@ -19,13 +20,15 @@ _NONE = Fact(None, "No milestone known")
     sources=(ENGAGEMENT,),
     needs="a milestone set or reached",
 )
-def progress(view: View) -> Fact:
+def progress(view: View) -> MeasureValue:
     """Return the share of the milestones set that were reached."""
     milestones = _milestones(view)
     if not milestones:
         return _NONE
     reached = sum(1 for _, aim in milestones if aim.done_at >= 0)
-    return Fact(reached / len(milestones), f"{reached} of {count(len(milestones), 'milestone')} reached")
+    return MeasureValue(
+        reached / len(milestones), f"{reached} of {count(len(milestones), 'milestone')} reached"
+    )
 
 
 @measure(
@@ -35,7 +38,7 @@ def progress(view: View) -> Fact:
     sources=(ENGAGEMENT, PROFILES),
     needs="a milestone set or reached",
 )
-def stall(view: View) -> Fact:
+def stall(view: View) -> MeasureValue:
     """
     Return the days for which onboarding has not moved: 0 when all milestones are reached.
 
@@ -47,14 +50,14 @@ def stall(view: View) -> Fact:
         return _NONE
     left = sorted((aim.due_at or 0, name, aim) for name, aim in milestones if aim.done_at < 0)
     if not left and view.state.fact("stage") != "onboarding":
-        return Fact(0, "All milestones reached")
+        return MeasureValue(0, "All milestones reached")
     due = [(at, name) for at, name, _ in left if at]
     if due:
         at, name = due[0]
         days = max(0, view.today - at // DAY)
-        return Fact(days, f"{name}: {count(days, 'day')} past its date" if days else "On time")
+        return MeasureValue(days, f"{name}: {count(days, 'day')} past its date" if days else "On time")
     days = view.age(max(aim.last_at for _, aim in milestones))
-    return Fact(days, f"No step for {count(days, 'day')}" if days else "A step today")
+    return MeasureValue(days, f"No step for {count(days, 'day')}" if days else "A step today")
 
 
 @measure(
@@ -64,13 +67,13 @@ def stall(view: View) -> Fact:
     sources=(ENGAGEMENT,),
     needs="a training attended",
 )
-def training(view: View) -> Fact:
+def training(view: View) -> MeasureValue:
     """Count the trainings that people attended."""
     times = view.state.moments.get("training_attended")
     if not times:
-        return Fact(None, "No training known")
+        return MeasureValue(None, "No training known")
     age = view.age(times[-1])
-    return Fact(
+    return MeasureValue(
         len(times),
         f"{count(len(times), 'training')} attended, the last {count(age, 'day')} ago",
         as_of=times[-1],

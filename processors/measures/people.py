@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import ENGAGEMENT, USAGE, USERS, Fact, measure
+from processors.measures.measured import ENGAGEMENT, USAGE, USERS, MeasureValue, measure
 from processors.measures.view import View
 from processors.measures.wording import count
 from processors.state.account import RING_DAYS, Person
@@ -20,7 +20,7 @@ _SOURCES = (ENGAGEMENT, USAGE)
     needs="a champion named, or one who left",
     reads=USERS,
 )
-def champion(view: View) -> Fact:
+def champion(view: View) -> MeasureValue:
     """Return the days since a champion last used the product or was in contact; 90 when the last one left."""
     return _days(view, "champion")
 
@@ -33,23 +33,23 @@ def champion(view: View) -> Fact:
     needs="a sponsor named, or one who left",
     reads=USERS,
 )
-def sponsor(view: View) -> Fact:
+def sponsor(view: View) -> MeasureValue:
     """Return the days since a sponsor last used the product or was in contact; 90 when the last one left."""
     return _days(view, "sponsor")
 
 
-def _days(view: View, role: str) -> Fact:
+def _days(view: View, role: str) -> MeasureValue:
     named = {user: person for user, person in view.state.people.items() if person.role == role}
     staying = {user: person for user, person in named.items() if person.left_at <= person.role_at[0]}
     if not staying:
         if not named and f"{role}_left" not in view.state.engagement:
-            return Fact(None, f"No {role} known")
+            return MeasureValue(None, f"No {role} known")
         left = [view.state.engagement.get(f"{role}_left", -1), *(each.left_at for each in named.values())]
-        return Fact(RING_DAYS, f"The {role} left", as_of=max(left))
+        return MeasureValue(RING_DAYS, f"The {role} left", as_of=max(left))
     age = min(_age(view, user, person) for user, person in staying.items())
     if age >= RING_DAYS:
-        return Fact(RING_DAYS, f"Nothing from the {role} in {RING_DAYS} days")
-    return Fact(
+        return MeasureValue(RING_DAYS, f"Nothing from the {role} in {RING_DAYS} days")
+    return MeasureValue(
         age, f"The {role} was active {count(age, 'day')} ago" if age else f"The {role} was active today"
     )
 

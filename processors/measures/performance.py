@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import PROFILES, USAGE, Fact, measure
+from processors.measures.measured import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.view import View
 from processors.state.account import Day
 
@@ -19,15 +19,15 @@ _FEWEST = 20
     sources=(USAGE,),
     needs="usage in 28 days",
 )
-def errors(view: View) -> Fact:
+def errors(view: View) -> MeasureValue:
     """Return the share of the usage events in which the product failed the person."""
     days, usage = 7, view.week
     if usage.events < _FEWEST:
         days, usage = 28, view.month
     if not usage.events:
-        return Fact(None, "No usage in 28 days")
+        return MeasureValue(None, "No usage in 28 days")
     share = usage.errors / usage.events
-    return Fact(share, f"{share:.1%} of {usage.events:,} events failed in {days} days")
+    return MeasureValue(share, f"{share:.1%} of {usage.events:,} events failed in {days} days")
 
 
 @measure(
@@ -37,12 +37,12 @@ def errors(view: View) -> Fact:
     sources=(USAGE,),
     needs="usage with latencies in 7 days",
 )
-def latency(view: View) -> Fact:
+def latency(view: View) -> MeasureValue:
     """Return how long the product let people wait, on average."""
     mean = _mean(view.week)
     if mean is None:
-        return Fact(None, "No latency reported in 7 days")
-    return Fact(mean, f"People wait {mean:,.0f} ms on average")
+        return MeasureValue(None, "No latency reported in 7 days")
+    return MeasureValue(mean, f"People wait {mean:,.0f} ms on average")
 
 
 @measure(
@@ -52,13 +52,13 @@ def latency(view: View) -> Fact:
     sources=(USAGE,),
     needs="usage with latencies in both",
 )
-def slowdown(view: View) -> Fact:
+def slowdown(view: View) -> MeasureValue:
     """Return how long people wait for the product, as a ratio of the weeks before."""
     mean, usual = _mean(view.week), _mean(view.month_before)
     if mean is None or not usual:
-        return Fact(None, "No latency to compare with")
+        return MeasureValue(None, "No latency to compare with")
     ratio = min(mean / usual, 99.0)
-    return Fact(ratio, f"People wait {mean:,.0f} ms on average, {usual:,.0f} ms in the weeks before")
+    return MeasureValue(ratio, f"People wait {mean:,.0f} ms on average, {usual:,.0f} ms in the weeks before")
 
 
 @measure(
@@ -68,14 +68,14 @@ def slowdown(view: View) -> Fact:
     sources=(PROFILES,),
     needs="uptime_ppm in the profile",
 )
-def uptime(view: View) -> Fact:
+def uptime(view: View) -> MeasureValue:
     """Return the share of the time the product was up for the account, as its monitoring last reported."""
     known = view.state.profile.get("uptime_ppm")
     if known is None:
-        return Fact(None, "No uptime reported")
+        return MeasureValue(None, "No uptime reported")
     (at, _), ppm = known
     share = int(ppm) / 1_000_000
-    return Fact(share, f"The product was up {share:.2%} of the time", as_of=at)
+    return MeasureValue(share, f"The product was up {share:.2%} of the time", as_of=at)
 
 
 def _mean(usage: Day) -> float | None:

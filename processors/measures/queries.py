@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from processors.state.account import DAY, Invoice, State, Subscription, Ticket
+from processors.state.account import Invoice, State, Subscription, Ticket
+from schemas.times import DAY
 
 __all__ = [
     "customer_since",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
+from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, MeasureValue, measure
 from processors.measures.view import MONTH, View
 from processors.measures.wording import count, money
-from processors.state.account import DAY, Subscription
+from processors.state.account import Subscription
+from schemas.times import DAY
 
 __all__ = [
     "arpu",
@@ -34,12 +35,12 @@ _NO_PRICE = "No price known from a month ago"
     sources=(BILLING, PROFILES),
     needs="a subscription with a price in one currency, or annual revenue in the profile",
 )
-def mrr(view: View) -> Fact:
+def mrr(view: View) -> MeasureValue:
     """Return the monthly recurring revenue."""
     known = view.revenue
     if known is None:
-        return Fact(None, _UNKNOWN)
-    return Fact(known[0], f"{money(*known)} a month")
+        return MeasureValue(None, _UNKNOWN)
+    return MeasureValue(known[0], f"{money(*known)} a month")
 
 
 @measure(
@@ -50,13 +51,13 @@ def mrr(view: View) -> Fact:
     needs="recurring revenue, and a named user in 28 days",
     reads=USERS,
 )
-def arpu(view: View) -> Fact:
+def arpu(view: View) -> MeasureValue:
     """Return the monthly recurring revenue for each user active in 28 days."""
     known, users = view.revenue, view.active_users(28)
     if known is None or not users:
-        return Fact(None, _UNKNOWN if known is None else "Nobody was active in 28 days")
+        return MeasureValue(None, _UNKNOWN if known is None else "Nobody was active in 28 days")
     each = known[0] / users
-    return Fact(each, f"{money(each, known[1])} a month for each of {count(users, 'user')}")
+    return MeasureValue(each, f"{money(each, known[1])} a month for each of {count(users, 'user')}")
 
 
 @measure(
@@ -66,12 +67,12 @@ def arpu(view: View) -> Fact:
     sources=(BILLING, PROFILES),
     needs="the start of a subscription, or started_at in the profile",
 )
-def tenure(view: View) -> Fact:
+def tenure(view: View) -> MeasureValue:
     """Return the months since the account became a customer."""
     months = view.months
     if months is None:
-        return Fact(None, "The start of the contract is not known")
-    return Fact(months, f"A customer for {count(round(months), 'month')}")
+        return MeasureValue(None, "The start of the contract is not known")
+    return MeasureValue(months, f"A customer for {count(round(months), 'month')}")
 
 
 @measure(
@@ -81,7 +82,7 @@ def tenure(view: View) -> Fact:
     sources=(BILLING,),
     needs="a price a month ago or earlier",
 )
-def net_retention(view: View) -> Fact:
+def net_retention(view: View) -> MeasureValue:
     """Return the recurring revenue as a share of that 12 months ago: expansion counts."""
     return _retention(view, "Net")
 
@@ -93,7 +94,7 @@ def net_retention(view: View) -> Fact:
     sources=(BILLING,),
     needs="a price a month ago or earlier",
 )
-def gross_retention(view: View) -> Fact:
+def gross_retention(view: View) -> MeasureValue:
     """Return the recurring revenue kept of that 12 months ago: expansion doesn't count."""
     return _retention(view, "Gross")
 
@@ -105,24 +106,24 @@ def gross_retention(view: View) -> Fact:
     sources=(BILLING,),
     needs="a price a month ago or earlier",
 )
-def before(view: View) -> Fact:
+def before(view: View) -> MeasureValue:
     """Return the recurring revenue 12 months ago: what retention is a share of, to sum over accounts."""
     known = _prices(view)
     if known is None:
-        return Fact(None, _NO_PRICE)
+        return MeasureValue(None, _NO_PRICE)
     prices, days, currency = known
     then = sum(price for price, _ in prices)
-    return Fact(then, f"{money(then, currency)} a month {count(round(days / MONTH), 'month')} ago")
+    return MeasureValue(then, f"{money(then, currency)} a month {count(round(days / MONTH), 'month')} ago")
 
 
-def _retention(view: View, kind: str) -> Fact:
+def _retention(view: View, kind: str) -> MeasureValue:
     known = _prices(view)
     if known is None:
-        return Fact(None, _NO_PRICE)
+        return MeasureValue(None, _NO_PRICE)
     prices, days, _ = known
     kept = sum(now if kind == "Net" else min(then, now) for then, now in prices)
     share = kept / sum(then for then, _ in prices)
-    return Fact(share, f"{kind} retention {share:.0%} in {count(round(days / MONTH), 'month')}")
+    return MeasureValue(share, f"{kind} retention {share:.0%} in {count(round(days / MONTH), 'month')}")
 
 
 def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:
@@ -144,7 +145,7 @@ def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:
     sources=(BILLING, PROFILES),
     needs="recurring revenue and its start",
 )
-def lifetime_value(view: View) -> Fact:
+def lifetime_value(view: View) -> MeasureValue:
     """
     Return the recurring revenue so far and, while the account stays, that of the expected rest (CLV).
 
@@ -152,12 +153,12 @@ def lifetime_value(view: View) -> Fact:
     """
     known, months = view.revenue, view.months
     if known is None or months is None:
-        return Fact(None, _UNKNOWN if known is None else "The start of the contract is not known")
+        return MeasureValue(None, _UNKNOWN if known is None else "The start of the contract is not known")
     subscriptions = view.state.billing.subscriptions.values()
     priced = [each for each in subscriptions if _steps(each)]
     so_far = sum(_paid(each, view.today) for each in priced) if priced else known[0] * months
     value = so_far + known[0] / _CHURN
-    return Fact(value, f"{money(so_far, known[1])} so far, {money(value, known[1])} expected in all")
+    return MeasureValue(value, f"{money(so_far, known[1])} so far, {money(value, known[1])} expected in all")
 
 
 def _steps(subscription: Subscription) -> dict[int, int]:

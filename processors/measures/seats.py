@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, Fact, measure
+from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, MeasureValue, measure
 from processors.measures.view import View
 from processors.measures.wording import count
 
@@ -21,7 +21,7 @@ _LATE = 0.75
     needs="usage, seats, and the start of the first subscription",
     reads=USERS,
 )
-def adoption(view: View) -> Fact:
+def adoption(view: View) -> MeasureValue:
     """
     Return the share of the seats in use over the share expected at the age of the contract.
 
@@ -30,11 +30,11 @@ def adoption(view: View) -> Fact:
     """
     seats, months = view.seats, view.months
     if not seats or months is None or view.state.usage.last_at is None:
-        return Fact(None, "Usage, seats or the start of the contract are not known")
+        return MeasureValue(None, "Usage, seats or the start of the contract are not known")
     share, until = _EARLY
     expected = share * min(1.0, max(months, 0.5) / 2) if months < until else _LATE
     active = view.active_users(28)
-    return Fact(
+    return MeasureValue(
         min(active / seats / expected, 9.99),
         f"{active} of {seats} seats in use after {count(round(months), 'month')}; "
         f"{expected:.0%} would be expected",
@@ -49,7 +49,7 @@ def adoption(view: View) -> Fact:
     needs="usage and seats",
     reads=USERS,
 )
-def headroom(view: View) -> Fact:
+def headroom(view: View) -> MeasureValue:
     """
     Return the share of the seats that was left free in both of the last two fortnights.
 
@@ -57,7 +57,9 @@ def headroom(view: View) -> Fact:
     """
     seats = view.seats
     if not seats or view.state.usage.last_at is None:
-        return Fact(None, "Usage or the number of seats is not known")
+        return MeasureValue(None, "Usage or the number of seats is not known")
     lasting = min(view.active_users(14), view.active_before(14))
     free = max(-1.0, 1 - lasting / seats)
-    return Fact(free, f"At least {lasting} of {seats} seats in use in each of the last two fortnights")
+    return MeasureValue(
+        free, f"At least {lasting} of {seats} seats in use in each of the last two fortnights"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import SUPPORT, SURVEYS, Fact, measure
+from processors.measures.measured import SUPPORT, SURVEYS, MeasureValue, measure
 from processors.measures.view import View
 from processors.measures.wording import count
 from processors.state.account import RING_DAYS, brief
@@ -15,16 +15,16 @@ _PATIENCE = 7
 
 
 @measure("surveys.nps", unit="-100 to 100", window=_HELD, sources=(SURVEYS,), needs="an answer")
-def promoters(view: View) -> Fact:
+def promoters(view: View) -> MeasureValue:
     """Return the net promoter score: percent of the people who answer 9 or 10, less those of 0 to 6."""
     answers = view.answers.get("nps")
     if not answers:
-        return Fact(None, "No NPS answer known")
+        return MeasureValue(None, "No NPS answer known")
     scores = [score for _, score in answers.values()]
     for_us, against = sum(score >= 9 for score in scores), sum(score <= 6 for score in scores)
     value = 100 * (for_us - against) / len(scores)
     said = f"NPS {value:+.0f} of {count(len(scores), 'answer')}, {count(against, 'detractor')}"
-    return Fact(value, said, as_of=max(at for at, _ in answers.values()))
+    return MeasureValue(value, said, as_of=max(at for at, _ in answers.values()))
 
 
 @measure(
@@ -34,7 +34,7 @@ def promoters(view: View) -> Fact:
     sources=(SURVEYS, SUPPORT),
     needs="an answer or a rated ticket",
 )
-def csat(view: View) -> Fact:
+def csat(view: View) -> MeasureValue:
     """Return the mean satisfaction of each person's newest answer and of each ticket rated in 90 days."""
     rated = [
         (ticket.csat_at[0], ticket.csat)
@@ -45,17 +45,17 @@ def csat(view: View) -> Fact:
 
 
 @measure("surveys.ces", unit="1 to 7", window=_HELD, sources=(SURVEYS,), needs="an answer")
-def effort(view: View) -> Fact:
+def effort(view: View) -> MeasureValue:
     """Return the mean customer effort score of each person's newest answer; 7 is easiest."""
     return _mean(list(view.answers.get("ces", {}).values()), "Ease", 7)
 
 
-def _mean(answers: list[tuple[int, int]], name: str, most: int) -> Fact:
+def _mean(answers: list[tuple[int, int]], name: str, most: int) -> MeasureValue:
     if not answers:
-        return Fact(None, f"{name} not known: no answer")
+        return MeasureValue(None, f"{name} not known: no answer")
     value = sum(score for _, score in answers) / len(answers)
     said = f"{name} {value:.1f} of {most} in {count(len(answers), 'answer')}"
-    return Fact(value, said, as_of=max(at for at, _ in answers))
+    return MeasureValue(value, said, as_of=max(at for at, _ in answers))
 
 
 @measure(
@@ -65,11 +65,13 @@ def _mean(answers: list[tuple[int, int]], name: str, most: int) -> Fact:
     sources=(SURVEYS,),
     needs="a survey sent, as the source says",
 )
-def silence(view: View) -> Fact:
+def silence(view: View) -> MeasureValue:
     """Return the share of the surveys sent that were not answered within a week, or declined."""
     sent = [key for key, at in view.state.asked.items() if _PATIENCE <= view.age(at) < RING_DAYS]
     if not sent:
-        return Fact(None, "No survey known to have been sent")
+        return MeasureValue(None, "No survey known to have been sent")
     answered = {brief(key) for key, (_, _, score) in view.state.surveys.items() if score is not None}
     silent = sum(1 for key in sent if key not in answered)
-    return Fact(silent / len(sent), f"{silent} of {count(len(sent), 'survey')} sent were not answered")
+    return MeasureValue(
+        silent / len(sent), f"{silent} of {count(len(sent), 'survey')} sent were not answered"
+    )

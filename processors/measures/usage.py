@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, ENGAGEMENT, FEATURES, PROFILES, USAGE, USERS, Fact, measure
+from processors.measures.measured import (
+    BILLING,
+    ENGAGEMENT,
+    FEATURES,
+    PROFILES,
+    USAGE,
+    USERS,
+    MeasureValue,
+    measure,
+)
 from processors.measures.queries import days_silent
 from processors.measures.view import View
 from processors.measures.wording import count
@@ -11,15 +20,15 @@ from processors.state.account import RING_DAYS
 __all__ = ["breadth", "depth", "frequency", "key_action", "silence", "unused"]
 
 _UNSEEN = "No product usage seen yet"
-_FREQUENCIES = [Fact(days, f"In the product on {days} of the last 7 days") for days in range(8)]
-_USED = Fact(0, "Used the product within a day")
+_FREQUENCIES = [MeasureValue(days, f"In the product on {days} of the last 7 days") for days in range(8)]
+_USED = MeasureValue(0, "Used the product within a day")
 
 
 @measure("usage.frequency", unit="days of 7", window="7 days", sources=(USAGE,), needs="any usage event")
-def frequency(view: View) -> Fact:
+def frequency(view: View) -> MeasureValue:
     """Count the days with usage among the last 7, today included."""
     if view.state.usage.last_at is None:
-        return Fact(None, _UNSEEN)
+        return MeasureValue(None, _UNSEEN)
     return _FREQUENCIES[7 - view.events[:7].count(0)]
 
 
@@ -31,16 +40,16 @@ def frequency(view: View) -> Fact:
     needs="usage, and seats from a subscription or the profile",
     reads=USERS,
 )
-def breadth(view: View) -> Fact:
+def breadth(view: View) -> MeasureValue:
     """Return the share of the seats bought whose users were active in 28 days."""
     if view.state.usage.last_at is None:
-        return Fact(None, _UNSEEN)
+        return MeasureValue(None, _UNSEEN)
     seats = view.seats
     if not seats:
-        return Fact(None, "The number of seats is not known")
+        return MeasureValue(None, "The number of seats is not known")
     active = view.active_users(28)
     share = min(1.0, active / seats)
-    return Fact(share, f"{active} of {seats} seats active in 28 days ({share:.0%})")
+    return MeasureValue(share, f"{active} of {seats} seats active in 28 days ({share:.0%})")
 
 
 @measure(
@@ -51,12 +60,12 @@ def breadth(view: View) -> Fact:
     needs="any usage event",
     reads=FEATURES,
 )
-def depth(view: View) -> Fact:
+def depth(view: View) -> MeasureValue:
     """Count the distinct features touched in 28 days."""
     if view.state.usage.last_at is None:
-        return Fact(None, _UNSEEN)
+        return MeasureValue(None, _UNSEEN)
     used = _used(view)
-    return Fact(used, f"{count(used, 'feature')} used in 28 days")
+    return MeasureValue(used, f"{count(used, 'feature')} used in 28 days")
 
 
 @measure(
@@ -67,7 +76,7 @@ def depth(view: View) -> Fact:
     needs="a feature used in 90 days, or the profile's number of features",
     reads=FEATURES,
 )
-def unused(view: View) -> Fact:
+def unused(view: View) -> MeasureValue:
     """
     Return the share of the features not touched in 28 days.
 
@@ -76,9 +85,9 @@ def unused(view: View) -> Fact:
     """
     known = max(len(view.state.usage.features), view.state.amount("features") or 0)
     if not known:
-        return Fact(None, "No feature known")
+        return MeasureValue(None, "No feature known")
     idle = known - _used(view)
-    return Fact(idle / known, f"{idle} of {count(known, 'feature')} not used in 28 days")
+    return MeasureValue(idle / known, f"{idle} of {count(known, 'feature')} not used in 28 days")
 
 
 @measure(
@@ -88,14 +97,14 @@ def unused(view: View) -> Fact:
     sources=(USAGE,),
     needs="any usage event",
 )
-def silence(view: View) -> Fact:
+def silence(view: View) -> MeasureValue:
     """Return the whole days since the last usage."""
     days = days_silent(view.state, view.now)
     if days is None:
-        return Fact(None, _UNSEEN)
+        return MeasureValue(None, _UNSEEN)
     if days == 0:
         return _USED
-    return Fact(days, f"No usage for {count(days, 'day')}")
+    return MeasureValue(days, f"No usage for {count(days, 'day')}")
 
 
 @measure(
@@ -106,7 +115,7 @@ def silence(view: View) -> Fact:
     needs="a key feature in the profile, or an event key_action",
     reads=FEATURES,
 )
-def key_action(view: View) -> Fact:
+def key_action(view: View) -> MeasureValue:
     """
     Return the days since the last key action: what shows that the customer gets what it pays for.
 
@@ -114,14 +123,14 @@ def key_action(view: View) -> Fact:
     """
     feature, last = view.state.fact("key_feature"), view.state.engagement.get("key_action")
     if feature is None and last is None:
-        return Fact(None, "No key action known")
+        return MeasureValue(None, "No key action known")
     day = None if feature is None else view.state.usage.features.get(feature)
     ages = [] if day is None else [max(0, view.today - day)]
     ages += [] if last is None else [view.age(last)]
     age = min(ages, default=RING_DAYS)
     if age >= RING_DAYS:
-        return Fact(RING_DAYS, f"No key action in {RING_DAYS} days")
-    return Fact(age, "Key action today" if not age else f"Last key action {count(age, 'day')} ago")
+        return MeasureValue(RING_DAYS, f"No key action in {RING_DAYS} days")
+    return MeasureValue(age, "Key action today" if not age else f"Last key action {count(age, 'day')} ago")
 
 
 def _used(view: View) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import timedelta
 from functools import cached_property
 from statistics import median
 
@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from processors.measures.calendar import holidays
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
-from processors.state.account import DAY, RING_DAYS, Day, State, Subscription, Ticket
+from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
 from processors.state.usage_parts import PAST, USERS
+from schemas.times import DAY, EPOCH
 
 __all__ = ["MONTH", "View"]
 
 MONTH = 365.25 / 12
 """Days of a mean month."""
 
-_EPOCH = date(1970, 1, 1).toordinal()
 _NONE = Day()
 _MASK = 0xFFFFFFFF
 _RECENT = 35
@@ -180,7 +180,7 @@ class View:
         country = self.state.fact("country")
         if country is None:
             return frozenset()
-        years = {date.fromordinal(day + _EPOCH).year for day in (self.today - RING_DAYS, self.today)}
+        years = {(EPOCH + timedelta(days=day)).year for day in (self.today - RING_DAYS, self.today)}
         return frozenset().union(*(holidays(country, year) for year in years))
 
     @cached_property

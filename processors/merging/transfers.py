@@ -17,11 +17,13 @@ from msgspec.structs import replace
 from processors.alerts.rules import Change, Finding, note
 from processors.merging.merge import merge
 from processors.observe import bound, evict
-from processors.state.account import DAY, Link, State, arrange, decode_state, encode_state
+from processors.state.account import Link, State, arrange
+from processors.state.encoding import decode_state, encode_state
 from schemas.identity.aliases import is_alias
 from schemas.records import OWN_SOURCE, AccountHealth, AccountKpis, AccountTransfer, JournalBatch
+from schemas.times import DAY
 
-__all__ = ["apart", "farewell", "move_on", "no_kpis", "receive", "resolve"]
+__all__ = ["forward", "is_forwarded", "no_kpis", "receive", "resolve_alerts", "tombstone"]
 
 
 def receive(state: State, transfer: AccountTransfer, now: int) -> None:
@@ -53,12 +55,12 @@ def _oldest_of_circle(state: State) -> bool:
     return False
 
 
-def apart(state: State) -> bool:
+def is_forwarded(state: State) -> bool:
     """Tell whether what is known here is, or will be, another account's, so that it isn't judged here."""
     return bool(state.link.into) or is_alias(state.account_id)
 
 
-def resolve(state: State) -> list[Change]:
+def resolve_alerts(state: State) -> list[Change]:
     """End the open episodes of an account that was merged into another."""
     changes = []
     for rule, before in sorted(state.episodes.items()):
@@ -71,7 +73,7 @@ def resolve(state: State) -> list[Change]:
     return changes
 
 
-def farewell(
+def tombstone(
     state: State, batch: JournalBatch, partition: int, model: tuple[str, str], received_at: int | None
 ) -> AccountHealth:
     """Return the last that is published of a merged account, of which nothing is known any more."""
@@ -113,7 +115,7 @@ def no_kpis(last: AccountHealth) -> AccountKpis:
     )
 
 
-def move_on(
+def forward(
     state: State, sequence: int, now: int, received_at: int | None
 ) -> tuple[State, AccountTransfer | None]:
     """Return what stays of an account that is apart, and what leaves in this batch, if anything does."""

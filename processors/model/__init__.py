@@ -13,7 +13,7 @@ from importlib import resources
 from processors.model.differences import Difference, differences
 from processors.model.file.faults import Fault, ModelError
 from processors.model.file.format import json_schema
-from processors.model.file.loading import Checked, check_model, load_model
+from processors.model.loading import Checked, check_model, load_model
 from processors.model.model import Model, choose, clashes
 from processors.model.plan.bands import Bands
 from processors.model.plan.plan import Plan

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from processors.observe.retract import retract, retraction
-from processors.state.account import DAY, Invoice, Stamp, State, Subscription, stamp
+from processors.state.account import Invoice, Stamp, State, Subscription, stamp
 from schemas.records import BillingEvent
+from schemas.times import DAY
 
 __all__ = ["observe_billing"]
 

@@ -11,7 +11,8 @@ from heapq import nlargest
 from typing import Any, TypeVar
 
 from processors.observe.retract import retract
-from processors.state.account import DAY, RING_DAYS, Person, State, Subscription
+from processors.state.account import RING_DAYS, Person, State, Subscription
+from schemas.times import DAY
 
 __all__ = ["HELD_DAYS", "bound", "evict"]
 

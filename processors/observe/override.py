@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.state.account import Said, State, stamp
+from processors.state.account import OverrideValue, State, stamp
 from schemas.records import AccountOverride
 
 __all__ = ["observe_override"]
@@ -15,5 +15,5 @@ def observe_override(state: State, event: AccountOverride) -> None:
     before = state.overrides.get(event.target)
     if before is None or at > before.at:
         state.overrides = state.overrides | {
-            event.target: Said(at, event.value, event.reason, event.author, event.expires_at)
+            event.target: OverrideValue(at, event.value, event.reason, event.author, event.expires_at)
         }

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from processors.measures import Fact, View
+from processors.measures import MeasureValue, View
 from processors.model.plan.account_facts import ACCOUNT
 from processors.model.plan.plan import CapRule, Plan
 from processors.scoring.measure_score import number, worded
 from schemas.records import Cap
 
-__all__ = ["Held", "hold"]
+__all__ = ["CapResult", "apply_caps"]
 
 
 @dataclass(slots=True)
-class Held:
+class CapResult:
     """
     What the caps leave of a score (hundredths of a point), and the caps that hold, the lowest first.
 
@@ -29,9 +29,9 @@ class Held:
     moments: list[int] = field(default_factory=list)
 
 
-def hold(plan: Plan, facts: Sequence[Fact], view: View, score: int) -> Held:
+def apply_caps(plan: Plan, facts: Sequence[MeasureValue], view: View, score: int) -> CapResult:
     """Return what the plan's caps leave of a score; facts stand in the order of ``plan.reads``."""
-    held = Held(score)
+    held = CapResult(score)
     for rule in plan.caps:  # by rising limit
         fact = facts[rule.at]
         value = number(fact)
@@ -49,7 +49,7 @@ def hold(plan: Plan, facts: Sequence[Fact], view: View, score: int) -> Held:
     return held
 
 
-def _apply(held: Held, rule: CapRule, fact: Fact, end: int | None) -> None:
+def _apply(held: CapResult, rule: CapRule, fact: MeasureValue, end: int | None) -> None:
     taken = max(0, held.score - rule.limit)
     held.score -= taken
     ends = [moment for moment in (end, fact.until) if moment is not None]
@@ -65,7 +65,7 @@ def _apply(held: Held, rule: CapRule, fact: Fact, end: int | None) -> None:
     held.moments += ends
 
 
-def _end(rule: CapRule, fact: Fact) -> int | None:
+def _end(rule: CapRule, fact: MeasureValue) -> int | None:
     """Return when the cap lifts by itself."""
     ends = [] if rule.until is None else [rule.until]
     if rule.lasts is not None and fact.as_of is not None:
@@ -73,7 +73,7 @@ def _end(rule: CapRule, fact: Fact) -> int | None:
     return min(ends, default=None)
 
 
-def _ask(rule: CapRule, facts: Sequence[Fact], view: View) -> bool | None:
+def _ask(rule: CapRule, facts: Sequence[MeasureValue], view: View) -> bool | None:
     condition = rule.condition
     if condition is None:
         return True

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from processors.measures import Fact
+from processors.measures import MeasureValue
 from processors.model.plan.curves import half_up
-from processors.model.plan.plan import Term
-from processors.state.account import DAY
+from processors.model.plan.plan import PlanTerm
+from schemas.times import DAY
 
-__all__ = ["Judged", "judge", "number"]
+__all__ = ["MeasureScore", "number", "score_measure"]
 
 
-class Judged(NamedTuple):
+class MeasureScore(NamedTuple):
     """
     A measure judged: ``known`` counts for the coverage.
 
@@ -29,17 +29,17 @@ class Judged(NamedTuple):
     moments: tuple[int, ...] = ()
 
 
-def number(fact: Fact) -> float | None:
+def number(fact: MeasureValue) -> float | None:
     """
     Return the fact's value; what is not a number is not known.
 
     -0.0 becomes 0.0: they are equal, so what is remembered of one would be told of the other.
     """
     value = fact.value
-    return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN differs from itself
+    return None if value is None or value != value else value + 0.0
 
 
-def judge(term: Term, facts: Sequence[Fact], now: int) -> Judged:
+def score_measure(term: PlanTerm, facts: Sequence[MeasureValue], now: int) -> MeasureScore:
     """Return what a term says of the facts, which stand in the order of ``Plan.reads``."""
     fact = facts[term.at]
     value, reason, stale = number(fact), fact.reason, fact.held
@@ -60,7 +60,7 @@ def judge(term: Term, facts: Sequence[Fact], now: int) -> Judged:
         score = half_up(score, term.digits)
     if term.say is not None:
         reason = worded(term.say, reason, value)
-    return Judged(value, score, reason, known, stale, _moments(term, fact, now))
+    return MeasureScore(value, score, reason, known, stale, _moments(term, fact, now))
 
 
 def worded(say: str, fact: str, value: float | None) -> str:
@@ -68,7 +68,7 @@ def worded(say: str, fact: str, value: float | None) -> str:
     return say.replace("{fact}", fact).replace("{value}", "not known" if value is None else f"{value:g}")
 
 
-def _score(term: Term, value: float, facts: Sequence[Fact]) -> float | None:
+def _score(term: PlanTerm, value: float, facts: Sequence[MeasureValue]) -> float | None:
     if term.curve is None:
         return None
     if term.curve.grid is None or term.by is None:
@@ -77,7 +77,7 @@ def _score(term: Term, value: float, facts: Sequence[Fact]) -> float | None:
     return None if other is None else term.curve.grid(value, other)
 
 
-def _moments(term: Term, fact: Fact, now: int) -> tuple[int, ...]:
+def _moments(term: PlanTerm, fact: MeasureValue, now: int) -> tuple[int, ...]:
     if fact.as_of is None or term.plain:
         return ()
     ages = (term.stale_after, term.forget_after, None if term.fade is None else term.fade.window)

@@ -14,17 +14,17 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
 
-from processors.measures import Fact, View
+from processors.measures import MeasureValue, View
 from processors.model import Model, Plan
-from processors.model.plan.plan import Term
-from processors.scoring.caps import hold
-from processors.scoring.measure_score import Judged, judge, number
+from processors.model.plan.plan import PlanTerm
+from processors.scoring.caps import apply_caps
+from processors.scoring.measure_score import MeasureScore, number, score_measure
 from processors.scoring.tally import tally
-from processors.silent_sources import NOTHING_HELD, Held, hold_facts
-from processors.state.account import Said, State
+from processors.silent_sources import NOTHING_HELD, FrozenSources, frozen_values
+from processors.state.account import OverrideValue, State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
-__all__ = ["Standing", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
+__all__ = ["BandState", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
 
 _REASONS = 5
 _WORTH_SAYING = 100
@@ -50,7 +50,7 @@ class Verdict(NamedTuple):
     due: int | None
 
 
-class Standing(NamedTuple):
+class BandState(NamedTuple):
     """The band since a time, the band that waits to follow it since a time, and when to look again."""
 
     band: str
@@ -63,7 +63,7 @@ class Standing(NamedTuple):
 _lost = itemgetter(0)
 
 
-class _Said(NamedTuple):
+class _TermResult(NamedTuple):
     """What a term says: the hundredths of a point it brings, its weight if known, what it lost and why."""
 
     points: int
@@ -73,28 +73,28 @@ class _Said(NamedTuple):
     moments: tuple[int, ...]
 
 
-def in_force(view: View) -> dict[str, Said]:
+def in_force(view: View) -> dict[str, OverrideValue]:
     """Return the overrides of an account that hold, by target."""
     return {target: word for target, word in view.state.overrides.items() if word.holds(view.now)}
 
 
-def worded(word: Said) -> str:
+def worded(word: OverrideValue) -> str:
     """Return an override in words."""
     return f"Set to {word.value:g} by {word.author}: {word.reason}"
 
 
-def assess(state: State, now: int, model: Model, held: Held = NOTHING_HELD) -> Verdict:
+def assess(state: State, now: int, model: Model, held: FrozenSources = NOTHING_HELD) -> Verdict:
     """Return the verdict on an account at *now* (journal time, UTC milliseconds), some sources held."""
     view = View(state, now)
     plan = model.for_account(view)
-    return weigh(plan, hold_facts(plan.reads, view, held), view, model.next_change(now))
+    return weigh(plan, frozen_values(plan.reads, view, held), view, model.next_change(now))
 
 
-def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None) -> Verdict:
+def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | None = None) -> Verdict:
     """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
     overrides = in_force(view) if view.state.overrides else {}
     said, total, adjustments = _said(plan, facts, view.now, overrides)
-    held = hold(plan, facts, view, total)
+    held = apply_caps(plan, facts, view, total)
     later = held.moments
     measures, shares, worst = [], [], []
     for _, known, lost, measure, moments in said:
@@ -136,21 +136,21 @@ def weigh(plan: Plan, facts: Sequence[Fact], view: View, ends: int | None = None
     )
 
 
-def inform(plan: Plan, facts: Sequence[Fact], now: int) -> tuple[list[Measure], int | None]:
+def inform(plan: Plan, facts: Sequence[MeasureValue], now: int) -> tuple[list[Measure], int | None]:
     """
     Return the known ones of the measures that only inform, from facts in the order of ``plan.shows``.
 
     With them comes the next time at which the age of evidence changes one of them.
     """
     ratio = 100 / plan.scale
-    told = [_alone(term, facts[term.at], judge(term, facts, now), ratio) for term in plan.informs]
+    told = [_alone(term, facts[term.at], score_measure(term, facts, now), ratio) for term in plan.informs]
     return (
         [one.measure for one in told if one.measure.value is not None],
         min([moment for one in told for moment in one.moments], default=None),
     )
 
 
-def settle(verdict: Verdict, state: State, now: int) -> Standing:
+def settle(verdict: Verdict, state: State, now: int) -> BandState:
     """
     Return where an account stands at *now*, given its last band in the state.
 
@@ -159,18 +159,18 @@ def settle(verdict: Verdict, state: State, now: int) -> Standing:
     """
     band, bands = _band(verdict, state.band), verdict.plan.bands
     if band == state.band:
-        return Standing(band, state.band_since if state.band_since >= 0 else now)
+        return BandState(band, state.band_since if state.band_since >= 0 else now)
     if "unknown" in (band, state.band):
-        return Standing(band, now)
+        return BandState(band, now)
     better = _rank(band) > _rank(state.band)
     wait = bands.better_for if better else bands.worse_for
     if not wait:
-        return Standing(band, now)
+        return BandState(band, now)
     same_way = state.pending_band and (_rank(state.pending_band) > _rank(state.band)) == better
     since = state.pending_since if same_way else now
     if now - since >= wait:
-        return Standing(band, now)
-    return Standing(state.band, state.band_since, band, since, since + wait)
+        return BandState(band, now)
+    return BandState(state.band, state.band_since, band, since, since + wait)
 
 
 def _band(verdict: Verdict, before: str) -> str:
@@ -189,8 +189,8 @@ def _rank(band: str) -> int:
 
 
 def _said(
-    plan: Plan, facts: Sequence[Fact], now: int, overrides: Mapping[str, Said]
-) -> tuple[Sequence[_Said], int, Sequence[Adjustment]]:
+    plan: Plan, facts: Sequence[MeasureValue], now: int, overrides: Mapping[str, OverrideValue]
+) -> tuple[Sequence[_TermResult], int, Sequence[Adjustment]]:
     """Return what each term says, the score in hundredths of a point, and what else is in it."""
     ratio = 100 / plan.scale
     if plan.linear:
@@ -212,29 +212,33 @@ def _said(
 
 
 def _judged(
-    term: Term, facts: Sequence[Fact], now: int, overrides: Mapping[str, Said], ratio: float
-) -> Judged:
+    term: PlanTerm,
+    facts: Sequence[MeasureValue],
+    now: int,
+    overrides: Mapping[str, OverrideValue],
+    ratio: float,
+) -> MeasureScore:
     """Return what the facts say of a term, or a person in their place."""
     word = overrides.get(term.name)
     if word is None or word.value is None:
-        return judge(term, facts, now)
-    return Judged(number(facts[term.at]), word.value / ratio, worded(word), known=True)
+        return score_measure(term, facts, now)
+    return MeasureScore(number(facts[term.at]), word.value / ratio, worded(word), known=True)
 
 
 @lru_cache(_REMEMBERED)
-def _plainly(term: Term, fact: Fact, ratio: float) -> _Said:
+def _plainly(term: PlanTerm, fact: MeasureValue, ratio: float) -> _TermResult:
     """Return what a plain term says of a fact; most facts of an account are what they were before."""
     value = number(fact)
     score = None if value is None or term.curve is None else term.curve.score(value)
-    return _alone(term, fact, Judged(value, score, fact.reason, value is not None, fact.held), ratio)
+    return _alone(term, fact, MeasureScore(value, score, fact.reason, value is not None, fact.held), ratio)
 
 
-def _alone(term: Term, fact: Fact, judged: Judged, ratio: float) -> _Said:
+def _alone(term: PlanTerm, fact: MeasureValue, judged: MeasureScore, ratio: float) -> _TermResult:
     points = 0 if judged.score is None else round(term.factor * judged.score)
     return _say(term, fact, judged, points, ratio)
 
 
-def _say(term: Term, fact: Fact, judged: Judged, points: int, ratio: float) -> _Said:
+def _say(term: PlanTerm, fact: MeasureValue, judged: MeasureScore, points: int, ratio: float) -> _TermResult:
     measure = Measure(
         name=term.name,
         value=judged.value,
@@ -248,4 +252,4 @@ def _say(term: Term, fact: Fact, judged: Judged, points: int, ratio: float) -> _
         stale=judged.stale,
     )
     known = term.weight if judged.known else 0.0
-    return _Said(points, known, (term.most - points, judged.reason), measure, judged.moments)
+    return _TermResult(points, known, (term.most - points, judged.reason), measure, judged.moments)

@@ -7,22 +7,20 @@ so bytes of every older build stay readable (``tests/unit/processors/test_state_
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from processors.state.parts import (
-    DAY,
-    HOUR,
     RING_DAYS,
     Aim,
     Billing,
     Day,
     Invoice,
     Link,
+    OverrideValue,
     Person,
     Retraction,
-    Said,
     Stamp,
     Subscription,
     Ticket,
@@ -31,13 +29,7 @@ from processors.state.parts import (
     stamp,
 )
 
-if TYPE_CHECKING:
-    from processors.state.encoding import Unchanged
-
 __all__ = [
-    "DAY",
-    "HOUR",
-    "POSITION_KEY",
     "RING_DAYS",
     "Aim",
     "Billing",
@@ -45,10 +37,9 @@ __all__ = [
     "Episode",
     "Invoice",
     "Link",
+    "OverrideValue",
     "Person",
-    "Position",
     "Retraction",
-    "Said",
     "Stamp",
     "State",
     "Subscription",
@@ -57,13 +48,6 @@ __all__ = [
     "arrange",
     "arrange_usage",
     "brief",
-    "decode_head",
-    "decode_position",
-    "decode_state",
-    "encode_position",
-    "encode_state",
-    "is_account",
-    "position_key",
     "stamp",
 ]
 
@@ -128,7 +112,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     heard: dict[str, int] = {}
     retracted: dict[str, Retraction] = {}
     asked: dict[int, int] = {}
-    overrides: dict[str, Said] = {}
+    overrides: dict[str, OverrideValue] = {}
     link: Link = msgspec.field(default_factory=Link)
     kpis_due: int | None = None
 
@@ -141,52 +125,6 @@ class State(msgspec.Struct, array_like=True, gc=False):
         """Return a whole-number field of the profile, if known."""
         known = self.profile.get(field)
         return int(known[1]) if known else None
-
-
-class _Head(msgspec.Struct, array_like=True):
-    """The first fields of a ``State``, up to ``due``: the others are passed over."""
-
-    tenant: str = ""
-    account_id: str = ""
-    applied: int = 0
-    sequence: int = -1
-    due: int | None = None
-
-
-class Position(msgspec.Struct, array_like=True, frozen=True):
-    """
-    How far a partition's state has come, and the ledger of all that came so far.
-
-    ``offset`` is that of the journal batch ``sequence``; ``applied`` + ``duplicates`` +
-    ``dead_letters`` + ``moved`` is the number of input records read.
-    """
-
-    sequence: int = -1
-    offset: int = -1
-    written_at: int = 0
-    applied: int = 0
-    duplicates: int = 0
-    dead_letters: int = 0
-    moved: int = 0
-
-
-POSITION_KEY = b"\0position"
-"""First bytes of a position's key in the changelog; no account key starts with a zero byte."""
-
-_encode = msgspec.msgpack.Encoder().encode
-_state = msgspec.msgpack.Decoder(State)
-_head = msgspec.msgpack.Decoder(_Head)
-_position = msgspec.msgpack.Decoder(Position)
-
-
-def is_account(key: bytes) -> bool:
-    """Tell whether a key of the changelog is an account's; others start with a zero byte."""
-    return not key.startswith(b"\0")
-
-
-def position_key(partition: int) -> bytes:
-    """Return the changelog key of a partition's position."""
-    return POSITION_KEY + b"%d" % partition
 
 
 def arrange(state: State) -> None:
@@ -217,41 +155,9 @@ def arrange_usage(state: State) -> None:
     usage.features = _in_order(usage.features)
 
 
-def encode_state(state: State, *, arranged: bool = False, unchanged: Unchanged | None = None) -> bytes:
-    """
-    Return the state's bytes; equal states give equal bytes. Say so when it is arranged already.
-
-    Of a state that was encoded before, what is ``unchanged`` may be copied.
-    """
-    if not arranged:
-        arrange(state)
-    return _encode(state) if unchanged is None else unchanged.encode(state)
-
-
 def _in_order(known: dict[K, V]) -> dict[K, V]:
     """Return the same by rising key; nearly always it is so already."""
     if len(known) < 2:
         return known
     keys, ordered = list(known), sorted(known)
     return known if keys == ordered else {key: known[key] for key in ordered}
-
-
-def decode_state(data: bytes) -> State:
-    """Return the state in these bytes, of this build or any older one."""
-    return _state.decode(data)
-
-
-def decode_head(data: bytes) -> tuple[int, int | None]:
-    """Return the batch that judged the account in these bytes last, and when it is due; not the rest."""
-    head = _head.decode(data)
-    return head.sequence, head.due
-
-
-def encode_position(position: Position) -> bytes:
-    """Return the position's bytes."""
-    return _encode(position)
-
-
-def decode_position(data: bytes) -> Position:
-    """Return the position in these bytes."""
-    return _position.decode(data)

@@ -15,8 +15,6 @@ import msgspec
 import xxhash
 
 __all__ = [
-    "DAY",
-    "HOUR",
     "NEVER",
     "RING_DAYS",
     "Aim",
@@ -24,9 +22,9 @@ __all__ = [
     "Day",
     "Invoice",
     "Link",
+    "OverrideValue",
     "Person",
     "Retraction",
-    "Said",
     "Stamp",
     "Subscription",
     "Ticket",
@@ -34,12 +32,6 @@ __all__ = [
     "brief",
     "stamp",
 ]
-
-HOUR = 3_600_000
-"""Milliseconds of an hour."""
-
-DAY = 24 * HOUR
-"""Milliseconds of a UTC day."""
 
 RING_DAYS = 90
 """Days a ring reaches back from now; the bucket of the day 90 days ago is the last one kept."""
@@ -204,7 +196,7 @@ class Link(msgspec.Struct, array_like=True, gc=False):
     way: dict[str, tuple[str, Stamp]] = {}
 
 
-class Said(msgspec.Struct, array_like=True, gc=False):
+class OverrideValue(msgspec.Struct, array_like=True, gc=False):
     """What a person said in place of a measured score, 0 to 100; a null value: it was withdrawn."""
 
     at: Stamp = NEVER

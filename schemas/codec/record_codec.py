@@ -16,7 +16,7 @@ from fastavro import schemaless_reader, schemaless_writer
 from schemas import records as r
 from schemas.codec.errors import SchemaError, UndecodableError
 from schemas.codec.registry import Registry, committed, subject_of
-from schemas.codec.repeating_items import Blocks
+from schemas.codec.repeating_items import RepeatingItems
 
 __all__ = ["RECORDS", "Codec", "codec"]
 
@@ -64,7 +64,7 @@ class Codec(Generic[T]):
         self._reader = registry.readers[subject]
         self._prefix = registry.prefix(subject)
         starts = _REPEATING.get(topic)
-        self._blocks = None if starts is None else Blocks(self._reader, self._type, starts)
+        self._blocks = None if starts is None else RepeatingItems(self._reader, self._type, starts)
 
     def encode(self, record: T) -> bytes:
         """Return the record's bytes; raise SchemaError when a value does not fit its field."""

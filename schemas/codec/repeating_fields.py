@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
-__all__ = ["Part", "runs"]
+__all__ = ["FieldRun", "runs"]
 
 Schema = dict[str, Any]
 Write = Callable[[msgspec.Struct], bytes]
@@ -31,7 +31,7 @@ _GUESS = 32
 """So many bytes tell which run that was read before may be there again."""
 
 
-class Part(NamedTuple):
+class FieldRun(NamedTuple):
     """
     Writes and reads fields that stand together in a record.
 
@@ -43,7 +43,7 @@ class Part(NamedTuple):
     read: Read
 
 
-def runs(fields: Sequence[Schema], starts: Mapping[str, bool]) -> Iterator[Part]:
+def runs(fields: Sequence[Schema], starts: Mapping[str, bool]) -> Iterator[FieldRun]:
     """
     Yield the runs of these plain fields of a record, in their order.
 
@@ -59,11 +59,11 @@ def runs(fields: Sequence[Schema], starts: Mapping[str, bool]) -> Iterator[Part]
     yield _run(run, repeats=starts.get(run[0]["name"], True))
 
 
-def _run(fields: list[Schema], *, repeats: bool) -> Part:
+def _run(fields: list[Schema], *, repeats: bool) -> FieldRun:
     names = [field["name"] for field in fields]
     schema = cast("Schema", parse_schema({"type": "record", "name": "Run", "fields": fields}))
     lists = {place for place, field in enumerate(fields) if _is_array(field["type"])}
-    return Part(
+    return FieldRun(
         _writer(names, schema, lists, repeats=repeats), _reader(schema, repeats=repeats and not lists)
     )
 

@@ -20,9 +20,9 @@ from typing import Any
 import msgspec
 from fastavro import schemaless_reader, schemaless_writer
 
-from schemas.codec.repeating_fields import Part, runs
+from schemas.codec.repeating_fields import FieldRun, runs
 
-__all__ = ["Blocks", "OtherBlocksError"]
+__all__ = ["OtherItemsError", "RepeatingItems"]
 
 Schema = dict[str, Any]
 
@@ -35,11 +35,11 @@ _END, _ONE = 0, 1
 _NONE = bytes((_END,))
 
 
-class OtherBlocksError(Exception):
+class OtherItemsError(Exception):
     """The bytes are not a record as written here; they may be one of another making."""
 
 
-class Blocks:
+class RepeatingItems:
     """
     Write and read the records of one schema as the reference codec does, faster where they repeat.
 
@@ -62,7 +62,7 @@ class Blocks:
             some, at = part.read(data, at, stream)
             fields |= some
         if at != len(data):
-            raise OtherBlocksError
+            raise OtherItemsError
         return self._record(**fields)
 
 
@@ -77,7 +77,7 @@ def _split(data: bytes, at: int) -> tuple[list[bytes], int]:
         blocks.append(data[at:end])
         at = end
     if data[at] != _END:
-        raise OtherBlocksError
+        raise OtherItemsError
     return blocks, at + 1
 
 
@@ -91,7 +91,7 @@ def _length(value: bytes) -> bytes:
     return bytes(out)
 
 
-def _parts(schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bool]) -> Iterator[Part]:
+def _parts(schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bool]) -> Iterator[FieldRun]:
     types = typing.get_type_hints(record)
     for repeats, group in groupby(schema["fields"], _is_array_of_records):
         fields = list(group)
@@ -103,7 +103,7 @@ def _parts(schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bo
             yield _items(field["name"], *_remembering(field["type"]["items"], struct))
 
 
-def _items(name: str, block: Callable[[Any], bytes], item: Callable[[bytes], Any]) -> Part:
+def _items(name: str, block: Callable[[Any], bytes], item: Callable[[bytes], Any]) -> FieldRun:
     """Return the part that is one array of records, item by item."""
     items = attrgetter(name)
 
@@ -115,7 +115,7 @@ def _items(name: str, block: Callable[[Any], bytes], item: Callable[[bytes], Any
         blocks, at = _split(data, at)
         return {name: list(map(item, blocks))}, at
 
-    return Part(write, read)
+    return FieldRun(write, read)
 
 
 def _is_array_of_records(field: Schema) -> bool:
@@ -154,7 +154,7 @@ def _remembering(
         stream = BytesIO(data)
         fields: Any = schemaless_reader(stream, schema, None)
         if stream.read(1):
-            raise OtherBlocksError
+            raise OtherItemsError
         return struct(**fields)
 
     return block, item

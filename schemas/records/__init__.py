@@ -22,7 +22,6 @@ __all__ = [
     "AccountTransfer",
     "Adjustment",
     "AlertAction",
-    "Beside",
     "BillingEvent",
     "Cap",
     "ClockTick",
@@ -35,6 +34,7 @@ __all__ = [
     "ModelChange",
     "Override",
     "RiskAlert",
+    "ShadowScore",
     "SourceRange",
     "SupportEvent",
     "SurveyResponse",
@@ -320,7 +320,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     until: int | None = None
 
 
-class Beside(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class ShadowScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a model beside the live one makes of an account; its band knows no hysteresis."""
 
     model: str
@@ -361,7 +361,7 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     band_since: int | None = None
     parent_id: str | None = None
     overrides: list[Override] = []
-    beside: list[Beside] = []
+    beside: list[ShadowScore] = []
     silent_sources: list[str] = []
 
 

@@ -18,12 +18,12 @@ from schemas.records.dead_letters import dead_letter
 from schemas.topics import MAX_DEAD_LETTER_BYTES, Topics
 from streams.kafka.clients import Record
 
-__all__ = ["Parking", "ParkingError"]
+__all__ = ["DeadLetterProducer", "DeadLetterProducerError"]
 
 log = structlog.get_logger(__name__)
 
 
-class ParkingError(Exception):
+class DeadLetterProducerError(Exception):
     """
     A dead letter could not be written, so the record it carries must not be passed over.
 
@@ -31,7 +31,7 @@ class ParkingError(Exception):
     """
 
 
-class Parking:
+class DeadLetterProducer:
     """Writes dead letters; ``settle`` before passing over what was parked."""
 
     def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
@@ -90,12 +90,12 @@ class Parking:
         """
         Return once Kafka has every letter; ``waiting`` is called about every second until then.
 
-        Raises ParkingError when Kafka refuses one, and whatever ``waiting`` raises.
+        Raises DeadLetterProducerError when Kafka refuses one, and whatever ``waiting`` raises.
         """
         while self._producer.flush(1.0):
             waiting()
         if self._failure is not None:
-            raise ParkingError(f"{self._topic} can't be written: {self._failure.str()}")
+            raise DeadLetterProducerError(f"{self._topic} can't be written: {self._failure.str()}")
 
     def _delivered(self, error: KafkaError | None, _: Any) -> None:
         self._failure = self._failure or error

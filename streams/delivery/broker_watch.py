@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas.topics import Topics
 from streams.delivery.metrics import LAG
 from streams.runtime.errors import DeliveryError
-from streams.runtime.health import Vitals
+from streams.runtime.health import Health
 
 __all__ = ["BrokerWatch"]
 
@@ -22,15 +22,15 @@ _ANSWER_SECONDS = 1.0
 
 # librdkafka's own codes have no public names.
 _AWAY = (
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-    KafkaError._TRANSPORT,  # noqa: SLF001
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._RESOLVE,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
 )
 _NO_TOPIC = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
 )
 _HOPELESS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
@@ -42,7 +42,7 @@ class BrokerWatch:
     librdkafka says only sometimes that its brokers are gone, so a quiet broker is asked.
     """
 
-    def __init__(self, sink: str, topics: Topics, names: Sequence[str], vitals: Vitals) -> None:
+    def __init__(self, sink: str, topics: Topics, names: Sequence[str], vitals: Health) -> None:
         self.away = False
         self._sink = sink
         self._topics = topics
@@ -61,7 +61,7 @@ class BrokerWatch:
         """Take an error of the client: its ``error_cb``."""
         self._log.debug("Kafka has trouble.", error=error.str())
         self._topics_in_doubt = self._topics_in_doubt or error.code() in _NO_TOPIC
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
             self._lost(error)
 
     def refused(self, error: KafkaError) -> None:

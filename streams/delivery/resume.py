@@ -17,14 +17,14 @@ from schemas.topics import Topics
 from sinks.port import Positioned, Sink
 from streams.delivery import metrics
 
-__all__ = ["Standing"]
+__all__ = ["ResumePoint"]
 
 Part = tuple[str, int]
 
 _SECONDS = 5.0
 
 
-class Standing:
+class ResumePoint:
     """The standing of one sink; nothing to do for one that keeps no position."""
 
     def __init__(self, sink: Sink, topics: Topics) -> None:

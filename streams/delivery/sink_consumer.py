@@ -22,16 +22,16 @@ from schemas.codec.registry import Registry
 from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output, Rejected, SetBackError, Sink, SinkError
-from streams.deadletters.producer import Parking
+from streams.deadletters.producer import DeadLetterProducer
 from streams.delivery import metrics
 from streams.delivery.broker_watch import BrokerWatch
-from streams.delivery.resume import Standing
+from streams.delivery.resume import ResumePoint
 from streams.kafka.clients import Record, leave, record
-from streams.runtime.health import Vitals
+from streams.runtime.health import Health
 from streams.runtime.latency import EVENT_LATENCY
 from streams.settings import DeliverySettings
 
-__all__ = ["OUTPUTS", "Courier"]
+__all__ = ["OUTPUTS", "SinkConsumer"]
 
 OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
 """What sinks are given."""
@@ -48,7 +48,7 @@ class _StoppedError(Exception):
     """Stopped while a batch waited for its sink; the batch is delivered after the next start."""
 
 
-class Courier:
+class SinkConsumer:
     """One sink's consumer group member; ``run`` belongs in a thread of its own."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Courier:
         settings: DeliverySettings,
         sink: Sink,
         registry: Registry,
-        vitals: Vitals,
+        vitals: Health,
         stop: Event,
     ) -> None:
         self.sink = sink
@@ -71,14 +71,14 @@ class Courier:
         self._codecs: dict[str, Codec[Any]] = {
             topics.name(topic): codec(topic, registry) for topic in OUTPUTS
         }
-        self._parking = Parking(bootstrap, topics, registry)
+        self._parking = DeadLetterProducer(bootstrap, topics, registry)
         self._early: list[Message] = []
         self._owned: set[tuple[str, int]] = set()
         self._written: dict[tuple[str, int], int] = {}
         self._uncommitted: set[tuple[str, int]] = set()
         self._committed_at = 0.0
         self._holding = False
-        self._standing = Standing(sink, topics)
+        self._standing = ResumePoint(sink, topics)
         self._watch = BrokerWatch(sink.name, topics, list(self._codecs), vitals)
         self._group = f"{topics.prefix}deliver-{sink.name}"
         self._consumer = Consumer(
@@ -198,7 +198,7 @@ class Courier:
                 if output is not None:
                     outputs.append(output)
                     sources.append(found)
-            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's own name
+            elif error.code() == KafkaError._PARTITION_EOF:
                 end = record(message)
                 reached[end.topic, end.partition] = end.offset
             else:

@@ -17,10 +17,10 @@ from confluent_kafka.admin import AdminClient
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
 from sinks.port import Sink
-from streams.delivery.sink_consumer import OUTPUTS, Courier
+from streams.delivery.sink_consumer import OUTPUTS, SinkConsumer
 from streams.runtime.errors import DeliveryError
-from streams.runtime.gc import leave_out_what_stays
-from streams.runtime.health import Vitals
+from streams.runtime.gc import freeze_startup_objects
+from streams.runtime.health import Health
 from streams.settings import DeliverySettings
 
 __all__ = ["DeliveryError", "run"]
@@ -47,28 +47,30 @@ def run(
     courier can't go on, and VitalsError when the health endpoint's port is taken.
     """
     stop = stop or threading.Event()
-    vitals = Vitals("deliver")
+    vitals = Health("deliver")
     vitals.set("kafka", False, f"not reached on {bootstrap} yet")
     port = vitals.serve(settings.metrics_host, settings.metrics_port)
     log.info("Delivery starts.", sinks=[sink.name for sink in sinks], metrics_port=port)
-    leave_out_what_stays()
+    freeze_startup_objects()
     with _signals(stop):
         try:
             if _topics_there(bootstrap, topics, vitals, stop):
-                couriers = [Courier(bootstrap, topics, settings, s, registry, vitals, stop) for s in sinks]
+                couriers = [
+                    SinkConsumer(bootstrap, topics, settings, s, registry, vitals, stop) for s in sinks
+                ]
                 _run_all(couriers, vitals, stop)
         finally:
             vitals.close()
     log.info("Delivery stopped.")
 
 
-def _run_all(couriers: list[Courier], vitals: Vitals, stop: threading.Event) -> None:
-    failures: list[tuple[Courier, BaseException]] = []
+def _run_all(couriers: list[SinkConsumer], vitals: Health, stop: threading.Event) -> None:
+    failures: list[tuple[SinkConsumer, BaseException]] = []
 
-    def carry(courier: Courier) -> None:
+    def carry(courier: SinkConsumer) -> None:
         try:
             courier.run()
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+        except BaseException as error:
             failures.append((courier, error))
             stop.set()
 
@@ -91,7 +93,7 @@ def _run_all(couriers: list[Courier], vitals: Vitals, stop: threading.Event) -> 
         ) from error
 
 
-def _topics_there(bootstrap: str, topics: Topics, vitals: Vitals, stop: threading.Event) -> bool:
+def _topics_there(bootstrap: str, topics: Topics, vitals: Health, stop: threading.Event) -> bool:
     """Wait for Kafka and return True, or False when stopped; raise DeliveryError for a missing topic."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     while not stop.is_set():

@@ -18,7 +18,7 @@ from schemas.codec.registry import Registry
 from schemas.topics import INPUTS, Topics
 from streams.journal.partition import JournalPartition
 from streams.kafka.record_batches import BatchReader, RawBatch
-from streams.pacing.progress import AppliedAsker
+from streams.pacing.progress import ProgressWatcher
 from streams.settings import JournalSettings
 
 __all__ = ["JournalLane"]
@@ -43,7 +43,7 @@ class JournalLane:
         settings: JournalSettings,
         registry: Registry,
         fetch_bytes: int,
-        applied: AppliedAsker,
+        applied: ProgressWatcher,
     ) -> None:
         self.error: BaseException | None = None
         self.went_round = time.monotonic()
@@ -80,7 +80,7 @@ class JournalLane:
                 self.went_round = time.monotonic()
                 if self._round():
                     self._rest()
-        except BaseException as error:  # noqa: BLE001 - the journal raises it and ends the process
+        except BaseException as error:
             self.error = error
         finally:
             self._reader.close()

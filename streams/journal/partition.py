@@ -9,14 +9,14 @@ import structlog
 from confluent_kafka import TopicPartition
 
 from processors.intake.admission import Admission
-from processors.state.account import DAY
 from schemas.codec.journal_batch import JournalWriter
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.records import SourceRange
+from schemas.times import DAY, MINUTE
 from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, Topics
 from streams.journal import metrics
-from streams.journal.sorting import Intake, Sorted
+from streams.journal.sorting import Intake, SortedEvents
 from streams.kafka.clients import Transactions, tail
 from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.record_batches import BatchReader, RawBatch
@@ -49,7 +49,7 @@ class JournalPartition:
         self._batch = codec("account.journal", registry)
         self._writer = JournalWriter(registry)
         self._letter = codec("events.deadletter", registry)
-        limits = Admission(settings.horizon_days * DAY, settings.future_minutes * 60_000)
+        limits = Admission(settings.horizon_days * DAY, settings.future_minutes * MINUTE)
         self._intake = Intake(topics, partition, registry, limits, settings.dedupe_events)
         # Fence first: before it, a dead owner's open transaction would hide the journal's end.
         self._transactions = Transactions(bootstrap, f"{topics.prefix}bellbuoy-journal-{partition}")
@@ -58,7 +58,7 @@ class JournalPartition:
         self._ticked_at = 0
         self._wrote = time.monotonic()
         self._held: list[RawBatch] = []
-        self._gathered = Sorted()
+        self._gathered = SortedEvents()
         self._ends: dict[str, int] = {}
         if settings.clock == "simulated":
             # The inputs may come before the clock's topic: start from its newest tick, not from none.
@@ -174,7 +174,7 @@ class JournalPartition:
         began = time.perf_counter()
         self.gather(batches, now)
         packed = self._fit(self._gathered, self._next | self._ends, now)
-        self._gathered, self._ends = Sorted(), {}
+        self._gathered, self._ends = SortedEvents(), {}
         self._transactions.begin()
         for sorted_, value in packed:
             self._produce(sorted_, value)
@@ -183,7 +183,7 @@ class JournalPartition:
         self._count(packed, time.perf_counter() - began)
         return self._sequence
 
-    def _fit(self, sorted_: Sorted, ends: dict[str, int], now: int) -> list[tuple[Sorted, bytes]]:
+    def _fit(self, sorted_: SortedEvents, ends: dict[str, int], now: int) -> list[tuple[SortedEvents, bytes]]:
         """Return the journal records of these events: one, or halves where one would be too large."""
         before = self._sequence, dict(self._next)
         packed = self._packed(sorted_, ends, now)
@@ -193,7 +193,7 @@ class JournalPartition:
         first, second = sorted_.halves()
         return self._fit(first, before[1], now) + self._fit(second, ends, now)
 
-    def _packed(self, sorted_: Sorted, ends: dict[str, int], now: int) -> tuple[Sorted, bytes]:
+    def _packed(self, sorted_: SortedEvents, ends: dict[str, int], now: int) -> tuple[SortedEvents, bytes]:
         ranges = [
             SourceRange(topic=self._topics.plain(name), first=first, next=ends.get(name, first))
             for name, first in self._next.items()
@@ -204,7 +204,7 @@ class JournalPartition:
             sorted_.batch(self._sequence, now, ranges), sorted_.usage.rolled_up().written()
         )
 
-    def _produce(self, sorted_: Sorted, value: bytes) -> None:
+    def _produce(self, sorted_: SortedEvents, value: bytes) -> None:
         for letter in sorted_.dead:
             self._transactions.produce(
                 self._dead, self._letter.encode(letter), letter.id.encode(), self._partition
@@ -215,7 +215,7 @@ class JournalPartition:
             self._transactions.produce(name, record.value, key, partition, headers)
         self._transactions.produce(self._journal, value, None, self._partition)
 
-    def _count(self, batches: list[tuple[Sorted, bytes]], seconds: float) -> None:
+    def _count(self, batches: list[tuple[SortedEvents, bytes]], seconds: float) -> None:
         metrics.TRANSACTION_SECONDS.observe(seconds)
         metrics.BATCHES.labels(kind="events" if any(s.admitted for s, _ in batches) else "empty").inc(
             len(batches)

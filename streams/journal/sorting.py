@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.intake.admission import Admission, Refusal, admit, identity
+from processors.intake.admission import Admission, NotAdmitted, admit, identity
 from processors.intake.columnar_admission import Names, usage_of
-from processors.intake.usage_rollup import Usage
+from processors.intake.usage_rollup import UsageRollup
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import EnvelopeTooLargeError, SchemaError, UnknownSchemaError
 from schemas.codec.record_codec import RECORDS, Codec, codec
@@ -35,7 +35,7 @@ from streams.kafka.clients import Record
 from streams.kafka.headers import INDEX_HEADER
 from streams.kafka.record_batches import RawBatch
 
-__all__ = ["Intake", "Sorted"]
+__all__ = ["Intake", "SortedEvents"]
 
 _USAGE = "usage.events"
 _FIELD = {
@@ -58,7 +58,7 @@ _RECORD_BYTES = 2_000
 
 
 @dataclass(slots=True)
-class Sorted:
+class SortedEvents:
     """
     The events of one partition, sorted.
 
@@ -67,7 +67,7 @@ class Sorted:
     ``read`` counts all of them by topic.
     """
 
-    usage: Usage = field(default_factory=Usage)
+    usage: UsageRollup = field(default_factory=UsageRollup)
     events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     moved: list[tuple[str, int, bytes, Record]] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Sorted:
             sum(map(len, self.events.values())) + len(self.dead) + len(self.moved)
         )
 
-    def halves(self) -> tuple[Sorted, Sorted]:
+    def halves(self) -> tuple[SortedEvents, SortedEvents]:
         """
         Split a batch that is too large; counts and side records stay with the first half.
 
@@ -101,8 +101,8 @@ class Sorted:
         room = (cells + sum(map(len, self.events.values()))) // 2
         taken = min(room, cells)
         usage = self.usage.parted(taken) if room else self.usage.divided()
-        first = Sorted(usage[0], {}, self.dead, self.moved, self.duplicates, self.read)
-        second, room = Sorted(usage[1]), room - taken
+        first = SortedEvents(usage[0], {}, self.dead, self.moved, self.duplicates, self.read)
+        second, room = SortedEvents(usage[1]), room - taken
         for topic, events in self.events.items():
             taken = min(room, len(events))
             room -= taken
@@ -145,13 +145,13 @@ class Intake:
         self._codecs: dict[str, Codec[Any]] = {topic: codec(topic, registry) for topic in INPUTS}
         self._windows = {topic: DedupeWindow(window_events) for topic in INPUTS}
 
-    def sort(self, batches: Iterable[RawBatch], now: int, result: Sorted | None = None) -> Sorted:
+    def sort(self, batches: Iterable[RawBatch], now: int, result: SortedEvents | None = None) -> SortedEvents:
         """
         Sort events, adding to a *result* that is given; call once per record, as it claims ids.
 
         *now* is the time their batch will carry, or before that.
         """
-        result = result or Sorted()
+        result = result or SortedEvents()
         by_topic: dict[str, list[RawBatch]] = {}
         for batch in batches:
             by_topic.setdefault(self._topics.plain(batch.topic), []).append(batch)
@@ -175,7 +175,7 @@ class Intake:
         """Empty the dedupe window of an input."""
         self._windows[self._topics.plain(name)].clear()
 
-    def _sort_usage(self, part: Decoded, names: Names, now: int, result: Sorted) -> NDArray[Any]:
+    def _sort_usage(self, part: Decoded, names: Names, now: int, result: SortedEvents) -> NDArray[Any]:
         """Return the new events."""
         result.dead += (_undecodable(record, _USAGE, error, now) for record, error in part.refused)
         events = part.events
@@ -188,7 +188,7 @@ class Intake:
         result.duplicates += len(events) - int(new.sum())
         return events if new.all() else events[new]
 
-    def _sort_rows(self, topic: str, records: Iterable[Record], now: int, result: Sorted) -> None:
+    def _sort_rows(self, topic: str, records: Iterable[Record], now: int, result: SortedEvents) -> None:
         arrivals: list[Arrival] = []
         for record in records:
             try:
@@ -203,7 +203,7 @@ class Intake:
             result.events.setdefault(topic, []).extend(compress(events, new))
 
     def _admitted(
-        self, topic: str, arrivals: Iterable[Arrival], now: int, result: Sorted
+        self, topic: str, arrivals: Iterable[Arrival], now: int, result: SortedEvents
     ) -> Iterator[Arrival]:
         """Yield the events that may enter the journal here; set aside and move the others one by one."""
         for arrival in arrivals:
@@ -237,16 +237,16 @@ class Intake:
 def _undecodable(record: Record, topic: str, error: SchemaError, now: int) -> DeadLetter:
     match error:
         case UnknownSchemaError():
-            refusal = Refusal("unknown_schema", str(error), None)
+            refusal = NotAdmitted("unknown_schema", str(error), None)
         case EnvelopeTooLargeError():
-            refusal = Refusal("invalid", str(error), "/events")
+            refusal = NotAdmitted("invalid", str(error), "/events")
         case _:
-            refusal = Refusal("undecodable", str(error), None)
+            refusal = NotAdmitted("undecodable", str(error), None)
     return _refused(record, topic, refusal, now)
 
 
 def _refused(
-    record: Record, topic: str, refusal: Refusal, now: int, arrival: Arrival | None = None
+    record: Record, topic: str, refusal: NotAdmitted, now: int, arrival: Arrival | None = None
 ) -> DeadLetter:
     return dead_letter(
         reason=refusal.reason,

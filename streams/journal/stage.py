@@ -25,8 +25,8 @@ from streams.journal.lane import JournalLane
 from streams.journal.partition import JournalPartition
 from streams.journal.warm_up import warm_up
 from streams.kafka.clients import PATIENT, FencedError, leave
-from streams.pacing.progress import AppliedAsker
-from streams.runtime.health import Vitals
+from streams.pacing.progress import ProgressWatcher
+from streams.runtime.health import Health
 from streams.settings import JournalSettings
 
 __all__ = ["Journal", "run"]
@@ -45,7 +45,7 @@ def run(bootstrap: str, topics: Topics, settings: JournalSettings, registry: Reg
     journal = Journal(bootstrap, topics, settings, registry)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: journal.stop())
-    vitals = Vitals("journal")
+    vitals = Health("journal")
     vitals.set("assigned", False, "no partitions assigned yet")
     vitals.serve(settings.metrics_host, settings.metrics_port)
     try:
@@ -64,17 +64,17 @@ class Journal:
         self._registry = registry
         self._partitions: dict[int, JournalPartition] = {}
         self._stopping = Event()
-        self._vitals: Vitals | None = None
+        self._vitals: Health | None = None
         self._between: dict[int, JournalPartition] = {}
         self._committed = 0.0
         self._lanes: list[JournalLane] = []
-        self._applied = AppliedAsker(bootstrap, topics)
+        self._applied = ProgressWatcher(bootstrap, topics)
 
     def stop(self) -> None:
         """Ask the loop to finish the batch at hand and leave the group."""
         self._stopping.set()
 
-    def run(self, vitals: Vitals) -> None:
+    def run(self, vitals: Health) -> None:
         """Keep the membership and carry on every partition until stopped; raise what stopped a lane."""
         self._vitals = vitals
         consumer = Consumer(self._consumer_config())
@@ -96,7 +96,7 @@ class Journal:
             self._applied.close()
             log.info("Journal stopped.")
 
-    def _look_after_lanes(self, vitals: Vitals) -> None:
+    def _look_after_lanes(self, vitals: Health) -> None:
         _raise_errors(self._lanes)
         if all(time.monotonic() - lane.went_round < _SLOW_SECONDS for lane in self._lanes):
             vitals.beat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-__all__ = ["Turns"]
+__all__ = ["CreditScheduler"]
 
 _AHEAD_SECONDS = 0.03
 """So much work may wait for a worker or be on its way: with less it stands still, with more batches wait."""
@@ -13,7 +13,7 @@ _ON_ITS_WAY_SECONDS = 0.2
 """A partition that was let on and sends nothing in this time has nothing to send."""
 
 
-class Turns:
+class CreditScheduler:
     """
     The partitions of one worker, and which of them the journal may go on with.
 

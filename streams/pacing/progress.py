@@ -17,11 +17,11 @@ from collections.abc import Iterable, Mapping
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from processors.state.account import Position
+from processors.state.position import Position
 from schemas.topics import Topics
-from streams.pacing.credits import Turns
+from streams.pacing.credits import CreditScheduler
 
-__all__ = ["AppliedAsker", "AppliedTeller"]
+__all__ = ["ProgressReporter", "ProgressWatcher"]
 
 log = structlog.get_logger(__name__)
 
@@ -84,12 +84,12 @@ class _Thread:
         raise NotImplementedError
 
 
-class AppliedTeller(_Thread):
+class ProgressReporter(_Thread):
     """The worker's side."""
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         super().__init__(bootstrap, topics, "applied")
-        self._turns = Turns()
+        self._turns = CreditScheduler()
         self._positions: dict[int, Position] = {}
         self._told: dict[int, tuple[int, str | None]] = {}
 
@@ -142,7 +142,7 @@ class AppliedTeller(_Thread):
         return _EVERY_SECONDS
 
 
-class AppliedAsker(_Thread):
+class ProgressWatcher(_Thread):
     """The journal's side."""
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:

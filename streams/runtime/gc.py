@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 
-__all__ = ["leave_out_what_stays"]
+__all__ = ["freeze_startup_objects"]
 
 
-def leave_out_what_stays() -> None:
+def freeze_startup_objects() -> None:
     """
     Keep all that is alive now out of the search for cycles; to be called when everything is imported.
 

@@ -14,12 +14,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import orjson
 from prometheus_client import Info, make_wsgi_app
 
-__all__ = ["Vitals", "VitalsError"]
+__all__ = ["Health", "HealthServerError"]
 
 _BUILD = Info("bellbuoy_build", "The release that runs.", ["role"])
 
 
-class VitalsError(Exception):
+class HealthServerError(Exception):
     """
     The health endpoint can't be opened; the message names the address.
 
@@ -27,7 +27,7 @@ class VitalsError(Exception):
     """
 
 
-class Vitals:
+class Health:
     """
     One role's liveness and readiness.
 
@@ -55,12 +55,12 @@ class Vitals:
         """
         Answer HTTP on ``host:port`` from a daemon thread and return the bound port; 0 takes a free one.
 
-        Raises VitalsError when the address can't be bound.
+        Raises HealthServerError when the address can't be bound.
         """
         try:
             server = make_server(host, port, self._answer, _server_class(host), handler_class=_Quiet)
         except OSError as error:
-            raise VitalsError(
+            raise HealthServerError(
                 f"{self.role}: health and metrics can't listen on {host}:{port}: {error.strerror or error}; "
                 f"free the port or set another metrics_port for {self.role}"
             ) from error
@@ -101,7 +101,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """Keep scrapes out of the log."""
 
 

@@ -16,9 +16,9 @@ from processors.fold.fold import Outcome
 from processors.silent_sources import silent
 from schemas.codec.record_codec import Codec
 from schemas.records import JournalBatch
-from streams.pacing.progress import AppliedTeller
+from streams.pacing.progress import ProgressReporter
 from streams.worker import metrics
-from streams.worker.partition import Holding
+from streams.worker.partition import PartitionState
 from streams.worker.store import AccountStore
 
 __all__ = ["LANE_BATCHES", "bind_accounts"]
@@ -39,7 +39,7 @@ def bind_accounts(
     journal: Any,
     store: AccountStore,
     codec: Codec[JournalBatch],
-    applied: AppliedTeller,
+    applied: ProgressReporter,
     fail: Callable[[BaseException], None],
 ) -> None:
     """
@@ -59,7 +59,7 @@ def bind_accounts(
             if partition not in lanes:
                 lanes[partition] = asyncio.Queue(LANE_BATCHES)
                 tp = TP(event.message.topic, partition)
-                lane = _Lane(app, store, codec, tp, lanes[partition], pool, applied)
+                lane = _PartitionLane(app, store, codec, tp, lanes[partition], pool, applied)
                 app.add_future(_guard(lane.run(), fail))
             applied.came(partition)
             await lanes[partition].put(event.message)
@@ -70,11 +70,11 @@ async def _guard(work: Any, fail: Any) -> None:
         await work
     except asyncio.CancelledError:
         raise
-    except BaseException as error:  # noqa: BLE001 - nothing may be swallowed; the process ends
+    except BaseException as error:
         fail(error)
 
 
-class _Lane:
+class _PartitionLane:
     def __init__(
         self,
         app: faust.App,
@@ -83,7 +83,7 @@ class _Lane:
         tp: TP,
         queue: asyncio.Queue[Any],
         pool: ThreadPoolExecutor,
-        applied: AppliedTeller,
+        applied: ProgressReporter,
     ) -> None:
         self._app = app
         self._store = store
@@ -115,7 +115,7 @@ class _Lane:
             finally:
                 self._applied.went(self._tp.partition, len(messages))
 
-    def _apply(self, holding: Holding, messages: list[Any]) -> None:
+    def _apply(self, holding: PartitionState, messages: list[Any]) -> None:
         began = time.thread_time()
         fresh: list[tuple[int, JournalBatch]] = []
         following, beyond = holding.position.sequence + 1, None
@@ -137,7 +137,7 @@ class _Lane:
         if beyond is not None:
             raise _Gap(holding.position.offset + 1, beyond, holding.position.sequence)
 
-    def _count(self, outcome: Outcome, holding: Holding) -> None:
+    def _count(self, outcome: Outcome, holding: PartitionState) -> None:
         self._tell_silent(outcome, holding.partition)
         metrics.SCORED.inc(len(outcome.health))
         metrics.TRANSFERS.inc(len(outcome.transfers))
@@ -179,7 +179,7 @@ class _Lane:
         await self._app.consumer.seek(self._tp, gap.offset)
 
 
-class _Gap(Exception):  # noqa: N818 - not an error: Faust's own offsets are only advice
+class _Gap(Exception):
     def __init__(self, offset: int, came: int, stands: int) -> None:
         super().__init__(offset, came, stands)
         self.offset, self.came, self.stands = offset, came, stands

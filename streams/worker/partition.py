@@ -1,7 +1,7 @@
 """
 The state table of one worker: the accounts of every partition it owns, restored from the changelog.
 
-A :class:`Holding` is one partition: states, position, due heap and the transactions that write them.
+A :class:`PartitionState` is one partition: states, position, due heap and the transactions that write them.
 Memory is never ahead of the log: batches are committed first and applied after.
 """
 
@@ -15,19 +15,13 @@ import structlog
 from confluent_kafka import TopicPartition
 
 from processors.fold.due import DueHeap
-from processors.fold.evaluation_cache import Account
+from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.fold import Fold, Outcome, parts
 from processors.fold.models_in_force import Models
 from processors.fold.schedule import schedule, schedule_all
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.model import Model
-from processors.state.account import (
-    POSITION_KEY,
-    Position,
-    decode_position,
-    encode_position,
-    position_key,
-)
+from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import partition_of
@@ -37,7 +31,7 @@ from streams.kafka.clients import Transactions, read_to_end
 from streams.kafka.headers import MOVED_HEADER
 from streams.worker import metrics
 
-__all__ = ["Holding"]
+__all__ = ["PartitionState"]
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +42,7 @@ _turn = threading.Lock()
 """Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""
 
 
-class Holding:
+class PartitionState:
     """One partition's accounts. Making it fences every earlier owner, then restores from the changelog."""
 
     def __init__(
@@ -61,7 +55,7 @@ class Holding:
         self._topics = topics
         self._shared = Shared(Models(model))
         self._due = DueHeap()
-        self._recent = _Recent()
+        self._recent = _AccountCache()
         self._health = codec("account.health", registry)
         self._kpis = codec("account.kpis", registry)
         self._alert = codec("risk.alerts", registry)
@@ -159,14 +153,14 @@ class Holding:
         transactions.produce(self._topics.changelog, position, position_key(partition), partition)
 
 
-class _Recent:
+class _AccountCache:
     """Accounts as values, so that those in use need not be decoded; the longest unused go first."""
 
     def __init__(self) -> None:
-        self._accounts: dict[bytes, tuple[Account, int]] = {}
+        self._accounts: dict[bytes, tuple[LoadedAccount, int]] = {}
         self._bytes = 0
 
-    def take(self, key: bytes) -> Account | None:
+    def take(self, key: bytes) -> LoadedAccount | None:
         """Give an account away to be changed; until ``keep`` brings it back it isn't known here."""
         account, size = self._accounts.pop(key, (None, 0))
         self._bytes -= size

@@ -16,13 +16,13 @@ from processors.model import DEFAULT, Model
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
-from streams.pacing.progress import AppliedTeller
-from streams.runtime.gc import leave_out_what_stays
-from streams.runtime.health import Vitals
+from streams.pacing.progress import ProgressReporter
+from streams.runtime.gc import freeze_startup_objects
+from streams.runtime.health import Health
 from streams.settings import WorkerSettings
 from streams.worker.agent import bind_accounts
 from streams.worker.faust_transport import ReadCommittedTransport, check_signatures
-from streams.worker.partition import Holding
+from streams.worker.partition import PartitionState
 from streams.worker.store import AccountStore
 
 __all__ = ["build_app", "run"]
@@ -51,7 +51,7 @@ def build_app(
     settings: WorkerSettings,
     data_dir: Path,
     registry: Registry,
-    applied: AppliedTeller,
+    applied: ProgressReporter,
     model: Model = DEFAULT,
 ) -> faust.App:
     """
@@ -90,10 +90,10 @@ def build_app(
     store.open(
         bootstrap,
         topics.changelog,
-        lambda partition: Holding(bootstrap, topics, partition, model, registry),
+        lambda partition: PartitionState(bootstrap, topics, partition, model, registry),
         applied.own,
     )
-    table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
+    table._data = store
     journal = app.topic(
         topics.name("account.journal"),
         key_type=bytes,
@@ -109,10 +109,10 @@ def build_app(
 def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry) -> None:
     """Run the worker until SIGTERM or SIGINT; an unexpected error ends the process with exit code 70."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    vitals = Vitals("worker")
+    vitals = Health("worker")
     vitals.set("recovered", False, "state not restored yet")
     vitals.serve(settings.metrics_host, settings.metrics_port)
-    applied = AppliedTeller(bootstrap, topics)
+    applied = ProgressReporter(bootstrap, topics)
     app = build_app(bootstrap, topics, settings, data_dir, registry, applied)
 
     async def beat() -> None:
@@ -123,7 +123,7 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     worker = _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     applied.start()
-    leave_out_what_stays()
+    freeze_startup_objects()
     try:
         worker.execute_from_commandline()
     finally:

@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from faust.stores import memory
 from faust.types import TP
 
-from processors.state.account import Position
+from processors.state.position import Position
 from streams.kafka.clients import ends
 from streams.worker import metrics
-from streams.worker.partition import Holding
+from streams.worker.partition import PartitionState
 
 __all__ = ["AccountStore"]
 
@@ -26,13 +26,13 @@ __all__ = ["AccountStore"]
 class AccountStore(memory.Store[bytes, bytes]):
     """Hold the owned partitions; ``data``, which Faust would fill, stays empty."""
 
-    holdings: dict[int, Holding]
+    holdings: dict[int, PartitionState]
 
     def open(
         self,
         bootstrap: str,
         changelog: str,
-        take: Callable[[int], Holding],
+        take: Callable[[int], PartitionState],
         owned: Callable[[Mapping[int, Position]], None],
     ) -> None:
         """
@@ -51,9 +51,9 @@ class AccountStore(memory.Store[bytes, bytes]):
     async def on_rebalance(
         self,
         assigned: set[TP],
-        revoked: set[TP],  # noqa: ARG002 - Faust's signature
+        revoked: set[TP],
         newly_assigned: set[TP],
-        generation_id: int = 0,  # noqa: ARG002
+        generation_id: int = 0,
     ) -> None:
         """Drop what is gone, take over what is new, keep the rest as it is."""
         held = {tp.partition for tp in assigned if tp.topic == self._changelog}

@@ -16,7 +16,7 @@ from bellbuoy.cli.app import app
 from bellbuoy.operations import topics as admin
 from bellbuoy.operations.ledger import positions
 from bellbuoy.simulator.run.clock import SimulationClock
-from processors.state.account import decode_state
+from processors.state.encoding import decode_state
 from schemas.codec.registry import committed
 from schemas.records import DeadLetter
 from schemas.topics import Topics

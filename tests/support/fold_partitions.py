@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from processors.fold.fold import Outcome, fold
 from processors.fold.shared import Shared
 from processors.intake.admission import identity
-from processors.state.account import Position, State, decode_state
+from processors.state.account import State
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import AccountLink, AccountTransfer, JournalBatch
 from tests.support.generators import NOW, batch

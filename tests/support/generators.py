@@ -8,7 +8,6 @@ from typing import Any
 from hypothesis import strategies as st
 
 from processors.intake.usage_rollup_rows import roll_up
-from processors.state.account import DAY
 from schemas.records import (
     AccountLink,
     AccountProfile,
@@ -21,6 +20,7 @@ from schemas.records import (
     SurveyResponse,
     UsageEvent,
 )
+from schemas.times import DAY
 
 NOW = 1_790_000_000_000
 ACCOUNTS = ("a", "b")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from processors.state.account import Link, decode_state, encode_state
+from processors.state.account import Link
+from processors.state.encoding import decode_state, encode_state
 
 __all__ = ["knowledge"]
 

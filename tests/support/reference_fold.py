@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from processors.fold.due import DueHeap
-from processors.fold.evaluation_cache import Account
+from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.fold import Fold, parts
 from processors.fold.schedule import schedule, schedule_all
 from processors.fold.shared import Shared
-from processors.state.account import Position, State, decode_state
+from processors.state.account import State
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.identity.keys import account_key
 from schemas.records import AccountHealth, AccountKpis, JournalBatch, RiskAlert
 
@@ -38,7 +40,7 @@ class Book:
         self.kpis: list[AccountKpis] = []
         self.alerts: list[RiskAlert] = []
         self._heap = DueHeap()
-        self._known: dict[bytes, Account] = {}
+        self._known: dict[bytes, LoadedAccount] = {}
 
     def add(self, *batches: JournalBatch) -> None:
         """Fold batches together, as far as may be."""

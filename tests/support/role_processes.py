@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from processors.state.account import POSITION_KEY, is_account
+from processors.state.position import POSITION_KEY, is_account
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of

@@ -10,15 +10,15 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import strategies as st
 
 from processors.intake.admission import Admission
-from processors.state.account import DAY
 from schemas.codec.envelope import ENVELOPE_SUBJECT
 from schemas.codec.journal_batch import JournalWriter
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.codec.varint import varint
 from schemas.records import UsageEvent
+from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import Intake, Sorted
+from streams.journal.sorting import Intake, SortedEvents
 from streams.kafka.record_batches import RawBatch, split
 
 NOW = 20_000 * DAY
@@ -132,7 +132,7 @@ def intake(topics: Topics = TOPICS) -> Intake:
     return Intake(topics, 0, committed(), LIMITS, 1_000)
 
 
-def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> Sorted:
+def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> SortedEvents:
     """What the intake makes of records that the reference codec reads, every one of them."""
     slow = intake(topics)
     columns = slow._usage._columns
@@ -145,12 +145,12 @@ def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> Sorted:
     return slow.sort(batches, NOW)
 
 
-def written(result: Sorted) -> bytes:
+def written(result: SortedEvents) -> bytes:
     """The journal batch, as the journal writes it."""
     return WRITER.write(result.batch(0, NOW, []), result.usage.rolled_up().written())
 
 
-def content(result: Sorted) -> Any:
+def content(result: SortedEvents) -> Any:
     return (
         written(result),
         sorted(result.dead, key=lambda letter: letter.id),

@@ -10,27 +10,27 @@ from typing import Any
 from msgspec.structs import replace
 
 from bellbuoy.operations.changes import journal_time
-from bellbuoy.operations.deadletters.repair import Draft, Flaw, Mender
+from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft, Flaw
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from processors.intake.admission import Admission
-from processors.state.account import DAY
 from schemas.records import DeadLetter
-from streams.deadletters.producer import Parking
+from schemas.times import DAY, MINUTE
+from streams.deadletters.producer import DeadLetterProducer
 from streams.deadletters.reader import Filter, read
 from streams.deadletters.redrive import Redriver, Sendable
 
-__all__ = ["Outcome", "mender", "redrive", "repair"]
+__all__ = ["RedriveOutcome", "dead_letter_repair", "redrive", "repair"]
 
 _PER_TRANSACTION = 500
 
-Change = Callable[[Mender, DeadLetter], Draft | None]
+Change = Callable[[DeadLetterRepair, DeadLetter], Draft | None]
 """What a letter's draft is to be."""
 
 
 @dataclass(slots=True)
-class Outcome:
+class RedriveOutcome:
     """How many letters are ``done`` and redriven ``already``, and which are ``faulty``, and why."""
 
     done: int = 0
@@ -50,28 +50,28 @@ class Outcome:
         return {verb: self.done, "already_redriven": self.already, "faulty": faulty}
 
 
-def mender(settings: Settings) -> Mender:
+def dead_letter_repair(settings: Settings) -> DeadLetterRepair:
     """Return a mender at the journal's time; raise KafkaAwayError."""
     kafka, journal = settings.kafka, settings.journal
-    limits = Admission(journal.horizon_days * DAY, journal.future_minutes * 60_000)
-    return Mender(kafka.topics(), registry(settings), limits, journal_time(settings))
+    limits = Admission(journal.horizon_days * DAY, journal.future_minutes * MINUTE)
+    return DeadLetterRepair(kafka.topics(), registry(settings), limits, journal_time(settings))
 
 
 def repair(
     settings: Settings, letters: Iterable[DeadLetter], change: Change | None, *, dry_run: bool
-) -> Outcome:
+) -> RedriveOutcome:
     """
     Write the repair of each letter that is right after its change; without a change only judge them.
 
     Raises KafkaAwayError, KafkaException and ParkingError, and whatever ``change`` raises.
     """
-    kafka, outcome, mends = settings.kafka, Outcome(), mender(settings)
-    parking = Parking(kafka.bootstrap, kafka.topics(), registry(settings))
+    kafka, outcome, mends = settings.kafka, RedriveOutcome(), dead_letter_repair(settings)
+    parking = DeadLetterProducer(kafka.bootstrap, kafka.topics(), registry(settings))
     for letter in letters:
         if letter.status == "redriven":
             outcome.already += 1
             continue
-        event, flaws = mends.judge(letter, (change or Mender.draft)(mends, letter))
+        event, flaws = mends.judge(letter, (change or DeadLetterRepair.draft)(mends, letter))
         if event is None:
             outcome.faulty.append((letter, flaws))
             continue
@@ -83,14 +83,16 @@ def repair(
     return outcome
 
 
-def redrive(settings: Settings, wanted: Filter, told: Callable[[int], None], *, dry_run: bool) -> Outcome:
+def redrive(
+    settings: Settings, wanted: Filter, told: Callable[[int], None], *, dry_run: bool
+) -> RedriveOutcome:
     """
     Send what is right through the front again, each letter once; ``told`` hears how many were so far.
 
     Raises KafkaAwayError and KafkaException, and FencedError when another redrive took over.
     """
-    kafka, outcome = settings.kafka, Outcome()
-    topics, known, mends = kafka.topics(), registry(settings), mender(settings)
+    kafka, outcome = settings.kafka, RedriveOutcome()
+    topics, known, mends = kafka.topics(), registry(settings), dead_letter_repair(settings)
     # Before reading: what an earlier redriver has committed can be read only once it is fenced.
     redriver = None if dry_run else Redriver(kafka.bootstrap, topics, known)
     sendables = _sendables(read(kafka.bootstrap, topics, known, wanted), mends, outcome)
@@ -102,7 +104,9 @@ def redrive(settings: Settings, wanted: Filter, told: Callable[[int], None], *, 
     return outcome
 
 
-def _sendables(letters: Iterable[DeadLetter], mends: Mender, outcome: Outcome) -> Iterator[Sendable]:
+def _sendables(
+    letters: Iterable[DeadLetter], mends: DeadLetterRepair, outcome: RedriveOutcome
+) -> Iterator[Sendable]:
     for letter in letters:
         if letter.status == "redriven":
             outcome.already += 1

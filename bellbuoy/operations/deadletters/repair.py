@@ -19,7 +19,7 @@ from gateway.http.errors import Fault
 from gateway.http.times import milliseconds
 from gateway.outbox.dispatch import Sender
 from gateway.sources.registry import DOORS
-from processors.intake.admission import Admission, Refusal, refusals
+from processors.intake.admission import Admission, NotAdmitted, refusals
 from schemas.codec.conformance import completed, departures
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
@@ -27,7 +27,7 @@ from schemas.codec.registry import Registry
 from schemas.records import DeadLetter, InputEvent
 from schemas.topics import INPUTS, Topics
 
-__all__ = ["ANY_TIME", "Draft", "Flaw", "Mender"]
+__all__ = ["ANY_TIME", "DeadLetterRepair", "Draft", "Flaw"]
 
 ANY_TIME = Admission(horizon_ms=2**62, future_ms=2**62)
 """Limits that let every event time through."""
@@ -53,7 +53,7 @@ class Draft:
     fields: dict[str, Any]
 
 
-class Mender:
+class DeadLetterRepair:
     """Knows every form of letter; ``now`` is the journal's time, UTC milliseconds."""
 
     def __init__(self, topics: Topics, registry: Registry, limits: Admission, now: int) -> None:
@@ -156,7 +156,7 @@ class Mender:
         event: InputEvent = msgspec.convert(completed(fields, schema), RECORDS[topic])  # type: ignore[assignment]
         return event, []
 
-    def _flaw(self, refusal: Refusal) -> Flaw:
+    def _flaw(self, refusal: NotAdmitted) -> Flaw:
         pointer = refusal.pointer or ""
         if refusal.reason == "too_late":
             fix = f"leave it, it can't count any more; --set {pointer}=… only if that time is wrong"

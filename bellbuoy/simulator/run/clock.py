@@ -7,7 +7,7 @@ from functools import partial
 
 from confluent_kafka import Producer
 
-from bellbuoy.operations.retry import answer
+from bellbuoy.operations.retry import ask_again
 from bellbuoy.operations.topics import KafkaAwayError
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
@@ -71,7 +71,7 @@ def last_time(bootstrap: str, topics: Topics) -> int | None:
     for topic, field in (("simulation.clock", "now"), ("account.journal", "written_at")):
         reader = codec(topic)
         for partition in range(topics.partitions):
-            last = answer(bootstrap, partial(tail, bootstrap, topics.name(topic), partition))
+            last = ask_again(bootstrap, partial(tail, bootstrap, topics.name(topic), partition))
             with suppress(SchemaError):  # not ours: it tells no time
                 times += [] if last is None else [int(getattr(reader.decode(last.value), field))]
     return max(times, default=None)

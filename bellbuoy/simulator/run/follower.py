@@ -6,7 +6,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bellbuoy.operations.retry import answer
+from bellbuoy.operations.retry import ask_again
 from schemas.codec.record_codec import codec
 from schemas.topics import Topics
 from streams.kafka.clients import record, tail
@@ -31,7 +31,7 @@ class Follower:
         self._times = dict.fromkeys(range(topics.partitions), -1)
         starts = []
         for partition in self._times:
-            last = answer(bootstrap, partial(tail, bootstrap, self._name, partition))
+            last = ask_again(bootstrap, partial(tail, bootstrap, self._name, partition))
             if last is not None:
                 self._times[partition] = self._batches.decode(last.value).written_at
             starts.append(TopicPartition(self._name, partition, 0 if last is None else last.offset + 1))

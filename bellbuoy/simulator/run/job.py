@@ -21,18 +21,17 @@ from bellbuoy.simulator.run.simulation import Progress, Simulation, run_load, wa
 from bellbuoy.simulator.wire.carrier import Carrier
 from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
 from bellbuoy.simulator.wire.direct import DirectCarrier
-from bellbuoy.simulator.wire.segment import iso
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.draws import DAY
 from bellbuoy.simulator.world.load import load
 from bellbuoy.simulator.world.truth import Truth
+from schemas.times import DAY, iso
 
-__all__ = ["Options", "Run", "simulate", "stop_on_signals"]
+__all__ = ["SimulationOptions", "SimulationRun", "run_simulation", "stop_on_signals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class SimulationOptions:
     """What to simulate; ``events`` asks for plain load instead of a company, ``rate`` bounds it."""
 
     accounts: int = 200
@@ -51,7 +50,7 @@ class Options:
 
 
 @dataclass(slots=True)
-class Run:
+class SimulationRun:
     """A run under way, for whoever shows it: simulated times in UTC milliseconds, or a number of events."""
 
     truth: Truth
@@ -61,18 +60,21 @@ class Run:
     events: int | None = None
 
 
-async def simulate(
-    options: Options, settings: Settings, say: Callable[[str], None], show: Callable[[Run], None]
+async def run_simulation(
+    options: SimulationOptions,
+    settings: Settings,
+    say: Callable[[str], None],
+    show: Callable[[SimulationRun], None],
 ) -> dict[str, Any]:
     """
-    Run to the end or until a signal and return the summary.
+    SimulationRun to the end or until a signal and return the summary.
 
     ``say`` hears what an operator must know, ``show`` sees the run as it begins. Raises ConfigError,
     CarrierError and KafkaAwayError.
     """
     tick, known = _clock(options, settings, say)
     carrier = _carrier(options, settings)
-    run = Run(Truth(_open(options.truth)), Progress(), events=options.events)
+    run = SimulationRun(Truth(_open(options.truth)), Progress(), events=options.events)
     about = {"seed": options.seed, "accounts": options.accounts, "bad_reasons": dict(carrier.bad_reasons)}
     began = time.monotonic()
     try:
@@ -97,14 +99,14 @@ async def simulate(
 
 
 async def _company(
-    options: Options,
+    options: SimulationOptions,
     settings: Settings,
     carrier: Carrier,
     tick: Callable[[int], None],
-    run: Run,
+    run: SimulationRun,
     known: int | None,
     say: Callable[[str], None],
-    show: Callable[[Run], None],
+    show: Callable[[SimulationRun], None],
     stop: asyncio.Event,
 ) -> None:
     wanted = wall_ms() - options.days * DAY if options.start is None else parse_start(options.start)
@@ -134,12 +136,12 @@ async def _company(
 
 
 async def _load(
-    options: Options,
+    options: SimulationOptions,
     carrier: Carrier,
     tick: Callable[[int], None],
-    run: Run,
+    run: SimulationRun,
     known: int | None,
-    show: Callable[[Run], None],
+    show: Callable[[SimulationRun], None],
     stop: asyncio.Event,
 ) -> None:
     now = wall_ms() if known is None else max(known, wall_ms())
@@ -172,7 +174,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 def _clock(
-    options: Options, settings: Settings, say: Callable[[str], None]
+    options: SimulationOptions, settings: Settings, say: Callable[[str], None]
 ) -> tuple[Callable[[int], None], int | None]:
     """Return the way to tell the time, and the latest time the deployment knows."""
     simulated = settings.journal.clock == "simulated"
@@ -197,7 +199,7 @@ def _follower(settings: Settings) -> Follower | None:
     return Follower(settings.kafka.bootstrap, settings.kafka.topics())
 
 
-def _carrier(options: Options, settings: Settings) -> Carrier:
+def _carrier(options: SimulationOptions, settings: Settings) -> Carrier:
     if options.direct:
         return DirectCarrier(settings.kafka.bootstrap, settings.kafka.topics(), options.tenant)
     url = options.gateway or f"http://{settings.gateway.host}:{settings.gateway.port}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bellbuoy.simulator.world.draws import DAY, MINUTE
+from schemas.times import DAY, MINUTE
 
 __all__ = ["Pace", "next_step", "step_limit"]
 

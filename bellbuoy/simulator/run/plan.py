@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bellbuoy.settings import ConfigError
-from bellbuoy.simulator.wire.segment import iso
-from bellbuoy.simulator.world.draws import DAY
+from schemas.times import DAY, iso
 
-__all__ = ["Plan", "parse_start", "plan"]
+__all__ = ["SimulationPlan", "parse_start", "plan"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SimulationPlan:
     """Start of the company, first moment to run from (both UTC milliseconds), and a word to the operator."""
 
     start: int
@@ -21,7 +20,7 @@ class Plan:
     note: str | None = None
 
 
-def plan(wanted: int, known: int | None, *, same_company: bool = False) -> Plan:
+def plan(wanted: int, known: int | None, *, same_company: bool = False) -> SimulationPlan:
     """
     Return the plan for a company wanted from ``wanted`` on; ``known`` is the deployment's latest time.
 
@@ -30,9 +29,9 @@ def plan(wanted: int, known: int | None, *, same_company: bool = False) -> Plan:
     """
     start = wanted // DAY * DAY
     if known is None or known <= start:
-        return Plan(start, start)
+        return SimulationPlan(start, start)
     note = f"The data already reach {iso(known)}; time never goes back, so the simulation goes on from there."
-    return Plan(start if same_company else known // DAY * DAY, known, note)
+    return SimulationPlan(start if same_company else known // DAY * DAY, known, note)
 
 
 def parse_start(text: str) -> int:

@@ -13,10 +13,10 @@ from bellbuoy.simulator.run.pace import Pace, next_step
 from bellbuoy.simulator.wire.carrier import Carrier, CarrierError, Receipt
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.delivery import Delivery
-from bellbuoy.simulator.world.draws import DAY
 from bellbuoy.simulator.world.feed import Feed
 from bellbuoy.simulator.world.truth import Truth
 from schemas.records import AccountProfile, BillingEvent
+from schemas.times import DAY
 
 __all__ = ["Progress", "Simulation", "run_load", "wall_ms"]
 

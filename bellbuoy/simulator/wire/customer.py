@@ -16,13 +16,14 @@ from stripe import WebhookSignature
 from bellbuoy.settings import ConfigError
 from bellbuoy.simulator.wire.carrier import Receipt
 from bellbuoy.simulator.wire.client import Client
-from bellbuoy.simulator.wire.segment import BAD_REASONS, call, iso
+from bellbuoy.simulator.wire.segment import BAD_REASONS, call
 from bellbuoy.simulator.wire.stripe import stripe_event
 from bellbuoy.simulator.wire.zendesk import zendesk_event
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from gateway.settings import GatewaySettings
 from gateway.sources.signatures import ZENDESK
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
+from schemas.times import iso
 
 __all__ = ["CustomerKeys", "GatewayCarrier"]
 

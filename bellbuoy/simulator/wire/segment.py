@@ -6,24 +6,18 @@ Source: https://segment.com/docs/connections/sources/catalog/libraries/server/ht
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bellbuoy.simulator.world.delivery import Delivery
 from schemas.records import AccountProfile, UsageEvent
+from schemas.times import iso
 
-__all__ = ["BAD_REASONS", "call", "iso"]
+__all__ = ["BAD_REASONS", "call"]
 
 BAD_REASONS = {"no_account": "unresolved_account", "wrong_type": "invalid", "bad_time": "invalid"}
 """The dead-letter reason each kind of broken call must meet."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRAITS = ("name", "segment", "stage", "owner", "arr_minor", "currency", "seats", "domain")
-
-
-def iso(at: int) -> str:
-    """Return UTC milliseconds as ISO 8601."""
-    return (_EPOCH + timedelta(milliseconds=at)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def call(delivery: Delivery) -> dict[str, Any]:

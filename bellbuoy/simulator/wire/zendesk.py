@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bellbuoy.simulator.wire.segment import iso
 from schemas.records import SupportEvent
+from schemas.times import iso
 
 __all__ = ["zendesk_event"]
 

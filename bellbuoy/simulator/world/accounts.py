@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from itertools import product
 from random import Random
 
-from bellbuoy.simulator.world.draws import DAY, stream
+from bellbuoy.simulator.world.draws import stream
+from schemas.times import DAY
 
 __all__ = ["CURRENCY", "OWNERS", "SimAccount", "make_accounts"]
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from bellbuoy.simulator.world.accounts import CURRENCY, SimAccount
-from bellbuoy.simulator.world.draws import DAY, HOUR, stream
-from bellbuoy.simulator.world.states import Path, State
+from bellbuoy.simulator.world.draws import stream
+from bellbuoy.simulator.world.states import CustomerState, Path
 from schemas.records import BillingEvent
+from schemas.times import DAY, HOUR
 
 __all__ = ["Subscriber"]
 
@@ -18,7 +19,7 @@ _NOTICE = 14
 _RETRIES = (1, 3, 5)
 """Days after the first failure at which a payment is tried again."""
 
-_FAILURE: dict[State, float] = {State.DRIFTING: 0.06, State.AT_RISK: 0.22}
+_FAILURE: dict[CustomerState, float] = {CustomerState.DRIFTING: 0.06, CustomerState.AT_RISK: 0.22}
 _DOWNGRADE = 0.4
 _EXPANSION = 0.6
 _INVOLUNTARY = 0.3
@@ -49,7 +50,7 @@ class Subscriber:
         if day == 0:
             opened = (self._first + day) * DAY
             yield self._subscription("subscription_started", opened, "s0")
-        if state is State.CHURNED:
+        if state is CustomerState.CHURNED:
             self._gone = True
             yield self._canceled(at, f"c{day}")
             return
@@ -66,11 +67,11 @@ class Subscriber:
                 day, at, failed=draw.random() < _FAILURE.get(state, 0.015), retry=draw.choice(_RETRIES)
             )
 
-    def _resize(self, state: State, at: int, day: int, level: float) -> Iterator[BillingEvent]:
+    def _resize(self, state: CustomerState, at: int, day: int, level: float) -> Iterator[BillingEvent]:
         factor = 1.0
-        if state is State.AT_RISK and level < _DOWNGRADE:
+        if state is CustomerState.AT_RISK and level < _DOWNGRADE:
             factor = 0.6
-        elif state is State.EXPANDING and level < _EXPANSION:
+        elif state is CustomerState.EXPANDING and level < _EXPANSION:
             factor = 1.3
         seats = max(1, round(self.seats * factor))
         if seats != self.seats:

@@ -10,11 +10,12 @@ from bellbuoy.simulator.world.accounts import SimAccount, make_accounts
 from bellbuoy.simulator.world.billing import Subscriber
 from bellbuoy.simulator.world.delivery import Delivery, SimEvent
 from bellbuoy.simulator.world.disorder import Disorder, disturb
-from bellbuoy.simulator.world.draws import DAY, origin, stream
+from bellbuoy.simulator.world.draws import origin, stream
 from bellbuoy.simulator.world.relations import contacts_on, profile_on, surveys_on
-from bellbuoy.simulator.world.states import Path, State
+from bellbuoy.simulator.world.states import CustomerState, Path
 from bellbuoy.simulator.world.support import tickets_on
 from bellbuoy.simulator.world.usage import usage_on
+from schemas.times import DAY
 
 __all__ = ["Company"]
 
@@ -43,7 +44,7 @@ class Company:
         self._origin = origin(seed, self.start)
         self._paths = {account.account_id: Path(seed, account.account_id) for account in self.accounts}
 
-    def state(self, account_id: str, day: int) -> State:
+    def state(self, account_id: str, day: int) -> CustomerState:
         """Return the hidden state of an account on a day of the simulation, counted from 0."""
         return self._paths[account_id].on(day)
 

@@ -9,8 +9,9 @@ from random import Random
 import msgspec
 
 from bellbuoy.simulator.world.delivery import BAD_KINDS, Delivery, SimEvent
-from bellbuoy.simulator.world.draws import DAY, HOUR, MINUTE, log_uniform
+from bellbuoy.simulator.world.draws import log_uniform
 from schemas.records import AccountProfile, UsageEvent
+from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = ["Disorder", "disturb"]
 

@@ -6,11 +6,7 @@ import math
 from hashlib import blake2s
 from random import Random
 
-__all__ = ["DAY", "HOUR", "MINUTE", "log_uniform", "origin", "poisson", "stream"]
-
-MINUTE = 60_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
+__all__ = ["log_uniform", "origin", "poisson", "stream"]
 
 _MANY = 60.0
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from bellbuoy.simulator.world.accounts import make_accounts
 from bellbuoy.simulator.world.delivery import BAD_KINDS, Delivery
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.draws import DAY, HOUR, origin, stream
+from bellbuoy.simulator.world.draws import origin, stream
 from bellbuoy.simulator.world.usage import FEATURES
 from schemas.records import UsageEvent
+from schemas.times import DAY, HOUR
 
 __all__ = ["load"]
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bellbuoy.simulator.world.accounts import CURRENCY, SimAccount
-from bellbuoy.simulator.world.draws import DAY, HOUR, stream
-from bellbuoy.simulator.world.states import Path, State
+from bellbuoy.simulator.world.draws import stream
+from bellbuoy.simulator.world.states import CustomerState, Path
 from schemas.records import AccountProfile, EngagementEvent, SurveyResponse
+from schemas.times import DAY, HOUR
 
 __all__ = ["contacts_on", "profile_on", "surveys_on"]
 
-_NPS: dict[State, tuple[float, float, float]] = {
+_NPS: dict[CustomerState, tuple[float, float, float]] = {
     # mean, spread, and the chance to answer at all
-    State.ONBOARDING: (7.8, 1.5, 0.6),
-    State.HEALTHY: (8.4, 1.4, 0.5),
-    State.EXPANDING: (9.1, 0.9, 0.6),
-    State.DRIFTING: (6.2, 2.0, 0.3),
-    State.AT_RISK: (3.6, 2.2, 0.2),
+    CustomerState.ONBOARDING: (7.8, 1.5, 0.6),
+    CustomerState.HEALTHY: (8.4, 1.4, 0.5),
+    CustomerState.EXPANDING: (9.1, 0.9, 0.6),
+    CustomerState.DRIFTING: (6.2, 2.0, 0.3),
+    CustomerState.AT_RISK: (3.6, 2.2, 0.2),
 }
-_TOUCHES: dict[State, float] = {State.ONBOARDING: 0.14, State.AT_RISK: 0.03, State.DRIFTING: 0.03}
+_TOUCHES: dict[CustomerState, float] = {
+    CustomerState.ONBOARDING: 0.14,
+    CustomerState.AT_RISK: 0.03,
+    CustomerState.DRIFTING: 0.03,
+}
 _MILESTONES = ("first_login", "data_connected", "team_invited", "first_report", "go_live")
 
 
@@ -28,7 +33,7 @@ def profile_on(
 ) -> Iterator[AccountProfile]:
     """Yield the whole profile on day 0 (counted from the start) and a change of stage on later ones."""
     state = path.on(day)
-    stage = {State.ONBOARDING: "onboarding", State.CHURNED: "churned"}.get(state, "adopted")
+    stage = {CustomerState.ONBOARDING: "onboarding", CustomerState.CHURNED: "churned"}.get(state, "adopted")
     known = AccountProfile(
         event_id=f"{prefix}-p{day}",
         tenant="",
@@ -47,7 +52,9 @@ def profile_on(
     )
     if day == 0:
         yield known
-    elif path.entered(day) and (state is State.CHURNED or path.on(day - 1) is State.ONBOARDING):
+    elif path.entered(day) and (
+        state is CustomerState.CHURNED or path.on(day - 1) is CustomerState.ONBOARDING
+    ):
         yield AccountProfile(
             event_id=known.event_id,
             tenant="",
@@ -60,7 +67,7 @@ def profile_on(
 
 
 def surveys_on(
-    account: SimAccount, state: State, day: int, seed: int, prefix: str
+    account: SimAccount, state: CustomerState, day: int, seed: int, prefix: str
 ) -> Iterator[SurveyResponse]:
     """Yield answers and refusals to the survey each account gets every 30 days; ``day`` from 1970-01-01."""
     if (day + account.index) % 30 or state not in _NPS:
@@ -91,11 +98,15 @@ def contacts_on(
     draw = stream(seed, account.account_id, day, "contact")
     at = (start // DAY + day) * DAY + int((9 + 8 * draw.random()) * HOUR)
     kinds: list[tuple[str, str | None]] = []
-    if draw.random() < _TOUCHES.get(state, 0.07) and state is not State.CHURNED:
+    if draw.random() < _TOUCHES.get(state, 0.07) and state is not CustomerState.CHURNED:
         kinds.append((draw.choice(("meeting", "email_received", "touch")), None))
-    if state is State.ONBOARDING and path.days_in(day) % 6 == 3 and path.days_in(day) // 6 < len(_MILESTONES):
+    if (
+        state is CustomerState.ONBOARDING
+        and path.days_in(day) % 6 == 3
+        and path.days_in(day) // 6 < len(_MILESTONES)
+    ):
         kinds.append(("milestone_reached", _MILESTONES[path.days_in(day) // 6]))
-    if state is State.DRIFTING and path.entered(day) and draw.random() < 0.15:
+    if state is CustomerState.DRIFTING and path.entered(day) and draw.random() < 0.15:
         kinds.append(("champion_left", None))
     for n, (kind, name) in enumerate(kinds):
         yield EngagementEvent(

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from bellbuoy.simulator.world.draws import stream
 
-__all__ = ["INITIAL", "TRANSITIONS", "Path", "State"]
+__all__ = ["INITIAL", "TRANSITIONS", "CustomerState", "Path"]
 
 
-class State(StrEnum):
+class CustomerState(StrEnum):
     """What is really going on, which no event says."""
 
     ONBOARDING = "onboarding"
@@ -20,22 +20,22 @@ class State(StrEnum):
     EXPANDING = "expanding"
 
 
-INITIAL: dict[State, float] = {
-    State.ONBOARDING: 0.10,
-    State.HEALTHY: 0.64,
-    State.DRIFTING: 0.08,
-    State.AT_RISK: 0.04,
-    State.EXPANDING: 0.14,
+INITIAL: dict[CustomerState, float] = {
+    CustomerState.ONBOARDING: 0.10,
+    CustomerState.HEALTHY: 0.64,
+    CustomerState.DRIFTING: 0.08,
+    CustomerState.AT_RISK: 0.04,
+    CustomerState.EXPANDING: 0.14,
 }
 """Share of the customers in each state on the first day."""
 
-TRANSITIONS: dict[State, dict[State, float]] = {
-    State.ONBOARDING: {State.HEALTHY: 0.030, State.DRIFTING: 0.004},
-    State.HEALTHY: {State.DRIFTING: 0.004, State.EXPANDING: 0.004},
-    State.DRIFTING: {State.AT_RISK: 0.035, State.HEALTHY: 0.025},
-    State.AT_RISK: {State.CHURNED: 0.030, State.DRIFTING: 0.020},
-    State.EXPANDING: {State.HEALTHY: 0.015, State.DRIFTING: 0.001},
-    State.CHURNED: {},
+TRANSITIONS: dict[CustomerState, dict[CustomerState, float]] = {
+    CustomerState.ONBOARDING: {CustomerState.HEALTHY: 0.030, CustomerState.DRIFTING: 0.004},
+    CustomerState.HEALTHY: {CustomerState.DRIFTING: 0.004, CustomerState.EXPANDING: 0.004},
+    CustomerState.DRIFTING: {CustomerState.AT_RISK: 0.035, CustomerState.HEALTHY: 0.025},
+    CustomerState.AT_RISK: {CustomerState.CHURNED: 0.030, CustomerState.DRIFTING: 0.020},
+    CustomerState.EXPANDING: {CustomerState.HEALTHY: 0.015, CustomerState.DRIFTING: 0.001},
+    CustomerState.CHURNED: {},
 }
 """Chance a day of each move; what is missing from a row is the chance to stay."""
 
@@ -47,7 +47,7 @@ class Path:
         self._draw = stream(seed, account, "path")
         self._days = [self._draw.choices(list(INITIAL), list(INITIAL.values()))[0]]
 
-    def on(self, day: int) -> State:
+    def on(self, day: int) -> CustomerState:
         """Return the state on a day of the simulation, counted from 0; days before it are as day 0."""
         while len(self._days) <= day:
             self._days.append(self._next(self._days[-1]))
@@ -66,11 +66,11 @@ class Path:
 
     def churns(self, day: int, ahead: int) -> int | None:
         """Return the day the account churns when that is within ``ahead`` days after ``day``."""
-        if self.on(day) is State.CHURNED or self.on(day + ahead) is not State.CHURNED:
+        if self.on(day) is CustomerState.CHURNED or self.on(day + ahead) is not CustomerState.CHURNED:
             return None
-        return next(d for d in range(day + 1, day + ahead + 1) if self.on(d) is State.CHURNED)
+        return next(d for d in range(day + 1, day + ahead + 1) if self.on(d) is CustomerState.CHURNED)
 
-    def _next(self, state: State) -> State:
+    def _next(self, state: CustomerState) -> CustomerState:
         level = self._draw.random()
         for target, chance in TRANSITIONS[state].items():
             if level < chance:

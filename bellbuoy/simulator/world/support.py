@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from random import Random
 
 from bellbuoy.simulator.world.accounts import SimAccount
-from bellbuoy.simulator.world.draws import DAY, HOUR, MINUTE, poisson, stream
-from bellbuoy.simulator.world.states import State
+from bellbuoy.simulator.world.draws import poisson, stream
+from bellbuoy.simulator.world.states import CustomerState
 from schemas.records import SupportEvent
+from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = ["tickets_on"]
 
@@ -32,15 +33,17 @@ class _Mood:
 
 _CALM = _Mood(0.012, (40, 50, 9, 1), 0.05, 14, (1, 2, 6, 40, 51))
 _MOODS = {
-    State.ONBOARDING: _Mood(0.05, (30, 60, 9, 1), 0.08, 12, (1, 3, 10, 45, 41)),
-    State.HEALTHY: _CALM,
-    State.EXPANDING: _CALM,
-    State.DRIFTING: _Mood(0.03, (20, 50, 25, 5), 0.15, 30, (8, 12, 25, 35, 20)),
-    State.AT_RISK: _Mood(0.07, (10, 35, 37, 18), 0.30, 70, (30, 25, 25, 15, 5)),
+    CustomerState.ONBOARDING: _Mood(0.05, (30, 60, 9, 1), 0.08, 12, (1, 3, 10, 45, 41)),
+    CustomerState.HEALTHY: _CALM,
+    CustomerState.EXPANDING: _CALM,
+    CustomerState.DRIFTING: _Mood(0.03, (20, 50, 25, 5), 0.15, 30, (8, 12, 25, 35, 20)),
+    CustomerState.AT_RISK: _Mood(0.07, (10, 35, 37, 18), 0.30, 70, (30, 25, 25, 15, 5)),
 }
 
 
-def tickets_on(account: SimAccount, state: State, day: int, seed: int, prefix: str) -> Iterator[SupportEvent]:
+def tickets_on(
+    account: SimAccount, state: CustomerState, day: int, seed: int, prefix: str
+) -> Iterator[SupportEvent]:
     """
     Yield the whole life of each ticket that is opened on one UTC day, days ahead included.
 

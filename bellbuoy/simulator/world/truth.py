@@ -10,7 +10,7 @@ import msgspec
 
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
-from bellbuoy.simulator.world.draws import DAY
+from schemas.times import DAY
 
 __all__ = ["Truth"]
 

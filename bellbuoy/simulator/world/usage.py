@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bellbuoy.simulator.world.accounts import SimAccount
-from bellbuoy.simulator.world.draws import DAY, HOUR, poisson, stream
-from bellbuoy.simulator.world.states import State
+from bellbuoy.simulator.world.draws import poisson, stream
+from bellbuoy.simulator.world.states import CustomerState
 from schemas.records import UsageEvent
+from schemas.times import DAY, HOUR
 
 __all__ = ["ACTIVITY", "FEATURES", "usage_on"]
 
@@ -17,27 +18,27 @@ FEATURES = (
 )  # fmt: skip
 """The parts of the product, the most used first."""
 
-ACTIVITY: dict[State, float] = {
-    State.ONBOARDING: 0.6,
-    State.HEALTHY: 1.0,
-    State.DRIFTING: 0.5,
-    State.AT_RISK: 0.18,
-    State.CHURNED: 0.01,
-    State.EXPANDING: 1.35,
+ACTIVITY: dict[CustomerState, float] = {
+    CustomerState.ONBOARDING: 0.6,
+    CustomerState.HEALTHY: 1.0,
+    CustomerState.DRIFTING: 0.5,
+    CustomerState.AT_RISK: 0.18,
+    CustomerState.CHURNED: 0.01,
+    CustomerState.EXPANDING: 1.35,
 }
 """Usage in each state, against healthy."""
 
-_REACH: dict[State, tuple[float, int]] = {
-    State.ONBOARDING: (0.5, 5),
-    State.HEALTHY: (0.85, 9),
-    State.DRIFTING: (0.5, 5),
-    State.AT_RISK: (0.2, 2),
-    State.CHURNED: (0.1, 1),
-    State.EXPANDING: (1.0, 12),
+_REACH: dict[CustomerState, tuple[float, int]] = {
+    CustomerState.ONBOARDING: (0.5, 5),
+    CustomerState.HEALTHY: (0.85, 9),
+    CustomerState.DRIFTING: (0.5, 5),
+    CustomerState.AT_RISK: (0.2, 2),
+    CustomerState.CHURNED: (0.1, 1),
+    CustomerState.EXPANDING: (1.0, 12),
 }
 """Share of the seats that log in, and features they touch."""
 
-_FAILURES: dict[State, float] = {State.DRIFTING: 0.02, State.AT_RISK: 0.05}
+_FAILURES: dict[CustomerState, float] = {CustomerState.DRIFTING: 0.02, CustomerState.AT_RISK: 0.05}
 _WEEKDAY = (1.0, 1.05, 1.05, 1.0, 0.85, 0.12, 0.08)
 _HOUR = (0, 0, 0, 0, 0, 1, 3, 8, 14, 16, 15, 12, 8, 12, 15, 14, 11, 7, 4, 2, 1, 1, 0, 0)
 _HOURS = range(24)
@@ -45,7 +46,7 @@ _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 
 
 def usage_on(
-    account: SimAccount, state: State, day: int, per_seat: float, seed: int, prefix: str
+    account: SimAccount, state: CustomerState, day: int, per_seat: float, seed: int, prefix: str
 ) -> Iterator[UsageEvent]:
     """
     Yield one account's usage on one UTC day, in no order.

@@ -24,6 +24,7 @@ from gateway.sources.money import minor_units
 from gateway.sources.segment.freeform import MAX_LONG, MAX_TEXT, FreeForm, host_of, is_text
 from schemas.identity.aliases import alias_of_user
 from schemas.records import AccountProfile, InputEvent, UsageEvent
+from schemas.times import DAY
 
 __all__ = [
     "CALLS",
@@ -41,7 +42,7 @@ __all__ = [
 ]
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
-MAX_DURATION_MS = 366 * 86_400_000
+MAX_DURATION_MS = 366 * DAY
 _MAX_INT = 2**31 - 1
 
 Id = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None

@@ -9,10 +9,10 @@ from starlette.responses import Response
 
 from gateway.http.auth import WriteKeys
 from gateway.http.body import bounded, read_body
-from gateway.http.errors import Fault, Refusal
+from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.metrics import IGNORED, UNREADABLE
-from gateway.outbox.dispatch import Dispatch, Parcel, Sender
+from gateway.outbox.dispatch import Dispatch, RequestRecords, Sender
 from gateway.settings import GatewaySettings
 from gateway.sources.segment.calls import (
     CALL_DECODER,
@@ -27,13 +27,13 @@ from gateway.sources.segment.calls import (
     user_of,
 )
 
-__all__ = ["Tracking"]
+__all__ = ["SegmentEndpoint"]
 
 _SUCCESS = b'{"success": true}'
 _SOURCE = "segment"
 
 
-class Tracking:
+class SegmentEndpoint:
     """The tracking routes; ``clock`` gives UTC milliseconds."""
 
     def __init__(
@@ -55,10 +55,10 @@ class Tracking:
                 call = CALL_DECODER.read(body)
                 sender = self._sender(tenant, call, received_at)
                 if len(body) > self._settings.max_event_bytes:
-                    raise Refusal(
+                    raise HttpError(
                         413, "too_large", f"an event has at most {self._settings.max_event_bytes} bytes"
                     )
-                parcel = Parcel()
+                parcel = RequestRecords()
                 self._take(parcel, kind, call, body, sender, sent_at=instant(call.sent_at))
             except Fault as fault:
                 raise _bad_request(fault) from fault
@@ -78,12 +78,12 @@ class Tracking:
             raise _bad_request(fault) from fault
         sender = self._sender(tenant, batch, received_at)
         if len(batch.batch) > self._settings.max_batch_events:
-            raise Refusal(
+            raise HttpError(
                 413, "too_large", f"a batch has at most {self._settings.max_batch_events} events", "/batch"
             )
         sent_at = instant(batch.sent_at)
         group = batch.context.get("groupId") if isinstance(batch.context, dict) else None
-        parcel = Parcel()
+        parcel = RequestRecords()
         for element in batch.batch:
             self._take_one_of_many(parcel, bytes(element), sender, sent_at, group)
         await self._dispatch.send(parcel)
@@ -96,7 +96,7 @@ class Tracking:
         return Sender(tenant, _SOURCE, received_at)
 
     def _take_one_of_many(
-        self, parcel: Parcel, raw: bytes, sender: Sender, sent_at: int | None, group: object
+        self, parcel: RequestRecords, raw: bytes, sender: Sender, sent_at: int | None, group: object
     ) -> None:
         kind = None
         try:
@@ -110,7 +110,7 @@ class Tracking:
 
     def _take(
         self,
-        parcel: Parcel,
+        parcel: RequestRecords,
         kind: str,
         call: Call,
         raw: bytes,
@@ -134,8 +134,8 @@ class Tracking:
             self._dispatch.pack_links(parcel, record, user_of(call))
 
 
-def _bad_request(fault: Fault) -> Refusal:
-    return Refusal(400, "invalid", fault.detail, fault.pointer)
+def _bad_request(fault: Fault) -> HttpError:
+    return HttpError(400, "invalid", fault.detail, fault.pointer)
 
 
 def _unreadable(name: str) -> None:

@@ -11,20 +11,20 @@ from starlette.responses import Response
 
 from gateway.http.auth import WriteKeys
 from gateway.http.body import bounded, read_body
-from gateway.http.errors import Fault, Refusal
+from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
-from gateway.outbox.dispatch import Dispatch, Parcel, Sender
+from gateway.outbox.dispatch import Dispatch, RequestRecords, Sender
 from gateway.settings import GatewaySettings
-from gateway.sources.typed.forms import Door
+from gateway.sources.typed.forms import Form
 from schemas.codec.registry import Registry
 from schemas.topics import OFFERED
 
-__all__ = ["Events"]
+__all__ = ["TypedEndpoint"]
 
 _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
-class Events:
+class TypedEndpoint:
     """``POST /v1/events/{topic}``; ``clock`` gives UTC milliseconds."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Events:
         self._keys = keys
         self._dispatch = dispatch
         self._clock = clock
-        self._doors = {topic: Door(topic, registry) for topic in OFFERED}
+        self._doors = {topic: Form(topic, registry) for topic in OFFERED}
 
     async def post(self, request: Request) -> Response:
         """
@@ -53,18 +53,18 @@ class Events:
             raise self._keys.refusal()
         door = self._doors.get(request.path_params["topic"])
         if door is None:
-            raise Refusal(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED)}")
+            raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED)}")
         body = well_formed(await read_body(request, self._settings))
         single = not body.lstrip(b" \t\r\n").startswith(b"[")
         try:
             items = [msgspec.Raw(body)] if single else _LISTS.read(body)
         except Fault as fault:
-            raise Refusal(400, "invalid", fault.detail, fault.pointer) from fault
+            raise HttpError(400, "invalid", fault.detail, fault.pointer) from fault
         if len(items) > self._settings.max_batch_events:
-            raise Refusal(
+            raise HttpError(
                 413, "too_large", f"a list has at most {self._settings.max_batch_events} events", ""
             )
-        parcel = Parcel()
+        parcel = RequestRecords()
         sender = Sender(tenant, "api", received_at)
         verdicts = [
             self._verdict(parcel, door, bytes(item), sender, "" if single else f"/{index}")
@@ -73,7 +73,9 @@ class Events:
         await self._dispatch.send(parcel)
         return _answer(verdicts)
 
-    def _verdict(self, parcel: Parcel, door: Door, raw: bytes, sender: Sender, place: str) -> dict[str, Any]:
+    def _verdict(
+        self, parcel: RequestRecords, door: Form, raw: bytes, sender: Sender, place: str
+    ) -> dict[str, Any]:
         try:
             bounded(raw, self._settings.max_event_bytes)
             event = door.read(raw, sender)

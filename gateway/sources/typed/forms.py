@@ -30,15 +30,16 @@ from schemas.records import (
     SupportEvent,
     SurveyResponse,
 )
+from schemas.times import DAY
 
-__all__ = ["Door"]
+__all__ = ["Form"]
 
 _MAX_TEXT = 4_096
 _LONG = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _INT = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 _COUNT = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 _MONEY = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_SPAN = Annotated[int, msgspec.Meta(ge=0, le=366 * 86_400_000)]
+_SPAN = Annotated[int, msgspec.Meta(ge=0, le=366 * DAY)]
 _TEXT = Annotated[str, msgspec.Meta(max_length=_MAX_TEXT)]
 _NAME = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 _PLAIN: dict[str, Any] = {"string": _TEXT, "long": _LONG, "int": _INT, "boolean": bool, "double": float}
@@ -71,7 +72,7 @@ _NARROWER: dict[str, Any] = {
 _SCORES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
-class Door:
+class Form:
     """The typed JSON form of one input topic (name without prefix)."""
 
     def __init__(self, topic: str, registry: Registry) -> None:

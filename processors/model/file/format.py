@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from schemas.records import BAND_ORDER
+from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = [
     "BandSpec",
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 NAME = r"^[a-z][a-z0-9_.-]{0,63}$"
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_UNITS = {"s": 1_000, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _LOWER, _UPPER = ("above", "at_least"), ("below", "at_most")
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 

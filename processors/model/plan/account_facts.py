@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from processors.measures import View
-from processors.state.account import DAY
+from schemas.times import DAY
 
 __all__ = ["ACCOUNT", "Value"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processors.measures import Measured
+from processors.measures import MeasureDefinition
 from processors.model.plan.bands import Bands
 from processors.model.plan.combine import Rule
 from processors.model.plan.conditions import Condition
 from processors.model.plan.curves import Curve
 
-__all__ = ["CapRule", "Fade", "Group", "Plan", "Term"]
+__all__ = ["CapRule", "Fade", "Plan", "PlanGroup", "PlanTerm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Fade:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Term:
+class PlanTerm:
     """
     One measure of a plan; one that informs may have no ``curve``.
 
@@ -60,7 +60,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PlanGroup:
     """A group: its rule over the terms at these places of ``Plan.terms``."""
 
     name: str
@@ -101,10 +101,10 @@ class Plan:
 
     variant: str
     scale: float
-    reads: tuple[Measured, ...]
-    terms: tuple[Term, ...]
-    informs: tuple[Term, ...]
-    groups: tuple[Group, ...]
+    reads: tuple[MeasureDefinition, ...]
+    terms: tuple[PlanTerm, ...]
+    informs: tuple[PlanTerm, ...]
+    groups: tuple[PlanGroup, ...]
     root: Rule
     loose: tuple[int, ...]
     linear: bool
@@ -112,7 +112,7 @@ class Plan:
     bands: Bands
     min_coverage: float
     by_usage: tuple[tuple[int, int], ...]
-    shows: tuple[Measured, ...]
+    shows: tuple[MeasureDefinition, ...]
 
     @property
     def hundredths(self) -> float:

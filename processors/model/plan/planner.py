@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Protocol
 
-from processors.measures import USAGE, Measured
+from processors.measures import USAGE, MeasureDefinition
 from processors.model.file.faults import nearest
 from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
 from processors.model.file.reader import Path
@@ -15,10 +15,10 @@ from processors.model.plan.bands import compile_bands
 from processors.model.plan.conditions import Condition, ConditionError, compile_condition
 from processors.model.plan.curves import Curve, compile_curve
 from processors.model.plan.hazards import hazards
-from processors.model.plan.plan import CapRule, Fade, Plan, Term
+from processors.model.plan.plan import CapRule, Fade, Plan, PlanTerm
 from processors.model.plan.tree import Tree, plant
 
-__all__ = ["Report", "condition", "make_plan"]
+__all__ = ["PlanReport", "condition", "make_plan"]
 
 _TESTS: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
     ("above", operator.gt),
@@ -28,15 +28,20 @@ _TESTS: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
 )
 
 
-class Report(Protocol):
+class PlanReport(Protocol):
     """Takes a fault at a path of the file."""
 
     def __call__(self, path: Path, message: str, fix: str, *, warning: bool = False) -> None:
-        """Report one fault."""
+        """PlanReport one fault."""
 
 
 def make_plan(
-    body: BodySpec, measures: Mapping[str, Measured], variant: str, report: Report, *, whole: bool = True
+    body: BodySpec,
+    measures: Mapping[str, MeasureDefinition],
+    variant: str,
+    report: PlanReport,
+    *,
+    whole: bool = True,
 ) -> Plan | None:
     """
     Return the plan, or ``None`` when a fault that was reported stands in the way.
@@ -46,7 +51,7 @@ def make_plan(
     return _Planner(body, measures, report).plan(variant, whole=whole)
 
 
-def condition(text: str, measures: Iterable[str], path: Path, report: Report) -> Condition | None:
+def condition(text: str, measures: Iterable[str], path: Path, report: PlanReport) -> Condition | None:
     """Return the compiled condition, or ``None`` when it was reported as a fault."""
     try:
         return compile_condition(text, tuple(measures))
@@ -56,7 +61,7 @@ def condition(text: str, measures: Iterable[str], path: Path, report: Report) ->
 
 
 class _Planner:
-    def __init__(self, body: BodySpec, measures: Mapping[str, Measured], report: Report) -> None:
+    def __init__(self, body: BodySpec, measures: Mapping[str, MeasureDefinition], report: PlanReport) -> None:
         self._body = body
         self._measures = measures
         self._report = report
@@ -194,14 +199,14 @@ class _Planner:
 
     def _term(
         self, name: str, spec: MeasureSpec, curve: Curve | None, exact: Fraction, share: Fraction
-    ) -> Term:
+    ) -> PlanTerm:
         measured, places = self._measures[spec.measure or name], self._places(spec)
         faded = spec.fade
         fade = None if faded is None else Fade(faded.half_life, faded.toward, faded.window)
         factor = float(exact * 10_000 / Fraction(self._body.score.scale))
         by = None if curve is None else curve.by
         options = (spec.round, spec.if_unknown, spec.stale_after, spec.forget_after, fade, spec.say, by)
-        return Term(
+        return PlanTerm(
             name=name,
             unit=measured.unit,
             group=spec.group or "",

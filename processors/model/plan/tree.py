@@ -10,7 +10,7 @@ from typing import TypeAlias
 from processors.model.file.format import BodySpec, CombineSpec
 from processors.model.plan.combine import Rule
 from processors.model.plan.curves import Curve
-from processors.model.plan.plan import Group
+from processors.model.plan.plan import PlanGroup
 from processors.model.plan.ranges import Range, combined, of_measure
 
 __all__ = ["Tree", "plant"]
@@ -32,7 +32,7 @@ class Tree:
 
     root: Rule
     loose: tuple[int, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[PlanGroup, ...]
     factors: tuple[Fraction, ...]
     shares: tuple[Fraction, ...]
     range: Range
@@ -63,7 +63,7 @@ def plant(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
         ignore = ignoring if spec.missing is None else spec.missing == "ignore"
         rule = _rule(spec, spec.title or name.capitalize(), members, ignore=ignore)
         tops.append((Fraction(weight), _range(spec, members, ignore=ignore)))
-        groups.append(Group(name, rule, places))
+        groups.append(PlanGroup(name, rule, places))
 
     factors, shares = [Fraction(0)] * len(specs), [Fraction(0)] * len(specs)
     above = list(zip(*_split(body.score, tops), strict=True))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bellbuoy.cli.errors import tell
+from bellbuoy.cli.errors import report_error
 from bellbuoy.operations import changes as changing
 from bellbuoy.operations.changes import ChangeError, OvertakenError
 from bellbuoy.settings import KafkaSettings, Settings
@@ -128,7 +128,7 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
         patched.setattr(changing, "Transactions", Overtaken)
         with pytest.raises(OvertakenError) as told:
             change()
-    assert tell(told.value) == 1
+    assert report_error(told.value) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "took over" in line
     assert "run it again" in line

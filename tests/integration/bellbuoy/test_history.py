@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.times import iso
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import AccountHealth, BillingEvent, Measure, SupportEvent
+from schemas.times import iso
 from tests.support.deployment import Deployment, deployed
 from tests.support.role_processes import DAY, read_all, until, usage
 

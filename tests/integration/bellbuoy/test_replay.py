@@ -10,7 +10,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from processors.model import default_text
-from processors.state.account import State, encode_state
+from processors.state.account import State
+from processors.state.encoding import encode_state
 from schemas.identity.keys import account_key, partition_of
 from tests.support.deployment import Deployment, deployed
 from tests.support.role_processes import DAY, until, usage
@@ -75,6 +76,6 @@ def test_replay(deployment: Deployment, tmp_path: Path) -> None:
 
 
 def str_of(milliseconds: int) -> str:
-    from bellbuoy.times import iso
+    from schemas.times import iso
 
     return iso(milliseconds)

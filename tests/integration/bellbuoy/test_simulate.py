@@ -14,19 +14,19 @@ from bellbuoy.operations.ledger import books, ends
 from bellbuoy.settings import Settings, load
 from bellbuoy.simulator.run import simulation
 from bellbuoy.simulator.run.clock import SimulationClock, last_time
-from bellbuoy.simulator.run.job import Options, simulate
+from bellbuoy.simulator.run.job import SimulationOptions, run_simulation
 from bellbuoy.simulator.run.pace import step_limit
 from bellbuoy.simulator.run.plan import parse_start
 from bellbuoy.simulator.wire.carrier import CarrierError
 from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.draws import DAY
 from gateway.app import build_app
 from gateway.settings import GatewaySettings
 from schemas.codec.errors import SchemaError, UnknownSchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key, partition_of
+from schemas.times import DAY
 from tests.support.gateway_client import events_in
 from tests.support.role_processes import Roles, read_all
 
@@ -40,7 +40,7 @@ def settings_for(bootstrap, topics, **more) -> Settings:
 
 def run(options, settings):
     said = []
-    return asyncio.run(simulate(options, settings, said.append, lambda _: None)), said
+    return asyncio.run(run_simulation(options, settings, said.append, lambda _: None)), said
 
 
 def truth_of(path):
@@ -57,7 +57,7 @@ def journal(bootstrap, topics, tmp_path):
 
 def test_direct_load_lands_exactly_as_the_truth_says(bootstrap, topics, tmp_path):
     disorder = Disorder(duplicate=0.05, bad=0.03, too_late=0.02, from_future=0.01)
-    options = Options(
+    options = SimulationOptions(
         direct=True, events=20_000, accounts=50, truth=tmp_path / "truth.jsonl", disorder=disorder
     )
     before = ends(bootstrap, topics)
@@ -104,7 +104,9 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
     bootstrap, topics, tmp_path, journal
 ):
     settings = settings_for(bootstrap, topics, journal={"clock": "simulated", "future_minutes": 1_440})
-    options = Options(direct=True, accounts=30, days=20, speed=1e9, start="2026-03-01", truth=tmp_path / "t")
+    options = SimulationOptions(
+        direct=True, accounts=30, days=20, speed=1e9, start="2026-03-01", truth=tmp_path / "t"
+    )
     summary, said = run(options, settings)
     landed = {
         topic: len(read_all(bootstrap, topics.name(topic), topics.partitions))
@@ -124,7 +126,9 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
     assert summary["simulated_until"] == "2026-03-21T00:00:00.000Z"
     assert last_time(bootstrap, topics) == ticks[-1][1]
 
-    summary, said = run(Options(direct=True, accounts=30, days=25, speed=1e9, start="2026-03-01"), settings)
+    summary, said = run(
+        SimulationOptions(direct=True, accounts=30, days=25, speed=1e9, start="2026-03-01"), settings
+    )
 
     assert "time never goes back" in said[0]
     assert summary["simulated_until"].startswith("2026-04-15")
@@ -134,7 +138,7 @@ def test_the_simulation_waits_for_a_journal_that_is_away(bootstrap, topics, monk
     monkeypatch.setattr(simulation, "_PATIENCE_SECONDS", 1.0)
     settings = settings_for(bootstrap, topics, journal={"clock": "simulated"})
     with pytest.raises(CarrierError, match="the journal has not followed"):
-        run(Options(direct=True, accounts=5, days=2, speed=1e9, start="2026-03-01"), settings)
+        run(SimulationOptions(direct=True, accounts=5, days=2, speed=1e9, start="2026-03-01"), settings)
 
     assert last_time(bootstrap, topics) < 2 * step_limit(60) + parse_start("2026-03-01T00:15")
 
@@ -164,7 +168,7 @@ def gateway(bootstrap, topics):
 def test_through_the_gateway_every_event_lands_or_is_a_dead_letter_as_planned(
     gateway, bootstrap, topics, tmp_path
 ):
-    options = Options(
+    options = SimulationOptions(
         accounts=30,
         days=10,
         speed=1e9,

@@ -25,7 +25,9 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.operations.ledger import applied
 from bench.roles import Role
 from processors.alerts.rules import alert_id
-from processors.state.account import State, decode_state, is_account
+from processors.state.account import State
+from processors.state.encoding import decode_state
+from processors.state.position import is_account
 from schemas.codec.record_codec import codec
 from schemas.records import BillingEvent
 from schemas.topics import Topics

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from bellbuoy.query.history import Past, Step, past_of, steps
-from processors.state.account import DAY
+from bellbuoy.query.history import AccountHistory, Step, history_of, steps
 from schemas.records import AccountHealth, AccountKpis, JournalBatch
+from schemas.times import DAY
 from tests.property.processors.test_shared import journals
 from tests.support.fold_partitions import Partitions, link
 from tests.support.generators import NOW, batchings, histories, times
@@ -79,7 +79,7 @@ def test_what_was_linked_or_merged_is_in_the_past_of_the_account_it_belongs_to(d
 @settings(max_examples=60)
 def test_parts_sum_to_the_move_and_moves_to_the_score(batches: list[JournalBatch]) -> None:
     for account in ("a", "a0", "a5"):
-        past = past_of(numbered(batches), 0, "acme", account, since=0)
+        past = history_of(numbered(batches), 0, "acme", account, since=0)
         for moved in past.moves:
             assert sum(hundredths(points) for points in moved.parts.values()) == hundredths(moved.change)
             assert hundredths(moved.after) - hundredths(moved.before or 0) == hundredths(moved.change)
@@ -94,8 +94,8 @@ def test_the_past_at_a_time_is_the_last_that_was_published_by_then(
     batches: list[JournalBatch], day: int
 ) -> None:
     until = NOW + day * DAY
-    whole = past_of(numbered(batches), 0, "acme", "a")
-    part = past_of(numbered(batches), 0, "acme", "a", until=until)
+    whole = history_of(numbered(batches), 0, "acme", "a")
+    part = history_of(numbered(batches), 0, "acme", "a", until=until)
     every = list(steps(numbered(batches), 0, "acme", "a"))
     for past, end in ((part, until), (whole, 2**62)):
         assert past.health == last(healths(every), end)
@@ -116,4 +116,4 @@ def hundredths(points: float) -> int:
 
 
 def test_an_empty_journal_has_no_past() -> None:
-    assert past_of([], 0, "acme", "a") == Past()
+    assert history_of([], 0, "acme", "a") == AccountHistory()

@@ -15,13 +15,13 @@ from bellbuoy.simulator.world.accounts import make_accounts
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.delivery import topic_of
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.draws import DAY
 from bellbuoy.simulator.world.feed import Feed
 from bellbuoy.simulator.world.load import load
-from bellbuoy.simulator.world.states import INITIAL, TRANSITIONS, State
+from bellbuoy.simulator.world.states import INITIAL, TRANSITIONS, CustomerState
 from bellbuoy.simulator.world.states import Path as StatePath
 from bellbuoy.simulator.world.truth import Truth
 from schemas.records import BillingEvent, SupportEvent, UsageEvent
+from schemas.times import DAY
 
 START = 20_000 * DAY
 SEEDS = st.integers(0, 2**32)
@@ -99,8 +99,8 @@ def test_states_only_move_along_legal_transitions(seed, account):
         assert after is before or after in TRANSITIONS[before]
         assert path.entered(day) == (after is not before)
         if (leaves := path.churns(day, 14)) is not None:
-            assert path.on(leaves) is State.CHURNED
-            assert path.on(leaves - 1) is not State.CHURNED
+            assert path.on(leaves) is CustomerState.CHURNED
+            assert path.on(leaves - 1) is not CustomerState.CHURNED
 
 
 def test_the_rates_are_honoured(quarter):
@@ -134,11 +134,17 @@ def test_the_worse_the_state_the_less_the_use(quarter):
     for account, bought in seats.items():
         for day in range(90):
             seat_days[company.state(account, day)] += bought
-    rate = {state: events[state] / seat_days[state] for state in State}
+    rate = {state: events[state] / seat_days[state] for state in CustomerState}
 
-    order = [State.CHURNED, State.AT_RISK, State.DRIFTING, State.HEALTHY, State.EXPANDING]
+    order = [
+        CustomerState.CHURNED,
+        CustomerState.AT_RISK,
+        CustomerState.DRIFTING,
+        CustomerState.HEALTHY,
+        CustomerState.EXPANDING,
+    ]
     assert [rate[state] for state in order] == sorted(rate[state] for state in order)
-    assert rate[State.AT_RISK] < 0.35 * rate[State.HEALTHY]
+    assert rate[CustomerState.AT_RISK] < 0.35 * rate[CustomerState.HEALTHY]
 
 
 def test_weekends_and_nights_are_quiet():
@@ -155,10 +161,12 @@ def test_who_leaves_is_canceled_and_nobody_else(quarter):
         for d in deliveries
         if isinstance(d.event, BillingEvent) and d.event.kind == "subscription_canceled"
     }
-    churned = {a.account_id for a in company.accounts if company.state(a.account_id, 85) is State.CHURNED}
+    churned = {
+        a.account_id for a in company.accounts if company.state(a.account_id, 85) is CustomerState.CHURNED
+    }
 
     assert churned <= canceled
-    assert all(company.state(account, 89) is State.CHURNED for account in canceled)
+    assert all(company.state(account, 89) is CustomerState.CHURNED for account in canceled)
 
 
 def test_a_ticket_s_life_is_told_in_order(quarter):

@@ -8,12 +8,15 @@ from hypothesis import strategies as st
 from processors.fold.due import next_due
 from processors.fold.fold import fold
 from processors.fold.shared import Shared
-from processors.measures import MEASURES, Fact, View
-from processors.state.account import DAY, Position, State, decode_state
+from processors.measures import MEASURES, MeasureValue, View
+from processors.state.account import State
+from processors.state.encoding import decode_state
+from processors.state.position import Position
+from schemas.times import DAY
 from tests.support.generators import NOW, batchings, histories
 
 
-def facts(state: State, now: int) -> dict[str, Fact]:
+def facts(state: State, now: int) -> dict[str, MeasureValue]:
     view = View(state, now)
     return {name: measured(view) for name, measured in MEASURES.items()}
 

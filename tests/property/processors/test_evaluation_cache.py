@@ -8,15 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.evaluation_cache import Account
+from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.fold import Fold
 from processors.fold.models_in_force import Models
 from processors.fold.shared import Shared
 from processors.measures import MEASURES, USAGE, View
 from processors.model import load_model
 from processors.observe import observe_usage
-from processors.state.account import DAY, Position, decode_state
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.records import JournalBatch, UsageEvent
+from schemas.times import DAY
 from tests.support.generators import NOW, batch, batchings, histories
 
 NOON = NOW // DAY * DAY + DAY // 2
@@ -75,10 +77,10 @@ def days(draw: st.DrawFn) -> list[JournalBatch]:
 
 def said(batches: list[JournalBatch], *, remember: bool) -> list[object]:
     states: dict[bytes, bytes] = {}
-    kept: dict[bytes, Account] = {}
+    kept: dict[bytes, LoadedAccount] = {}
     position, found = Position(), []
 
-    def take(key: bytes) -> Account | None:
+    def take(key: bytes) -> LoadedAccount | None:
         return kept.pop(key, None) if remember else None
 
     for offset, one in enumerate(batches):

@@ -6,13 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.evaluation_cache import Account
+from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.fold import Fold, Outcome, fold
 from processors.fold.shared import Shared
 from processors.observe import active_days
-from processors.state.account import DAY, Position, decode_state
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.codec.record_codec import codec
 from schemas.records import JournalBatch, UsageEvent
+from schemas.times import DAY
 from tests.support.generators import NOW, batchings, histories
 from tests.support.known_state import knowledge
 
@@ -76,10 +78,10 @@ def test_batches_folded_together_say_what_they_say_alone(data: st.DataObject) ->
         now += data.draw(st.integers(0, 20 * DAY))
     one_by_one, outcomes = run_when_due(batches)
     states: dict[bytes, bytes] = {}
-    kept: dict[bytes, Account] = {}
+    kept: dict[bytes, LoadedAccount] = {}
     position, said = Position(), []
 
-    def take(key: bytes) -> Account | None:
+    def take(key: bytes) -> LoadedAccount | None:
         return kept.pop(key, None)
 
     rest = list(enumerate(batches))

@@ -10,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.evaluation_cache import Account
+from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.fold import Fold
 from processors.fold.shared import Shared
 from processors.merging.merge import merge
-from processors.state.account import Position, State, decode_state
+from processors.state.account import State
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.records import JournalBatch
 from tests.support.fold_partitions import Partitions, link
 from tests.support.generators import NOW, histories, times
@@ -158,7 +160,7 @@ def test_batches_with_links_folded_together_say_what_they_say_alone(data: st.Dat
 
 def folded_together(data: st.DataObject, journal: list[JournalBatch]) -> tuple[dict[bytes, bytes], Position]:
     states: dict[bytes, bytes] = {}
-    kept: dict[bytes, Account] = {}
+    kept: dict[bytes, LoadedAccount] = {}
     position, number = Position(), 0
     while number < len(journal):
         together = journal[number : number + data.draw(st.integers(1, len(journal)))]

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from processors.measures import View
 from processors.model import DEFAULT
 from processors.scoring.score import assess, inform
-from processors.state.account import decode_state
+from processors.state.encoding import decode_state
 from schemas.records import JournalBatch
 from tests.support.generators import NOW, batchings, histories
 from tests.support.reference_fold import Book

@@ -10,11 +10,12 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from processors.measures import MEASURES, Fact, View
+from processors.measures import MEASURES, MeasureValue, View
 from processors.model import Checked, Model, check_model, default_text, load_model
 from processors.scoring.score import settle, weigh
-from processors.state.account import DAY, State
+from processors.state.account import State
 from schemas.records import BAND_ORDER
+from schemas.times import DAY
 from tests.property.processors.test_score import parts, rank
 from tests.support.generators import NOW
 
@@ -113,9 +114,9 @@ ages = st.none() | st.integers(0, 60).map(lambda days: NOW - days * DAY)
 
 
 @st.composite
-def known(draw: st.DrawFn, model: Model) -> list[Fact]:
+def known(draw: st.DrawFn, model: Model) -> list[MeasureValue]:
     """Facts for what a model reads."""
-    return [Fact(draw(values), read.name, draw(ages)) for read in model.plan.reads]
+    return [MeasureValue(draw(values), read.name, draw(ages)) for read in model.plan.reads]
 
 
 @settings(max_examples=40)
@@ -136,7 +137,7 @@ def test_without_a_warning_removing_an_input_never_improves_score_or_band(data: 
     model = drawn(checked)
     facts = data.draw(known(model))
     gone = data.draw(st.sets(st.integers(0, len(facts) - 1)))
-    fewer = [Fact(None, "gone") if place in gone else fact for place, fact in enumerate(facts)]
+    fewer = [MeasureValue(None, "gone") if place in gone else fact for place, fact in enumerate(facts)]
     full, less = weigh(model.plan, facts, VIEW), weigh(model.plan, fewer, VIEW)
     assert less.score <= full.score
     state = State(band=data.draw(st.sampled_from(("unknown", *BAND_ORDER))))
@@ -206,6 +207,6 @@ def sound_or_told(text: str) -> None:
     if checked.model is None:
         assert checked.faults
     else:
-        facts = [Fact(1.0, "") for _ in checked.model.plan.reads]
+        facts = [MeasureValue(1.0, "") for _ in checked.model.plan.reads]
         assert 0 <= weigh(checked.model.plan, facts, VIEW).score <= 10_000
     assert all(fault.fix and fault.message and fault.line >= 1 for fault in checked.faults)

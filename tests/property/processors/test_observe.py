@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.observe import observe_billing, observe_engagement, observe_support, observe_survey
-from processors.state.account import DAY, State, encode_state
+from processors.state.account import State
+from processors.state.encoding import encode_state
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
+from schemas.times import DAY
 
 ABOUT = {"tenant": "acme", "account_id": "a", "source": "test", "received_at": 0}
 moments = st.integers(1, 6)

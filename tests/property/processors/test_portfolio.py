@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.portfolio import Hierarchy, place, roll_up, worst
+from processors.portfolio import Hierarchy, peer_rank, roll_up, worst
 from sinks.serving import summary
 from tests.support.output_records import health as record
 
@@ -92,7 +92,7 @@ def test_a_group_meets_each_account_once(given: list[Any]) -> None:
 
 @given(accounts(), st.integers(0, 10_000), st.integers(0, 10_000))
 def test_a_higher_score_never_has_a_lower_percentile(given: list[Any], one: int, other: int) -> None:
-    lower, higher = (place(health("own", score=at / 100), given) for at in sorted((one, other)))
+    lower, higher = (peer_rank(health("own", score=at / 100), given) for at in sorted((one, other)))
 
     assert lower is not None
     assert higher is not None

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from processors.fold.fold import fold
 from processors.fold.shared import Shared
-from processors.measures import MEASURES, Fact, View
-from processors.state.account import Position, decode_state
+from processors.measures import MEASURES, MeasureValue, View
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from tests.support.generators import NOW, batchings, histories, times
 from tests.support.known_state import knowledge
@@ -46,7 +47,7 @@ def same(data: st.DataObject, said: list[Any], right_at_once: list[Any]) -> None
         assert facts(left) == facts(right or b"")
 
 
-def facts(raw: bytes) -> list[Fact]:
+def facts(raw: bytes) -> list[MeasureValue]:
     view = View(decode_state(raw), NOW)
     return [measured(view) for measured in MEASURES.values()]
 

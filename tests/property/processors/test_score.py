@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.measures import Fact, View
+from processors.measures import MeasureValue, View
 from processors.model import DEFAULT, Bands, Plan
-from processors.scoring.score import Standing, Verdict, settle, weigh
+from processors.scoring.score import BandState, Verdict, settle, weigh
 from processors.state.account import State
 from schemas.records import BAND_ORDER
 from tests.support.generators import NOW
@@ -23,7 +23,7 @@ HOUR = 3_600_000
 values = st.none() | st.just(float("nan")) | st.floats(0, 400, allow_nan=False)
 ages = st.none() | st.integers(0, 200 * 24).map(lambda hours: NOW - hours * HOUR)
 facts = st.lists(
-    st.builds(Fact, values, st.just("said"), ages, st.none()),
+    st.builds(MeasureValue, values, st.just("said"), ages, st.none()),
     min_size=len(PLAN.reads),
     max_size=len(PLAN.reads),
 )
@@ -44,9 +44,9 @@ def verdict(plan: Plan = PLAN, score: int = 0, **fields: Any) -> Verdict:
 
 @given(facts, bands, st.sets(st.integers(0, len(PLAN.reads) - 1)))
 def test_removing_an_input_never_improves_score_or_band(
-    known: list[Fact], before: str, gone: set[int]
+    known: list[MeasureValue], before: str, gone: set[int]
 ) -> None:
-    fewer = [Fact(None, "gone") if i in gone else fact for i, fact in enumerate(known)]
+    fewer = [MeasureValue(None, "gone") if i in gone else fact for i, fact in enumerate(known)]
     full, less = weigh(PLAN, known, VIEW), weigh(PLAN, fewer, VIEW)
     assert less.score <= full.score
     assert less.coverage <= full.coverage
@@ -61,7 +61,7 @@ def parts(of: Verdict) -> dict[str, int]:
 
 
 @given(facts)
-def test_a_verdict_adds_up(known: list[Fact]) -> None:
+def test_a_verdict_adds_up(known: list[MeasureValue]) -> None:
     weighed = weigh(PLAN, known, VIEW)
     assert sum(parts(weighed).values()) == weighed.score
     assert 0 <= weighed.score <= 10_000
@@ -69,7 +69,9 @@ def test_a_verdict_adds_up(known: list[Fact]) -> None:
 
 
 @given(facts, facts)
-def test_a_change_of_the_score_is_the_sum_of_its_parts_changes(one: list[Fact], other: list[Fact]) -> None:
+def test_a_change_of_the_score_is_the_sum_of_its_parts_changes(
+    one: list[MeasureValue], other: list[MeasureValue]
+) -> None:
     before, after = weigh(PLAN, one, VIEW), weigh(PLAN, other, VIEW)
     was, now = parts(before), parts(after)
     assert after.score - before.score == sum(now.get(k, 0) - was.get(k, 0) for k in was | now)
@@ -113,7 +115,7 @@ def test_a_band_that_must_wait_is_entered_when_it_was_due_all_the_while(
         due_since = None if entered else due_since
 
 
-def moved(standing: Standing) -> State:
+def moved(standing: BandState) -> State:
     return State(
         band=standing.band,
         band_since=standing.since,

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.state.account import DAY, HOUR
 from schemas.records import AccountOverride, JournalBatch, ModelChange
+from schemas.times import DAY, HOUR
 from tests.support import generators as strategies
 from tests.support.reference_fold import KIND, STRICT, Book
 

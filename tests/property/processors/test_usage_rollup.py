@@ -1,4 +1,4 @@
-"""Usage that is rolled up as it comes holds what its events say, however it is cut."""
+"""UsageRollup that is rolled up as it comes holds what its events say, however it is cut."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.intake.columnar_admission import USAGE
-from processors.intake.usage_rollup import Usage
-from processors.state.account import DAY
+from processors.intake.usage_rollup import UsageRollup
 from schemas.columnar.usage_decoder import DURATION, ERROR, LATENCY
+from schemas.times import DAY
 
 DAY_0 = 20_000 * DAY
 
@@ -30,7 +30,7 @@ events = st.lists(
 )
 
 
-def rows(given_: list[tuple[int, ...]], usage: Usage) -> Any:
+def rows(given_: list[tuple[int, ...]], usage: UsageRollup) -> Any:
     """The events as the journal holds them, their accounts and features named in the order they come."""
     out = np.zeros(len(given_), USAGE)
     for row, (account, at, received, number, user, feature, flags) in zip(out, given_, strict=True):
@@ -43,14 +43,14 @@ def rows(given_: list[tuple[int, ...]], usage: Usage) -> Any:
     return out
 
 
-def rolled(*parts: list[tuple[int, ...]]) -> Usage:
-    usage = Usage()
+def rolled(*parts: list[tuple[int, ...]]) -> UsageRollup:
+    usage = UsageRollup()
     for part in parts:
         usage.add(rows(part, usage))
     return usage
 
 
-def content(usage: Usage) -> tuple[dict[tuple[Any, int], Any], int]:
+def content(usage: UsageRollup) -> tuple[dict[tuple[Any, int], Any], int]:
     """Every cell by its account and day: its sums, times, users, features."""
     found: dict[tuple[Any, int], Any] = {}
     cells = usage.rolled_up()
@@ -82,7 +82,7 @@ def merged(one: Any, other: Any) -> Any:
     )
 
 
-def together(*usages: Usage) -> dict[tuple[Any, int], Any]:
+def together(*usages: UsageRollup) -> dict[tuple[Any, int], Any]:
     """What a worker makes of several batches."""
     found: dict[tuple[Any, int], Any] = {}
     for usage in usages:

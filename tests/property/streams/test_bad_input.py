@@ -20,10 +20,10 @@ from typer.main import get_command
 from bellbuoy.cli import app as cli
 from bellbuoy.settings import ConfigError, Settings, load
 from processors.intake.admission import Admission
-from processors.state.account import DAY
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
+from schemas.times import DAY
 from schemas.topics import INPUTS, Topics
 from streams.journal.sorting import Intake
 from streams.kafka.record_batches import RawBatch, split

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.state.account import DAY
 from schemas.codec.envelope import MAX_EVENTS, Envelopes
 from schemas.codec.errors import EnvelopeTooLargeError, UndecodableError
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import UsageEvent
+from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import Sorted
+from streams.journal.sorting import SortedEvents
 from streams.kafka.headers import INDEX_HEADER
 from tests.support.stored_usage import NOW, damaged, enveloped, intake, one_by_one, stored, usages
 from tests.support.stored_usage import written as journal
@@ -33,7 +33,7 @@ def event(number: int, **changes: Any) -> UsageEvent:
     return UsageEvent(**(given_fields | changes))
 
 
-def outcome(result: Sorted) -> Any:
+def outcome(result: SortedEvents) -> Any:
     """What became of each event, wherever it stood."""
     return (
         journal(result),

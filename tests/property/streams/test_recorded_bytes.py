@@ -19,12 +19,13 @@ from bellbuoy.simulator.world.delivery import topic_of
 from bellbuoy.simulator.world.disorder import Disorder
 from bellbuoy.simulator.world.feed import Feed
 from processors.intake.admission import Admission
-from processors.state.account import DAY, encode_position
+from processors.state.position import encode_position
 from schemas import records as r
 from schemas.codec.journal_batch import JournalWriter
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
+from schemas.times import DAY
 from schemas.topics import Topics
 from streams.journal.sorting import Intake
 from streams.kafka.record_batches import RawBatch, split

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from processors.intake import usage_rollup_rows as rows_
 from processors.intake.admission import identity
 from processors.intake.columnar_admission import Names
-from processors.state.account import DAY
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
@@ -27,8 +26,9 @@ from schemas.columnar.xxhash import xxh32, xxh64
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key, partition_of, valid_account
 from schemas.records import UsageEvent
+from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import Sorted
+from streams.journal.sorting import SortedEvents
 from streams.journal.usage_reader import UsageReader
 from streams.kafka.record_batches import RawBatch, split
 from tests.support.stored_usage import (
@@ -68,7 +68,7 @@ def test_all_paths_give_the_same_journal(batches: list[Any], compression: int) -
 
 @given(st.lists(records, max_size=4), st.data())
 def test_what_is_gathered_in_turns_is_what_is_read_at_once(batches: list[Any], data: st.DataObject) -> None:
-    kept, window, gathered = stored(batches), intake(), Sorted()
+    kept, window, gathered = stored(batches), intake(), SortedEvents()
     at_once = content(intake().sort(kept, NOW))
     while kept:
         some = data.draw(st.integers(1, len(kept)))

@@ -7,11 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bellbuoy.query.batch_summary import arrivals
+from bellbuoy.query.batch_summary import batch_summary
 from bellbuoy.query.history import of_account
-from bellbuoy.query.score_changes import move
+from bellbuoy.query.score_changes import score_change
 from processors.intake.usage_rollup_rows import roll_up
-from processors.state.account import DAY
 from schemas.records import (
     OF_ACCOUNTS,
     AccountLink,
@@ -28,6 +27,7 @@ from schemas.records import (
     SupportEvent,
     SurveyResponse,
 )
+from schemas.times import DAY
 from tests.support.output_records import health
 
 NOW = 20_600 * DAY + 32_400_000
@@ -65,15 +65,15 @@ def usage(*users: str | None, at: int = NOW, account: str = "acme", error: bool 
 
 
 def test_usage_is_one_phrase() -> None:
-    assert arrivals(batch(usage=usage("u", "v", "u"))) == ["3 usage events of 2 users"]
-    assert arrivals(batch(usage=usage("u"))) == ["1 usage event of 1 user"]
-    assert arrivals(batch(usage=usage(None, None, error=True))) == ["2 usage events, 2 with an error"]
+    assert batch_summary(batch(usage=usage("u", "v", "u"))) == ["3 usage events of 2 users"]
+    assert batch_summary(batch(usage=usage("u"))) == ["1 usage event of 1 user"]
+    assert batch_summary(batch(usage=usage(None, None, error=True))) == ["2 usage events, 2 with an error"]
 
 
 def test_late_usage_says_since_when() -> None:
     late = usage("u", at=NOW - 3 * DAY) + usage("u")
 
-    assert arrivals(batch(usage=late)) == ["2 usage events of 1 user, since 2026-05-24"]
+    assert batch_summary(batch(usage=late)) == ["2 usage events of 1 user, since 2026-05-24"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_late_usage_says_since_when() -> None:
     ],
 )
 def test_tickets(fields: dict[str, Any], words: str) -> None:
-    assert arrivals(batch(support=[SupportEvent(**COMMON, ticket_id="t-1", **fields)])) == [words]
+    assert batch_summary(batch(support=[SupportEvent(**COMMON, ticket_id="t-1", **fields)])) == [words]
 
 
 @pytest.mark.parametrize(
@@ -104,11 +104,11 @@ def test_tickets(fields: dict[str, Any], words: str) -> None:
     ],
 )
 def test_billing(fields: dict[str, Any], words: str) -> None:
-    assert arrivals(batch(billing=[BillingEvent(**COMMON, **fields)])) == [words]
+    assert batch_summary(batch(billing=[BillingEvent(**COMMON, **fields)])) == [words]
 
 
 def test_everything_else() -> None:
-    said = arrivals(
+    said = batch_summary(
         batch(
             surveys=[
                 SurveyResponse(**COMMON, survey_id="q", kind="nps", score=9),
@@ -178,7 +178,7 @@ def test_a_move_names_what_each_part_gained_or_lost() -> None:
     cap = Cap(name="cancel", limit=20.0, contribution=-30.1, until=None, reason="")
     after = health(sequence=2, score=20.0, measures=[measured(50.1)], caps=[cap])
 
-    moved = move(before, after, batch(support=[SupportEvent(**COMMON, ticket_id="t", kind="opened")]))
+    moved = score_change(before, after, batch(support=[SupportEvent(**COMMON, ticket_id="t", kind="opened")]))
 
     assert (moved.before, moved.after, moved.change) == (60.0, 20.0, -40.0)
     assert moved.parts == {"cap cancel": -30.1, "usage.drop": -9.9}
@@ -190,6 +190,6 @@ def test_where_nothing_came_time_passed_or_the_model_changed() -> None:
     before, after = health(), health(sequence=2, score=49.0)
     other = health(sequence=2, score=49.0, model="strict")
 
-    assert move(before, after, batch()).came == ["time passed"]
-    assert move(before, other, batch()).came == ["model strict 1 in place of default 1"]
-    assert move(None, after, batch()).before is None
+    assert score_change(before, after, batch()).came == ["time passed"]
+    assert score_change(before, other, batch()).came == ["model strict 1 in place of default 1"]
+    assert score_change(None, after, batch()).before is None

@@ -10,18 +10,18 @@ import msgspec
 import pytest
 
 from bellbuoy.operations.deadletters.edits import EditError, edited
-from bellbuoy.operations.deadletters.repair import Draft, Mender
+from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
 from processors.intake.admission import Admission
-from processors.state.account import DAY
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.records import DeadLetter, Event, SurveyResponse, UsageEvent
 from schemas.records.dead_letters import dead_letter
+from schemas.times import DAY
 from schemas.topics import Topics
 from tests.support.gateway_client import FrontDoor
 
 NOW = 1_780_000_000_000
-MENDER = Mender(Topics("t-"), committed(), Admission(90 * DAY, 3_600_000), NOW)
+MENDER = DeadLetterRepair(Topics("t-"), committed(), Admission(90 * DAY, 3_600_000), NOW)
 USAGE = codec("usage.events")
 
 
@@ -93,7 +93,7 @@ def test_times_and_texts_are_taken_as_people_write_them() -> None:
 
 def test_a_letter_of_the_future_is_right_once_its_time_has_come() -> None:
     early = letter(USAGE.encode(usage(occurred_at=NOW + 3 * 3_600_000)))
-    later = Mender(Topics("t-"), committed(), Admission(90 * DAY, 3_600_000), NOW + 2 * 3_600_000)
+    later = DeadLetterRepair(Topics("t-"), committed(), Admission(90 * DAY, 3_600_000), NOW + 2 * 3_600_000)
 
     assert judged(early)[1][0][1].startswith("redrive it when its time has come")
     assert later.judge(early, later.draft(early))[0] == usage(occurred_at=NOW + 3 * 3_600_000)

@@ -7,21 +7,21 @@ import orjson
 import pytest
 from rich.console import Console
 
-from bellbuoy.demo.home import Company, clear, demo_settings, remember
-from bellbuoy.demo.report import Report, _contradictions, lines
+from bellbuoy.demo.home import DemoCompany, clear, demo_settings, remember
+from bellbuoy.demo.report import DemoReport, _contradictions, lines
 from bellbuoy.demo.screen import Moment, alert_line, line, render
 from bellbuoy.demo.watch import Watch, percentile
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded.errors import EmbeddedError
 from bellbuoy.operations.ledger import Books, Ledger
-from bellbuoy.render.explanation import Explanation, as_data
+from bellbuoy.query.account import Explanation, as_data
 from bellbuoy.render.explanation import render as explained
 from bellbuoy.render.formats import change, duration, money
 from bellbuoy.settings import ConfigError, Settings
-from bellbuoy.simulator.run.plan import Plan, parse_start, plan
-from bellbuoy.simulator.world.draws import DAY
-from processors.state.account import Position
+from bellbuoy.simulator.run.plan import SimulationPlan, parse_start, plan
+from processors.state.position import Position
 from schemas.records import AccountHealth, Cap, Measure, RiskAlert
+from schemas.times import DAY
 from sinks.serving import HistoryEntry, Update
 
 HEALTH = AccountHealth(
@@ -185,7 +185,7 @@ def test_without_a_terminal_a_moment_is_one_line():
 
 
 def test_a_report_has_exactly_the_fields_it_promises():
-    said = orjson.loads(orjson.dumps(Report(3, 1, 1, {"invalid": 1})))
+    said = orjson.loads(orjson.dumps(DemoReport(3, 1, 1, {"invalid": 1})))
 
     assert list(said) == [
         "events_in",
@@ -200,7 +200,7 @@ def test_a_report_has_exactly_the_fields_it_promises():
     ]
     assert (
         "3 events in = 1 applied + 1 duplicates + 1 dead letters (1 invalid)"
-        in lines(Report(3, 1, 1, {"invalid": 1}))[0]
+        in lines(DemoReport(3, 1, 1, {"invalid": 1}))[0]
     )
 
 
@@ -209,7 +209,7 @@ def test_books_that_balance_hold_no_contradiction_and_each_other_kind_is_named()
         Ledger(),
         Ledger({("demo", "a"): 7}, {0: Position(applied=7, duplicates=2, dead_letters=1)}),
     )
-    report = Report(events_in=11, applied=7, duplicates=2, dead_letters={"invalid": 2})
+    report = DemoReport(events_in=11, applied=7, duplicates=2, dead_letters={"invalid": 2})
     found = Books(events=10, refused=1)
 
     def faults(report=report, after=after, found=found, acknowledged=11, repeated=0):
@@ -217,9 +217,9 @@ def test_books_that_balance_hold_no_contradiction_and_each_other_kind_is_named()
 
     assert faults() == ""
     assert "12 events came in, but 11 are accounted for" in faults(
-        report=Report(12, 7, 2, {"invalid": 2}), acknowledged=12
+        report=DemoReport(12, 7, 2, {"invalid": 2}), acknowledged=12
     )
-    assert "the positions say 7" in faults(report=Report(11, 8, 2, {"invalid": 1}))
+    assert "the positions say 7" in faults(report=DemoReport(11, 8, 2, {"invalid": 1}))
     assert "the journal set 1 records aside, but 2 letters" in faults(found=Books(events=10))
     assert "12 events were acknowledged, but only 11" in faults(acknowledged=12)
     assert "1 more events" in faults(acknowledged=10)
@@ -254,8 +254,8 @@ def test_a_watch_counts_only_what_comes_after_it_began_and_reads_to_the_end():
 
 
 def test_time_never_goes_back_and_the_operator_is_told():
-    assert plan(3 * DAY + 5, None) == Plan(3 * DAY, 3 * DAY)
-    assert plan(3 * DAY, 2 * DAY) == Plan(3 * DAY, 3 * DAY)
+    assert plan(3 * DAY + 5, None) == SimulationPlan(3 * DAY, 3 * DAY)
+    assert plan(3 * DAY, 2 * DAY) == SimulationPlan(3 * DAY, 3 * DAY)
     later = plan(3 * DAY, 5 * DAY + 7)
     assert (later.start, later.begin) == (5 * DAY, 5 * DAY + 7)
     assert "time never goes back" in later.note
@@ -271,13 +271,13 @@ def test_a_start_is_a_date_or_a_time():
 
 
 def test_a_demo_goes_on_with_its_company_and_refuses_another(tmp_path):
-    assert remember(tmp_path, Company(7, 200, 5)) == Company(7, 200, 5)
-    assert remember(tmp_path, Company(7, 200, 99)) == Company(7, 200, 5)
+    assert remember(tmp_path, DemoCompany(7, 200, 5)) == DemoCompany(7, 200, 5)
+    assert remember(tmp_path, DemoCompany(7, 200, 99)) == DemoCompany(7, 200, 5)
     with pytest.raises(ConfigError, match=r"--seed 7 --accounts 200: .* --fresh"):
-        remember(tmp_path, Company(8, 200, 5))
+        remember(tmp_path, DemoCompany(8, 200, 5))
     (tmp_path / "company.json").write_text("{")
     with pytest.raises(ConfigError, match="--fresh"):
-        remember(tmp_path, Company(7, 200, 5))
+        remember(tmp_path, DemoCompany(7, 200, 5))
 
 
 def test_fresh_removes_only_what_demos_leave_and_never_under_a_running_one(tmp_path):

@@ -13,7 +13,6 @@ from bellbuoy.simulator.wire.zendesk import zendesk_event
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.delivery import Delivery
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.draws import DAY
 from gateway.http.errors import Fault
 from gateway.outbox.dispatch import Sender
 from gateway.settings import GatewaySettings, TenantSettings
@@ -21,6 +20,7 @@ from gateway.sources.segment.calls import CALL_DECODER, record_of
 from gateway.sources.stripe import events as stripe_events
 from gateway.sources.zendesk import events as zendesk_events
 from schemas.records import AccountProfile, BillingEvent, SupportEvent, UsageEvent
+from schemas.times import DAY
 
 START = 20_000 * DAY
 RECEIVED = START + 400 * DAY

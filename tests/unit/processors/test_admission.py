@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from processors.fold.due import DueHeap
 from processors.intake.admission import Admission, admit
 from processors.intake.columnar_admission import Names, admissible
-from processors.state.account import DAY, State, encode_state
+from processors.state.account import State
+from processors.state.encoding import encode_state
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.columnar.usage_decoder import Columns, Piece
 from schemas.identity.aliases import alias_of_domain
 from schemas.records import UsageEvent
+from schemas.times import DAY
 from streams.journal.dedupe import DedupeWindow
 from tests.support.fold_partitions import link
 from tests.support.stored_usage import stored

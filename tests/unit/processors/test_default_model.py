@@ -16,7 +16,8 @@ import pytest
 from processors.measures import MEASURES, View
 from processors.model import DEFAULT, load_model
 from processors.scoring.score import assess, inform, settle, weigh
-from processors.state.account import State, decode_state
+from processors.state.account import State
+from processors.state.encoding import decode_state
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden" / "default_model.v1.json"
 FIRST = load_model(GOLDEN.with_suffix(".yaml").read_text())

@@ -8,7 +8,8 @@ from typing import Any
 from processors.fold.due import DueHeap
 from processors.fold.fold import fold
 from processors.fold.shared import Shared
-from processors.state.account import DAY, Position, decode_state
+from processors.state.encoding import decode_state
+from processors.state.position import Position
 from schemas.records import (
     AccountHealth,
     AccountProfile,
@@ -19,6 +20,7 @@ from schemas.records import (
     SupportEvent,
     UsageEvent,
 )
+from schemas.times import DAY
 from tests.support.generators import batch
 
 START = 20_000 * DAY

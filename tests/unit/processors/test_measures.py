@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from processors.intake.usage_rollup_rows import roll_up
-from processors.measures import MEASURES, Fact, View
+from processors.measures import MEASURES, MeasureValue, View
 from processors.observe import (
     bound,
     evict,
@@ -21,7 +21,7 @@ from processors.observe import (
     observe_survey,
     observe_usage,
 )
-from processors.state.account import DAY, State
+from processors.state.account import State
 from schemas.records import (
     AccountProfile,
     BillingEvent,
@@ -31,6 +31,7 @@ from schemas.records import (
     SurveyResponse,
     UsageEvent,
 )
+from schemas.times import DAY
 
 NOW = int(datetime(2026, 6, 17, 12, tzinfo=UTC).timestamp() * 1000)  # a Wednesday
 HOUR = DAY // 24
@@ -89,7 +90,7 @@ class Account:
     def profile(self, ago: float = 1, **fields: Any) -> Account:
         return self._tell(AccountProfile, observe_profile, ago, fields)
 
-    def fact(self, name: str) -> Fact:
+    def fact(self, name: str) -> MeasureValue:
         evict(self.state, NOW)
         bound(self.state)
         return MEASURES[name](View(self.state, NOW))
@@ -234,7 +235,7 @@ def test_errors_and_latency() -> None:
 
 def test_uptime_is_what_was_last_reported() -> None:
     account = Account().profile(3, uptime_ppm=990_000).profile(5, uptime_ppm=1_000_000)
-    assert account.fact("performance.uptime") == Fact(
+    assert account.fact("performance.uptime") == MeasureValue(
         0.99, "The product was up 99.00% of the time", NOW - 3 * DAY
     )
 
@@ -317,10 +318,10 @@ def test_revenue_and_what_is_kept_of_it() -> None:
     account = Account().bill(400, "subscription_started", mrr_minor=100_00)
     account.bill(200, "subscription_updated", mrr_minor=60_00)
     account.bill(10, "subscription_started", subscription_id="t", mrr_minor=90_00)
-    assert account.fact("revenue.mrr") == Fact(150_00, "150 EUR a month")
+    assert account.fact("revenue.mrr") == MeasureValue(150_00, "150 EUR a month")
     assert account.value("revenue.net_retention") == 1.5
     assert account.value("revenue.gross_retention") == 0.6
-    assert account.fact("revenue.before") == Fact(100_00, "100 EUR a month 12 months ago")
+    assert account.fact("revenue.before") == MeasureValue(100_00, "100 EUR a month 12 months ago")
     assert account.use(1, user_id="a").use(1, user_id="b").value("revenue.arpu") == 75_00
     assert account.value("revenue.tenure") == pytest.approx(400 / (365.25 / 12))
     so_far = (200 * 100_00 + 200 * 60_00 + 10 * 90_00) / (365.25 / 12)
@@ -341,7 +342,9 @@ def test_net_promoters_by_the_newest_answer_of_each() -> None:
     account = Account().answer(9, "a", 9).answer(8, "b", 6).answer(7, "c", 7).answer(300, "d", 10)
     assert account.value("surveys.nps") == 25
     account.answer(5, "b", 10, survey_id="next")
-    assert account.fact("surveys.nps") == Fact(75, "NPS +75 of 4 answers, 0 detractors", NOW - 5 * DAY)
+    assert account.fact("surveys.nps") == MeasureValue(
+        75, "NPS +75 of 4 answers, 0 detractors", NOW - 5 * DAY
+    )
     account.answer(4, "a", None, survey_id="next")  # declined: what was said before stands
     assert account.value("surveys.nps") == 75
     assert Account().answer(401, "a", 9).value("surveys.nps") is None
@@ -381,7 +384,7 @@ def test_a_champion_is_active_in_the_product_or_in_contact() -> None:
     account.engage(60, "champion_named", user_id="c")
     assert account.value("engagement.champion") == 20
     assert account.engage(3, "email_received", user_id="c").value("engagement.champion") == 3
-    assert account.engage(2, "champion_left", user_id="c").fact("engagement.champion") == Fact(
+    assert account.engage(2, "champion_left", user_id="c").fact("engagement.champion") == MeasureValue(
         90, "The champion left", NOW - 2 * DAY
     )
     account.engage(1, "champion_named", user_id="d").use(0, user_id="d")
@@ -397,11 +400,11 @@ def test_onboarding_moves_or_stalls() -> None:
         10, "milestone_reached", name="data"
     )
     assert account.value("onboarding.progress") == 1 / 3
-    assert account.fact("onboarding.stall") == Fact(3, "live: 3 days past its date")
+    assert account.fact("onboarding.stall") == MeasureValue(3, "live: 3 days past its date")
     account.engage(1, "milestone_reached", name="live")
     assert account.value("onboarding.stall") == 0
     account.engage(0, "milestone_reached", name="team")
-    assert account.fact("onboarding.stall") == Fact(0, "All milestones reached")
+    assert account.fact("onboarding.stall") == MeasureValue(0, "All milestones reached")
     undated = Account().engage(9, "milestone_reached", name="data")
     assert undated.value("onboarding.stall") == 0
     assert undated.profile(stage="onboarding").value("onboarding.stall") == 9
@@ -438,9 +441,9 @@ def test_a_sponsor_is_gone_who_left_or_is_silent() -> None:
     account = Account().engage(200, "sponsor_named", user_id="s").engage(89, "meeting", user_id="s")
     assert account.value("engagement.sponsor_gone") == 0
     silent = Account().engage(200, "sponsor_named", user_id="s").engage(90, "meeting", user_id="s")
-    assert silent.fact("engagement.sponsor_gone") == Fact(1, "Nothing from the sponsor in 90 days")
+    assert silent.fact("engagement.sponsor_gone") == MeasureValue(1, "Nothing from the sponsor in 90 days")
     left = account.engage(3, "sponsor_left", user_id="s").fact("engagement.sponsor_gone")
-    assert left == Fact(1, "The sponsor left", NOW - 3 * DAY)
+    assert left == MeasureValue(1, "The sponsor left", NOW - 3 * DAY)
 
 
 def test_a_stalled_onboarding_is_held_from_its_day() -> None:
@@ -454,6 +457,6 @@ def test_a_stalled_onboarding_is_held_from_its_day() -> None:
 def test_detractors_count_by_how_many_they_outnumber_promoters() -> None:
     account = Account().answer(89, "a", 6).answer(8, "b", 0).answer(7, "c", 9).answer(6, "d", 8)
     detractors = account.fact("surveys.detractors")
-    assert detractors == Fact(1, "2 detractors of 4 NPS answers", NOW - 8 * DAY)
+    assert detractors == MeasureValue(1, "2 detractors of 4 NPS answers", NOW - 8 * DAY)
     assert account.answer(5, "e", 10).value("surveys.detractors") == 0
     assert Account().answer(90, "a", 0).value("surveys.detractors") == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.measures import Fact, View
+from processors.measures import MeasureValue, View
 from processors.model import (
     DEFAULT,
     Model,
@@ -19,10 +19,11 @@ from processors.model import (
     json_schema,
     load_model,
 )
-from processors.scoring.measure_score import judge
+from processors.scoring.measure_score import score_measure
 from processors.scoring.score import Verdict, inform, settle, weigh
-from processors.state.account import DAY, State, stamp
+from processors.state.account import State, stamp
 from schemas.records import Measure
+from schemas.times import DAY
 from tests.support.generators import NOW
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "model.schema.json"
@@ -47,17 +48,22 @@ def view(now: int = NOW, tenant: str = "acme", **profile: str) -> View:
     return View(state, now)
 
 
-def score(model: Model, facts: dict[str, float | Fact | None], at: View | None = None) -> Verdict:
+def score(model: Model, facts: dict[str, float | MeasureValue | None], at: View | None = None) -> Verdict:
     at = at or view()
     plan = model.for_account(at)
-    given = {name: fact if isinstance(fact, Fact) else Fact(fact, name) for name, fact in facts.items()}
-    return weigh(plan, [given.get(read.name, Fact(None, f"no {read.name}")) for read in plan.reads], at)
+    given = {
+        name: fact if isinstance(fact, MeasureValue) else MeasureValue(fact, name)
+        for name, fact in facts.items()
+    }
+    return weigh(
+        plan, [given.get(read.name, MeasureValue(None, f"no {read.name}")) for read in plan.reads], at
+    )
 
 
-def beside(model: Model, facts: dict[str, Fact]) -> tuple[list[Measure], int | None]:
+def beside(model: Model, facts: dict[str, MeasureValue]) -> tuple[list[Measure], int | None]:
     """What stands beside the score, and when that changes by its age."""
     plan = model.for_account(view())
-    known = [facts.get(read.name, Fact(None, f"no {read.name}")) for read in plan.shows]
+    known = [facts.get(read.name, MeasureValue(None, f"no {read.name}")) for read in plan.shows]
     return inform(plan, known, view().now)
 
 
@@ -190,9 +196,9 @@ INFORMED = SMALL.replace("bands:", "  surveys.nps: {group: voice, weight: 0}\ngr
 
 def test_a_measure_without_weight_informs() -> None:
     model, plain = load_model(INFORMED), load_model(SMALL)
-    facts: dict[str, float | Fact | None] = {"usage.silence": 8.0}
+    facts: dict[str, float | MeasureValue | None] = {"usage.silence": 8.0}
     verdict, without = score(model, facts), score(plain, facts)
-    ((shown,), _) = beside(model, {"surveys.nps": Fact(-40, "NPS -40", as_of=NOW)})
+    ((shown,), _) = beside(model, {"surveys.nps": MeasureValue(-40, "NPS -40", as_of=NOW)})
     assert (shown.name, shown.value, shown.unit, shown.reason) == (
         "surveys.nps", -40, "-100 to 100", "NPS -40",
     )  # fmt: skip
@@ -206,16 +212,19 @@ def test_what_informs_is_shown_once_it_is_known() -> None:
     model = load_model(INFORMED.replace("weight: 0", "weight: 0, stale_after: 30d, forget_after: 90d"))
     told = [
         [(measure.stale, measure.reason) for measure in beside(model, {"surveys.nps": fact})[0]]
-        for fact in (Fact(None, "none"), *(Fact(9, "said", as_of=NOW - days * DAY) for days in (1, 31, 91)))
+        for fact in (
+            MeasureValue(None, "none"),
+            *(MeasureValue(9, "said", as_of=NOW - days * DAY) for days in (1, 31, 91)),
+        )
     ]
     assert told == [[], [(False, "said")], [(True, "said (31 days ago)")], []]
-    assert beside(model, {"surveys.nps": Fact(9, "said", as_of=NOW)})[1] == NOW + 30 * DAY
+    assert beside(model, {"surveys.nps": MeasureValue(9, "said", as_of=NOW)})[1] == NOW + 30 * DAY
 
 
 def test_what_informs_may_be_scored_and_is_never_the_worst() -> None:
     text = INFORMED.replace("weight: 0", "weight: 0, curve: {points: [[-100, 0], [100, 100]]}")
     model = load_model(f"{text}score: {{combine: worst}}\n")
-    verdict, ((shown,), _) = score(model, WELL), beside(model, {"surveys.nps": Fact(-100.0, "none")})
+    verdict, ((shown,), _) = score(model, WELL), beside(model, {"surveys.nps": MeasureValue(-100.0, "none")})
     assert (shown.score, verdict.score, verdict.coverage) == (0, 10_000, 1)
 
 
@@ -285,7 +294,7 @@ def test_a_cap_holds_from_its_edge(hours: float, expected: int) -> None:
     ("age", "expected"), [(3 * DAY - 1, 4_000), (3 * DAY, 10_000), (3 * DAY + 1, 10_000)]
 )
 def test_a_cap_lifts_when_its_time_is_over(age: int, expected: int) -> None:
-    verdict = score(load_model(CAPPED), WELL | {"support.urgent": Fact(60, "old", as_of=NOW - age)})
+    verdict = score(load_model(CAPPED), WELL | {"support.urgent": MeasureValue(60, "old", as_of=NOW - age)})
     assert verdict.score == expected
     assert verdict.due == (NOW - age + 3 * DAY if expected == 4_000 else None)
 
@@ -320,7 +329,11 @@ def test_a_cap_that_can_not_be_judged_holds_and_leaves_the_band_unknown() -> Non
 )
 def test_a_cap_asks_its_condition_too(segment: str, depth: float | None, expected: int, judged: bool) -> None:
     when = 'when: account.segment == "smb" && usage.depth < 3.0'
-    facts: dict[str, float | Fact | None] = {"usage.silence": 0, "usage.depth": depth, "support.urgent": 60}
+    facts: dict[str, float | MeasureValue | None] = {
+        "usage.silence": 0,
+        "usage.depth": depth,
+        "support.urgent": 60,
+    }
     verdict = score(load_model(CAPPED.replace("lasts: 3d", when)), facts, view(segment=segment))
     assert (verdict.score, verdict.judged) == (expected, judged)
 
@@ -334,7 +347,9 @@ AGED = SMALL.replace("usage.depth: {", "usage.depth: {stale_after: 30d, forget_a
      (90 * DAY, False, False)],
 )  # fmt: skip
 def test_held_evidence_is_flagged_and_then_forgotten(age: int, stale: bool, known: bool) -> None:
-    verdict = score(load_model(AGED), {"usage.depth": Fact(8, "Said 8", as_of=NOW - age), "usage.silence": 0})
+    verdict = score(
+        load_model(AGED), {"usage.depth": MeasureValue(8, "Said 8", as_of=NOW - age), "usage.silence": 0}
+    )
     found = verdict.measures[1]
     assert (found.stale, found.value) == (stale, 8 if known else None)
     assert found.as_of == NOW - age
@@ -353,13 +368,15 @@ def test_held_evidence_is_flagged_and_then_forgotten(age: int, stale: bool, know
 def test_a_score_fades_by_half_lives_until_its_window_ends(days: int, expected: float) -> None:
     fading = "usage.depth: {fade: {half_life: 14d, toward: 100, window: 42d}, "
     plan = load_model(SMALL.replace("usage.depth: {", fading)).plan
-    found = judge(plan.terms[1], [Fact(None, ""), Fact(2, "said", as_of=NOW - days * DAY)], NOW).score
+    found = score_measure(
+        plan.terms[1], [MeasureValue(None, ""), MeasureValue(2, "said", as_of=NOW - days * DAY)], NOW
+    ).score
     assert found == pytest.approx(expected)
 
 
 def test_the_model_words_a_reason() -> None:
     text = SMALL.replace("usage.depth: {", "usage.depth: {say: '{fact}, which is {value} of our 12', ")
-    verdict = score(load_model(text), {"usage.depth": Fact(3, "Uses 3 features")})
+    verdict = score(load_model(text), {"usage.depth": MeasureValue(3, "Uses 3 features")})
     assert verdict.measures[1].reason == "Uses 3 features, which is 3 of our 12"
 
 

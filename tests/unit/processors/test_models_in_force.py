@@ -9,9 +9,9 @@ import pytest
 
 from processors.fold.models_in_force import RESCORE_SPREAD, Models
 from processors.model import DEFAULT, load_model
-from processors.state.account import DAY, HOUR
 from schemas.identity.keys import ALL_TENANTS
 from schemas.records import AccountProfile, BillingEvent, JournalBatch, ModelChange, UsageEvent
+from schemas.times import DAY, HOUR
 from tests.support.generators import batch
 from tests.support.reference_fold import KIND, STRICT, Book
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from processors.state.account import DAY, HOUR, encode_state
+from processors.state.encoding import encode_state
 from schemas.records import AccountOverride, BillingEvent, JournalBatch, UsageEvent
+from schemas.times import DAY, HOUR
 from tests.support.generators import batch
 from tests.support.reference_fold import Book
 

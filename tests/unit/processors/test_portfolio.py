@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from processors.portfolio import Hierarchy, Retention, place, roll_up, worst
-from processors.state.account import DAY
+from processors.portfolio import Hierarchy, Retention, peer_rank, roll_up, worst
 from schemas.records import AccountProfile, JournalBatch
+from schemas.times import DAY
 from sinks.serving import summary
 from tests.support.output_records import health as record
 from tests.support.output_records import kpis
@@ -174,7 +174,7 @@ def test_the_percentile_counts_ties_half() -> None:
     """scipy.stats.percentileofscore([1, 2, 3, 3, 4], 3, kind="mean") is 60."""
     peers = scored(1.0, 2.0, 3.0, 3.0, 4.0)
 
-    found = place(health("own", score=3.0), [*peers, health("own", score=3.0)])
+    found = peer_rank(health("own", score=3.0), [*peers, health("own", score=3.0)])
 
     assert found is not None
     assert (found.segment, found.peers, found.percentile) == ("smb", 5, 60.0)
@@ -183,12 +183,12 @@ def test_the_percentile_counts_ties_half() -> None:
 def test_the_best_is_better_than_all_and_the_worst_than_none() -> None:
     peers = scored(10.0, 20.0, 30.0, 40.0, 50.0)
 
-    assert place(health("own", score=51.0), peers).percentile == 100.0
-    assert place(health("own", score=9.0), peers).percentile == 0.0
+    assert peer_rank(health("own", score=51.0), peers).percentile == 100.0
+    assert peer_rank(health("own", score=9.0), peers).percentile == 0.0
 
 
 def test_with_few_peers_there_is_no_percentile() -> None:
-    found = place(health("own", score=3.0), scored(1.0, 2.0, 3.0, 4.0))
+    found = peer_rank(health("own", score=3.0), scored(1.0, 2.0, 3.0, 4.0))
 
     assert found is not None
     assert (found.peers, found.percentile) == (4, None)
@@ -201,10 +201,10 @@ def test_peers_are_scored_accounts_of_the_same_segment() -> None:
         health("y", score=1.0, stage="churned"),
     ]
 
-    assert place(health("own"), others).peers == 0
-    assert place(health("own", segment=None), others) is None
-    assert place(health("own", band="unknown"), others) is None
-    assert place(health("own", stage="churned"), others) is None
+    assert peer_rank(health("own"), others).peers == 0
+    assert peer_rank(health("own", segment=None), others) is None
+    assert peer_rank(health("own", band="unknown"), others) is None
+    assert peer_rank(health("own", stage="churned"), others) is None
 
 
 def test_an_account_s_health_says_what_stands_above_it() -> None:

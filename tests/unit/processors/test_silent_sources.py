@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from processors.silent_sources import CATCHING_UP, KNOWN_FOR, LEAST, MANY, is_silent
-from processors.state.account import DAY, HOUR
 from schemas.records import AccountProfile, BillingEvent, UsageEvent
+from schemas.times import DAY, HOUR
 from tests.support.generators import batch
 from tests.support.reference_fold import Book
 

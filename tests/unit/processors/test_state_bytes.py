@@ -6,16 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from processors.state.account import (
-    Position,
-    State,
-    decode_head,
-    decode_position,
-    decode_state,
-    encode_position,
-    encode_state,
-    position_key,
-)
+from processors.state.account import State
+from processors.state.encoding import decode_head, decode_state, encode_state
+from processors.state.position import Position, decode_position, encode_position, position_key
 
 GOLDEN = Path(__file__).parents[2] / "data" / "golden"
 

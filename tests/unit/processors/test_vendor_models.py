@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from processors.measures import Fact, View
+from processors.measures import MeasureValue, View
 from processors.model import Model, Plan, check_model, load_model
 from processors.model.plan.combine import Rule, combine
 from processors.model.plan.curves import half_up
 from processors.scoring.score import Verdict, settle, weigh
-from processors.state.account import DAY, State, stamp
+from processors.state.account import State, stamp
+from schemas.times import DAY
 from tests.support.generators import NOW
 
 MODELS = Path(__file__).parents[3] / "docs" / "models"
@@ -27,12 +28,15 @@ def model(name: str) -> Model:
     return load_model((MODELS / f"{name}.yaml").read_text())
 
 
-def score(plan: Plan, facts: dict[str, float | Fact]) -> Verdict:
+def score(plan: Plan, facts: dict[str, float | MeasureValue]) -> Verdict:
     """Weigh facts by measure name; the others are not known."""
-    given = {name: fact if isinstance(fact, Fact) else Fact(fact, name) for name, fact in facts.items()}
+    given = {
+        name: fact if isinstance(fact, MeasureValue) else MeasureValue(fact, name)
+        for name, fact in facts.items()
+    }
     assert given.keys() <= {read.name for read in (*plan.reads, *plan.shows)}
     view = View(State(tenant="acme", account_id="a"), NOW)
-    return weigh(plan, [given.get(read.name, Fact(None, "not known")) for read in plan.reads], view)
+    return weigh(plan, [given.get(read.name, MeasureValue(None, "not known")) for read in plan.reads], view)
 
 
 def own(verdict: Verdict) -> float:
@@ -203,7 +207,7 @@ def test_hubspot_a_group_counts_at_least_0() -> None:
     ("days", "points"), [(0, -40), (30, -20), (60, -10), (89, -40 * 0.5 ** (89 / 30)), (90, 0)]
 )
 def test_hubspot_decay_and_timeframe_at_once(days: int, points: float) -> None:
-    left = Fact(1, "The champion left", as_of=NOW - days * DAY)
+    left = MeasureValue(1, "The champion left", as_of=NOW - days * DAY)
     verdict = score(
         model("hubspot").plan, {"usage.frequency": 7, "usage.depth": 9, "engagement.champion_left": left}
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from streams.pacing.credits import Turns
+from streams.pacing.credits import CreditScheduler
 
 PARTITIONS = range(4)
 
 
-def busy(took: float, work: Turns | None = None) -> Turns:
-    """Turns of a worker whose partitions have applied batch 0, each after so many seconds of work."""
-    turns = work or Turns()
+def busy(took: float, work: CreditScheduler | None = None) -> CreditScheduler:
+    """A scheduler whose partitions have applied batch 0, each after so many seconds of work."""
+    turns = work or CreditScheduler()
     for partition in PARTITIONS:
         turns.applied(partition, 0, took)
     return turns
@@ -61,7 +61,7 @@ def test_a_partition_that_was_taken_away_is_not_spoken_for() -> None:
 
 
 def test_only_the_newest_batch_is_told() -> None:
-    turns = Turns()
+    turns = CreditScheduler()
     turns.applied(0, 7, 0.1)
     turns.applied(0, 8, 0.1)
     assert turns.on(0.0) == {0: 8}

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from streams.runtime.health import Vitals, VitalsError
+from streams.runtime.health import Health, HealthServerError
 
 
 @pytest.fixture
-def vitals() -> Iterator[Vitals]:
-    vitals = Vitals("tested", stale_seconds=0.2)
+def vitals() -> Iterator[Health]:
+    vitals = Health("tested", stale_seconds=0.2)
     yield vitals
     vitals.close()
 
@@ -34,7 +34,7 @@ def failing(port: int) -> tuple[int, Any]:
     return status, json.loads(body)["failing"]
 
 
-def test_live_only_while_the_beat_is_fresh(vitals: Vitals) -> None:
+def test_live_only_while_the_beat_is_fresh(vitals: Health) -> None:
     port = vitals.serve("127.0.0.1", 0)
     vitals.beat()
 
@@ -45,7 +45,7 @@ def test_live_only_while_the_beat_is_fresh(vitals: Vitals) -> None:
     assert ask(port, "/livez")[0] == 200
 
 
-def test_ready_when_every_condition_holds(vitals: Vitals) -> None:
+def test_ready_when_every_condition_holds(vitals: Health) -> None:
     port = vitals.serve("127.0.0.1", 0)
 
     assert failing(port) == (503, {"started": "starting"})
@@ -56,7 +56,7 @@ def test_ready_when_every_condition_holds(vitals: Vitals) -> None:
     assert failing(port) == (200, {})
 
 
-def test_metrics_name_the_build(vitals: Vitals) -> None:
+def test_metrics_name_the_build(vitals: Health) -> None:
     port = vitals.serve("127.0.0.1", 0)
 
     status, body = ask(port, "/metrics")
@@ -65,21 +65,21 @@ def test_metrics_name_the_build(vitals: Vitals) -> None:
     assert 'bellbuoy_build_info{role="tested",version="' in body
 
 
-def test_unknown_path_is_404(vitals: Vitals) -> None:
+def test_unknown_path_is_404(vitals: Health) -> None:
     assert ask(vitals.serve("127.0.0.1", 0), "/")[0] == 404
 
 
-def test_taken_port_is_a_clear_error(vitals: Vitals) -> None:
+def test_taken_port_is_a_clear_error(vitals: Health) -> None:
     port = vitals.serve("127.0.0.1", 0)
 
-    with pytest.raises(VitalsError, match=rf"127\.0\.0\.1:{port}.*metrics_port"):
-        Vitals("second").serve("127.0.0.1", port)
+    with pytest.raises(HealthServerError, match=rf"127\.0\.0\.1:{port}.*metrics_port"):
+        Health("second").serve("127.0.0.1", port)
 
 
-def test_close_frees_the_port(vitals: Vitals) -> None:
+def test_close_frees_the_port(vitals: Health) -> None:
     port = vitals.serve("127.0.0.1", 0)
     vitals.close()
-    second = Vitals("second")
+    second = Health("second")
 
     assert second.serve("127.0.0.1", port) == port
     second.close()

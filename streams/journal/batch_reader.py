@@ -8,12 +8,12 @@ from schemas.codec.record_codec import Codec
 from schemas.codec.varint import read_varint
 from schemas.records import OF_ACCOUNTS, JournalBatch
 
-__all__ = ["BatchReading", "only"]
+__all__ = ["JournalBatchReader", "of_account_only"]
 
 _HEADER = 5
 
 
-class BatchReading:
+class JournalBatchReader:
     """
     Decodes one partition's batches in their order.
 
@@ -43,7 +43,7 @@ class BatchReading:
         return batch
 
 
-def only(batch: JournalBatch, tenant: str, account_id: str | None = None) -> JournalBatch:
+def of_account_only(batch: JournalBatch, tenant: str, account_id: str | None = None) -> JournalBatch:
     """Return a batch without what is of other tenants, or of other accounts."""
     lists = {name: given for name in OF_ACCOUNTS if (given := getattr(batch, name))}
     kept = {

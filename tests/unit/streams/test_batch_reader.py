@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellbuoy.query.journal import BatchReading
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.records import JournalBatch, SourceRange
+from streams.journal.batch_reader import JournalBatchReader
 
 CODEC = codec("account.journal")
 OFFSETS = [SourceRange(topic="usage.events", first=7, next=7)]
@@ -29,7 +29,7 @@ def test_idle_batches_between_others() -> None:
         *(batch(n, offsets=moved) for n in range(72, 75)),
         batch(75),
     ]
-    reading = BatchReading(CODEC)
+    reading = JournalBatchReader(CODEC)
 
     found = [reading.decode(CODEC.encode(one)) for one in given]
 
@@ -40,7 +40,7 @@ def test_idle_batches_between_others() -> None:
 
 @pytest.mark.parametrize("cut", [0, 4, 5, 6, 20])
 def test_what_is_cut_off_is_refused_also_after_an_idle_batch(cut: int) -> None:
-    reading = BatchReading(CODEC)
+    reading = JournalBatchReader(CODEC)
     reading.decode(CODEC.encode(batch(1)))
 
     with pytest.raises(SchemaError):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.measures import MEASURES, Measured
+from processors.measures import MEASURES, MeasureDefinition
 from processors.model.file.faults import Fault, ModelError
 from processors.model.file.format import AppliesSpec, BodySpec, ModelSpec, VariantSpec
 from processors.model.file.reader import Document, Path, read
@@ -29,7 +29,7 @@ class Checked:
     warnings: tuple[Fault, ...]
 
 
-def load_model(text: str, measures: Mapping[str, Measured] = MEASURES) -> Model:
+def load_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) -> Model:
     """Return the model in a model file's text; raise ModelError that lists every fault with its line."""
     checked = check_model(text, measures)
     if checked.model is None:
@@ -37,7 +37,7 @@ def load_model(text: str, measures: Mapping[str, Measured] = MEASURES) -> Model:
     return checked.model
 
 
-def check_model(text: str, measures: Mapping[str, Measured] = MEASURES) -> Checked:
+def check_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) -> Checked:
     """Return the model in a model file's text, or every fault that it has."""
     try:
         document = read(text)
@@ -54,7 +54,7 @@ def check_model(text: str, measures: Mapping[str, Measured] = MEASURES) -> Check
 @dataclass(slots=True)
 class _Loader:
     document: Document
-    measures: Mapping[str, Measured]
+    measures: Mapping[str, MeasureDefinition]
     faults: list[Fault] = field(default_factory=list)
 
     def model(self) -> Model | None:

@@ -1,0 +1,91 @@
+"""An account as Redis has it: its health, KPIs, open alerts, latest scores and place among its peers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bellbuoy.query.portfolio import Group as Rolled
+from bellbuoy.query.portfolio import rolled
+from bellbuoy.query.redis import reading
+from processors.measures import MEASURES
+from processors.portfolio import Hierarchy, PeerRank, RollUp, peer_rank, roll_up
+from schemas.records import AccountHealth, AccountKpis, Measure, RiskAlert
+from sinks.redis.settings import RedisSettings
+from sinks.serving import HistoryEntry, summary
+
+__all__ = ["Explanation", "as_data", "informing_measures", "look_up", "window_of"]
+
+_HISTORY = 40
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """
+    An account's health, its open alerts, and its latest scores, newest first.
+
+    ``kpis`` are its newest ones (``None``: not published yet), which follow the health within a minute.
+    ``standing`` is its place in its segment, ``parent`` the roll-up of the parent it belongs to, and
+    ``group`` that of itself and all below it, where there is any.
+    """
+
+    health: AccountHealth
+    alerts: list[RiskAlert]
+    history: list[HistoryEntry]
+    kpis: AccountKpis | None = None
+    standing: PeerRank | None = None
+    parent: Rolled | None = None
+    group: RollUp | None = None
+
+
+def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
+    """Return what Redis has of an account, or ``None`` and the nearest ids; raise RedisAwayError."""
+    with reading(settings) as reader:
+        health = reader.account(tenant, account_id)
+        if health is None:
+            return None, reader.find(tenant, account_id)
+        found = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
+        kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
+        hierarchy = Hierarchy(accounts)
+        parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
+        return Explanation(
+            health,
+            found,
+            reader.history(tenant, account_id, _HISTORY),
+            kpis,
+            peer_rank(summary(health, kpis), accounts),
+            None if parent is None else rolled(hierarchy, parent),
+            roll_up(group) if group else None,
+        ), []
+
+
+def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
+    """
+    Return the explanation for programs: the health record's fields, then what else is known.
+
+    Its measures are followed by those that only inform, as of ``kpis_as_of``. Each has its ``window`` in
+    words (``None``: not a measure of ours) and, where it rests on the newest word on something, how old that
+    is at *now*, ``age_ms``.
+    """
+    data: dict[str, Any] = msgspec.to_builtins(explanation)
+    health: dict[str, Any] = data.pop("health")
+    del data["kpis"]
+    health["measures"] += msgspec.to_builtins(informing_measures(explanation))
+    data["kpis_as_of"] = None if explanation.kpis is None else explanation.kpis.as_of
+    for measure in health["measures"]:
+        measure["window_of"] = window_of(measure["name"])
+        measure["age_ms"] = None if measure["as_of"] is None else now - measure["as_of"]
+    return health | data
+
+
+def informing_measures(explanation: Explanation) -> list[Measure]:
+    """Return the measures that only inform: those of the KPIs that are not part of the health record."""
+    counted = {measure.name for measure in explanation.health.measures}
+    known = [] if explanation.kpis is None else explanation.kpis.measures
+    return [measure for measure in known if measure.name not in counted]
+
+
+def window_of(measure: str) -> str | None:
+    """Return a measure's window in words; ``None`` for a measure that isn't ours."""
+    known = MEASURES.get(measure)
+    return None if known is None else known.window
