@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from processors.state.account import State, stamp
-from schemas.records import AccountProfile, Event
+from schemas.records import AccountProfile, InputEvent
 
 __all__ = ["PROFILE_FIELDS", "observe_profile"]
 
 PROFILE_FIELDS = tuple(
-    field for field in AccountProfile.__struct_fields__ if field not in Event.__struct_fields__
+    field for field in AccountProfile.__struct_fields__ if field not in InputEvent.__struct_fields__
 )
 """What a profile says of an account."""
 

@@ -5,37 +5,34 @@ Records that are created in great numbers have ``gc=False``: Python's garbage co
 because they hold no reference cycles.
 """
 
+from schemas.records.dead_letters import DeadLetter
 from schemas.records.events import (
-    BAND_ORDER,
-    OF_ACCOUNTS,
     OWN_SOURCE,
-    AccountHealth,
-    AccountKpis,
     AccountLink,
     AccountOverride,
     AccountProfile,
     AccountTransfer,
-    Adjustment,
     AlertAction,
     BillingEvent,
-    Cap,
-    ClockTick,
-    DeadLetter,
     EngagementEvent,
-    Event,
     InputEvent,
-    JournalBatch,
-    Measure,
     ModelChange,
+    SupportEvent,
+    SurveyResponse,
+    UsageEnvelope,
+    UsageEvent,
+)
+from schemas.records.journal import OF_ACCOUNTS, ClockTick, JournalBatch, SourceRange, UsageCell
+from schemas.records.outputs import (
+    BAND_ORDER,
+    AccountHealth,
+    AccountKpis,
+    Adjustment,
+    Cap,
+    Measure,
     Override,
     RiskAlert,
     ShadowScore,
-    SourceRange,
-    SupportEvent,
-    SurveyResponse,
-    UsageCell,
-    UsageEnvelope,
-    UsageEvent,
 )
 
 __all__ = [
@@ -55,7 +52,6 @@ __all__ = [
     "ClockTick",
     "DeadLetter",
     "EngagementEvent",
-    "Event",
     "InputEvent",
     "JournalBatch",
     "Measure",

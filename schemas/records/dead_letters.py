@@ -4,17 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from xxhash import xxh3_128_hexdigest
 
-from schemas.records import DeadLetter
-
-__all__ = ["REASONS", "STATUSES", "dead_letter"]
+__all__ = ["REASONS", "STATUSES", "DeadLetter", "dead_letter"]
 
 REASONS = ("undecodable", "unknown_schema", "invalid", "too_late", "from_future", "unresolved_account")
 """Why a record is set aside; a closed set."""
 
 STATUSES = ("open", "repaired", "redriven")
 """What became of a letter, in the order in which it happens; a closed set."""
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    A record or request that could not be used, whole, with the reason.
+
+    ``topic`` is the topic it was read from or meant for; ``partition`` and ``offset`` are -1 where it never
+    reached Kafka. ``pointer`` is the JSON pointer of the field at fault. ``status`` is one of STATUSES; once
+    it is 'repaired', ``mended`` holds the corrected record. Times are UTC milliseconds.
+    """
+
+    id: str
+    reason: str
+    detail: str
+    pointer: str | None = None
+    topic: str
+    partition: int = -1
+    offset: int = -1
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: dict[str, bytes] = {}
+    producer: str | None = None
+    tenant: str | None = None
+    failed_at: int
+    status: str = "open"
+    mended: bytes | None = None
+    changed_at: int = 0
 
 
 def dead_letter(

@@ -1,58 +1,37 @@
 """
-Typed records, one for each schema in ``schemas/avro``; fields carry the schema's names and units.
+Records of the input topics: what products, vendors and people report about accounts.
 
-Those that are made in great numbers are passed over by Python's search for cycles, as they are in none.
+Which topic carries which record is in ``schemas.inputs``.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import msgspec
 
 __all__ = [
-    "BAND_ORDER",
-    "OF_ACCOUNTS",
     "OWN_SOURCE",
-    "AccountHealth",
-    "AccountKpis",
     "AccountLink",
     "AccountOverride",
     "AccountProfile",
     "AccountTransfer",
-    "Adjustment",
     "AlertAction",
     "BillingEvent",
-    "Cap",
-    "ClockTick",
-    "DeadLetter",
     "EngagementEvent",
-    "Event",
     "InputEvent",
-    "JournalBatch",
-    "Measure",
     "ModelChange",
-    "Override",
-    "RiskAlert",
-    "ShadowScore",
-    "SourceRange",
     "SupportEvent",
     "SurveyResponse",
-    "UsageCell",
     "UsageEnvelope",
     "UsageEvent",
 ]
 
 OWN_SOURCE = "bellbuoy"
-"""The source of records that follow from other records, and come from no sender."""
-
-BAND_ORDER = ("critical", "at_risk", "watch", "healthy")
-"""Known bands from worst to best. ``unknown`` stands outside the order."""
+"""The ``source`` of records that Bellbuoy derives from other records, so that no sender sent them."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class InputEvent(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What every input event carries; times are UTC milliseconds.
+    The fields that every input event has; times are UTC milliseconds.
 
     ``event_id`` is unique per tenant and source, and a retry carries the same one. ``occurred_at`` is
     event time; latency is measured from ``received_at``.
@@ -66,8 +45,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     received_at: int
 
 
-class UsageEvent(Event, frozen=True, kw_only=True):
-    """One thing a person did in the product."""
+class UsageEvent(InputEvent, frozen=True, kw_only=True):
+    """One thing that a person did in the product."""
 
     user_id: str | None = None
     name: str
@@ -83,8 +62,8 @@ class UsageEnvelope(msgspec.Struct, frozen=True, kw_only=True):
     events: list[UsageEvent]
 
 
-class SupportEvent(Event, frozen=True, kw_only=True):
-    """One step in the life of a support ticket."""
+class SupportEvent(InputEvent, frozen=True, kw_only=True):
+    """One step in the life of a support ticket; ``csat`` is 1 to 5."""
 
     ticket_id: str
     kind: str
@@ -94,8 +73,8 @@ class SupportEvent(Event, frozen=True, kw_only=True):
     merged_into: str | None = None
 
 
-class BillingEvent(Event, frozen=True, kw_only=True):
-    """One step in the life of a subscription or an invoice; money in minor units."""
+class BillingEvent(InputEvent, frozen=True, kw_only=True):
+    """One step in the life of a subscription or an invoice; money is in minor units."""
 
     kind: str
     subscription_id: str | None = None
@@ -111,11 +90,11 @@ class BillingEvent(Event, frozen=True, kw_only=True):
     cancel_at: int | None = None
 
 
-class SurveyResponse(Event, frozen=True, kw_only=True):
+class SurveyResponse(InputEvent, frozen=True, kw_only=True):
     """
-    One step in the life of a survey; a null score says the person declined.
+    One step in the life of a survey; an answer without a score means that the person declined.
 
-    ``edited_at`` is when an answer was changed or withdrawn, ``occurred_at`` stays that of the answer.
+    ``edited_at`` is when an answer was changed or withdrawn; ``occurred_at`` stays the time of the answer.
     """
 
     survey_id: str
@@ -127,8 +106,8 @@ class SurveyResponse(Event, frozen=True, kw_only=True):
     edited_at: int | None = None
 
 
-class EngagementEvent(Event, frozen=True, kw_only=True):
-    """One contact between the customer and the team, or a step of adoption."""
+class EngagementEvent(InputEvent, frozen=True, kw_only=True):
+    """One contact between the customer and the customer-success team, or one step of adoption."""
 
     user_id: str | None = None
     kind: str
@@ -138,8 +117,8 @@ class EngagementEvent(Event, frozen=True, kw_only=True):
     currency: str | None = None
 
 
-class AccountProfile(Event, frozen=True, kw_only=True):
-    """What is known of an account; a null field leaves what was known before."""
+class AccountProfile(InputEvent, frozen=True, kw_only=True):
+    """Master data of an account; a null field leaves the known value as it is."""
 
     name: str | None = None
     segment: str | None = None
@@ -157,8 +136,8 @@ class AccountProfile(Event, frozen=True, kw_only=True):
     uptime_ppm: int | None = None
 
 
-class AlertAction(Event, frozen=True, kw_only=True):
-    """What a person did with an alert."""
+class AlertAction(InputEvent, frozen=True, kw_only=True):
+    """What a person did with an alert, such as acknowledging it."""
 
     alert_id: str
     kind: str
@@ -166,11 +145,11 @@ class AlertAction(Event, frozen=True, kw_only=True):
     note: str | None = None
 
 
-class AccountOverride(Event, frozen=True, kw_only=True):
+class AccountOverride(InputEvent, frozen=True, kw_only=True):
     """
-    What a person says of an account in place of what was measured.
+    A value that a person sets for an account in place of the measured one.
 
-    ``target`` is ``score`` or a measure's name; a null value withdraws what was said of it.
+    ``target`` is ``score`` or a measure's name; a null value withdraws the override of that target.
     """
 
     target: str
@@ -180,11 +159,12 @@ class AccountOverride(Event, frozen=True, kw_only=True):
     expires_at: int | None = None
 
 
-class ModelChange(Event, frozen=True, kw_only=True):
+class ModelChange(InputEvent, frozen=True, kw_only=True):
     """
-    From its batch on, a tenant's accounts are scored with another model; a null text withdraws one.
+    A change of the health model that scores a tenant's accounts, from the batch that carries it on.
 
-    ``role`` is ``live``, or ``beside`` for a model that scores for comparison only.
+    A null text withdraws a model. ``role`` is ``live``, or ``beside`` for a shadow model, which scores for
+    comparison only.
     """
 
     author: str
@@ -193,246 +173,14 @@ class ModelChange(Event, frozen=True, kw_only=True):
     name: str = ""
 
 
-class AccountLink(Event, frozen=True, kw_only=True):
-    """What is known as ``account_id``, an alias or an account, belongs to the account ``into``."""
+class AccountLink(InputEvent, frozen=True, kw_only=True):
+    """The statement that ``account_id``, an alias or an account, belongs to the account ``into``."""
 
     into: str
 
 
-class AccountTransfer(Event, frozen=True, kw_only=True):
-    """What was known under ``origin``, as state bytes, for the account that it belongs to."""
+class AccountTransfer(InputEvent, frozen=True, kw_only=True):
+    """The state of ``origin``, as bytes, sent to the account that it belongs to."""
 
     origin: str
     state: bytes
-
-
-InputEvent: TypeAlias = (
-    UsageEvent
-    | SupportEvent
-    | BillingEvent
-    | SurveyResponse
-    | EngagementEvent
-    | AccountProfile
-    | AlertAction
-    | AccountOverride
-    | ModelChange
-    | AccountLink
-    | AccountTransfer
-)
-
-
-class UsageCell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """All usage of one account on one UTC day that a batch brings."""
-
-    tenant: str
-    account_id: str
-    day: int
-    events: int
-    errors: int
-    duration_ms: int
-    latency_ms: int
-    latencies: int
-    users: bytes
-    features: list[str]
-    first_at: int
-    last_at: int
-    received_at: int
-
-
-class SourceRange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Offsets ``[first, next)`` of one input topic that a batch covers."""
-
-    topic: str
-    first: int
-    next: int
-
-
-class JournalBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What reached one partition between two moments."""
-
-    sequence: int
-    written_at: int
-    offsets: list[SourceRange] = []
-    usage: list[UsageCell] = []
-    support: list[SupportEvent] = []
-    billing: list[BillingEvent] = []
-    surveys: list[SurveyResponse] = []
-    engagement: list[EngagementEvent] = []
-    profiles: list[AccountProfile] = []
-    actions: list[AlertAction] = []
-    duplicates: int = 0
-    dead_letters: int = 0
-    moved: int = 0
-    overrides: list[AccountOverride] = []
-    models: list[ModelChange] = []
-    links: list[AccountLink] = []
-    transfers: list[AccountTransfer] = []
-
-
-OF_ACCOUNTS = (
-    "usage", "support", "billing", "surveys", "engagement", "profiles", "actions", "overrides", "links",
-    "transfers",
-)  # fmt: skip
-"""The lists of a batch whose items are each of one account."""
-
-
-class Measure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One measured fact behind a score; null value and score: not known; ``as_of``: last heard."""
-
-    name: str
-    value: float | None
-    unit: str
-    score: float | None
-    weight: float
-    contribution: float
-    reason: str
-    group: str = ""
-    as_of: int | None = None
-    stale: bool = False
-
-
-class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Points that no single measure brings: a start value, a group's limit, rounding."""
-
-    name: str
-    contribution: float
-    reason: str
-
-
-class Cap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A known fact that holds the score down; contribution is zero or negative."""
-
-    name: str
-    limit: float
-    contribution: float
-    until: int | None
-    reason: str
-
-
-class Override(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a person says of ``score`` or a measure in place of what was measured, since and until when."""
-
-    target: str
-    value: float
-    reason: str
-    author: str
-    since: int
-    until: int | None = None
-
-
-class ShadowScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a model beside the live one makes of an account; its band knows no hysteresis."""
-
-    model: str
-    model_version: str
-    score: float
-    band: str
-
-
-class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An account's score at one moment, with everything it was made of."""
-
-    tenant: str
-    account_id: str
-    name: str | None = None
-    owner: str | None = None
-    segment: str | None = None
-    stage: str | None = None
-    arr_minor: int | None = None
-    currency: str | None = None
-    score: float
-    band: str
-    previous_score: float | None
-    coverage: float
-    measures: list[Measure]
-    caps: list[Cap]
-    reasons: list[str]
-    open_alerts: list[str]
-    model: str
-    model_version: str
-    as_of: int
-    received_at: int | None
-    partition: int
-    sequence: int
-    adjustments: list[Adjustment] = []
-    scale: float = 100.0
-    variant: str = ""
-    label: str = ""
-    band_since: int | None = None
-    parent_id: str | None = None
-    overrides: list[Override] = []
-    beside: list[ShadowScore] = []
-    silent_sources: list[str] = []
-
-
-class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Everything that a model measures of an account at one moment: what counts, then what informs."""
-
-    tenant: str
-    account_id: str
-    measures: list[Measure]
-    model: str
-    model_version: str
-    as_of: int
-    partition: int
-    sequence: int
-
-
-class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An alert episode's opening, change or end."""
-
-    alert_id: str
-    tenant: str
-    account_id: str
-    name: str | None = None
-    owner: str | None = None
-    arr_minor: int | None = None
-    currency: str | None = None
-    rule: str
-    episode: int
-    change: str
-    severity: str
-    title: str
-    reasons: list[str]
-    action: str
-    score: float
-    band: str
-    opened_at: int
-    changed_at: int
-    acknowledged_by: str | None = None
-    received_at: int | None
-    model: str
-    model_version: str
-    partition: int
-    sequence: int
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """
-    A record that could not be used, whole, with the reason.
-
-    ``status`` is 'open', 'repaired' (then ``mended`` is the record as it should be) or 'redriven'.
-    """
-
-    id: str
-    reason: str
-    detail: str
-    pointer: str | None = None
-    topic: str
-    partition: int = -1
-    offset: int = -1
-    key: bytes | None = None
-    value: bytes | None = None
-    headers: dict[str, bytes] = {}
-    producer: str | None = None
-    tenant: str | None = None
-    failed_at: int
-    status: str = "open"
-    mended: bytes | None = None
-    changed_at: int = 0
-
-
-class ClockTick(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The time of a simulation."""
-
-    now: int

@@ -14,7 +14,7 @@ from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
-from schemas.records import DeadLetter, Event, SurveyResponse, UsageEvent
+from schemas.records import DeadLetter, InputEvent, SurveyResponse, UsageEvent
 from schemas.records.dead_letters import dead_letter
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -106,7 +106,7 @@ def test_what_a_sink_refused_is_not_an_input() -> None:
 
 def test_a_repair_is_what_is_edited_next_and_may_change_the_topic() -> None:
     given = msgspec.structs.asdict(usage())
-    answer = {name: given[name] for name in Event.__struct_fields__}
+    answer = {name: given[name] for name in InputEvent.__struct_fields__}
     survey = codec("survey.responses").encode(SurveyResponse(**answer, survey_id="q", kind="nps", score=9))
     mended = msgspec.structs.replace(letter(b"\xff"), status="repaired", mended=survey)
 

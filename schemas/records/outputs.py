@@ -1,0 +1,160 @@
+"""Records of the output topics: an account's health, its measures, and alerts; money in minor units."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = [
+    "BAND_ORDER",
+    "AccountHealth",
+    "AccountKpis",
+    "Adjustment",
+    "Cap",
+    "Measure",
+    "Override",
+    "RiskAlert",
+    "ShadowScore",
+]
+
+BAND_ORDER = ("critical", "at_risk", "watch", "healthy")
+"""The bands from worst to best; ``unknown`` is a band too, and has no place in this order."""
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    A measure's value for one account, and the points that it contributes to the score.
+
+    ``value`` and ``score`` are null where the value is not known. ``as_of`` is when the newest evidence for a
+    value arrived that stays until newer evidence comes, such as a survey's answer (UTC milliseconds).
+    """
+
+    name: str
+    value: float | None
+    unit: str
+    score: float | None
+    weight: float
+    contribution: float
+    reason: str
+    group: str = ""
+    as_of: int | None = None
+    stale: bool = False
+
+
+class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Points of a score that belong to no single measure: a start value, a group's limit, rounding."""
+
+    name: str
+    contribution: float
+    reason: str
+
+
+class Cap(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A limit on the score that a known fact sets; ``contribution`` is zero or negative."""
+
+    name: str
+    limit: float
+    contribution: float
+    until: int | None
+    reason: str
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An override in force: the value set for ``score`` or a measure, by whom, since and until when."""
+
+    target: str
+    value: float
+    reason: str
+    author: str
+    since: int
+    until: int | None = None
+
+
+class ShadowScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The score that a shadow model gives an account; its band has no hysteresis."""
+
+    model: str
+    model_version: str
+    score: float
+    band: str
+
+
+class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    An account's score at one time, with everything that it is computed from.
+
+    ``received_at`` is the earliest one of the events that caused the record, null where only time passed.
+    """
+
+    tenant: str
+    account_id: str
+    name: str | None = None
+    owner: str | None = None
+    segment: str | None = None
+    stage: str | None = None
+    arr_minor: int | None = None
+    currency: str | None = None
+    score: float
+    band: str
+    previous_score: float | None
+    coverage: float
+    measures: list[Measure]
+    caps: list[Cap]
+    reasons: list[str]
+    open_alerts: list[str]
+    model: str
+    model_version: str
+    as_of: int
+    received_at: int | None
+    partition: int
+    sequence: int
+    adjustments: list[Adjustment] = []
+    scale: float = 100.0
+    variant: str = ""
+    label: str = ""
+    band_since: int | None = None
+    parent_id: str | None = None
+    overrides: list[Override] = []
+    beside: list[ShadowScore] = []
+    silent_sources: list[str] = []
+
+
+class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """All measures of an account at one time: those that count for the score, then those that only inform."""
+
+    tenant: str
+    account_id: str
+    measures: list[Measure]
+    model: str
+    model_version: str
+    as_of: int
+    partition: int
+    sequence: int
+
+
+class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The opening, a change or the end of an alert episode."""
+
+    alert_id: str
+    tenant: str
+    account_id: str
+    name: str | None = None
+    owner: str | None = None
+    arr_minor: int | None = None
+    currency: str | None = None
+    rule: str
+    episode: int
+    change: str
+    severity: str
+    title: str
+    reasons: list[str]
+    action: str
+    score: float
+    band: str
+    opened_at: int
+    changed_at: int
+    acknowledged_by: str | None = None
+    received_at: int | None
+    model: str
+    model_version: str
+    partition: int
+    sequence: int
