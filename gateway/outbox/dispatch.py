@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
-from schemas.records import DeadLetter, InputEvent
+from schemas.records import InputEvent, dead_letters
 from schemas.topics import INPUTS, Topics
 
 __all__ = ["Dispatch", "RequestRecords", "Sender"]
@@ -91,15 +90,13 @@ class Dispatch:
 
         ``around`` becomes its headers: what the request around the event said of it.
         """
-        digest = hashlib.blake2b(raw, digest_size=16, person=b"deadletter", key=sender.tenant.encode())
-        letter = DeadLetter(
-            id=digest.hexdigest(),
+        letter = dead_letters.of_request(
             reason=fault.reason,
-            detail=fault.detail.encode("utf-8", "replace").decode(),
-            pointer=fault.pointer.encode("utf-8", "replace").decode(),
+            detail=fault.detail,
+            pointer=fault.pointer,
             topic=topic,
-            value=raw,
-            headers=dict(around),
+            body=raw,
+            headers=around,
             producer=sender.source,
             tenant=sender.tenant,
             failed_at=sender.received_at,

@@ -1,19 +1,28 @@
-"""How a record that could not be used becomes a dead letter."""
+"""
+The dead letter, a record or request that could not be used, and its two constructors.
+
+A dead letter holds the input whole, with a reason from a closed set (``REASONS``). Its id is the same each
+time the same input fails, so that a retry or a crash makes no second one; each constructor says from what.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
 from xxhash import xxh3_128_hexdigest
 
-__all__ = ["REASONS", "STATUSES", "DeadLetter", "dead_letter"]
+__all__ = ["REASONS", "STATUSES", "DeadLetter", "of_record", "of_request"]
 
 REASONS = ("undecodable", "unknown_schema", "invalid", "too_late", "from_future", "unresolved_account")
-"""Why a record is set aside; a closed set."""
+"""Why input becomes a dead letter; a closed set."""
 
 STATUSES = ("open", "repaired", "redriven")
-"""What became of a letter, in the order in which it happens; a closed set."""
+"""What has been done with a dead letter, in the order in which it happens; a closed set."""
+
+_NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -43,34 +52,32 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     changed_at: int = 0
 
 
-def dead_letter(
+def of_record(
     *,
     reason: str,
     detail: str,
     topic: str,
-    partition: int = -1,
-    offset: int = -1,
+    partition: int,
+    offset: int,
     index: int = 0,
     key: bytes | None = None,
     value: bytes | None,
-    headers: Mapping[str, bytes] | None = None,
+    headers: Mapping[str, bytes] = _NO_HEADERS,
     pointer: str | None = None,
     producer: str | None = None,
     tenant: str | None = None,
     failed_at: int,
 ) -> DeadLetter:
     """
-    Return the letter that carries a record whole; raise ValueError for a reason outside REASONS.
+    Return the dead letter of a record read from Kafka; raise ValueError for a reason outside REASONS.
 
-    The id is the same each time the same record fails: a hash of topic, partition and offset, or of
-    topic, key and value when the record never reached Kafka (offset -1). ``index`` tells the events of
-    an envelope apart. ``failed_at`` is UTC milliseconds; ``pointer`` is the JSON pointer of the field at
-    fault.
+    Its id is a hash of the topic, partition and offset, and of ``index``, the number of the event within an
+    envelope, unless that is 0.
     """
-    if reason not in REASONS:
-        raise ValueError(f"dead-letter reason {reason!r}: use one of {', '.join(REASONS)}")
+    _check(reason)
+    position = f"{topic}|{partition}|{offset}" + (f"|{index}" if index else "")
     return DeadLetter(
-        id=_letter_id(topic, partition, offset, index, key, value),
+        id=xxh3_128_hexdigest(position.encode()),
         reason=reason,
         detail=detail,
         pointer=pointer,
@@ -79,18 +86,52 @@ def dead_letter(
         offset=offset,
         key=key,
         value=value,
-        headers=dict(headers or {}),
+        headers=dict(headers),
         producer=producer,
         tenant=tenant,
         failed_at=failed_at,
     )
 
 
-def _letter_id(
-    topic: str, partition: int, offset: int, index: int, key: bytes | None, value: bytes | None
-) -> str:
-    if offset >= 0:
-        return xxh3_128_hexdigest(f"{topic}|{partition}|{offset}{f'|{index}' if index else ''}".encode())
-    # Lengths keep (key, value) pairs with the same joined bytes apart; -1 keeps null from empty.
-    sizes = f"{topic}|{-1 if key is None else len(key)}|{-1 if value is None else len(value)}|".encode()
-    return xxh3_128_hexdigest(sizes + (key or b"") + (value or b""))
+def of_request(
+    *,
+    reason: str,
+    detail: str,
+    pointer: str,
+    topic: str,
+    body: bytes,
+    headers: Mapping[str, bytes] = _NO_HEADERS,
+    producer: str,
+    tenant: str,
+    failed_at: int,
+) -> DeadLetter:
+    """
+    Return the dead letter of a request's event that was meant for *topic* and never reached Kafka.
+
+    Its id is a BLAKE2b hash of the event's bytes with the tenant as key, so that a client's retry of the same
+    event has the same id. ``detail`` and ``pointer`` may quote the event: what UTF-8 can't hold is replaced.
+    Raises ValueError for a reason outside REASONS.
+    """
+    _check(reason)
+    digest = hashlib.blake2b(body, digest_size=16, person=b"deadletter", key=tenant.encode())
+    return DeadLetter(
+        id=digest.hexdigest(),
+        reason=reason,
+        detail=_encodable(detail),
+        pointer=_encodable(pointer),
+        topic=topic,
+        value=body,
+        headers=dict(headers),
+        producer=producer,
+        tenant=tenant,
+        failed_at=failed_at,
+    )
+
+
+def _check(reason: str) -> None:
+    if reason not in REASONS:
+        raise ValueError(f"dead-letter reason {reason!r}: use one of {', '.join(REASONS)}")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -13,8 +13,7 @@ from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import split_key
 from schemas.producer_settings import DURABLE
-from schemas.records import DeadLetter
-from schemas.records.dead_letters import dead_letter
+from schemas.records import DeadLetter, dead_letters
 from schemas.topics import MAX_DEAD_LETTER_BYTES, Topics
 from streams.kafka.clients import Record
 
@@ -51,7 +50,7 @@ class DeadLetterProducer:
 
     def park(self, found: Record, reason: str, detail: str) -> None:
         """Send the whole record as a dead letter; the same record has the same letter id each time."""
-        letter = dead_letter(
+        letter = dead_letters.of_record(
             reason=reason,
             detail=detail,
             topic=found.topic,

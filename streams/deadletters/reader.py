@@ -20,8 +20,8 @@ from msgspec.structs import replace
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import Registry
-from schemas.records import DeadLetter
-from schemas.records.dead_letters import STATUSES, dead_letter
+from schemas.records import DeadLetter, dead_letters
+from schemas.records.dead_letters import STATUSES
 from schemas.topics import Topics
 from streams.kafka.clients import Record, read_to_end
 
@@ -115,7 +115,7 @@ def _letter(found: Record, letters: Any) -> DeadLetter:
     try:
         letter: DeadLetter = letters.decode(found.value)
     except SchemaError as error:
-        return dead_letter(
+        return dead_letters.of_record(
             reason="undecodable",
             detail=f"not a dead letter: {error}",
             topic=found.topic,

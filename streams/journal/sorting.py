@@ -26,8 +26,7 @@ from schemas.codec.errors import EnvelopeTooLargeError, SchemaError, UnknownSche
 from schemas.codec.record_codec import RECORDS, Codec, codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
-from schemas.records import DeadLetter, JournalBatch, SourceRange
-from schemas.records.dead_letters import dead_letter
+from schemas.records import DeadLetter, JournalBatch, SourceRange, dead_letters
 from schemas.topics import INPUTS, Topics
 from streams.journal.dedupe import DedupeWindow
 from streams.journal.usage_reader import Arrival, Decoded, UsageReader
@@ -248,7 +247,7 @@ def _undecodable(record: Record, topic: str, error: SchemaError, now: int) -> De
 def _refused(
     record: Record, topic: str, refusal: NotAdmitted, now: int, arrival: Arrival | None = None
 ) -> DeadLetter:
-    return dead_letter(
+    return dead_letters.of_record(
         reason=refusal.reason,
         detail=refusal.detail,
         pointer=refusal.pointer,

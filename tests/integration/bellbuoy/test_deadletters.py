@@ -15,8 +15,7 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas.codec.record_codec import codec
-from schemas.records import DeadLetter
-from schemas.records.dead_letters import dead_letter
+from schemas.records import DeadLetter, dead_letters
 from schemas.topics import Topics
 from tests.support.output_records import health
 
@@ -33,7 +32,7 @@ def letters(topics: Topics) -> list[DeadLetter]:
         {"reason": "too_late", "detail": "old", "topic": "usage.events", "value": None, "tenant": "demo"},
     ]
     placed = [
-        dead_letter(
+        dead_letters.of_record(
             **given | {"topic": topics.name(given["topic"])},
             partition=1,
             offset=number,
@@ -43,13 +42,14 @@ def letters(topics: Topics) -> list[DeadLetter]:
         )
         for number, given in enumerate(common)
     ]
-    front = dead_letter(
+    front = dead_letters.of_request(
         reason="invalid",
         detail="userId is missing",
         topic="usage.events",
-        value=b'{"event": "x"}',
+        body=b'{"event": "x"}',
         pointer="/userId",
         producer="segment",
+        tenant="acme",
         failed_at=1_750_000_000_009,
     )
     return [*placed, front]

@@ -22,8 +22,7 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.operations import topics as admin
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
-from schemas.records import AccountHealth, DeadLetter
-from schemas.records.dead_letters import dead_letter
+from schemas.records import AccountHealth, DeadLetter, dead_letters
 from schemas.topics import Topics
 from sinks.memory import MemorySink
 from sinks.port import Output, Rejected, SinkError
@@ -225,7 +224,7 @@ def test_bytes_that_are_no_record_are_parked(
     assert [letter.value for letter in sorted(parked, key=lambda at: at.offset)] == garbage
     assert {letter.reason for letter in parked} == {"undecodable", "unknown_schema"}
     assert all(letter.headers == {"trace": b"\x01"} and letter.key == b"\xff\xfe" for letter in parked)
-    expected = dead_letter(
+    expected = dead_letters.of_record(
         reason="invalid", detail="", topic=name, partition=1, offset=0, value=None, failed_at=0
     )
     assert expected.id in {letter.id for letter in parked}

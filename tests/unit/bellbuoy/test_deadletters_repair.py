@@ -14,8 +14,7 @@ from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
-from schemas.records import DeadLetter, InputEvent, SurveyResponse, UsageEvent
-from schemas.records.dead_letters import dead_letter
+from schemas.records import DeadLetter, InputEvent, SurveyResponse, UsageEvent, dead_letters
 from schemas.times import DAY
 from schemas.topics import Topics
 from tests.support.gateway_client import FrontDoor
@@ -32,7 +31,7 @@ def usage(**changes: Any) -> UsageEvent:
 
 def letter(value: bytes | None, topic: str = "usage.events", **fields: Any) -> DeadLetter:
     given = {"reason": "invalid", "detail": "why", "partition": 1, "offset": 2, "failed_at": NOW}
-    return dead_letter(topic=topic, value=value, **(given | fields))
+    return dead_letters.of_record(topic=topic, value=value, **(given | fields))
 
 
 def judged(
