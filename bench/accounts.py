@@ -13,6 +13,7 @@ import xxhash
 from processors.fold.fold import fold
 from processors.fold.shared import Shared
 from processors.state.position import Position
+from schemas.inputs import batch_lists
 from schemas.records import (
     AccountProfile,
     BillingEvent,
@@ -28,15 +29,6 @@ __all__ = ["NOW", "SIZES", "Size", "cells", "grow", "life"]
 
 NOW = 20_000 * DAY + DAY // 2
 """The journal time up to which the accounts are grown: noon of a UTC day."""
-
-_FIELDS: dict[type, str] = {
-    UsageCell: "usage",
-    SupportEvent: "support",
-    BillingEvent: "billing",
-    SurveyResponse: "surveys",
-    EngagementEvent: "engagement",
-    AccountProfile: "profiles",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +54,10 @@ SIZES = (
 def grow(size: Size, count: int, seed: int = 1) -> dict[bytes, bytes]:
     """Return the states of so many accounts by key, as the changelog holds them at ``NOW``."""
     chance = random.Random(seed)
-    lists: dict[str, list[object]] = {name: [] for name in _FIELDS.values()}
-    for number in range(count):
-        for event in life(f"{size.name}-{number:06d}", size, NOW, chance):
-            lists[_FIELDS[type(event)]].append(event)
-    batch = JournalBatch(sequence=0, written_at=NOW, **lists)  # type: ignore[arg-type]
+    events = [event for n in range(count) for event in life(f"{size.name}-{n:06d}", size, NOW, chance)]
+    usage = [event for event in events if isinstance(event, UsageCell)]
+    others = batch_lists(event for event in events if not isinstance(event, UsageCell))
+    batch = JournalBatch(sequence=0, written_at=NOW, usage=usage, **others)
     return fold({}, Position(), batch, partition=0, offset=0, due=(), shared=Shared()).states
 
 

@@ -27,9 +27,9 @@ from bench.roles import Role
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.identity.keys import account_key
+from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageCell, UsageEvent
-from schemas.topics import INPUTS
 from streams.kafka.clients import ends, read_to_end
 
 __all__ = ["Latency", "measure"]
@@ -198,7 +198,7 @@ def _history(deployment: Deployment, accounts: int) -> int:
     """Send what happened in the two months before, and return how many events that is."""
     chance, now, size = random.Random(0), time.time_ns() // 1_000_000, SIZES[1]
     producer = Producer({**DURABLE, "bootstrap.servers": deployment.bootstrap, "linger.ms": 20})
-    codecs = {RECORDS[topic]: (deployment.topics.name(topic), codec(topic).encode) for topic in INPUTS}
+    codecs = {RECORDS[topic]: (deployment.topics.name(topic), codec(topic).encode) for topic in INPUT_TOPICS}
     sent = 0
     for number in range(accounts):
         account = f"acct-{number:06d}"

@@ -17,8 +17,9 @@ from chaos.load import Day
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
+from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 
 __all__ = ["NotAcceptedError", "Sender"]
 
@@ -122,7 +123,7 @@ class Sender:
 
     def _poison(self) -> None:
         assert self.disorder is not None
-        for topic in INPUTS:
+        for topic in INPUT_TOPICS:
             for partition in range(self.topics.partitions):
                 self._produce(self.topics.name(topic), self.disorder.randbytes(60), b"poison", partition)
                 self.letters += 1

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from schemas.topics import INPUTS
+from schemas.inputs import INPUT_TOPICS
 
 __all__ = [
     "DEAD_LETTERS",
@@ -64,7 +64,7 @@ WAITING = Gauge(
     "bellbuoy_ingest_waiting_events", "Events sent to Kafka and not yet confirmed.", registry=REGISTRY
 )
 
-for _topic in INPUTS:
+for _topic in INPUT_TOPICS:
     EVENTS.labels(_topic)
     for _reason in ("invalid", "unresolved_account"):
         DEAD_LETTERS.labels(_topic, _reason)

@@ -18,6 +18,7 @@ import msgspec
 from processors.measures import MeasureDefinition, MeasureValue, View
 from processors.state.account import State
 from processors.state.parts import brief
+from schemas.inputs import INPUTS, USAGE
 from schemas.records import JournalBatch
 from schemas.times import DAY, HOUR, MINUTE
 
@@ -55,13 +56,7 @@ _PAUSES_DAYS = 28
 _GRAIN = MINUTE
 _SINCE = ", when last heard; the source is silent for every account"
 
-_TOPICS = {
-    "usage": "usage.events",
-    "support": "support.events",
-    "billing": "billing.events",
-    "surveys": "survey.responses",
-    "engagement": "engagement.events",
-}
+_TOPICS = {each.batch_field: each.topic for each in INPUTS if each.watched}
 
 Name = tuple[str, str]
 """Tenant and topic."""
@@ -145,7 +140,7 @@ def frozen_for(silences: Iterable[Silence], state: State) -> FrozenSources:
     held: dict[str, int] = {}
     for topic, since, over in silences:
         if over:
-            last = state.usage.last_at if topic == "usage.events" else state.heard.get(topic)
+            last = state.usage.last_at if topic == USAGE.topic else state.heard.get(topic)
             if last is None or last > since:
                 continue
         held[topic] = since

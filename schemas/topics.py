@@ -5,33 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY, HOUR
 
 __all__ = [
     "CHANGELOG_CONFIG",
-    "INPUTS",
     "MAX_DEAD_LETTER_BYTES",
     "MAX_MESSAGE_BYTES",
-    "OFFERED",
     "TopicSpec",
     "Topics",
 ]
-
-OFFERED = (
-    "usage.events",
-    "support.events",
-    "billing.events",
-    "survey.responses",
-    "engagement.events",
-    "account.profiles",
-    "alert.actions",
-    "account.overrides",
-    "account.links",
-)
-"""What whoever has a key may send."""
-
-INPUTS = (*OFFERED, "model.changes", "account.transfers")
-"""What the journal reads; all have the same number of partitions."""
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """The largest record a topic takes."""
@@ -93,7 +76,7 @@ class Topics:
         """Yield every topic as it must exist on the broker."""
         large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         huge = {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
-        for topic in INPUTS:
+        for topic in INPUT_TOPICS:
             yield TopicSpec(self.name(topic), self.partitions, {"retention.ms": str(14 * DAY)} | large)
         yield TopicSpec(
             self.name("account.journal"), self.partitions, {"retention.ms": str(400 * DAY)} | large

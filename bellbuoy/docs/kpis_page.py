@@ -23,6 +23,7 @@ from processors.measures import MEASURES
 from processors.model import DEFAULT
 from processors.state.position import Position
 from schemas import records as r
+from schemas.inputs import batch_lists
 from schemas.times import DAY, MINUTE
 
 __all__ = ["KPIS", "OTHER", "SAMPLE", "Line", "lines", "page"]
@@ -93,13 +94,6 @@ _START = 20_500 * DAY
 _DAYS = 100
 _ACCOUNTS = 40
 _SEED = 7
-_FIELDS: dict[type, str] = {
-    r.SupportEvent: "support",
-    r.BillingEvent: "billing",
-    r.SurveyResponse: "surveys",
-    r.EngagementEvent: "engagement",
-    r.AccountProfile: "profiles",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +197,7 @@ def _records() -> dict[str, _Published]:
     ]
     happened += _sample(now)
     told = [msgspec.structs.replace(e, tenant="demo", received_at=e.occurred_at) for e in happened]
-    others: dict[str, Any] = {name: [] for name in _FIELDS.values()}
-    for event in told:
-        if not isinstance(event, r.UsageEvent):
-            others[_FIELDS[type(event)]].append(event)
+    others = batch_lists(event for event in told if not isinstance(event, r.UsageEvent))
     usage = roll_up([msgspec.structs.asdict(event) for event in told if isinstance(event, r.UsageEvent)])
     batch = r.JournalBatch(sequence=0, written_at=now, usage=usage, **others)
     fold = Fold({}, Position(), partition=0, shared=Shared())

@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, TopicPartition
 from bellbuoy.operations.ledger import Ends, ends, positions
 from bellbuoy.operations.retry import ask_again
 from schemas.codec.record_codec import codec
-from schemas.topics import INPUTS, Topics
+from schemas.inputs import INPUT_TOPICS
+from schemas.topics import Topics
 from streams.delivery.sink_consumer import OUTPUTS
 from streams.kafka.clients import Record, tail
 
@@ -51,7 +52,7 @@ def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
     }
     for partition, record in last.items():
         covered = {} if record is None else {r.topic: r.next for r in batches.decode(record.value).offsets}
-        for topic in INPUTS:
+        for topic in INPUT_TOPICS:
             if _unread(bootstrap, topics, topic, partition, covered.get(topic, 0), there):
                 return f"the journal has not read all of {topics.name(topic)}, partition {partition}"
     for partition, record in last.items():

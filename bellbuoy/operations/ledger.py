@@ -15,15 +15,16 @@ from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import split_key
+from schemas.inputs import INPUT_TOPICS
 from schemas.records import OWN_SOURCE, AccountLink
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 from streams.kafka.clients import read_to_end, tail
 from streams.kafka.headers import MOVED_HEADER
 
 __all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
 
 _SECONDS = 10.0
-_BOOKED = (*INPUTS, "events.deadletter", "account.health", "risk.alerts")
+_BOOKED = (*INPUT_TOPICS, "events.deadletter", "account.health", "risk.alerts")
 _MARKED = (*_BOOKED, "account.kpis")
 
 Ends = dict[tuple[str, int], int]
@@ -152,7 +153,7 @@ def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
         match topics.plain(record.topic):
             case "events.deadletter":
                 dead = letter.decode(record.value)
-                if dead.topic in INPUTS and dead.status == "open":  # delivery parks outputs there, too
+                if dead.topic in INPUT_TOPICS and dead.status == "open":  # delivery parks outputs there, too
                     letters[dead.reason] += 1
                     refused += dead.partition < 0
             case "risk.alerts":

@@ -27,7 +27,8 @@ from processors.model import load_model
 from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import split_key
-from schemas.records import OF_ACCOUNTS, JournalBatch, RiskAlert
+from schemas.inputs import ACCOUNT_FIELDS
+from schemas.records import JournalBatch, RiskAlert
 from streams.journal.batch_reader import JournalBatchReader, of_account_only
 from streams.kafka.clients import Record, read_to_end
 
@@ -170,7 +171,7 @@ def replay_partition(job: ReplayJob, told: Callable[[int, int], None]) -> Replay
             lanes = [_ReplayLane(job, one, start) for one in models]
         report.ends = batch.written_at
         report.events += sum(cell.events for cell in batch.usage)
-        report.events += sum(len(getattr(batch, name)) for name in OF_ACCOUNTS if name != "usage")
+        report.events += sum(len(getattr(batch, name)) for name in ACCOUNT_FIELDS if name != "usage")
         chunk.append((offset, batch))
         if len(chunk) == _PER_FOLD:
             fold()

@@ -23,7 +23,8 @@ from processors.fold.shared import Shared
 from processors.state.position import Position
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
-from schemas.records import OF_ACCOUNTS, AccountHealth, AccountKpis, JournalBatch, RiskAlert
+from schemas.inputs import ACCOUNT_FIELDS
+from schemas.records import AccountHealth, AccountKpis, JournalBatch, RiskAlert
 from sinks.serving import HistoryEntry
 from streams.journal.batch_reader import JournalBatchReader, of_account_only
 from streams.kafka.clients import read_to_end
@@ -192,7 +193,7 @@ def steps(
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
     """Return a batch without what is of other accounts; ``None`` when nothing is of this one."""
     kept = of_account_only(batch, tenant, account_id)
-    if not any(getattr(kept, name) for name in OF_ACCOUNTS):
+    if not any(getattr(kept, name) for name in ACCOUNT_FIELDS):
         return None
     return replace(kept, models=[one for one in batch.models if one.tenant in (tenant, ALL_TENANTS)])
 

@@ -15,8 +15,9 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
+from schemas.inputs import INPUT_TOPICS
 from schemas.records import InputEvent, dead_letters
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 
 __all__ = ["Dispatch", "RequestRecords", "Sender"]
 
@@ -53,7 +54,7 @@ class Dispatch:
 
     def __init__(self, outbox: Outbox, topics: Topics, registry: Registry) -> None:
         self._outbox = outbox
-        self._codecs = {topic: codec(topic, registry) for topic in (*INPUTS, _LETTERS)}
+        self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _LETTERS)}
         self._names = {topic: topics.name(topic) for topic in self._codecs}
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions

@@ -15,8 +15,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from gateway.metrics import WAITING
 from gateway.outbox.port import OutboxFullError, OutboxUnavailableError, OutgoingRecord
+from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
-from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, Topics
+from schemas.topics import MAX_MESSAGE_BYTES, Topics
 
 __all__ = ["KafkaOutbox"]
 
@@ -126,7 +127,7 @@ class KafkaOutbox:
             found = (await asyncio.to_thread(producer.list_topics, timeout=2)).topics
         except KafkaException as error:
             return f"Kafka at {self._config['bootstrap.servers']} does not answer: {error.args[0].str()}"
-        wanted = [self._topics.name(topic) for topic in (*INPUTS, "events.deadletter")]
+        wanted = [self._topics.name(topic) for topic in (*INPUT_TOPICS, "events.deadletter")]
         missing = [name for name in wanted if name not in found]
         return f"topics missing: {', '.join(missing)}" if missing else None
 

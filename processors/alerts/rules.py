@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from processors.measures import View, days_silent, failing_invoices, overdue_days
 from processors.state.account import Episode, State
+from schemas.inputs import BILLING, SUPPORT, USAGE
 from schemas.records import AlertAction
 from schemas.times import DAY, HOUR
 
@@ -138,7 +139,7 @@ _BAND_RULE = "health"
 _USED_RULES = {name: RULES[name] for name in ("health", "quiet")}
 """Those of which usage can change the finding; of the others only something else, or time."""
 
-_RESTS_ON = {"quiet": "usage.events", "payment": "billing.events", "urgent_ticket": "support.events"}
+_RESTS_ON = {"quiet": USAGE.topic, "payment": BILLING.topic, "urgent_ticket": SUPPORT.topic}
 
 
 def decide(

@@ -17,17 +17,7 @@ from processors.fold.shared import Shared
 from processors.measures import PAST, TODAY, View
 from processors.merging.transfers import forward, is_forwarded, no_kpis, receive, resolve_alerts, tombstone
 from processors.model import Model
-from processors.observe import (
-    evict,
-    observe_billing,
-    observe_engagement,
-    observe_link,
-    observe_override,
-    observe_profile,
-    observe_support,
-    observe_survey,
-    observe_usage,
-)
+from processors.observe import OBSERVERS, evict, observe_usage
 from processors.scoring.score import Verdict, assess, in_force, inform, settle, weigh
 from processors.silent_sources import (
     NOTHING_HELD,
@@ -41,6 +31,7 @@ from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import Position
 from schemas.identity.keys import account_key, split_key
+from schemas.inputs import INPUTS, USAGE
 from schemas.records import (
     AccountHealth,
     AccountKpis,
@@ -93,17 +84,8 @@ class _Touched:
             self.received_at = received_at
 
 
-_OBSERVERS: tuple[tuple[str, Callable[..., object]], ...] = (
-    ("support", observe_support),
-    ("billing", observe_billing),
-    ("surveys", observe_survey),
-    ("engagement", observe_engagement),
-    ("profiles", observe_profile),
-    ("links", observe_link),
-    ("overrides", observe_override),
-)
-_COUNTED = (*(name for name, _ in _OBSERVERS), "actions", "models")
-"""What a batch brings beside usage, but for what was counted before it was transferred."""
+_COUNTED = tuple(each.batch_field for each in INPUTS if each is not USAGE and each.written_by != "worker")
+"""The lists of a batch whose items are counted as events; a transfer's were counted before it was sent."""
 
 
 def fold(
@@ -234,7 +216,7 @@ class Fold:
             one.saw(cell.received_at)
             if cell.day != today:
                 one.changed |= PAST
-        for name, observe in _OBSERVERS:
+        for name, observe in OBSERVERS:
             for event in getattr(batch, name):
                 one = of(event.tenant, event.account_id)
                 observe(one.account.state, event)

@@ -9,6 +9,7 @@ import msgspec
 
 from processors.measures.view import View
 from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
+from schemas import inputs
 
 __all__ = [
     "BILLING",
@@ -26,12 +27,13 @@ __all__ = [
     "measure",
 ]
 
-USAGE = "usage.events"
-SUPPORT = "support.events"
-BILLING = "billing.events"
-SURVEYS = "survey.responses"
-ENGAGEMENT = "engagement.events"
-PROFILES = "account.profiles"
+USAGE, SUPPORT, BILLING, SURVEYS, ENGAGEMENT, PROFILES = (
+    each.topic
+    for each in (
+        inputs.USAGE, inputs.SUPPORT, inputs.BILLING, inputs.SURVEYS, inputs.ENGAGEMENT, inputs.PROFILES,
+    )
+)  # fmt: skip
+"""The topics that a measure may name as its sources."""
 
 
 class MeasureValue(msgspec.Struct, frozen=True, gc=False):

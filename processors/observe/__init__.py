@@ -8,6 +8,8 @@ drops duplicates before.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from processors.observe.billing import observe_billing
 from processors.observe.bounds import bound, evict
 from processors.observe.engagement import observe_engagement
@@ -19,6 +21,7 @@ from processors.observe.surveys import observe_survey
 from processors.observe.usage import active_days, observe_usage
 
 __all__ = [
+    "OBSERVERS",
     "active_days",
     "bound",
     "evict",
@@ -31,3 +34,19 @@ __all__ = [
     "observe_survey",
     "observe_usage",
 ]
+
+OBSERVERS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("support", observe_support),
+    ("billing", observe_billing),
+    ("surveys", observe_survey),
+    ("engagement", observe_engagement),
+    ("profiles", observe_profile),
+    ("links", observe_link),
+    ("overrides", observe_override),
+)
+"""
+The functions that fold single events into a state, each with the list of ``JournalBatch`` that it observes.
+
+Usage is observed as rolled-up cells; alert actions and transfers are folded by ``processors.fold``, because
+they do more than change the state.
+"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processors.observe.retract import retract, retraction
 from processors.state.account import Invoice, Stamp, State, Subscription, stamp
+from schemas.inputs import BILLING
 from schemas.records import BillingEvent
 from schemas.times import DAY
 
@@ -21,7 +22,7 @@ _STATUS = {
 def observe_billing(state: State, event: BillingEvent) -> None:
     """Fold one step of a subscription's or an invoice's life."""
     state.applied += 1
-    state.heard["billing.events"] = max(state.heard.get("billing.events", -1), event.occurred_at)
+    state.heard[BILLING.topic] = max(state.heard.get(BILLING.topic, -1), event.occurred_at)
     if event.kind.startswith(("invoice_", "payment_", "dispute_")):
         _observe_invoice(state, event)
     else:

@@ -6,6 +6,7 @@ from bisect import bisect_left
 
 from processors.observe.retract import retract, retraction
 from processors.state.account import Aim, Person, State, brief, stamp
+from schemas.inputs import ENGAGEMENT
 from schemas.records import EngagementEvent
 
 __all__ = ["MAX_MOMENTS", "forget_aim", "observe_engagement"]
@@ -39,7 +40,7 @@ _AIMS = {
 def observe_engagement(state: State, event: EngagementEvent) -> None:
     """Fold one contact or one step of adoption."""
     state.applied += 1
-    state.heard["engagement.events"] = max(state.heard.get("engagement.events", -1), event.occurred_at)
+    state.heard[ENGAGEMENT.topic] = max(state.heard.get(ENGAGEMENT.topic, -1), event.occurred_at)
     state.engagement[event.kind] = max(state.engagement.get(event.kind, -1), event.occurred_at)
     if event.kind in _COUNTED:
         _remember(state, f"{event.kind}\n{event.name or ''}" if event.kind in _NAMED else event.kind, event)

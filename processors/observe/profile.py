@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from processors.state.account import State, stamp
+from schemas.inputs import PROFILES
 from schemas.records import AccountProfile, InputEvent
 
 __all__ = ["PROFILE_FIELDS", "observe_profile"]
@@ -16,7 +17,7 @@ PROFILE_FIELDS = tuple(
 def observe_profile(state: State, event: AccountProfile) -> None:
     """Keep each field's newest value."""
     state.applied += 1
-    state.heard["account.profiles"] = max(state.heard.get("account.profiles", -1), event.occurred_at)
+    state.heard[PROFILES.topic] = max(state.heard.get(PROFILES.topic, -1), event.occurred_at)
     at = stamp(event.occurred_at, event.event_id)
     for name in PROFILE_FIELDS:
         value = getattr(event, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processors.observe.retract import lift, retract_ticket, retraction
 from processors.state.account import State, Ticket, stamp
+from schemas.inputs import SUPPORT
 from schemas.records import SupportEvent
 
 __all__ = ["observe_support"]
@@ -12,7 +13,7 @@ __all__ = ["observe_support"]
 def observe_support(state: State, event: SupportEvent) -> None:
     """Fold one step of a ticket's life."""
     state.applied += 1
-    state.heard["support.events"] = max(state.heard.get("support.events", -1), event.occurred_at)
+    state.heard[SUPPORT.topic] = max(state.heard.get(SUPPORT.topic, -1), event.occurred_at)
     if event.kind in ("deleted", "merged"):
         into = event.merged_into if event.kind == "merged" else None
         retract_ticket(state, event.ticket_id, event.occurred_at, into)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from processors.observe.retract import retract, retraction
 from processors.state.account import Stamp, State, brief
+from schemas.inputs import SURVEYS
 from schemas.records import SurveyResponse
 
 __all__ = ["Answer", "either", "observe_survey"]
@@ -23,7 +24,7 @@ Answer: TypeAlias = tuple[Stamp, str, int | None]
 def observe_survey(state: State, event: SurveyResponse) -> None:
     """Fold one step of a survey; a newer version of what a person said replaces the older."""
     state.applied += 1
-    state.heard["survey.responses"] = max(state.heard.get("survey.responses", -1), event.occurred_at)
+    state.heard[SURVEYS.topic] = max(state.heard.get(SURVEYS.topic, -1), event.occurred_at)
     key = f"{event.survey_id}\n{event.user_id or ''}"
     if event.step == "sent":
         asked = brief(key)

@@ -17,21 +17,12 @@ from schemas import records as r
 from schemas.codec.errors import SchemaError, UndecodableError
 from schemas.codec.registry import Registry, committed, subject_of
 from schemas.codec.repeating_items import RepeatingItems
+from schemas.inputs import INPUTS
 
 __all__ = ["RECORDS", "Codec", "codec"]
 
 RECORDS: dict[str, type[msgspec.Struct]] = {
-    "usage.events": r.UsageEvent,
-    "support.events": r.SupportEvent,
-    "billing.events": r.BillingEvent,
-    "survey.responses": r.SurveyResponse,
-    "engagement.events": r.EngagementEvent,
-    "account.profiles": r.AccountProfile,
-    "alert.actions": r.AlertAction,
-    "account.overrides": r.AccountOverride,
-    "model.changes": r.ModelChange,
-    "account.links": r.AccountLink,
-    "account.transfers": r.AccountTransfer,
+    **{each.topic: each.record for each in INPUTS},
     "account.journal": r.JournalBatch,
     "account.health": r.AccountHealth,
     "account.kpis": r.AccountKpis,

@@ -22,7 +22,7 @@ from schemas.records.events import (
     UsageEnvelope,
     UsageEvent,
 )
-from schemas.records.journal import OF_ACCOUNTS, ClockTick, JournalBatch, SourceRange, UsageCell
+from schemas.records.journal import ClockTick, JournalBatch, SourceRange, UsageCell
 from schemas.records.outputs import (
     BAND_ORDER,
     AccountHealth,
@@ -37,7 +37,6 @@ from schemas.records.outputs import (
 
 __all__ = [
     "BAND_ORDER",
-    "OF_ACCOUNTS",
     "OWN_SOURCE",
     "AccountHealth",
     "AccountKpis",

@@ -17,7 +17,7 @@ from schemas.records.events import (
     SurveyResponse,
 )
 
-__all__ = ["OF_ACCOUNTS", "ClockTick", "JournalBatch", "SourceRange", "UsageCell"]
+__all__ = ["ClockTick", "JournalBatch", "SourceRange", "UsageCell"]
 
 
 class UsageCell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -76,13 +76,6 @@ class JournalBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     models: list[ModelChange] = []
     links: list[AccountLink] = []
     transfers: list[AccountTransfer] = []
-
-
-OF_ACCOUNTS = (
-    "usage", "support", "billing", "surveys", "engagement", "profiles", "actions", "overrides", "links",
-    "transfers",
-)  # fmt: skip
-"""The lists of a batch whose items are each of one account."""
 
 
 class ClockTick(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -16,8 +16,9 @@ from msgspec.structs import replace
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
+from schemas.inputs import INPUT_TOPICS
 from schemas.records import DeadLetter, InputEvent
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 from streams.kafka.clients import Transactions
 
 __all__ = ["REDRIVEN_HEADER", "Redriver", "Sendable"]
@@ -42,7 +43,7 @@ class Redriver:
     def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
         self._topics = topics
         self._letters = codec("events.deadletter", registry)
-        self._codecs = {topic: codec(topic, registry) for topic in INPUTS}
+        self._codecs = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
         self._transactions = Transactions(bootstrap, f"{topics.prefix}bellbuoy-redrive")
 
     def send(self, sendables: Sequence[Sendable], now: int) -> None:

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from schemas.codec.record_codec import Codec
 from schemas.codec.varint import read_varint
-from schemas.records import OF_ACCOUNTS, JournalBatch
+from schemas.inputs import ACCOUNT_FIELDS
+from schemas.records import JournalBatch
 
 __all__ = ["JournalBatchReader", "of_account_only"]
 
@@ -45,7 +46,7 @@ class JournalBatchReader:
 
 def of_account_only(batch: JournalBatch, tenant: str, account_id: str | None = None) -> JournalBatch:
     """Return a batch without what is of other tenants, or of other accounts."""
-    lists = {name: given for name in OF_ACCOUNTS if (given := getattr(batch, name))}
+    lists = {name: given for name in ACCOUNT_FIELDS if (given := getattr(batch, name))}
     kept = {
         name: [x for x in given if x.tenant == tenant and account_id in (None, x.account_id)]
         for name, given in lists.items()

@@ -15,7 +15,8 @@ from threading import Event, Thread
 
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
-from schemas.topics import INPUTS, Topics
+from schemas.inputs import INPUT_TOPICS
+from schemas.topics import Topics
 from streams.journal.partition import JournalPartition
 from streams.kafka.record_batches import BatchReader, RawBatch
 from streams.pacing.progress import ProgressWatcher
@@ -52,7 +53,7 @@ class JournalLane:
         self._clock = topics.name("simulation.clock")
         self._tick = codec("simulation.clock", registry)
         self._reader = BatchReader(bootstrap, max_bytes=fetch_bytes)
-        names = [topics.name(topic) for topic in INPUTS]
+        names = [topics.name(topic) for topic in INPUT_TOPICS]
         if settings.clock == "simulated":
             names.append(self._clock)
         self._reader.assign({(name, number): partition.next_offset(name) for name in names})

@@ -12,9 +12,10 @@ from processors.intake.admission import Admission
 from schemas.codec.journal_batch import JournalWriter
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
+from schemas.inputs import INPUT_TOPICS
 from schemas.records import SourceRange
 from schemas.times import DAY, MINUTE
-from schemas.topics import INPUTS, MAX_MESSAGE_BYTES, Topics
+from schemas.topics import MAX_MESSAGE_BYTES, Topics
 from streams.journal import metrics
 from streams.journal.sorting import Intake, SortedEvents
 from streams.kafka.clients import Transactions, tail
@@ -54,7 +55,7 @@ class JournalPartition:
         # Fence first: before it, a dead owner's open transaction would hide the journal's end.
         self._transactions = Transactions(bootstrap, f"{topics.prefix}bellbuoy-journal-{partition}")
         self._sequence, self._written_at = -1, 0
-        self._next = {topics.name(topic): 0 for topic in INPUTS}
+        self._next = {topics.name(topic): 0 for topic in INPUT_TOPICS}
         self._ticked_at = 0
         self._wrote = time.monotonic()
         self._held: list[RawBatch] = []

@@ -23,11 +23,12 @@ from processors.intake.columnar_admission import Names, usage_of
 from processors.intake.usage_rollup import UsageRollup
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import EnvelopeTooLargeError, SchemaError, UnknownSchemaError
-from schemas.codec.record_codec import RECORDS, Codec, codec
+from schemas.codec.record_codec import Codec, codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
+from schemas.inputs import BY_TOPIC, INPUT_TOPICS, USAGE
 from schemas.records import DeadLetter, JournalBatch, SourceRange, dead_letters
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 from streams.journal.dedupe import DedupeWindow
 from streams.journal.usage_reader import Arrival, Decoded, UsageReader
 from streams.kafka.clients import Record
@@ -36,22 +37,7 @@ from streams.kafka.record_batches import RawBatch
 
 __all__ = ["Intake", "SortedEvents"]
 
-_USAGE = "usage.events"
-_FIELD = {
-    "support.events": "support",
-    "billing.events": "billing",
-    "survey.responses": "surveys",
-    "engagement.events": "engagement",
-    "account.profiles": "profiles",
-    "alert.actions": "actions",
-    "account.overrides": "overrides",
-    "model.changes": "models",
-    "account.links": "links",
-    "account.transfers": "transfers",
-}
-_EVERYWHERE = {"model.changes"}
-"""What is written to every partition, and stays on it."""
-
+_USAGE = USAGE.topic
 _RECORD_BYTES = 2_000
 """Of a decoded event or a record set aside, about."""
 
@@ -111,7 +97,7 @@ class SortedEvents:
     def batch(self, sequence: int, written_at: int, offsets: list[SourceRange]) -> JournalBatch:
         """Return the journal batch of these records, without their usage."""
         others: dict[str, Any] = {
-            _FIELD[topic]: [msgspec.convert(event, RECORDS[topic]) for event in events]
+            BY_TOPIC[topic].batch_field: [msgspec.convert(event, BY_TOPIC[topic].record) for event in events]
             for topic, events in self.events.items()
         }
         return JournalBatch(
@@ -141,8 +127,8 @@ class Intake:
         self._limits = limits
         self._usage = UsageReader(registry, limits, partition, topics.partitions)
         self._envelopes = Envelopes(registry)
-        self._codecs: dict[str, Codec[Any]] = {topic: codec(topic, registry) for topic in INPUTS}
-        self._windows = {topic: DedupeWindow(window_events) for topic in INPUTS}
+        self._codecs: dict[str, Codec[Any]] = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
+        self._windows = {topic: DedupeWindow(window_events) for topic in INPUT_TOPICS}
 
     def sort(self, batches: Iterable[RawBatch], now: int, result: SortedEvents | None = None) -> SortedEvents:
         """
@@ -205,14 +191,15 @@ class Intake:
         self, topic: str, arrivals: Iterable[Arrival], now: int, result: SortedEvents
     ) -> Iterator[Arrival]:
         """Yield the events that may enter the journal here; set aside and move the others one by one."""
+        everywhere = BY_TOPIC[topic].everywhere
         for arrival in arrivals:
             event = arrival.fields
-            everyones = topic in _EVERYWHERE and event["tenant"] == ALL_TENANTS
+            everyones = everywhere and event["tenant"] == ALL_TENANTS
             refusal = admit(event | {"tenant": "every"} if everyones else event, now, self._limits)
             if refusal is None or refusal.reason != "invalid":
                 key = account_key(event["tenant"], event["account_id"])
                 partition = partition_of(key, self._topics.partitions)
-                if partition != self._partition and topic not in _EVERYWHERE:
+                if partition != self._partition and not everywhere:
                     record = self._alone(topic, arrival)
                     result.moved.append((record.topic, partition, key, record))
                     continue

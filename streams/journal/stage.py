@@ -19,7 +19,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.codec.registry import Registry
-from schemas.topics import INPUTS, Topics
+from schemas.inputs import INPUT_TOPICS
+from schemas.topics import Topics
 from streams.journal import metrics
 from streams.journal.lane import JournalLane
 from streams.journal.partition import JournalPartition
@@ -78,7 +79,7 @@ class Journal:
         """Keep the membership and carry on every partition until stopped; raise what stopped a lane."""
         self._vitals = vitals
         consumer = Consumer(self._consumer_config())
-        names = [self._topics.name(topic) for topic in INPUTS]
+        names = [self._topics.name(topic) for topic in INPUT_TOPICS]
         if self._settings.clock == "simulated":
             names.append(self._topics.name("simulation.clock"))
         self._applied.start()

@@ -8,11 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from processors.intake.usage_rollup_rows import roll_up
+from schemas.inputs import batch_lists
 from schemas.records import (
-    AccountLink,
     AccountProfile,
-    AccountTransfer,
-    AlertAction,
     BillingEvent,
     EngagementEvent,
     JournalBatch,
@@ -117,27 +115,12 @@ def histories(draw: st.DrawFn, most: int = 15) -> list[Any]:
     return [type_(event_id=f"e{number}", **fields) for number, (type_, fields) in enumerate(made)]
 
 
-_FIELDS = {
-    SupportEvent: "support",
-    BillingEvent: "billing",
-    SurveyResponse: "surveys",
-    EngagementEvent: "engagement",
-    AccountProfile: "profiles",
-    AlertAction: "actions",
-    AccountLink: "links",
-    AccountTransfer: "transfers",
-}
-
-
 def batch(sequence: int, written_at: int, happened: list[Any], **counts: int) -> JournalBatch:
     """The journal batch of these events."""
     import msgspec
 
     usage = [msgspec.structs.asdict(event) for event in happened if isinstance(event, UsageEvent)]
-    others: dict[str, list[Any]] = {}
-    for event in happened:
-        if not isinstance(event, UsageEvent):
-            others.setdefault(_FIELDS[type(event)], []).append(event)
+    others = batch_lists(event for event in happened if not isinstance(event, UsageEvent))
     return JournalBatch(sequence=sequence, written_at=written_at, usage=roll_up(usage), **others, **counts)
 
 

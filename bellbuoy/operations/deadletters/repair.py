@@ -24,15 +24,14 @@ from schemas.codec.conformance import completed, departures
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import Registry
+from schemas.inputs import INPUT_TOPICS, input_of
 from schemas.records import DeadLetter, InputEvent
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 
 __all__ = ["ANY_TIME", "DeadLetterRepair", "Draft", "Flaw"]
 
 ANY_TIME = Admission(horizon_ms=2**62, future_ms=2**62)
 """Limits that let every event time through."""
-
-_TOPIC_OF = {RECORDS[topic]: topic for topic in INPUTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +60,14 @@ class DeadLetterRepair:
         self._registry = registry
         self._limits = limits
         self._now = now
-        self._codecs = {topic: codec(topic, registry) for topic in INPUTS}
+        self._codecs = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
 
     def draft(self, letter: DeadLetter) -> Draft | None:
         """Return what can be edited: the repaired record, else the original; ``None``: neither decodes."""
         if (event := self._repaired(letter)) is not None:
             return Draft(self.topic(event), None, msgspec.to_builtins(event))
         topic = self._topics.plain(letter.topic)
-        if topic in INPUTS:
+        if topic in INPUT_TOPICS:
             try:
                 return Draft(topic, None, self._codecs[topic].decode_fields(letter.value))
             except SchemaError:
@@ -84,7 +83,7 @@ class DeadLetterRepair:
     def whole(self, letter: DeadLetter, fields: Mapping[str, Any]) -> Draft | None:
         """Return these fields as the letter's own form, or as a record of its topic where it has none."""
         topic = self._topics.plain(letter.topic)
-        if topic not in INPUTS:
+        if topic not in INPUT_TOPICS:
             return None
         draft = self.draft(letter)
         if draft is not None and draft.door is not None:
@@ -103,7 +102,7 @@ class DeadLetterRepair:
 
     def judge(self, letter: DeadLetter, draft: Draft | None) -> tuple[InputEvent | None, list[Flaw]]:
         """Return the event that a draft is, or every flaw that keeps it from being one."""
-        if self._topics.plain(letter.topic) not in INPUTS:
+        if self._topics.plain(letter.topic) not in INPUT_TOPICS:
             return None, [Flaw("", "a sink refused this output", "mend the sink, then `bellbuoy rebuild`")]
         if draft is None:
             return None, [Flaw("", letter.detail, "give the whole record: --file")]
@@ -120,7 +119,7 @@ class DeadLetterRepair:
 
     def topic(self, event: InputEvent) -> str:
         """Return the topic of an event, without prefix."""
-        return _TOPIC_OF[type(event)]
+        return input_of(event).topic
 
     def _repaired(self, letter: DeadLetter) -> InputEvent | None:
         if letter.mended is None:

@@ -14,9 +14,10 @@ from bellbuoy.simulator.wire.carrier import CarrierError, Receipt
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key
+from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
 from schemas.records import InputEvent
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 
 __all__ = ["BAD_REASONS", "DirectCarrier"]
 
@@ -39,8 +40,8 @@ class DirectCarrier:
 
     def __init__(self, bootstrap: str, topics: Topics, tenant: str) -> None:
         self._bootstrap, self._tenant = bootstrap, tenant
-        self._names = {topic: topics.name(topic) for topic in INPUTS}
-        self._codecs = {topic: codec(topic) for topic in INPUTS}
+        self._names = {topic: topics.name(topic) for topic in INPUT_TOPICS}
+        self._codecs = {topic: codec(topic) for topic in INPUT_TOPICS}
         self._failures: list[str] = []
         self._producer = Producer(
             {

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from schemas import records as r
+from schemas.inputs import input_of
 
 __all__ = ["BAD_KINDS", "Delivery", "Plant", "SimEvent", "topic_of"]
 
@@ -20,15 +21,6 @@ Plant: TypeAlias = Literal["clean", "late", "duplicate", "bad", "too_late", "fro
 BAD_KINDS = ("no_account", "wrong_type", "bad_time")
 """Ways a usage event is broken on the wire: see ``segment.usage``."""
 
-_TOPICS: dict[type[msgspec.Struct], str] = {
-    r.UsageEvent: "usage.events",
-    r.SupportEvent: "support.events",
-    r.BillingEvent: "billing.events",
-    r.SurveyResponse: "survey.responses",
-    r.EngagementEvent: "engagement.events",
-    r.AccountProfile: "account.profiles",
-}
-
 
 class Delivery(msgspec.Struct, frozen=True):
     """An event, handed over at ``at`` (simulated UTC milliseconds); ``bad`` names how it is broken."""
@@ -41,4 +33,4 @@ class Delivery(msgspec.Struct, frozen=True):
 
 def topic_of(event: SimEvent) -> str:
     """Return the input topic (without prefix) that carries this kind of event."""
-    return _TOPICS[type(event)]
+    return input_of(event).topic

@@ -17,7 +17,7 @@ from gateway.outbox.dispatch import Dispatch, RequestRecords, Sender
 from gateway.settings import GatewaySettings
 from gateway.sources.typed.forms import Form
 from schemas.codec.registry import Registry
-from schemas.topics import OFFERED
+from schemas.inputs import OFFERED_TOPICS
 
 __all__ = ["TypedEndpoint"]
 
@@ -39,7 +39,7 @@ class TypedEndpoint:
         self._keys = keys
         self._dispatch = dispatch
         self._clock = clock
-        self._doors = {topic: Form(topic, registry) for topic in OFFERED}
+        self._doors = {topic: Form(topic, registry) for topic in OFFERED_TOPICS}
 
     async def post(self, request: Request) -> Response:
         """
@@ -53,7 +53,7 @@ class TypedEndpoint:
             raise self._keys.refusal()
         door = self._doors.get(request.path_params["topic"])
         if door is None:
-            raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED)}")
+            raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED_TOPICS)}")
         body = well_formed(await read_body(request, self._settings))
         single = not body.lstrip(b" \t\r\n").startswith(b"[")
         try:

@@ -15,7 +15,8 @@ from bellbuoy.operations import topics as admin
 from bellbuoy.operations.ledger import books, ends
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
-from schemas.topics import INPUTS, Topics
+from schemas.inputs import INPUT_TOPICS
+from schemas.topics import Topics
 from tests.support.role_processes import DAY, Feed, Roles, ledger, now, read_all, until, usage
 
 pytestmark = pytest.mark.services
@@ -47,22 +48,28 @@ def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, role
     feed, at = Feed(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
-    for topic in INPUTS:
+    for topic in INPUT_TOPICS:
         feed.raw(topic, random.Random(topic).randbytes(200), partition=1)
     feed.raw("usage.events", codec("usage.events").encode(usage(1, "late", at - 200 * DAY)), partition=0)
     feed.raw("usage.events", codec("usage.events").encode(usage(2, "early", at + 2 * DAY)), partition=0)
     feed.raw("usage.events", codec("usage.events").encode(usage(3, "", at)), partition=0)
     feed.raw("usage.events", b"\0\0\0\0\xff" + b"x" * 20, partition=0)
     feed.send("usage.events", [usage(4, "fine", at)])
-    until(lambda: ledger(bootstrap, topics).dead_letters == len(INPUTS) + 4, what="the dead letters")
+    until(lambda: ledger(bootstrap, topics).dead_letters == len(INPUT_TOPICS) + 4, what="the dead letters")
     until(lambda: ledger(bootstrap, topics).total == 1, what="the good event")
     letters = [
         codec("events.deadletter").decode(m.value())
         for m in read_all(bootstrap, topics.name("events.deadletter"))
     ]
     reasons = sorted(letter.reason for letter in letters)
-    assert reasons == ["from_future", "invalid", "too_late", *["undecodable"] * len(INPUTS), "unknown_schema"]
-    assert {letter.topic for letter in letters} == set(INPUTS)
+    assert reasons == [
+        "from_future",
+        "invalid",
+        "too_late",
+        *["undecodable"] * len(INPUT_TOPICS),
+        "unknown_schema",
+    ]
+    assert {letter.topic for letter in letters} == set(INPUT_TOPICS)
 
 
 def test_a_misplaced_record_is_moved_not_lost(bootstrap: str, topics: Topics, roles: Roles) -> None:

@@ -23,8 +23,9 @@ from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
+from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY
-from schemas.topics import INPUTS, Topics
+from schemas.topics import Topics
 from streams.journal.sorting import Intake
 from streams.kafka.record_batches import RawBatch, split
 from tests.support import generators as strategies
@@ -83,7 +84,7 @@ def stored(topic: str, records: list[tuple[bytes | None, bytes | None]]) -> list
 
 
 @given(
-    topic=st.sampled_from(INPUTS),
+    topic=st.sampled_from(INPUT_TOPICS),
     records=st.lists(st.tuples(keys, values), min_size=20, max_size=30),
     partitions=st.sampled_from((1, 4)),
 )

@@ -12,7 +12,6 @@ from bellbuoy.query.history import of_account
 from bellbuoy.query.score_changes import score_change
 from processors.intake.usage_rollup_rows import roll_up
 from schemas.records import (
-    OF_ACCOUNTS,
     AccountLink,
     AccountOverride,
     AccountProfile,
@@ -162,12 +161,6 @@ def test_a_batch_of_an_account_keeps_what_is_its_own() -> None:
     assert (mine.links, mine.models) == ([link], [change])
     assert of_account(whole, "demo", "nobody") is None
     assert of_account(whole, "else", "acme") is None
-
-
-def test_every_list_of_a_batch_is_an_account_s_or_everybody_s() -> None:
-    lists = {name for name in JournalBatch.__struct_fields__ if isinstance(getattr(batch(), name), list)}
-
-    assert lists == {*OF_ACCOUNTS, "offsets", "models"}
 
 
 def test_a_move_names_what_each_part_gained_or_lost() -> None:

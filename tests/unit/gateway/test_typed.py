@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from schemas.topics import OFFERED
 from tests.support.gateway_client import NOW, FrontDoor
 
 TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
@@ -28,8 +27,8 @@ def door() -> FrontDoor:
     return FrontDoor()
 
 
-@pytest.mark.parametrize("topic", OFFERED)
-def test_every_topic_has_a_door(door, topic):
+@pytest.mark.parametrize("topic", sorted(LEAST))
+def test_a_topic_needs_no_other_fields(door, topic):
     answer = door.post(f"/v1/events/{topic}", LEAST[topic])
 
     assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (200, 1, 0)

@@ -26,7 +26,7 @@ from schemas.records import (
     AccountProfile,
     BillingEvent,
     EngagementEvent,
-    Event,
+    InputEvent,
     SupportEvent,
     SurveyResponse,
     UsageEvent,
@@ -45,7 +45,7 @@ class Account:
         self.state = State(tenant="acme", account_id="a")
         self._ids = itertools.count()
 
-    def _tell(self, kind: type[Event], observe: Any, ago: float, fields: dict[str, Any]) -> Account:
+    def _tell(self, kind: type[InputEvent], observe: Any, ago: float, fields: dict[str, Any]) -> Account:
         event = kind(
             event_id=f"e{next(self._ids)}",
             tenant="acme",
