@@ -10,9 +10,8 @@ from typing import Any
 
 import xxhash
 
-from processors.fold.fold import fold
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
-from processors.state.position import Position
 from schemas.records import (
     AccountProfile,
     BillingEvent,
@@ -67,7 +66,8 @@ def grow(size: Size, count: int, seed: int = 1) -> dict[bytes, bytes]:
         for event in life(f"{size.name}-{number:06d}", size, NOW, chance):
             lists[_FIELDS[type(event)]].append(event)
     batch = JournalBatch(sequence=0, written_at=NOW, **lists)  # type: ignore[arg-type]
-    return fold({}, Position(), batch, partition=0, offset=0, due=(), shared=Shared()).states
+    [outcome] = FoldedPartition(0, Shared()).apply([(0, batch)])
+    return outcome.states
 
 
 def cells(size: Size, count: int, seed: int) -> list[UsageCell]:
