@@ -10,9 +10,8 @@ from typing import Any
 
 import xxhash
 
-from processors.fold.fold import fold
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
-from processors.state.position import Position
 from schemas.inputs import batch_lists
 from schemas.records import (
     AccountProfile,
@@ -58,7 +57,8 @@ def grow(size: Size, count: int, seed: int = 1) -> dict[bytes, bytes]:
     usage = [event for event in events if isinstance(event, UsageCell)]
     others = batch_lists(event for event in events if not isinstance(event, UsageCell))
     batch = JournalBatch(sequence=0, written_at=NOW, usage=usage, **others)
-    return fold({}, Position(), batch, partition=0, offset=0, due=(), shared=Shared()).states
+    [outcome] = FoldedPartition(0, Shared()).apply([(0, batch)])
+    return outcome.states
 
 
 def cells(size: Size, count: int, seed: int) -> list[UsageCell]:

@@ -16,12 +16,11 @@ import msgspec
 from bellbuoy.render.formats import number
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.feed import Feed
-from processors.fold.fold import Fold
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES
 from processors.model import DEFAULT
-from processors.state.position import Position
 from schemas import records as r
 from schemas.inputs import batch_lists
 from schemas.times import DAY, MINUTE
@@ -200,10 +199,8 @@ def _records() -> dict[str, _Published]:
     others = batch_lists(event for event in told if not isinstance(event, r.UsageEvent))
     usage = roll_up([msgspec.structs.asdict(event) for event in told if isinstance(event, r.UsageEvent)])
     batch = r.JournalBatch(sequence=0, written_at=now, usage=usage, **others)
-    fold = Fold({}, Position(), partition=0, shared=Shared())
-    fold.add(batch, 0, ())
-    fold.add(r.JournalBatch(sequence=1, written_at=now + MINUTE), 1, ())
-    outcome = fold.outcome()
+    a_minute_later = r.JournalBatch(sequence=1, written_at=now + MINUTE)
+    [outcome] = FoldedPartition(0, Shared()).apply([(0, batch), (1, a_minute_later)])
     kpis = dict(outcome.kpis)
     records = sorted(outcome.health, key=lambda item: _rank(item[1]))
     return {record.name or record.account_id: _Published(record, kpis[key]) for key, record in records}

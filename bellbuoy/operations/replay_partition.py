@@ -7,7 +7,7 @@ Runs in a process of its own: what goes in and comes out is small.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,8 @@ from xxhash import xxh3_128_digest
 
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
-from processors.fold.due import DueHeap
-from processors.fold.evaluation_cache import LoadedAccount
-from processors.fold.fold import Fold, parts
 from processors.fold.models_in_force import Models
-from processors.fold.schedule import schedule
+from processors.fold.partition import Batches, FoldedPartition
 from processors.fold.shared import Shared
 from processors.merging.transfers import is_forwarded
 from processors.model import load_model
@@ -92,50 +89,30 @@ class ReplayReport:
     opened: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
 
 
-class _ReplayLane:
-    """The journal folded with one model."""
+class _ModelReplay:
+    """The partition folded with one model, and the alerts that came of it."""
 
-    def __init__(self, job: ReplayJob, models: Models, position: Position) -> None:
-        self.states: dict[bytes, bytes] = {}
+    def __init__(self, job: ReplayJob, models: Models, start: Position) -> None:
+        self.folded = FoldedPartition(job.partition, Shared(models), position=start)
         self.alerts: dict[tuple[str, str, int], bytes] = {}
         self.opened: Counter[tuple[str, str, str]] = Counter()
-        self._job, self._shared, self._position = job, Shared(models), position
-        self._accounts: dict[bytes, LoadedAccount] = {}
-        self._due = DueHeap()
+        self._since = job.since
         self._codec = job.codec("risk.alerts")
 
-    def add(self, batches: Sequence[tuple[int, JournalBatch]]) -> None:
-        for part in parts(batches):
-            self._add(part)
-
-    def _add(self, batches: Sequence[tuple[int, JournalBatch]]) -> None:
-        fold = Fold(
-            self.states,
-            self._position,
-            partition=self._job.partition,
-            shared=self._shared,
-            take=lambda key: self._accounts.pop(key, None),
-        )
-        for offset, batch in batches:
-            fold.add(batch, offset, self._due.peek(batch.written_at))
-        outcome = fold.outcome()
-        self._position = outcome.position
-        self.states |= outcome.states
-        self._accounts |= outcome.known
-        schedule(self._due, outcome, self.states, self._shared)
-        self._shared = outcome.shared
-        for _, alert in outcome.alerts:
-            self._take(alert)
+    def add(self, batches: Batches) -> None:
+        for outcome in self.folded.apply(batches):
+            for _, alert in outcome.alerts:
+                self._count(alert)
 
     def judged(self) -> list[bytes]:
         """Return the accounts that are judged, in their order: neither aliases nor merged ones."""
-        return sorted(key for key, account in self._accounts.items() if not is_forwarded(account.state))
+        return sorted(key for key in self.folded.states if not is_forwarded(self.folded.state(key)))
 
     def band(self, key: bytes) -> str:
-        return self._accounts[key].state.band
+        return self.folded.state(key).band
 
-    def _take(self, alert: RiskAlert) -> None:
-        if alert.changed_at < self._job.since:
+    def _count(self, alert: RiskAlert) -> None:
+        if alert.changed_at < self._since:
             return
         self.alerts[_name(alert)] = xxh3_128_digest(self._codec.encode(alert))
         if alert.change == "opened":
@@ -151,33 +128,33 @@ def replay_partition(job: ReplayJob, told: Callable[[int, int], None]) -> Replay
     """
     live, position = _live_states(job)
     report = ReplayReport(job.partition)
-    lanes: list[_ReplayLane] = []
+    replays: list[_ModelReplay] = []
     chunk: list[tuple[int, JournalBatch]] = []
 
     def fold() -> None:
-        for lane in lanes:
-            lane.add(chunk)
+        for replay in replays:
+            replay.add(chunk)
         report.batches += len(chunk)
         chunk.clear()
         told(job.partition, report.batches)
 
     for offset, batch in _batches(job, position):
-        if not lanes:
+        if not replays:
             report.first, report.begins = batch.sequence, batch.written_at
             start = Position(sequence=batch.sequence - 1)
             models = [Models(load_model(job.model))]
             if job.other is not None:
                 models.append(Models(load_model(job.other), fixed=True))
-            lanes = [_ReplayLane(job, one, start) for one in models]
+            replays = [_ModelReplay(job, one, start) for one in models]
         report.ends = batch.written_at
         report.events += sum(cell.events for cell in batch.usage)
         report.events += sum(len(getattr(batch, name)) for name in ACCOUNT_FIELDS if name != "usage")
         chunk.append((offset, batch))
         if len(chunk) == _PER_FOLD:
             fold()
-    if lanes:
+    if replays:
         fold()
-        _compare(job, report, lanes, live)
+        _compare(job, report, replays, live)
     else:
         report.states = sorted(map(split_key, live))  # their journal is gone
     return report
@@ -214,12 +191,12 @@ def _live_states(job: ReplayJob) -> tuple[dict[bytes, bytes], Position]:
 
 
 def _compare(
-    job: ReplayJob, report: ReplayReport, lanes: list[_ReplayLane], live: dict[bytes, bytes]
+    job: ReplayJob, report: ReplayReport, replays: list[_ModelReplay], live: dict[bytes, bytes]
 ) -> None:
-    ours = lanes[0]
+    ours = replays[0]
     report.accounts, report.changes = len(ours.judged()), len(ours.alerts)
     if job.until is None:
-        found = {key: xxh3_128_digest(raw) for key, raw in ours.states.items()}
+        found = {key: xxh3_128_digest(raw) for key, raw in ours.folded.states.items()}
         keys = sorted(key for key in found.keys() | live.keys() if found.get(key) != live.get(key))
         report.states = [split_key(key) for key in keys]
     known = _live_alerts(job, report)
@@ -227,7 +204,7 @@ def _compare(
         key for key in known.keys() | ours.alerts.keys() if known.get(key) != ours.alerts.get(key)
     )
     report.alerts = [f"{alert_id} {change} in batch {sequence}" for alert_id, change, sequence in differ]
-    for other in lanes[1:]:
+    for other in replays[1:]:
         for key in ours.judged():
             pair = ours.band(key), other.band(key)
             report.bands[pair] += 1

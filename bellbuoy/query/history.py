@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from bellbuoy.query.score_changes import ScoreChange, score_change
-from processors.fold.due import soonest
-from processors.fold.fold import Fold
-from processors.fold.models_in_force import rescore_at
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.state.position import Position
 from schemas.codec.record_codec import codec
@@ -30,7 +29,6 @@ from streams.journal.batch_reader import JournalBatchReader, of_account_only
 from streams.kafka.clients import read_to_end
 
 if TYPE_CHECKING:
-    from processors.fold.evaluation_cache import LoadedAccount
     from schemas.codec.registry import Registry
     from schemas.topics import Topics
 
@@ -160,34 +158,22 @@ def steps(
 ) -> Iterator[Step]:
     """Yield what a partition's batches, given with their offsets, publish of one account."""
     key = account_key(tenant, account_id)
-    shared = Shared()
-    account: LoadedAccount | None = None
-    due: int | None = None
+    folded: FoldedPartition | None = None
     for offset, batch in batches:
-        before, shared = shared, shared.after(batch)
-        mine = of_account(batch, tenant, account_id)
-        ready = due is not None and due <= batch.written_at
-        if mine is not None or ready:
-            mine = mine or JournalBatch(sequence=batch.sequence, written_at=batch.written_at)
-            # Nothing but its number is asked of the position that a batch must follow.
-            fold = Fold(
-                {},
-                Position(sequence=batch.sequence - 1),
-                partition=partition,
-                shared=_Heard(shared),
-                take=lambda asked, known=account: known if asked == key else None,  # type: ignore[misc]
-            )
-            fold.add(mine, offset, [key] if ready else [])
-            outcome = fold.outcome()
-            account = outcome.known.get(key, account)
+        if folded is None:
+            start = Position(sequence=batch.sequence - 1)
+            select = partial(of_account_only, tenant=tenant, account_id=account_id)
+            folded = FoldedPartition(partition, Shared(), position=start, select=select)
+        selected = of_account(batch, tenant, account_id)
+        if selected is None and not folded.due(batch.written_at):
+            folded.skip(offset, batch)
+            continue
+        for outcome in folded.apply([(offset, batch)]):
             health, kpis = dict(outcome.health).get(key), dict(outcome.kpis).get(key)
             alerts = [alert for of, alert in outcome.alerts if of == key]
             if health or kpis or alerts:
-                yield Step(health, kpis, alerts, mine)
-        elif shared.models is before.models:
-            continue
-        if account is not None:
-            due = soonest(account.state.due, rescore_at(shared.models, key, account.state.sequence))
+                nothing = JournalBatch(sequence=batch.sequence, written_at=batch.written_at)
+                yield Step(health, kpis, alerts, selected or nothing)
 
 
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
@@ -196,14 +182,3 @@ def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatc
     if not any(getattr(kept, name) for name in ACCOUNT_FIELDS):
         return None
     return replace(kept, models=[one for one in batch.models if one.tenant in (tenant, ALL_TENANTS)])
-
-
-class _Heard(Shared):
-    """What is shared once a batch was heard whole; its part of one account says nothing more."""
-
-    def __init__(self, shared: Shared) -> None:
-        super().__init__(shared.models, shared.sources)
-
-    def after(self, batch: JournalBatch) -> Shared:
-        """Return the same."""
-        return self

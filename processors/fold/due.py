@@ -136,6 +136,8 @@ class DueHeap:
 
     def peek(self, now: int) -> list[bytes]:
         """Return the accounts due at *now* by key; they stay until put elsewhere."""
+        if not self._heap or self._heap[0][0] > now:
+            return []
         ready: list[tuple[int, bytes]] = []
         seen: set[bytes] = set()
         while self._heap and self._heap[0][0] <= now:

@@ -43,7 +43,7 @@ from schemas.records import (
 )
 from schemas.times import DAY
 
-__all__ = ["Fold", "Outcome", "fold", "parts"]
+__all__ = ["Fold", "Outcome"]
 
 
 @dataclass(slots=True)
@@ -88,36 +88,6 @@ _COUNTED = tuple(each.batch_field for each in INPUTS if each is not USAGE and ea
 """The lists of a batch whose items are counted as events; a transfer's were counted before it was sent."""
 
 
-def fold(
-    states: Mapping[bytes, bytes],
-    position: Position,
-    batch: JournalBatch,
-    *,
-    partition: int,
-    offset: int,
-    due: Iterable[bytes],
-    shared: Shared,
-) -> Outcome:
-    """
-    Return what the batch at this journal offset changes.
-
-    ``states`` maps account keys to state bytes, ``due`` names the accounts that time alone makes due.
-    Raises ValueError when the batch isn't the next one of the position.
-    """
-    one = Fold(states, position, partition=partition, shared=shared)
-    one.add(batch, offset, due)
-    return one.outcome()
-
-
-def parts(batches: Sequence[tuple[int, JournalBatch]]) -> Iterator[Sequence[tuple[int, JournalBatch]]]:
-    """Yield the batches, given with their offsets, as runs that a ``Fold`` each may take."""
-    start = 0
-    for number, (_, batch) in enumerate(batches, 1):
-        if batch.models or number == len(batches):
-            yield batches[start:number]
-            start = number
-
-
 class Fold:
     """
     Batches of one partition, folded one after the other.
@@ -134,8 +104,10 @@ class Fold:
         partition: int,
         shared: Shared,
         take: Callable[[bytes], LoadedAccount | None] = lambda _: None,
+        select: Callable[[JournalBatch], JournalBatch] | None = None,
     ) -> None:
         self._states = states
+        self._select = select
         self._take = take
         self._partition = partition
         self._before = shared
@@ -151,6 +123,8 @@ class Fold:
         if batch.sequence != position.sequence + 1:
             raise ValueError(f"batch {batch.sequence} does not follow {position.sequence}")
         shared = self._outcome.shared = self._outcome.shared.after(batch)
+        if self._select is not None:
+            batch = self._select(batch)
         touched = self._observe(batch)
         for key in self._due(due, batch.written_at):
             if key not in touched:

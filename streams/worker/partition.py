@@ -1,31 +1,28 @@
 """
-The state table of one worker: the accounts of every partition it owns, restored from the changelog.
+One partition of a worker: its accounts, restored from the changelog, and the transactions that write them.
 
-A :class:`PartitionState` is one partition: states, position, due heap and the transactions that write them.
-Memory is never ahead of the log: batches are committed first and applied after.
+``processors.fold.partition`` folds; this adds Kafka. Memory is never ahead of the log: an outcome is
+committed to Kafka first and to memory after.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 import structlog
 from confluent_kafka import TopicPartition
 
-from processors.fold.due import DueHeap
-from processors.fold.evaluation_cache import LoadedAccount
-from processors.fold.fold import Fold, Outcome, parts
+from processors.fold.fold import Outcome
 from processors.fold.models_in_force import Models
-from processors.fold.schedule import schedule, schedule_all
+from processors.fold.partition import Batches, FoldedPartition, foldable_runs
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.model import Model
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import partition_of
-from schemas.records import JournalBatch
 from schemas.topics import Topics
 from streams.kafka.clients import Transactions, read_to_end
 from streams.kafka.headers import MOVED_HEADER
@@ -35,10 +32,10 @@ __all__ = ["PartitionState"]
 
 log = structlog.get_logger(__name__)
 
-_RECENT_BYTES = 6_000_000
+_CACHE_BYTES = 6_000_000
 """Accounts of a partition kept as values, in bytes as stored; as values they take about 15 times that."""
 
-_turn = threading.Lock()
+_fold_lock = threading.Lock()
 """Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""
 
 
@@ -49,13 +46,8 @@ class PartitionState:
         self, bootstrap: str, topics: Topics, partition: int, model: Model, registry: Registry
     ) -> None:
         self.partition = partition
-        self.position = Position()
-        self.states: dict[bytes, bytes] = {}
         self.end = 0
         self._topics = topics
-        self._shared = Shared(Models(model))
-        self._due = DueHeap()
-        self._recent = _AccountCache()
         self._health = codec("account.health", registry)
         self._kpis = codec("account.kpis", registry)
         self._alert = codec("risk.alerts", registry)
@@ -63,12 +55,7 @@ class PartitionState:
         # Fence first: before it, a dead owner's open transaction would hide the changelog's end.
         self._transactions = Transactions(bootstrap, f"{topics.app_id}-accounts-{partition}")
         began = time.perf_counter()
-        entries: dict[bytes, bytes] = {}
-        for record in read_to_end(bootstrap, [TopicPartition(topics.changelog, partition, 0)]):
-            self.end = record.offset + 1
-            self._restore(record.key or b"", record.value, entries)
-        self._shared = self._shared.with_entries(entries)
-        schedule_all(self._due, self.states, self._shared.models)
+        self._folded = self._restored(bootstrap, model)
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         metrics.ACCOUNTS.labels(partition=partition).set(len(self.states))
@@ -80,19 +67,35 @@ class PartitionState:
             seconds=round(seconds, 3),
         )
 
-    def _restore(self, key: bytes, value: bytes | None, entries: dict[bytes, bytes]) -> None:
-        if key.startswith(POSITION_KEY):
-            if value is not None:
-                self.position = decode_position(value)
-        elif key.startswith(SHARED_KEY):
-            if value is not None:
-                entries[key] = value
-        elif value is None:
-            self.states.pop(key, None)
-        else:
-            self.states[key] = value
+    @property
+    def position(self) -> Position:
+        """How far the states in memory have come."""
+        return self._folded.position
 
-    def apply(self, batches: Sequence[tuple[int, JournalBatch]]) -> Iterator[Outcome]:
+    @property
+    def states(self) -> Mapping[bytes, bytes]:
+        """The states in memory, as stored, by account key."""
+        return self._folded.states
+
+    def _restored(self, bootstrap: str, model: Model) -> FoldedPartition:
+        position, states, entries = Position(), dict[bytes, bytes](), dict[bytes, bytes]()
+        for record in read_to_end(bootstrap, [TopicPartition(self._topics.changelog, self.partition, 0)]):
+            self.end = record.offset + 1
+            key, value = record.key or b"", record.value
+            if key.startswith(POSITION_KEY):
+                if value is not None:
+                    position = decode_position(value)
+            elif key.startswith(SHARED_KEY):
+                if value is not None:
+                    entries[key] = value
+            elif value is None:
+                states.pop(key, None)
+            else:
+                states[key] = value
+        shared = Shared(Models(model)).with_entries(entries)
+        return FoldedPartition(self.partition, shared, states, position, cache_bytes=_CACHE_BYTES)
+
+    def apply(self, batches: Batches) -> Iterator[Outcome]:
         """
         Fold batches, given with their offsets, and make their effects durable, then visible; yield those.
 
@@ -102,30 +105,17 @@ class PartitionState:
         outputs, transfers and position: all or nothing; (3) memory: the restart restores it from the log.
         Raises FencedError and KafkaException; after either, this object must not be used again.
         """
-        for part in parts(batches):
-            yield self._apply(part)
+        for run in foldable_runs(batches):
+            yield self._apply(run)
 
-    def _apply(self, batches: Sequence[tuple[int, JournalBatch]]) -> Outcome:
-        with _turn:
+    def _apply(self, run: Batches) -> Outcome:
+        with _fold_lock:
             began = time.perf_counter()
-            fold = Fold(
-                self.states,
-                self.position,
-                partition=self.partition,
-                shared=self._shared,
-                take=self._recent.take,
-            )
-            for offset, batch in batches:
-                fold.add(batch, offset, self._due.peek(batch.written_at))
-            outcome = fold.outcome()
+            outcome = self._folded.prepare(run)
             folded = time.perf_counter()
             self._produce(outcome)
         self._transactions.commit()
-        self.states |= outcome.states
-        self.position = outcome.position
-        self._recent.keep(outcome)
-        schedule(self._due, outcome, self.states, self._shared)
-        self._shared = outcome.shared
+        self._folded.commit(outcome)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome
@@ -151,27 +141,3 @@ class PartitionState:
             transactions.produce(moved, self._transfer.encode(transfer), key, there, told)
         position = encode_position(outcome.position)
         transactions.produce(self._topics.changelog, position, position_key(partition), partition)
-
-
-class _AccountCache:
-    """Accounts as values, so that those in use need not be decoded; the longest unused go first."""
-
-    def __init__(self) -> None:
-        self._accounts: dict[bytes, tuple[LoadedAccount, int]] = {}
-        self._bytes = 0
-
-    def take(self, key: bytes) -> LoadedAccount | None:
-        """Give an account away to be changed; until ``keep`` brings it back it isn't known here."""
-        account, size = self._accounts.pop(key, (None, 0))
-        self._bytes -= size
-        return account
-
-    def keep(self, outcome: Outcome) -> None:
-        """Take the accounts of a committed outcome."""
-        for key, account in outcome.known.items():
-            self.take(key)
-            size = len(outcome.states[key])
-            self._accounts[key] = (account, size)
-            self._bytes += size
-        while self._bytes > _RECENT_BYTES:
-            self.take(next(iter(self._accounts)))

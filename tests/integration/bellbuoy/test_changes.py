@@ -18,7 +18,7 @@ from schemas.codec.record_codec import codec
 from schemas.topics import Topics
 from streams.kafka.clients import Transactions
 from tests.support.deployment import Deployment, deployed
-from tests.support.reference_fold import STRICT
+from tests.support.recorded_partition import STRICT
 from tests.support.role_processes import DAY, read_all, until, usage
 
 pytestmark = pytest.mark.services

@@ -14,7 +14,7 @@ from schemas.times import DAY
 from tests.property.processors.test_shared import journals
 from tests.support.fold_partitions import Partitions, link
 from tests.support.generators import NOW, batchings, histories, times
-from tests.support.reference_fold import Book
+from tests.support.recorded_partition import RecordedPartition
 
 T = TypeVar("T", AccountHealth, AccountKpis)
 
@@ -34,16 +34,16 @@ def numbered(batches: list[JournalBatch]) -> list[tuple[int, JournalBatch]]:
 
 
 def check(batches: list[JournalBatch]) -> None:
-    book = Book()
+    partition = RecordedPartition()
     for batch in batches:
-        book.add(batch)
-    for account in {health.account_id for health in book.health}:
+        partition.add(batch)
+    for account in {health.account_id for health in partition.health}:
         found = list(steps(numbered(batches), 0, "acme", account))
-        assert healths(found) == [h for h in book.health if h.account_id == account]
+        assert healths(found) == [h for h in partition.health if h.account_id == account]
         kpis = [step.kpis for step in found if step.kpis is not None]
-        assert kpis == [one for one in book.kpis if one.account_id == account]
+        assert kpis == [one for one in partition.kpis if one.account_id == account]
         alerts = [alert for step in found for alert in step.alerts]
-        assert alerts == [alert for alert in book.alerts if alert.account_id == account]
+        assert alerts == [alert for alert in partition.alerts if alert.account_id == account]
 
 
 @given(eventful())

@@ -6,14 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.fold.due import next_due
-from processors.fold.fold import fold
-from processors.fold.shared import Shared
 from processors.measures import MEASURES, MeasureValue, View
 from processors.state.account import State
 from processors.state.encoding import decode_state
-from processors.state.position import Position
 from schemas.times import DAY
 from tests.support.generators import NOW, batchings, histories
+from tests.support.reference_fold import reference_fold
 
 
 def facts(state: State, now: int) -> dict[str, MeasureValue]:
@@ -23,12 +21,7 @@ def facts(state: State, now: int) -> dict[str, MeasureValue]:
 
 @given(st.data())
 def test_nothing_changes_before_it_is_due(data: st.DataObject) -> None:
-    states: dict[bytes, bytes] = {}
-    position = Position()
-    for number, batch in enumerate(data.draw(batchings(data.draw(histories())))):
-        outcome = fold(states, position, batch, partition=0, offset=number, due=(), shared=Shared())
-        states |= outcome.states
-        position = outcome.position
+    states, _ = reference_fold(data.draw(batchings(data.draw(histories()))))
     for raw in states.values():
         state = decode_state(raw)
         now = NOW + data.draw(st.integers(0, 40 * DAY))

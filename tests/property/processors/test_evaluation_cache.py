@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.evaluation_cache import LoadedAccount
-from processors.fold.fold import Fold
+from processors.fold.fold import Outcome
 from processors.fold.models_in_force import Models
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.measures import MEASURES, USAGE, View
 from processors.model import load_model
 from processors.observe import observe_usage
 from processors.state.encoding import decode_state
-from processors.state.position import Position
 from schemas.records import JournalBatch, UsageEvent
 from schemas.times import DAY
 from tests.support.generators import NOW, batch, batchings, histories
+from tests.support.reference_fold import reference_fold
 
 NOON = NOW // DAY * DAY + DAY // 2
 EVERYTHING = load_model(
@@ -75,44 +76,23 @@ def days(draw: st.DrawFn) -> list[JournalBatch]:
     return batches
 
 
-def said(batches: list[JournalBatch], *, remember: bool) -> list[object]:
-    states: dict[bytes, bytes] = {}
-    kept: dict[bytes, LoadedAccount] = {}
-    position, found = Position(), []
-
-    def take(key: bytes) -> LoadedAccount | None:
-        return kept.pop(key, None) if remember else None
-
-    for offset, one in enumerate(batches):
-        fold = Fold(states, position, partition=0, shared=Shared(Models(EVERYTHING)), take=take)
-        moments = {key: decode_state(raw).due for key, raw in states.items()}
-        due = [key for key, at in moments.items() if at is not None and at <= one.written_at]
-        fold.add(one, offset, due)
-        outcome = fold.outcome()
-        states |= outcome.states
-        kept |= outcome.known
-        position = outcome.position
-        found += [outcome.states, outcome.health, outcome.kpis, outcome.alerts]
-    return found
+def published(outcomes: Iterable[Outcome]) -> list[object]:
+    return [(one.states, one.health, one.kpis, one.alerts) for one in outcomes]
 
 
 @given(days())
-def test_remembering_changes_no_byte(batches: list[JournalBatch]) -> None:
-    assert said(batches, remember=True) == said(batches, remember=False)
+def test_caches_change_no_byte(batches: list[JournalBatch]) -> None:
+    folded = FoldedPartition(0, Shared(Models(EVERYTHING)))
+    cached = [outcome for batch in enumerate(batches) for outcome in folded.apply([batch])]
+    _, plain = reference_fold(batches, Shared(Models(EVERYTHING)))
+    assert published(cached) == published(plain)
 
 
 @given(st.data())
 def test_usage_changes_no_measure_that_does_not_name_it(data: st.DataObject) -> None:
     """What a measure declares as its sources is what it reads."""
     batches = [replace(one, written_at=NOON) for one in data.draw(batchings(data.draw(histories(30))))]
-    states: dict[bytes, bytes] = {}
-    position = Position()
-    for offset, one in enumerate(batches):
-        fold = Fold(states, position, partition=0, shared=Shared(Models(EVERYTHING)))
-        fold.add(one, offset, ())
-        outcome = fold.outcome()
-        states |= outcome.states
-        position = outcome.position
+    states, _ = reference_fold(batches, Shared(Models(EVERYTHING)))
     more = batch(0, NOON, data.draw(visits(NOON))).usage
     others = [measured for measured in MEASURES.values() if USAGE not in measured.sources]
     for raw in states.values():

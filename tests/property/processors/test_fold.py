@@ -6,45 +6,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.evaluation_cache import LoadedAccount
-from processors.fold.fold import Fold, Outcome, fold
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.observe import active_days
 from processors.state.encoding import decode_state
-from processors.state.position import Position
 from schemas.codec.record_codec import codec
-from schemas.records import JournalBatch, UsageEvent
+from schemas.records import UsageEvent
 from schemas.times import DAY
 from tests.support.generators import NOW, batchings, histories
 from tests.support.known_state import knowledge
-
-
-def run(batches: list[JournalBatch]) -> tuple[dict[bytes, bytes], list[Outcome]]:
-    states: dict[bytes, bytes] = {}
-    position, outcomes = Position(), []
-    for number, batch in enumerate(batches):
-        outcome = fold(
-            states, position, batch, partition=0, offset=number, due=sorted(states), shared=Shared()
-        )
-        states |= outcome.states
-        position = outcome.position
-        outcomes.append(outcome)
-    return states, outcomes
+from tests.support.reference_fold import reference_fold
 
 
 @given(st.data())
 def test_order_and_batching_do_not_matter(data: st.DataObject) -> None:
     happened = data.draw(histories())
-    one, _ = run(data.draw(batchings(happened)))
-    other, _ = run(data.draw(batchings(happened)))
+    one, _ = reference_fold(data.draw(batchings(happened)))
+    other, _ = reference_fold(data.draw(batchings(happened)))
     assert {k: knowledge(v) for k, v in one.items()} == {k: knowledge(v) for k, v in other.items()}
 
 
 @given(st.data())
 def test_a_score_does_not_depend_on_order(data: st.DataObject) -> None:
     happened = data.draw(histories())
-    one, _ = run(data.draw(batchings(happened)))
-    other, _ = run(data.draw(batchings(happened)))
+    one, _ = reference_fold(data.draw(batchings(happened)))
+    other, _ = reference_fold(data.draw(batchings(happened)))
     assert {k: decode_state(v).score for k, v in one.items()} == {
         k: decode_state(v).score for k, v in other.items()
     }
@@ -56,7 +42,7 @@ def test_a_replay_gives_the_same_bytes(data: st.DataObject) -> None:
     health, kpis, alert = codec("account.health"), codec("account.kpis"), codec("risk.alerts")
     runs = []
     for _ in range(2):
-        states, outcomes = run(batches)
+        states, outcomes = reference_fold(batches)
         written = [
             (
                 [(k, health.encode(h)) for k, h in o.health],
@@ -76,60 +62,31 @@ def test_batches_folded_together_say_what_they_say_alone(data: st.DataObject) ->
     for batch in data.draw(batchings(data.draw(histories()))):
         batches.append(replace(batch, written_at=now))
         now += data.draw(st.integers(0, 20 * DAY))
-    one_by_one, outcomes = run_when_due(batches)
-    states: dict[bytes, bytes] = {}
-    kept: dict[bytes, LoadedAccount] = {}
-    position, said = Position(), []
-
-    def take(key: bytes) -> LoadedAccount | None:
-        return kept.pop(key, None)
-
-    rest = list(enumerate(batches))
-    while rest:
-        size = data.draw(st.integers(1, len(rest)))
-        together, rest = rest[:size], rest[size:]
-        fold = Fold(states, position, partition=0, shared=Shared(), take=take)
-        for number, batch in together:
-            fold.add(batch, number, due(states, batch.written_at))
-        outcome = fold.outcome()
-        states |= outcome.states
-        position = outcome.position
-        kept.update(outcome.known)
-        said += [*outcome.health, *outcome.kpis, *outcome.alerts]
-    assert states == one_by_one
+    expected, outcomes = reference_fold(batches)
+    folded = FoldedPartition(0, Shared(), cache_bytes=data.draw(st.sampled_from((None, 0, 500))))
+    published, left = [], list(enumerate(batches))
+    while left:
+        size = data.draw(st.integers(1, len(left)))
+        together, left = left[:size], left[size:]
+        for outcome in folded.apply(together):
+            published += [*outcome.health, *outcome.kpis, *outcome.alerts]
+    assert folded.states == expected
     alone = [record for o in outcomes for record in [*o.health, *o.kpis, *o.alerts]]
-    assert sorted(said, key=repr) == sorted(alone, key=repr)
-    assert position == outcomes[-1].position
-
-
-def due(states: dict[bytes, bytes], now: int) -> list[bytes]:
-    moments = {key: decode_state(raw).due for key, raw in states.items()}
-    return [key for key, moment in moments.items() if moment is not None and moment <= now]
-
-
-def run_when_due(batches: list[JournalBatch]) -> tuple[dict[bytes, bytes], list[Outcome]]:
-    states: dict[bytes, bytes] = {}
-    position, outcomes = Position(), []
-    for number, batch in enumerate(batches):
-        ready = due(states, batch.written_at)
-        outcome = fold(states, position, batch, partition=0, offset=number, due=ready, shared=Shared())
-        states |= outcome.states
-        position = outcome.position
-        outcomes.append(outcome)
-    return states, outcomes
+    assert sorted(published, key=repr) == sorted(alone, key=repr)
+    assert folded.position == outcomes[-1].position
 
 
 @given(st.data())
 def test_every_event_is_applied_once(data: st.DataObject) -> None:
     happened = data.draw(histories())
-    states, outcomes = run(data.draw(batchings(happened)))
+    states, outcomes = reference_fold(data.draw(batchings(happened)))
     assert sum(decode_state(raw).applied for raw in states.values()) == len(happened)
     assert outcomes[-1].position.applied == len(happened)
 
 
 @given(st.data())
 def test_contributions_sum_to_the_score(data: st.DataObject) -> None:
-    _, outcomes = run(data.draw(batchings(data.draw(histories()))))
+    _, outcomes = reference_fold(data.draw(batchings(data.draw(histories()))))
     for outcome in outcomes:
         for _, health in outcome.health:
             parts = [m.contribution for m in health.measures] + [c.contribution for c in health.caps]
@@ -141,7 +98,7 @@ def test_contributions_sum_to_the_score(data: st.DataObject) -> None:
 @given(st.data())
 def test_windows_equal_a_recount(data: st.DataObject) -> None:
     happened = data.draw(histories())
-    states, _ = run(data.draw(batchings(happened)))
+    states, _ = reference_fold(data.draw(batchings(happened)))
     today = NOW // DAY
     for raw in states.values():
         state = decode_state(raw)
@@ -168,7 +125,7 @@ def test_windows_equal_a_recount(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_alert_episodes_open_and_close_in_turn(data: st.DataObject) -> None:
-    _, outcomes = run(data.draw(batchings(data.draw(histories()))))
+    _, outcomes = reference_fold(data.draw(batchings(data.draw(histories()))))
     open_now: set[str] = set()
     for outcome in outcomes:
         for _, alert in outcome.alerts:

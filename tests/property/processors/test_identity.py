@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.evaluation_cache import LoadedAccount
-from processors.fold.fold import Fold
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.merging.merge import merge
 from processors.state.account import State
@@ -155,25 +154,17 @@ def test_batches_with_links_folded_together_say_what_they_say_alone(data: st.Dat
     found.balanced()
     for partition in found.all:
         again = folded_together(data, partition.journal)
-        assert again == (partition.states, partition.position)
+        assert again == (partition.folded.states, partition.folded.position)
 
 
 def folded_together(data: st.DataObject, journal: list[JournalBatch]) -> tuple[dict[bytes, bytes], Position]:
-    states: dict[bytes, bytes] = {}
-    kept: dict[bytes, LoadedAccount] = {}
-    position, number = Position(), 0
-    while number < len(journal):
-        together = journal[number : number + data.draw(st.integers(1, len(journal)))]
-        fold = Fold(states, position, partition=0, shared=Shared(), take=lambda key: kept.pop(key, None))
-        for batch in together:
-            due = [key for key, raw in states.items() if (at := decode_state(raw).due) and at <= NOW]
-            fold.add(batch, number, due)
-            number += 1
-        outcome = fold.outcome()
-        states |= outcome.states
-        position = outcome.position
-        kept.update(outcome.known)
-    return states, position
+    folded, left = FoldedPartition(0, Shared()), list(enumerate(journal))
+    while left:
+        size = data.draw(st.integers(1, len(left)))
+        together, left = left[:size], left[size:]
+        for _ in folded.apply(together):
+            pass
+    return folded.states, folded.position
 
 
 def test_every_field_of_a_state_is_merged_or_decided_or_its_own() -> None:

@@ -12,7 +12,7 @@ from processors.scoring.score import assess, inform
 from processors.state.encoding import decode_state
 from schemas.records import JournalBatch
 from tests.support.generators import NOW, batchings, histories
-from tests.support.reference_fold import Book
+from tests.support.recorded_partition import RecordedPartition
 
 MINUTE = 60_000
 
@@ -28,18 +28,18 @@ def told(raw: bytes, at: int) -> list[object]:
 @given(st.data())
 @settings(max_examples=60)
 def test_they_follow_within_a_minute_and_come_no_more_often(data: st.DataObject) -> None:
-    book, now = Book(), NOW
+    partition, now = RecordedPartition(), NOW
     batches = data.draw(batchings(data.draw(histories().filter(bool))))
     for batch in batches:
         now += data.draw(st.integers(1, 2 * MINUTE))
-        book.add(replace(batch, written_at=now))
+        partition.add(replace(batch, written_at=now))
     for n in (1, 2):  # whoever is due, and then nobody any more
-        book.add(JournalBatch(sequence=len(batches) + n - 1, written_at=now + n * MINUTE))
+        partition.add(JournalBatch(sequence=len(batches) + n - 1, written_at=now + n * MINUTE))
 
-    for raw in book.states.values():
+    for raw in partition.states.values():
         account = decode_state(raw).account_id
-        records = [one for one in book.kpis if one.account_id == account]
-        healths = [one for one in book.health if one.account_id == account]
+        records = [one for one in partition.kpis if one.account_id == account]
+        healths = [one for one in partition.health if one.account_id == account]
         assert healths[-1].as_of <= records[-1].as_of <= now + MINUTE
         assert records[-1].measures == told(raw, records[-1].as_of)
         times = [one.as_of for one in records]

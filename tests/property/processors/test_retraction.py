@@ -8,26 +8,19 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.fold.fold import fold
-from processors.fold.shared import Shared
 from processors.measures import MEASURES, MeasureValue, View
 from processors.state.encoding import decode_state
-from processors.state.position import Position
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from tests.support.generators import NOW, batchings, histories, times
 from tests.support.known_state import knowledge
+from tests.support.reference_fold import reference_fold
 
 ABOUT = {"tenant": "acme", "account_id": "a", "source": "test", "received_at": NOW}
 
 
 def known(data: st.DataObject, happened: list[Any]) -> bytes | None:
     """What is known of the account after these events, in an order and batches of Hypothesis's choice."""
-    states: dict[bytes, bytes] = {}
-    position = Position()
-    for number, batch in enumerate(data.draw(batchings(happened))):
-        outcome = fold(states, position, batch, partition=0, offset=number, due=(), shared=Shared())
-        states |= outcome.states
-        position = outcome.position
+    states, _ = reference_fold(data.draw(batchings(happened)))
     return knowledge(states[b"acme:a"], retracted=False) if b"acme:a" in states else None
 
 

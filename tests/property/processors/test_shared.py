@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.records import AccountOverride, JournalBatch, ModelChange
 from schemas.times import DAY, HOUR
 from tests.support import generators as strategies
-from tests.support.reference_fold import KIND, STRICT, Book
+from tests.support.recorded_partition import KIND, STRICT, RecordedPartition
 
 TEXTS = (STRICT, KIND, STRICT.replace("version: 3", "version: 4"), None)
 
@@ -69,7 +69,7 @@ def journals(draw: st.DrawFn) -> list[JournalBatch]:
 def test_neither_grouping_nor_a_restart_changes_a_byte(
     batches: list[JournalBatch], data: st.DataObject
 ) -> None:
-    one, other = Book(), Book()
+    one, other = RecordedPartition(), RecordedPartition()
     for batch in batches:
         one.add(batch)
     left = list(batches)
@@ -89,8 +89,8 @@ def test_neither_grouping_nor_a_restart_changes_a_byte(
 @given(journals())
 @settings(max_examples=40)
 def test_the_parts_of_a_score_sum_to_it_whatever_is_said_of_it(batches: list[JournalBatch]) -> None:
-    book = Book()
-    book.add(*batches)
-    for health in book.health:
+    partition = RecordedPartition()
+    partition.add(*batches)
+    for health in partition.health:
         parts = [*health.measures, *health.adjustments, *health.caps]
         assert abs(sum(part.contribution for part in parts) - health.score) < 1e-6

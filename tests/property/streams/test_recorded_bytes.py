@@ -29,7 +29,7 @@ from schemas.times import DAY
 from schemas.topics import Topics
 from streams.journal.sorting import Intake
 from streams.kafka.record_batches import RawBatch, split
-from tests.support.reference_fold import STRICT, Book
+from tests.support.recorded_partition import STRICT, RecordedPartition
 
 START = 20_000 * DAY
 STEP = DAY // 2
@@ -112,7 +112,7 @@ def _by_people(number: int, now: int) -> list[Any]:
 
 def _digests() -> dict[str, str]:
     company = Company(11, 25, START, Disorder(late=0.05, duplicate=0.02, bad=0.01, too_late=0.01), 0.4)
-    feed, recording, book = Feed(company.deliveries()), Recording(), Book()
+    feed, recording, partition = Feed(company.deliveries()), Recording(), RecordedPartition()
     intake = Intake(Topics(partitions=1), 0, committed(), Admission(90 * DAY, 3_600_000), 100_000)
     writer, journal = JournalWriter(committed()), codec("account.journal")
     hashes = {name: sha256() for name in ("journal", "dead letters")}
@@ -125,21 +125,21 @@ def _digests() -> dict[str, str]:
         hashes["journal"].update(raw)
         for letter in sorted_.dead:
             hashes["dead letters"].update(codec("events.deadletter").encode(letter))
-        book.add(journal.decode(raw))
+        partition.add(journal.decode(raw))
     hashes["changelog"] = sha256()
-    for entries in (book.states, book.entries):
+    for entries in (partition.states, partition.entries):
         for key, value in sorted(entries.items()):
             hashes["changelog"].update(key + value)
-    hashes["changelog"].update(encode_position(book.position))
+    hashes["changelog"].update(encode_position(partition.position))
     for topic, records in (
-        ("account.health", book.health),
-        ("account.kpis", book.kpis),
-        ("risk.alerts", book.alerts),
+        ("account.health", partition.health),
+        ("account.kpis", partition.kpis),
+        ("risk.alerts", partition.alerts),
     ):
         assert records
         hashes[topic] = sha256(b"".join(map(codec(topic).encode, records)))
-    assert book.position.dead_letters
-    assert book.position.duplicates
+    assert partition.position.dead_letters
+    assert partition.position.duplicates
     return {name: found.hexdigest() for name, found in hashes.items()}
 
 

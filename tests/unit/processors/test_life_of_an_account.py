@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from processors.fold.due import DueHeap
-from processors.fold.fold import fold
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.state.encoding import decode_state
-from processors.state.position import Position
 from schemas.records import (
     AccountHealth,
     AccountProfile,
@@ -32,9 +30,7 @@ class Account:
     """One account whose journal is written by hand."""
 
     def __init__(self) -> None:
-        self.states: dict[bytes, bytes] = {}
-        self.position = Position()
-        self.due = DueHeap()
+        self.folded = FoldedPartition(0, Shared())
         self.now = START
         self.alerts: list[RiskAlert] = []
         self.health: AccountHealth | None = None
@@ -53,15 +49,11 @@ class Account:
     def at(self, now: int, *happened: Any, actions: list[AlertAction] | None = None) -> list[RiskAlert]:
         """Write a batch at this time and return the alerts it made."""
         self.now = now
-        written = batch(self.position.sequence + 1, now, list(happened))
+        sequence = self.folded.position.sequence + 1
+        written = batch(sequence, now, list(happened))
         if actions:
-            written = JournalBatch(sequence=written.sequence, written_at=now, actions=actions)
-        due = self.due.peek(now)
-        outcome = fold(self.states, self.position, written, partition=0, offset=0, due=due, shared=Shared())
-        self.states |= outcome.states
-        self.position = outcome.position
-        for key, account in outcome.known.items():
-            self.due.put(key, account.state.due)
+            written = JournalBatch(sequence=sequence, written_at=now, actions=actions)
+        [outcome] = self.folded.apply([(sequence, written)])
         new = [alert for _, alert in outcome.alerts]
         self.alerts += new
         for _, health in outcome.health:
@@ -206,7 +198,7 @@ def test_a_churned_account_is_silent_for_good() -> None:
     assert account.health.stage == "churned"
     for _ in range(200):
         assert account.at(account.now + DAY) == []
-    state = decode_state(account.states[b"acme:a"])
+    state = decode_state(account.folded.states[b"acme:a"])
     assert state.usage.days == {}
 
 

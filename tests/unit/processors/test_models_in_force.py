@@ -13,7 +13,7 @@ from schemas.identity.keys import ALL_TENANTS
 from schemas.records import AccountProfile, BillingEvent, JournalBatch, ModelChange, UsageEvent
 from schemas.times import DAY, HOUR
 from tests.support.generators import batch
-from tests.support.reference_fold import KIND, STRICT, Book
+from tests.support.recorded_partition import KIND, STRICT, RecordedPartition
 
 MINUTE = 60_000
 START = 20_000 * DAY + 12 * HOUR
@@ -37,7 +37,7 @@ class Company:
     """Accounts in daily use, as long as wanted; every batch is the next one."""
 
     def __init__(self, tenants: tuple[str, ...] = ("acme",), accounts: int = 20) -> None:
-        self.book = Book()
+        self.partition = RecordedPartition()
         self.now = START
         self.who = [(tenant, f"a{n}") for tenant in tenants for n in range(accounts)]
         seats = [self.event(AccountProfile, *who, seats=3, segment="smb") for who in self.who]
@@ -59,11 +59,11 @@ class Company:
         )
 
     def write(self, *batches: JournalBatch) -> None:
-        self.book.add(*batches)
+        self.partition.add(*batches)
 
     def later(self, ms: int, *happened: Any, models: list[ModelChange] | None = None) -> None:
         self.now += ms
-        one = batch(self.book.position.sequence + 1, self.now, list(happened))
+        one = batch(self.partition.position.sequence + 1, self.now, list(happened))
         if models:
             one = JournalBatch(sequence=one.sequence, written_at=self.now, models=models)
         self.write(one)
@@ -76,23 +76,23 @@ class Company:
                 for who in self.who
                 for n in range(6)
             ]
-            self.write(batch(self.book.position.sequence + 1, self.now, used))
+            self.write(batch(self.partition.position.sequence + 1, self.now, used))
         self.later(MINUTE)  # then no account waits to publish its KPIs
 
 
 def test_a_change_takes_effect_for_every_account_within_its_spread_and_alerts_nobody() -> None:
     company = Company()
     company.days(40)
-    assert {one.band for one in company.book.health[-20:]} == {"healthy"}
+    assert {one.band for one in company.partition.health[-20:]} == {"healthy"}
     company.later(HOUR, models=[change(STRICT, company.now)])
-    before = len(company.book.health)
+    before = len(company.partition.health)
     company.later(RESCORE_SPREAD)
-    anew = company.book.health[before:]
+    anew = company.partition.health[before:]
     assert sorted(one.account_id for one in anew) == sorted(account for _, account in company.who)
     assert {(one.model, one.model_version, one.band) for one in anew} == {
         ("strict", load_model(STRICT).version, "critical")
     }
-    assert company.book.alerts == []
+    assert company.partition.alerts == []
     assert all(one.open_alerts == [] for one in anew)
 
 
@@ -102,9 +102,9 @@ def test_the_accounts_are_not_scored_all_at_once() -> None:
     company.later(HOUR, models=[change(STRICT, company.now)])
     sizes = []
     for _ in range(6):
-        before = len(company.book.health)
+        before = len(company.partition.health)
         company.later(RESCORE_SPREAD // 6 + 1)
-        sizes.append(len(company.book.health) - before)
+        sizes.append(len(company.partition.health) - before)
     assert sum(sizes) == 20
     assert max(sizes) < 15
 
@@ -114,10 +114,10 @@ def test_what_a_change_muted_is_told_once_it_gets_worse() -> None:
     company.days(40)
     company.later(HOUR, models=[change(STRICT.replace("[7, 20]", "[7, 45]"), company.now)])
     company.later(RESCORE_SPREAD)
-    assert company.book.newest("a0").band == "at_risk"
-    assert company.book.alerts == []
+    assert company.partition.newest("a0").band == "at_risk"
+    assert company.partition.alerts == []
     company.later(5 * DAY)
-    health = [alert for alert in company.book.alerts if alert.rule == "health"]
+    health = [alert for alert in company.partition.alerts if alert.rule == "health"]
     assert [(one.change, one.severity) for one in health] == [("opened", "critical")]
 
 
@@ -128,8 +128,8 @@ def test_what_a_change_muted_ends_unheard() -> None:
     company.later(RESCORE_SPREAD)
     company.later(HOUR, models=[change(KIND, company.now)])
     company.later(RESCORE_SPREAD)
-    assert company.book.newest("a0").band == "healthy"
-    assert company.book.alerts == []
+    assert company.partition.newest("a0").band == "healthy"
+    assert company.partition.alerts == []
 
 
 def test_an_open_alert_is_resolved_where_the_new_model_says_all_is_well() -> None:
@@ -137,11 +137,11 @@ def test_an_open_alert_is_resolved_where_the_new_model_says_all_is_well() -> Non
     company.later(HOUR, models=[change(KIND, company.now)])
     company.days(40)
     company.later(20 * DAY)
-    assert [one.change for one in company.book.alerts if one.rule == "health"] == ["opened"]
+    assert [one.change for one in company.partition.alerts if one.rule == "health"] == ["opened"]
     calm = STRICT.replace("[[0, 0], [7, 20]]", "[[0, 90], [7, 90]]")
     company.later(HOUR, models=[change(calm, company.now)])
     company.later(RESCORE_SPREAD)
-    assert [one.change for one in company.book.alerts if one.rule == "health"] == ["opened", "resolved"]
+    assert [one.change for one in company.partition.alerts if one.rule == "health"] == ["opened", "resolved"]
 
 
 def test_tenants_have_their_own() -> None:
@@ -155,7 +155,7 @@ def test_tenants_have_their_own() -> None:
         ],
     )
     company.later(RESCORE_SPREAD)
-    assert {(one.tenant, one.model) for one in company.book.health[-6:]} == {
+    assert {(one.tenant, one.model) for one in company.partition.health[-6:]} == {
         ("acme", "kind"),
         ("globex", "strict"),
     }
@@ -168,8 +168,8 @@ def test_models_stand_side_by_side_for_the_accounts_they_apply_to() -> None:
     special = STRICT + "applies: {when: account.segment == 'enterprise', priority: 5}\n"
     company.later(HOUR, models=[change(special, company.now), change(KIND, company.now)])
     company.later(RESCORE_SPREAD)
-    assert company.book.newest("a0").model == "kind"
-    assert company.book.newest("a1").model == "strict"
+    assert company.partition.newest("a0").model == "kind"
+    assert company.partition.newest("a1").model == "strict"
 
 
 def test_a_model_beside_scores_for_comparison_and_changes_nothing_else() -> None:
@@ -180,7 +180,7 @@ def test_a_model_beside_scores_for_comparison_and_changes_nothing_else() -> None
     without.later(HOUR)
     for company in (with_it, without):
         company.days(1)
-    one, other = with_it.book.newest("a0"), without.book.newest("a0")
+    one, other = with_it.partition.newest("a0"), without.partition.newest("a0")
     assert [(x.model, x.band, x.score) for x in one.beside] == [("strict", "critical", 20.0)]
     assert (one.score, one.band, one.model) == (other.score, other.band, DEFAULT.name)
     assert other.beside == []
@@ -189,12 +189,12 @@ def test_a_model_beside_scores_for_comparison_and_changes_nothing_else() -> None
 def test_a_withdrawn_model_leaves_what_was_before() -> None:
     company = Company(accounts=1)
     company.days(30)
-    before = company.book.newest("a0")
+    before = company.partition.newest("a0")
     company.later(HOUR, models=[change(STRICT, company.now)])
     company.later(RESCORE_SPREAD)
     company.later(HOUR, models=[change(None, company.now, name="strict")])
     company.later(RESCORE_SPREAD)
-    after = company.book.newest("a0")
+    after = company.partition.newest("a0")
     assert (after.model, after.score) == (before.model, before.score)
 
 

@@ -11,7 +11,7 @@ from processors.state.encoding import encode_state
 from schemas.records import AccountOverride, BillingEvent, JournalBatch, UsageEvent
 from schemas.times import DAY, HOUR
 from tests.support.generators import batch
-from tests.support.reference_fold import Book
+from tests.support.recorded_partition import RecordedPartition
 
 START = 20_000 * DAY + 9 * HOUR
 _ids = itertools.count()
@@ -21,7 +21,7 @@ class Customer:
     """One account in daily use."""
 
     def __init__(self) -> None:
-        self.book, self.now = Book(), START
+        self.partition, self.now = RecordedPartition(), START
         self.at(START, self.event(BillingEvent, kind="subscription_started", subscription_id="s"))
         for day in range(1, 30):
             self.at(START + day * DAY, *self.use())
@@ -42,12 +42,11 @@ class Customer:
 
     def at(self, now: int, *happened: Any) -> None:
         self.now = now
-        self.book.add(batch(self.book.position.sequence + 1, now, list(happened)))
+        self.partition.add(batch(self.partition.position.sequence + 1, now, list(happened)))
 
     def say(self, *said: AccountOverride) -> None:
-        self.book.add(
-            JournalBatch(sequence=self.book.position.sequence + 1, written_at=self.now, overrides=list(said))
-        )
+        sequence = self.partition.position.sequence + 1
+        self.partition.add(JournalBatch(sequence=sequence, written_at=self.now, overrides=list(said)))
 
     def override(self, value: float | None, **fields: Any) -> AccountOverride:
         basics = {"target": "score", "reason": "They said so", "author": "kim"}
@@ -56,16 +55,16 @@ class Customer:
 
 
 def whole(customer: Customer) -> float:
-    health = customer.book.newest("a")
+    health = customer.partition.newest("a")
     parts = [*health.measures, *health.adjustments, *health.caps]
     return sum(part.contribution for part in parts)
 
 
 def test_the_score_is_what_was_said_and_still_the_sum_of_its_parts() -> None:
     customer = Customer()
-    before = customer.book.newest("a").score
+    before = customer.partition.newest("a").score
     customer.say(customer.override(25.5))
-    health = customer.book.newest("a")
+    health = customer.partition.newest("a")
     assert (health.score, health.band) == (25.5, "critical")
     assert whole(customer) == pytest.approx(25.5)
     assert health.reasons[0] == "Set to 25.5 by kim: They said so"
@@ -80,39 +79,39 @@ def test_it_survives_usage_midnights_and_a_restart() -> None:
     customer = Customer()
     customer.say(customer.override(25))
     for _ in range(3):
-        customer.book.restart()
+        customer.partition.restart()
         customer.at(customer.now + DAY, *customer.use())
-    assert customer.book.newest("a").score == 25
+    assert customer.partition.newest("a").score == 25
 
 
 def test_it_ends_by_itself_on_the_millisecond() -> None:
     customer = Customer()
-    before = customer.book.newest("a").score
+    before = customer.partition.newest("a").score
     end = customer.now + 2 * HOUR
     customer.say(customer.override(25, expires_at=end))
     customer.at(end - 1, *customer.use())
-    assert customer.book.newest("a").score == 25
+    assert customer.partition.newest("a").score == 25
     customer.at(end)
-    assert customer.book.newest("a").score == pytest.approx(before, abs=5)
-    assert customer.book.newest("a").overrides == []
+    assert customer.partition.newest("a").score == pytest.approx(before, abs=5)
+    assert customer.partition.newest("a").overrides == []
 
 
 def test_a_measure_is_set_in_its_place() -> None:
     customer = Customer()
     customer.say(customer.override(0, target="usage.drop"))
-    measures = {measure.name: measure for measure in customer.book.newest("a").measures}
+    measures = {measure.name: measure for measure in customer.partition.newest("a").measures}
     assert (measures["usage.drop"].score, measures["usage.drop"].contribution) == (0, 0)
     assert measures["usage.drop"].reason == "Set to 0 by kim: They said so"
-    assert whole(customer) == pytest.approx(customer.book.newest("a").score)
+    assert whole(customer) == pytest.approx(customer.partition.newest("a").score)
 
 
 def test_a_measure_that_is_not_known_counts_once_it_is_said() -> None:
     customer = Customer()
-    assert customer.book.newest("a").coverage < 1
-    unknown = [m.name for m in customer.book.newest("a").measures if m.score is None and m.weight]
-    before = customer.book.newest("a").coverage
+    assert customer.partition.newest("a").coverage < 1
+    unknown = [m.name for m in customer.partition.newest("a").measures if m.score is None and m.weight]
+    before = customer.partition.newest("a").coverage
     customer.say(customer.override(100, target=unknown[0]))
-    assert customer.book.newest("a").coverage > before
+    assert customer.partition.newest("a").coverage > before
 
 
 def test_the_newest_word_counts_in_whatever_order_it_is_heard() -> None:
@@ -121,23 +120,23 @@ def test_the_newest_word_counts_in_whatever_order_it_is_heard() -> None:
     late = one.override(90, event_id="x2")
     one.say(early, late)
     other.say(late, early)
-    assert one.book.newest("a").score == other.book.newest("a").score == 90
-    assert one.book.state("acme", "a").overrides == other.book.state("acme", "a").overrides
+    assert one.partition.newest("a").score == other.partition.newest("a").score == 90
+    assert one.partition.state("acme", "a").overrides == other.partition.state("acme", "a").overrides
 
 
 def test_a_withdrawal_leaves_what_is_measured() -> None:
     customer = Customer()
-    before = customer.book.newest("a")
+    before = customer.partition.newest("a")
     customer.say(customer.override(10))
     customer.say(customer.override(None, event_id="x9", occurred_at=customer.now + 1))
-    after = customer.book.newest("a")
+    after = customer.partition.newest("a")
     assert (after.score, after.overrides, after.adjustments) == (before.score, [], [])
 
 
 def test_a_score_that_was_said_gives_an_account_without_data_a_band() -> None:
-    book = Book()
+    partition = RecordedPartition()
     customer = Customer()
     said = customer.override(20, account_id="new")
-    book.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said]))
-    assert (book.newest("new").band, book.newest("new").score) == ("critical", 20)
-    assert encode_state(book.state("acme", "new")) == book.states[b"acme:new"]
+    partition.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said]))
+    assert (partition.newest("new").band, partition.newest("new").score) == ("critical", 20)
+    assert encode_state(partition.state("acme", "new")) == partition.states[b"acme:new"]

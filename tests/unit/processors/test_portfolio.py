@@ -12,7 +12,7 @@ from schemas.times import DAY
 from sinks.serving import summary
 from tests.support.output_records import health as record
 from tests.support.output_records import kpis
-from tests.support.reference_fold import Book
+from tests.support.recorded_partition import RecordedPartition
 
 
 def health(*given: Any, **fields: Any) -> Any:
@@ -211,11 +211,11 @@ def test_an_account_s_health_says_what_stands_above_it() -> None:
     at = 20_600 * DAY
     common = {"tenant": "acme", "account_id": "oslo", "source": "test", "occurred_at": at, "received_at": at}
     profile = AccountProfile(event_id="p", parent_id="north", **common)
-    book = Book()
+    partition = RecordedPartition()
 
-    book.add(JournalBatch(sequence=0, written_at=at, profiles=[profile]))
+    partition.add(JournalBatch(sequence=0, written_at=at, profiles=[profile]))
 
-    assert book.newest("oslo").parent_id == "north"
+    assert partition.newest("oslo").parent_id == "north"
 
 
 def _paying(account: str, before: float, gross: float, net: float, **fields: Any) -> Any:

@@ -11,7 +11,7 @@ from processors.silent_sources import CATCHING_UP, KNOWN_FOR, LEAST, MANY, is_si
 from schemas.records import AccountProfile, BillingEvent, UsageEvent
 from schemas.times import DAY, HOUR
 from tests.support.generators import batch
-from tests.support.reference_fold import Book
+from tests.support.recorded_partition import RecordedPartition
 
 START = 20_000 * DAY + 9 * HOUR
 _ids = itertools.count()
@@ -21,7 +21,7 @@ class Company:
     """Accounts that use the product every day at nine."""
 
     def __init__(self, accounts: int = 12) -> None:
-        self.book, self.now = Book(), START
+        self.partition, self.now = RecordedPartition(), START
         self.accounts = [f"a{n}" for n in range(accounts)]
         known = [self.event(AccountProfile, one, seats=3) for one in self.accounts]
         paid = [
@@ -43,7 +43,7 @@ class Company:
 
     def at(self, now: int, *happened: Any) -> None:
         self.now = now
-        self.book.add(batch(self.book.position.sequence + 1, now, list(happened)))
+        self.partition.add(batch(self.partition.position.sequence + 1, now, list(happened)))
 
     def use(self, accounts: list[str], at: int) -> list[UsageEvent]:
         return [
@@ -65,18 +65,18 @@ class Company:
 
 
 def quiet(company: Company) -> list[tuple[str, str]]:
-    return [(one.account_id, one.change) for one in company.book.alerts if one.rule == "quiet"]
+    return [(one.account_id, one.change) for one in company.partition.alerts if one.rule == "quiet"]
 
 
 def test_a_dead_source_alerts_nobody_and_holds_what_it_informs() -> None:
     company = Company()
     company.days(40)
-    before = {one: company.book.newest(one).score for one in company.accounts}
+    before = {one: company.partition.newest(one).score for one in company.accounts}
     company.silence(10)
-    assert company.book.alerts == []
+    assert company.partition.alerts == []
     company.at(company.now, *[company.event(AccountProfile, one, seats=3) for one in company.accounts])
     for one in company.accounts:
-        health = company.book.newest(one)
+        health = company.partition.newest(one)
         assert health.silent_sources == ["usage.events"]
         assert health.band == "healthy"
         assert health.score == pytest.approx(before[one], abs=5)
@@ -106,7 +106,7 @@ def test_a_usual_pause_is_no_silence() -> None:
     company.days(40)
     while (company.now // DAY) % 7 != 4:
         company.days(1)
-    source = company.book.shared.sources["acme", "usage.events"]
+    source = company.partition.folded.shared.sources["acme", "usage.events"]
     usual = max(source.pauses.values())
     assert usual == 3 * DAY
     assert not is_silent(source, source.last_at + 3 * usual // 2)
@@ -116,7 +116,7 @@ def test_a_usual_pause_is_no_silence() -> None:
 def test_a_source_known_for_too_short_is_not_judged() -> None:
     company = Company()
     company.days(10)
-    source = company.book.shared.sources["acme", "usage.events"]
+    source = company.partition.folded.shared.sources["acme", "usage.events"]
     assert source.last_at - source.first_at < KNOWN_FOR
     assert not is_silent(source, source.last_at + 100 * DAY)
     assert LEAST < DAY
@@ -129,13 +129,13 @@ def test_when_it_speaks_again_each_account_is_held_until_it_is_heard_itself() ->
     company.at(company.now + HOUR, *company.use(["a0"], company.now))
     back = company.now
     company.at(back + HOUR, *[company.event(AccountProfile, one, seats=3) for one in company.accounts])
-    assert company.book.newest("a0").silent_sources == []
-    assert company.book.newest("a1").silent_sources == ["usage.events"]
-    assert company.book.alerts == []
+    assert company.partition.newest("a0").silent_sources == []
+    assert company.partition.newest("a1").silent_sources == ["usage.events"]
+    assert company.partition.alerts == []
     missed = company.use(company.accounts, company.now - 3 * DAY)
     company.at(back + 2 * HOUR, *missed)
-    assert company.book.newest("a1").silent_sources == []
-    assert company.book.alerts == []
+    assert company.partition.newest("a1").silent_sources == []
+    assert company.partition.alerts == []
 
 
 def test_who_stays_silent_after_the_outage_is_silent() -> None:
@@ -144,16 +144,16 @@ def test_who_stays_silent_after_the_outage_is_silent() -> None:
     company.silence(9)
     for _ in range(4):
         company.days(1, company.accounts[1:])
-    assert company.now > company.book.shared.sources["acme", "usage.events"].back_at + CATCHING_UP
+    assert company.now > company.partition.folded.shared.sources["acme", "usage.events"].back_at + CATCHING_UP
     assert {account for account, change in quiet(company) if change == "opened"} == {"a0"}
 
 
 def test_an_outage_does_not_become_usual() -> None:
     company = Company()
     company.days(40)
-    before = max(company.book.shared.sources["acme", "usage.events"].pauses.values())
+    before = max(company.partition.folded.shared.sources["acme", "usage.events"].pauses.values())
     company.silence(9)
     company.days(10)
-    source = company.book.shared.sources["acme", "usage.events"]
+    source = company.partition.folded.shared.sources["acme", "usage.events"]
     assert source.back_at > 0
     assert max(source.pauses.values()) == before

@@ -1,0 +1,135 @@
+"""
+The accounts of one partition in memory, folded from journal batches one after the other.
+
+The worker, a replay, an account's history, the tests and the benchmarks all drive the fold through this
+class, so that what is due when, and what is kept between batches, is the same for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from processors.fold.account_cache import AccountCache
+from processors.fold.due import DueHeap, soonest
+from processors.fold.fold import Fold, Outcome
+from processors.fold.models_in_force import rescore_at
+from processors.fold.shared import Shared
+from processors.state.account import State
+from processors.state.encoding import decode_head, decode_state
+from processors.state.position import Position
+from schemas.records import JournalBatch
+
+__all__ = ["Batches", "FoldedPartition", "foldable_runs"]
+
+Batches: TypeAlias = Sequence[tuple[int, JournalBatch]]
+"""Journal batches in their order, each with its offset."""
+
+
+def foldable_runs(batches: Batches) -> Iterator[Batches]:
+    """
+    Yield the batches in runs that one outcome each may hold.
+
+    A batch that changes models ends its run: every account is due after it.
+    """
+    start = 0
+    for number, (_, batch) in enumerate(batches, 1):
+        if batch.models or number == len(batches):
+            yield batches[start:number]
+            start = number
+
+
+class FoldedPartition:
+    """
+    States by account key, the position, what all accounts share, and when each account is due.
+
+    ``prepare`` folds batches and changes nothing of this; ``commit`` takes the outcome over. Whoever writes
+    outcomes to a log writes between the two, so that memory is never ahead of the log; an outcome that could
+    not be written is dropped. ``apply`` is for whoever writes nothing.
+
+    ``cache_bytes`` bounds the accounts that are kept as values (``None``: all are). ``select`` returns the
+    part of a batch that is folded, by default all of it; what all accounts share always sees the whole batch.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        shared: Shared,
+        states: dict[bytes, bytes] | None = None,
+        position: Position | None = None,
+        *,
+        cache_bytes: int | None = None,
+        select: Callable[[JournalBatch], JournalBatch] | None = None,
+    ) -> None:
+        self.number = number
+        self.shared = shared
+        self.states = {} if states is None else states
+        self.position = Position() if position is None else position
+        self._select = select
+        self._due = DueHeap()
+        self._cache = AccountCache(cache_bytes)
+        self._schedule_all()
+
+    def apply(self, batches: Batches) -> Iterator[Outcome]:
+        """Fold batches, as many together as may be, and yield each outcome once it is taken over."""
+        for run in foldable_runs(batches):
+            outcome = self.prepare(run)
+            self.commit(outcome)
+            yield outcome
+
+    def prepare(self, run: Batches) -> Outcome:
+        """
+        Return what one of the ``foldable_runs`` changes.
+
+        Raises ValueError when the batches don't follow the position and each other.
+        """
+        fold = Fold(
+            self.states,
+            self.position,
+            partition=self.number,
+            shared=self.shared,
+            take=self._cache.take,
+            select=self._select,
+        )
+        for offset, batch in run:
+            fold.add(batch, offset, self._due.peek(batch.written_at))
+        return fold.outcome()
+
+    def commit(self, outcome: Outcome) -> None:
+        """Take over the outcome that ``prepare`` returned last."""
+        self.states |= outcome.states
+        self.position = outcome.position
+        self._cache.put(outcome.known, outcome.states)
+        for key, account in outcome.known.items():
+            self._due.put(key, account.state.due)
+        self._share(outcome.shared)
+
+    def skip(self, offset: int, batch: JournalBatch) -> None:
+        """Move past a batch of which nothing is selected while no account is due: cheaper than folding it."""
+        self.position = replace(
+            self.position, sequence=batch.sequence, offset=offset, written_at=batch.written_at
+        )
+        self._share(self.shared.after(batch))
+
+    def due(self, now: int) -> bool:
+        """Tell whether time alone makes any account due at *now*."""
+        return bool(self._due.peek(now))
+
+    def state(self, key: bytes) -> State:
+        """Return an account's state, which must not be changed; raise KeyError for an unknown account."""
+        account = self._cache.get(key)
+        return decode_state(self.states[key]) if account is None else account.state
+
+    def _share(self, shared: Shared) -> None:
+        before, self.shared = self.shared, shared
+        if shared.models is not before.models:
+            self._schedule_all()
+
+    def _schedule_all(self) -> None:
+        """Put every account into the due heap: at a start, and when a change of models rescores them all."""
+        models = self.shared.models
+        for key, raw in self.states.items():
+            sequence, due = decode_head(raw)
+            self._due.put(key, soonest(due, rescore_at(models, key, sequence)))
