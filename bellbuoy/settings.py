@@ -73,8 +73,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not a source here
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Order the sources: arguments, environment, file."""
         return (init_settings, env_settings, _TomlFile(settings_cls))
@@ -108,7 +108,7 @@ def load(**overrides: Any) -> Settings:
         ]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         faults += [f"{file}: not TOML: {error}"]
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - pydantic-settings wraps bad JSON in a variable in its own type
         faults += [str(error)]
     else:
         if not faults:

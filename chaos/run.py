@@ -135,7 +135,7 @@ def _live(
     def send() -> None:
         try:
             sender.send(day, _SPREAD_SECONDS if faults else 0.0, poison=bool(faults))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told by the thread that waits for it
             failed.append(error)
 
     thread = threading.Thread(target=send, name="sender")

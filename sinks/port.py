@@ -24,7 +24,7 @@ class SetBackError(SinkError):
     """The destination is not where this writer left it: it was emptied, or an older copy of it came back."""
 
 
-class Rejected(Exception):
+class Rejected(Exception):  # noqa: N818 - a verdict on one record, not a fault
     """The destination will never take this record of the batch; it is parked, the rest is offered again."""
 
     def __init__(self, index: int, message: str) -> None:

@@ -206,7 +206,7 @@ def main() -> None:
     logs.configure("warning", "command")  # a role says more; standard output belongs to the answer
     try:
         app()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator
         from bellbuoy.cli.errors import report_error
 
         sys.exit(report_error(error))

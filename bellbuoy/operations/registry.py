@@ -64,8 +64,8 @@ def _served(url: str, topics: Topics) -> Registry:
 class _Server:
     def __init__(self, url: str) -> None:
         try:
-            import httpx2
-            from confluent_kafka import schema_registry as client
+            import httpx2  # noqa: PLC0415 - only with the extra
+            from confluent_kafka import schema_registry as client  # noqa: PLC0415
         except ImportError as error:
             raise ConfigError(
                 f"kafka.registry_url needs the extra `registry` ({error.name} is missing): "

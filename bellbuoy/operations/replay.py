@@ -111,7 +111,7 @@ def replay(
 
 
 def _begin(progress: Any) -> None:
-    global _told
+    global _told  # noqa: PLW0603 - a pool hands a queue to its processes only as they begin
     _told = progress
 
 

@@ -32,7 +32,7 @@ def run(role: str, settings: Settings) -> None:
     Raises KafkaAwayError, ConfigError for topics that are missing or wrong, and RoleError.
     """
     require_topics(settings)
-    from streams.runtime.health import HealthServerError
+    from streams.runtime.health import HealthServerError  # noqa: PLC0415 - a role imports its own libraries only
 
     faulthandler.enable()  # a crash in a library's native code leaves the threads' stacks in the log
     log.info("Role starts.", bootstrap=settings.kafka.bootstrap)
@@ -51,10 +51,10 @@ def require_topics(settings: Settings) -> None:
 
 
 def _gateway(settings: Settings) -> None:
-    import uvicorn
+    import uvicorn  # noqa: PLC0415
 
-    from gateway.app import build_app
-    from gateway.settings import GatewaySettings
+    from gateway.app import build_app  # noqa: PLC0415
+    from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     kafka, front = settings.kafka, settings.gateway
     listener = _listen(front.host, front.port)
@@ -78,14 +78,14 @@ def _gateway(settings: Settings) -> None:
 
 
 def _journal(settings: Settings) -> None:
-    from streams.journal import stage as journal
+    from streams.journal import stage as journal  # noqa: PLC0415
 
     kafka = settings.kafka
     journal.run(kafka.bootstrap, kafka.topics(), settings.journal, registry(settings))
 
 
 def _worker(settings: Settings) -> None:
-    from streams.worker import stage as worker
+    from streams.worker import stage as worker  # noqa: PLC0415
 
     kafka = settings.kafka
     data = settings.data.absolute() / "worker"
@@ -93,8 +93,8 @@ def _worker(settings: Settings) -> None:
 
 
 def _deliver(settings: Settings) -> None:
-    from bellbuoy.operations.sinks import sinks
-    from streams.delivery import stage as delivery
+    from bellbuoy.operations.sinks import sinks  # noqa: PLC0415
+    from streams.delivery import stage as delivery  # noqa: PLC0415
 
     kafka, destinations = settings.kafka, list(sinks(settings).values())
     delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, destinations, registry(settings))

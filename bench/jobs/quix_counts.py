@@ -30,7 +30,7 @@ class Usage(Deserializer):  # type: ignore[misc]  # Quix is not in the environme
         super().__init__()
         self._writers = {schema_id: parse_schema(json.loads(schema))}
 
-    def __call__(self, value: bytes, ctx: Any) -> Any:
+    def __call__(self, value: bytes, ctx: Any) -> Any:  # noqa: ARG002 - passed by name
         """Return the event's fields."""
         return schemaless_reader(BytesIO(value[5:]), self._writers[int.from_bytes(value[1:5])], None)
 

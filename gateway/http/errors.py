@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Fault", "HttpError"]
 
 
-class Fault(ValueError):
+class Fault(ValueError):  # noqa: N818 - what is wrong with an event, not an error of the program
     """
     One event can't be used; the request around it may still be good.
 

@@ -108,7 +108,7 @@ class KafkaOutbox:
         delivery.done.add_done_callback(lambda _: self._settle(events))
         _produce(producer, records, delivery)
         await asyncio.wait([delivery.done], timeout=self._timeout + 1)
-        delivery.settle(KafkaError(KafkaError._TIMED_OUT))
+        delivery.settle(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's local codes have no public name
         error = delivery.done.result()
         if error is not None:
             if error.fatal() and self._producer is producer:
@@ -164,7 +164,7 @@ def _produce(producer: Producer, records: Sequence[OutgoingRecord], delivery: _D
         try:
             producer.produce(record.topic, record.value, record.key, on_delivery=delivery.confirm)
         except BufferError:
-            delivery.count(len(records) - index, KafkaError(KafkaError._QUEUE_FULL))
+            delivery.count(len(records) - index, KafkaError(KafkaError._QUEUE_FULL))  # noqa: SLF001 - as above
             return
         except KafkaException as error:
             delivery.count(len(records) - index, error.args[0])

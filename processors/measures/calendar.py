@@ -17,7 +17,7 @@ def holidays(country: str, year: int) -> frozenset[int]:
     Empty for a country that the calendar doesn't have.
     """
     # A slow import, for those who name countries only.
-    from holidays import country_holidays, list_supported_countries
+    from holidays import country_holidays, list_supported_countries  # noqa: PLC0415
 
     if country not in list_supported_countries(include_aliases=False):
         return frozenset()

@@ -36,7 +36,7 @@ def number(fact: MeasureValue) -> float | None:
     -0.0 becomes 0.0: they are equal, so what is remembered of one would be told of the other.
     """
     value = fact.value
-    return None if value is None or value != value else value + 0.0
+    return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN differs from itself
 
 
 def score_measure(term: PlanTerm, facts: Sequence[MeasureValue], now: int) -> MeasureScore:

@@ -22,15 +22,15 @@ _ANSWER_SECONDS = 1.0
 
 # librdkafka's own codes have no public names.
 _AWAY = (
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._TRANSPORT,
-    KafkaError._TIMED_OUT,
-    KafkaError._RESOLVE,
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._RESOLVE,  # noqa: SLF001
 )
 _NO_TOPIC = (
     KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,
-    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
 )
 _HOPELESS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
@@ -61,7 +61,7 @@ class BrokerWatch:
         """Take an error of the client: its ``error_cb``."""
         self._log.debug("Kafka has trouble.", error=error.str())
         self._topics_in_doubt = self._topics_in_doubt or error.code() in _NO_TOPIC
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._lost(error)
 
     def refused(self, error: KafkaError) -> None:

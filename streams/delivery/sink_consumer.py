@@ -198,7 +198,7 @@ class SinkConsumer:
                 if output is not None:
                     outputs.append(output)
                     sources.append(found)
-            elif error.code() == KafkaError._PARTITION_EOF:
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's own name
                 end = record(message)
                 reached[end.topic, end.partition] = end.offset
             else:

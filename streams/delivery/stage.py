@@ -70,7 +70,7 @@ def _run_all(couriers: list[SinkConsumer], vitals: Health, stop: threading.Event
     def carry(courier: SinkConsumer) -> None:
         try:
             courier.run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
             failures.append((courier, error))
             stop.set()
 

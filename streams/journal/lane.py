@@ -81,7 +81,7 @@ class JournalLane:
                 self.went_round = time.monotonic()
                 if self._round():
                     self._rest()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the journal raises it and ends the process
             self.error = error
         finally:
             self._reader.close()

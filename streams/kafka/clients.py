@@ -36,11 +36,11 @@ LEADERLESS = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.REPLICA_NOT_AVAILABLE,
     KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - of a topic that is known
 }
 """What a topic made just now, or a broker just come back, may answer for a moment."""
 _FENCED = {
-    KafkaError._FENCED,
+    KafkaError._FENCED,  # noqa: SLF001 - librdkafka's local codes have no public name
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
     KafkaError.FENCED_INSTANCE_ID,
@@ -151,7 +151,7 @@ class Transactions:
 
     def _fail(self, error: KafkaException) -> NoReturn:
         reason = error.args[0]
-        if reason.code() == KafkaError._FATAL:
+        if reason.code() == KafkaError._FATAL:  # noqa: SLF001 - says only that nothing works any more
             try:
                 self._producer.abort_transaction(_TIMEOUT)
             except KafkaException as told:
@@ -247,12 +247,12 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Re
             if messages:
                 silent_since = time.monotonic()
             elif time.monotonic() - silent_since > 2 * _TIMEOUT:
-                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the log's end did not come"))
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the log's end did not come"))  # noqa: SLF001
             for message in messages:
                 error = message.error()
                 if error is None:
                     yield record(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     unfinished.discard((message.topic(), message.partition()))
                 else:
                     raise KafkaException(error)
@@ -271,7 +271,7 @@ def tail(bootstrap: str, topic: str, partition: int) -> Record | None:
     while high > low:
         start = max(low, high - back)
         last = None
-        for last in read_to_end(bootstrap, [TopicPartition(topic, partition, start)]):
+        for last in read_to_end(bootstrap, [TopicPartition(topic, partition, start)]):  # noqa: B007
             pass
         if last is not None or start == low:
             return last

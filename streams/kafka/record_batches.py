@@ -180,7 +180,7 @@ class BatchReader:
                 return []
             if offset == _EARLIEST:
                 try:
-                    offset = await self._earliest(leader, topic, partition)
+                    offset = await self._earliest(leader, topic, partition)  # noqa: PLW2901
                 except errors.KafkaError:
                     await self._wait_for_metadata()
                     return []

@@ -70,7 +70,7 @@ async def _guard(work: Any, fail: Any) -> None:
         await work
     except asyncio.CancelledError:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - nothing may be swallowed; the process ends
         fail(error)
 
 
@@ -179,7 +179,7 @@ class _PartitionLane:
         await self._app.consumer.seek(self._tp, gap.offset)
 
 
-class _Gap(Exception):
+class _Gap(Exception):  # noqa: N818 - not an error: Faust's own offsets are only advice
     def __init__(self, offset: int, came: int, stands: int) -> None:
         super().__init__(offset, came, stands)
         self.offset, self.came, self.stands = offset, came, stands

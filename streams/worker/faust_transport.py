@@ -21,7 +21,7 @@ __all__ = ["ReadCommittedTransport", "check_signatures"]
 class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it for its own exactly_once only
         return consumer
 
 
@@ -45,8 +45,8 @@ class ReadCommittedTransport(driver.Transport):
 def check_signatures() -> None:
     """Raise RuntimeError when Faust's internals are not those that this module was written for."""
     expected: dict[Any, list[str]] = {
-        driver.AIOKafkaConsumerThread._create_worker_consumer: ["self", "transport"],
-        driver.Consumer._new_consumer_thread: ["self"],
+        driver.AIOKafkaConsumerThread._create_worker_consumer: ["self", "transport"],  # noqa: SLF001
+        driver.Consumer._new_consumer_thread: ["self"],  # noqa: SLF001
         driver.Consumer.highwaters: ["self", "partitions"],
     }
     for function, names in expected.items():

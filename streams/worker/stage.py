@@ -93,7 +93,7 @@ def build_app(
         lambda partition: PartitionState(bootstrap, topics, partition, model, registry),
         applied.own,
     )
-    table._data = store
+    table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
     journal = app.topic(
         topics.name("account.journal"),
         key_type=bytes,

@@ -51,9 +51,9 @@ class AccountStore(memory.Store[bytes, bytes]):
     async def on_rebalance(
         self,
         assigned: set[TP],
-        revoked: set[TP],
+        revoked: set[TP],  # noqa: ARG002 - Faust's signature
         newly_assigned: set[TP],
-        generation_id: int = 0,
+        generation_id: int = 0,  # noqa: ARG002
     ) -> None:
         """Drop what is gone, take over what is new, keep the rest as it is."""
         held = {tp.partition for tp in assigned if tp.topic == self._changelog}

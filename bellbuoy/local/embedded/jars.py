@@ -111,7 +111,7 @@ def _fetch_all(missing: Sequence[Jar], total: int, folder: Path, name: str) -> N
     with _progress() as progress:
         bar = progress.add_task(name, total=sum(jar.size for jar in missing))
         if not progress.live.console.is_terminal:
-            print(f"{name}: fetching {len(missing)} files, once", file=sys.stderr, flush=True)
+            print(f"{name}: fetching {len(missing)} files, once", file=sys.stderr, flush=True)  # noqa: T201
         with ThreadPoolExecutor(_PARALLEL) as pool:
             waiting = {pool.submit(fetch, jar, folder, name): jar for jar in missing}
             try:
@@ -121,14 +121,14 @@ def _fetch_all(missing: Sequence[Jar], total: int, folder: Path, name: str) -> N
                         bar, advance=waiting[future].size, description=f"{name}: {done} of {total} files"
                     )
                     if not progress.live.console.is_terminal and (done % 12 == 0 or done == total):
-                        print(f"{name}: {done} of {total} files", file=sys.stderr, flush=True)
+                        print(f"{name}: {done} of {total} files", file=sys.stderr, flush=True)  # noqa: T201
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
 
 def _progress() -> Progress:
-    from rich.console import Console
+    from rich.console import Console  # noqa: PLC0415
 
     console = Console(stderr=True)
     return Progress(
@@ -177,7 +177,7 @@ def fetch(jar: Jar, folder: Path, name: str) -> Path:
 def resolve(group: str, artifact: str, version: str, repository: Path) -> Path:
     """Fetch one jar into the Maven repository folder *repository* and return its path there."""
     try:
-        from jgo.maven import MavenContext
+        from jgo.maven import MavenContext  # noqa: PLC0415 - an extra
     except ImportError:
         raise MissingExtraError("jgo") from None
 

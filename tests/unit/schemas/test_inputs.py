@@ -16,14 +16,14 @@ import pytest
 from bellbuoy.query.batch_summary import batch_summary
 from gateway.outbox.dispatch import Sender
 from gateway.sources.typed import forms
-from processors.fold.fold import Outcome, fold
+from processors.fold.fold import Outcome
+from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES
 from processors.silent_sources import hear
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
-from processors.state.position import Position
 from schemas.codec.registry import committed, entries
 from schemas.identity.keys import account_key
 from schemas.inputs import (
@@ -66,7 +66,8 @@ def batch_of(given: Input, event: InputEvent) -> JournalBatch:
 
 
 def folded(batch: JournalBatch) -> Outcome:
-    return fold({}, Position(), batch, partition=0, offset=0, due=(), shared=Shared())
+    [outcome] = FoldedPartition(0, Shared()).apply([(0, batch)])
+    return outcome
 
 
 def test_topics_records_and_lists_belong_to_one_input_each() -> None:
