@@ -15,17 +15,18 @@ from statistics import median
 from typing import Any, TypeVar
 
 from bench.accounts import NOW, SIZES, Size, cells, grow
-from processors.alerts.rules import decide
+from processors.alerts.episodes import update_episodes
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
-from processors.fold.fold import Fold, Outcome
+from processors.fold.fold import Fold
 from processors.fold.models_in_force import Models
+from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
-from processors.measures import TODAY
 from processors.model import DEFAULT
 from processors.observe import evict, observe_usage
 from processors.scoring.score import weigh
 from processors.state.encoding import decode_state
 from processors.state.position import Position
+from processors.state.usage_parts import TODAY
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key
 from schemas.records import JournalBatch
@@ -52,13 +53,14 @@ class _Clock:
 def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
     """Return the microseconds an account of each step, for accounts of one size."""
     clock, states, position = _Clock(), grow(size, count), Position(sequence=0)
-    known = {key: LoadedAccount(decode_state(raw)) for key, raw in states.items()}
+    accounts = {key: LoadedAccount(decode_state(raw)) for key, raw in states.items()}
     for number in range(1, rounds + 1):
         batch = JournalBatch(
             sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
         )
         _steps(clock, states, batch)
-        outcome = _through(clock, Fold(states, position, partition=0, shared=Shared(), take=known.get), batch)
+        fold = Fold(states, position, partition=0, shared=Shared(), take=accounts.get)
+        outcome = _through(clock, fold, batch)
         states |= outcome.states
         position = outcome.position
     return {step: median(seconds) / count * 1e6 for step, seconds in clock.seconds.items()}
@@ -76,26 +78,29 @@ def _through(clock: _Clock, fold: Fold, batch: JournalBatch) -> Outcome:
 
 
 def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> None:
-    """Time the parts of the fold, on states that are then forgotten."""
+    """Time the parts of the fold, on states that are then dropped."""
     now, usage = batch.written_at, batch.usage
     raws = [states[account_key(cell.tenant, cell.account_id)] for cell in usage]
     decoded = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])
-    known = [LoadedAccount(state) for state in decoded]
+    accounts = [LoadedAccount(state) for state in decoded]
 
-    def find(changed: Sequence[int], *, usage_only: bool) -> list[Evaluation]:
+    def evaluate_each(changed_usage: Sequence[int], *, usage_only: bool) -> list[Evaluation]:
         models = Models(DEFAULT)
         return [
-            evaluate(one, now, models, usage_only=usage_only, changed=TODAY | parts)
-            for one, parts in zip(known, changed, strict=True)
+            evaluate(account, now, models, usage_only=usage_only, changed_usage=TODAY | parts)
+            for account, parts in zip(accounts, changed_usage, strict=True)
         ]
 
-    clock.time("fold: look (if not kept, or not usage)", lambda: find([0] * len(known), usage_only=False))
+    unchanged = [0] * len(accounts)
+    clock.time("fold: evaluate all measures", lambda: evaluate_each(unchanged, usage_only=False))
     changed = clock.time("fold: observe", lambda: list(map(observe_usage, decoded, usage)))
-    found = clock.time("fold: look again", lambda: find(changed, usage_only=True))
-    clock.time("fold: weigh", lambda: [weigh(one.plan, one.facts, one.view) for one in found])
+    evaluations = clock.time(
+        "fold: evaluate what usage changed", lambda: evaluate_each(changed, usage_only=True)
+    )
+    clock.time("fold: weigh", lambda: [weigh(one.plan, one.values, one.view) for one in evaluations])
     clock.time(
-        "fold: decide",
-        lambda: [decide(one.view, one.view.state.band, usage_only=True) for one in found],
+        "fold: update alert episodes",
+        lambda: [update_episodes(one.view, usage_only=True) for one in evaluations],
     )
     clock.time("fold: evict (once a day)", lambda: _each(evict, decoded, [now] * len(decoded)))
 

@@ -1,11 +1,17 @@
 """
-Tell a source that fell silent for everybody, which is our fault, from customers who did.
+Detection of silent sources: a source that stops for every account is our fault, not the customers' silence.
 
-A partition remembers of each tenant's inputs when something was last heard, the longest pauses there usually
-are, and whether many accounts are heard. Once nothing has come for half as long again as the longest usual
-pause, the source is silent: measures that it informs are held as they were when it was last heard, and rules
-that rest on it can't tell. When it speaks again each account stays held until it is heard itself, for a day
-at most: what was missed may come late, and in any order.
+A partition keeps of each feed (one tenant's events on one topic) when the last one came, how long its longest
+usual pauses are, and which accounts sent some. Once nothing has come for half as long again as the longest
+usual pause, the feed is silent: measures that it informs are frozen at their values of that time, and alert
+rules that rest on it can't tell. When it speaks again, each account stays frozen until something of its own
+comes, for a day at most: what was missed may come late, and in any order.
+
+    events of the feed     x x  x x x                        x  x x
+    silent                             [====================]
+    frozen for account a               [====================]      the first event is a's
+    frozen for account b               [====================-----------]   no event of b within CATCHING_UP
+                                       ^ more than PAUSE_FACTOR longest usual pauses, and MIN_SILENCE, went by
 """
 
 from __future__ import annotations
@@ -24,64 +30,77 @@ from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = [
     "CATCHING_UP",
-    "MANY",
-    "NOTHING_HELD",
+    "KNOWN_FOR",
+    "MIN_ACCOUNTS",
+    "MIN_SILENCE",
+    "NOTHING_FROZEN",
+    "Feed",
+    "FeedKey",
     "FrozenSources",
     "Silence",
-    "Source",
+    "changed_feeds",
     "frozen_for",
     "frozen_values",
-    "hear",
     "is_silent",
     "silences",
-    "silent",
+    "silent_feeds",
 ]  # fmt: skip
 
-MANY = 10
-"""Accounts of a partition that must have been heard lately, else their silence can be their own."""
+MIN_ACCOUNTS = 10
+"""Accounts of a partition that must have sent something lately: the silence of fewer may be their own."""
 
 KNOWN_FOR = 14 * DAY
-"""Time for which a source must have been heard, so that its usual pauses are known."""
+"""Time for which a feed must have been known, so that its usual pauses are."""
 
-LEAST = 12 * HOUR
+MIN_SILENCE = 12 * HOUR
 """No shorter pause is silence."""
 
-LONGER = 1.5
-"""How much longer than the longest usual pause silence is."""
+PAUSE_FACTOR = 1.5
+"""A feed is silent after this many times its longest usual pause."""
 
 CATCHING_UP = DAY
-"""How long accounts stay held after the source speaks again."""
+"""Longest time for which an account stays frozen after the feed speaks again."""
 
-_PAUSES_DAYS = 28
+_PAUSE_DAYS = 28
+"""Days of which the longest pause is remembered."""
+
+_ACCOUNT_DAYS = 14
+"""An account counts as sending for so many days after its last event."""
+
 _GRAIN = MINUTE
-_SINCE = ", when last heard; the source is silent for every account"
+"""A feed's times are rounded down to this, so that a busy feed changes once a minute and not with every
+batch."""
+
+_FROZEN_REASON = ", when last heard; the source is silent for every account"
 
 _TOPICS = {each.batch_field: each.topic for each in INPUTS if each.watched}
+"""Topics that are watched, by the field of a batch that has their events."""
 
-Name = tuple[str, str]
+FeedKey = tuple[str, str]
 """Tenant and topic."""
 
 FrozenSources = Mapping[str, int]
-"""Topics whose measures are held, each with the time as of which."""
+"""Topics whose measures are frozen for an account, each with the time as of which (UTC milliseconds)."""
 
-NOTHING_HELD: FrozenSources = {}
+NOTHING_FROZEN: FrozenSources = {}
 
 
 class Silence(NamedTuple):
-    """A topic that is silent since, or was until a short while ago: then it is over."""
+    """A topic that has been silent since a time, or was until a short while ago: then it is ``over``."""
 
     topic: str
     since: int
     over: bool
 
 
-class Source(msgspec.Struct, array_like=True, frozen=True):
+class Feed(msgspec.Struct, array_like=True, frozen=True):
     """
-    What a partition knows of one tenant's input; kept in the changelog, so fields are only ever appended.
+    One tenant's events on one topic, as a partition sees them.
 
-    ``pauses`` maps a UTC day to its longest pause in milliseconds, ``ones`` up to MANY accounts, by the
-    ``brief`` of the id, to the day each was last heard. ``silent_since`` is when it was last heard before it
-    last fell silent, ``back_at`` when it spoke again (-1: never). Times are the journal's, to the minute.
+    ``pauses`` maps a UTC day to its longest pause in milliseconds, ``senders`` up to MIN_ACCOUNTS accounts,
+    by the ``brief`` of their id, to the day of their last event. ``silent_since`` is when the last event came
+    before the feed last fell silent, ``back_at`` when the next one came (-1: never). Times are the journal's,
+    to the minute. Kept in the changelog, so fields are only ever appended.
     """
 
     tenant: str
@@ -89,122 +108,124 @@ class Source(msgspec.Struct, array_like=True, frozen=True):
     first_at: int
     last_at: int
     pauses: dict[int, int] = {}
-    ones: dict[int, int] = {}
+    senders: dict[int, int] = {}
     silent_since: int = -1
     back_at: int = -1
 
 
-def is_silent(source: Source, now: int) -> bool:
-    """Tell whether a source has been silent for longer than it ever is."""
-    if now - source.last_at <= LEAST:  # nearly always, and asked for every batch
+def is_silent(feed: Feed, now: int) -> bool:
+    """Tell whether a feed has been silent for longer than it ever is."""
+    if now - feed.last_at <= MIN_SILENCE:  # nearly always, and asked for every batch
         return False
-    day = source.last_at // DAY
-    many = sum(1 for heard in source.ones.values() if heard > day - 14) >= MANY
-    if not many or source.last_at - source.first_at < KNOWN_FOR:
+    day = feed.last_at // DAY
+    senders = sum(1 for last_day in feed.senders.values() if last_day > day - _ACCOUNT_DAYS)
+    if senders < MIN_ACCOUNTS or feed.last_at - feed.first_at < KNOWN_FOR:
         return False
-    usual = max((pause for at, pause in source.pauses.items() if at > day - _PAUSES_DAYS), default=0)
-    return now - source.last_at > LONGER * usual
+    usual = max((pause for at, pause in feed.pauses.items() if at > day - _PAUSE_DAYS), default=0)
+    return now - feed.last_at > PAUSE_FACTOR * usual
 
 
-def hear(sources: Mapping[Name, Source], batch: JournalBatch) -> dict[Name, Source]:
-    """Return the sources that a batch changes."""
+def silent_feeds(feeds: Mapping[FeedKey, Feed], now: int) -> Iterator[Feed]:
+    """Yield the feeds that are silent at *now*."""
+    yield from (feed for feed in feeds.values() if is_silent(feed, now))
+
+
+def changed_feeds(feeds: Mapping[FeedKey, Feed], batch: JournalBatch) -> dict[FeedKey, Feed]:
+    """Return the feeds that a batch changes, as they are after it."""
     now = batch.written_at // _GRAIN * _GRAIN
-    changed: dict[Name, Source] = {}
-    for name, accounts in _heard(batch).items():
-        before = sources.get(name)
-        after = Source(*name, now, now) if before is None else _later(before, now)
-        ones = _remembered(after.ones, accounts, now // DAY)
-        if ones is not after.ones:
-            after = msgspec.structs.replace(after, ones=ones)
+    changed: dict[FeedKey, Feed] = {}
+    for key, accounts in _senders(batch).items():
+        before = feeds.get(key)
+        after = Feed(*key, now, now) if before is None else _heard_at(before, now)
+        senders = _with_senders(after.senders, accounts, now // DAY)
+        if senders is not after.senders:
+            after = msgspec.structs.replace(after, senders=senders)
         if after is not before:
-            changed[name] = after
+            changed[key] = after
     return changed
 
 
-def silences(sources: Mapping[Name, Source], tenant: str, now: int) -> tuple[Silence, ...]:
-    """Return what is silent for a tenant at *now*, or was a short while ago."""
-    found = []
+def silences(feeds: Mapping[FeedKey, Feed], tenant: str, now: int) -> tuple[Silence, ...]:
+    """Return the topics that are silent for a tenant at *now*, or were a short while ago."""
+    silences = []
     for topic in _TOPICS.values():
-        source = sources.get((tenant, topic))
-        if source is None:
+        feed = feeds.get((tenant, topic))
+        if feed is None:
             continue
-        if is_silent(source, now):
-            found.append(Silence(topic, source.last_at, over=False))
-        elif source.back_at >= 0 and now < source.back_at + CATCHING_UP:
-            found.append(Silence(topic, source.silent_since, over=True))
-    return tuple(found)
+        if is_silent(feed, now):
+            silences.append(Silence(topic, feed.last_at, over=False))
+        elif feed.back_at >= 0 and now < feed.back_at + CATCHING_UP:
+            silences.append(Silence(topic, feed.silent_since, over=True))
+    return tuple(silences)
 
 
 def frozen_for(silences: Iterable[Silence], state: State) -> FrozenSources:
-    """Return what is held of an account while these sources are silent, or have just come back."""
-    held: dict[str, int] = {}
+    """Return the topics that are frozen for an account during these silences."""
+    frozen: dict[str, int] = {}
     for topic, since, over in silences:
         if over:
             last = state.usage.last_at if topic == USAGE.topic else state.heard.get(topic)
             if last is None or last > since:
                 continue
-        held[topic] = since
-    return held
+        frozen[topic] = since
+    return frozen
 
 
-def frozen_values(reads: Sequence[MeasureDefinition], view: View, held: FrozenSources) -> list[MeasureValue]:
-    """Return what is measured of an account, each fact as of when its silent sources were last heard."""
-    if not held:  # nearly always
-        return [measured(view) for measured in reads]
-    before: dict[int, View] = {}
-    facts = []
-    for measured in reads:
-        since = min((held[topic] for topic in measured.sources if topic in held), default=None)
+def frozen_values(
+    measures: Sequence[MeasureDefinition], view: View, frozen: FrozenSources
+) -> list[MeasureValue]:
+    """Return the values of measures; those of frozen sources as of the time since which they are frozen."""
+    if not frozen:  # nearly always
+        return [measure(view) for measure in measures]
+    views: dict[int, View] = {}
+    values = []
+    for measure in measures:
+        since = min((frozen[topic] for topic in measure.sources if topic in frozen), default=None)
         if since is None:
-            facts.append(measured(view))
+            values.append(measure(view))
             continue
-        if since not in before:
-            before[since] = View(view.state, since)
-        fact = measured(before[since])
-        facts.append(msgspec.structs.replace(fact, reason=f"{fact.reason}{_SINCE}", held=True))
-    return facts
+        if since not in views:
+            views[since] = View(view.state, since)
+        value = measure(views[since])
+        values.append(msgspec.structs.replace(value, reason=f"{value.reason}{_FROZEN_REASON}", held=True))
+    return values
 
 
-def _heard(batch: JournalBatch) -> dict[Name, list[str]]:
-    """Return a few of the accounts that each source speaks of."""
-    found: dict[Name, list[str]] = {}
-    for name, topic in _TOPICS.items():
-        for event in getattr(batch, name):
-            accounts = found.setdefault((event.tenant, topic), [])
-            if len(accounts) < MANY:
+def _senders(batch: JournalBatch) -> dict[FeedKey, list[str]]:
+    """Return a few of the accounts that each feed has events of in a batch."""
+    senders: dict[FeedKey, list[str]] = {}
+    for field, topic in _TOPICS.items():
+        for event in getattr(batch, field):
+            accounts = senders.setdefault((event.tenant, topic), [])
+            if len(accounts) < MIN_ACCOUNTS:
                 accounts.append(event.account_id)
-    return found
+    return senders
 
 
-def _later(source: Source, now: int) -> Source:
-    """Return the source heard at *now*; itself within the minute."""
-    if now <= source.last_at:
-        return source
-    day, pause = now // DAY, now - source.last_at
-    if is_silent(source, now):  # an outage is no usual pause
-        return msgspec.structs.replace(source, last_at=now, silent_since=source.last_at, back_at=now)
-    pauses = source.pauses
+def _heard_at(feed: Feed, now: int) -> Feed:
+    """Return the feed after an event at *now*; itself within the same minute."""
+    if now <= feed.last_at:
+        return feed
+    day, pause = now // DAY, now - feed.last_at
+    if is_silent(feed, now):  # an outage is no usual pause
+        return msgspec.structs.replace(feed, last_at=now, silent_since=feed.last_at, back_at=now)
+    pauses = feed.pauses
     if pause > pauses.get(day, 0):
-        kept = {at: known for at, known in pauses.items() if at > day - _PAUSES_DAYS}
-        pauses = dict(sorted((kept | {day: pause}).items()))
-    return msgspec.structs.replace(source, last_at=now, pauses=pauses)
+        recent = {at: longest for at, longest in pauses.items() if at > day - _PAUSE_DAYS}
+        pauses = dict(sorted((recent | {day: pause}).items()))
+    return msgspec.structs.replace(feed, last_at=now, pauses=pauses)
 
 
-def _remembered(ones: dict[int, int], accounts: list[str], day: int) -> dict[int, int]:
-    known = ones
+def _with_senders(senders: dict[int, int], accounts: list[str], day: int) -> dict[int, int]:
+    """Return the senders with these accounts; when full, one replaces another that sent nothing lately."""
     for account in accounts:
-        one = brief(account)
-        if known.get(one) == day:
+        sender = brief(account)
+        if senders.get(sender) == day:
             continue
-        if one not in known and len(known) >= MANY:
-            oldest = min(known, key=lambda key: (known[key], key))
-            if known[oldest] > day - 14:
+        if sender not in senders and len(senders) >= MIN_ACCOUNTS:
+            oldest = min(senders, key=lambda key: (senders[key], key))
+            if senders[oldest] > day - _ACCOUNT_DAYS:
                 continue
-            known = {key: at for key, at in known.items() if key != oldest}
-        known = dict(sorted((known | {one: day}).items()))
-    return known
-
-
-def silent(sources: Mapping[Name, Source], now: int) -> Iterator[Source]:
-    """Yield the sources that are silent at *now*."""
-    yield from (source for source in sources.values() if is_silent(source, now))
+            senders = {key: last_day for key, last_day in senders.items() if key != oldest}
+        senders = dict(sorted((senders | {sender: day}).items()))
+    return senders

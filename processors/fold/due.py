@@ -1,8 +1,8 @@
 """
-When time alone may change an account's score.
+Due time of an account: when time alone may change its score.
 
-An account without events must still fall silent on time. Its state carries the next journal time at
-which anything time-dependent can change; the partition's due heap wakes it then.
+An account without events must still be found silent in time. Its state carries the next journal time at which
+anything that depends on time can change; the partition's due heap brings it up then.
 """
 
 from __future__ import annotations
@@ -17,82 +17,83 @@ from processors.state.account import State
 from schemas.identity.keys import account_key
 from schemas.times import DAY, HOUR, MINUTE
 
-__all__ = ["DueHeap", "kpis_due", "next_due", "other_due", "soonest", "turn", "usage_due"]
+__all__ = ["DueHeap", "daily_due", "earliest", "kpis_due", "next_due", "other_due", "usage_due"]
 
-SPREAD = HOUR
-"""Midnight's ring shift is spread over this long, so that not every account is due at once."""
+_DAILY_SPREAD = HOUR
+"""The rings move at midnight; accounts are due over the hour after it, so that not all of them are at
+once."""
 
-_KPIS_EVERY = MINUTE
-"""An account's KPIs are published at most this often; each account has its own moment in it."""
+_KPIS_PERIOD = MINUTE
+"""An account's KPIs are published at most once in this time; each account has its own time in it."""
 
 
 def next_due(state: State, now: int) -> int | None:
     """
-    Return the next journal time after *now* to look at the account again, or ``None`` for never.
+    Return the next journal time after *now* at which to evaluate the account again, or ``None`` for never.
 
-    Most measures count UTC days and change at midnight, when the rings turn. What is counted exactly
-    changes between: silence, the age of open tickets, the days past due and to the renewal, and what
-    counts for a number of days after it happened.
+    Most measures count UTC days and change at midnight, when the rings move. What is counted exactly changes
+    in between: silence, the age of open tickets, the days past due and to the renewal, and what counts for a
+    number of days after it happened.
     """
-    return soonest(usage_due(state, now), other_due(state, now), turn(state, now))
+    return earliest(usage_due(state, now), other_due(state, now), daily_due(state, now))
 
 
-def soonest(*moments: int | None) -> int | None:
-    """Return the earliest of these moments; ``None`` is never."""
-    earliest = None
-    for moment in moments:
-        if moment is not None and (earliest is None or moment < earliest):
-            earliest = moment
-    return earliest
+def earliest(*times: int | None) -> int | None:
+    """Return the earliest of these times; ``None`` is never."""
+    first = None
+    for time in times:
+        if time is not None and (first is None or time < first):
+            first = time
+    return first
 
 
 def usage_due(state: State, now: int) -> int | None:
-    """Return when what usage alone informs changes next, but for midnight."""
+    """Return when a value that usage alone informs changes next, but for midnight."""
     last = state.usage.last_at
-    return None if last is None else _next(last, now, DAY)
+    return None if last is None else _next_step(last, now, DAY)
 
 
 def other_due(state: State, now: int) -> int | None:
-    """Return when anything that usage doesn't inform changes next, but for midnight."""
-    return min((moment for moment in _others(state, now) if moment > now), default=None)
+    """Return when a value that usage doesn't inform changes next, but for midnight."""
+    return min((time for time in _other_times(state, now) if time > now), default=None)
 
 
-def turn(state: State, now: int) -> int | None:
-    """Return when it is the account's turn after the next midnight, if anything of it ages by the day."""
-    if not _ages(state):
+def daily_due(state: State, now: int) -> int | None:
+    """Return the account's own time after the next midnight; ``None`` if nothing of it changes by the day."""
+    if not _changes_daily(state):
         return None
-    return _turn(state, now, DAY, SPREAD)
+    return _own_time(state, now, DAY, _DAILY_SPREAD)
 
 
 def kpis_due(state: State, now: int) -> int:
-    """Return when an account judged at *now* publishes its KPIs next: on its turn within a minute."""
-    if state.kpis_due is not None and state.kpis_due <= now + _KPIS_EVERY:
+    """Return when an account that is judged at *now* publishes its KPIs next: at its own time of a minute."""
+    if state.kpis_due is not None and state.kpis_due <= now + _KPIS_PERIOD:
         return state.kpis_due
-    return _turn(state, now, _KPIS_EVERY, _KPIS_EVERY)
+    return _own_time(state, now, _KPIS_PERIOD, _KPIS_PERIOD)
 
 
-def _turn(state: State, now: int, every: int, over: int) -> int:
-    """Return the account's own moment of the next period, where all of them are spread over a part of it."""
-    spread = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % over
-    return (now - spread) // every * every + every + spread
+def _own_time(state: State, now: int, period: int, spread: int) -> int:
+    """Return the account's own time in the next period; all accounts' times spread over its beginning."""
+    own = xxhash.xxh32_intdigest(account_key(state.tenant, state.account_id)) % spread
+    return (now - own) // period * period + period + own
 
 
-def _others(state: State, now: int) -> Iterator[int]:
+def _other_times(state: State, now: int) -> Iterator[int]:
     oldest: int | None = None
     for ticket in state.tickets.values():
         if ticket.open and not ticket.deleted:
             oldest = ticket.opened_at if oldest is None else min(oldest, ticket.opened_at)
             if ticket.severity == "urgent":
-                yield _next(ticket.opened_at, now, HOUR)
-            elif now - ticket.opened_at < 14 * DAY:  # after that the burden stays
-                yield _next(ticket.opened_at, now, DAY)
+                yield _next_step(ticket.opened_at, now, HOUR)
+            elif now - ticket.opened_at < 14 * DAY:  # after that the ticket's burden stays
+                yield _next_step(ticket.opened_at, now, DAY)
         yield ticket.reopened_at + 28 * DAY
         yield ticket.escalated_at + 28 * DAY
     if oldest is not None:
-        yield _next(oldest, now, DAY)
-    due = oldest_due(state)
-    if due is not None:
-        yield _next(due, now, DAY)
+        yield _next_step(oldest, now, DAY)
+    payment_due = oldest_due(state)
+    if payment_due is not None:
+        yield _next_step(payment_due, now, DAY)
     current = subscription(state)
     if current is not None:
         yield current.downgraded_at[0] + 60 * DAY
@@ -100,21 +101,21 @@ def _others(state: State, now: int) -> Iterator[int]:
             yield now + (current.renews_at - now) % DAY + 1
 
 
-def _ages(state: State) -> bool:
-    """Tell whether anything known of the account ages by the day."""
+def _changes_daily(state: State) -> bool:
+    """Tell whether anything known of the account is counted by the day."""
     usage, billing = state.usage, state.billing
     rings = usage.days or usage.users or state.tickets or billing.invoices or billing.subscriptions
-    held = state.surveys or state.engagement or state.aims or state.people or state.asked
-    return bool(rings or held or "started_at" in state.profile)
+    newest = state.surveys or state.engagement or state.aims or state.people or state.asked
+    return bool(rings or newest or "started_at" in state.profile)
 
 
-def _next(since: int, now: int, step: int) -> int:
+def _next_step(since: int, now: int, step: int) -> int:
     """Return the first whole step after *since* that lies after *now*."""
     return since + (max(0, now - since) // step + 1) * step
 
 
 class DueHeap:
-    """The accounts of one partition by the time they are due; a forgotten entry is skipped when popped."""
+    """Priority queue of a partition's accounts by due time; a superseded entry is dropped when popped."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, bytes]] = []
@@ -124,7 +125,7 @@ class DueHeap:
         return len(self._due)
 
     def put(self, key: bytes, due: int | None) -> None:
-        """Set or clear the time an account is due."""
+        """Set the time at which an account is due; ``None``: never."""
         if due is None:
             self._due.pop(key, None)
         elif self._due.get(key) != due:
@@ -135,7 +136,7 @@ class DueHeap:
                 heapify(self._heap)
 
     def peek(self, now: int) -> list[bytes]:
-        """Return the accounts due at *now* by key; they stay until put elsewhere."""
+        """Return the accounts due at *now* by key; they stay in the queue until ``put`` moves them."""
         if not self._heap or self._heap[0][0] > now:
             return []
         ready: list[tuple[int, bytes]] = []
@@ -145,6 +146,6 @@ class DueHeap:
             if self._due.get(key) == due and key not in seen:
                 seen.add(key)
                 ready.append((due, key))
-        for item in ready:
-            heappush(self._heap, item)
+        for entry in ready:
+            heappush(self._heap, entry)
         return sorted(seen)

@@ -1,11 +1,11 @@
 """
-What is remembered of an account between two judgements, so that a busy one need not be looked at whole.
+Cache of an account's evaluation, so that new usage re-evaluates only the measures it affects.
 
-Most batches bring an account nothing but more usage. Then only the measures are asked again that read what
-changed of it: a day of known people doing known things leaves who was active when as it was. The others stay
-what they were until time alone changes them, which is never before the account is due nor before midnight
-(``tests/property/processors/test_due.py``). So remembering changes no byte of what is said and stored, only
-the time that takes (``tests/property/processors/test_evaluation_cache.py``).
+Most batches bring an account nothing but more usage. Then only the measures are evaluated again that read a
+part of the usage that changed: on a day of known users with known features, who was active when stays as it
+was. The other values hold until time alone changes them, which is never before the account is due nor before
+midnight (``tests/property/processors/test_due.py``). So the cache changes no byte of what is stored or
+published (``tests/property/processors/test_caches.py``).
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from processors.fold.due import other_due, soonest, turn, usage_due
+from processors.fold.due import daily_due, earliest, other_due, usage_due
 from processors.fold.models_in_force import Models
-from processors.measures import FEATURES, PAST, TODAY, USERS, MeasureValue, View
+from processors.measures import MeasureValue, View
 from processors.model import Model, Plan
 from processors.observe import bound
-from processors.silent_sources import NOTHING_HELD, FrozenSources, frozen_values
+from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import State, arrange, arrange_usage
 from processors.state.encoding_cache import EncodingCache
+from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
 from schemas.times import DAY
 
 __all__ = ["Evaluation", "LoadedAccount", "evaluate"]
@@ -28,49 +29,51 @@ __all__ = ["Evaluation", "LoadedAccount", "evaluate"]
 
 class Evaluation(NamedTuple):
     """
-    An account as it was found at a moment: its plan, the facts in the order of ``plan.reads``, the view.
+    An account evaluated at one time: its model and plan, and its measure values.
 
-    ``other_due`` is the next time at which time alone may change a fact that usage doesn't inform, ``turn``
-    that after the next midnight. ``sizes`` counts the days, users and features. ``held`` are the silent
-    sources. ``again`` says that only usage came since it was found before.
+    ``values`` stand in the order of ``plan.reads``. ``other_due`` is the next time at which time alone may
+    change a value that usage doesn't inform, but for midnight; ``daily_due`` is the account's own time after
+    the next midnight. ``usage_sizes`` counts its days, users and features. ``usage_only`` says that nothing
+    but usage came since the evaluation before.
     """
 
     model: Model
     plan: Plan
-    facts: list[MeasureValue]
+    values: list[MeasureValue]
     view: View
     other_due: int | None
-    turn: int | None
-    sizes: tuple[int, int, int]
-    held: FrozenSources = NOTHING_HELD
-    again: bool = False
+    daily_due: int | None
+    usage_sizes: tuple[int, int, int]
+    frozen: FrozenSources = NOTHING_FROZEN
+    usage_only: bool = False
 
     @property
     def due(self) -> int | None:
-        """The next time to look at the account again."""
-        return soonest(usage_due(self.view.state, self.view.now), self.other_due, self.turn)
+        """The next time to evaluate the account again."""
+        return earliest(usage_due(self.view.state, self.view.now), self.other_due, self.daily_due)
 
-    def holds(self, now: int) -> bool:
-        """Tell whether *now*, later on, is before time alone changes any fact that usage doesn't inform."""
+    def holds_at(self, now: int) -> bool:
+        """Tell whether at *now*, some time later, every value still holds that usage doesn't inform."""
         return (
             now // DAY == self.view.today
             and (self.other_due is None or now < self.other_due)
-            and self.turn is not None
-            and now < self.turn
+            and self.daily_due is not None
+            and now < self.daily_due
         )
 
 
 @dataclass(slots=True)
 class LoadedAccount:
     """
-    An account in use: its state as a value, and how it was found last, where that is known.
+    An account in use: its state as a value, and its last evaluation, if there was one.
 
-    ``unchanged`` is what may be copied when the state is encoded; not before only usage came.
+    ``encoding`` holds the bytes of the state that didn't change since it was encoded last; there is one once
+    two evaluations followed each other with nothing but usage in between.
     """
 
     state: State
-    found: Evaluation | None = None
-    unchanged: EncodingCache | None = None
+    evaluation: Evaluation | None = None
+    encoding: EncodingCache | None = None
 
 
 def evaluate(
@@ -79,70 +82,70 @@ def evaluate(
     models: Models,
     *,
     usage_only: bool,
-    changed: int = TODAY,
-    held: FrozenSources = NOTHING_HELD,
+    changed_usage: int = TODAY,
+    frozen: FrozenSources = NOTHING_FROZEN,
 ) -> Evaluation:
     """
-    Bring the state into its bounds and its order, and return how the account is found at *now*.
+    Bring the state into its bounds and its order, evaluate it at *now*, and keep the evaluation.
 
-    ``usage_only`` says that nothing but usage came since it was last looked at, ``changed`` which parts of it
-    changed: ``PAST`` when not all of it was of the day of *now*. What ``held`` sources inform is as it was
-    when they were last heard.
+    ``usage_only`` says that nothing but usage came since the last evaluation, ``changed_usage`` which parts
+    of the usage may differ since (``processors.state.usage_parts``). Measures of ``frozen`` sources keep the
+    value they had when the source was last heard from.
     """
-    before = account.found
-    if usage_only and not held and before is not None and not before.held and before.holds(now):
-        found = _again(account, before, now, models, changed)
-        if found is not None:
-            account.found = found
-            return found
-    account.found, account.unchanged = _whole(account.state, now, models, held), None
-    return account.found
+    last = account.evaluation
+    if usage_only and not frozen and last is not None and not last.frozen and last.holds_at(now):
+        evaluation = _evaluate_usage(account, last, now, models, changed_usage)
+        if evaluation is not None:
+            account.evaluation = evaluation
+            return evaluation
+    account.evaluation, account.encoding = _evaluate_all(account.state, now, models, frozen), None
+    return account.evaluation
 
 
-def _whole(state: State, now: int, models: Models, held: FrozenSources) -> Evaluation:
+def _evaluate_all(state: State, now: int, models: Models, frozen: FrozenSources) -> Evaluation:
     bound(state)
-    arrange(state)  # what is said of an account never depends on the order in which things were heard
+    arrange(state)  # no output may depend on the order in which events came
     view = View(state, now)
     model = models.of(view)
     plan = model.for_account(view)
-    facts = frozen_values(plan.reads, view, held)
+    values = frozen_values(plan.reads, view, frozen)
     return Evaluation(
         model,
         plan,
-        facts,
+        values,
         view,
         other_due(state, now),
-        turn(state, now),
-        _sizes(state),
-        held,
+        daily_due(state, now),
+        _usage_sizes(state),
+        frozen,
     )
 
 
-def _again(
-    account: LoadedAccount, before: Evaluation, now: int, models: Models, changed: int
+def _evaluate_usage(
+    account: LoadedAccount, last: Evaluation, now: int, models: Models, changed_usage: int
 ) -> Evaluation | None:
-    """Return how an account is found after more usage; ``None`` when another plan is for it now."""
+    """Return the evaluation after more usage; ``None`` when the account has another plan now."""
     state = account.state
-    sizes = _sizes(state)
-    if sizes != before.sizes:
+    sizes = _usage_sizes(state)
+    if sizes != last.usage_sizes:
         bound(state)
         arrange_usage(state)
-        sizes, changed = _sizes(state), TODAY | PAST | USERS | FEATURES
-    if account.unchanged is None:
-        account.unchanged = EncodingCache()
-    account.unchanged.forget(changed, before.view.today)
-    view = before.view.later(now, changed=changed)
+        sizes, changed_usage = _usage_sizes(state), TODAY | PAST | USERS | FEATURES
+    if account.encoding is None:
+        account.encoding = EncodingCache()
+    account.encoding.invalidate(changed_usage, last.view.today)
+    view = last.view.later(now, changed=changed_usage)
     model = models.of(view)
     plan = model.for_account(view)
-    if plan is not before.plan:
+    if plan is not last.plan:
         return None
-    facts = before.facts.copy()
-    for place, reads in plan.by_usage:
-        if reads & changed:
-            facts[place] = plan.reads[place](view)
-    return Evaluation(model, plan, facts, view, before.other_due, before.turn, sizes, again=True)
+    values = last.values.copy()
+    for index, parts in plan.by_usage:
+        if parts & changed_usage:
+            values[index] = plan.reads[index](view)
+    return Evaluation(model, plan, values, view, last.other_due, last.daily_due, sizes, usage_only=True)
 
 
-def _sizes(state: State) -> tuple[int, int, int]:
+def _usage_sizes(state: State) -> tuple[int, int, int]:
     usage = state.usage
     return len(usage.days), len(usage.users), len(usage.features)

@@ -1,11 +1,12 @@
 """
-The health models in force in a partition: the base model, and what entries of the journal put beside it.
+Models in force in a partition: the base model, and those that entries of the journal added to it.
 
-An entry puts a model in force for one tenant or for all, to score and alert (``live``) or to score only, for
-comparison (``beside``). Which of the live ones is for an account is what ``processors.model.choose`` says:
-those with ``applies`` by priority, else the one for the rest; a tenant's own goes before one for all.
-Entries of one name replace each other, the newest by (occurred_at, event id) stays, so that every partition
-comes to the same whatever the order in which it heard.
+An entry puts a model in force for one tenant or for all, as ``live`` (it scores and alerts) or as ``beside``
+(a shadow model, which only scores, for comparison). Which live model is for an account is what
+``processors.model.choose`` says: models with ``applies`` by priority, else the one for the rest; a tenant's
+own model goes before one for all tenants. Entries of one name replace each other, and the newest by
+(occurred_at, event id) stays, so that every partition comes to the same models whatever the order in which
+entries arrive.
 """
 
 from __future__ import annotations
@@ -23,18 +24,20 @@ from schemas.identity.keys import ALL_TENANTS
 from schemas.records import ModelChange
 from schemas.times import MINUTE
 
-__all__ = ["RESCORE_SPREAD", "InForce", "Models", "Name", "rescore_at"]
+__all__ = ["RESCORE_SPREAD", "EntryKey", "InForce", "Models", "rescore_at"]
 
 RESCORE_SPREAD = MINUTE
-"""After a change the accounts are scored anew within so many milliseconds, not all at once."""
+"""After a change of models the accounts are scored anew over this many milliseconds, not all at once."""
 
-Name = tuple[str, str, str]
+EntryKey = tuple[str, str, str]
 """Tenant, role and model name."""
+
+_LIVE, _SHADOW = "live", "beside"
 
 
 class InForce(msgspec.Struct, array_like=True, frozen=True):
     """
-    A model put in force by the journal batch ``sequence`` at ``at``; no ``text``: it was withdrawn.
+    Entry that the journal batch ``sequence`` made at ``at``; without ``text`` the model was withdrawn.
 
     Kept in the changelog, so fields are only ever appended.
     """
@@ -49,23 +52,23 @@ class InForce(msgspec.Struct, array_like=True, frozen=True):
     text: str | None = None
 
     @property
-    def key(self) -> Name:
-        """What it replaces and is replaced by."""
+    def key(self) -> EntryKey:
+        """The key under which entries replace each other."""
         return self.tenant, self.role, self.name
 
 
 class Models:
     """
-    A base model and the entries in force; it never changes, ``with_changes`` gives another.
+    Base model and the entries in force; an immutable value, ``with_changes`` returns another.
 
-    A ``fixed`` one takes no changes: the base model scores whatever the journal says.
+    A ``fixed`` one takes no changes: the base model scores whatever the journal brings.
     """
 
-    def __init__(self, base: Model, entries: Mapping[Name, InForce] = {}, *, fixed: bool = False) -> None:
+    def __init__(self, base: Model, entries: Mapping[EntryKey, InForce] = {}, *, fixed: bool = False) -> None:
         self.base = base
         self.entries = dict(entries)
         self.fixed = fixed
-        self._known: dict[tuple[str, str], tuple[Model, ...]] = {}
+        self._ranked_models: dict[tuple[str, str], tuple[Model, ...]] = {}
 
     def with_changes(self, changes: Iterable[ModelChange], at: int, sequence: int) -> Models:
         """Return what is in force after the changes that the batch ``sequence`` brought at ``at``."""
@@ -83,23 +86,28 @@ class Models:
 
     def of(self, view: View) -> Model:
         """Return the model that scores an account."""
-        live = self._in_force(view.state.tenant, "live")
+        live = self._in_force(view.state.tenant, _LIVE)
         if not live:
             return self.base
         return live[0] if live[0].applies is None else choose(live, view)
 
-    def beside(self, tenant: str) -> tuple[Model, ...]:
-        """Return the models that score a tenant's accounts for comparison, by name."""
-        return self._in_force(tenant, "beside")
+    def shadow(self, tenant: str) -> tuple[Model, ...]:
+        """Return the shadow models that score a tenant's accounts for comparison, by name."""
+        return self._in_force(tenant, _SHADOW)
 
     def switch(self, tenant: str) -> InForce | None:
         """Return the latest change of a tenant's live models."""
-        found = [e for e in self.entries.values() if e.role == "live" and e.tenant in (tenant, ALL_TENANTS)]
-        return max(found, key=lambda entry: entry.sequence, default=None)
+        live = (entry for entry in self.entries.values() if entry.role == _LIVE)
+        tenants = (tenant, ALL_TENANTS)
+        return max(
+            (entry for entry in live if entry.tenant in tenants),
+            key=lambda entry: entry.sequence,
+            default=None,
+        )
 
     def next_change(self, tenant: str, now: int) -> int | None:
         """Return the next time after *now* at which one of a tenant's models ends by its date."""
-        live = self._in_force(tenant, "live")
+        live = self._in_force(tenant, _LIVE)
         if not live:
             return None
         ends = [m.applies.until for m in live if m.applies is not None and m.applies.until is not None]
@@ -108,10 +116,10 @@ class Models:
     def _in_force(self, tenant: str, role: str) -> tuple[Model, ...]:
         if not self.entries:  # nearly always
             return ()
-        known = self._known.get((tenant, role))
-        if known is None:
-            known = self._known[tenant, role] = self._ranked(tenant, role)
-        return known
+        models = self._ranked_models.get((tenant, role))
+        if models is None:
+            models = self._ranked_models[tenant, role] = self._ranked(tenant, role)
+        return models
 
     def _ranked(self, tenant: str, role: str) -> tuple[Model, ...]:
         """Return a tenant's models, the one for the rest last, each name and the rest once."""
@@ -123,9 +131,9 @@ class Models:
             for group in (own, shared)
             for entry in sorted(group, key=lambda entry: entry.stamp, reverse=True)
         ]
-        if role == "beside":
-            named = {model.name: model for model in reversed(ranked)}
-            return tuple(named[name] for name in sorted(named))
+        if role == _SHADOW:
+            by_name = {model.name: model for model in reversed(ranked)}
+            return tuple(by_name[name] for name in sorted(by_name))
         if not ranked:
             return ()
         special = [model for model in ranked if model.applies is not None]
@@ -145,14 +153,14 @@ def rescore_at(models: Models, key: bytes, sequence: int) -> int | None:
 
 
 def _entry(change: ModelChange, at: int, sequence: int) -> InForce | None:
-    """Return the entry a change makes; ``None`` for a text that is no model, which no door lets in."""
+    """Return the entry that a change makes; ``None`` for a text that is no model, which no form accepts."""
     name, text = change.name, change.text
     if text is not None:
         checked = check_model(text)
         if checked.model is None:
             return None
         name, text = checked.model.name, checked.model.text
-    role = "beside" if change.role == "beside" else "live"
+    role = _SHADOW if change.role == _SHADOW else _LIVE
     when = stamp(change.occurred_at, change.event_id)
     return InForce(change.tenant, role, name, at, sequence, when, change.author, text)
 

@@ -13,9 +13,10 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from processors.fold.account_cache import AccountCache
-from processors.fold.due import DueHeap, soonest
-from processors.fold.fold import Fold, Outcome
+from processors.fold.due import DueHeap, earliest
+from processors.fold.fold import Fold
 from processors.fold.models_in_force import rescore_at
+from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
 from processors.state.account import State
 from processors.state.encoding import decode_head, decode_state
@@ -101,8 +102,8 @@ class FoldedPartition:
         """Take over the outcome that ``prepare`` returned last."""
         self.states |= outcome.states
         self.position = outcome.position
-        self._cache.put(outcome.known, outcome.states)
-        for key, account in outcome.known.items():
+        self._cache.put(outcome.accounts, outcome.states)
+        for key, account in outcome.accounts.items():
             self._due.put(key, account.state.due)
         self._share(outcome.shared)
 
@@ -132,4 +133,4 @@ class FoldedPartition:
         models = self.shared.models
         for key, raw in self.states.items():
             sequence, due = decode_head(raw)
-            self._due.put(key, soonest(due, rescore_at(models, key, sequence)))
+            self._due.put(key, earliest(due, rescore_at(models, key, sequence)))

@@ -20,7 +20,7 @@ from processors.model.plan.plan import PlanTerm
 from processors.scoring.caps import apply_caps
 from processors.scoring.measure_score import MeasureScore, number, score_measure
 from processors.scoring.tally import tally
-from processors.silent_sources import NOTHING_HELD, FrozenSources, frozen_values
+from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import OverrideValue, State
 from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 
@@ -83,7 +83,7 @@ def worded(word: OverrideValue) -> str:
     return f"Set to {word.value:g} by {word.author}: {word.reason}"
 
 
-def assess(state: State, now: int, model: Model, held: FrozenSources = NOTHING_HELD) -> Verdict:
+def assess(state: State, now: int, model: Model, held: FrozenSources = NOTHING_FROZEN) -> Verdict:
     """Return the verdict on an account at *now* (journal time, UTC milliseconds), some sources held."""
     view = View(state, now)
     plan = model.for_account(view)

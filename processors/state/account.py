@@ -30,6 +30,7 @@ from processors.state.parts import (
 )
 
 __all__ = [
+    "DECIDED",
     "RING_DAYS",
     "Aim",
     "Billing",
@@ -125,6 +126,13 @@ class State(msgspec.Struct, array_like=True, gc=False):
         """Return a whole-number field of the profile, if known."""
         known = self.profile.get(field)
         return int(known[1]) if known else None
+
+
+DECIDED = (
+    "sequence", "due", "episodes", "score", "band", "scored_day", "opening_score", "band_since",
+    "pending_band", "pending_since", "kpis_due",
+)  # fmt: skip
+"""Fields of a ``State`` that say what was decided of an account, not what is known of it: they never move."""
 
 
 def arrange(state: State) -> None:

@@ -38,7 +38,7 @@ class EncodingCache:
         self._features: msgspec.Raw | None = None
         self._held = self._rare = _NOTHING
 
-    def forget(self, changed: int, today: int) -> None:
+    def invalidate(self, changed: int, today: int) -> None:
         """Forget the parts of the usage that changed; but for its past only *today* did."""
         if changed & PAST or self._newest != today:
             self._past = None

@@ -12,8 +12,8 @@ import faust
 import structlog
 from faust.types import TP
 
-from processors.fold.fold import Outcome
-from processors.silent_sources import silent
+from processors.fold.outcome import Outcome
+from processors.silent_sources import silent_feeds
 from schemas.codec.record_codec import Codec
 from schemas.records import JournalBatch
 from streams.pacing.progress import ProgressReporter
@@ -147,7 +147,7 @@ class _PartitionLane:
 
     def _tell_silent(self, outcome: Outcome, partition: int) -> None:
         now = outcome.position.written_at
-        found = {(one.tenant, one.topic): one.last_at for one in silent(outcome.shared.sources, now)}
+        found = {(feed.tenant, feed.topic): feed.last_at for feed in silent_feeds(outcome.shared.feeds, now)}
         for tenant, topic in found.keys() - self._silent:
             metrics.SILENT.labels(tenant=tenant, topic=topic, partition=partition).set(1)
             log.warning(

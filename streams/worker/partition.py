@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping
 import structlog
 from confluent_kafka import TopicPartition
 
-from processors.fold.fold import Outcome
 from processors.fold.models_in_force import Models
+from processors.fold.outcome import Outcome
 from processors.fold.partition import Batches, FoldedPartition, foldable_runs
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.model import Model
@@ -123,7 +123,7 @@ class PartitionState:
     def _produce(self, outcome: Outcome) -> None:
         transactions, partition = self._transactions, self.partition
         transactions.begin()
-        for key, entry in outcome.entries.items():
+        for key, entry in outcome.shared_entries.items():
             transactions.produce(self._topics.changelog, entry, key, partition)
         for key, state in outcome.states.items():
             transactions.produce(self._topics.changelog, state, key, partition)

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from processors.fold.fold import Outcome
+from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.admission import identity

@@ -44,7 +44,7 @@ class RecordedPartition:
     def add(self, *batches: JournalBatch) -> None:
         """Fold batches together, as far as may be."""
         for outcome in self.folded.apply([(batch.sequence, batch) for batch in batches]):
-            self.entries |= outcome.entries
+            self.entries |= outcome.shared_entries
             self.health += [record for _, record in outcome.health]
             self.kpis += [record for _, record in outcome.kpis]
             self.alerts += [alert for _, alert in outcome.alerts]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from processors.fold.fold import Fold, Outcome
+from processors.fold.fold import Fold
 from processors.fold.models_in_force import rescore_at
+from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
 from processors.state.encoding import decode_state
 from processors.state.position import Position

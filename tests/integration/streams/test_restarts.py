@@ -24,7 +24,7 @@ import pytest
 from bellbuoy.local.embedded import Redis
 from bellbuoy.operations.ledger import applied
 from bench.roles import Role
-from processors.alerts.rules import alert_id
+from processors.alerts.episodes import alert_id
 from processors.state.account import State
 from processors.state.encoding import decode_state
 from processors.state.position import is_account

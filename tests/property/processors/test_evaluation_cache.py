@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.fold.fold import Outcome
 from processors.fold.models_in_force import Models
+from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.measures import MEASURES, USAGE, View

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from processors.silent_sources import CATCHING_UP, KNOWN_FOR, LEAST, MANY, is_silent
+from processors.silent_sources import CATCHING_UP, KNOWN_FOR, MIN_ACCOUNTS, MIN_SILENCE, Feed, is_silent
 from schemas.records import AccountProfile, BillingEvent, UsageEvent
 from schemas.times import DAY, HOUR
 from tests.support.generators import batch
@@ -59,6 +59,9 @@ class Company:
             self.now += DAY
             self.at(self.now, *(self.use(who, self.now) if (self.now // DAY) % 7 < 5 else []))
 
+    def usage_feed(self) -> Feed:
+        return self.partition.folded.shared.feeds["acme", "usage.events"]
+
     def silence(self, days: int) -> None:
         for _ in range(days):
             self.at(self.now + DAY)
@@ -94,7 +97,7 @@ def test_one_silent_account_among_many_is_its_own_silence() -> None:
 
 
 def test_few_accounts_may_all_be_silent_of_their_own() -> None:
-    company = Company(MANY - 1)
+    company = Company(MIN_ACCOUNTS - 1)
     company.days(40)
     company.silence(12)
     assert {account for account, _ in quiet(company)} == set(company.accounts)
@@ -106,20 +109,20 @@ def test_a_usual_pause_is_no_silence() -> None:
     company.days(40)
     while (company.now // DAY) % 7 != 4:
         company.days(1)
-    source = company.partition.folded.shared.sources["acme", "usage.events"]
-    usual = max(source.pauses.values())
+    feed = company.usage_feed()
+    usual = max(feed.pauses.values())
     assert usual == 3 * DAY
-    assert not is_silent(source, source.last_at + 3 * usual // 2)
-    assert is_silent(source, source.last_at + 3 * usual // 2 + 1)
+    assert not is_silent(feed, feed.last_at + 3 * usual // 2)
+    assert is_silent(feed, feed.last_at + 3 * usual // 2 + 1)
 
 
 def test_a_source_known_for_too_short_is_not_judged() -> None:
     company = Company()
     company.days(10)
-    source = company.partition.folded.shared.sources["acme", "usage.events"]
-    assert source.last_at - source.first_at < KNOWN_FOR
-    assert not is_silent(source, source.last_at + 100 * DAY)
-    assert LEAST < DAY
+    feed = company.usage_feed()
+    assert feed.last_at - feed.first_at < KNOWN_FOR
+    assert not is_silent(feed, feed.last_at + 100 * DAY)
+    assert MIN_SILENCE < DAY
 
 
 def test_when_it_speaks_again_each_account_is_held_until_it_is_heard_itself() -> None:
@@ -144,16 +147,16 @@ def test_who_stays_silent_after_the_outage_is_silent() -> None:
     company.silence(9)
     for _ in range(4):
         company.days(1, company.accounts[1:])
-    assert company.now > company.partition.folded.shared.sources["acme", "usage.events"].back_at + CATCHING_UP
+    assert company.now > company.usage_feed().back_at + CATCHING_UP
     assert {account for account, change in quiet(company) if change == "opened"} == {"a0"}
 
 
 def test_an_outage_does_not_become_usual() -> None:
     company = Company()
     company.days(40)
-    before = max(company.partition.folded.shared.sources["acme", "usage.events"].pauses.values())
+    before = max(company.usage_feed().pauses.values())
     company.silence(9)
     company.days(10)
-    source = company.partition.folded.shared.sources["acme", "usage.events"]
-    assert source.back_at > 0
-    assert max(source.pauses.values()) == before
+    feed = company.usage_feed()
+    assert feed.back_at > 0
+    assert max(feed.pauses.values()) == before

@@ -16,12 +16,12 @@ import pytest
 from bellbuoy.query.batch_summary import batch_summary
 from gateway.outbox.dispatch import Sender
 from gateway.sources.typed import forms
-from processors.fold.fold import Outcome
+from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES
-from processors.silent_sources import hear
+from processors.silent_sources import changed_feeds
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from schemas.codec.registry import committed, entries
@@ -105,7 +105,9 @@ def test_the_worker_folds_and_counts_it(given: Input) -> None:
     outcome = folded(batch_of(given, event))
 
     if given.everywhere:
-        assert outcome.entries, f"processors/fold/shared.py: Shared doesn't take in {given.batch_field}"
+        assert outcome.shared_entries, (
+            f"processors/fold/shared.py: Shared doesn't take in {given.batch_field}"
+        )
     else:
         key = account_key(event.tenant, event.account_id)
         assert key in outcome.states, f"processors/observe: OBSERVERS misses {given.batch_field}"
@@ -117,7 +119,7 @@ def test_the_state_knows_when_a_watched_source_was_last_heard(given: Input) -> N
     event = sample(given)
     batch = batch_of(given, event)
 
-    assert set(hear({}, batch)) == ({(event.tenant, given.topic)} if given.watched else set())
+    assert set(changed_feeds({}, batch)) == ({(event.tenant, given.topic)} if given.watched else set())
     if given.watched and given is not USAGE:
         state = decode_state(folded(batch).states[account_key(event.tenant, event.account_id)])
         assert state.heard.get(given.topic) == event.occurred_at, (

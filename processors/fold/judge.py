@@ -1,0 +1,199 @@
+"""Judge of one account at a time: score, band, alerts, next due time, and what is published of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from processors.alerts.episodes import EpisodeChange, resolve_merged, update_episodes
+from processors.fold.due import earliest, kpis_due
+from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
+from processors.fold.outcome import (
+    BatchOrigin,
+    Outcome,
+    alert_records,
+    health_record,
+    kpis_record,
+    tombstone_health,
+    tombstone_kpis,
+)
+from processors.fold.shared import Shared
+from processors.measures import View
+from processors.merging.transfers import forward, is_forwarded
+from processors.model import Model
+from processors.observe import evict
+from processors.scoring.score import Verdict, assess, inform, settle, weigh
+from processors.silent_sources import (
+    NOTHING_FROZEN,
+    FrozenSources,
+    Silence,
+    frozen_for,
+    frozen_values,
+    silences,
+)
+from processors.state.account import State
+from processors.state.usage_parts import TODAY
+from schemas.identity.keys import account_key
+from schemas.records import ShadowScore
+from schemas.times import DAY
+
+__all__ = ["AccountUpdate", "Judge"]
+
+
+@dataclass(slots=True)
+class AccountUpdate:
+    """
+    What one batch brought an account, whose state holds it already; nothing where time alone made it due.
+
+    ``received_at`` is when the first event of it was received, ``changed_usage`` the parts of the usage that
+    may differ (``processors.state.usage_parts``).
+    """
+
+    account: LoadedAccount
+    received_at: int | None = None
+    episode_changes: list[EpisodeChange] = field(default_factory=list)
+    usage_only: bool = True
+    changed_usage: int = TODAY
+
+    def received(self, at: int) -> None:
+        """Note the time at which another event was received."""
+        if self.received_at is None or at < self.received_at:
+            self.received_at = at
+
+
+class Judge:
+    """Judges the accounts that one batch touches, with the models and the feeds after that batch."""
+
+    def __init__(self, origin: BatchOrigin, shared: Shared) -> None:
+        self._origin = origin
+        self._models = shared.models
+        self._feeds = shared.feeds
+        self._silences: dict[str, tuple[Silence, ...]] = {}
+        self._switches: dict[str, int] = {}
+
+    def judge(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
+        """Judge an account, or forward its evidence where that belongs to another account."""
+        if is_forwarded(update.account.state):
+            self._forward(key, update, outcome)
+        else:
+            self._judge(key, update, outcome)
+
+    def _judge(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
+        account, now = update.account, self._origin.written_at
+        state = account.state
+        if now // DAY != state.scored_day:
+            evict(state, now)  # the first day of every ring moves with the day; nothing older is admitted
+        switched = self._model_switched(state)
+        evaluation = evaluate(
+            account,
+            now,
+            self._models,
+            usage_only=update.usage_only and not switched,
+            changed_usage=update.changed_usage,
+            frozen=self._frozen(state),
+        )
+        model_ends = earliest(evaluation.model.next_change(now), self._models.next_change(state.tenant, now))
+        verdict = weigh(evaluation.plan, evaluation.values, evaluation.view, model_ends)
+        score_changed, band_due = _enter_score(state, verdict, now)
+        changes = update.episode_changes + update_episodes(
+            evaluation.view,
+            frozen=evaluation.frozen,
+            switched=switched,
+            usage_only=evaluation.usage_only,
+        )
+        if state.kpis_due is not None and state.kpis_due <= now:
+            self._publish_kpis(key, evaluation, verdict, outcome)
+        else:
+            state.kpis_due = kpis_due(state, now)
+        state.sequence = self._origin.sequence
+        state.due = earliest(evaluation.due, verdict.due, band_due, state.kpis_due)
+        outcome.accounts[key] = account
+        if score_changed or changes or switched or update.received_at is not None:
+            shadow_scores = [
+                _shadow_score(model, evaluation.view, evaluation.frozen)
+                for model in self._models.shadow(state.tenant)
+            ]
+            health = health_record(self._origin, evaluation, verdict, shadow_scores, update.received_at)
+            outcome.health.append((key, health))
+        if changes:
+            alerts = alert_records(
+                self._origin,
+                state,
+                changes,
+                evaluation.model,
+                score=verdict.score,
+                reasons=verdict.reasons,
+                received_at=update.received_at,
+            )
+            outcome.alerts.extend((key, alert) for alert in alerts)
+
+    def _forward(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
+        """End what was published of an account, and send its evidence to the account that it belongs to."""
+        origin, account, received_at = self._origin, update.account, update.received_at
+        state = account.state
+        model = self._models.of(View(state, origin.written_at))
+        if state.score is not None:
+            last = tombstone_health(origin, state, model, received_at)
+            outcome.health.append((key, last))
+            outcome.kpis.append((key, tombstone_kpis(last)))
+        alerts = alert_records(
+            origin,
+            state,
+            update.episode_changes + resolve_merged(state),
+            model,
+            score=state.score or 0,
+            reasons=(),
+            received_at=received_at,
+        )
+        outcome.alerts.extend((key, alert) for alert in alerts)
+        account.state, transfer = forward(state, origin.sequence, origin.written_at, received_at)
+        account.evaluation = account.encoding = None
+        outcome.accounts[key] = account
+        if transfer is not None:
+            outcome.transfers.append((account_key(transfer.tenant, transfer.account_id), transfer))
+
+    def _model_switched(self, state: State) -> bool:
+        """Tell whether the models have changed since the account was judged last."""
+        if not self._models.entries or state.score is None:
+            return False
+        switched_at = self._switches.get(state.tenant)
+        if switched_at is None:
+            switch = self._models.switch(state.tenant)
+            switched_at = self._switches[state.tenant] = -1 if switch is None else switch.sequence
+        return state.sequence < switched_at
+
+    def _frozen(self, state: State) -> FrozenSources:
+        silent = self._silences.get(state.tenant)
+        if silent is None:
+            silent = silences(self._feeds, state.tenant, self._origin.written_at)
+            self._silences[state.tenant] = silent
+        return frozen_for(silent, state) if silent else NOTHING_FROZEN
+
+    def _publish_kpis(self, key: bytes, evaluation: Evaluation, verdict: Verdict, outcome: Outcome) -> None:
+        view, plan = evaluation.view, evaluation.plan
+        values = frozen_values(plan.shows, view, evaluation.frozen)
+        informing, view.state.kpis_due = inform(plan, values, view.now)
+        record = kpis_record(self._origin, evaluation, [*verdict.measures, *informing])
+        outcome.kpis.append((key, record))
+
+
+def _enter_score(state: State, verdict: Verdict, now: int) -> tuple[bool, int | None]:
+    """Enter score and band; return whether either changed, and when a waiting band has waited long enough."""
+    settled = settle(verdict, state, now)
+    if now // DAY != state.scored_day:
+        state.opening_score, state.scored_day = state.score, now // DAY
+    changed = (verdict.score, settled.band) != (state.score, state.band)
+    state.score, state.band, state.band_since = verdict.score, settled.band, settled.since
+    state.pending_band, state.pending_since = settled.pending, settled.pending_since
+    return changed, settled.due
+
+
+def _shadow_score(model: Model, view: View, frozen: FrozenSources) -> ShadowScore:
+    """Return what a shadow model makes of the account; it keeps no past, so its band has no hysteresis."""
+    verdict = assess(view.state, view.now, model, frozen)
+    bands = verdict.plan.bands
+    return ShadowScore(
+        model=model.name,
+        model_version=model.version,
+        score=verdict.score / 100,
+        band=bands.of(verdict.score) if verdict.judged else "unknown",
+    )

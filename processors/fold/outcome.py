@@ -1,0 +1,226 @@
+"""Outcome of folding journal batches: what they change, and the records that they publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from processors.alerts.episodes import EpisodeChange, alert_id
+from processors.fold.evaluation_cache import Evaluation, LoadedAccount
+from processors.fold.shared import Shared
+from processors.measures import View
+from processors.model import Model
+from processors.scoring.score import Verdict, in_force
+from processors.state.account import State
+from processors.state.position import Position
+from schemas.records import (
+    AccountHealth,
+    AccountKpis,
+    AccountTransfer,
+    Measure,
+    Override,
+    RiskAlert,
+    ShadowScore,
+)
+
+__all__ = [
+    "BatchOrigin",
+    "Outcome",
+    "alert_records",
+    "health_record",
+    "kpis_record",
+    "tombstone_health",
+    "tombstone_kpis",
+]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """
+    What batches change: states by account key, the new position, and the records that they publish.
+
+    ``accounts`` are the changed accounts as values, for the fold of the next batch. Every batch publishes
+    health records and alerts of its own; of an account's states only the last one is here. ``transfers``
+    stand under the key of the account that they go to, which may be of another partition. ``shared`` is what
+    all accounts share after the batches, ``shared_entries`` are the changelog entries of it that changed.
+    """
+
+    position: Position
+    shared: Shared
+    shared_entries: dict[bytes, bytes] = field(default_factory=dict)
+    states: dict[bytes, bytes] = field(default_factory=dict)
+    accounts: dict[bytes, LoadedAccount] = field(default_factory=dict)
+    health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
+    kpis: list[tuple[bytes, AccountKpis]] = field(default_factory=list)
+    alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
+    transfers: list[tuple[bytes, AccountTransfer]] = field(default_factory=list)
+
+
+class BatchOrigin(NamedTuple):
+    """The journal batch that a record comes from."""
+
+    partition: int
+    sequence: int
+    written_at: int
+
+
+def health_record(
+    origin: BatchOrigin,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    shadow_scores: list[ShadowScore],
+    received_at: int | None,
+) -> AccountHealth:
+    """Return the health record of an account whose score and band are in its state already."""
+    view, model = evaluation.view, evaluation.model
+    state = view.state
+    open_alerts = [
+        alert_id(state.tenant, state.account_id, rule, episode.number)
+        for rule, episode in sorted(state.episodes.items())
+        if episode.severity and not episode.dismissed and not episode.muted
+    ]
+    return AccountHealth(
+        tenant=state.tenant,
+        account_id=state.account_id,
+        name=state.fact("name"),
+        owner=state.fact("owner"),
+        segment=state.fact("segment"),
+        stage="churned" if view.churned else state.fact("stage"),
+        arr_minor=state.amount("arr_minor"),
+        currency=state.fact("currency"),
+        score=verdict.score / 100,
+        band=state.band,
+        previous_score=None if state.opening_score is None else state.opening_score / 100,
+        coverage=verdict.coverage,
+        measures=list(verdict.measures),
+        caps=list(verdict.caps),
+        reasons=list(verdict.reasons),
+        open_alerts=open_alerts,
+        model=model.name,
+        model_version=model.version,
+        as_of=origin.written_at,
+        received_at=received_at,
+        partition=origin.partition,
+        sequence=origin.sequence,
+        adjustments=list(verdict.adjustments),
+        scale=verdict.plan.scale,
+        variant=verdict.plan.variant,
+        label=verdict.plan.bands.label(state.band),
+        band_since=state.band_since,
+        parent_id=state.fact("parent_id"),
+        overrides=_overrides(view) if state.overrides else [],
+        beside=shadow_scores,
+        silent_sources=sorted(evaluation.frozen),
+    )
+
+
+def kpis_record(origin: BatchOrigin, evaluation: Evaluation, measures: list[Measure]) -> AccountKpis:
+    """Return the record of all measures of an account, those included that have no weight in the score."""
+    state, model = evaluation.view.state, evaluation.model
+    return AccountKpis(
+        tenant=state.tenant,
+        account_id=state.account_id,
+        measures=measures,
+        model=model.name,
+        model_version=model.version,
+        as_of=origin.written_at,
+        partition=origin.partition,
+        sequence=origin.sequence,
+    )
+
+
+def alert_records(
+    origin: BatchOrigin,
+    state: State,
+    changes: Sequence[EpisodeChange],
+    model: Model,
+    *,
+    score: int,
+    reasons: Sequence[str],
+    received_at: int | None,
+) -> Iterator[RiskAlert]:
+    """Yield a record for each change of an account's alert episodes; the score in hundredths of a point."""
+    for change in changes:
+        yield RiskAlert(
+            alert_id=alert_id(state.tenant, state.account_id, change.rule, change.episode.number),
+            tenant=state.tenant,
+            account_id=state.account_id,
+            name=state.fact("name"),
+            owner=state.fact("owner"),
+            arr_minor=state.amount("arr_minor"),
+            currency=state.fact("currency"),
+            rule=change.rule,
+            episode=change.episode.number,
+            change=change.change,
+            severity=change.severity,
+            title=change.title,
+            reasons=list(reasons),
+            action=change.action,
+            score=score / 100,
+            band=state.band,
+            opened_at=change.episode.opened_at,
+            changed_at=origin.written_at,
+            acknowledged_by=change.episode.acknowledged_by,
+            received_at=received_at,
+            model=model.name,
+            model_version=model.version,
+            partition=origin.partition,
+            sequence=origin.sequence,
+        )
+
+
+def tombstone_health(
+    origin: BatchOrigin, state: State, model: Model, received_at: int | None
+) -> AccountHealth:
+    """Return the last health record of an account that was merged into another: nothing is known of it."""
+    return AccountHealth(
+        tenant=state.tenant,
+        account_id=state.account_id,
+        name=state.fact("name"),
+        owner=state.fact("owner"),
+        segment=state.fact("segment"),
+        score=0.0,
+        band="unknown",
+        previous_score=None if state.opening_score is None else state.opening_score / 100,
+        coverage=0.0,
+        measures=[],
+        caps=[],
+        reasons=[f"Merged into {state.link.into}"],
+        open_alerts=[],
+        model=model.name,
+        model_version=model.version,
+        as_of=origin.written_at,
+        received_at=received_at,
+        partition=origin.partition,
+        sequence=origin.sequence,
+        band_since=origin.written_at,
+    )
+
+
+def tombstone_kpis(last: AccountHealth) -> AccountKpis:
+    """Return the KPIs that go with an account's last health record: none."""
+    return AccountKpis(
+        tenant=last.tenant,
+        account_id=last.account_id,
+        measures=[],
+        model=last.model,
+        model_version=last.model_version,
+        as_of=last.as_of,
+        partition=last.partition,
+        sequence=last.sequence,
+    )
+
+
+def _overrides(view: View) -> list[Override]:
+    return [
+        Override(
+            target=target,
+            value=override.value or 0.0,
+            reason=override.reason,
+            author=override.author,
+            since=override.at[0],
+            until=override.until,
+        )
+        for target, override in in_force(view).items()
+    ]
