@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 from rich.console import Console
-from typer.testing import CliRunner
 
-from bellbuoy.cli.app import app
 from bellbuoy.docs.kpis_page import KPIS
 from bellbuoy.render.explanation import breakdown, informing
 from processors.measures import MEASURES
 from schemas.records import Measure
-
-PAGE = Path(__file__).parents[3] / "docs" / "kpis.md"
-
-
-def test_the_page_is_what_the_code_says() -> None:
-    done = CliRunner().invoke(app, ["model", "measures", "--sample"])
-
-    assert done.stdout == PAGE.read_text(), "run `bellbuoy model measures --sample > docs/kpis.md`"
 
 
 def test_every_measure_answers_a_kpi() -> None:
