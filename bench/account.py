@@ -20,12 +20,12 @@ from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.fold import Fold, Outcome
 from processors.fold.models_in_force import Models
 from processors.fold.shared import Shared
-from processors.measures import TODAY
 from processors.model import DEFAULT
 from processors.observe import evict, observe_usage
 from processors.scoring.score import weigh
 from processors.state.encoding import decode_state
 from processors.state.position import Position
+from processors.state.usage_parts import TODAY
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key
 from schemas.records import JournalBatch

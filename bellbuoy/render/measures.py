@@ -14,6 +14,7 @@ def data(measures: Iterable[MeasureDefinition]) -> list[dict[str, object]]:
     return [
         {
             "name": measure.name,
+            "kpi": measure.kpi,
             "about": measure.about,
             "unit": measure.unit,
             "window": measure.window,

@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from processors.fold.due import other_due, soonest, turn, usage_due
 from processors.fold.models_in_force import Models
-from processors.measures import FEATURES, PAST, TODAY, USERS, MeasureValue, View
+from processors.measures import MeasureValue, View
 from processors.model import Model, Plan
 from processors.observe import bound
 from processors.silent_sources import NOTHING_HELD, FrozenSources, frozen_values
 from processors.state.account import State, arrange, arrange_usage
 from processors.state.encoding_cache import EncodingCache
+from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
 from schemas.times import DAY
 
 __all__ = ["Evaluation", "LoadedAccount", "evaluate"]

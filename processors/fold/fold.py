@@ -14,7 +14,7 @@ from processors.alerts.rules import Change, acknowledge, alert_id, decide
 from processors.fold.due import kpis_due, soonest
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.shared import Shared
-from processors.measures import PAST, TODAY, View
+from processors.measures import View
 from processors.merging.transfers import forward, is_forwarded, no_kpis, receive, resolve_alerts, tombstone
 from processors.model import Model
 from processors.observe import OBSERVERS, evict, observe_usage
@@ -30,6 +30,7 @@ from processors.silent_sources import (
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import Position
+from processors.state.usage_parts import PAST, TODAY
 from schemas.identity.keys import account_key, split_key
 from schemas.inputs import INPUTS, USAGE
 from schemas.records import (

@@ -1,4 +1,4 @@
-"""Public holidays: days on which a silent account is not silent."""
+"""Cache of public holidays, on which a silent account is not counted as silent."""
 
 from __future__ import annotations
 
