@@ -36,7 +36,8 @@ _FIELDS: dict[type, str] = {
 
 def example_values() -> dict[str, MeasureValue]:
     """Return the value that each measure has for an account of which its example is all that happened."""
-    usage, others = [], {name: list[Any]() for name in _FIELDS.values()}
+    usage: list[dict[str, Any]] = []
+    others: dict[str, Any] = {name: [] for name in _FIELDS.values()}
     for measure in MEASURES.values():
         for event in _events(measure):
             if isinstance(event, r.UsageEvent):
