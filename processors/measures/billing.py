@@ -68,7 +68,7 @@ def overdue(view: View) -> MeasureValue:
     unit="months of revenue",
     window="now",
     sources=_SOURCES,
-    needs="recurring revenue, where anything is owed",
+    needs="nothing: 0 without an invoice; recurring revenue, where anything is owed",
     example=(_SUBSCRIBED, _UNPAID),
 )
 def owed(view: View) -> MeasureValue:
