@@ -184,7 +184,7 @@ def measures(
 
 def _facts(given: list[str]) -> dict[str, float]:
     from processors.measures import MEASURES
-    from processors.model.file.faults import nearest
+    from schemas.suggestions import suggestion
 
     facts = {}
     for item in given:
@@ -194,7 +194,9 @@ def _facts(given: list[str]) -> dict[str, float]:
         except ValueError:
             raise typer.BadParameter(f"{item!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
         if name not in MEASURES or not equals:
-            raise typer.BadParameter(f"no such measure: {name}; {nearest(name, list(MEASURES))}")
+            raise typer.BadParameter(
+                f"no such measure: {name}; {suggestion(name, list(MEASURES), 'docs/measures.md')}"
+            )
     return facts
 
 
