@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from schemas.records import Event
+from schemas.records import InputEvent
 
 __all__ = ["ExampleEvents", "ago"]
 
@@ -13,12 +13,12 @@ __all__ = ["ExampleEvents", "ago"]
 class ExampleEvents(NamedTuple):
     """Equal events of one type, one at each of these ages in days."""
 
-    type: type[Event]
+    type: type[InputEvent]
     ages: tuple[float, ...]
     fields: Mapping[str, Any]
 
 
-def ago(days: float | Iterable[float], event: type[Event], **fields: Any) -> ExampleEvents:
+def ago(days: float | Iterable[float], event: type[InputEvent], **fields: Any) -> ExampleEvents:
     """
     Declare one event that happened so many days ago, or one for each of several ages.
 

@@ -136,10 +136,8 @@ def _judge(record: InputEvent) -> None:
         if not low <= record.score <= high:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
     if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
-        raise Fault(
-            f"target is `score` or a measure; {suggestion(record.target, list(MEASURES), 'docs/measures.md')}",
-            "/target",
-        )
+        fix = suggestion(record.target, list(MEASURES), "docs/measures.md")
+        raise Fault(f"target is `score` or a measure; {fix}", "/target")
     if isinstance(record, AccountOverride) and _over(record):
         raise Fault("an override ends after it was said: it would never count", "/expires_at")
     if isinstance(record, AccountLink):
