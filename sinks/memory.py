@@ -8,8 +8,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.suggestions import nearest
 from sinks.port import Output
-from sinks.serving import AccountSummary, HistoryEntry, Update, nearest, summary
+from sinks.serving import AccountSummary, HistoryEntry, Update, summary
 
 __all__ = ["MemorySink"]
 
@@ -104,7 +105,7 @@ class MemorySink:
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
-        return nearest((account for owner, account in list(self._accounts) if owner == tenant), text, n)
+        return nearest(text, (account for owner, account in list(self._accounts) if owner == tenant), n)
 
     def _write_health(self, record: AccountHealth) -> None:
         key = (record.tenant, record.account_id)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import msgspec
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 
-__all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "nearest", "retained", "summary"]
+__all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "retained", "summary"]
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,17 +131,3 @@ def retained(kpis: AccountKpis) -> tuple[float | None, ...]:
     """Return the revenue 12 months ago (minor units a month), and the gross and net shares kept of it."""
     values = {measure.name: measure.value for measure in kpis.measures if measure.name in _MEASURED}
     return tuple(values.get(name) for name in _MEASURED)
-
-
-def nearest(ids: Iterable[str], text: str, n: int) -> list[str]:
-    """Return up to ``n`` ids: the same text, then those it begins, those it is in, those spelt alike."""
-    wanted = text.casefold()
-    known = sorted(ids)
-    ranked = [
-        *(i for i in known if i == text),
-        *(i for i in known if i.casefold() == wanted),
-        *(i for i in known if i.casefold().startswith(wanted)),
-        *(i for i in known if wanted in i.casefold()),
-        *get_close_matches(text, known, n=n, cutoff=0.5),
-    ]
-    return list(dict.fromkeys(ranked))[:n]

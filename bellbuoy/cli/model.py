@@ -163,10 +163,6 @@ def measures(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Only those whose name has this in it.")
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/measures.md.")] = False,
-    sample: Annotated[
-        bool, typer.Option("--sample", help="Print docs/kpis.md: each KPI with real output.")
-    ] = False,
     as_json: _Json = False,
 ) -> None:
     """
@@ -176,35 +172,19 @@ def measures(
     Examples:
       bellbuoy model measures
       bellbuoy model measures support
-      bellbuoy model measures --sample > kpis.md
     """
     from bellbuoy.render import measures as measure_words
     from processors.measures import MEASURES
 
-    if sample:
-        _sampled(as_json)
-        return
     found = [measured for measured in MEASURES.values() if (name or "") in measured.name]
     if not found:
         raise typer.BadParameter(f"no measure has {name!r} in its name; `bellbuoy model measures` lists them")
-    lines = [measure_words.page(found)] if markdown else list(measure_words.lines(found))
-    emit(measure_words.data(found), lines, as_json)
-
-
-def _sampled(as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from bellbuoy.docs import kpis_page as kpis
-
-    if as_json:
-        emit([asdict(line) for line in kpis.lines()], [], as_json=True)
-    else:
-        emit(None, [kpis.page()], as_json=False)
+    emit(measure_words.data(found), list(measure_words.lines(found)), as_json)
 
 
 def _facts(given: list[str]) -> dict[str, float]:
     from processors.measures import MEASURES
-    from processors.model.file.faults import nearest
+    from schemas.suggestions import suggestion
 
     facts = {}
     for item in given:
@@ -214,7 +194,9 @@ def _facts(given: list[str]) -> dict[str, float]:
         except ValueError:
             raise typer.BadParameter(f"{item!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
         if name not in MEASURES or not equals:
-            raise typer.BadParameter(f"no such measure: {name}; {nearest(name, list(MEASURES))}")
+            raise typer.BadParameter(
+                f"no such measure: {name}; {suggestion(name, list(MEASURES), 'docs/measures.md')}"
+            )
     return facts
 
 

@@ -93,13 +93,15 @@ def _say(
     from bellbuoy.operations.roles import require_topics
     from bellbuoy.settings import load
     from processors.measures import MEASURES
-    from processors.model.file.faults import nearest
     from schemas.identity.aliases import is_alias
     from schemas.identity.keys import valid_account, valid_tenant
+    from schemas.suggestions import suggestion
     from schemas.times import DAY, iso
 
     if target not in ("score", *MEASURES):
-        raise typer.BadParameter(f"no such measure: {target}; {nearest(target, list(MEASURES))}")
+        raise typer.BadParameter(
+            f"no such measure: {target}; {suggestion(target, list(MEASURES), 'docs/measures.md')}"
+        )
     if not valid_account(account) or not valid_tenant(tenant):
         raise typer.BadParameter("give an account's id and the tenant it belongs to")
     if is_alias(account):

@@ -1,1 +1,1 @@
-"""Pages of the documentation that are printed from the code."""
+"""Generated pages of the documentation; `python -m bellbuoy.docs` writes them."""

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from processors.measures.wording import count
+from processors.measures.formats import count
 from processors.observe.profile import PROFILE_FIELDS
 from schemas.records import (
     AccountOverride,

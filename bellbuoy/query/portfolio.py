@@ -11,8 +11,9 @@ import msgspec
 
 from bellbuoy.query.redis import reading
 from processors.portfolio import By, Hierarchy, RollUp, roll_up, worst
+from schemas.suggestions import nearest
 from sinks.redis.settings import RedisSettings
-from sinks.serving import AccountSummary, nearest
+from sinks.serving import AccountSummary
 
 __all__ = ["Group", "NothingThereError", "Portfolio", "as_data", "look_up", "portfolio", "rolled"]
 
@@ -114,7 +115,7 @@ def _chosen(
         known = sorted({name for one in accounts if (name := getattr(one, kind))})
         chosen = [one for one in accounts if getattr(one, kind) == value]
     if not chosen:
-        near = nearest(known, value, 5) or known[:5]
+        near = nearest(value, known, 5) or known[:5]
         hint = f"; did you mean {', '.join(near)}?" if near else f"; no account of it has a {kind}"
         raise NothingThereError(f"tenant {tenant} has no {kind} {value!r}{hint}")
     return chosen

@@ -13,7 +13,7 @@ from bellbuoy.query.account import Explanation, informing_measures, window_of
 from bellbuoy.render.formats import BAND_STYLE, change, duration, money, number
 from bellbuoy.render.portfolio import bands, points
 from processors.measures import MEASURES
-from processors.measures.wording import count
+from processors.measures.formats import count
 from processors.portfolio import PeerRank, RollUp
 from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
 from schemas.times import iso

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.measures.wording import money as worded
+from processors.measures.formats import money as worded
 from schemas.records import AccountHealth
 from schemas.times import DAY, HOUR, MINUTE
 from sinks.serving import AccountSummary
@@ -45,4 +45,4 @@ def number(value: float) -> str:
     """Return a value for people: whole as it is, a share with four decimals, else with two."""
     if value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.4f}".rstrip("0") if abs(value) < 1 else f"{value:,.2f}"
+    return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:,.2f}"

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from bellbuoy.query.portfolio import Group, Portfolio
 from bellbuoy.render.formats import BAND_STYLE, change, money
-from processors.measures.wording import count
+from processors.measures.formats import count
 from processors.portfolio import RollUp
 from sinks.serving import AccountSummary
 

@@ -1,9 +1,9 @@
 """
-The measures: what is known of an account, as facts at one moment.
+Measures: numbers computed from what is known of an account at one time, each with a sentence that says it.
 
-Each is a function of a view, the state at a moment (journal time, UTC milliseconds), declared once with
-its unit, window and sources. ``None`` says "not known", never "fine": the score counts it as no points and
-the coverage falls.
+A measure is a function of a view (an account's state at a journal time), declared once with its unit, window,
+sources and an example. The value ``None`` means "not known", never "fine": the score counts it as no points,
+and the coverage falls.
 """
 
 from __future__ import annotations
@@ -26,21 +26,13 @@ from processors.measures import (
     value,
     voice,
 )
-from processors.measures.measured import FEATURES, PAST, TODAY, USAGE, USERS, MeasureDefinition, MeasureValue
-from processors.measures.queries import (
-    days_silent,
-    failing_invoices,
-    overdue_days,
-)
+from processors.measures.definition import USAGE, MeasureDefinition, MeasureValue
+from processors.measures.queries import days_silent, failing_invoices, overdue_days
 from processors.measures.view import View
 
 __all__ = [
-    "FEATURES",
     "MEASURES",
-    "PAST",
-    "TODAY",
     "USAGE",
-    "USERS",
     "MeasureDefinition",
     "MeasureValue",
     "View",
@@ -55,9 +47,9 @@ _SUBJECTS = (
 )  # fmt: skip
 
 MEASURES: dict[str, MeasureDefinition] = {
-    measured.name: measured
+    definition.name: definition
     for subject in _SUBJECTS
-    for measured in vars(subject).values()
-    if isinstance(measured, MeasureDefinition)
+    for definition in vars(subject).values()
+    if isinstance(definition, MeasureDefinition)
 }
-"""Every measure a model may weigh, by name."""
+"""Every measure that a model may weigh, by name."""

@@ -1,20 +1,25 @@
-"""What is known of the account itself."""
+"""Measures of the account itself."""
 
 from __future__ import annotations
 
-from processors.measures.measured import PAST, USAGE, MeasureValue, measure
+from processors.measures.definition import USAGE, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
+from processors.state.usage_parts import PAST
+from schemas.records import UsageEvent
 
 __all__ = ["tenure"]
 
 
 @measure(
     "account.tenure",
+    kpi="Seat utilisation by tenure",
     unit="days",
     window="since the first usage",
     sources=(USAGE,),
     needs="any usage event",
+    example=(ago(80, UsageEvent, name="Signed up"),),
     reads=PAST,
 )
 def tenure(view: View) -> MeasureValue:

@@ -1,23 +1,45 @@
-"""What billing says: the subscription, its renewal, and money that doesn't come in."""
+"""Measures of billing: the subscription, its renewal, and money that doesn't come in."""
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, MeasureValue, measure
+from processors.measures.definition import BILLING, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count, money
 from processors.measures.queries import failing_invoices, overdue_days
 from processors.measures.view import View
-from processors.measures.wording import count, money
 from processors.state.account import RING_DAYS
+from schemas.records import BillingEvent
 from schemas.times import DAY
 
 __all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "signals"]
 
 _SOURCES = (BILLING,)
-_NO_INVOICE = "nothing: no invoice is a fact"
+_NO_INVOICE = "nothing: 0 without an invoice"
+_SUBSCRIBED = ago(
+    300, BillingEvent, kind="subscription_started", subscription_id="s-1", mrr_minor=90_000, currency="EUR",
+    renews_at=65,
+)  # fmt: skip
+_DOWNGRADED = ago(
+    30, BillingEvent, kind="subscription_updated", subscription_id="s-1", mrr_minor=60_000,
+    previous_mrr_minor=90_000, currency="EUR",
+)  # fmt: skip
+_UNPAID = ago(
+    40, BillingEvent, kind="invoice_issued", invoice_id="i-1", amount_minor=90_000, currency="EUR", due_at=-12
+)
+_FAILED = ago((9, 2), BillingEvent, kind="payment_failed", invoice_id="i-1", currency="EUR")
 
 
-@measure("billing.payment", unit="failed attempts", window="now", sources=_SOURCES, needs=_NO_INVOICE)
+@measure(
+    "billing.payment",
+    kpi="Failed payments (involuntary)",
+    unit="failed attempts",
+    window="now",
+    sources=_SOURCES,
+    needs=_NO_INVOICE,
+    example=(_UNPAID, _FAILED),
+)
 def payment(view: View) -> MeasureValue:
-    """Count the failed attempts on the worst unpaid invoice."""
+    """Return the number of failed attempts to pay the worst unpaid invoice."""
     failing = failing_invoices(view.state)
     if not failing:
         return MeasureValue(0, "No failed payments")
@@ -25,7 +47,15 @@ def payment(view: View) -> MeasureValue:
     return MeasureValue(attempts, f"Payment failed {count(attempts, 'time')}")
 
 
-@measure("billing.overdue", unit="days", window="now", sources=_SOURCES, needs=_NO_INVOICE)
+@measure(
+    "billing.overdue",
+    kpi="Overdue (involuntary)",
+    unit="days",
+    window="now",
+    sources=_SOURCES,
+    needs=_NO_INVOICE,
+    example=(_UNPAID,),
+)
 def overdue(view: View) -> MeasureValue:
     """Return the whole days that the oldest unsettled invoice is past due."""
     days = overdue_days(view.state, view.now)
@@ -34,13 +64,15 @@ def overdue(view: View) -> MeasureValue:
 
 @measure(
     "billing.owed",
+    kpi="Overdue (involuntary)",
     unit="months of revenue",
     window="now",
     sources=_SOURCES,
-    needs="recurring revenue, where anything is owed",
+    needs="nothing: 0 without an invoice; recurring revenue, where anything is owed",
+    example=(_SUBSCRIBED, _UNPAID),
 )
 def owed(view: View) -> MeasureValue:
-    """Return the unsettled amounts past due in months of recurring revenue."""
+    """Return the unsettled amounts past due, in months of recurring revenue."""
     unsettled = [invoice for invoice in view.state.billing.invoices.values() if not invoice.settled]
     late = [i for i in unsettled if i.due_at is not None and i.due_at // DAY < view.today]
     if not late:
@@ -51,9 +83,17 @@ def owed(view: View) -> MeasureValue:
     return MeasureValue(amount / revenue[0], f"{money(amount, revenue[1])} past due")
 
 
-@measure("billing.disputes", unit="invoices", window="now", sources=_SOURCES, needs=_NO_INVOICE)
+@measure(
+    "billing.disputes",
+    kpi="Failed payments (involuntary)",
+    unit="invoices",
+    window="now",
+    sources=_SOURCES,
+    needs=_NO_INVOICE,
+    example=(_UNPAID, ago(5, BillingEvent, kind="dispute_opened", invoice_id="i-1", currency="EUR")),
+)
 def disputes(view: View) -> MeasureValue:
-    """Count the payments in dispute."""
+    """Return the number of payments in dispute."""
     disputed = sum(1 for invoice in view.state.billing.invoices.values() if invoice.disputed)
     return MeasureValue(
         disputed, f"{count(disputed, 'payment')} in dispute" if disputed else "No payment in dispute"
@@ -62,13 +102,19 @@ def disputes(view: View) -> MeasureValue:
 
 @measure(
     "billing.commitment",
+    kpi="Churn, cancel and downgrade signals",
     unit="share",
     window="now; a downgrade counts for 60 days",
     sources=_SOURCES,
     needs="a subscription",
+    example=(_SUBSCRIBED, _DOWNGRADED),
 )
 def commitment(view: View) -> MeasureValue:
-    """Return 1 for a running subscription, 0.5 within 60 days of a downgrade, 0.1 canceling, 0 canceled."""
+    """
+    Return how firm the subscription is: 1 while it runs, 0.5 for 60 days after a downgrade.
+
+    0.1 while a cancellation is scheduled, 0 once it is in effect.
+    """
     current = view.subscription
     if current is None:
         return MeasureValue(None, "No subscription known")
@@ -81,13 +127,25 @@ def commitment(view: View) -> MeasureValue:
     return MeasureValue(1.0, "Subscription running")
 
 
-@measure("billing.signals", unit="signals", window="90 days", sources=_SOURCES, needs="a subscription")
+@measure(
+    "billing.signals",
+    kpi="Churn, cancel and downgrade signals",
+    unit="signals",
+    window="90 days",
+    sources=_SOURCES,
+    needs="a subscription",
+    example=(
+        _SUBSCRIBED,
+        _DOWNGRADED,
+        ago(3, BillingEvent, kind="cancel_scheduled", subscription_id="s-1", cancel_at=27),
+    ),
+)
 def signals(view: View) -> MeasureValue:
-    """Count the signs of leaving: cancellations scheduled, also those withdrawn, downgrades, and ends."""
+    """Return the number of cancellations scheduled (also those withdrawn), downgrades and ends."""
     subscriptions = view.state.billing.subscriptions.values()
     if not subscriptions:
         return MeasureValue(None, "No subscription known")
-    found = {
+    numbers = {
         "cancellation scheduled": sum(_within(view, each.canceling_at, RING_DAYS) for each in subscriptions),
         "downgrade": sum(_within(view, each.downgraded_at[0], RING_DAYS) for each in subscriptions),
         "subscription ended": sum(
@@ -95,18 +153,20 @@ def signals(view: View) -> MeasureValue:
             for each in subscriptions
         ),
     }
-    said = [f"{number} x {what}" if number > 1 else what for what, number in found.items() if number]
+    signs = [f"{number} x {sign}" if number > 1 else sign for sign, number in numbers.items() if number]
     return MeasureValue(
-        sum(found.values()), f"In {RING_DAYS} days: {', '.join(said)}" if said else "No sign of leaving"
+        sum(numbers.values()), f"In {RING_DAYS} days: {', '.join(signs)}" if signs else "No sign of leaving"
     )
 
 
 @measure(
     "billing.renewal",
+    kpi="Renewal proximity",
     unit="days",
     window="to the next renewal",
     sources=_SOURCES,
     needs="a subscription with a renewal date",
+    example=(_SUBSCRIBED,),
 )
 def renewal(view: View) -> MeasureValue:
     """Return the whole days to the next renewal."""

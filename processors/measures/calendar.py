@@ -1,4 +1,4 @@
-"""Public holidays: days on which a silent account is not silent."""
+"""Cache of public holidays, on which a silent account is not counted as silent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def holidays(country: str, year: int) -> frozenset[int]:
 
     Empty for a country that the calendar doesn't have.
     """
-    # A slow import, for those who name countries only.
+    # Slow to import, and most accounts name no country.
     from holidays import country_holidays, list_supported_countries  # noqa: PLC0415
 
     if country not in list_supported_countries(include_aliases=False):

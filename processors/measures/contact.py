@@ -1,12 +1,14 @@
-"""Contact between the customer and the team: the last touch, replies to e-mail, and silence."""
+"""Measures of contact between the customer and the team: the last touch, replies to e-mail, and silence."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from processors.measures.measured import ENGAGEMENT, MeasureValue, measure
+from processors.measures.definition import ENGAGEMENT, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
+from schemas.records import EngagementEvent
 from schemas.times import HOUR
 
 __all__ = ["last_touch", "reply_latency", "silence"]
@@ -17,10 +19,12 @@ _TOUCHES = ("touch", "meeting", "email_received", "training_attended")
 
 @measure(
     "engagement.last_touch",
+    kpi="Last touch",
     unit="days",
     window="since the last one",
     sources=_SOURCES,
     needs="a touch, a meeting, an e-mail from the customer or a training",
+    example=(ago(11, EngagementEvent, kind="meeting", user_id="ann"),),
 )
 def last_touch(view: View) -> MeasureValue:
     """Return the days since the customer and the team last were in touch."""
@@ -33,13 +37,18 @@ def last_touch(view: View) -> MeasureValue:
 
 @measure(
     "engagement.reply_latency",
+    kpi="E-mail reply latency",
     unit="hours",
     window="90 days",
     sources=_SOURCES,
     needs="an e-mail to the customer that was answered",
+    example=(
+        ago(14, EngagementEvent, kind="email_sent", user_id="ann"),
+        ago(13.5, EngagementEvent, kind="email_received", user_id="ann"),
+    ),
 )
 def reply_latency(view: View) -> MeasureValue:
-    """Return the median hours the customer took to answer an e-mail, by e-mail or in a meeting."""
+    """Return the median hours that the customer took to answer an e-mail, by e-mail or in a meeting."""
     waits, _ = _replies(view)
     if not waits:
         return MeasureValue(None, "No answered e-mail known")
@@ -49,10 +58,12 @@ def reply_latency(view: View) -> MeasureValue:
 
 @measure(
     "engagement.silence",
+    kpi="Customer silence",
     unit="days",
     window="90 days",
     sources=_SOURCES,
     needs="an e-mail to or from the customer",
+    example=(ago((9, 6), EngagementEvent, kind="email_sent", user_id="ann"),),
 )
 def silence(view: View) -> MeasureValue:
     """Return the days since the first e-mail that the customer has not answered; 0 when none waits."""
@@ -66,10 +77,14 @@ def silence(view: View) -> MeasureValue:
 
 
 def _replies(view: View) -> tuple[list[tuple[int, int]], int | None]:
-    """Return each wait for an answer (milliseconds, and when it ended), and since when one is waited for."""
-    moments = view.state.moments
-    ours = [(at, False) for at in moments.get("email_sent", ())]
-    theirs = [(at, True) for kind in ("email_received", "meeting") for at in moments.get(kind, ())]
+    """
+    Return the waits for an answer, and the time of the first e-mail that is still without one.
+
+    A wait is its length in milliseconds and the time at which it ended.
+    """
+    times = view.state.moments
+    ours = [(at, False) for at in times.get("email_sent", ())]
+    theirs = [(at, True) for kind in ("email_received", "meeting") for at in times.get(kind, ())]
     waits: list[tuple[int, int]] = []
     waiting: int | None = None
     for at, answer in sorted(ours + theirs):

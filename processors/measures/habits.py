@@ -1,22 +1,31 @@
-"""How people use the product: logins, sessions, and how many of a month's users come on a day."""
+"""Measures of how people use the product: logins, sessions, and how many of a month's users come on a day."""
 
 from __future__ import annotations
 
-from processors.measures.measured import USAGE, USERS, MeasureValue, measure
+from processors.measures.definition import USAGE, MeasureValue, measure
+from processors.measures.example import ago
 from processors.measures.view import View
+from processors.state.usage_parts import USERS
+from schemas.records import UsageEvent
 from schemas.times import MINUTE
 
 __all__ = ["logins", "session", "stickiness"]
 
 _NOBODY = MeasureValue(None, "Nobody was active in 28 days")
+_EXAMPLE = (
+    ago((0, 1, 2, 9), UsageEvent, name="Report Viewed", user_id="ann", duration_ms=12 * MINUTE),
+    ago(20, UsageEvent, name="Report Viewed", user_id="ben", duration_ms=5 * MINUTE),
+)
 
 
 @measure(
     "usage.logins",
+    kpi="Logins",
     unit="logins a week and user",
     window="7 days; users of 28",
     sources=(USAGE,),
     needs="usage by a named user in 28 days",
+    example=_EXAMPLE,
     reads=USERS,
 )
 def logins(view: View) -> MeasureValue:
@@ -32,13 +41,15 @@ def logins(view: View) -> MeasureValue:
 
 @measure(
     "usage.session",
+    kpi="Session length",
     unit="minutes",
     window="28 days",
     sources=(USAGE,),
     needs="usage with durations by a named user",
+    example=_EXAMPLE,
 )
 def session(view: View) -> MeasureValue:
-    """Return the mean minutes a user is busy with the product on a day on which they use it."""
+    """Return the mean minutes for which a user is busy with the product on a day of use."""
     days = view.user_days(28)
     spent = view.month.duration_ms
     if not days:
@@ -51,10 +62,12 @@ def session(view: View) -> MeasureValue:
 
 @measure(
     "usage.stickiness",
+    kpi="DAU/MAU",
     unit="ratio",
     window="28 days",
     sources=(USAGE,),
     needs="usage by a named user in 28 days",
+    example=_EXAMPLE,
     reads=USERS,
 )
 def stickiness(view: View) -> MeasureValue:

@@ -1,13 +1,29 @@
-"""Facts that hold a score down: what caps are about. They are known to be quiet when nothing was reported."""
+"""
+Measures of bad news that a cap holds a score down by.
+
+Where nothing was reported their value is known to be 0, so that silence is no reason for a cap.
+"""
 
 from __future__ import annotations
 
 from processors.measures import onboarding, people
-from processors.measures.measured import ENGAGEMENT, PROFILES, SURVEYS, USAGE, USERS, MeasureValue, measure
+from processors.measures.definition import (
+    BILLING,
+    ENGAGEMENT,
+    PROFILES,
+    SUPPORT,
+    SURVEYS,
+    USAGE,
+    MeasureValue,
+    measure,
+)
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.queries import open_tickets
 from processors.measures.view import View
-from processors.measures.wording import count
 from processors.state.account import RING_DAYS
+from processors.state.usage_parts import USERS
+from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from schemas.times import DAY, HOUR
 
 __all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stalled", "urgent"]
@@ -15,13 +31,18 @@ __all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stall
 
 @measure(
     "billing.cancellation",
+    kpi="Churn, cancel and downgrade signals",
     unit="0 none, 1 scheduled, 2 in effect",
     window="now",
-    sources=("billing.events",),
-    needs="nothing: no subscription is no cancellation",
+    sources=(BILLING,),
+    needs="nothing: 0 without a subscription",
+    example=(
+        ago(300, BillingEvent, kind="subscription_started", subscription_id="s-1"),
+        ago(2, BillingEvent, kind="cancel_scheduled", subscription_id="s-1", cancel_at=28),
+    ),
 )
 def cancellation(view: View) -> MeasureValue:
-    """Tell whether a cancellation is scheduled or in effect."""
+    """Return 1 while a cancellation is scheduled, 2 when it is in effect, otherwise 0."""
     current = view.subscription
     if current is not None and current.status == "canceled":
         return MeasureValue(2, "Subscription canceled")
@@ -32,13 +53,15 @@ def cancellation(view: View) -> MeasureValue:
 
 @measure(
     "support.urgent",
+    kpi="Open ticket age by severity",
     unit="hours",
     window="now",
-    sources=("support.events",),
-    needs="nothing: no ticket is a fact",
+    sources=(SUPPORT,),
+    needs="nothing: 0 without a ticket",
+    example=(ago(2.25, SupportEvent, ticket_id="1", kind="opened", severity="urgent"),),
 )
 def urgent(view: View) -> MeasureValue:
-    """Return the whole hours that the oldest open urgent ticket has been open."""
+    """Return the whole hours for which the oldest open urgent ticket has been open."""
     opened = [ticket.opened_at for _, ticket in open_tickets(view.state) if ticket.severity == "urgent"]
     if not opened:
         return MeasureValue(0, "No urgent ticket open")
@@ -48,13 +71,15 @@ def urgent(view: View) -> MeasureValue:
 
 @measure(
     "engagement.champion_left",
+    kpi="Champion activity",
     unit="0 no, 1 yes",
-    window="the last departure heard of",
-    sources=("engagement.events",),
-    needs="nothing: no departure is a fact",
+    window="the last departure reported",
+    sources=(ENGAGEMENT,),
+    needs="nothing: 0 without a departure",
+    example=(ago(20, EngagementEvent, kind="champion_left", user_id="ann"),),
 )
 def champion_left(view: View) -> MeasureValue:
-    """Tell whether a champion left, held from the day of the departure."""
+    """Return 1 when a champion has left, with the day of the departure as its age; otherwise 0."""
     left = view.state.engagement.get("champion_left")
     return (
         MeasureValue(0, "No champion left")
@@ -65,29 +90,36 @@ def champion_left(view: View) -> MeasureValue:
 
 @measure(
     "engagement.sponsor_gone",
+    kpi="Sponsor activity",
     unit="0 no, 1 yes",
     window="the last departure, or 90 days",
     sources=(ENGAGEMENT, USAGE),
-    needs="nothing: no sponsor named is a fact",
+    needs="nothing: 0 without a sponsor",
+    example=(
+        ago(85, EngagementEvent, kind="sponsor_named", user_id="ben"),
+        ago(20, EngagementEvent, kind="sponsor_left", user_id="ben"),
+    ),
     reads=USERS,
 )
 def sponsor_gone(view: View) -> MeasureValue:
-    """Tell whether the sponsor left, held from the day of the departure, or was not heard of in 90 days."""
-    heard = people.sponsor(view)
-    if heard.value is None or heard.value < RING_DAYS:
+    """Return 1 when the sponsor has left, or has neither used the product nor been in contact for 90 days."""
+    activity = people.sponsor(view)
+    if activity.value is None or activity.value < RING_DAYS:
         return MeasureValue(0, "No sponsor gone")
-    return MeasureValue(1, heard.reason, heard.as_of)
+    return MeasureValue(1, activity.reason, activity.as_of)
 
 
 @measure(
     "onboarding.stalled",
+    kpi="Onboarding stall",
     unit="days",
     window="since the last step, or past its date",
     sources=(ENGAGEMENT, PROFILES),
-    needs="nothing: no milestone is a fact",
+    needs="nothing: 0 without a milestone",
+    example=(ago(60, EngagementEvent, kind="milestone_set", name="Single sign-on", due_at=-16),),
 )
 def stalled(view: View) -> MeasureValue:
-    """Return the days for which onboarding has not moved, held from the day since which it hasn't."""
+    """Return the days for which onboarding has not moved, with the day of the last move as its age."""
     days = onboarding.stall(view)
     if not days.value:
         return MeasureValue(0, "No onboarding stalled")
@@ -98,10 +130,15 @@ def stalled(view: View) -> MeasureValue:
 
 @measure(
     "surveys.detractors",
+    kpi="NPS",
     unit="people",
     window="90 days, the newest answer of each person",
     sources=(SURVEYS,),
-    needs="nothing: no answer is no detractor",
+    needs="nothing: 0 without an answer",
+    example=(
+        ago(30, SurveyResponse, survey_id="q", user_id="ann", kind="nps", score=3),
+        ago(29, SurveyResponse, survey_id="q", user_id="ben", kind="nps", score=5),
+    ),
 )
 def detractors(view: View) -> MeasureValue:
     """Return by how many people those who answer NPS with 0 to 6 outnumber those with 9 or 10; 0 if not."""

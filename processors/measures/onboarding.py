@@ -1,30 +1,39 @@
-"""Onboarding: milestones, stalls and trainings."""
+"""Measures of onboarding: milestones, stalls and trainings."""
 
 from __future__ import annotations
 
-from processors.measures.measured import ENGAGEMENT, PROFILES, MeasureValue, measure
+from processors.measures.definition import ENGAGEMENT, PROFILES, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
 from processors.state.account import Aim
+from schemas.records import EngagementEvent
 from schemas.times import DAY
 
 __all__ = ["progress", "stall", "training"]
 
-_NONE = MeasureValue(None, "No milestone known")
+_NO_MILESTONE = MeasureValue(None, "No milestone known")
+_EXAMPLE = (
+    ago(88, EngagementEvent, kind="milestone_set", name="First report", due_at=-70),
+    ago(88, EngagementEvent, kind="milestone_set", name="Single sign-on", due_at=-16),
+    ago(72, EngagementEvent, kind="milestone_reached", name="First report"),
+)
 
 
 @measure(
     "onboarding.progress",
+    kpi="Onboarding milestones",
     unit="ratio",
     window="all milestones known",
     sources=(ENGAGEMENT,),
     needs="a milestone set or reached",
+    example=_EXAMPLE,
 )
 def progress(view: View) -> MeasureValue:
     """Return the share of the milestones set that were reached."""
     milestones = _milestones(view)
     if not milestones:
-        return _NONE
+        return _NO_MILESTONE
     reached = sum(1 for _, aim in milestones if aim.done_at >= 0)
     return MeasureValue(
         reached / len(milestones), f"{reached} of {count(len(milestones), 'milestone')} reached"
@@ -33,21 +42,23 @@ def progress(view: View) -> MeasureValue:
 
 @measure(
     "onboarding.stall",
+    kpi="Onboarding stall",
     unit="days",
     window="since the last step, or past its date",
     sources=(ENGAGEMENT, PROFILES),
     needs="a milestone set or reached",
+    example=_EXAMPLE,
 )
 def stall(view: View) -> MeasureValue:
     """
     Return the days for which onboarding has not moved: 0 when all milestones are reached.
 
     That is how long the next milestone is past its date or, without a date, how long ago the last step was.
-    An account whose stage is ``onboarding`` has a next milestone also when none is known.
+    An account whose stage is ``onboarding`` has a next milestone even when none is known.
     """
     milestones = _milestones(view)
     if not milestones:
-        return _NONE
+        return _NO_MILESTONE
     left = sorted((aim.due_at or 0, name, aim) for name, aim in milestones if aim.done_at < 0)
     if not left and view.state.fact("stage") != "onboarding":
         return MeasureValue(0, "All milestones reached")
@@ -62,13 +73,15 @@ def stall(view: View) -> MeasureValue:
 
 @measure(
     "onboarding.training",
+    kpi="Training",
     unit="trainings",
     window="400 days",
     sources=(ENGAGEMENT,),
     needs="a training attended",
+    example=(ago((60, 42), EngagementEvent, kind="training_attended", user_id="ann"),),
 )
 def training(view: View) -> MeasureValue:
-    """Count the trainings that people attended."""
+    """Return the number of trainings that people attended."""
     times = view.state.moments.get("training_attended")
     if not times:
         return MeasureValue(None, "No training known")

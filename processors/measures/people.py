@@ -1,11 +1,14 @@
-"""The people who carry the relation: champion and sponsor."""
+"""Measures of the people who carry the relationship: the champion and the sponsor."""
 
 from __future__ import annotations
 
-from processors.measures.measured import ENGAGEMENT, USAGE, USERS, MeasureValue, measure
+from processors.measures.definition import ENGAGEMENT, USAGE, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
 from processors.state.account import RING_DAYS, Person
+from processors.state.usage_parts import USERS
+from schemas.records import EngagementEvent, UsageEvent
 
 __all__ = ["champion", "sponsor"]
 
@@ -14,31 +17,41 @@ _SOURCES = (ENGAGEMENT, USAGE)
 
 @measure(
     "engagement.champion",
+    kpi="Champion activity",
     unit="days",
     window="since the last activity, 90 days at most",
     sources=_SOURCES,
     needs="a champion named, or one who left",
+    example=(
+        ago(85, EngagementEvent, kind="champion_named", user_id="ann"),
+        ago(4, UsageEvent, name="Report Viewed", user_id="ann"),
+    ),
     reads=USERS,
 )
 def champion(view: View) -> MeasureValue:
     """Return the days since a champion last used the product or was in contact; 90 when the last one left."""
-    return _days(view, "champion")
+    return _days_since_activity(view, "champion")
 
 
 @measure(
     "engagement.sponsor",
+    kpi="Sponsor activity",
     unit="days",
     window="since the last activity, 90 days at most",
     sources=_SOURCES,
     needs="a sponsor named, or one who left",
+    example=(
+        ago(85, EngagementEvent, kind="sponsor_named", user_id="ben"),
+        ago(30, EngagementEvent, kind="meeting", user_id="ben"),
+    ),
     reads=USERS,
 )
 def sponsor(view: View) -> MeasureValue:
     """Return the days since a sponsor last used the product or was in contact; 90 when the last one left."""
-    return _days(view, "sponsor")
+    return _days_since_activity(view, "sponsor")
 
 
-def _days(view: View, role: str) -> MeasureValue:
+def _days_since_activity(view: View, role: str) -> MeasureValue:
     named = {user: person for user, person in view.state.people.items() if person.role == role}
     staying = {user: person for user, person in named.items() if person.left_at <= person.role_at[0]}
     if not staying:

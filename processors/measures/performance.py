@@ -1,28 +1,40 @@
-"""The performance that the customer lives with: errors, waiting, uptime."""
+"""Measures of the performance that the customer lives with: errors, latency and uptime."""
 
 from __future__ import annotations
 
-from processors.measures.measured import PROFILES, USAGE, MeasureValue, measure
+from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
+from processors.measures.example import ago
 from processors.measures.view import View
 from processors.state.account import Day
+from schemas.records import AccountProfile, UsageEvent
 
 __all__ = ["errors", "latency", "slowdown", "uptime"]
 
-_FEWEST = 20
-"""With fewer events than this in 7 days, 28 days are looked at: one error of two events says little."""
+_ENOUGH_EVENTS = 20
+"""With fewer events in 7 days the share of errors is that of 28: one error of two events says little."""
+
+_SLOWER = (
+    ago(range(8, 30), UsageEvent, name="Report Viewed", latency_ms=200),
+    ago((1, 3, 5), UsageEvent, name="Report Viewed", latency_ms=320),
+)
 
 
 @measure(
     "performance.errors",
+    kpi="Product errors",
     unit="ratio",
     window="7 days; 28 with under 20 events",
     sources=(USAGE,),
     needs="usage in 28 days",
+    example=(
+        ago(range(28), UsageEvent, name="Report Viewed"),
+        ago((4, 9), UsageEvent, name="Report Viewed", error=True),
+    ),
 )
 def errors(view: View) -> MeasureValue:
     """Return the share of the usage events in which the product failed the person."""
     days, usage = 7, view.week
-    if usage.events < _FEWEST:
+    if usage.events < _ENOUGH_EVENTS:
         days, usage = 28, view.month
     if not usage.events:
         return MeasureValue(None, "No usage in 28 days")
@@ -32,10 +44,12 @@ def errors(view: View) -> MeasureValue:
 
 @measure(
     "performance.latency",
+    kpi="Product latency",
     unit="milliseconds",
     window="7 days",
     sources=(USAGE,),
     needs="usage with latencies in 7 days",
+    example=_SLOWER,
 )
 def latency(view: View) -> MeasureValue:
     """Return how long the product let people wait, on average."""
@@ -47,10 +61,12 @@ def latency(view: View) -> MeasureValue:
 
 @measure(
     "performance.slowdown",
+    kpi="Product latency",
     unit="ratio of usual",
     window="7 days against the 28 before",
     sources=(USAGE,),
     needs="usage with latencies in both",
+    example=_SLOWER,
 )
 def slowdown(view: View) -> MeasureValue:
     """Return how long people wait for the product, as a ratio of the weeks before."""
@@ -63,13 +79,15 @@ def slowdown(view: View) -> MeasureValue:
 
 @measure(
     "performance.uptime",
+    kpi="Product uptime",
     unit="ratio",
     window="28 days, as reported",
     sources=(PROFILES,),
     needs="uptime_ppm in the profile",
+    example=(ago(3, AccountProfile, uptime_ppm=998_700),),
 )
 def uptime(view: View) -> MeasureValue:
-    """Return the share of the time the product was up for the account, as its monitoring last reported."""
+    """Return the share of the time for which the product was up, as the account's monitoring reported."""
     known = view.state.profile.get("uptime_ppm")
     if known is None:
         return MeasureValue(None, "No uptime reported")

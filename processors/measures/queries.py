@@ -1,4 +1,4 @@
-"""Plain questions to a state that measures, caps, alerts and timers share."""
+"""Queries of an account's state that measures, caps, alerts and timers share."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = [
 
 
 def days_silent(state: State, now: int) -> int | None:
-    """Return the whole days since the last usage."""
+    """Return the whole days since the last usage; ``None`` without any usage."""
     if state.usage.last_at is None:
         return None
     return max(0, (now - state.usage.last_at) // DAY)
 
 
 def open_tickets(state: State) -> list[tuple[str, Ticket]]:
-    """Return the open tickets by id."""
+    """Return the open tickets, each with its id."""
     return [(key, ticket) for key, ticket in state.tickets.items() if ticket.open and not ticket.deleted]
 
 
@@ -36,19 +36,19 @@ def failing_invoices(state: State) -> list[Invoice]:
 
 
 def oldest_due(state: State) -> int | None:
-    """Return when the oldest unsettled invoice is or was due."""
+    """Return when the oldest unsettled invoice is or was due, in UTC milliseconds."""
     unsettled = (invoice for invoice in state.billing.invoices.values() if not invoice.settled)
     return min((invoice.due_at for invoice in unsettled if invoice.due_at is not None), default=None)
 
 
 def overdue_days(state: State, now: int) -> int:
-    """Return the whole days that the oldest unsettled invoice is past due; 0 when none is."""
+    """Return the whole days for which the oldest unsettled invoice is past due; 0 when none is."""
     due = oldest_due(state)
     return 0 if due is None else max(0, (now - due) // DAY)
 
 
 def subscription(state: State) -> Subscription | None:
-    """Return the subscription that speaks for the account: a living one first, then the newest."""
+    """Return the subscription that represents the account: one not canceled first, then the newest."""
     subscriptions = state.billing.subscriptions
     if not subscriptions:
         return None
@@ -61,10 +61,10 @@ def subscription(state: State) -> Subscription | None:
 
 def recurring_revenue(state: State) -> tuple[int, str | None] | None:
     """
-    Return the recurring revenue of all living subscriptions a month (minor units) and its currency.
+    Return the monthly recurring revenue of all subscriptions not canceled (minor units) and its currency.
 
-    Of the profile's annual one where billing says nothing; ``None`` when it isn't known or in several
-    currencies.
+    Without a price in billing, it is a twelfth of the profile's annual revenue. ``None``: not known, or in
+    several currencies.
     """
     subscriptions = state.billing.subscriptions.values()
     if all(each.mrr_minor is None for each in subscriptions):
@@ -78,12 +78,12 @@ def recurring_revenue(state: State) -> tuple[int, str | None] | None:
 
 
 def customer_since(state: State) -> int | None:
-    """Return when the first subscription, or the profile's time as a customer, began: UTC milliseconds."""
+    """Return when the first subscription, or the profile's customer relation, began: UTC milliseconds."""
     known = [each.started_at for each in state.billing.subscriptions.values()]
     return min((at for at in (*known, state.amount("started_at")) if at is not None), default=None)
 
 
 def seats_bought(state: State) -> int | None:
-    """Return the seats of all living subscriptions, or of the profile; ``None`` or 0: not known."""
+    """Return the seats of all subscriptions not canceled, or of the profile; ``None`` or 0: not known."""
     sold = [s.seats for s in state.billing.subscriptions.values() if s.seats and s.status != "canceled"]
     return sum(sold) if sold else state.amount("seats")

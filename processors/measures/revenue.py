@@ -1,13 +1,16 @@
-"""What the account is worth: recurring revenue, its retention, and the value over a lifetime."""
+"""Measures of what the account is worth: recurring revenue, its retention, and its lifetime value."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, MeasureValue, measure
+from processors.measures.definition import BILLING, PROFILES, USAGE, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count, money
 from processors.measures.view import MONTH, View
-from processors.measures.wording import count, money
 from processors.state.account import Subscription
+from processors.state.usage_parts import USERS
+from schemas.records import BillingEvent, UsageEvent
 from schemas.times import DAY
 
 __all__ = [
@@ -21,19 +24,47 @@ __all__ = [
 ]
 
 _YEAR = 365
-_CHURN = 0.035
+_MONTHLY_CHURN = 0.035
 """Monthly churn of business subscriptions, voluntary and not (Recurly 2025, by retentionlens.com)."""
 
 _UNKNOWN = "No recurring revenue known"
 _NO_PRICE = "No price known from a month ago"
+_TWO_PRICES = (
+    ago(
+        410,
+        BillingEvent,
+        kind="subscription_started",
+        subscription_id="s-1",
+        mrr_minor=90_000,
+        currency="EUR",
+    ),
+    ago(
+        200,
+        BillingEvent,
+        kind="subscription_updated",
+        subscription_id="s-1",
+        mrr_minor=60_000,
+        currency="EUR",
+    ),
+    ago(
+        100,
+        BillingEvent,
+        kind="subscription_started",
+        subscription_id="s-2",
+        mrr_minor=45_000,
+        currency="EUR",
+    ),
+)
 
 
 @measure(
     "revenue.mrr",
+    kpi="MRR",
     unit="minor units a month",
     window="now",
     sources=(BILLING, PROFILES),
     needs="a subscription with a price in one currency, or annual revenue in the profile",
+    example=_TWO_PRICES,
 )
 def mrr(view: View) -> MeasureValue:
     """Return the monthly recurring revenue."""
@@ -45,10 +76,15 @@ def mrr(view: View) -> MeasureValue:
 
 @measure(
     "revenue.arpu",
+    kpi="ARPU",
     unit="minor units a month and user",
     window="now; users of 28 days",
     sources=(BILLING, PROFILES, USAGE),
     needs="recurring revenue, and a named user in 28 days",
+    example=(
+        *_TWO_PRICES,
+        *(ago(3, UsageEvent, name="Report Viewed", user_id=user) for user in ("ann", "ben", "cleo")),
+    ),
     reads=USERS,
 )
 def arpu(view: View) -> MeasureValue:
@@ -62,10 +98,12 @@ def arpu(view: View) -> MeasureValue:
 
 @measure(
     "revenue.tenure",
+    kpi="Seat utilisation by tenure",
     unit="months",
     window="since the start",
     sources=(BILLING, PROFILES),
     needs="the start of a subscription, or started_at in the profile",
+    example=_TWO_PRICES,
 )
 def tenure(view: View) -> MeasureValue:
     """Return the months since the account became a customer."""
@@ -77,37 +115,43 @@ def tenure(view: View) -> MeasureValue:
 
 @measure(
     "revenue.net_retention",
+    kpi="Net retention",
     unit="ratio",
     window="12 months, or since the start",
     sources=(BILLING,),
     needs="a price a month ago or earlier",
+    example=_TWO_PRICES,
 )
 def net_retention(view: View) -> MeasureValue:
-    """Return the recurring revenue as a share of that 12 months ago: expansion counts."""
+    """Return the recurring revenue as a share of that of 12 months ago: expansion counts."""
     return _retention(view, "Net")
 
 
 @measure(
     "revenue.gross_retention",
+    kpi="Gross retention",
     unit="ratio",
     window="12 months, or since the start",
     sources=(BILLING,),
     needs="a price a month ago or earlier",
+    example=_TWO_PRICES,
 )
 def gross_retention(view: View) -> MeasureValue:
-    """Return the recurring revenue kept of that 12 months ago: expansion doesn't count."""
+    """Return the share of the recurring revenue of 12 months ago that was kept: expansion doesn't count."""
     return _retention(view, "Gross")
 
 
 @measure(
     "revenue.before",
+    kpi="Gross retention",
     unit="minor units a month",
     window="12 months ago, or at the start",
     sources=(BILLING,),
     needs="a price a month ago or earlier",
+    example=_TWO_PRICES,
 )
 def before(view: View) -> MeasureValue:
-    """Return the recurring revenue 12 months ago: what retention is a share of, to sum over accounts."""
+    """Return the recurring revenue of 12 months ago, of which retention is a share, to sum over accounts."""
     known = _prices(view)
     if known is None:
         return MeasureValue(None, _NO_PRICE)
@@ -127,7 +171,7 @@ def _retention(view: View, kind: str) -> MeasureValue:
 
 
 def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:
-    """Return each subscription's price then and now, how many days ago that was, and the currency."""
+    """Return each subscription's price then and now, how many days ago then was, and the currency."""
     subscriptions = list(view.state.billing.subscriptions.values())
     known = [day for each in subscriptions for day in _steps(each)]
     since = max(view.today - _YEAR, min(known, default=view.today))
@@ -140,16 +184,18 @@ def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:
 
 @measure(
     "revenue.lifetime_value",
+    kpi="CLV",
     unit="minor units",
     window="so far, and as expected",
     sources=(BILLING, PROFILES),
     needs="recurring revenue and its start",
+    example=_TWO_PRICES,
 )
 def lifetime_value(view: View) -> MeasureValue:
     """
-    Return the recurring revenue so far and, while the account stays, that of the expected rest (CLV).
+    Return the customer lifetime value (CLV): the recurring revenue so far, and what is still expected.
 
-    A month's churn of 3.5 % gives 28.6 months more; margins are not known here, so this is revenue.
+    A monthly churn of 3.5 % gives 28.6 months more. Margins are not known here, so this is revenue.
     """
     known, months = view.revenue, view.months
     if known is None or months is None:
@@ -157,12 +203,12 @@ def lifetime_value(view: View) -> MeasureValue:
     subscriptions = view.state.billing.subscriptions.values()
     priced = [each for each in subscriptions if _steps(each)]
     so_far = sum(_paid(each, view.today) for each in priced) if priced else known[0] * months
-    value = so_far + known[0] / _CHURN
+    value = so_far + known[0] / _MONTHLY_CHURN
     return MeasureValue(value, f"{money(so_far, known[1])} so far, {money(value, known[1])} expected in all")
 
 
 def _steps(subscription: Subscription) -> dict[int, int]:
-    """Return the price by the UTC day from which on it held."""
+    """Return each price by the UTC day from which on it was valid."""
     if subscription.mrr_days:
         return {day: price for day, (_, price) in subscription.mrr_days.items()}
     if subscription.mrr_minor is None:

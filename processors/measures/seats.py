@@ -1,38 +1,49 @@
-"""Seats: how many are used for the age of the contract, and how many are left to sell into."""
+"""Measures of seats: how many are used for the age of the contract, and how many are left to sell into."""
 
 from __future__ import annotations
 
-from processors.measures.measured import BILLING, PROFILES, USAGE, USERS, MeasureValue, measure
+from processors.measures.definition import BILLING, PROFILES, USAGE, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
+from processors.state.usage_parts import USERS
+from schemas.records import BillingEvent, UsageEvent
 
 __all__ = ["adoption", "headroom"]
 
 _SOURCES = (USAGE, BILLING, PROFILES)
-_EARLY = (0.5, 6.0)
-_LATE = 0.75
+_EARLY_SHARE, _EARLY_MONTHS = 0.5, 6.0
+_LATE_SHARE = 0.75
+_EXAMPLE = (
+    ago(92, BillingEvent, kind="subscription_started", subscription_id="s-1", seats=10),
+    *(ago((2, 16), UsageEvent, name="Report Viewed", user_id=user) for user in ("ann", "ben", "cleo")),
+    ago(5, UsageEvent, name="Report Viewed", user_id="dan"),
+)
 
 
 @measure(
     "seats.adoption",
+    kpi="Seat utilisation by tenure",
     unit="ratio of expected",
     window="28 days",
     sources=_SOURCES,
     needs="usage, seats, and the start of the first subscription",
+    example=_EXAMPLE,
     reads=USERS,
 )
 def adoption(view: View) -> MeasureValue:
     """
-    Return the share of the seats in use over the share expected at the age of the contract.
+    Return the share of the seats in use, divided by the share expected at the age of the contract.
 
-    Expected is half of them until 6 months, growing to that in the first two, and three quarters after:
-    where GitLab's grid of licence use by contract age turns green (handbook.gitlab.com, use case adoption).
+    Half of the seats are expected in the first 6 months (less in the first two, in proportion), then three
+    quarters: where GitLab's grid of licence use by contract age turns green (handbook.gitlab.com, use case
+    adoption).
     """
     seats, months = view.seats, view.months
     if not seats or months is None or view.state.usage.last_at is None:
         return MeasureValue(None, "Usage, seats or the start of the contract are not known")
-    share, until = _EARLY
-    expected = share * min(1.0, max(months, 0.5) / 2) if months < until else _LATE
+    early = months < _EARLY_MONTHS
+    expected = _EARLY_SHARE * min(1.0, max(months, 0.5) / 2) if early else _LATE_SHARE
     active = view.active_users(28)
     return MeasureValue(
         min(active / seats / expected, 9.99),
@@ -43,17 +54,19 @@ def adoption(view: View) -> MeasureValue:
 
 @measure(
     "seats.headroom",
+    kpi="Expansion headroom",
     unit="ratio",
     window="the last 14 days and the 14 before",
     sources=_SOURCES,
     needs="usage and seats",
+    example=_EXAMPLE,
     reads=USERS,
 )
 def headroom(view: View) -> MeasureValue:
     """
-    Return the share of the seats that was left free in both of the last two fortnights.
+    Return the share of the seats that was free in both of the last two fortnights.
 
-    Little of it for that long says that the account may need more; below zero more people than seats came.
+    A small share says that the account may need more seats; a negative one that more people than seats came.
     """
     seats = view.seats
     if not seats or view.state.usage.last_at is None:

@@ -1,13 +1,15 @@
-"""What support says: open tickets by severity and age, and how well they are answered."""
+"""Measures of support: open tickets by severity and age, and how well they are answered."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from processors.measures.measured import SUPPORT, MeasureValue, measure
+from processors.measures.definition import SUPPORT, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
 from processors.state.account import RING_DAYS, Ticket
+from schemas.records import SupportEvent
 from schemas.times import DAY, HOUR
 
 __all__ = [
@@ -23,13 +25,33 @@ __all__ = [
 
 SEVERITY_WEIGHT = {"low": 0.5, "normal": 1.0, "unknown": 1.0, "high": 2.0, "urgent": 4.0}
 _SOURCES = (SUPPORT,)
-_NO_TICKET = "nothing: no ticket is a fact"
+_NO_TICKET = "nothing: 0 without a ticket"
 _SOLVED = "a ticket solved in 90 days"
+_OPEN_TICKETS = (
+    ago(9, SupportEvent, ticket_id="1", kind="opened", severity="high"),
+    ago(4, SupportEvent, ticket_id="2", kind="opened", severity="normal"),
+)
+_SOLVED_TICKETS = (
+    ago(20, SupportEvent, ticket_id="3", kind="opened"),
+    ago(19.75, SupportEvent, ticket_id="3", kind="answered"),
+    ago(19, SupportEvent, ticket_id="3", kind="solved"),
+    ago(15, SupportEvent, ticket_id="4", kind="opened"),
+    ago((14.5, 14), SupportEvent, ticket_id="4", kind="answered"),
+    ago(13, SupportEvent, ticket_id="4", kind="solved"),
+)
 
 
-@measure("support.open", unit="weighted days", window="now", sources=_SOURCES, needs=_NO_TICKET)
+@measure(
+    "support.open",
+    kpi="Open ticket age by severity",
+    unit="weighted days",
+    window="now",
+    sources=_SOURCES,
+    needs=_NO_TICKET,
+    example=_OPEN_TICKETS,
+)
 def tickets(view: View) -> MeasureValue:
-    """Sum the open tickets' severity weights (0.5 to 4) times their age in days, counted from 1 to 14."""
+    """Return the sum of each open ticket's severity weight (0.5 to 4) times its age in days, from 1 to 14."""
     waiting = [ticket for ticket in view.tickets if ticket.open]
     if not waiting:
         return MeasureValue(0, "No open tickets")
@@ -45,15 +67,31 @@ def _days(view: View, ticket: Ticket) -> int:
     return max(0, view.now - ticket.opened_at) // DAY
 
 
-@measure("support.high", unit="days", window="now", sources=_SOURCES, needs=_NO_TICKET)
+@measure(
+    "support.high",
+    kpi="Open ticket age by severity",
+    unit="days",
+    window="now",
+    sources=_SOURCES,
+    needs=_NO_TICKET,
+    example=_OPEN_TICKETS,
+)
 def high(view: View) -> MeasureValue:
-    """Return how many days ago the oldest open ticket of high severity was opened."""
+    """Return the days since the oldest open ticket of high severity was opened."""
     return _oldest(view, "high", "high")
 
 
-@measure("support.other", unit="days", window="now", sources=_SOURCES, needs=_NO_TICKET)
+@measure(
+    "support.other",
+    kpi="Open ticket age by severity",
+    unit="days",
+    window="now",
+    sources=_SOURCES,
+    needs=_NO_TICKET,
+    example=_OPEN_TICKETS,
+)
 def other(view: View) -> MeasureValue:
-    """Return how many days ago the oldest open ticket of normal, low or no severity was opened."""
+    """Return the days since the oldest open ticket of normal, low or no severity was opened."""
     return _oldest(view, "ordinary", "normal", "low", "unknown")
 
 
@@ -67,16 +105,32 @@ def _oldest(view: View, name: str, *severities: str) -> MeasureValue:
     )
 
 
-@measure("support.reopened", unit="tickets", window="28 days", sources=_SOURCES, needs=_NO_TICKET)
+@measure(
+    "support.reopened",
+    kpi="Reopened tickets",
+    unit="tickets",
+    window="28 days",
+    sources=_SOURCES,
+    needs=_NO_TICKET,
+    example=(*_SOLVED_TICKETS, ago(8, SupportEvent, ticket_id="4", kind="reopened")),
+)
 def reopened(view: View) -> MeasureValue:
-    """Count the tickets reopened in the last 28 days."""
+    """Return the number of tickets reopened in the last 28 days."""
     since = view.now - 28 * DAY
     return _counted(sum(1 for ticket in view.tickets if ticket.reopened_at > since), "reopened")
 
 
-@measure("support.escalated", unit="tickets", window="28 days", sources=_SOURCES, needs=_NO_TICKET)
+@measure(
+    "support.escalated",
+    kpi="Escalation",
+    unit="tickets",
+    window="28 days",
+    sources=_SOURCES,
+    needs=_NO_TICKET,
+    example=(*_OPEN_TICKETS, ago(8, SupportEvent, ticket_id="1", kind="escalated")),
+)
 def escalated(view: View) -> MeasureValue:
-    """Count the tickets escalated in the last 28 days."""
+    """Return the number of tickets escalated in the last 28 days."""
     since = view.now - 28 * DAY
     return _counted(sum(1 for ticket in view.tickets if ticket.escalated_at > since), "escalated")
 
@@ -87,10 +141,12 @@ def _counted(number: int, what: str) -> MeasureValue:
 
 @measure(
     "support.first_response",
+    kpi="Time to first response",
     unit="hours",
     window="90 days",
     sources=_SOURCES,
     needs="a ticket opened and answered in 90 days",
+    example=_SOLVED_TICKETS,
 )
 def first_response(view: View) -> MeasureValue:
     """Return the median hours from a ticket's opening to an agent's first answer."""
@@ -105,16 +161,32 @@ def first_response(view: View) -> MeasureValue:
     return MeasureValue(hours, f"First answer after {hours:.1f} hours", as_of=max(at for _, at in answered))
 
 
-@measure("support.resolution", unit="hours", window="90 days", sources=_SOURCES, needs=_SOLVED)
+@measure(
+    "support.resolution",
+    kpi="Time to resolution",
+    unit="hours",
+    window="90 days",
+    sources=_SOURCES,
+    needs=_SOLVED,
+    example=_SOLVED_TICKETS,
+)
 def resolution(view: View) -> MeasureValue:
-    """Return the median hours from a ticket's opening to its last solution."""
+    """Return the median hours from a ticket's opening to the time at which it was last solved."""
     if not view.solved:
         return MeasureValue(None, "No ticket solved in 90 days")
     hours = median(at - ticket.opened_at for ticket, at in view.solved) / HOUR
     return MeasureValue(hours, f"Solved after {hours:.1f} hours", as_of=max(at for _, at in view.solved))
 
 
-@measure("support.first_contact", unit="ratio", window="90 days", sources=_SOURCES, needs=_SOLVED)
+@measure(
+    "support.first_contact",
+    kpi="First-contact resolution",
+    unit="ratio",
+    window="90 days",
+    sources=_SOURCES,
+    needs=_SOLVED,
+    example=_SOLVED_TICKETS,
+)
 def first_contact(view: View) -> MeasureValue:
     """Return the share of the solved tickets that took one answer at most and were never reopened."""
     if not view.solved:

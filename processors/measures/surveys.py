@@ -1,20 +1,34 @@
-"""What people answer when they are asked, and whether they do."""
+"""Measures of what people answer in surveys, and whether they answer."""
 
 from __future__ import annotations
 
-from processors.measures.measured import SUPPORT, SURVEYS, MeasureValue, measure
+from processors.measures.definition import SUPPORT, SURVEYS, MeasureValue, measure
+from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
-from processors.measures.wording import count
 from processors.state.account import RING_DAYS, brief
+from schemas.records import SupportEvent, SurveyResponse
 
 __all__ = ["csat", "effort", "promoters", "silence"]
 
-_HELD = "90 days, and before that the newest of each person"
-_PATIENCE = 7
-"""Days a person has to answer before it counts as silence."""
+_WINDOW = "90 days, and before that the newest of each person"
+_DAYS_TO_ANSWER = 7
+"""A survey that waits for so many days counts as unanswered."""
 
 
-@measure("surveys.nps", unit="-100 to 100", window=_HELD, sources=(SURVEYS,), needs="an answer")
+@measure(
+    "surveys.nps",
+    kpi="NPS",
+    unit="-100 to 100",
+    window=_WINDOW,
+    sources=(SURVEYS,),
+    needs="an answer",
+    example=(
+        ago(30, SurveyResponse, survey_id="q", user_id="ann", kind="nps", score=9),
+        ago(29, SurveyResponse, survey_id="q", user_id="ben", kind="nps", score=10),
+        ago(28, SurveyResponse, survey_id="q", user_id="cleo", kind="nps", score=4),
+    ),
+)
 def promoters(view: View) -> MeasureValue:
     """Return the net promoter score: percent of the people who answer 9 or 10, less those of 0 to 6."""
     answers = view.answers.get("nps")
@@ -23,16 +37,22 @@ def promoters(view: View) -> MeasureValue:
     scores = [score for _, score in answers.values()]
     for_us, against = sum(score >= 9 for score in scores), sum(score <= 6 for score in scores)
     value = 100 * (for_us - against) / len(scores)
-    said = f"NPS {value:+.0f} of {count(len(scores), 'answer')}, {count(against, 'detractor')}"
-    return MeasureValue(value, said, as_of=max(at for at, _ in answers.values()))
+    reason = f"NPS {value:+.0f} of {count(len(scores), 'answer')}, {count(against, 'detractor')}"
+    return MeasureValue(value, reason, as_of=max(at for at, _ in answers.values()))
 
 
 @measure(
     "surveys.csat",
+    kpi="CSAT",
     unit="1 to 5",
-    window=_HELD,
+    window=_WINDOW,
     sources=(SURVEYS, SUPPORT),
     needs="an answer or a rated ticket",
+    example=(
+        ago(40, SurveyResponse, survey_id="q", user_id="ann", kind="csat", score=3),
+        ago(12, SupportEvent, ticket_id="1", kind="opened"),
+        ago(10, SupportEvent, ticket_id="1", kind="rated", csat=5),
+    ),
 )
 def csat(view: View) -> MeasureValue:
     """Return the mean satisfaction of each person's newest answer and of each ticket rated in 90 days."""
@@ -44,30 +64,47 @@ def csat(view: View) -> MeasureValue:
     return _mean([*rated, *view.answers.get("csat", {}).values()], "Satisfaction", 5)
 
 
-@measure("surveys.ces", unit="1 to 7", window=_HELD, sources=(SURVEYS,), needs="an answer")
+@measure(
+    "surveys.ces",
+    kpi="CES",
+    unit="1 to 7",
+    window=_WINDOW,
+    sources=(SURVEYS,),
+    needs="an answer",
+    example=(
+        ago(50, SurveyResponse, survey_id="q", user_id="ann", kind="ces", score=3),
+        ago(48, SurveyResponse, survey_id="q", user_id="ben", kind="ces", score=6),
+    ),
+)
 def effort(view: View) -> MeasureValue:
     """Return the mean customer effort score of each person's newest answer; 7 is easiest."""
     return _mean(list(view.answers.get("ces", {}).values()), "Ease", 7)
 
 
-def _mean(answers: list[tuple[int, int]], name: str, most: int) -> MeasureValue:
+def _mean(answers: list[tuple[int, int]], name: str, best: int) -> MeasureValue:
     if not answers:
         return MeasureValue(None, f"{name} not known: no answer")
     value = sum(score for _, score in answers) / len(answers)
-    said = f"{name} {value:.1f} of {most} in {count(len(answers), 'answer')}"
-    return MeasureValue(value, said, as_of=max(at for at, _ in answers))
+    reason = f"{name} {value:.1f} of {best} in {count(len(answers), 'answer')}"
+    return MeasureValue(value, reason, as_of=max(at for at, _ in answers))
 
 
 @measure(
     "surveys.silence",
+    kpi="Silence after surveys",
     unit="ratio",
     window="90 days; sent a week ago or earlier",
     sources=(SURVEYS,),
     needs="a survey sent, as the source says",
+    example=(
+        ago(30, SurveyResponse, survey_id="q", user_id="ann", kind="nps", step="sent"),
+        ago(30, SurveyResponse, survey_id="q", user_id="ben", kind="nps", step="sent"),
+        ago(29, SurveyResponse, survey_id="q", user_id="ben", kind="nps", score=8),
+    ),
 )
 def silence(view: View) -> MeasureValue:
     """Return the share of the surveys sent that were not answered within a week, or declined."""
-    sent = [key for key, at in view.state.asked.items() if _PATIENCE <= view.age(at) < RING_DAYS]
+    sent = [key for key, at in view.state.asked.items() if _DAYS_TO_ANSWER <= view.age(at) < RING_DAYS]
     if not sent:
         return MeasureValue(None, "No survey known to have been sent")
     answered = {brief(key) for key, (_, _, score) in view.state.surveys.items() if score is not None}

@@ -1,4 +1,4 @@
-"""An account at one moment, with what several measures need computed once."""
+"""View of an account at one time: computes once what several measures need."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
 from processors.state.usage_parts import PAST, USERS
 from schemas.times import DAY, EPOCH
 
-__all__ = ["MONTH", "View"]
+__all__ = ["BASELINE_WEEKS", "MONTH", "View"]
 
 MONTH = 365.25 / 12
 """Days of a mean month."""
 
-_NONE = Day()
-_MASK = 0xFFFFFFFF
-_RECENT = 35
-_WEEKS = 8
-_BESIDE_USAGE = (
+BASELINE_WEEKS = 8
+"""Whole weeks that an account's usual week is taken from, at most."""
+
+_NO_USAGE = Day()
+_RECENT_DAYS = 35
+_USER_DAYS = 0xFFFFFFFF
+"""The bits of a user's days of use in ``Usage.users``; the bits above them are the last day."""
+
+_NOT_FROM_USAGE = (
     "answers", "churned", "holidays", "months", "revenue", "seats", "solved", "subscription", "tickets",
 )  # fmt: skip
-"""What is computed once and doesn't come from usage."""
+"""The cached properties that usage doesn't change."""
 
 
 class View:
     """
-    A state at *now* (journal time, UTC milliseconds); it must not change while the view is used.
+    An account's state at *now* (journal time, UTC milliseconds); it must not change while the view is used.
 
-    The age of a UTC day is 0 for today's, 1 for yesterday's, and so on.
+    Properties are computed when first asked for. The age of a UTC day is 0 for today, 1 for yesterday, and so
+    on.
     """
 
     def __init__(self, state: State, now: int) -> None:
@@ -47,13 +52,14 @@ class View:
 
     def later(self, now: int, *, changed: int) -> View:
         """
-        Return the view at *now*, on the same day, when nothing but usage came since.
+        Return the view at a later time of the same day, when nothing but usage has arrived since.
 
-        What is not among the parts that changed is not looked up again.
+        What doesn't depend on the ``changed`` parts of the usage (flags of ``processors.state.usage_parts``)
+        is taken over.
         """
         view = View(self.state, now)
         known, carried = self.__dict__, view.__dict__
-        for name in _BESIDE_USAGE:
+        for name in _NOT_FROM_USAGE:
             if name in known:
                 carried[name] = known[name]
         if not changed & USERS:
@@ -72,12 +78,12 @@ class View:
         return view
 
     def age(self, at: int) -> int:
-        """Return the age of the day of a time in UTC milliseconds; a time ahead is of today."""
+        """Return the age in days of the day of a time (UTC milliseconds); 0 for a time in the future."""
         return max(0, self.today - at // DAY)
 
     @cached_property
     def events(self) -> list[int]:
-        """The usage events of each day by its age, up to 90."""
+        """Number of usage events of each day, by its age, up to 90 days."""
         counts = [0] * (RING_DAYS + 1)
         today = self.today
         for day, bucket in self.state.usage.days.items():
@@ -87,36 +93,36 @@ class View:
 
     @cached_property
     def weeks(self) -> list[int]:
-        """The usage events of the up to 8 whole weeks before the last 8 days, since the first usage."""
+        """Number of usage events of up to 8 whole weeks before the last 8 days, since the first usage."""
         first = self.state.usage.first_at
         known = 0 if first is None else (self.today - 7 - first // DAY) // 7
         events = self.events
-        return [sum(events[start : start + 7]) for start in range(8, 8 + 7 * min(known, _WEEKS), 7)]
+        return [sum(events[start : start + 7]) for start in range(8, 8 + 7 * min(known, BASELINE_WEEKS), 7)]
 
     @cached_property
     def usual_week(self) -> float | None:
-        """The median of these weeks; ``None`` of less than two."""
+        """Median of ``weeks``; ``None`` with fewer than two."""
         return median(self.weeks) if len(self.weeks) >= 2 else None
 
     @cached_property
     def recent(self) -> list[Day]:
-        """The usage of each of the last 35 days by its age."""
+        """Usage of each of the last 35 days, by its age."""
         days, today = self.state.usage.days, self.today
-        return [days.get(today - age, _NONE) for age in range(_RECENT)]
+        return [days.get(today - age, _NO_USAGE) for age in range(_RECENT_DAYS)]
 
     @cached_property
     def week(self) -> Day:
-        """The usage of the last 7 days, today included, summed."""
+        """Summed usage of the last 7 days, today included."""
         return self._with_today(self._summed(1, 7))
 
     @cached_property
     def month(self) -> Day:
-        """The usage of the last 28 days, today included, summed."""
+        """Summed usage of the last 28 days, today included."""
         return self._with_today(self._summed(1, 28))
 
     @cached_property
     def month_before(self) -> Day:
-        """The usage of the 28 days before the last 7, summed."""
+        """Summed usage of the 28 days before the last 7."""
         return self._summed(7, 35)
 
     def _with_today(self, past: Day) -> Day:
@@ -132,7 +138,7 @@ class View:
     def _summed(self, first: int, end: int) -> Day:
         known = self._sums.get((first, end))
         if known is None:
-            days = [day for day in self.recent[first:end] if day is not _NONE]
+            days = [day for day in self.recent[first:end] if day is not _NO_USAGE]
             known = self._sums[first, end] = Day(
                 events=sum([day.events for day in days]),
                 errors=sum([day.errors for day in days]),
@@ -144,27 +150,27 @@ class View:
 
     @cached_property
     def active(self) -> NDArray[np.int64]:
-        """Each user's active days: bit *i* says "active *i* days ago", for the last 32 days."""
+        """Each user's active days in the last 32: bit *i* is set when the user was active *i* days ago."""
         users = self.state.usage.users
         known = np.fromiter(users.values(), np.int64, len(users))
         ages = np.minimum(np.maximum(self.today - (known >> 32), 0), 32)
-        days: NDArray[np.int64] = ((known & _MASK) << ages) & _MASK
+        days: NDArray[np.int64] = ((known & _USER_DAYS) << ages) & _USER_DAYS
         return days
 
     def active_users(self, days: int) -> int:
-        """Return how many users were active in the last *days* days, today included."""
+        """Return the number of users active in the last *days* days, today included."""
         first = self.today - days + 1 << 32
         return self._counted(
             ("active", days), lambda: sum(map(first.__le__, self.state.usage.users.values()))
         )
 
     def active_before(self, days: int) -> int:
-        """Return how many users were active in the *days* days (16 at most) before the last *days* days."""
+        """Return the number of users active in the *days* days (16 at most) before the last *days* days."""
         window = ((1 << days) - 1) << days
         return self._counted(("before", days), lambda: int(np.count_nonzero(self.active & window)))
 
     def user_days(self, days: int) -> int:
-        """Return the days each user was active on in the last *days* days (32 at most), summed."""
+        """Return the sum over users of the days of use in the last *days* days (32 at most)."""
         window = (1 << days) - 1
         return self._counted(("user days", days), lambda: int(np.bitwise_count(self.active & window).sum()))
 
@@ -176,7 +182,7 @@ class View:
 
     @cached_property
     def holidays(self) -> frozenset[int]:
-        """The public holidays around the last 90 days, as UTC day numbers; empty without a country."""
+        """Public holidays around the last 90 days, as UTC day numbers; empty without a country."""
         country = self.state.fact("country")
         if country is None:
             return frozenset()
@@ -185,55 +191,55 @@ class View:
 
     @cached_property
     def tickets(self) -> list[Ticket]:
-        """The tickets that were not taken back."""
+        """The tickets that were not deleted."""
         return [ticket for ticket in self.state.tickets.values() if not ticket.deleted]
 
     @cached_property
     def solved(self) -> list[tuple[Ticket, int]]:
-        """The tickets solved in the last 90 days, and when."""
-        found = []
+        """The tickets solved in the last 90 days, each with the time at which it was solved."""
+        solved = []
         for ticket in self.tickets:
             at = ticket.solved_at if ticket.solved_at >= 0 else ticket.status[0]
             if not ticket.open and self.age(at) < RING_DAYS:
-                found.append((ticket, at))
-        return found
+                solved.append((ticket, at))
+        return solved
 
     @cached_property
     def answers(self) -> dict[str, dict[str, tuple[int, int]]]:
-        """The newest answer (time, score) of each person by the kind of survey; refusals are left out."""
-        found: dict[str, dict[str, tuple[int, int]]] = {}
+        """Newest answer (time, score) of each person, by the kind of survey; refusals are left out."""
+        answers: dict[str, dict[str, tuple[int, int]]] = {}
         for key, ((at, _), kind, score) in self.state.surveys.items():
             if score is not None:
-                by_person = found.setdefault(kind, {})
+                by_person = answers.setdefault(kind, {})
                 person = key.partition("\n")[2]
                 if not person:
                     person = key
                 by_person[person] = max(by_person.get(person, (-1, 0)), (at, score))
-        return found
+        return answers
 
     @cached_property
     def subscription(self) -> Subscription | None:
-        """The subscription that speaks for the account."""
+        """The subscription that represents the account."""
         return subscription(self.state)
 
     @cached_property
     def churned(self) -> bool:
-        """Whether the account is no customer any more."""
+        """Whether the account is no longer a customer."""
         current = self.subscription
         return (current is not None and current.status == "canceled") or self.state.fact("stage") == "churned"
 
     @cached_property
     def revenue(self) -> tuple[int, str | None] | None:
-        """The recurring revenue a month, in minor units, and its currency."""
+        """Monthly recurring revenue in minor units, and its currency."""
         return recurring_revenue(self.state)
 
     @cached_property
     def months(self) -> float | None:
-        """The months for which the account has been a customer."""
+        """Months for which the account has been a customer."""
         since = customer_since(self.state)
         return None if since is None else self.age(since) / MONTH
 
     @cached_property
     def seats(self) -> int | None:
-        """The seats bought, as far as known."""
+        """Seats bought, as far as known."""
         return seats_bought(self.state)

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.suggestions import nearest
 from sinks.redis.layout import Keys
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import connect
-from sinks.serving import AccountSummary, HistoryEntry, Update, nearest
+from sinks.serving import AccountSummary, HistoryEntry, Update
 
 __all__ = ["RedisReader"]
 
@@ -120,7 +121,7 @@ class RedisReader:
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
         known = self._client.zrange(self._keys.risk(tenant), 0, -1)
-        return nearest([*known, *self.unknown(tenant)], text, n)
+        return nearest(text, [*known, *self.unknown(tenant)], n)
 
     def _pages(self, tenant: str) -> Iterator[list[str]]:
         """Yield the ids; the unknown ones again at the end, lest one be missed that moves meanwhile."""

@@ -17,7 +17,6 @@ from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
 from gateway.outbox.dispatch import Sender
 from processors.measures import MEASURES
-from processors.model.file.faults import nearest
 from schemas.codec.record_codec import RECORDS
 from schemas.codec.registry import Registry
 from schemas.identity.aliases import is_alias
@@ -30,6 +29,7 @@ from schemas.records import (
     SupportEvent,
     SurveyResponse,
 )
+from schemas.suggestions import suggestion
 from schemas.times import DAY
 
 __all__ = ["Form"]
@@ -136,7 +136,8 @@ def _judge(record: InputEvent) -> None:
         if not low <= record.score <= high:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
     if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
-        raise Fault(f"target is `score` or a measure; {nearest(record.target, list(MEASURES))}", "/target")
+        fix = suggestion(record.target, list(MEASURES), "docs/measures.md")
+        raise Fault(f"target is `score` or a measure; {fix}", "/target")
     if isinstance(record, AccountOverride) and _over(record):
         raise Fault("an override ends after it was said: it would never count", "/expires_at")
     if isinstance(record, AccountLink):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-__all__ = ["Fault", "ModelError", "nearest"]
+__all__ = ["Fault", "ModelError"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -37,13 +36,3 @@ class ModelError(ValueError):
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(sorted(faults))
         super().__init__("the model can't be used:\n" + "\n".join(f"  {fault}" for fault in self.faults))
-
-
-def nearest(given: str, known: Sequence[str], listed: str = "docs/model.md") -> str:
-    """Return how to mend an unknown name: the nearest known one, a few to choose from, or where to look."""
-    close = get_close_matches(given, known, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    if len(known) > 12:
-        return f"{listed} lists them"
-    return f"use one of {', '.join(sorted(known))}" if known else "leave it out"

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from processors.model.file.faults import Fault, nearest
+from processors.model.file.faults import Fault
 from processors.model.file.format import json_schema
 from processors.model.file.reader import Path
+from schemas.suggestions import suggestion
 
 __all__ = ["validated"]
 
@@ -75,7 +76,7 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
         case "missing":
             return at(path[:-1], f"{path[-1]} is missing", f"add `{path[-1]}: …`")
         case "extra_forbidden":
-            return at(path, "no such key", nearest(str(path[-1]), _keys(path[:-1])))
+            return at(path, "no such key", suggestion(str(path[-1]), _keys(path[:-1]), "docs/model.md"))
         case "literal_error":
             options = [option.strip(" '") for option in context["expected"].replace(" or ", ",").split(",")]
             return at(path, f"{given!r:.40} is none of the choices", f"use {', '.join(options)}")

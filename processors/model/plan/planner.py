@@ -8,7 +8,6 @@ from fractions import Fraction
 from typing import Protocol
 
 from processors.measures import USAGE, MeasureDefinition
-from processors.model.file.faults import nearest
 from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
 from processors.model.file.reader import Path
 from processors.model.plan.bands import compile_bands
@@ -17,6 +16,7 @@ from processors.model.plan.curves import Curve, compile_curve
 from processors.model.plan.hazards import hazards
 from processors.model.plan.plan import CapRule, Fade, Plan, PlanTerm
 from processors.model.plan.tree import Tree, plant
+from schemas.suggestions import suggestion
 
 __all__ = ["PlanReport", "condition", "make_plan"]
 
@@ -132,7 +132,8 @@ class _Planner:
         if spec.curve is not None and spec.curve.grid is not None:
             self._measure(spec.curve.grid.by, (*path, "curve", "grid", "by"), places)
         if spec.group is not None and spec.group not in self._body.groups:
-            fix = nearest(spec.group, list(self._body.groups)) if self._body.groups else "add it to groups"
+            groups = list(self._body.groups)
+            fix = suggestion(spec.group, groups, "the file's `groups`") if groups else "add it to groups"
             self._fault((*path, "group"), f"no such group: {spec.group}", fix)
 
     def _places(self, spec: MeasureSpec) -> dict[str, int]:
@@ -140,7 +141,7 @@ class _Planner:
 
     def _measure(self, name: str, path: Path, places: dict[str, int]) -> int:
         if name not in self._measures:
-            fix = nearest(name, list(self._measures), "docs/measures.md")
+            fix = suggestion(name, list(self._measures), "docs/measures.md")
             self._fault(path, f"no such measure: {name}", fix)
             return -1
         return places.setdefault(name, len(places))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from processors.measures import MeasureValue, View
@@ -16,7 +13,6 @@ from processors.model import (
     choose,
     clashes,
     differences,
-    json_schema,
     load_model,
 )
 from processors.scoring.measure_score import score_measure
@@ -25,8 +21,6 @@ from processors.state.account import State, stamp
 from schemas.records import Measure
 from schemas.times import DAY
 from tests.support.generators import NOW
-
-SCHEMA = Path(__file__).parents[3] / "docs" / "model.schema.json"
 
 SMALL = """\
 model: small
@@ -242,10 +236,6 @@ def test_what_is_counted_needs_a_curve(line: str, said: str) -> None:
 def test_a_group_that_only_informs_weighs_nothing() -> None:
     said = "\n".join(faults(INFORMED.replace("voice: {}", "voice: {weight: 3}")))
     assert said.startswith("7:10: groups.voice: all weights are zero")
-
-
-def test_the_published_schema_is_the_format() -> None:
-    assert json.loads(SCHEMA.read_text()) == json_schema()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Numbers in the words of a reason."""
+"""Formats of numbers in the reasons that measures give."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _WHOLE_FROM = 100_000
 def count(number: float, thing: str) -> str:
     """Return a number and what it counts, in the plural unless it is one; never with an exponent."""
     whole = float(number).is_integer() or abs(number) >= _WHOLE_FROM
-    said = f"{number:,.0f}" if whole else f"{number:,g}"
-    return f"{said} {thing}" if number == 1 else f"{said} {thing}s"
+    digits = f"{number:,.0f}" if whole else f"{number:,g}"
+    return f"{digits} {thing}" if number == 1 else f"{digits} {thing}s"
 
 
 def money(minor: float, currency: str | None) -> str:

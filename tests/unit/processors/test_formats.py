@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.measures.wording import count
+from processors.measures.formats import count
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""What is shown to people: numbers, and an account's measures as tables."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from bellbuoy.render.explanation import breakdown, informing
+from bellbuoy.render.formats import number
+from schemas.records import Measure
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0, "0"), (1_234, "1,234"), (-0.5, "-0.5"), (0.33333, "0.3333"), (0.99998, "1"), (0.00001, "0"),
+     (1.005, "1.00"), (1_234.567, "1,234.57")],
+)  # fmt: skip
+def test_a_number_has_four_decimals_below_one_and_two_above(value: float, expected: str) -> None:
+    assert number(value) == expected
+
+
+def test_measures_that_inform_stand_in_a_table_of_their_own() -> None:
+    common = {"value": 0.25, "unit": "ratio", "score": None, "contribution": 0.0}
+    counted = Measure(name="usage.depth", weight=9.0, reason="3 features", **common)
+    informs = Measure(name="usage.unused", weight=0.0, reason="3 of 12 features not used", **common)
+    console = Console(width=160, record=True, file=io.StringIO())
+
+    console.print(breakdown([counted], [], []), *informing([informs]))
+
+    above, below = console.export_text().split("Known beside it")
+    assert "usage.depth" in above
+    assert "usage.unused" not in above
+    assert "usage.depth" not in below
+    assert all(text in below for text in ("usage.unused", "0.25", "ratio", "28 days", "3 of 12 features"))
+    assert list(informing([])) == []
