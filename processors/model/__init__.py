@@ -1,7 +1,7 @@
 """
-Health models as files: which measures count how much, and what makes a score, a cap and a band.
+Health models: files that say which measures count how much, and what makes a score, a cap and a band of them.
 
-A model file is YAML (docs/model.md teaches it). ``load_model`` makes a frozen :class:`Model` of its text;
+A model file is YAML (docs/model.md teaches it). ``load_model`` returns its text as a frozen :class:`Model`;
 ``processors.scoring.score`` computes with it.
 """
 
@@ -39,9 +39,9 @@ __all__ = [
 
 @cache
 def default_text() -> str:
-    """Return the default model's file."""
+    """Return the text of the default model's file."""
     return (resources.files("processors") / "model" / "default.yaml").read_text()
 
 
 DEFAULT = load_model(default_text())
-"""The default model; its numbers are ours, to be backtested."""
+"""The default model. Its numbers are our own and have not been backtested yet."""

@@ -1,4 +1,4 @@
-"""What differs between two models."""
+"""Differences between two models."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from processors.model.plan.plan import Plan
 
 __all__ = ["Difference", "differences"]
 
-_WHOLE = {"curve", "bands", "fade", "tenants"}
-"""Parts that are compared and shown whole."""
+_COMPARED_WHOLE = {"curve", "bands", "fade", "tenants"}
+"""Parts of a model that are compared and shown as one value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A key whose value differs, in the words of the file; ``None``: not there."""
+    """A key whose value differs, as text of the file; ``None``: it isn't there."""
 
     where: str
     before: str | None
@@ -27,32 +27,32 @@ class Difference:
 
 def differences(before: Model, after: Model) -> list[Difference]:
     """
-    Return what differs, by key; then the shares of the score that differ, in points of 100.
+    Return the keys that differ, then the measures' shares of the score that differ, in points of 100.
 
-    A share can differ though no key of its measure does: weights count beside their neighbours.
+    A measure's share can differ though none of its keys does: weights are relative to their neighbours.
     """
     old, new = (dict(_flat(json.loads(model.text), "")) for model in (before, after))
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    found = [Difference(key, old.get(key), new.get(key)) for key in keys]
+    differing = [Difference(key, old.get(key), new.get(key)) for key in keys]
     plans, others = _plans(before), _plans(after)
     for variant in plans.keys() & others.keys():
         shares, changed = _shares(plans[variant]), _shares(others[variant])
         where = f"variants.{variant}.share of " if variant else "share of "
-        found += [
+        differing += [
             Difference(f"{where}{name}", shares.get(name), changed.get(name))
             for name in {**shares, **changed}
             if shares.get(name) != changed.get(name)
         ]
-    return found
+    return differing
 
 
 def _flat(data: Any, where: str) -> Iterator[tuple[str, str]]:
     for key, value in data.items():
-        place = f"{where}.{key}" if where else key
-        if isinstance(value, dict) and value and key not in _WHOLE:
-            yield from _flat(value, place)
+        path = f"{where}.{key}" if where else key
+        if isinstance(value, dict) and value and key not in _COMPARED_WHOLE:
+            yield from _flat(value, path)
         else:
-            yield place, json.dumps(value, ensure_ascii=False)
+            yield path, json.dumps(value, ensure_ascii=False)
 
 
 def _plans(model: Model) -> dict[str, Plan]:

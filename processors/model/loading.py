@@ -1,4 +1,4 @@
-"""Make a model of a model file's text."""
+"""Loader of a model: the text of a model file as a ``Model``, or every fault in it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Checked", "check_model", "load_model"]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The outcome of a check: the model unless there are faults, and the warnings in any case."""
+    """Result of a check: the model unless there are faults, and the warnings in any case."""
 
     model: Model | None
     faults: tuple[Fault, ...]
@@ -30,7 +30,7 @@ class Checked:
 
 
 def load_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) -> Model:
-    """Return the model in a model file's text; raise ModelError that lists every fault with its line."""
+    """Return the model in a model file's text; raise ModelError, which lists every fault with its line."""
     checked = check_model(text, measures)
     if checked.model is None:
         raise ModelError(checked.faults)
@@ -38,7 +38,7 @@ def load_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) 
 
 
 def check_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) -> Checked:
-    """Return the model in a model file's text, or every fault that it has."""
+    """Return the model in a model file's text, or every fault in it."""
     try:
         document = read(text)
     except ModelError as error:
@@ -87,12 +87,12 @@ class _Loader:
     def _variant(self, name: str, variant: VariantSpec) -> Variant | None:
         data, marks = self.document.data, self.document.marks
         applies = self._applies(variant, ("variants", name))
-        said = set(self.faults)
+        of_the_model = set(self.faults)
 
         def at(path: Path, message: str, fix: str, *, warning: bool = False) -> Fault:
             fault = marks.fault(path, message, fix, warning=warning)
-            if fault in said:
-                return fault  # the model's own, not the variant's
+            if fault in of_the_model:
+                return fault  # reported already, and not caused by the variant
             return marks.fault(origin(data, name, path), message, fix, warning=warning)
 
         def report(path: Path, message: str, fix: str, *, warning: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The health model as a value."""
+"""Health model: the value that a model file becomes, and the choice of a model for an account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Applies", "Model", "Variant", "choose", "clashes"]
 
 @dataclass(frozen=True, slots=True)
 class Applies:
-    """Which accounts a model or variant is for; ``tenants`` ``None``: every tenant; ``until``: UTC ms."""
+    """The accounts that a model or variant is for; ``tenants`` ``None``: every tenant; ``until``: UTC ms."""
 
     priority: int = 0
     tenants: frozenset[str] | None = None
@@ -23,7 +23,7 @@ class Applies:
     until: int | None = None
 
     def to(self, view: View) -> bool:
-        """Tell whether it applies to an account; a condition that can't be judged doesn't hold."""
+        """Tell whether this is for an account; a condition that can't be judged doesn't hold."""
         if self.until is not None and view.now >= self.until:
             return False
         if self.tenants is not None and view.state.tenant not in self.tenants:
@@ -36,7 +36,7 @@ class Applies:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a model comes down to for some accounts."""
+    """The plan of a model for some accounts."""
 
     applies: Applies
     plan: Plan
@@ -45,12 +45,12 @@ class Variant:
 @dataclass(frozen=True, slots=True)
 class Model:
     """
-    A named, versioned health model; equal when the text is equal.
+    A named, versioned health model; two models are equal when their texts are.
 
-    ``text`` is canonical (JSON, which is YAML too): comments and layout are gone, the order of the measures
-    is kept; ``load_model`` of it gives an equal model. ``version`` is the file's number and the first
-    characters of the text's SHA-256, so a file that was changed without a new number still has a version of
-    its own. ``variants`` stand by falling priority.
+    ``text`` is canonical (JSON, which is YAML too): without comments and layout, with the measures in the
+    order of the file; ``load_model`` of it gives an equal model. ``version`` is the file's number and the
+    first characters of the text's SHA-256, so that a file changed without a new number still has a version of
+    its own. ``variants`` are sorted by falling priority.
     """
 
     name: str
@@ -67,14 +67,14 @@ class Model:
         return hash(self.text)
 
     def for_account(self, view: View) -> Plan:
-        """Return the plan for an account: of the variant that applies with the highest priority."""
+        """Return the plan for an account: that of the variant with the highest priority that is for it."""
         for variant in self.variants:
             if variant.applies.to(view):
                 return variant.plan
         return self.plan
 
     def next_change(self, now: int) -> int | None:
-        """Return the next time after *now* at which a variant ends by its date."""
+        """Return the next time after *now* at which a variant reaches its end date."""
         if not self.variants:
             return None
         ends = [v.applies.until for v in self.variants if v.applies.until is not None]
@@ -83,9 +83,9 @@ class Model:
 
 def choose(models: Sequence[Model], view: View) -> Model:
     """
-    Return the model for an account: of those that apply to it the one with the highest priority.
+    Return the model for an account: of those that are for it, the one with the highest priority.
 
-    A model without ``applies`` is for all the rest; raises LookupError when there is none.
+    A model without ``applies`` is for all other accounts; raises LookupError when there is none.
     """
     ranked = sorted((m for m in models if m.applies), key=lambda m: -m.applies.priority if m.applies else 0)
     for model in ranked:
@@ -100,17 +100,17 @@ def choose(models: Sequence[Model], view: View) -> Model:
 
 
 def clashes(models: Sequence[Model]) -> list[str]:
-    """Return why these models can't stand side by side, each with the fix."""
-    found = []
+    """Return why these models can't be in force together, each reason with its fix."""
+    reasons = []
     names: dict[str, Model] = {}
     priorities: dict[int | None, Model] = {}
     for model in models:
         if names.setdefault(model.name, model) is not model:
-            found.append(f"two models are named {model.name}; give each its own name")
+            reasons.append(f"two models are named {model.name}; give each its own name")
         priority = None if model.applies is None else model.applies.priority
         other = priorities.setdefault(priority, model)
         if other is not model and priority is None:
-            found.append(f"{other.name} and {model.name} are both for all the rest; give one `applies`")
+            reasons.append(f"{other.name} and {model.name} are both for all the rest; give one `applies`")
         elif other is not model:
-            found.append(f"{other.name} and {model.name} have the same priority; give each its own")
-    return found
+            reasons.append(f"{other.name} and {model.name} have the same priority; give each its own")
+    return reasons

@@ -1,4 +1,4 @@
-"""What is wrong with a model file: where, what, and how to mend it."""
+"""Faults of a model file: where each is, what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Fault", "ModelError"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One fault; ``line`` and ``column`` count from 1, ``where`` is the dotted path to the key."""
+    """A fault; ``line`` and ``column`` count from 1, ``where`` is the dotted path to the key."""
 
     line: int
     column: int
@@ -20,7 +20,7 @@ class Fault:
     warning: bool = False
 
     def __str__(self) -> str:
-        """Return ``line:column: where: message; fix``, for ``file:`` to be put before."""
+        """Return ``line:column: where: message; fix``; a caller puts ``file:`` before it."""
         place = f"{self.where}: " if self.where else ""
         kind = "warning: " if self.warning else ""
         return f"{self.line}:{self.column}: {kind}{place}{self.message}; {self.fix}"
@@ -30,7 +30,7 @@ class ModelError(ValueError):
     """
     A model file can't be used; the message lists every fault with its line, column and fix.
 
-    Operator action: mend the named lines; ``bellbuoy model check FILE`` shows them again.
+    Operator action: correct the named lines; ``bellbuoy model check FILE`` lists what is still wrong.
     """
 
     def __init__(self, faults: Iterable[Fault]) -> None:

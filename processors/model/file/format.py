@@ -1,8 +1,8 @@
 """
-The model file's format.
+Format of the model file, as pydantic models.
 
-Its descriptions become the JSON Schema that editors read (``docs/model.schema.json``); what concerns one
-key alone is refused here, what needs the rest of the file in ``processors.model.checks``.
+The descriptions become the JSON Schema that editors read (``docs/model.schema.json``). What can be judged
+from one key alone is refused here, what needs the rest of the file by ``processors.model.plan.planner``.
 """
 
 from __future__ import annotations
@@ -46,26 +46,26 @@ _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 
 
 def _fault(message: str, fix: str) -> PydanticCustomError:
-    """Return an error whose text is ours: what is wrong, then how to mend it."""
+    """Return an error with a text of our own: what is wrong, and how to fix it."""
     return PydanticCustomError("model", "{message}", {"message": message, "fix": fix})
 
 
 def _milliseconds(given: object) -> object:
     if isinstance(given, int) and not isinstance(given, bool) and given == 0:
         return 0
-    if isinstance(given, str) and (found := _DURATION.fullmatch(given)):
-        return int(found[1]) * _UNITS[found[2]]
+    if isinstance(given, str) and (match := _DURATION.fullmatch(given)):
+        return int(match[1]) * _UNITS[match[2]]
     raise _fault(f"{given!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
 
 
-def _moment(given: object) -> object:
+def _date(given: object) -> object:
     if isinstance(given, str):
         try:
-            moment = datetime.fromisoformat(given)
+            date = datetime.fromisoformat(given)
         except ValueError:
             pass
         else:
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            aware = date if date.tzinfo else date.replace(tzinfo=UTC)
             return int(aware.timestamp() * 1000)
     raise _fault(f"{given!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
 
@@ -83,9 +83,9 @@ Duration: TypeAlias = Annotated[
     BeforeValidator(_milliseconds),
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}[smhdw]$", "examples": ["90d", "36h"]}),
 ]
-Moment: TypeAlias = Annotated[
+Date: TypeAlias = Annotated[
     int,
-    BeforeValidator(_moment),
+    BeforeValidator(_date),
     WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]}),
 ]
 Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
@@ -150,7 +150,7 @@ class GridSpec(_Spec):
 
 
 class CurveSpec(_Spec):
-    """From a measure's value to a score: one of points, steps or grid."""
+    """A function from a measure's value to a score: one of points, steps or grid."""
 
     points: list[Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = Field(
         None,
@@ -189,11 +189,11 @@ def _rising(edges: list[Any], what: str) -> None:
 
 
 class FadeSpec(_Spec):
-    """How the score of held evidence fades as it ages."""
+    """How the score of a measure fades with the age of its newest evidence."""
 
-    half_life: Duration = Field(description="After this time half of the way to `toward` is gone.")
-    toward: Number = Field(description="The score that old evidence fades toward.")
-    window: Duration | None = Field(None, description="From this age on the score is `toward` itself.")
+    half_life: Duration = Field(description="In this time the score moves half of the way to `toward`.")
+    toward: Number = Field(description="The score that it fades to.")
+    window: Duration | None = Field(None, description="From this age on the score is `toward`.")
 
     @model_validator(mode="after")
     def _some_time(self) -> FadeSpec:
@@ -215,22 +215,31 @@ class MeasureSpec(_Spec):
     )
 
     curve: CurveSpec | None = Field(
-        None, description="From the measure's value to a score; with weight 0 it may be left out."
+        None, description="The curve from the value to a score; with weight 0 it may be left out."
     )
     measure: Name | None = Field(
         None, description="The measure, when the key is another name: to count one twice."
     )
-    group: Name | None = Field(None, description="The group it belongs to; left out: the score itself.")
+    group: Name | None = Field(
+        None, description="The group that it belongs to; left out: it counts directly in the score."
+    )
     weight: Number = Field(
-        1.0, ge=0, description="How much it counts beside its neighbours; 0: it informs, and is not counted."
+        1.0,
+        ge=0,
+        description="How much it counts, relative to its neighbours; 0: it informs, and is not counted.",
     )
-    round: int | None = Field(None, ge=0, le=4, description="Round its score half up to so many decimals.")
+    round: int | None = Field(None, ge=0, le=4, description="Round the score half up to so many decimals.")
     if_unknown: Number | None = Field(
-        None, description="The score while it is not known; left out, `missing` of its group decides."
+        None,
+        description="The score while the measure is not known; left out: `missing` of its group decides.",
     )
-    stale_after: Duration | None = Field(None, description="Held evidence older than this is flagged stale.")
-    forget_after: Duration | None = Field(None, description="Held evidence older than this is not known.")
-    fade: FadeSpec | None = Field(None, description="Let the score of held evidence fade with its age.")
+    stale_after: Duration | None = Field(
+        None, description="When the newest evidence is older than this, the measure is flagged stale."
+    )
+    forget_after: Duration | None = Field(
+        None, description="When the newest evidence is older than this, the measure is not known."
+    )
+    fade: FadeSpec | None = Field(None, description="Let the score fade with the age of the newest evidence.")
     say: Words | None = Field(
         None, description="The reason in words: {fact} is the measure's own sentence, {value} its value."
     )
@@ -248,7 +257,7 @@ class MeasureSpec(_Spec):
 
     @property
     def informs(self) -> bool:
-        """Whether it is shown without being counted."""
+        """Whether the measure is shown without being counted."""
         return not self.weight
 
 
@@ -276,14 +285,14 @@ class GroupSpec(CombineSpec):
     """A group of measures with a score of its own."""
 
     missing: Literal["zero", "ignore"] | None = Field(
-        None, description="What becomes of what is not known; left out: as in `score`."
+        None, description="How a measure that is not known counts; left out: as in `score`."
     )
 
     weight: Number | None = Field(
-        None, ge=0, description="How much it counts; left out: as much as its measures together."
+        None, ge=0, description="How much the group counts; left out: as much as its measures together."
     )
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
-        None, description="Its name for people."
+        None, description="The group's name for people."
     )
 
 
@@ -292,29 +301,31 @@ class ScoreSpec(CombineSpec):
 
     missing: Literal["zero", "ignore"] = Field(
         "zero",
-        description="What is not known brings nothing (zero), or is left out and the rest weighs more "
-        "(ignore; then missing data can raise a score).",
+        description="A measure that is not known brings no points (zero), or is left out so that the others "
+        "weigh more (ignore; then missing data can raise a score).",
     )
 
     scale: Number = Field(100.0, gt=0, description="The best score; the worst is 0.")
 
 
 class CapSpec(_Spec):
-    """A known fact that holds the score down, whatever else is well."""
+    """An upper limit of the score that holds while a measure's value passes a test."""
 
     limit: Number = Field(ge=0, description="The most the score may be, on the model's scale.")
-    measure: Name = Field(description="The measure whose fact it is; its sentence is the reason.")
+    measure: Name = Field(description="The measure whose value is tested; its sentence is the reason.")
     above: Number | None = Field(None, description="It holds while the value is above this.")
     at_least: Number | None = Field(None, description="It holds while the value is this or more.")
     below: Number | None = Field(None, description="It holds while the value is below this.")
     at_most: Number | None = Field(None, description="It holds while the value is this or less.")
     when: Condition | None = Field(None, description="A CEL condition that must hold too.")
-    lasts: Duration | None = Field(None, description="It lifts so long after the evidence was heard.")
-    until: Moment | None = Field(None, description="It lifts at this date, UTC.")
+    lasts: Duration | None = Field(
+        None, description="It ends so long after the event time of the newest evidence."
+    )
+    until: Date | None = Field(None, description="It ends at this date, UTC.")
     if_unknown: Literal["unknown", "lift"] = Field(
         "unknown",
-        description="While it can't be judged it holds and the band is unknown, or it lifts (then missing "
-        "data can improve a band).",
+        description="While the cap can't be judged: it holds and the band is unknown (unknown), or it does "
+        "not hold (lift; then missing data can improve a band).",
     )
     say: Words | None = Field(None, description="The reason in words, with {fact} and {value}.")
 
@@ -346,15 +357,19 @@ def _improving(bands: list[BandSpec]) -> list[BandSpec]:
 
 
 class HysteresisSpec(_Spec):
-    """What keeps a score that swings about an edge from changing its band again and again."""
+    """Hysteresis: what keeps a score near the edge of a band from changing the band again and again."""
 
     margin: Number = Field(0.0, ge=0, description="A better band is entered this far above its edge.")
-    better_for: Duration = Field(0, description="A better band is entered after it was due for so long.")
-    worse_for: Duration = Field(0, description="A worse band is entered after it was due for so long.")
+    better_for: Duration = Field(
+        0, description="A better band is entered after the score was in it for so long."
+    )
+    worse_for: Duration = Field(
+        0, description="A worse band is entered after the score was in it for so long."
+    )
 
 
 class AppliesSpec(_Spec):
-    """Which accounts the model is for, when several models stand side by side."""
+    """Which accounts the model is for, when several models are in force."""
 
     tenants: list[str] | None = Field(None, min_length=1, description="Tenants; left out: every tenant.")
     when: Condition | None = Field(None, description="A CEL condition over account.* facts.")
@@ -362,7 +377,7 @@ class AppliesSpec(_Spec):
 
 
 class BodySpec(_Spec):
-    """What a model and each of its variants have."""
+    """The parts that a model and each of its variants have."""
 
     score: ScoreSpec = Field(ScoreSpec.model_validate({}), description="How the score is made.")
     groups: dict[Name, GroupSpec] = Field({}, description="Groups by name.")
@@ -381,15 +396,15 @@ class BodySpec(_Spec):
 
 class VariantSpec(_Spec):
     """
-    What differs for some accounts: a patch of the model.
+    A patch of the model for some accounts.
 
-    Keys replace the model's; null takes a measure, a group, a cap or a key out. A curve and the bands are
-    replaced whole.
+    Its keys replace the model's; null removes a measure, a group, a cap or a key. A curve and the bands are
+    replaced as a whole.
     """
 
     priority: int = Field(description="Of several variants that apply, the highest priority wins.")
     when: Condition = Field(description="A CEL condition over account.* facts.")
-    until: Moment | None = Field(None, description="The variant ends at this date, UTC.")
+    until: Date | None = Field(None, description="The variant ends at this date, UTC.")
     score: dict[str, Any] = Field({})
     groups: dict[Name, dict[str, Any] | None] = Field({})
     measures: dict[Name, dict[str, Any] | None] = Field({})
@@ -403,9 +418,11 @@ class ModelSpec(BodySpec):
     """A Bellbuoy health model."""
 
     model: Name = Field(description="The model's name.")
-    version: int = Field(ge=1, description="Counts up with every change.")
+    version: int = Field(ge=1, description="A number that is raised with every change.")
     about: str | None = Field(None, description="What the model is for.")
-    applies: AppliesSpec | None = Field(None, description="Left out: it is the model for all the rest.")
+    applies: AppliesSpec | None = Field(
+        None, description="Which accounts the model is for; left out: all that no other model is for."
+    )
     variants: dict[Name, VariantSpec] = Field({}, description="Segments and lifecycle stages by name.")
 
 

@@ -1,8 +1,10 @@
 """
-Read YAML text into plain values, and remember where each of them stands.
+Reader of a model file: YAML text as plain values, with the line and the column of each.
 
-Scalars follow YAML 1.2's core schema (``no`` is a word, not false). libyaml's parser is used as a
-stream of events: its tree composer overflows the C stack on deeply nested text.
+libyaml parses; the tree is composed here from its events, for what no YAML library offers together: line and
+column of every key and value, all faults at once, limits on size and depth (libyaml's own composer overflows
+the C stack on deeply nested text, which ends the process), and scalars of YAML 1.2's core schema, in which
+``no`` is a word and not false.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ __all__ = ["Document", "Marks", "Path", "read"]
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the top of the document to a value."""
 
-_MOST_CHARACTERS = 200_000
-_MOST_NODES = 10_000
-_DEEPEST = 16
+_MAX_CHARACTERS = 200_000
+_MAX_NODES = 10_000
+_MAX_DEPTH = 16
 
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
@@ -33,13 +35,13 @@ _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 @dataclass(slots=True)
 class Marks:
-    """Line and column, from 1, of every key and value by path."""
+    """Line and column, both from 1, of every key and every value, by path."""
 
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, path: Path) -> tuple[int, int]:
-        """Return where a path's key (or list item) stands, or the nearest thing that encloses it."""
+        """Return the position of a path's key or list item, or of the nearest thing that encloses it."""
         while path:
             for marks in (self.keys, self.values):
                 if path in marks:
@@ -48,13 +50,13 @@ class Marks:
         return self.values.get((), (1, 1))
 
     def fault(self, path: Path, message: str, fix: str, *, warning: bool = False) -> Fault:
-        """Return a fault that stands at this path."""
+        """Return a fault at the position of this path."""
         return Fault(*self.of(path), ".".join(map(str, path)), message, fix, warning)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML mapping, where its parts stand, and what is wrong with it as YAML."""
+    """A YAML mapping, the positions of its parts, and its faults as YAML."""
 
     data: dict[str, Any]
     marks: Marks
@@ -62,17 +64,17 @@ class Document:
 
 
 def read(text: str) -> Document:
-    """Return the mapping in this YAML text; raise ModelError when there is none to be read."""
-    if len(text) > _MOST_CHARACTERS:
-        _refuse(1, 1, "the file is too long", f"a model has at most {_MOST_CHARACTERS:,} characters")
+    """Return the mapping in this YAML text; raise ModelError when it can't be read."""
+    if len(text) > _MAX_CHARACTERS:
+        _refuse(1, 1, "the file is too long", f"a model has at most {_MAX_CHARACTERS:,} characters")
     reader = _Reader()
     try:
         data = reader.document(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
-        told = " ".join(filter(None, (error.context, error.problem)))
-        _refuse(line, column, f"not YAML, {told}", "check the indentation, colons and brackets before it")
+        problem = " ".join(filter(None, (error.context, error.problem)))
+        _refuse(line, column, f"not YAML, {problem}", "check the indentation, colons and brackets before it")
     except (yaml.YAMLError, UnicodeError) as error:
         _refuse(1, 1, "not YAML", f"save it as UTF-8 text ({str(error).splitlines()[0]})")
     if not isinstance(data, dict):
@@ -104,7 +106,7 @@ class _Reader:
 
     def _value(self, event: Any, path: Path) -> Any:
         self._nodes += 1
-        if self._nodes > _MOST_NODES or len(path) > _DEEPEST:
+        if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
             _refuse(*_at(event), "too much in one file", "a model is smaller and flatter")
         self.marks.values[path] = _at(event)
         if isinstance(event, yaml.AliasEvent):

@@ -1,4 +1,4 @@
-"""Hold a document against the format and list everything that doesn't fit, each with its fix."""
+"""Validation of a document against the model format: every fault, each with its fix."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["validated"]
 Spec = TypeVar("Spec", bound=BaseModel)
 FaultAt: TypeAlias = Callable[[Path, str, str], Fault]
 
-_ROUNDS = 8
+_MAX_ROUNDS = 8
 _TYPES = {
     "float_type": ("not a number", "write a number"),
     "int_type": ("not a whole number", "write a whole number"),
@@ -45,19 +45,19 @@ _NEEDED: dict[str, Any] = {
     "priority": 0,
     "when": "true",
 }
-"""What stands in for a faulty key that can't be left out, while the search for faults goes on."""
+"""Stand-ins for faulty keys that can't be left out, so that the search for more faults goes on."""
 
 
 def validated(kind: type[Spec], data: dict[str, Any], at: FaultAt) -> tuple[Spec | None, list[Fault]]:
     """
-    Return the specification in the data, and its faults, which ``at`` makes of path, message and fix.
+    Return the specification in the data and its faults; ``at`` makes a fault of a path, a message and a fix.
 
-    With faults the specification is what is left without the faulty parts, good for finding more faults
-    and nothing else; ``None`` when nothing is left.
+    When there are faults the specification lacks the faulty parts, and is good for finding more faults only;
+    ``None`` when nothing is left.
     """
     faults: list[Fault] = []
     data = copy.deepcopy(data)
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         try:
             return kind.model_validate(data), faults
         except ValidationError as error:
@@ -93,7 +93,7 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
 
 
 def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:
-    """Take the faulty part out, or put something sound in its place when there must be something."""
+    """Remove the faulty part from the data, or replace it by a stand-in when it is needed."""
     if len(path) >= 3 and path[0] in ("measures", "caps", "groups", "variants"):
         path = path[:3]
     elif len(path) >= 2 and path[0] in ("bands", "score", "hysteresis", "applies"):
@@ -135,6 +135,6 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
             node = option
             break
     if "$ref" in node:
-        found: dict[str, Any] = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
-        return found
+        definition: dict[str, Any] = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
+        return definition
     return node

@@ -1,4 +1,4 @@
-"""Lay a variant's patch over its model, and find again where everything came from."""
+"""Patches of variants: the model with a variant's changes, and where in the file each part comes from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHOLE = ("bands", "min_coverage")
 
 
 def patched(data: dict[str, Any], variant: str) -> dict[str, Any]:
-    """Return the body of the model with the variant's patch laid over it."""
+    """Return the body of the model with the variant's changes applied."""
     patch = data["variants"][variant]
     body: dict[str, Any] = {}
     for key in (*_ENTRIES, *_FIELDS, *_WHOLE):
@@ -26,7 +26,7 @@ def patched(data: dict[str, Any], variant: str) -> dict[str, Any]:
 
 
 def origin(data: dict[str, Any], variant: str, path: Path) -> Path:
-    """Return where in the file a path of the patched body stands: in the patch, or in the model."""
+    """Return the path in the file of a path in the patched body: inside the variant, or in the model."""
     if not path:
         return ("variants", variant)
     inside = path[: 3 if path[0] in _ENTRIES else 1 if path[0] in _WHOLE else 2]

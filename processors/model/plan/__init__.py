@@ -1,1 +1,1 @@
-"""The evaluation plan of a model: its tree of measures with curves, combinators, bands and conditions."""
+"""The plan of a model: what a score is computed with, such as curves, combinators, caps and bands."""

@@ -1,4 +1,4 @@
-"""What conditions may ask of an account, as ``account.<name>``; what is not known is absent."""
+"""Table of the account facts that conditions may read, as ``account.<name>``."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ ACCOUNT: dict[str, tuple[str, Callable[[View], Value]]] = {
     "tenure_days": ("days since the day of the first usage", _tenure),
     "renewal_days": ("whole days to the renewal", _renewal),
 }
-"""Every fact by name: what it is, and the function that tells it."""
+"""Every fact by name: what it is, and the function that returns it (``None``: not known)."""

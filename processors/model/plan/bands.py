@@ -1,4 +1,4 @@
-"""Bands over the score."""
+"""Bands: the ranges of the score that have names."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["Bands", "compile_bands"]
 @dataclass(frozen=True, slots=True)
 class Bands:
     """
-    Bands from the worst up; scores in hundredths of a point.
+    Bands from the worst up; scores are in hundredths of a point.
 
     ``ends`` are the first scores of the second and all better bands. A better band is entered only
-    ``margin`` above its edge. ``better_for`` and ``worse_for`` are milliseconds that a band must be due
-    before it is entered.
+    ``margin`` above its edge. ``better_for`` and ``worse_for`` are the milliseconds for which the score must
+    be in a band before the band is entered.
     """
 
     names: tuple[str, ...]
@@ -30,11 +30,11 @@ class Bands:
     worse_for: int = 0
 
     def of(self, score: int) -> str:
-        """Return the band of a score without memory."""
+        """Return the band of a score, whatever the band before it."""
         return self.names[bisect_right(self.ends, score)]
 
     def label(self, band: str) -> str:
-        """Return the band's name for people; '' when it has none of its own."""
+        """Return a band's name for people; '' when the model gives it none."""
         return self.labels[self.names.index(band)] if band in self.names else ""
 
 
@@ -44,9 +44,9 @@ def compile_bands(specs: Sequence[BandSpec], hysteresis: HysteresisSpec, scale: 
     ends = []
     for end in (spec.end for spec in specs):
         if end is not None:
-            value, taken = end
-            # Scores are whole hundredths; what binary fractions add to an edge is not held against it.
-            ends.append(floor(value * hundredths + 1e-6) + 1 if taken else ceil(value * hundredths - 1e-6))
+            value, included = end
+            # Scores are whole hundredths: 1e-6 takes off what binary fractions add to an edge.
+            ends.append(floor(value * hundredths + 1e-6) + 1 if included else ceil(value * hundredths - 1e-6))
     return Bands(
         tuple(spec.band for spec in specs),
         tuple(spec.label or "" for spec in specs),

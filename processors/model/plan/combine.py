@@ -1,8 +1,8 @@
 """
-The combinators: how scores make a group's score, and groups the score.
+Combinators: how measures' scores make a group's score, and groups' scores the score.
 
-Three of them express every scheme we know of: the weighted mean (over all, or over what is known), the
-weighted sum from a start between limits, and the worst. Each can round half up.
+Three of them express every scheme that we know of: the weighted mean (of all members, or of the known ones),
+the weighted sum with a start and limits, and the lowest score. Each can round half up.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Combined", "Rule", "combine"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A combinator over members with these weights; ``title`` names it in words."""
+    """A combinator with the weights of its members; ``title`` is its name for people."""
 
     title: str
     kind: str
@@ -30,7 +30,7 @@ class Rule:
 
     @property
     def linear(self) -> bool:
-        """Whether each member brings a fixed share of its score, whatever the others do."""
+        """Whether each member brings a fixed share of its score, whatever the others' scores are."""
         plain = self.start == 0 and self.low is None and self.high is None and self.digits is None
         return plain and (self.kind == "sum" or (self.kind == "mean" and not self.ignore))
 
@@ -38,10 +38,10 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Combined:
     """
-    A combined score and what it is made of.
+    A combined score and its parts.
 
-    ``value`` (``None``: not known) is the members' scores times their ``factors``, plus ``start``, plus
-    what the ``limit`` adds or takes, plus what rounding does.
+    ``value`` (``None``: not known) is the sum of the members' scores times their ``factors``, plus ``start``,
+    plus what the ``limit`` adds or takes, plus what rounding changes.
     """
 
     value: float | None
@@ -51,7 +51,7 @@ class Combined:
 
 
 def combine(rule: Rule, scores: Sequence[float | None]) -> Combined:
-    """Return the combined score of the members' scores; ``None`` is not known."""
+    """Return the combined score of the members; a member's score ``None`` is not known."""
     if rule.kind == "mean":
         return _mean(rule, scores)
     if rule.kind == "worst":

@@ -1,4 +1,4 @@
-"""From a measure's value to a score."""
+"""Curves: functions from a measure's value to a score."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from math import floor
 
 from processors.model.file.format import CurveSpec, EdgeSpec, GridSpec
 
-__all__ = ["Curve", "compile_curve", "half_up", "place"]
+__all__ = ["Curve", "compile_curve", "half_up", "range_index"]
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
     """
-    A compiled curve: ``score`` of a value, all of whose scores lie in ``low`` to ``high``.
+    A compiled curve: the function ``score`` from a value to a score between ``low`` and ``high``.
 
-    With ``by``, the name of a second measure, ``grid`` takes its place: the score of the value and of the
-    second measure's, ``None`` where the table has no score.
+    For a grid ``by`` names a second measure, and ``grid`` takes the place of ``score``: a function from both
+    values to a score, ``None`` where the table has none.
     """
 
     score: Callable[[float], float]
@@ -30,11 +30,11 @@ class Curve:
 
 
 def compile_curve(spec: CurveSpec) -> Curve:
-    """Return the curve of this specification."""
+    """Return the compiled curve of a specification."""
     if spec.grid is not None:
         return _grid(spec.grid)
     if spec.steps is not None:
-        find, scores = place(spec.steps), [step.score for step in spec.steps]
+        find, scores = range_index(spec.steps), [step.score for step in spec.steps]
         return Curve(lambda value: scores[find(value)], min(scores), max(scores))
     points = [(x, y) for x, y in spec.points or ()]
     scores = [y for _, y in points] + ([] if spec.outside is None else [spec.outside])
@@ -45,22 +45,22 @@ def half_up(value: float, decimals: int) -> float:
     """
     Round half up, as people and vendors do: 70.5 becomes 71, where Python's ``round`` gives 70.
 
-    What binary fractions add beyond the ninth decimal is not held against a half.
+    The number is first rounded to nine decimals, so that a half is not missed by what binary fractions add.
     """
     scale = 10**decimals
     rounded: float = floor(round(value * scale, 9) + 0.5) / scale
     return rounded
 
 
-def place(edges: Sequence[EdgeSpec]) -> Callable[[float], int]:
-    """Return the function from a value to the index of the range it lies in; the last one is open."""
+def range_index(edges: Sequence[EdgeSpec]) -> Callable[[float], int]:
+    """Return the function from a value to the index of its range; the last range is open."""
     ends = [end for edge in edges if (end := edge.end) is not None]
     values = [value for value, _ in ends]
-    if not any(taken for _, taken in ends):
+    if not any(included for _, included in ends):
         return lambda value: bisect_right(values, value)
-    if all(taken for _, taken in ends):
+    if all(included for _, included in ends):
         return lambda value: bisect_left(values, value)
-    # (value, True) sorts after (value, False): an end that belongs to its range lets the value in.
+    # (value, True) sorts after (value, False): an end that belongs to its range includes the value.
     return lambda value: bisect_right(ends, (value, False))
 
 
@@ -82,7 +82,7 @@ def _straight(points: Sequence[tuple[float, float]], outside: float | None) -> C
 
 
 def _grid(spec: GridSpec) -> Curve:
-    row, column = place(spec.rows), place(spec.columns)
+    row, column = range_index(spec.rows), range_index(spec.columns)
     table = [row.scores for row in spec.rows]
     known = [score for scores in table for score in scores if score is not None] or [0.0]
 

@@ -1,4 +1,4 @@
-"""Where a model lets missing data raise a score: allowed, because other tools do it, but never unsaid."""
+"""Hazards: the places where a model lets missing data raise a score, of which a check warns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def hazards(body: BodySpec, curves: Mapping[str, Curve]) -> Iterator[tuple[Path,
     """
     Yield the path, the hazard and the remedy of everything by which missing data can improve a band.
 
-    A model without hazards keeps the promise that removing an input never improves a band.
+    They are allowed, because other tools work so. A model without hazards keeps the promise that removing an
+    input never improves a band.
     """
     combiners: list[tuple[Path, str | None]] = [(("score", "missing"), body.score.missing)]
     combiners += [(("groups", name, "missing"), group.missing) for name, group in body.groups.items()]

@@ -1,4 +1,4 @@
-"""What a model comes down to for one account: values that ``processors.scoring.score`` computes with."""
+"""Plan: a model, or one of its variants, as the values that ``processors.scoring.score`` computes with."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ __all__ = ["CapRule", "Fade", "Plan", "PlanGroup", "PlanTerm"]
 
 @dataclass(frozen=True, slots=True)
 class Fade:
-    """How the score of held evidence ages: toward a score by half-life (ms), there at ``window`` (ms)."""
+    """
+    Fading of a score with the age of its evidence, in milliseconds.
+
+    In a ``half_life`` the score moves half of the way to ``toward``; from ``window`` on it is ``toward``.
+    """
 
     half_life: int
     toward: float
     window: int | None
 
     def of(self, score: float, age: int) -> float:
-        """Return the score at this age in milliseconds."""
+        """Return what is left of a score at this age in milliseconds."""
         if self.window is not None and age >= self.window:
             return self.toward
         faded: float = self.toward + (score - self.toward) * 0.5 ** (age / self.half_life)
@@ -33,12 +37,12 @@ class Fade:
 @dataclass(frozen=True, slots=True, eq=False)
 class PlanTerm:
     """
-    One measure of a plan; one that informs may have no ``curve``.
+    One measure in a plan; a term that informs may have no ``curve``.
 
-    ``at`` is its fact's place in ``Plan.reads``, or in ``Plan.shows`` of one that informs. ``weight`` is its
-    share of the score in points of 100. ``factor`` is what a point of its score brings in hundredths of a
-    point when nothing else interferes, and ``most`` what it brings at its best. A ``plain`` term has none of
-    the options below it.
+    ``at`` is the index of its measure in ``Plan.reads``, or in ``Plan.shows`` for a term that informs.
+    ``weight`` is its share of the score in points of 100. ``factor`` is how many hundredths of a point of the
+    score one point of the term brings while no limit, rounding or other member interferes, and ``most`` how
+    many it brings at its best. A ``plain`` term has none of the options that follow.
     """
 
     name: str
@@ -61,7 +65,7 @@ class PlanTerm:
 
 @dataclass(frozen=True, slots=True)
 class PlanGroup:
-    """A group: its rule over the terms at these places of ``Plan.terms``."""
+    """A group: its rule, and the indices of its terms in ``Plan.terms``."""
 
     name: str
     rule: Rule
@@ -71,9 +75,10 @@ class PlanGroup:
 @dataclass(frozen=True, slots=True)
 class CapRule:
     """
-    A cap: at most ``limit`` hundredths of a point while the test holds of the fact at ``at``.
+    A cap: the score is at most ``limit`` hundredths of a point while a measure's value passes the test.
 
-    Facts stand in ``Plan.reads``; ``asks`` are the measures that the condition reads, and their places.
+    ``at`` is the index of that measure in ``Plan.reads``; ``asks`` are the measures that the condition reads,
+    each with its index.
     """
 
     name: str
@@ -93,10 +98,10 @@ class Plan:
     """
     A model, or one of its variants, ready to score with.
 
-    ``terms`` are counted, ``informs`` only shown. ``root`` combines the ungrouped terms (``loose``) and then
-    the groups. ``linear`` says that every term
-    brings its fixed factor, so that nothing needs combining. ``by_usage`` are the places in ``reads`` of what
-    usage informs, and the parts of it that each of them reads. ``shows`` is what ``informs`` reads.
+    ``terms`` are counted, ``informs`` are only shown. ``reads`` are the measures of ``terms`` and ``caps``,
+    ``shows`` those of ``informs``. ``root`` combines the ungrouped terms (``loose``), then the groups.
+    ``linear`` says that every term brings its fixed factor, so that nothing needs combining. ``by_usage`` are
+    the indices in ``reads`` of measures that usage informs, each with the parts of the usage that it reads.
     """
 
     variant: str

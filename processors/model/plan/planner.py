@@ -1,4 +1,4 @@
-"""Make a plan of a model's specification, and say everything that is wrong with it."""
+"""Planner: makes a plan of a model's specification, and reports every fault in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from processors.model.plan.conditions import Condition, ConditionError, compile_
 from processors.model.plan.curves import Curve, compile_curve
 from processors.model.plan.hazards import hazards
 from processors.model.plan.plan import CapRule, Fade, Plan, PlanTerm
-from processors.model.plan.tree import Tree, plant
+from processors.model.plan.tree import Tree, build_tree
 from schemas.suggestions import suggestion
 
 __all__ = ["PlanReport", "condition", "make_plan"]
@@ -29,10 +29,10 @@ _TESTS: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
 
 
 class PlanReport(Protocol):
-    """Takes a fault at a path of the file."""
+    """A function that takes the faults found, each at a path of the file."""
 
     def __call__(self, path: Path, message: str, fix: str, *, warning: bool = False) -> None:
-        """PlanReport one fault."""
+        """Report one fault, or a warning."""
 
 
 def make_plan(
@@ -44,15 +44,15 @@ def make_plan(
     whole: bool = True,
 ) -> Plan | None:
     """
-    Return the plan, or ``None`` when a fault that was reported stands in the way.
+    Return the plan, or ``None`` when a reported fault prevents it.
 
-    A body that isn't ``whole``, because faulty parts were left out, is only looked through for more faults.
+    A body that isn't ``whole``, because faulty parts were left out, is only searched for more faults.
     """
     return _Planner(body, measures, report).plan(variant, whole=whole)
 
 
 def condition(text: str, measures: Iterable[str], path: Path, report: PlanReport) -> Condition | None:
-    """Return the compiled condition, or ``None`` when it was reported as a fault."""
+    """Return the compiled condition, or ``None`` after reporting its fault."""
     try:
         return compile_condition(text, tuple(measures))
     except ConditionError as error:
@@ -72,12 +72,12 @@ class _Planner:
     def plan(self, variant: str, *, whole: bool) -> Plan | None:
         body = self._body
         for name, spec in body.measures.items():
-            self._names(name, spec)
+            self._check_names(name, spec)
         used = {spec.group for spec in body.measures.values()}
         for group in [name for name in body.groups if whole and name not in used]:
             self._fault(("groups", group), "a group without measures", "give it one or leave it out")
         caps = [self._cap(name, spec) for name, spec in body.caps.items()]
-        self._edges()
+        self._check_edges()
         if not self._sound or not whole:
             return None
         curves = {
@@ -85,14 +85,14 @@ class _Planner:
         }
         for path, hazard, remedy in hazards(body, curves):
             self._report(path, hazard, remedy, warning=True)
-        tree = plant(body, curves)
-        self._reach(tree)
+        tree = build_tree(body, curves)
+        self._check_range(tree)
         if not self._sound:
             return None
         counted = [(name, spec) for name, spec in body.measures.items() if not spec.informs]
         terms = [
-            self._term(name, spec, curves[name], tree.factors[place], tree.shares[place])
-            for place, (name, spec) in enumerate(counted)
+            self._term(name, spec, curves[name], tree.factors[index], tree.shares[index])
+            for index, (name, spec) in enumerate(counted)
         ]
         informs = [
             self._term(name, spec, curves.get(name), Fraction(0), Fraction(0))
@@ -113,7 +113,7 @@ class _Planner:
             caps=tuple(sorted(caps, key=lambda cap: (cap.limit, cap.name))),
             bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
             min_coverage=body.min_coverage,
-            by_usage=tuple((place, one.reads) for place, one in enumerate(reads) if USAGE in one.sources),
+            by_usage=tuple((index, read.reads) for index, read in enumerate(reads) if USAGE in read.sources),
             shows=tuple(self._measures[name] for name in self._shows),
         )
 
@@ -121,34 +121,35 @@ class _Planner:
         self._sound = False
         self._report(path, message, fix)
 
-    def _names(self, name: str, spec: MeasureSpec) -> None:
+    def _check_names(self, name: str, spec: MeasureSpec) -> None:
         path: Path = ("measures", name)
-        places = self._places(spec)
-        self._measure(spec.measure or name, (*path, "measure") if spec.measure else path, places)
+        indices = self._indices(spec)
+        self._index(spec.measure or name, (*path, "measure") if spec.measure else path, indices)
         if spec.curve is None and not spec.informs:
             self._fault(
                 path, "curve is missing", "add `curve: …`, or `weight: 0` to show it without counting"
             )
         if spec.curve is not None and spec.curve.grid is not None:
-            self._measure(spec.curve.grid.by, (*path, "curve", "grid", "by"), places)
+            self._index(spec.curve.grid.by, (*path, "curve", "grid", "by"), indices)
         if spec.group is not None and spec.group not in self._body.groups:
             groups = list(self._body.groups)
             fix = suggestion(spec.group, groups, "the file's `groups`") if groups else "add it to groups"
             self._fault((*path, "group"), f"no such group: {spec.group}", fix)
 
-    def _places(self, spec: MeasureSpec) -> dict[str, int]:
+    def _indices(self, spec: MeasureSpec) -> dict[str, int]:
         return self._shows if spec.informs else self._reads
 
-    def _measure(self, name: str, path: Path, places: dict[str, int]) -> int:
+    def _index(self, name: str, path: Path, indices: dict[str, int]) -> int:
+        """Return the index of a measure among those that the plan reads, or shows; report an unknown one."""
         if name not in self._measures:
             fix = suggestion(name, list(self._measures), "docs/measures.md")
             self._fault(path, f"no such measure: {name}", fix)
             return -1
-        return places.setdefault(name, len(places))
+        return indices.setdefault(name, len(indices))
 
     def _cap(self, name: str, spec: CapSpec) -> CapRule:
         path: Path = ("caps", name)
-        at = self._measure(spec.measure, (*path, "measure"), self._reads)
+        at = self._index(spec.measure, (*path, "measure"), self._reads)
         when = None
         if spec.when is not None:
             when = condition(spec.when, self._measures, (*path, "when"), self._report)
@@ -168,7 +169,7 @@ class _Planner:
             ),
             condition=when,
             asks=tuple(
-                (read, self._measure(read, path, self._reads)) for read in (when.measures if when else ())
+                (read, self._index(read, path, self._reads)) for read in (when.measures if when else ())
             ),
             lasts=spec.lasts,
             until=spec.until,
@@ -176,7 +177,7 @@ class _Planner:
             say=spec.say,
         )
 
-    def _reach(self, tree: Tree) -> None:
+    def _check_range(self, tree: Tree) -> None:
         score = self._body.score
         low, high = tree.range
         for name in tree.weightless:
@@ -188,7 +189,7 @@ class _Planner:
             fix = f"add `max: {score.scale:g}` to score, or correct `scale`"
             self._fault(("score",), f"the score can rise to {high:g} of {score.scale:g}", fix)
 
-    def _edges(self) -> None:
+    def _check_edges(self) -> None:
         for index, band in enumerate(self._body.bands):
             end = band.end
             if end is not None and not 0 <= end[0] <= self._body.score.scale:
@@ -199,25 +200,24 @@ class _Planner:
                 )
 
     def _term(
-        self, name: str, spec: MeasureSpec, curve: Curve | None, exact: Fraction, share: Fraction
+        self, name: str, spec: MeasureSpec, curve: Curve | None, factor: Fraction, share: Fraction
     ) -> PlanTerm:
-        measured, places = self._measures[spec.measure or name], self._places(spec)
-        faded = spec.fade
-        fade = None if faded is None else Fade(faded.half_life, faded.toward, faded.window)
-        factor = float(exact * 10_000 / Fraction(self._body.score.scale))
+        measure, indices = self._measures[spec.measure or name], self._indices(spec)
+        fade = None if spec.fade is None else Fade(spec.fade.half_life, spec.fade.toward, spec.fade.window)
+        hundredths = float(factor * 10_000 / Fraction(self._body.score.scale))
         by = None if curve is None else curve.by
         options = (spec.round, spec.if_unknown, spec.stale_after, spec.forget_after, fade, spec.say, by)
         return PlanTerm(
             name=name,
-            unit=measured.unit,
+            unit=measure.unit,
             group=spec.group or "",
-            at=places[measured.name],
+            at=indices[measure.name],
             curve=curve,
             weight=float(share * 100),
-            factor=factor,
-            most=0 if curve is None else round(factor * curve.high),
+            factor=hundredths,
+            most=0 if curve is None else round(hundredths * curve.high),
             plain=all(option is None for option in options),
-            by=None if by is None else places[by],
+            by=None if by is None else indices[by],
             digits=spec.round,
             if_unknown=spec.if_unknown,
             stale_after=spec.stale_after,

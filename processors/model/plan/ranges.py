@@ -1,4 +1,4 @@
-"""How low and how high a score can be: interval arithmetic over a model."""
+"""Ranges of scores: how low and how high a score can be, by interval arithmetic over a model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def of_measure(spec: MeasureSpec, curve: Curve) -> Range:
 
 
 def combined(spec: CombineSpec, members: Sequence[tuple[float, Range]], *, ignore: bool) -> Range:
-    """Return the range of the combination of members, each with its weight and range."""
+    """Return the range of a combination of members, each given by its weight and range."""
     if not ignore or spec.combine == "sum":  # an unknown member counts as 0
         members = [(weight, (min(low, 0.0), max(high, 0.0))) for weight, (low, high) in members]
     lows, highs = [low for _, (low, _) in members], [high for _, (_, high) in members]

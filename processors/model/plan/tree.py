@@ -1,4 +1,4 @@
-"""The tree of a model: measures in groups in a score, and what each of them weighs."""
+"""Tree of a model: the measures, in groups, in a score, and what each of them weighs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from processors.model.plan.curves import Curve
 from processors.model.plan.plan import PlanGroup
 from processors.model.plan.ranges import Range, combined, of_measure
 
-__all__ = ["Tree", "plant"]
+__all__ = ["Tree", "build_tree"]
 
 _Member: TypeAlias = tuple[Fraction, Range]
 """A member's weight and the range of its score."""
@@ -22,12 +22,12 @@ _Member: TypeAlias = tuple[Fraction, Range]
 @dataclass(frozen=True, slots=True)
 class Tree:
     """
-    The weights of a sound specification; measures by their place among those that are counted.
+    The weights of a specification without faults; measures are indexed among those that are counted.
 
-    ``factors`` are what a point of a measure's score brings to the score when nothing else interferes,
-    ``shares`` the measures' shares of the score, by which coverage counts and which sum to 1. ``range`` is
-    how low and how high the score can be. ``weightless`` names the groups ('' the score) that are means
-    over weights of zero.
+    ``factors`` are how many points of the score a point of each measure brings while no limit, rounding or
+    other member interferes. ``shares`` are the measures' shares of the score, which sum to 1 and by which
+    coverage is counted. ``range`` is how low and how high the score can be. ``weightless`` names the groups
+    ('' is the score) that are means over weights of zero.
     """
 
     root: Rule
@@ -40,42 +40,42 @@ class Tree:
 
     @property
     def linear(self) -> bool:
-        """Whether every measure brings its factor, whatever the others do."""
+        """Whether every measure brings its factor, whatever the others' scores are."""
         return self.root.linear and all(group.rule.linear for group in self.groups)
 
 
-def plant(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
-    """Return the tree of a specification, whose measures have these curves."""
+def build_tree(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
+    """Return the tree of a specification whose measures have these curves."""
     specs = [(name, spec) for name, spec in body.measures.items() if not spec.informs]
     if not specs:
-        return _bare()
+        return _empty_tree()
     leaves = [(Fraction(spec.weight), of_measure(spec, curves[name])) for name, spec in specs]
-    loose = tuple(place for place, (_, spec) in enumerate(specs) if spec.group is None)
+    loose = tuple(index for index, (_, spec) in enumerate(specs) if spec.group is None)
     ignoring = body.score.missing == "ignore"
-    tops, groups, empty = [leaves[place] for place in loose], [], []
+    tops, groups, empty = [leaves[index] for index in loose], [], []
     for name, spec in body.groups.items():
-        places = tuple(place for place, (_, measure) in enumerate(specs) if measure.group == name)
-        if not places:
+        indices = tuple(index for index, (_, measure) in enumerate(specs) if measure.group == name)
+        if not indices:
             empty += [name] if spec.weight else []
             continue
-        members = [leaves[place] for place in places]
+        members = [leaves[index] for index in indices]
         weight = sum(w for w, _ in members) if spec.weight is None else Fraction(spec.weight)
         ignore = ignoring if spec.missing is None else spec.missing == "ignore"
         rule = _rule(spec, spec.title or name.capitalize(), members, ignore=ignore)
         tops.append((Fraction(weight), _range(spec, members, ignore=ignore)))
-        groups.append(PlanGroup(name, rule, places))
+        groups.append(PlanGroup(name, rule, indices))
 
     factors, shares = [Fraction(0)] * len(specs), [Fraction(0)] * len(specs)
     above = list(zip(*_split(body.score, tops), strict=True))
-    for place, (factor, share) in zip(loose, above, strict=False):
-        factors[place], shares[place] = factor, share
+    for index, (factor, share) in zip(loose, above, strict=False):
+        factors[index], shares[index] = factor, share
     for group, (factor, share) in zip(groups, above[len(loose) :], strict=True):
-        below = zip(*_split(body.groups[group.name], [leaves[p] for p in group.terms]), strict=True)
-        for place, (inner, part) in zip(group.terms, below, strict=True):
-            factors[place], shares[place] = factor * inner, share * part
+        below = zip(*_split(body.groups[group.name], [leaves[i] for i in group.terms]), strict=True)
+        for index, (inner, part) in zip(group.terms, below, strict=True):
+            factors[index], shares[index] = factor * inner, share * part
 
     rules = [("", body.score, tops)] + [
-        (group.name, body.groups[group.name], [leaves[place] for place in group.terms]) for group in groups
+        (group.name, body.groups[group.name], [leaves[index] for index in group.terms]) for group in groups
     ]
     return Tree(
         root=_rule(body.score, "The score", tops, ignore=ignoring),
@@ -91,7 +91,7 @@ def plant(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
     )
 
 
-def _bare() -> Tree:
+def _empty_tree() -> Tree:
     """Return the tree of a specification none of whose measures is counted."""
     return Tree(Rule("The score", "mean", ()), (), (), (), (), (0.0, 0.0), ("",))
 
