@@ -1,4 +1,4 @@
-"""`bellbuoy model`: check, explain and compare health models."""
+"""The command `bellbuoy model`: checks, explains and compares health models."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _File = Annotated[str, typer.Argument(metavar="FILE", help="A model file, or `de
 
 model = typer.Typer(
     help="Check, explain and compare health models.\n\n"
-    "A model is a YAML file that says which measures count and what makes a score, a cap and a band of them; "
-    "docs/model.md teaches it, docs/models/ has examples.",
+    "A health model is a YAML file that says which measures count, and what makes a score, caps and a band "
+    "of them. docs/model.md teaches how to write one; docs/models/ has examples.",
     no_args_is_help=True,
     epilog=_EXITS,
 )
@@ -30,14 +30,14 @@ model = typer.Typer(
 def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Model files, or `default`.")],
     together: Annotated[
-        bool, typer.Option("--together", help="Check too that they can stand side by side.")
+        bool, typer.Option("--together", help="Check too that they can be in force together.")
     ] = False,
     as_json: _Json = False,
 ) -> None:
     """
-    Check model files and list every fault with its line, its column and the fix.
+    Check model files, and list every fault with its line, its column and the fix.
 
-    Warnings say where missing data could raise a score; they are allowed.
+    A warning says where missing data could raise a score; a model with warnings may be used.
 
     \b
     Examples:
@@ -49,23 +49,23 @@ def check(
 
     checked = {file: check_file(file) for file in files}
     lines, data, count = [], [], 0
-    for file, found in checked.items():
-        faults = (*found.faults, *found.warnings)
-        count += len(found.faults)
+    for file, result in checked.items():
+        faults = (*result.faults, *result.warnings)
+        count += len(result.faults)
         lines += [f"{file}:{fault}" for fault in faults]
-        if found.model is not None:
-            lines.append(f"{file}: {_summary(found.model)}")
+        if result.model is not None:
+            lines.append(f"{file}: {_summary(result.model)}")
         data.append(
             {
                 "file": file,
-                "model": found.model and found.model.name,
-                "version": found.model and found.model.version,
+                "model": result.model and result.model.name,
+                "version": result.model and result.model.version,
                 "faults": [_as_data(fault) for fault in faults],
             }
         )
-    models = [found.model for found in checked.values() if found.model is not None]
+    models = [result.model for result in checked.values() if result.model is not None]
     clashing = clashes(models) if together else []
-    lines += [f"side by side: {clash}" for clash in clashing]
+    lines += [f"together: {clash}" for clash in clashing]
     count += len(clashing)
     if count:
         lines.append(f"{count} {'fault' if count == 1 else 'faults'}.")
@@ -78,16 +78,18 @@ def explain(
     file: _File,
     facts: Annotated[
         list[str] | None,
-        typer.Option("--fact", metavar="NAME=VALUE", help="Score an account of which this is known."),
+        typer.Option(
+            "--fact", metavar="NAME=VALUE", help="Score an account for which a measure has this value."
+        ),
     ] = None,
     segment: Annotated[str | None, typer.Option(help="The account's segment.")] = None,
     stage: Annotated[str | None, typer.Option(help="The account's lifecycle stage.")] = None,
     as_json: _Json = False,
 ) -> None:
     """
-    Explain a model in words, or what it makes of an account.
+    Explain a model, or show how it scores an account.
 
-    With --fact, --segment or --stage an account is scored of which nothing else is known.
+    With --fact, --segment or --stage the model scores an account of which nothing else is known.
 
     \b
     Examples:
@@ -98,14 +100,14 @@ def explain(
     from rich.console import Console
 
     from bellbuoy.operations.model_files import load_file
-    from bellbuoy.render import model as model_words
+    from bellbuoy.render.model import overview, trial, trial_data, try_out
 
     loaded = load_file(file)
     if facts or segment or stage:
-        tried = model_words.try_out(loaded, _facts(facts or []), segment=segment, stage=stage)
-        data, shown = model_words.trial_data(tried), model_words.trial(tried)
+        tried = try_out(loaded, _values(facts or []), segment=segment, stage=stage)
+        data, shown = trial_data(tried), trial(tried)
     else:
-        data, shown = orjson.loads(loaded.text), model_words.whole(loaded)
+        data, shown = orjson.loads(loaded.text), overview(loaded)
     if as_json:
         emit(data, [], as_json=True)
     else:
@@ -115,11 +117,13 @@ def explain(
 @model.command(epilog=_EXITS)
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A model file, or `default`.")],
-    after: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    after: Annotated[
+        str, typer.Argument(metavar="B", help="The model file to compare it with, or `default`.")
+    ],
     as_json: _Json = False,
 ) -> None:
     """
-    Show what differs between two models: keys, and shares of the score.
+    Show the differences between two models: keys, and measures' shares of the score.
 
     \b
     Examples:
@@ -129,25 +133,25 @@ def diff(
     from processors.model import differences
 
     old, new = load_file(before), load_file(after)
-    found = differences(old, new)
+    differing = differences(old, new)
     lines = [f"{old.name} {old.version} → {new.name} {new.version}"]
-    for part in found:
+    for part in differing:
         if part.before is None:
             lines.append(f"+ {part.where}: {part.after}")
         elif part.after is None:
             lines.append(f"- {part.where}: {part.before}")
         else:
             lines.append(f"~ {part.where}: {part.before} → {part.after}")
-    if not found:
+    if not differing:
         lines.append("They are the same model.")
-    data = [{"where": part.where, "before": part.before, "after": part.after} for part in found]
+    data = [{"where": part.where, "before": part.before, "after": part.after} for part in differing]
     emit({"before": old.version, "after": new.version, "differences": data}, lines, as_json)
 
 
 @model.command(epilog=_EXITS)
 def schema() -> None:
     """
-    Print the format as JSON Schema, for editors.
+    Print the format of model files as JSON Schema, for editors.
 
     \b
     Examples:
@@ -161,54 +165,54 @@ def schema() -> None:
 @model.command(epilog=_EXITS)
 def measures(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Only those whose name has this in it.")
+        str | None, typer.Argument(metavar="NAME", help="Only measures whose name contains this.")
     ] = None,
     as_json: _Json = False,
 ) -> None:
     """
-    List the measures that a model may weigh: what each measures, its unit, window, sources and needs.
+    List the measures that a model may weigh, each with its KPI, unit, window, sources and needs.
 
     \b
     Examples:
       bellbuoy model measures
       bellbuoy model measures support
     """
-    from bellbuoy.render import measures as measure_words
+    from bellbuoy.render.measures import as_data, as_lines
     from processors.measures import MEASURES
 
-    found = [measured for measured in MEASURES.values() if (name or "") in measured.name]
-    if not found:
+    named = [measure for measure in MEASURES.values() if (name or "") in measure.name]
+    if not named:
         raise typer.BadParameter(f"no measure has {name!r} in its name; `bellbuoy model measures` lists them")
-    emit(measure_words.data(found), list(measure_words.lines(found)), as_json)
+    emit(as_data(named), list(as_lines(named)), as_json)
 
 
-def _facts(given: list[str]) -> dict[str, float]:
+def _values(options: list[str]) -> dict[str, float]:
     from processors.measures import MEASURES
     from schemas.suggestions import suggestion
 
-    facts = {}
-    for item in given:
-        name, equals, value = item.partition("=")
+    values = {}
+    for option in options:
+        name, equals, value = option.partition("=")
         try:
-            facts[name] = float(value)
+            values[name] = float(value)
         except ValueError:
-            raise typer.BadParameter(f"{item!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
+            raise typer.BadParameter(f"{option!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
         if name not in MEASURES or not equals:
             raise typer.BadParameter(
                 f"no such measure: {name}; {suggestion(name, list(MEASURES), 'docs/measures.md')}"
             )
-    return facts
+    return values
 
 
-def _summary(found: Any) -> str:
-    plan = found.plan
+def _summary(model: Any) -> str:
+    plan = model.plan
     groups = {term.group for term in (*plan.terms, *plan.informs)} - {""}
     counts = (("measure", plan.terms), ("group", groups), ("cap", plan.caps), ("band", plan.bands.names))
     parts = [f"{len(items)} {name}{'' if len(items) == 1 else 's'}" for name, items in counts]
     if plan.informs:
         parts.insert(1, f"{len(plan.informs)} more that inform")
-    parts += [f"variant {variant.plan.variant}" for variant in found.variants]
-    return f"model {found.name} {found.version}: {', '.join(parts)}"
+    parts += [f"variant {variant.plan.variant}" for variant in model.variants]
+    return f"model {model.name} {model.version}: {', '.join(parts)}"
 
 
 def _as_data(fault: Any) -> dict[str, Any]:

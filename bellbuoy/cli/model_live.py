@@ -1,4 +1,4 @@
-"""`bellbuoy model apply`, `withdraw` and `live`: the models that a running deployment goes by."""
+"""The commands `bellbuoy model apply`, `withdraw` and `live`: the models of a running deployment."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _Author = Annotated[str, typer.Option(help="Who does this, for the record.", sho
 def apply(
     file: _File,
     tenant: _Tenant = ALL_TENANTS,
-    beside: Annotated[
-        bool, typer.Option("--beside", help="Let it score for comparison only; it raises no alert.")
+    shadow: Annotated[
+        bool,
+        typer.Option("--shadow", help="As a shadow model: it scores for comparison and raises no alert."),
     ] = False,
     author: _Author = "",
     as_json: _Json = False,
@@ -36,15 +37,16 @@ def apply(
     """
     Put a model in force in the running deployment, without a restart.
 
-    The change is an entry of the journal, so `bellbuoy replay` switches where the live run did. Within a
-    minute every account is scored anew; alerts that only the new model would open are muted until the account
-    gets worse, so that nobody is flooded. See first what would change: `bellbuoy replay --model FILE`.
+    The change is an entry of the journal, so that `bellbuoy replay` changes models at the same batch as the
+    live run did. Every account is scored with it within a minute. An alert that only the change of model
+    would open is muted until the account gets worse, so that nobody is flooded. `bellbuoy replay --model
+    FILE` shows beforehand what would change.
 
     \b
     Examples:
       bellbuoy model apply health.yaml
       bellbuoy model apply strict.yaml --tenant acme
-      bellbuoy model apply candidate.yaml --beside
+      bellbuoy model apply candidate.yaml --shadow
     """
     from bellbuoy.operations.changes import put_in_force, whose
     from bellbuoy.operations.model_files import load_file
@@ -54,19 +56,19 @@ def apply(
     loaded, settings = load_file(file), load()
     require_topics(settings)
     replaced = put_in_force(
-        settings, loaded, tenant=_valid(tenant), beside=beside, author=author or getuser()
+        settings, loaded, tenant=_valid(tenant), shadow=shadow, author=author or getuser()
     )
-    what = "scores for comparison beside the live one" if beside else "is in force"
+    what = "scores as a shadow model" if shadow else "is in force"
     line = f"{loaded.name} {loaded.version} {what} for {whose(tenant)}"
     line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
     data = {
         "model": loaded.name,
         "version": loaded.version,
         "tenant": tenant,
-        "beside": beside,
+        "shadow": shadow,
         "replaced": replaced,
     }
-    emit(data, [line, "Accounts are scored anew within a minute of the journal's time."], as_json)
+    emit(data, [line, "Every account is scored with it within a minute of journal time."], as_json)
 
 
 @model.command(epilog=_EXITS)
@@ -77,7 +79,7 @@ def withdraw(
     as_json: _Json = False,
 ) -> None:
     """
-    Take a model out of force; what is left scores its accounts, in the end the default model.
+    Withdraw a model: its accounts are scored by the models that remain, or else by the default model.
 
     \b
     Examples:
@@ -96,7 +98,7 @@ def withdraw(
 @model.command(epilog=_EXITS)
 def live(as_json: _Json = False) -> None:
     """
-    List the models that are in force in the running deployment, since when and by whom.
+    List the models in force in the running deployment, with since when and by whom.
 
     \b
     Examples:
@@ -105,24 +107,27 @@ def live(as_json: _Json = False) -> None:
     from bellbuoy.operations.changes import in_force, whose
     from bellbuoy.operations.roles import require_topics
     from bellbuoy.settings import load
+    from processors.fold.models_in_force import SHADOW
     from processors.model import DEFAULT, load_model
     from schemas.times import iso
 
     settings = load()
     require_topics(settings)
-    lines, data = [f"{DEFAULT.name} {DEFAULT.version}: for all that no other is for"], []
-    for one in in_force(settings):
-        version = load_model(one.text or "").version
-        role = ", for comparison only" if one.role == "beside" else ""
-        lines.append(f"{one.name} {version}: {whose(one.tenant)}{role}, since {iso(one.at)}, by {one.author}")
+    lines, data = [f"{DEFAULT.name} {DEFAULT.version}: for all accounts that no other model is for"], []
+    for entry in in_force(settings):
+        version = load_model(entry.text or "").version
+        role = ", as a shadow model" if entry.role == SHADOW else ""
+        lines.append(
+            f"{entry.name} {version}: {whose(entry.tenant)}{role}, since {iso(entry.at)}, by {entry.author}"
+        )
         data.append(
             {
-                "model": one.name,
+                "model": entry.name,
                 "version": version,
-                "tenant": one.tenant,
-                "role": one.role,
-                "since": one.at,
-                "author": one.author,
+                "tenant": entry.tenant,
+                "role": entry.role,
+                "since": entry.at,
+                "author": entry.author,
             }
         )
     emit({"default": DEFAULT.version, "in_force": data}, lines, as_json)

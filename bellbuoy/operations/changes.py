@@ -13,7 +13,7 @@ from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import ask_again
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
-from processors.fold.models_in_force import InForce, Models
+from processors.fold.models_in_force import LIVE, SHADOW, InForce, Models
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.intake.admission import MAX_MODEL_TEXT, MAX_TEXT
 from processors.model import DEFAULT, Model, clashes, load_model
@@ -107,7 +107,7 @@ def _asked_for(settings: Settings) -> list[InForce]:
     return ask_again(kafka.bootstrap, read)
 
 
-def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool, author: str) -> list[str]:
+def put_in_force(settings: Settings, model: Model, *, tenant: str, shadow: bool, author: str) -> list[str]:
     """
     Put a model in force for a tenant, or for all, in every partition or in none.
 
@@ -117,11 +117,11 @@ def put_in_force(settings: Settings, model: Model, *, tenant: str, beside: bool,
     """
     if len(model.text) > MAX_MODEL_TEXT:
         raise ChangeError(f"the model has {len(model.text):,} characters, at most {MAX_MODEL_TEXT:,}")
-    role = "beside" if beside else "live"
+    role = SHADOW if shadow else LIVE
     there = [one for one in _asked_for(settings) if one.tenant == tenant and one.role == role]
     others = [load_model(one.text or "") for one in there if one.name != model.name]
-    gone = [] if beside else [one.name for one in others if one.applies is None and model.applies is None]
-    if not beside and (found := clashes([*(one for one in others if one.name not in gone), model])):
+    gone = [] if shadow else [one.name for one in others if one.applies is None and model.applies is None]
+    if not shadow and (found := clashes([*(one for one in others if one.name not in gone), model])):
         raise ChangeError("; ".join(found))
     changes: list[tuple[str, str | None]] = [(name, None) for name in gone]
     changes.append((model.name, model.text))

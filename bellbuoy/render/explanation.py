@@ -73,7 +73,7 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
     grid.add_row("model", f"{health.model} {health.model_version}{variant}")
     for other in health.beside:
         band = other.band.replace("_", " ")
-        grid.add_row("beside", f"{other.model} {other.model_version} says {other.score:.1f}, {band}")
+        grid.add_row("shadow model", f"{other.model} {other.model_version} says {other.score:.1f}, {band}")
     for word in health.overrides:
         until = "until withdrawn" if word.until is None else f"until {iso(word.until)[:10]}"
         grid.add_row(

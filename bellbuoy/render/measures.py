@@ -1,4 +1,4 @@
-"""The measures as text and as JSON."""
+"""Text and JSON about measures."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 from processors.measures import MeasureDefinition
 
-__all__ = ["about", "data", "lines"]
+__all__ = ["about", "as_data", "as_lines"]
 
 
-def data(measures: Iterable[MeasureDefinition]) -> list[dict[str, object]]:
+def as_data(measures: Iterable[MeasureDefinition]) -> list[dict[str, object]]:
     """Return the measures for programs."""
     return [
         {
@@ -25,12 +25,12 @@ def data(measures: Iterable[MeasureDefinition]) -> list[dict[str, object]]:
     ]
 
 
-def lines(measures: Iterable[MeasureDefinition]) -> Iterator[str]:
+def as_lines(measures: Iterable[MeasureDefinition]) -> Iterator[str]:
     """Yield the measures for a terminal."""
     for measure in measures:
         yield f"{measure.name}  ({measure.unit}; {measure.window})"
         yield f"    {about(measure)}"
-        yield f"    from {', '.join(measure.sources)}; needs {measure.needs}"
+        yield f"    for {measure.kpi}; from {', '.join(measure.sources)}; needs {measure.needs}"
 
 
 def about(measure: MeasureDefinition) -> str:

@@ -1,4 +1,4 @@
-"""A health model in words and tables."""
+"""Tables and text about a health model, and about what it makes of an account."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from processors.scoring.score import Verdict, inform, settle, weigh
 from processors.state.account import State, stamp
 from schemas.records import Measure
 
-__all__ = ["Trial", "trial", "trial_data", "try_out", "whole"]
+__all__ = ["Trial", "overview", "trial", "trial_data", "try_out"]
 
 
 class Trial(NamedTuple):
-    """What a model makes of an account: the verdict, and what is known beside the score."""
+    """Trial of a model on an account: the verdict, and the measures that inform."""
 
     verdict: Verdict
-    beside: list[Measure]
+    informing: list[Measure]
 
 
-def whole(model: Model) -> RenderableType:
-    """Return a model explained."""
+def overview(model: Model) -> RenderableType:
+    """Return all parts of a model for people: measures, caps, bands and variants."""
     data: dict[str, Any] = orjson.loads(model.text)
     parts: list[RenderableType] = [Text(f"{model.name} {model.version}", style="bold")]
     if about := data.get("about"):
@@ -40,8 +40,8 @@ def whole(model: Model) -> RenderableType:
     return Group(*parts)
 
 
-def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, stage: str | None) -> Trial:
-    """Return what a model makes of an account of which only this is known."""
+def try_out(model: Model, values: Mapping[str, float], *, segment: str | None, stage: str | None) -> Trial:
+    """Return the trial of a model on an account of which only these measures and this profile are known."""
     state = State(tenant="example", account_id="example")
     profile = {"segment": segment, "stage": stage}
     state.profile = {name: (stamp(0, ""), value) for name, value in profile.items() if value is not None}
@@ -50,8 +50,8 @@ def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, st
 
     def known(reads: Sequence[MeasureDefinition]) -> list[MeasureValue]:
         return [
-            MeasureValue(facts[read.name], f"{read.name} is {facts[read.name]:g}")
-            if read.name in facts
+            MeasureValue(values[read.name], f"{read.name} is {values[read.name]:g}")
+            if read.name in values
             else read(view)
             for read in reads
         ]
@@ -60,17 +60,17 @@ def try_out(model: Model, facts: Mapping[str, float], *, segment: str | None, st
 
 
 def trial(tried: Trial) -> RenderableType:
-    """Return the verdict on an account for people."""
+    """Return the result of a trial for people."""
     verdict = tried.verdict
     return Group(
         breakdown(verdict.measures, verdict.adjustments, verdict.caps),
-        *informing(tried.beside),
-        Text("\n".join(_standing(verdict))),
+        *informing(tried.informing),
+        Text("\n".join(_summary(verdict))),
     )
 
 
 def trial_data(tried: Trial) -> dict[str, Any]:
-    """Return the verdict on an account for programs."""
+    """Return the result of a trial for programs."""
     verdict = tried.verdict
     builtins: dict[str, Any] = msgspec.to_builtins(
         {
@@ -79,7 +79,7 @@ def trial_data(tried: Trial) -> dict[str, Any]:
             "band": settle(verdict, State(), 0).band,
             "coverage": verdict.coverage,
             "variant": verdict.plan.variant,
-            "measures": [*verdict.measures, *tried.beside],
+            "measures": [*verdict.measures, *tried.informing],
             "adjustments": verdict.adjustments,
             "caps": verdict.caps,
             "reasons": verdict.reasons,
@@ -88,7 +88,7 @@ def trial_data(tried: Trial) -> dict[str, Any]:
     return builtins
 
 
-def _standing(verdict: Verdict) -> Iterator[str]:
+def _summary(verdict: Verdict) -> Iterator[str]:
     plan, band = verdict.plan, settle(verdict, State(), 0).band
     label = plan.bands.label(band)
     own = f", {verdict.score * plan.scale / 10_000:g} of {plan.scale:g}" if plan.scale != 100 else ""
@@ -106,12 +106,12 @@ def _measures(plan: Plan, data: Mapping[str, Any]) -> Table:
     table.add_column("Score by value")
     for term in plan.terms:
         spec = data["measures"][term.name]
-        words = [_curve(spec["curve"]), *_options(spec)]
-        table.add_row(term.group, term.name, f"{term.weight:.1f} %", term.unit, Text("; ".join(words)))
+        texts = [_curve(spec["curve"]), *_options(spec)]
+        table.add_row(term.group, term.name, f"{term.weight:.1f} %", term.unit, Text("; ".join(texts)))
     for term in plan.informs:
         spec = data["measures"][term.name]
-        words = [*([_curve(spec["curve"])] if "curve" in spec else []), *_options(spec)]
-        table.add_row(term.group, term.name, "informs", term.unit, Text("; ".join(words)), style="dim")
+        texts = [*([_curve(spec["curve"])] if "curve" in spec else []), *_options(spec)]
+        table.add_row(term.group, term.name, "informs", term.unit, Text("; ".join(texts)), style="dim")
     return table
 
 
@@ -155,8 +155,8 @@ def _caps(data: Mapping[str, Any]) -> Iterator[RenderableType]:
         more = [f"when {cap['when']}"] if "when" in cap else []
         more += [f"for {cap['lasts']}"] if "lasts" in cap else []
         more += [f"until {cap['until']}"] if "until" in cap else []
-        held = ", ".join([f"{cap['measure']} is {tests}", *more])
-        yield Text(f"cap {name}: at most {cap['limit']:g} while {held}")
+        conditions = ", ".join([f"{cap['measure']} is {tests}", *more])
+        yield Text(f"cap {name}: at most {cap['limit']:g} while {conditions}")
 
 
 def _bands(plan: Plan, data: Mapping[str, Any]) -> Iterator[RenderableType]:

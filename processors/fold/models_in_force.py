@@ -24,7 +24,7 @@ from schemas.identity.keys import ALL_TENANTS
 from schemas.records import ModelChange
 from schemas.times import MINUTE
 
-__all__ = ["RESCORE_SPREAD", "EntryKey", "InForce", "Models", "rescore_at"]
+__all__ = ["LIVE", "RESCORE_SPREAD", "SHADOW", "EntryKey", "InForce", "Models", "rescore_at"]
 
 RESCORE_SPREAD = MINUTE
 """After a change of models the accounts are scored anew over this many milliseconds, not all at once."""
@@ -32,7 +32,8 @@ RESCORE_SPREAD = MINUTE
 EntryKey = tuple[str, str, str]
 """Tenant, role and model name."""
 
-_LIVE, _SHADOW = "live", "beside"
+LIVE, SHADOW = "live", "beside"
+"""The roles of a model as entries carry them: it scores and alerts, or it only scores, for comparison."""
 
 
 class InForce(msgspec.Struct, array_like=True, frozen=True):
@@ -86,18 +87,18 @@ class Models:
 
     def of(self, view: View) -> Model:
         """Return the model that scores an account."""
-        live = self._in_force(view.state.tenant, _LIVE)
+        live = self._in_force(view.state.tenant, LIVE)
         if not live:
             return self.base
         return live[0] if live[0].applies is None else choose(live, view)
 
     def shadow(self, tenant: str) -> tuple[Model, ...]:
         """Return the shadow models that score a tenant's accounts for comparison, by name."""
-        return self._in_force(tenant, _SHADOW)
+        return self._in_force(tenant, SHADOW)
 
     def switch(self, tenant: str) -> InForce | None:
         """Return the latest change of a tenant's live models."""
-        live = (entry for entry in self.entries.values() if entry.role == _LIVE)
+        live = (entry for entry in self.entries.values() if entry.role == LIVE)
         tenants = (tenant, ALL_TENANTS)
         return max(
             (entry for entry in live if entry.tenant in tenants),
@@ -107,7 +108,7 @@ class Models:
 
     def next_change(self, tenant: str, now: int) -> int | None:
         """Return the next time after *now* at which one of a tenant's models ends by its date."""
-        live = self._in_force(tenant, _LIVE)
+        live = self._in_force(tenant, LIVE)
         if not live:
             return None
         ends = [m.applies.until for m in live if m.applies is not None and m.applies.until is not None]
@@ -131,7 +132,7 @@ class Models:
             for group in (own, shared)
             for entry in sorted(group, key=lambda entry: entry.stamp, reverse=True)
         ]
-        if role == _SHADOW:
+        if role == SHADOW:
             by_name = {model.name: model for model in reversed(ranked)}
             return tuple(by_name[name] for name in sorted(by_name))
         if not ranked:
@@ -160,7 +161,7 @@ def _entry(change: ModelChange, at: int, sequence: int) -> InForce | None:
         if checked.model is None:
             return None
         name, text = checked.model.name, checked.model.text
-    role = _SHADOW if change.role == _SHADOW else _LIVE
+    role = SHADOW if change.role == SHADOW else LIVE
     when = stamp(change.occurred_at, change.event_id)
     return InForce(change.tenant, role, name, at, sequence, when, change.author, text)
 

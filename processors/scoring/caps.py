@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from processors.measures import MeasureValue, View
 from processors.model.plan.account_facts import ACCOUNT
 from processors.model.plan.plan import CapRule, Plan
-from processors.scoring.measure_score import number, worded
+from processors.scoring.measure_score import fill_template, known_value
 from schemas.records import Cap
 
 __all__ = ["CapResult", "apply_caps"]
@@ -34,7 +34,7 @@ def apply_caps(plan: Plan, facts: Sequence[MeasureValue], view: View, score: int
     held = CapResult(score)
     for rule in plan.caps:  # by rising limit
         fact = facts[rule.at]
-        value = number(fact)
+        value = known_value(fact)
         if value is not None and not rule.test(value):
             continue
         end = _end(rule, fact)
@@ -59,7 +59,7 @@ def _apply(held: CapResult, rule: CapRule, fact: MeasureValue, end: int | None) 
             limit=rule.limit / 100,
             contribution=-taken / 100 if taken else 0.0,
             until=min(ends, default=None),
-            reason=fact.reason if rule.say is None else worded(rule.say, fact.reason, fact.value),
+            reason=fact.reason if rule.say is None else fill_template(rule.say, fact.reason, fact.value),
         )
     )
     held.moments += ends
@@ -78,4 +78,4 @@ def _ask(rule: CapRule, facts: Sequence[MeasureValue], view: View) -> bool | Non
     if condition is None:
         return True
     account = {name: ACCOUNT[name][1](view) for name in condition.account}
-    return condition.holds(account, {name: number(facts[at]) for name, at in rule.asks})
+    return condition.holds(account, {name: known_value(facts[at]) for name, at in rule.asks})

@@ -10,7 +10,7 @@ from processors.model.plan.curves import half_up
 from processors.model.plan.plan import PlanTerm
 from schemas.times import DAY
 
-__all__ = ["MeasureScore", "number", "score_measure"]
+__all__ = ["MeasureScore", "fill_template", "known_value", "score_measure"]
 
 
 class MeasureScore(NamedTuple):
@@ -29,7 +29,7 @@ class MeasureScore(NamedTuple):
     moments: tuple[int, ...] = ()
 
 
-def number(fact: MeasureValue) -> float | None:
+def known_value(fact: MeasureValue) -> float | None:
     """
     Return the fact's value; what is not a number is not known.
 
@@ -42,7 +42,7 @@ def number(fact: MeasureValue) -> float | None:
 def score_measure(term: PlanTerm, facts: Sequence[MeasureValue], now: int) -> MeasureScore:
     """Return what a term says of the facts, which stand in the order of ``Plan.reads``."""
     fact = facts[term.at]
-    value, reason, stale = number(fact), fact.reason, fact.held
+    value, reason, stale = known_value(fact), fact.reason, fact.held
     age = None if fact.as_of is None else max(0, now - fact.as_of)
     if value is not None and age is not None:
         days = f"{age // DAY} {'day' if age // DAY == 1 else 'days'} ago"
@@ -59,13 +59,13 @@ def score_measure(term: PlanTerm, facts: Sequence[MeasureValue], now: int) -> Me
     if score is not None and term.digits is not None:
         score = half_up(score, term.digits)
     if term.say is not None:
-        reason = worded(term.say, reason, value)
+        reason = fill_template(term.say, reason, value)
     return MeasureScore(value, score, reason, known, stale, _moments(term, fact, now))
 
 
-def worded(say: str, fact: str, value: float | None) -> str:
-    """Return a model's words for a fact."""
-    return say.replace("{fact}", fact).replace("{value}", "not known" if value is None else f"{value:g}")
+def fill_template(template: str, fact: str, value: float | None) -> str:
+    """Return a model's template with the measure's own sentence and its value filled in."""
+    return template.replace("{fact}", fact).replace("{value}", "not known" if value is None else f"{value:g}")
 
 
 def _score(term: PlanTerm, value: float, facts: Sequence[MeasureValue]) -> float | None:
@@ -73,7 +73,7 @@ def _score(term: PlanTerm, value: float, facts: Sequence[MeasureValue]) -> float
         return None
     if term.curve.grid is None or term.by is None:
         return term.curve.score(value)
-    other = number(facts[term.by])
+    other = known_value(facts[term.by])
     return None if other is None else term.curve.grid(value, other)
 
 

@@ -18,7 +18,7 @@ from processors.measures import MeasureValue, View
 from processors.model import Model, Plan
 from processors.model.plan.plan import PlanTerm
 from processors.scoring.caps import apply_caps
-from processors.scoring.measure_score import MeasureScore, number, score_measure
+from processors.scoring.measure_score import MeasureScore, known_value, score_measure
 from processors.scoring.tally import tally
 from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import OverrideValue, State
@@ -78,7 +78,7 @@ def in_force(view: View) -> dict[str, OverrideValue]:
     return {target: word for target, word in view.state.overrides.items() if word.holds(view.now)}
 
 
-def worded(word: OverrideValue) -> str:
+def override_reason(word: OverrideValue) -> str:
     """Return an override in words."""
     return f"Set to {word.value:g} by {word.author}: {word.reason}"
 
@@ -114,11 +114,11 @@ def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | Non
             brought = (score - held.score) / 100
             adjustments = [
                 *adjustments,
-                Adjustment(name="override", contribution=brought, reason=worded(word)),
+                Adjustment(name="override", contribution=brought, reason=override_reason(word)),
             ]
     coverage = round(sum(shares) / 100, 6)
     worst.sort(key=_lost, reverse=True)  # equals stay in the model's order
-    reasons = [worded(word) for word in overrides.values()] if overrides else []
+    reasons = [override_reason(word) for word in overrides.values()] if overrides else []
     reasons += doubts
     if held.caps:
         reasons += [cap.reason for cap in held.caps]
@@ -222,13 +222,13 @@ def _judged(
     word = overrides.get(term.name)
     if word is None or word.value is None:
         return score_measure(term, facts, now)
-    return MeasureScore(number(facts[term.at]), word.value / ratio, worded(word), known=True)
+    return MeasureScore(known_value(facts[term.at]), word.value / ratio, override_reason(word), known=True)
 
 
 @lru_cache(_REMEMBERED)
 def _plainly(term: PlanTerm, fact: MeasureValue, ratio: float) -> _TermResult:
     """Return what a plain term says of a fact; most facts of an account are what they were before."""
-    value = number(fact)
+    value = known_value(fact)
     score = None if value is None or term.curve is None else term.curve.score(value)
     return _alone(term, fact, MeasureScore(value, score, fact.reason, value is not None, fact.held), ratio)
 

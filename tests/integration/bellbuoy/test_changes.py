@@ -117,7 +117,7 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
 
     def change() -> None:
         if kind == "model":
-            changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="kim")
+            changing.put_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
         else:
             changing.override(
                 settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
@@ -147,7 +147,7 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
                 settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
             )
     with pytest.raises(ChangeError, match="shorten --author"):
-        changing.put_in_force(settings, load_model(STRICT), tenant="*", beside=False, author="k" * 2_000)
+        changing.put_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000)
     for name in ("model.changes", "account.overrides"):
         assert read_all(bootstrap, topics.name(name), topics.partitions) == []
 
@@ -159,7 +159,7 @@ def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics:
 
     def put(name: str) -> list[str]:
         model = load_model(STRICT.replace("model: strict", f"model: {name}"))
-        return changing.put_in_force(settings, model, tenant="*", beside=False, author="kim")
+        return changing.put_in_force(settings, model, tenant="*", shadow=False, author="kim")
 
     assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
     assert changing.withdraw(settings, "second", tenant="*", author="kim") == "live"

@@ -172,7 +172,7 @@ def test_models_stand_side_by_side_for_the_accounts_they_apply_to() -> None:
     assert company.partition.newest("a1").model == "strict"
 
 
-def test_a_model_beside_scores_for_comparison_and_changes_nothing_else() -> None:
+def test_a_shadow_model_scores_for_comparison_and_changes_nothing_else() -> None:
     with_it, without = Company(accounts=2), Company(accounts=2)
     for company in (with_it, without):
         company.days(30)
