@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from bellbuoy.cli.model_live import live_models
 from bellbuoy.cli.output import emit
 from bellbuoy.exit_codes import CONFIGURATION, OK
 
@@ -24,6 +25,7 @@ model = typer.Typer(
     no_args_is_help=True,
     epilog=_EXITS,
 )
+model.add_typer(live_models)
 
 
 @model.command(epilog=_EXITS)

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from bellbuoy.cli.model import model
 from bellbuoy.cli.output import emit
 from schemas.identity.keys import ALL_TENANTS
 
-__all__ = ["apply", "live", "withdraw"]
+__all__ = ["live_models"]
 
 _EXITS = (
     "Exit codes: 0 ok · 1 another change took over · 2 usage, or a model with faults · 69 Kafka is away "
@@ -22,8 +21,10 @@ _File = Annotated[str, typer.Argument(metavar="FILE", help="A model file, or `de
 _Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
 _Author = Annotated[str, typer.Option(help="Who does this, for the record.", show_default="you")]
 
+live_models = typer.Typer()
 
-@model.command(epilog=_EXITS)
+
+@live_models.command(epilog=_EXITS)
 def apply(
     file: _File,
     tenant: _Tenant = ALL_TENANTS,
@@ -71,7 +72,7 @@ def apply(
     emit(data, [line, "Every account is scored with it within a minute of journal time."], as_json)
 
 
-@model.command(epilog=_EXITS)
+@live_models.command(epilog=_EXITS)
 def withdraw(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name, as `model live` shows it.")],
     tenant: _Tenant = ALL_TENANTS,
@@ -95,7 +96,7 @@ def withdraw(
     emit({"model": name, "tenant": tenant, "role": role}, [f"{name} is withdrawn."], as_json)
 
 
-@model.command(epilog=_EXITS)
+@live_models.command(epilog=_EXITS)
 def live(as_json: _Json = False) -> None:
     """
     List the models in force in the running deployment, with since when and by whom.
