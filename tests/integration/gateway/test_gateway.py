@@ -155,10 +155,10 @@ def test_three_bad_of_a_hundred(address: str, bootstrap: str, topics: Topics) ->
 
     assert (answer.status_code, answer.content) == (200, b'{"success": true}')
     assert len({event.event_id for event in everything(bootstrap, topics, "usage.events")}) == 97
-    letters = everything(bootstrap, topics, "events.deadletter")
-    assert sorted(letter.pointer for letter in letters) == ["/event", "/timestamp", "/userId"]
-    assert {letter.reason for letter in letters} == {"invalid"}
-    assert all(json.loads(letter.value) in batch for letter in letters)
+    dead_letters = everything(bootstrap, topics, "events.deadletter")
+    assert sorted(dead_letter.pointer for dead_letter in dead_letters) == ["/event", "/timestamp", "/userId"]
+    assert {dead_letter.reason for dead_letter in dead_letters} == {"invalid"}
+    assert all(json.loads(dead_letter.value) in batch for dead_letter in dead_letters)
 
 
 def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: str, topics: Topics) -> None:

@@ -251,12 +251,12 @@ def test_any_flipped_bit_of_a_webhook_is_refused(source: WebhookSource, part: in
 
 @given(value=values)
 @settings(max_examples=300, deadline=None)
-def test_mended_text_is_the_same_but_for_lone_surrogates(value: Any) -> None:
+def test_repaired_text_is_the_same_but_for_lone_surrogates(value: Any) -> None:
     text = json.dumps(value)
-    mended = json.loads(well_formed(text.encode()))
+    repaired = json.loads(well_formed(text.encode()))
 
-    json.dumps(mended, ensure_ascii=False).encode()
-    assert lone(value) or repr(mended) == repr(json.loads(text))
+    json.dumps(repaired, ensure_ascii=False).encode()
+    assert lone(value) or repr(repaired) == repr(json.loads(text))
 
 
 def lone(value: object) -> bool:

@@ -77,8 +77,8 @@ def test_requests_beyond_the_bound_are_refused_unread() -> None:
         inside = [asyncio.create_task(request(app, "/v1/track", [BODY], [])) for _ in range(3)]
         await outbox.three.wait()
         read: list[int] = []
-        status, headers, said = await request(app, "/v1/track", [BODY], read)
-        assert (status, headers["retry-after"], json.loads(said)["code"]) == (503, "1", "busy")
+        status, headers, content = await request(app, "/v1/track", [BODY], read)
+        assert (status, headers["retry-after"], json.loads(content)["code"]) == (503, "1", "busy")
         assert not read
         assert (await request(app, "/livez", [b""], []))[0] == 200
         outbox.allowed.set()
@@ -94,8 +94,8 @@ def test_a_body_that_never_ends_is_given_up() -> None:
     async def drip() -> None:
         outbox = MemoryOutbox()
         app = gateway(outbox, max_requests=1, body_seconds=0.05)
-        status, _, said = await request(app, "/v1/track", [BODY[:5], None], [])
-        assert (status, json.loads(said)["code"]) == (408, "slow_body")
+        status, _, content = await request(app, "/v1/track", [BODY[:5], None], [])
+        assert (status, json.loads(content)["code"]) == (408, "slow_body")
         assert (await request(app, "/v1/track", [BODY], []))[0] == 200
         assert len(outbox.records) == 1
 

@@ -207,7 +207,7 @@ def test_an_event_of_a_user_alone_waits_under_the_users_alias(
 def test_a_user_whose_id_can_be_no_alias_stays_unresolved(gateway: GatewayClient, user: Any) -> None:
     gateway.post("/v1/track", TRACK | {"context": {}, "userId": user, "anonymousId": "x"})
 
-    assert [letter.reason for letter in gateway.sent("events.deadletter")] == ["unresolved_account"]
+    assert [dead_letter.reason for dead_letter in gateway.sent("events.deadletter")] == ["unresolved_account"]
 
 
 def test_an_alias_may_be_named_as_the_account_in_its_known_forms_only(gateway: GatewayClient) -> None:
@@ -224,13 +224,18 @@ def test_an_event_without_account_and_user_is_kept_as_dead_letter(gateway: Gatew
     body = json.dumps(nobody | {"context": {}, "anonymousId": "a"}).encode()
 
     assert gateway.post("/v1/track", body).status == 200
-    (letter,) = gateway.sent("events.deadletter")
-    assert (letter.reason, letter.pointer, letter.topic) == (
+    (dead_letter,) = gateway.sent("events.deadletter")
+    assert (dead_letter.reason, dead_letter.pointer, dead_letter.topic) == (
         "unresolved_account",
         "/context/groupId",
         "usage.events",
     )
-    assert (letter.value, letter.tenant, letter.partition, letter.offset) == (body, "acme", -1, -1)
+    assert (dead_letter.value, dead_letter.tenant, dead_letter.partition, dead_letter.offset) == (
+        body,
+        "acme",
+        -1,
+        -1,
+    )
 
 
 def test_a_retry_without_message_id_has_the_same_id(gateway: GatewayClient) -> None:
@@ -382,12 +387,12 @@ def test_one_bad_event_never_loses_the_others(gateway: GatewayClient) -> None:
 
     assert (answer.status, answer.content) == (200, b'{"success": true}')
     assert [event.event_id for event in gateway.sent("usage.events")] == [f"m-{n}" for n in range(5)]
-    letters = gateway.sent("events.deadletter")
-    assert [letter.pointer for letter in letters] == ["/event", "/type", "", "/groupId", ""]
-    assert {letter.reason for letter in letters} == {"invalid"}
-    assert [letter.topic for letter in letters][3] == "account.profiles"
-    assert [json.loads(letter.value) for letter in letters] == bad
-    assert len({letter.id for letter in letters}) == 5
+    dead_letters = gateway.sent("events.deadletter")
+    assert [dead_letter.pointer for dead_letter in dead_letters] == ["/event", "/type", "", "/groupId", ""]
+    assert {dead_letter.reason for dead_letter in dead_letters} == {"invalid"}
+    assert [dead_letter.topic for dead_letter in dead_letters][3] == "account.profiles"
+    assert [json.loads(dead_letter.value) for dead_letter in dead_letters] == bad
+    assert len({dead_letter.id for dead_letter in dead_letters}) == 5
 
 
 def test_a_batch_lends_its_context_to_its_events(gateway: GatewayClient) -> None:

@@ -12,7 +12,7 @@ from gateway.settings import GatewaySettings
 
 
 @pytest.mark.parametrize(
-    ("tenants", "said"),
+    ("tenants", "message"),
     [
         ({"a": {"write_keys": [""]}}, "blank"),
         ({"a": {"stripe_secrets": ["  "]}}, "blank"),
@@ -20,8 +20,8 @@ from gateway.settings import GatewaySettings
         ({"Not A Name": {}}, "use 1-63"),
     ],
 )
-def test_tenants_that_would_let_strangers_in_are_refused(tenants: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_tenants_that_would_let_strangers_in_are_refused(tenants: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         GatewaySettings.model_validate({"tenants": tenants})
 
 

@@ -178,15 +178,20 @@ def test_what_stripe_says_but_we_cannot_use_is_kept_as_dead_letter(gateway: Gate
     assert post(gateway, event("customer.subscription.updated", subscription(), {"items": 7})).status == 200
     assert post(gateway, event("invoice.paid", {"customer": "a\nb"})).status == 200
 
-    letters = gateway.sent("events.deadletter")
-    assert [letter.reason for letter in letters] == ["unresolved_account", "invalid", "invalid", "invalid"]
-    assert [letter.pointer for letter in letters] == [
+    dead_letters = gateway.sent("events.deadletter")
+    assert [dead_letter.reason for dead_letter in dead_letters] == [
+        "unresolved_account",
+        "invalid",
+        "invalid",
+        "invalid",
+    ]
+    assert [dead_letter.pointer for dead_letter in dead_letters] == [
         "/data/object/metadata",
         "/data/object/amount_paid",
         "/data/previous_attributes/items",
         "/data/object/metadata/account_id",
     ]
-    assert {letter.topic for letter in letters} == {"billing.events"}
+    assert {dead_letter.topic for dead_letter in dead_letters} == {"billing.events"}
 
 
 def test_events_we_have_no_use_for_are_taken(gateway: GatewayClient) -> None:

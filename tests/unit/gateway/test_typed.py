@@ -165,10 +165,10 @@ def test_keys_and_topics_are_checked(gateway: GatewayClient) -> None:
 
 
 def test_an_override_that_ends_before_it_was_said_is_refused(gateway: GatewayClient) -> None:
-    said = LEAST["account.overrides"] | {"occurred_at": NOW - 60_000}
+    override = LEAST["account.overrides"] | {"occurred_at": NOW - 60_000}
 
     for ends in (NOW - 60_000, "2020-01-01", 0):
-        answer = gateway.post("/v1/events/account.overrides", said | {"expires_at": ends})
+        answer = gateway.post("/v1/events/account.overrides", override | {"expires_at": ends})
         assert (answer.status, answer.json["pointer"]) == (400, "/expires_at")
-    kept = gateway.post("/v1/events/account.overrides", said | {"expires_at": NOW - 1})
+    kept = gateway.post("/v1/events/account.overrides", override | {"expires_at": NOW - 1})
     assert kept.status == 200  # history that has run out meanwhile

@@ -116,9 +116,9 @@ def test_what_zendesk_says_but_we_cannot_use_is_kept_as_dead_letter(
     gateway: GatewayClient, bad: dict[str, Any], reason: str, pointer: str
 ) -> None:
     assert gateway.webhook(SOURCE, bad).status == 200
-    (letter,) = gateway.sent("events.deadletter")
-    assert (letter.reason, letter.pointer, letter.topic) == (reason, pointer, "support.events")
-    assert json.loads(letter.value) == bad
+    (dead_letter,) = gateway.sent("events.deadletter")
+    assert (dead_letter.reason, dead_letter.pointer, dead_letter.topic) == (reason, pointer, "support.events")
+    assert json.loads(dead_letter.value) == bad
 
 
 def test_a_trigger_payload_is_400(gateway: GatewayClient) -> None:
