@@ -1,1 +1,1 @@
-"""The front door: HTTP tracking API and webhooks, onto topics."""
+"""The gateway: an HTTP server that turns tracking calls, webhooks and typed JSON into records on Kafka."""

@@ -1,4 +1,4 @@
-"""The front door as an ASGI application."""
+"""The gateway as an ASGI application: routes of every source, health, metrics and error answers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from gateway.http.auth import WriteKeys
 from gateway.http.concurrency_limit import ConcurrencyLimit
 from gateway.http.errors import HttpError
-from gateway.http.metrics_middleware import RequestMetrics
-from gateway.metrics import REGISTRY
-from gateway.outbox.dispatch import Dispatch
+from gateway.http.metrics_middleware import RequestMetrics, RouteLabels
+from gateway.metrics import REGISTRY, start_series
+from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
 from gateway.settings import GatewaySettings
-from gateway.sources.segment.calls import CALLS
+from gateway.sources.registry import REPAIRS, WEBHOOKS
 from gateway.sources.segment.endpoint import SegmentEndpoint
 from gateway.sources.typed.endpoint import TypedEndpoint
-from gateway.sources.webhook import Webhooks
+from gateway.sources.webhook import WebhookEndpoint
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
 
@@ -37,7 +37,7 @@ __all__ = ["assemble", "build_app"]
 
 log = structlog.get_logger(__name__)
 
-_BROWSERS = Middleware(
+_CORS = Middleware(
     CORSMiddleware,
     allow_origins=["*"],
     allow_methods=["POST"],
@@ -48,9 +48,9 @@ _BROWSERS = Middleware(
 
 def build_app(settings: GatewaySettings, bootstrap: str, topics: Topics, registry: Registry) -> Starlette:
     """
-    Return the front door on the Kafka at ``bootstrap``.
+    Return the gateway in front of the Kafka at ``bootstrap``.
 
-    Its lifespan opens and closes the producer; Kafka may be away when it starts (``/readyz`` says so).
+    Its lifespan opens and closes the producer. Kafka may be away when it starts; ``/readyz`` says so.
     """
     outbox = KafkaOutbox(
         bootstrap,
@@ -68,18 +68,7 @@ def assemble(
     registry: Registry,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
 ) -> Starlette:
-    """Return the front door on any outbox; ``clock`` gives UTC milliseconds."""
-    keys = WriteKeys(settings.tenants)
-    dispatch = Dispatch(outbox, topics, registry)
-    tracking = SegmentEndpoint(settings, keys, dispatch, clock)
-    events = TypedEndpoint(settings, keys, dispatch, registry, clock)
-    webhooks = Webhooks(settings, dispatch, clock)
-    calls = [
-        Route(path, tracking.single(kind), methods=["POST"])
-        for kind in CALLS
-        for path in (f"/{kind}", f"/{kind[0]}")
-    ]
-    batches = [Route(path, tracking.batch, methods=["POST"]) for path in ("/batch", "/b")]
+    """Return the gateway on any outbox; ``clock`` returns UTC milliseconds."""
 
     async def readyz(_request: Request) -> Response:
         missing = await outbox.ready()
@@ -94,28 +83,43 @@ def assemble(
         finally:
             await outbox.close()
 
+    routes = [
+        *_source_routes(settings, Dispatcher(outbox, topics, registry), registry, clock),
+        Route("/livez", _livez, name="/livez"),
+        Route("/readyz", readyz, name="/readyz"),
+        Route("/metrics", _metrics, name="/metrics"),
+    ]
+    start_series(REPAIRS, [source.name for source in WEBHOOKS])
     return Starlette(
-        routes=[
-            Mount(
-                "/v1",
-                routes=[*batches, *calls, Route("/events/{topic}", events.post, methods=["POST"])],
-                middleware=[_BROWSERS],
-            ),
-            Route("/webhooks/stripe/{tenant}", webhooks.stripe, methods=["POST"]),
-            Route("/webhooks/zendesk/{tenant}", webhooks.zendesk, methods=["POST"]),
-            Route("/livez", _livez),
-            Route("/readyz", readyz),
-            Route("/metrics", _metrics),
+        routes=routes,
+        middleware=[
+            Middleware(RequestMetrics, labels=RouteLabels(routes)),
+            Middleware(ConcurrencyLimit, limit=settings.max_requests),
         ],
-        middleware=[Middleware(RequestMetrics), Middleware(ConcurrencyLimit, most=settings.max_requests)],
         exception_handlers={
             HttpError: _refused,
             HTTPException: _no_route,
-            ClientDisconnect: _gone,
-            Exception: _unexpected,
+            ClientDisconnect: _disconnected,
+            Exception: _failed,
         },
         lifespan=lifespan,
     )
+
+
+def _source_routes(
+    settings: GatewaySettings, dispatcher: Dispatcher, registry: Registry, clock: Callable[[], int]
+) -> list[BaseRoute]:
+    """Return the routes of every source: those for write keys, which browsers may call, and the webhooks."""
+    keys = WriteKeys(settings.write_keys())
+    tracking = SegmentEndpoint(settings, keys, dispatcher, clock)
+    typed = TypedEndpoint(settings, keys, dispatcher, registry, clock)
+    webhooks = [
+        WebhookEndpoint(source, settings.secrets(source), settings, dispatcher, clock) for source in WEBHOOKS
+    ]
+    return [
+        Mount("/v1", routes=[*tracking.routes(), *typed.routes()], middleware=[_CORS]),
+        *(route for webhook in webhooks for route in webhook.routes()),
+    ]
 
 
 async def _livez(_request: Request) -> Response:
@@ -126,9 +130,9 @@ async def _metrics(_request: Request) -> Response:
     return Response(generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def _refused(_request: Request, refusal: Exception) -> Response:
-    assert isinstance(refusal, HttpError)
-    return _json(refusal.body(), refusal.status, refusal.headers())
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HttpError)
+    return _json(error.body(), error.status, error.headers())
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:
@@ -137,12 +141,12 @@ async def _no_route(_request: Request, error: Exception) -> Response:
     return _json({"code": code, "message": error.detail}, error.status_code, dict(error.headers or {}))
 
 
-async def _gone(_request: Request, _error: Exception) -> Response:
+async def _disconnected(_request: Request, _error: Exception) -> Response:
     return _json({"code": "disconnected", "message": "the client went away"}, 400)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed unexpectedly", path=request.url.path, exc_info=error)
+async def _failed(request: Request, error: Exception) -> Response:
+    log.error("A request failed unexpectedly.", path=request.url.path, exc_info=error)
     return _json({"code": "internal", "message": "this is our fault; the same events may be sent again"}, 500)
 
 

@@ -1,7 +1,8 @@
-"""What the front door tells Prometheus. No label ever carries an account, a user or an event name."""
+"""Prometheus metrics of the gateway. No label ever carries an account, a user or an event name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -11,20 +12,21 @@ from prometheus_client.process_collector import ProcessCollector
 from schemas.inputs import INPUT_TOPICS
 
 __all__ = [
+    "ACTIVE_REQUESTS",
     "DEAD_LETTERS",
     "EVENTS",
     "IGNORED",
-    "INSIDE",
     "REGISTRY",
     "REJECTED",
     "REQUESTS",
-    "SECONDS",
-    "UNREADABLE",
-    "WAITING",
+    "REQUEST_SECONDS",
+    "UNCONFIRMED_EVENTS",
+    "UNUSABLE_PROPERTIES",
+    "start_series",
 ]
 
 REGISTRY = CollectorRegistry()
-"""The front door's own: other roles export the same names, and a test imports several of them."""
+"""The gateway's own: other roles export the same names, and a test imports several of them."""
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 Info("bellbuoy_build", "The release that runs.", ["role"], registry=REGISTRY).labels("gateway").info(
@@ -34,7 +36,7 @@ Info("bellbuoy_build", "The release that runs.", ["role"], registry=REGISTRY).la
 REQUESTS = Counter(
     "bellbuoy_ingest_requests_total", "Requests answered.", ["route", "code"], registry=REGISTRY
 )
-SECONDS = Histogram(
+REQUEST_SECONDS = Histogram(
     "bellbuoy_ingest_seconds",
     "Time from a request's head to its answer, Kafka's confirmation included.",
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20),
@@ -47,7 +49,7 @@ IGNORED = Counter(
     ["source"],
     registry=REGISTRY,
 )
-UNREADABLE = Counter(
+UNUSABLE_PROPERTIES = Counter(
     "bellbuoy_ingest_unreadable_properties_total",
     "Free-form properties left out of an event because their type can't be used.",
     ["property"],
@@ -57,10 +59,13 @@ REJECTED = Counter(
     "bellbuoy_webhook_rejected_total", "Webhooks refused.", ["source", "reason"], registry=REGISTRY
 )
 DEAD_LETTERS = Counter(
-    "bellbuoy_dead_letters_total", "Events set aside.", ["topic", "reason"], registry=REGISTRY
+    "bellbuoy_dead_letters_total",
+    "Events sent to the dead-letter topic.",
+    ["topic", "reason"],
+    registry=REGISTRY,
 )
-INSIDE = Gauge("bellbuoy_ingest_requests_inside", "Requests under way.", registry=REGISTRY)
-WAITING = Gauge(
+ACTIVE_REQUESTS = Gauge("bellbuoy_ingest_requests_inside", "Requests under way.", registry=REGISTRY)
+UNCONFIRMED_EVENTS = Gauge(
     "bellbuoy_ingest_waiting_events", "Events sent to Kafka and not yet confirmed.", registry=REGISTRY
 )
 
@@ -68,8 +73,16 @@ for _topic in INPUT_TOPICS:
     EVENTS.labels(_topic)
     for _reason in ("invalid", "unresolved_account"):
         DEAD_LETTERS.labels(_topic, _reason)
-for _source in ("segment", "stripe", "zendesk"):
-    IGNORED.labels(_source)
-for _source in ("stripe", "zendesk"):
-    for _reason in ("unknown_tenant", "signature", "stale", "invalid"):
-        REJECTED.labels(_source, _reason)
+
+
+def start_series(mapped: Iterable[str], webhooks: Iterable[str]) -> None:
+    """
+    Start at zero the series of the sources whose events are mapped, and of those that send webhooks.
+
+    Without a zero Prometheus can't see the first increase of a counter.
+    """
+    for source in mapped:
+        IGNORED.labels(source)
+    for source in webhooks:
+        for reason in ("unknown_tenant", "signature", "stale", "invalid"):
+            REJECTED.labels(source, reason)

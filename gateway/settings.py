@@ -1,45 +1,63 @@
-"""Settings of the front door."""
+"""Settings of the gateway."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from typing import TYPE_CHECKING, Annotated
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator
+
+from gateway.sources.registry import WEBHOOKS
+from gateway.sources.source import WebhookSource
 from schemas.identity.keys import valid_tenant
 
 __all__ = ["GatewaySettings", "TenantSettings"]
 
 
-class TenantSettings(BaseModel):
-    """One tenant's secrets at the front door; several per source, so that they can be rotated."""
+def _not_blank(secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(not secret.get_secret_value().strip() for secret in secrets):
+        raise ValueError("a blank secret would let anyone in: leave it out or set it")
+    return secrets
 
+
+Secrets = Annotated[tuple[SecretStr, ...], AfterValidator(_not_blank)]
+"""Secrets of one source; several of them are valid at once, so that they can be rotated."""
+
+
+class _Tenant(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    write_keys: tuple[SecretStr, ...] = ()
-    stripe_secrets: tuple[SecretStr, ...] = ()
-    zendesk_secrets: tuple[SecretStr, ...] = ()
+    write_keys: Secrets = ()
 
-    @field_validator("write_keys", "stripe_secrets", "zendesk_secrets")
-    @classmethod
-    def _not_blank(cls, given: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(not secret.get_secret_value().strip() for secret in given):
-            raise ValueError("a blank secret would let anyone in: leave it out or set it")
-        return given
+    def secrets(self, source: WebhookSource) -> list[str]:
+        """Return the secrets with which a source may sign this tenant's webhooks."""
+        secrets: Secrets = getattr(self, source.secrets_key)
+        return [secret.get_secret_value() for secret in secrets]
+
+
+if TYPE_CHECKING:
+    TenantSettings = _Tenant
+else:
+    TenantSettings = create_model(
+        "TenantSettings",
+        __base__=_Tenant,
+        __module__=__name__,
+        __doc__="A tenant's secrets at the gateway: its write keys, and the secrets of each webhook source.",
+        **{source.secrets_key: (Secrets, ()) for source in WEBHOOKS},
+    )
+
+_DEMO_TENANT = TenantSettings.model_validate(
+    {"write_keys": ["demo-write-key"]} | {source.secrets_key: [source.demo_secret] for source in WEBHOOKS}
+)
 
 
 class GatewaySettings(BaseModel):
-    """The front door: where it listens, whom it knows, what it bounds."""
+    """The gateway's address, its tenants and its bounds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
-    tenants: dict[str, TenantSettings] = {
-        "demo": TenantSettings(
-            write_keys=(SecretStr("demo-write-key"),),
-            stripe_secrets=(SecretStr("whsec_demo"),),
-            zendesk_secrets=(SecretStr("zendesk-demo"),),
-        )
-    }
+    tenants: dict[str, TenantSettings] = {"demo": _DEMO_TENANT}
     max_body_bytes: int = Field(
         default=512_000, gt=0, le=4_000_000, description="largest request, after decompression"
     )
@@ -50,9 +68,20 @@ class GatewaySettings(BaseModel):
     max_waiting_events: int = Field(default=20_000, gt=0, description="unacknowledged by Kafka, then 503")
     delivery_timeout_seconds: float = Field(default=10.0, gt=0, description="wait for Kafka, then 503")
 
+    def write_keys(self) -> dict[str, list[str]]:
+        """Return the write keys of each tenant."""
+        return {
+            name: [key.get_secret_value() for key in tenant.write_keys]
+            for name, tenant in self.tenants.items()
+        }
+
+    def secrets(self, source: WebhookSource) -> dict[str, list[str]]:
+        """Return the secrets of a source, by tenant."""
+        return {name: tenant.secrets(source) for name, tenant in self.tenants.items()}
+
     @field_validator("tenants")
     @classmethod
-    def _tenant_names(cls, tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
+    def _check_tenants(cls, tenants: dict[str, TenantSettings]) -> dict[str, TenantSettings]:
         for name in tenants:
             if not valid_tenant(name):
                 raise ValueError(f"tenant {name!r}: use 1-63 of a-z, 0-9, _ and -")

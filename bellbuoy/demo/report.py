@@ -47,7 +47,7 @@ def draw_up(
     """
     Return the report of a drained run and every contradiction in it, in words; none is as it must be.
 
-    ``acknowledged`` are the events the front door answered 200 for, ``repeated`` those offered again
+    ``acknowledged`` are the events that the gateway answered with 200, ``repeated`` those sent again
     after an unclear answer. Raises KafkaAwayError.
     """
     now, found = ledger(bootstrap, topics), books(bootstrap, topics, since.ends)

@@ -1,4 +1,4 @@
-"""Follow the Redis update stream: latencies of all updates, and the alerts as they come."""
+"""Follower of the Redis update stream: counts the latencies of all updates and keeps the newest alerts."""
 
 from __future__ import annotations
 
@@ -14,36 +14,37 @@ __all__ = ["Watch", "percentile"]
 
 log = structlog.get_logger(__name__)
 
-_COUNT = 2_000
+_UPDATES_A_READ = 2_000
 _BLOCK_MS = 200
-_ALERTS = 12
+_KEPT_ALERTS = 12
 
 
 class Watch:
     """
     Reads every update after the start, in a thread of its own.
 
-    ``latencies`` counts updates by whole milliseconds from an event's arrival at the front door to
-    Redis, by Redis's clock; updates that time alone caused have none. ``alerts`` are the newest.
+    ``latencies`` counts updates by whole milliseconds from an event's arrival at the gateway to Redis, by
+    Redis's clock; an update that no event caused, only the passing of time, has none. ``alerts`` are the
+    newest.
     """
 
     def __init__(self, reader: Reader) -> None:
         self.latencies: Counter[int] = Counter()
-        self.alerts: deque[Update] = deque(maxlen=_ALERTS)
+        self.alerts: deque[Update] = deque(maxlen=_KEPT_ALERTS)
         self.seen = 0
         self._reader = reader
         self._over = Event()
         self._after = "0"
-        while known := reader.updates(self._after, _COUNT):
+        while known := reader.updates(self._after, _UPDATES_A_READ):
             self._after = known[-1].id
         self._thread = Thread(target=self._follow, name="watch", daemon=True)
 
     def start(self) -> None:
-        """Begin to follow."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Read what is there to its end, then stop."""
+        """Read the stream to its end, then stop the thread."""
         self._over.set()
         self._thread.join()
 
@@ -51,9 +52,9 @@ class Watch:
         while True:
             last = self._over.is_set()
             try:
-                updates = self._reader.updates(self._after, _COUNT, 0 if last else _BLOCK_MS)
+                updates = self._reader.updates(self._after, _UPDATES_A_READ, 0 if last else _BLOCK_MS)
             except RedisError as error:
-                log.warning("update stream not read", error=str(error))
+                log.warning("Redis is away; the update stream is read again in a second.", error=str(error))
                 if last:
                     return
                 self._over.wait(1.0)
@@ -73,7 +74,7 @@ class Watch:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """Return the smallest value that at least this share of all counted ones don't exceed."""
+    """Return the smallest value that at least this share of all counted values does not exceed."""
     total = counts.total()
     if not total:
         return None

@@ -1,1 +1,1 @@
-"""HTTP for all sources: authentication, bodies, JSON errors, request metrics, concurrency limit."""
+"""HTTP for all sources: write keys, bodies, JSON decoding, errors, request metrics, concurrency limit."""

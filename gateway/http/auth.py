@@ -1,4 +1,4 @@
-"""Write keys: who a request of the tracking API comes from."""
+"""Authentication by write key: which tenant a request comes from."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ import base64
 import binascii
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.http.errors import HttpError
-from gateway.settings import TenantSettings
 
 __all__ = ["WriteKeys"]
 
 
 class WriteKeys:
     """
-    Every tenant's write keys.
+    Table from write key to tenant; made from each tenant's keys.
 
-    A key is looked up by its digest under a secret of this process, so that the time a look-up takes
-    says nothing about how much of a guessed key is right.
+    A key is looked up by its keyed digest, whose key only this process knows, so that the time a look-up
+    takes does not reveal how much of a guessed write key is right.
     """
 
-    def __init__(self, tenants: Mapping[str, TenantSettings]) -> None:
-        self._secret = secrets.token_bytes(32)
-        self._tenants = {
-            self._digest(key.get_secret_value()): tenant
-            for tenant, settings in tenants.items()
-            for key in settings.write_keys
-        }
+    def __init__(self, keys: Mapping[str, Iterable[str]]) -> None:
+        self._digest_key = secrets.token_bytes(32)
+        self._tenants = {self._digest(key): tenant for tenant, own in keys.items() for key in own}
 
     def from_header(self, authorization: str | None) -> str | None:
         """Return the tenant of a Basic (key as user name, no password) or Bearer header, or ``None``."""
@@ -44,12 +39,12 @@ class WriteKeys:
         return self.tenant(decoded.partition(":")[0])
 
     def tenant(self, key: object) -> str | None:
-        """Return the tenant a write key belongs to, or ``None``."""
+        """Return the tenant that a write key belongs to, or ``None``."""
         return self._tenants.get(self._digest(key)) if isinstance(key, str) else None
 
     @staticmethod
-    def refusal() -> HttpError:
-        """Return the answer to a request without a key that is known."""
+    def unauthorized() -> HttpError:
+        """Return the answer to a request without a known write key."""
         return HttpError(
             401,
             "unauthorized",
@@ -58,5 +53,5 @@ class WriteKeys:
 
     def _digest(self, key: str) -> bytes:
         return hashlib.blake2b(
-            key.encode("utf-8", "surrogatepass"), key=self._secret, digest_size=32
+            key.encode("utf-8", "surrogatepass"), key=self._digest_key, digest_size=32
         ).digest()

@@ -1,4 +1,4 @@
-"""Read a request's body, gunzipped, within a bound that holds before and after decompression."""
+"""Reader of request bodies: gunzips them, and bounds their size before and after decompression."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ import zlib
 from starlette.requests import Request
 
 from gateway.http.errors import Fault, HttpError
-from gateway.settings import GatewaySettings
+from gateway.http.limits import RequestLimits
 
-__all__ = ["bounded", "gunzip", "read_body"]
+__all__ = ["check_event_size", "gunzip", "read_body"]
 
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-async def read_body(request: Request, settings: GatewaySettings) -> bytes:
+async def read_body(request: Request, limits: RequestLimits) -> bytes:
     """
-    Return the body, within the settings' bounds of size and time.
+    Return the body, decompressed, within the limits of size and time.
 
-    Raises HttpError: 413 past the size, compressed or not; 408 past the time; 415 for an encoding other
-    than gzip; 400 for bytes that are not gzip.
+    Raises HttpError: 413 for a body that is too large, compressed or decompressed; 408 for one that arrives
+    too slowly; 415 for an encoding other than gzip; 400 for bytes that are not gzip.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise HttpError(415, "unsupported_encoding", "Content-Encoding: use gzip or none")
-    limit = settings.max_body_bytes
+    limit = limits.max_body_bytes
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared[:20]) > limit:
         raise _too_large(limit)
     data = bytearray()
     try:
-        async with asyncio.timeout(settings.body_seconds):
+        async with asyncio.timeout(limits.body_seconds):
             async for chunk in request.stream():
                 data += chunk
                 if len(data) > limit:
                     raise _too_large(limit)
     except TimeoutError:
-        message = f"the body took longer than {settings.body_seconds:g} seconds: send it again"
+        message = f"the body took longer than {limits.body_seconds:g} seconds: send it again"
         raise HttpError(408, "slow_body", message) from None
     return gunzip(bytes(data), limit) if encoding in ("gzip", "x-gzip") else bytes(data)
 
 
 def gunzip(data: bytes, limit: int) -> bytes:
-    """Return what gzip members hold; raise HttpError past ``limit`` bytes or for bad gzip."""
+    """Return the content of gzip members; raise HttpError past ``limit`` bytes or for bad gzip."""
     out = bytearray()
     while data or not out:
         member = zlib.decompressobj(wbits=_GZIP)
@@ -61,11 +61,10 @@ def gunzip(data: bytes, limit: int) -> bytes:
     return bytes(out)
 
 
-def bounded(event: bytes, limit: int) -> bytes:
-    """Return the event's JSON; raise Fault when it is larger than ``limit`` bytes."""
-    if len(event) > limit:
-        raise Fault(f"an event has at most {limit} bytes")
-    return event
+def check_event_size(event: bytes, limits: RequestLimits) -> None:
+    """Raise Fault when the JSON of one event is larger than ``max_event_bytes``."""
+    if len(event) > limits.max_event_bytes:
+        raise Fault(f"an event has at most {limits.max_event_bytes} bytes")
 
 
 def _too_large(limit: int) -> HttpError:

@@ -1,4 +1,4 @@
-"""Let a bounded number of requests in at once; turn the rest away before their bodies are read."""
+"""ASGI middleware that bounds how many requests are processed at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.http.errors import HttpError
-from gateway.metrics import INSIDE
+from gateway.metrics import ACTIVE_REQUESTS
 
 __all__ = ["ConcurrencyLimit"]
 
@@ -16,30 +16,30 @@ _BUSY = HttpError(503, "busy", "too many requests at once: try again", retry_aft
 
 class ConcurrencyLimit:
     """
-    Answer 503 with ``Retry-After`` while ``most`` requests are inside; health and metrics pass always.
+    Answers 503 with ``Retry-After`` while ``limit`` requests are under way; the body is not read.
 
-    It bounds memory (``most`` bodies) and, since all share one loop, the time an accepted request
-    waits for those before it.
+    Health and metrics are never limited. The limit bounds memory (that many bodies) and, since all requests
+    share one event loop, the time for which an accepted request waits for the others.
     """
 
-    def __init__(self, app: ASGIApp, most: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
-        self._most = most
-        self._inside = 0
+        self._limit = limit
+        self._active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or turn it away."""
+        """Pass the request on, or answer 503."""
         if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/webhooks/")):
             await self._app(scope, receive, send)
             return
-        if self._inside >= self._most:
+        if self._active >= self._limit:
             answer = Response(orjson.dumps(_BUSY.body()), 503, _BUSY.headers(), "application/json")
             await answer(scope, receive, send)
             return
-        self._inside += 1
-        INSIDE.inc()
+        self._active += 1
+        ACTIVE_REQUESTS.inc()
         try:
             await self._app(scope, receive, send)
         finally:
-            self._inside -= 1
-            INSIDE.dec()
+            self._active -= 1
+            ACTIVE_REQUESTS.dec()

@@ -1,4 +1,4 @@
-"""What the front door answers when it does not take a request."""
+"""Errors of one event (Fault) and of a whole request (HttpError)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ __all__ = ["Fault", "HttpError"]
 
 class Fault(ValueError):  # noqa: N818 - what is wrong with an event, not an error of the program
     """
-    One event can't be used; the request around it may still be good.
+    One event can't be used; the request that carries it may still be good.
 
-    ``reason`` is one of the dead letter reasons; ``pointer`` is the JSON pointer of the field at fault
+    ``reason`` is one of the dead-letter reasons; ``pointer`` is the JSON pointer of the field at fault
     inside the event, ``""`` for the event itself.
     """
 
@@ -24,7 +24,7 @@ class HttpError(Exception):
     """
     The whole request is refused with this HTTP status.
 
-    ``code`` is a stable word for programs, ``message`` says what to mend, ``retry_after`` is in seconds.
+    ``code`` is a stable word for programs, ``message`` says what to correct, ``retry_after`` is in seconds.
     """
 
     def __init__(
@@ -37,10 +37,15 @@ class HttpError(Exception):
         self.pointer = pointer
         self.retry_after = retry_after
 
+    @classmethod
+    def of(cls, fault: Fault) -> HttpError:
+        """Return the answer to a request whose only event has this fault."""
+        return cls(400, "invalid", fault.detail, fault.pointer)
+
     def body(self) -> dict[str, str]:
         """Return the answer's JSON: ``code``, ``message`` and, where one field is at fault, ``pointer``."""
-        said = {"code": self.code, "message": self.message}
-        return said if self.pointer is None else said | {"pointer": self.pointer}
+        body = {"code": self.code, "message": self.message}
+        return body if self.pointer is None else body | {"pointer": self.pointer}
 
     def headers(self) -> dict[str, str]:
         """Return the answer's headers; a Basic challenge would make a browser ask its user for a password."""

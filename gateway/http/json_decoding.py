@@ -1,7 +1,9 @@
 """
-Typed JSON decoding whose errors carry the JSON pointer of the field at fault.
+JSON decoder whose errors carry the JSON pointer of the field at fault.
 
-msgspec reports paths as ``$.data[0].x``; JSON pointers are RFC 6901.
+msgspec gives the path of a fault only inside its error's message, as in "Expected `int`, got `str` - at
+`$.data[0].x`". So the message is parsed with regular expressions, and the path is rewritten as a JSON
+pointer (RFC 6901). tests/unit/gateway/test_json_decoding.py holds the messages of the locked msgspec.
 """
 
 from __future__ import annotations
@@ -17,44 +19,53 @@ __all__ = ["Decoder", "escape", "well_formed"]
 
 T = TypeVar("T")
 
-_PATH = re.compile(r"^(.*?)(?: - at `(\$[^`]*)`)?$", re.DOTALL)
+_MESSAGE = re.compile(r"^(.*?)(?: - at `(\$[^`]*)`)?$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
-_UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`(?: - at `(\$[^`]*)`)?$", re.DOTALL)
-_ESCAPE = re.compile(
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+"""Without a path: only the flat forms of typed events refuse unknown fields. A name may contain backticks."""
+
+_STRING_ESCAPE = re.compile(
     rb"\\(?:u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+"""One escape of a JSON string: a pair of surrogates, an unpaired one (the group), or any other."""
 
 
 class Decoder(Generic[T]):
-    """A msgspec decoder of one type that raises Fault, whatever the bytes."""
+    """A msgspec JSON decoder of one type that raises Fault, and nothing else, whatever the bytes are."""
 
     def __init__(self, kind: Any) -> None:
         self._decoder = msgspec.json.Decoder(kind)
 
-    def read(self, data: bytes | msgspec.Raw) -> T:
-        """Return the value in these bytes; raise Fault with the pointer of what does not fit."""
+    def read(self, data: bytes | msgspec.Raw, pointer: str = "") -> T:
+        """
+        Return the decoded value; raise Fault with the pointer of the field that does not fit.
+
+        ``pointer`` is that of the data within the event.
+        """
         try:
             return self._decoder.decode(data)  # type: ignore[no-any-return]
         except msgspec.ValidationError as error:
-            raise _fault(str(error)) from error
+            detail, field = _parse(str(error))
+            raise Fault(detail, pointer + field) from error
         except RecursionError as error:
-            raise Fault("nested too deeply") from error
+            raise Fault("nested too deeply", pointer) from error
         except UnicodeDecodeError as error:
-            raise Fault("not UTF-8") from error
+            raise Fault("not UTF-8", pointer) from error
         except msgspec.DecodeError as error:
-            raise Fault(f"not JSON: {error}") from error
+            raise Fault(f"not JSON: {error}", pointer) from error
 
 
 def well_formed(data: bytes) -> bytes:
     """
     Return JSON text with every unpaired surrogate escape replaced by U+FFFD.
 
-    JavaScript sends such an escape for a string cut inside an emoji; UTF-8, and so Avro, has no form for it.
+    JavaScript sends such an escape for a string that was cut inside an emoji. UTF-8, and so Avro, can't
+    hold it.
     """
     if rb"\ud" not in data and rb"\uD" not in data:
         return data
-    return _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], data)
+    return _STRING_ESCAPE.sub(lambda match: rb"\ufffd" if match[1] else match[0], data)
 
 
 def escape(token: str) -> str:
@@ -62,17 +73,18 @@ def escape(token: str) -> str:
     return token.replace("~", "~0").replace("/", "~1")
 
 
-def _fault(message: str) -> Fault:
-    unknown = _UNKNOWN.match(message)
+def _parse(message: str) -> tuple[str, str]:
+    """Return what a message of msgspec says is wrong, and the JSON pointer of the field at fault."""
+    unknown = _UNKNOWN.fullmatch(message)
     if unknown:
         name = unknown[1][:100]
-        return Fault(f"unknown field {name!r}", f"{_pointer(unknown[2])}/{escape(name)}")
-    said = _PATH.match(message)
-    text, pointer = (said[1], _pointer(said[2])) if said else (message, "")
+        return f"unknown field {name!r}", f"/{escape(name)}"
+    parts = _MESSAGE.match(message)
+    text, pointer = (parts[1], _pointer(parts[2])) if parts else (message, "")
     missing = _MISSING.fullmatch(text)
     if missing:
-        return Fault(f"required field {missing[1]!r} is missing", f"{pointer}/{escape(missing[1])}")
-    return Fault(text.replace("`", ""), pointer)
+        return f"required field {missing[1]!r} is missing", f"{pointer}/{escape(missing[1])}"
+    return text.replace("`", ""), pointer
 
 
 def _pointer(path: str | None) -> str:

@@ -1,1 +1,1 @@
-"""The outbox: from a request's events to records that Kafka has confirmed."""
+"""The outbox: encodes the events of a request as records and waits until Kafka has confirmed them."""

@@ -1,4 +1,4 @@
-"""Whom an event belongs to: account ids that may be used, and the links that follow from an event. Pure."""
+"""Check of account ids, and the links from aliases to accounts that follow from a profile. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def account_or_alias(account_id: str, pointer: str) -> str:
 
 def links_of(event: InputEvent, user: str | None = None) -> Iterator[AccountLink]:
     """
-    Yield the links that follow from an event: its domain and its user belong to the account of a profile.
+    Yield the links that follow from a profile: its domain, and ``user``, belong to its account.
 
-    Their ids follow from the event's, so that a retry makes no further ones.
+    Any other event has no links. A link's id is derived from the event's, so that a retry makes the same
+    links again.
     """
     if not isinstance(event, AccountProfile) or is_alias(event.account_id):
         return
@@ -37,9 +38,9 @@ def links_of(event: InputEvent, user: str | None = None) -> Iterator[AccountLink
         yield _link(event, "user", alias)
 
 
-def _link(event: AccountProfile, what: str, alias: str) -> AccountLink:
+def _link(event: AccountProfile, kind: str, alias: str) -> AccountLink:
     return AccountLink(
-        event_id=f"{what} of {event.source} {event.event_id}",
+        event_id=f"{kind} of {event.source} {event.event_id}",
         tenant=event.tenant,
         account_id=alias,
         source=OWN_SOURCE,

@@ -1,12 +1,14 @@
-"""From a request's events to confirmed records: encode, put usage of one partition together, send, count."""
+"""The dispatcher: encodes the events of a request, sends the records through the outbox and counts them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from gateway.http.errors import Fault, HttpError
+from gateway.http.sender import Sender
 from gateway.metrics import DEAD_LETTERS, EVENTS
 from gateway.outbox.accounts import links_of
 from gateway.outbox.port import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
@@ -19,104 +21,94 @@ from schemas.inputs import INPUT_TOPICS
 from schemas.records import InputEvent, dead_letters
 from schemas.topics import Topics
 
-__all__ = ["Dispatch", "RequestRecords", "Sender"]
+__all__ = ["Dispatcher", "RequestRecords"]
 
 _USAGE = "usage.events"
-_LETTERS, _LINKS = "events.deadletter", "account.links"
-NOTHING: Mapping[str, bytes] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who sent a request, through which door, and when it came in (UTC milliseconds)."""
-
-    tenant: str
-    source: str
-    received_at: int
+_DEAD_LETTERS, _LINKS = "events.deadletter", "account.links"
+_NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(slots=True)
 class RequestRecords:
     """
-    One request's encoded records and what to count once they are confirmed.
+    The encoded records of one request, and the counts that are added to the metrics once Kafka has confirmed.
 
-    ``usage`` holds encoded usage events by partition, behind the key of the first of them.
+    ``usage`` holds encoded usage events by partition, with the key of the first of them.
     """
 
     records: list[OutgoingRecord] = field(default_factory=list)
     usage: dict[int, tuple[bytes, list[bytes]]] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
-    letters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-class Dispatch:
-    """Encodes the records of all requests and hands them to the outbox."""
+class Dispatcher:
+    """Encodes the records of all requests and sends them through the outbox."""
 
     def __init__(self, outbox: Outbox, topics: Topics, registry: Registry) -> None:
         self._outbox = outbox
-        self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _LETTERS)}
+        self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _DEAD_LETTERS)}
         self._names = {topic: topics.name(topic) for topic in self._codecs}
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions
 
-    def pack(self, parcel: RequestRecords, topic: str, event: InputEvent) -> None:
-        """Add an event; raise Fault when a value has no place in the topic's schema."""
+    def add(self, records: RequestRecords, topic: str, event: InputEvent) -> None:
+        """Add an event; raise Fault when the topic's schema can't hold one of its values."""
         try:
             value = self._codecs[topic].encode(event)
         except SchemaError as error:
             raise Fault(str(error)) from error
         key = account_key(event.tenant, event.account_id)
         if topic == _USAGE:
-            parcel.usage.setdefault(partition_of(key, self._partitions), (key, []))[1].append(value)
+            records.usage.setdefault(partition_of(key, self._partitions), (key, []))[1].append(value)
         else:
-            parcel.records.append(OutgoingRecord(self._names[topic], key, value))
-        parcel.events[topic] += 1
+            records.records.append(OutgoingRecord(self._names[topic], key, value))
+        records.events[topic] += 1
 
-    def pack_links(self, parcel: RequestRecords, event: InputEvent, user: str | None = None) -> None:
-        """Add the links that follow from an event; ``user`` is the one who belongs to its account."""
+    def add_links(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
+        """Add the links that follow from an event; ``user`` is a user known to belong to its account."""
         for link in links_of(event, user):
-            self.pack(parcel, _LINKS, link)
+            self.add(records, _LINKS, link)
 
-    def set_aside(
+    def add_dead_letter(
         self,
-        parcel: RequestRecords,
+        records: RequestRecords,
         sender: Sender,
         topic: str,
         raw: bytes,
         fault: Fault,
-        around: Mapping[str, bytes] = NOTHING,
+        headers: Mapping[str, bytes] = _NO_HEADERS,
     ) -> None:
         """
-        Add a dead letter for an event meant for ``topic``; a retry of the same event makes the same id.
+        Add a dead letter for an event that was meant for ``topic``; a retry of the event has the same id.
 
-        ``around`` becomes its headers: what the request around the event said of it.
+        ``headers`` hold what the request said about the event outside the event's own JSON ``raw``.
         """
-        letter = dead_letters.of_request(
+        dead_letter = dead_letters.of_request(
             reason=fault.reason,
             detail=fault.detail,
             pointer=fault.pointer,
             topic=topic,
             body=raw,
-            headers=around,
+            headers=headers,
             producer=sender.source,
             tenant=sender.tenant,
             failed_at=sender.received_at,
         )
-        key = account_key(sender.tenant, letter.id)
-        parcel.records.append(
-            OutgoingRecord(self._names[_LETTERS], key, self._codecs[_LETTERS].encode(letter))
-        )
-        parcel.letters[topic, fault.reason] += 1
+        key = account_key(sender.tenant, dead_letter.id)
+        value = self._codecs[_DEAD_LETTERS].encode(dead_letter)
+        records.records.append(OutgoingRecord(self._names[_DEAD_LETTERS], key, value))
+        records.dead_letters[topic, fault.reason] += 1
 
-    async def send(self, parcel: RequestRecords) -> None:
-        """Return once every record of the parcel is durable; raise HttpError (503) otherwise."""
+    async def send(self, records: RequestRecords) -> None:
+        """Return once every record of the request is durable; raise HttpError (503) otherwise."""
         enveloped = (
             OutgoingRecord(self._names[_USAGE], key, value, events)
-            for key, values in parcel.usage.values()
+            for key, values in records.usage.values()
             for value, events in self._envelopes.pack(values)
         )
         try:
-            await self._outbox.send([*parcel.records, *enveloped])
+            await self._outbox.send([*records.records, *enveloped])
         except OutboxFullError as error:
             raise HttpError(
                 503, "busy", "too many events wait for Kafka: try again", retry_after=1
@@ -125,7 +117,7 @@ class Dispatch:
             raise HttpError(
                 503, "unavailable", "Kafka did not confirm every event: send all of them again", retry_after=2
             ) from error
-        for topic, events in parcel.events.items():
+        for topic, events in records.events.items():
             EVENTS.labels(topic).inc(events)
-        for (topic, reason), letters in parcel.letters.items():
-            DEAD_LETTERS.labels(topic, reason).inc(letters)
+        for (topic, reason), count in records.dead_letters.items():
+            DEAD_LETTERS.labels(topic, reason).inc(count)

@@ -1,7 +1,7 @@
 """
-The outbox on Kafka: an idempotent librdkafka producer, a poll thread, one future per request.
+Outbox on Kafka: an idempotent librdkafka producer, a thread that polls it, and one future per request.
 
-librdkafka calls back per record from ``poll``; a request's future is woken once, after its last record.
+librdkafka reports on each record from ``poll``; a request's future is set once, after its last record.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from gateway.metrics import WAITING
+from gateway.metrics import UNCONFIRMED_EVENTS
 from gateway.outbox.port import OutboxFullError, OutboxUnavailableError, OutgoingRecord
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
@@ -24,41 +24,42 @@ __all__ = ["KafkaOutbox"]
 log = structlog.get_logger(__name__)
 
 
-class _Delivery:
-    """The records of one request that Kafka has not yet confirmed."""
+class _Confirmation:
+    """Kafka's confirmation of one request: complete once each of its records has been reported on."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, records: int) -> None:
         self.done: asyncio.Future[KafkaError | None] = loop.create_future()
         self._loop = loop
-        self._left = records
+        self._open = records
         self._error: KafkaError | None = None
         self._lock = threading.Lock()
 
-    def confirm(self, error: KafkaError | None, _message: Message) -> None:
-        """Take librdkafka's report on one record; called by the poll thread."""
-        self.count(1, error)
+    def report(self, error: KafkaError | None, _message: Message) -> None:
+        """Note librdkafka's report on one record; called by the poll thread."""
+        self.note(1, error)
 
-    def count(self, records: int, error: KafkaError | None) -> None:
-        """Note that so many records are settled; wake the request after the last."""
+    def note(self, records: int, error: KafkaError | None) -> None:
+        """Note that so many records are confirmed, or have failed; complete after the last one."""
         with self._lock:
-            self._left -= records
+            self._open -= records
             self._error = error or self._error
-            last = not self._left
+            last = not self._open
         if last:
-            self._loop.call_soon_threadsafe(self.settle, self._error)
+            self._loop.call_soon_threadsafe(self.complete, self._error)
 
-    def settle(self, error: KafkaError | None) -> None:
-        """End the wait; only the first call counts."""
+    def complete(self, error: KafkaError | None) -> None:
+        """Set the future; only the first call counts."""
         if not self.done.done():
             self.done.set_result(error)
 
 
 class KafkaOutbox:
     """
-    Send records with acks=all and answer when all of a request's are confirmed.
+    Sends records with acks=all and returns when Kafka has confirmed all records of a request.
 
-    ``max_waiting`` bounds the unconfirmed events; a request is always taken when none waits.
-    ``timeout_seconds`` is librdkafka's ``message.timeout.ms``: after it a record is given up, for good.
+    ``max_waiting`` bounds the unconfirmed events; a request is always accepted when no other one waits.
+    ``timeout_seconds`` is librdkafka's ``message.timeout.ms``: a record that is not confirmed by then is
+    dropped by the client, and the request fails.
     """
 
     def __init__(self, bootstrap: str, topics: Topics, *, max_waiting: int, timeout_seconds: float) -> None:
@@ -75,17 +76,17 @@ class KafkaOutbox:
             "message.timeout.ms": max(1, int(timeout_seconds * 1000)),
             "queue.buffering.max.messages": max_waiting + 100_000,
             "reconnect.backoff.max.ms": 1_000,
-            "log_level": 2,  # lesser troubles come through the error callback
+            "log_level": 2,  # whatever is less than critical comes through the error callback
         }
         self._waiting = 0
         self._producer: Producer | None = None
         self._poller: threading.Thread | None = None
         self._stopping = threading.Event()
-        self._troubled = False
+        self._away = False
 
     async def open(self) -> None:
         """Create the producer and its poll thread; Kafka itself may still be away."""
-        self._producer = Producer(self._config, error_cb=self._report)
+        self._producer = Producer(self._config, error_cb=self._on_error)
         self._stopping = threading.Event()
         self._poller = threading.Thread(
             target=_poll, args=(self._producer, self._stopping), name="gateway-poll", daemon=True
@@ -93,7 +94,7 @@ class KafkaOutbox:
         self._poller.start()
 
     async def send(self, records: Sequence[OutgoingRecord]) -> None:
-        """Produce the records and wait for Kafka to confirm every one."""
+        """Produce the records and wait until Kafka has confirmed every one."""
         if not records:
             return
         events = sum(record.events for record in records)
@@ -102,72 +103,72 @@ class KafkaOutbox:
         producer = self._producer
         if producer is None:
             raise OutboxUnavailableError("the outbox is not open")
-        delivery = _Delivery(asyncio.get_running_loop(), len(records))
+        confirmation = _Confirmation(asyncio.get_running_loop(), len(records))
         self._waiting += events
-        WAITING.inc(events)
-        delivery.done.add_done_callback(lambda _: self._settle(events))
-        _produce(producer, records, delivery)
-        await asyncio.wait([delivery.done], timeout=self._timeout + 1)
-        delivery.settle(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's local codes have no public name
-        error = delivery.done.result()
+        UNCONFIRMED_EVENTS.inc(events)
+        confirmation.done.add_done_callback(lambda _: self._release(events))
+        _produce(producer, records, confirmation)
+        await asyncio.wait([confirmation.done], timeout=self._timeout + 1)
+        confirmation.complete(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's local codes have no public name
+        error = confirmation.done.result()
         if error is not None:
             if error.fatal() and self._producer is producer:
-                await self._replace()
+                await self._replace_producer()
             raise OutboxUnavailableError(error.str())
-        if self._troubled:
-            self._troubled = False
-            log.info("Kafka confirms again")
+        if self._away:
+            self._away = False
+            log.info("Kafka is back.")
 
     async def ready(self) -> str | None:
-        """Ask Kafka for its topics, up to 2 s; name what is missing."""
+        """Ask Kafka for its topics, up to 2 s; return what is missing, or ``None``."""
         producer = self._producer
         if producer is None:
             return "the outbox is not open"
         try:
-            found = (await asyncio.to_thread(producer.list_topics, timeout=2)).topics
+            existing = (await asyncio.to_thread(producer.list_topics, timeout=2)).topics
         except KafkaException as error:
             return f"Kafka at {self._config['bootstrap.servers']} does not answer: {error.args[0].str()}"
         wanted = [self._topics.name(topic) for topic in (*INPUT_TOPICS, "events.deadletter")]
-        missing = [name for name in wanted if name not in found]
+        missing = [name for name in wanted if name not in existing]
         return f"topics missing: {', '.join(missing)}" if missing else None
 
     async def close(self) -> None:
         """Wait up to the delivery timeout for open confirmations, then stop the poll thread."""
         if self._producer is not None and self._poller is not None:
-            left = await asyncio.to_thread(self._producer.flush, self._timeout)
+            unconfirmed = await asyncio.to_thread(self._producer.flush, self._timeout)
             self._stopping.set()
             await asyncio.to_thread(self._poller.join)
-            if left:
-                log.warning("records were not confirmed before the stop", records=left)
+            if unconfirmed:
+                log.warning("Records were not confirmed before the stop.", records=unconfirmed)
         self._producer = self._poller = None
 
-    async def _replace(self) -> None:
-        """Take a new producer: a fatal error, as a lost idempotence state, leaves the old one useless."""
-        log.error("the producer failed for good; a new one takes over")
+    async def _replace_producer(self) -> None:
+        """Open a new producer: after a fatal error, as of idempotence, the old one is useless."""
+        log.error("The producer failed for good; a new one takes over.")
         stopping = self._stopping
         await self.open()
         stopping.set()
 
-    def _report(self, error: KafkaError) -> None:
-        """Log the first of a row of troubles; librdkafka tells of every attempt to reconnect."""
-        if not self._troubled or error.fatal():
-            self._troubled = True
-            log.warning("Kafka is in trouble", code=error.name(), reason=error.str(), fatal=error.fatal())
+    def _on_error(self, error: KafkaError) -> None:
+        """Log the first error until Kafka confirms again; librdkafka reports every attempt to reconnect."""
+        if not self._away or error.fatal():
+            self._away = True
+            log.warning("Kafka is away.", code=error.name(), error=error.str(), fatal=error.fatal())
 
-    def _settle(self, events: int) -> None:
+    def _release(self, events: int) -> None:
         self._waiting -= events
-        WAITING.dec(events)
+        UNCONFIRMED_EVENTS.dec(events)
 
 
-def _produce(producer: Producer, records: Sequence[OutgoingRecord], delivery: _Delivery) -> None:
+def _produce(producer: Producer, records: Sequence[OutgoingRecord], confirmation: _Confirmation) -> None:
     for index, record in enumerate(records):
         try:
-            producer.produce(record.topic, record.value, record.key, on_delivery=delivery.confirm)
+            producer.produce(record.topic, record.value, record.key, on_delivery=confirmation.report)
         except BufferError:
-            delivery.count(len(records) - index, KafkaError(KafkaError._QUEUE_FULL))  # noqa: SLF001 - as above
+            confirmation.note(len(records) - index, KafkaError(KafkaError._QUEUE_FULL))  # noqa: SLF001 - as above
             return
         except KafkaException as error:
-            delivery.count(len(records) - index, error.args[0])
+            confirmation.note(len(records) - index, error.args[0])
             return
 
 

@@ -1,4 +1,4 @@
-"""Where accepted records go: the port, and a twin in memory for tests and dry runs."""
+"""The port through which accepted records leave the gateway, and its implementation in memory for tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["MemoryOutbox", "Outbox", "OutboxFullError", "OutboxUnavailableError"
 
 
 class OutgoingRecord(NamedTuple):
-    """One record on its way; ``topic`` is the broker's name, prefix included, ``events`` what it holds."""
+    """One record to send; ``topic`` includes the prefix, ``events`` is how many events the record holds."""
 
     topic: str
     key: bytes
@@ -19,21 +19,21 @@ class OutgoingRecord(NamedTuple):
 
 class OutboxUnavailableError(Exception):
     """
-    The log did not confirm every record; some of them may be in it. Offer the same ones again.
+    The log did not confirm every record; some of them may be in it. The client sends all of them again.
 
     Operator action: see whether Kafka is up, reachable from here and has every topic.
     """
 
 
 class OutboxFullError(Exception):
-    """More events wait for the log's confirmation than the settings allow; offer them again."""
+    """More events wait for the log's confirmation than the settings allow; the client tries again later."""
 
 
 class Outbox(Protocol):
-    """A durable log of records. A repeated record is harmless: its event id is the same."""
+    """A durable log of records. Sending a record twice is harmless: its event id is the same."""
 
     async def open(self) -> None:
-        """Start; does not wait for the log to be reachable."""
+        """Open the outbox; the log need not be reachable yet."""
 
     async def send(self, records: Sequence[OutgoingRecord]) -> None:
         """
@@ -46,7 +46,7 @@ class Outbox(Protocol):
         """Return ``None`` when records can be sent, else what is missing."""
 
     async def close(self) -> None:
-        """Wait for what is under way, then stop."""
+        """Wait for the records under way, then close the outbox."""
 
 
 class MemoryOutbox:
@@ -69,7 +69,7 @@ class MemoryOutbox:
         self.records += records
 
     async def ready(self) -> str | None:
-        """Return why not, while ``down``."""
+        """Return the reason while ``down``."""
         return "the log is down" if self.down else None
 
     async def close(self) -> None:

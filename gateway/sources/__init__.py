@@ -1,1 +1,1 @@
-"""Sources: one package a vendor, the webhook endpoint they share, and their registry."""
+"""Sources of events: one package a vendor or API, the endpoint that all webhooks share, and the registry."""

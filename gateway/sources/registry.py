@@ -1,32 +1,17 @@
-"""Read again what the front door set aside, now that it is mended. Pure."""
+"""The registry of sources, from which routes, metrics, settings, repair and the simulator are derived."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from gateway.sources import segment, stripe, typed, zendesk
+from gateway.sources.source import Source, ToRecord, WebhookSource
 
-from gateway.outbox.dispatch import Sender
-from gateway.sources.segment.calls import record_of_letter
-from gateway.sources.stripe import events as stripe_events
-from gateway.sources.zendesk import events as zendesk_events
-from schemas.records import InputEvent
+__all__ = ["REPAIRS", "SOURCES", "WEBHOOKS"]
 
-__all__ = ["DOORS"]
+SOURCES: tuple[Source, ...] = (segment.SOURCE, typed.SOURCE, stripe.SOURCE, zendesk.SOURCE)
+"""Every source."""
 
-Read = Callable[[bytes, Sender, Mapping[str, bytes]], InputEvent | None]
+WEBHOOKS = tuple(source for source in SOURCES if isinstance(source, WebhookSource))
+"""The sources that send signed webhooks."""
 
-
-def _stripe(raw: bytes, sender: Sender, _: Mapping[str, bytes]) -> InputEvent | None:
-    event = stripe_events.decode_event(raw)
-    return stripe_events.billing_event(event, sender) if event.type in stripe_events.MAPPED else None
-
-
-def _zendesk(raw: bytes, sender: Sender, _: Mapping[str, bytes]) -> InputEvent | None:
-    return zendesk_events.support_event(zendesk_events.decode_event(raw), sender)
-
-
-DOORS: dict[str, Read] = {"segment": record_of_letter, "stripe": _stripe, "zendesk": _zendesk}
-"""
-How to read a dead letter of each door: its JSON, its sender and its headers.
-
-They return ``None`` for an event that says nothing about health, and raise Fault.
-"""
+REPAIRS: dict[str, ToRecord] = {source.name: source.to_record for source in SOURCES if source.to_record}
+"""How to map a dead letter's original JSON again, by the name of the source that made it."""

@@ -1,121 +1,122 @@
-"""Webhooks: prove the sender on the raw bytes, map, and answer once the record is durable."""
+"""The HTTP endpoint of a webhook: verifies the signature, maps the events, answers once they are durable."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway.http.body import read_body
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
+from gateway.http.limits import RequestLimits
+from gateway.http.sender import Sender
 from gateway.metrics import IGNORED, REJECTED
-from gateway.outbox.dispatch import Dispatch, RequestRecords, Sender
-from gateway.settings import GatewaySettings, TenantSettings
-from gateway.sources.signatures import ZENDESK, BadSignatureError, verify_stripe
-from gateway.sources.stripe import events as stripe_events
-from gateway.sources.zendesk import events as zendesk_events
-from schemas.records import InputEvent
+from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.sources.signatures import BadSignatureError
+from gateway.sources.source import WebhookSource
 
-__all__ = ["Webhooks"]
+__all__ = ["WebhookEndpoint"]
 
 log = structlog.get_logger(__name__)
 
 _RECEIVED = b'{"received": true}'
 
 
-class Webhooks:
+class WebhookEndpoint:
     """
-    The vendors' endpoints, one path a tenant; ``clock`` gives UTC milliseconds.
+    The endpoint of one webhook source, with a path for each tenant.
 
-    401: not proven to be the vendor's. 400: proven, but no event of the kind this endpoint is for.
-    200: durable, or nothing to keep. An event that is the vendor's but can't be used is kept as a dead
-    letter and answered with 200, because offering it again would not mend it.
+    ``secrets`` are those of each tenant that has any; ``clock`` returns UTC milliseconds. The answers are
+
+    - 404: the tenant has no secret of this source;
+    - 401: the signature does not prove that the vendor sent the body;
+    - 400: the vendor sent the body, but it is not of the kind this endpoint is for;
+    - 200: every event is durable, or says nothing about health. An event that can't be used is kept as a dead
+      letter and answered with 200 as well, because sending it again would not repair it.
     """
 
-    def __init__(self, settings: GatewaySettings, dispatch: Dispatch, clock: Callable[[], int]) -> None:
-        self._settings = settings
-        self._dispatch = dispatch
+    def __init__(
+        self,
+        source: WebhookSource,
+        secrets: Mapping[str, Sequence[str]],
+        limits: RequestLimits,
+        dispatcher: Dispatcher,
+        clock: Callable[[], int],
+    ) -> None:
+        self._source = source
+        self._scheme = source.signature_scheme()
+        self._secrets = secrets
+        self._limits = limits
+        self._dispatcher = dispatcher
         self._clock = clock
 
-    async def stripe(self, request: Request) -> Response:
-        """Take one Stripe event."""
-        sender, secrets = self._open(request, "stripe", lambda tenant: tenant.stripe_secrets)
-        body = await read_body(request, self._settings)
-        try:
-            verify_stripe(request.headers.get("stripe-signature"), body, secrets, sender.received_at)
-        except BadSignatureError as error:
-            raise _unproven(sender, error) from error
+    def routes(self) -> list[Route]:
+        """Return the one route of this endpoint."""
+        path = f"{self._source.path}/{{tenant}}"
+        return [Route(path, self.post, methods=["POST"], name=self._source.path)]
 
-        def record() -> InputEvent | None:
-            mapped = event.type in stripe_events.MAPPED
-            return stripe_events.billing_event(event, sender) if mapped else None
-
-        body = well_formed(body)
-        try:
-            event = stripe_events.decode_event(body)
-        except Fault as fault:
-            raise _foreign(sender, fault) from fault
-        return await self._keep(sender, "billing.events", body, record)
-
-    async def zendesk(self, request: Request) -> Response:
-        """Take one Zendesk event."""
-        sender, secrets = self._open(request, "zendesk", lambda tenant: tenant.zendesk_secrets)
-        body = await read_body(request, self._settings)
-        try:
-            ZENDESK.verify(request.headers, body, secrets, sender.received_at)
-        except BadSignatureError as error:
-            raise _unproven(sender, error) from error
-        body = well_formed(body)
-        try:
-            event = zendesk_events.decode_event(body)
-        except Fault as fault:
-            raise _foreign(sender, fault) from fault
-        return await self._keep(
-            sender, "support.events", body, lambda: zendesk_events.support_event(event, sender)
-        )
-
-    def _open(
-        self, request: Request, source: str, secrets_of: Callable[[TenantSettings], Sequence[SecretStr]]
-    ) -> tuple[Sender, list[str]]:
-        name = request.path_params["tenant"]
-        tenant = self._settings.tenants.get(name)
-        secrets = [secret.get_secret_value() for secret in secrets_of(tenant)] if tenant else []
+    async def post(self, request: Request) -> Response:
+        """Verify one body, and send the records of its events."""
+        source = self._source
+        tenant = request.path_params["tenant"]
+        secrets = self._secrets.get(tenant)
         if not secrets:
-            REJECTED.labels(source, "unknown_tenant").inc()
+            REJECTED.labels(source.name, "unknown_tenant").inc()
             raise HttpError(
-                404, "unknown_tenant", f"no tenant of that name has a {source} secret: see the settings"
+                404, "unknown_tenant", f"no tenant of that name has a {source.name} secret: see the settings"
             )
-        return Sender(name, source, self._clock()), secrets
-
-    async def _keep(
-        self, sender: Sender, topic: str, body: bytes, record: Callable[[], InputEvent | None]
-    ) -> Response:
-        parcel = RequestRecords()
+        sender = Sender(tenant, source.name, self._clock())
+        body = await read_body(request, self._limits)
         try:
-            event = record()
-            if event is None:
-                IGNORED.labels(sender.source).inc()
-            else:
-                self._dispatch.pack(parcel, topic, event)
+            self._scheme.verify(request.headers, body, secrets, sender.received_at)
+        except BadSignatureError as error:
+            raise _bad_signature(sender, error) from error
+        try:
+            events = source.split(well_formed(body))
         except Fault as fault:
-            self._dispatch.set_aside(parcel, sender, topic, body, fault)
-        await self._dispatch.send(parcel)
+            raise _unexpected_body(sender, fault) from fault
+        records = RequestRecords()
+        for event in events:
+            self._add(records, event, sender)
+        await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
 
+    def _add(self, records: RequestRecords, event: bytes, sender: Sender) -> None:
+        try:
+            record = self._source.to_record(event, sender, {})
+            if record is None:
+                IGNORED.labels(sender.source).inc()
+                return
+            self._dispatcher.add(records, self._source.topic, record)
+            self._dispatcher.add_links(records, record)
+        except Fault as fault:
+            self._dispatcher.add_dead_letter(records, sender, self._source.topic, event, fault)
 
-def _unproven(sender: Sender, error: BadSignatureError) -> HttpError:
+
+def _bad_signature(sender: Sender, error: BadSignatureError) -> HttpError:
     REJECTED.labels(sender.source, error.reason).inc()
-    log.warning("webhook not proven", source=sender.source, tenant=sender.tenant, why=str(error))
+    log.warning(
+        "Webhook refused: its signature does not prove the sender.",
+        source=sender.source,
+        tenant=sender.tenant,
+        error=str(error),
+    )
     return HttpError(
         401, "bad_signature", f"{error}; see that the secret is this endpoint's and the clock is right"
     )
 
 
-def _foreign(sender: Sender, fault: Fault) -> HttpError:
+def _unexpected_body(sender: Sender, fault: Fault) -> HttpError:
     REJECTED.labels(sender.source, "invalid").inc()
-    log.warning("webhook not an event", source=sender.source, tenant=sender.tenant, why=fault.detail)
-    return HttpError(400, "invalid", fault.detail, fault.pointer)
+    log.warning(
+        "Webhook refused: its body is not an event of this kind.",
+        source=sender.source,
+        tenant=sender.tenant,
+        error=fault.detail,
+        pointer=fault.pointer,
+    )
+    return HttpError.of(fault)

@@ -1,4 +1,4 @@
-"""The whole front door on the in-memory outbox, asked without a socket."""
+"""A client of the whole gateway on the in-memory outbox, without a socket."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import SecretStr
-
 from gateway.app import assemble
 from gateway.outbox.port import MemoryOutbox
-from gateway.settings import GatewaySettings, TenantSettings
+from gateway.settings import GatewaySettings
+from gateway.sources.registry import WEBHOOKS
+from gateway.sources.source import WebhookSource
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
@@ -20,17 +20,30 @@ from schemas.records import UsageEvent
 from schemas.topics import Topics
 
 NOW = 1_780_000_000_000
+STAMP = "2026-05-28T20:26:40Z"
+"""NOW in ISO 8601."""
+
 KEY = {"authorization": "Basic " + base64.b64encode(b"key-1:").decode()}
-SETTINGS = GatewaySettings(
-    tenants={
-        "acme": TenantSettings(
-            write_keys=(SecretStr("key-1"), SecretStr("key-2")),
-            stripe_secrets=(SecretStr("whsec_old"), SecretStr("whsec_new")),
-            zendesk_secrets=(SecretStr("zen-old"), SecretStr("zen-new")),
-        ),
-        "other": TenantSettings(write_keys=(SecretStr("key-other"),)),
+
+
+def old_secret(source: WebhookSource) -> str:
+    return f"{source.name}-old"
+
+
+def new_secret(source: WebhookSource) -> str:
+    return f"{source.name}-new"
+
+
+SETTINGS = GatewaySettings.model_validate(
+    {
+        "tenants": {
+            "acme": {"write_keys": ["key-1", "key-2"]}
+            | {source.secrets_key: [old_secret(source), new_secret(source)] for source in WEBHOOKS},
+            "other": {"write_keys": ["key-other"]},
+        }
     }
 )
+"""The tenant ``acme`` has two of each key and secret; ``other`` has a write key alone."""
 
 
 @dataclass
@@ -45,31 +58,43 @@ class Answer:
 
 
 def events_in(topic: str, value: bytes) -> list[Any]:
-    """Return the records in a record: more than one in an envelope of usage."""
+    """Return the events in a record: several in an envelope of usage events."""
     if topic == "usage.events":
         return [UsageEvent(**fields) for fields in Envelopes().unpack(value)]
     return [codec(topic).decode(value)]
 
 
-class FrontDoor:
+class GatewayClient:
+    """Sends requests to a gateway of its own; ``outbox`` holds what the gateway sent to Kafka."""
+
     def __init__(self, settings: GatewaySettings = SETTINGS) -> None:
         self.outbox = MemoryOutbox()
         self.now = NOW
         self.app = assemble(settings, self.outbox, Topics("t-"), committed(), lambda: self.now)
 
-    def ask(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
-        return asyncio.run(self._ask(method, path, body, headers or {}))
+    def request(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> Answer:
+        return asyncio.run(self._request(method, path, body, headers or {}))
 
     def post(self, path: str, body: Any = b"", headers: dict[str, str] | None = None) -> Answer:
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.ask("POST", path, data, KEY if headers is None else headers)
+        """Post bytes as they are, or anything else as JSON; with the write key of ``acme`` unless given."""
+        return self.request("POST", path, encoded(body), KEY if headers is None else headers)
 
-    def on(self, topic: str) -> list[Any]:
-        """Return the events that were sent to a topic, whichever way they were packed."""
+    def webhook(
+        self, source: WebhookSource, body: Any, *, secret: str | None = None, at: int = NOW
+    ) -> Answer:
+        """Post a webhook to ``acme``, signed by the vendor's scheme; with the new secret unless given."""
+        data = encoded(body)
+        headers = source.signature_scheme().sign(secret or new_secret(source), data, at)
+        return self.post(f"{source.path}/acme", data, headers)
+
+    def sent(self, topic: str) -> list[Any]:
+        """Return the events that were sent to a topic, in envelopes or not."""
         values = [record.value for record in self.outbox.records if record.topic == f"t-{topic}"]
         return [event for value in values for event in events_in(topic, value)]
 
-    async def _ask(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
+    async def _request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> Answer:
         sent: list[Any] = []
         chunks = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -97,3 +122,8 @@ class FrontDoor:
         start, *rest = sent
         answered = {name.decode(): value.decode() for name, value in start["headers"]}
         return Answer(start["status"], answered, b"".join(part.get("body", b"") for part in rest))
+
+
+def encoded(body: Any) -> bytes:
+    """Return bytes as they are, and anything else as JSON."""
+    return body if isinstance(body, bytes) else json.dumps(body).encode()

@@ -16,9 +16,9 @@ import orjson
 
 from bellbuoy.operations.deadletters.edits import value_of
 from gateway.http.errors import Fault
+from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
-from gateway.outbox.dispatch import Sender
-from gateway.sources.registry import DOORS
+from gateway.sources.registry import REPAIRS
 from processors.intake.admission import Admission, NotAdmitted, refusals
 from schemas.codec.conformance import completed, departures
 from schemas.codec.errors import SchemaError
@@ -72,7 +72,7 @@ class DeadLetterRepair:
                 return Draft(topic, None, self._codecs[topic].decode_fields(letter.value))
             except SchemaError:
                 pass  # not Avro: from the front door it is the sender's JSON
-        if letter.offset < 0 and letter.producer in DOORS:
+        if letter.offset < 0 and letter.producer in REPAIRS:
             try:
                 fields = orjson.loads(letter.value or b"")
             except orjson.JSONDecodeError:
@@ -140,7 +140,7 @@ class DeadLetterRepair:
             return self._record(draft.topic, draft.fields)
         sender = Sender(letter.tenant or "", draft.door, letter.failed_at)
         try:
-            event = DOORS[draft.door](orjson.dumps(draft.fields), sender, letter.headers)
+            event = REPAIRS[draft.door](orjson.dumps(draft.fields), sender, letter.headers)
         except Fault as fault:
             fix = f"--set {fault.pointer}=…" if fault.pointer else "--edit"
             return None, [Flaw(fault.pointer, fault.detail, fix)]

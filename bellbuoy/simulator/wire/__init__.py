@@ -1,1 +1,1 @@
-"""Simulated events on the wire: vendors' JSON over HTTP, or Avro straight to Kafka."""
+"""Carriers of simulated events: as vendors' JSON to the gateway over HTTP, or as Avro straight to Kafka."""

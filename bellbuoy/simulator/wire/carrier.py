@@ -1,4 +1,4 @@
-"""How deliveries leave the simulator: the port, its receipt and its one error."""
+"""The port through which deliveries leave the simulator, with its receipt and its error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Carrier", "CarrierError", "Receipt"]
 
 class CarrierError(Exception):
     """
-    Deliveries were refused for good, or nobody took them for too long.
+    Deliveries were refused for good, or were not accepted for too long.
 
     Operator action: see that the gateway (or Kafka) runs and knows the simulator's keys.
     """
@@ -22,9 +22,9 @@ class CarrierError(Exception):
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """
-    What became of a batch: events acknowledged, and those offered again after an unclear answer.
+    The counts of a batch: events acknowledged, and events sent again after an unclear answer.
 
-    An event offered again may be in the log twice; dedupe drops the second and counts it.
+    An event that was sent again may be in the log twice; dedupe drops the second and counts it.
     """
 
     accepted: int = 0
@@ -35,16 +35,16 @@ class Receipt:
 
 
 class Carrier(Protocol):
-    """Takes deliveries to the pipeline."""
+    """A way for deliveries into the pipeline."""
 
     bad_reasons: Mapping[str, str]
-    """The dead-letter reason each planted kind of bad event meets on this way."""
+    """The dead-letter reason that each kind of planted bad event gets on this way."""
 
     async def probe(self) -> None:
-        """Raise CarrierError when nobody is there to take anything."""
+        """Raise CarrierError when the other side does not answer."""
 
     async def deliver(self, deliveries: Sequence[Delivery], /) -> Receipt:
         """Return once every delivery is acknowledged; raise CarrierError."""
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Close the connections."""

@@ -1,4 +1,4 @@
-"""An HTTP client that behaves as the gateway asks its clients to: same ids again, after as long as told."""
+"""HTTP client that repeats a request as the gateway asks: with the same ids, after ``Retry-After``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Client"]
 
 _CONNECTIONS = 8
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
-_BUSY = frozenset((408, 425, 429, 500, 502, 503, 504))
-_LONGEST_PAUSE = 5.0
-_GZIP_FROM = 4_096
+_TRY_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
+_MAX_PAUSE = 5.0
+_MIN_GZIP_BYTES = 4_096
 _LOOPBACK = ("http://127.", "http://localhost", "http://[::1]")
 
 
@@ -25,13 +25,13 @@ class Client:
     """
     Posts JSON bodies over at most eight kept-alive connections.
 
-    ``patience`` is how many seconds a request is offered again before CarrierError.
+    ``patience`` is for how many seconds a request is repeated before CarrierError.
     """
 
     def __init__(self, url: str, patience: float = 120.0) -> None:
         self._url = url.rstrip("/")
         self._patience = patience
-        self._gzip = not self._url.startswith(_LOOPBACK)  # on loopback it only costs
+        self._gzip = not self._url.startswith(_LOOPBACK)  # on loopback it costs more than it saves
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(_CONNECTIONS)
 
@@ -39,9 +39,9 @@ class Client:
         self, path: str, body: bytes, events: int, headers: Callable[[], Mapping[str, str]]
     ) -> Receipt:
         """
-        Post until the body is taken; ``headers`` are asked for at each attempt, as signatures grow old.
+        Post until the body is accepted; ``headers`` is called at each attempt, because a signature expires.
 
-        Raises CarrierError for an answer that no repetition mends, and when patience is at its end.
+        Raises CarrierError for an answer that a repetition can't change, and when the patience is over.
         """
         deadline = time.monotonic() + self._patience
         repeated, pause = 0, 0.2
@@ -57,7 +57,7 @@ class Client:
                     )
                 repeated += events if unclear else 0
                 await asyncio.sleep(wait or pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
+                pause = min(2 * pause, _MAX_PAUSE)
 
     async def probe(self) -> None:
         """Raise CarrierError when nobody answers at the address."""
@@ -78,20 +78,19 @@ class Client:
     async def _attempt(
         self, path: str, body: bytes, headers: Mapping[str, str]
     ) -> tuple[str | None, float | None, bool]:
-        """Return what went wrong or ``None``, how long to wait, and whether it may have been taken."""
-        sent = {"Content-Type": "application/json"} | dict(headers)
-        if self._gzip and len(body) >= _GZIP_FROM:
-            body, sent["Content-Encoding"] = gzip.compress(body, 1), "gzip"
+        """Return the error or ``None``, the seconds to wait, and whether the body may have been accepted."""
+        all_headers = {"Content-Type": "application/json"} | dict(headers)
+        if self._gzip and len(body) >= _MIN_GZIP_BYTES:
+            body, all_headers["Content-Encoding"] = gzip.compress(body, 1), "gzip"
         try:
-            async with self._open().post(self._url + path, data=body, headers=sent) as answer:
-                said = await answer.read()
+            async with self._open().post(self._url + path, data=body, headers=all_headers) as answer:
+                content = await answer.read()
                 if 200 <= answer.status < 300 and answer.status != 207:
                     return None, None, False
-                if answer.status in _BUSY:
+                if answer.status in _TRY_AGAIN:
                     return f"HTTP {answer.status}", _seconds(answer.headers.get("Retry-After")), True
-                raise CarrierError(
-                    f"{self._url}{path} refused: HTTP {answer.status} {said.decode(errors='replace')[:300]}"
-                )
+                text = content.decode(errors="replace")[:300]
+                raise CarrierError(f"{self._url}{path} refused: HTTP {answer.status} {text}")
         except aiohttp.ClientConnectorError as error:
             return str(error), None, False
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -1,17 +1,17 @@
-"""Deliver through the gateway, as a customer's systems do: Segment, Stripe, Zendesk and plain JSON."""
+"""Carrier through the gateway: posts as a customer's systems do, Segment calls, webhooks and typed events."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import msgspec
 import orjson
-from stripe import WebhookSignature
 
 from bellbuoy.settings import ConfigError
 from bellbuoy.simulator.wire.carrier import Receipt
@@ -21,63 +21,70 @@ from bellbuoy.simulator.wire.stripe import stripe_event
 from bellbuoy.simulator.wire.zendesk import zendesk_event
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from gateway.settings import GatewaySettings
-from gateway.sources.signatures import ZENDESK
+from gateway.sources import stripe, zendesk
+from gateway.sources.source import WebhookSource
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
-from schemas.times import iso
 
 __all__ = ["CustomerKeys", "GatewayCarrier"]
 
 _BATCH = 250
-_SENDER_FIELDS = ("tenant", "received_at")
+_GATEWAY_FIELDS = ("tenant", "received_at")
+"""Fields of a record that the gateway fills in, and which typed JSON leaves out."""
+
+_WEBHOOKS: dict[type[msgspec.Struct], tuple[WebhookSource, Callable[[Any], dict[str, Any]]]] = {
+    BillingEvent: (stripe.SOURCE, stripe_event),
+    SupportEvent: (zendesk.SOURCE, zendesk_event),
+}
+"""By class of event: the vendor that sends it, and the function that makes the vendor's JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerKeys:
-    """What one tenant's systems sign and authenticate with."""
+    """The write key and the webhook secrets, by name of the source, that one tenant's systems use."""
 
     tenant: str
     write_key: str
-    stripe_secret: str
-    zendesk_secret: str
+    secrets: Mapping[str, str]
 
     @classmethod
     def of(cls, settings: GatewaySettings, tenant: str) -> CustomerKeys:
-        """Return a tenant's newest keys; raise ConfigError naming the setting that is missing."""
-        known = settings.tenants.get(tenant)
-        if known is None:
+        """Return a tenant's first keys; raise ConfigError that names the setting that is missing."""
+        if tenant not in settings.tenants:
             names = ", ".join(settings.tenants) or "none"
             raise ConfigError(f"no tenant {tenant!r} in gateway.tenants (there are: {names})")
-        keys = []
-        for field in ("write_keys", "stripe_secrets", "zendesk_secrets"):
-            secrets = getattr(known, field)
-            if not secrets:
-                raise ConfigError(
-                    f"gateway.tenants.{tenant}.{field} is empty: the simulator signs with it, add one"
-                )
-            keys.append(secrets[0].get_secret_value())
-        return cls(tenant, *keys)
+        write_key = _first(tenant, "write_keys", settings.write_keys()[tenant])
+        secrets = {
+            source.name: _first(tenant, source.secrets_key, settings.secrets(source)[tenant])
+            for source, _ in _WEBHOOKS.values()
+        }
+        return cls(tenant, write_key, secrets)
 
 
 class GatewayCarrier:
     """
     Posts deliveries to a gateway; ``deliver`` returns once each is acknowledged.
 
-    Raises CarrierError when the gateway refuses something or is away for too long.
+    Raises CarrierError when the gateway refuses a request or is away for too long.
     """
 
     bad_reasons: Mapping[str, str] = BAD_REASONS
 
     def __init__(self, url: str, keys: CustomerKeys) -> None:
         self._client = Client(url)
-        self._keys = keys
-        self._basic = "Basic " + base64.b64encode(f"{keys.write_key}:".encode()).decode()
+        self._tenant = keys.tenant
+        basic = base64.b64encode(f"{keys.write_key}:".encode()).decode()
+        self._authorization = {"Authorization": f"Basic {basic}"}
+        self._signers = {
+            source.name: partial(source.signature_scheme().sign, keys.secrets[source.name])
+            for source, _ in _WEBHOOKS.values()
+        }
 
     async def probe(self) -> None:
         """Raise CarrierError when the gateway does not answer."""
         await self._client.probe()
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Receipt:
-        """Post all, several requests at once."""
+        """Post all deliveries, several requests at once."""
         total = Receipt()
         for receipt in await asyncio.gather(*self._requests(deliveries)):
             total += receipt
@@ -88,44 +95,48 @@ class GatewayCarrier:
         await self._client.close()
 
     def _requests(self, deliveries: Sequence[Delivery]) -> Iterator[asyncio.Task[Receipt]]:
-        tracked, plain = [], dict[str, list[Delivery]]()
+        tracked, typed = [], dict[str, list[Delivery]]()
         for delivery in deliveries:
             event = delivery.event
-            if isinstance(event, BillingEvent):
-                yield self._post(f"/webhooks/stripe/{self._keys.tenant}", stripe_event(event), 1, "stripe")
-            elif isinstance(event, SupportEvent):
-                yield self._post(f"/webhooks/zendesk/{self._keys.tenant}", zendesk_event(event), 1, "zendesk")
+            if type(event) in _WEBHOOKS:
+                source, to_json = _WEBHOOKS[type(event)]
+                yield self._webhook(source, to_json(event))
             elif isinstance(event, SurveyResponse | EngagementEvent):
-                plain.setdefault(topic_of(event), []).append(delivery)
+                typed.setdefault(topic_of(event), []).append(delivery)
             else:
                 tracked.append(delivery)
-        for part in _parts(tracked):
-            yield self._post("/v1/batch", {"batch": [call(delivery) for delivery in part]}, len(part))
-        for topic, some in plain.items():
-            for part in _parts(some):
-                yield self._post(f"/v1/events/{topic}", [_plain(delivery) for delivery in part], len(part))
+        for batch in _batches(tracked):
+            yield self._keyed("/v1/batch", {"batch": [call(delivery) for delivery in batch]}, len(batch))
+        for topic, events in typed.items():
+            for batch in _batches(events):
+                yield self._keyed(f"/v1/events/{topic}", [_typed(delivery) for delivery in batch], len(batch))
 
-    def _post(self, path: str, said: object, events: int, vendor: str = "") -> asyncio.Task[Receipt]:
-        body = orjson.dumps(said)
-        headers = partial(self._headers, vendor, body)
+    def _webhook(self, source: WebhookSource, event: dict[str, Any]) -> asyncio.Task[Receipt]:
+        body, sign = orjson.dumps(event), self._signers[source.name]
+        return self._post(
+            f"{source.path}/{self._tenant}", body, 1, lambda: sign(body, int(time.time() * 1000))
+        )
+
+    def _keyed(self, path: str, body: object, events: int) -> asyncio.Task[Receipt]:
+        return self._post(path, orjson.dumps(body), events, lambda: self._authorization)
+
+    def _post(
+        self, path: str, body: bytes, events: int, headers: Callable[[], Mapping[str, str]]
+    ) -> asyncio.Task[Receipt]:
         return asyncio.get_running_loop().create_task(self._client.post(path, body, events, headers))
 
-    def _headers(self, vendor: str, body: bytes) -> Mapping[str, str]:
-        if vendor == "stripe":
-            header = WebhookSignature.generate_signature_header(body.decode(), self._keys.stripe_secret)
-            return {"Stripe-Signature": header}
-        if vendor == "zendesk":
-            now = iso(int(time.time() * 1000))
-            signature = ZENDESK.sign(self._keys.zendesk_secret, now, body)
-            return {ZENDESK.timestamp_header: now, ZENDESK.signature_header: signature}
-        return {"Authorization": self._basic}
+
+def _first(tenant: str, field: str, secrets: Sequence[str]) -> str:
+    if not secrets:
+        raise ConfigError(f"gateway.tenants.{tenant}.{field} is empty: the simulator signs with it, add one")
+    return secrets[0]
 
 
-def _parts(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
+def _batches(deliveries: list[Delivery]) -> Iterator[list[Delivery]]:
     for first in range(0, len(deliveries), _BATCH):
         yield deliveries[first : first + _BATCH]
 
 
-def _plain(delivery: Delivery) -> dict[str, object]:
+def _typed(delivery: Delivery) -> dict[str, object]:
     fields = msgspec.structs.asdict(delivery.event)
-    return {name: value for name, value in fields.items() if name not in _SENDER_FIELDS}
+    return {name: value for name, value in fields.items() if name not in _GATEWAY_FIELDS}

@@ -1,4 +1,4 @@
-"""Deliver straight to Kafka, past the gateway: Avro on the input topics, for load."""
+"""Carrier straight to Kafka, past the gateway: Avro records on the input topics, for load."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from schemas.topics import Topics
 __all__ = ["BAD_REASONS", "DirectCarrier"]
 
 BAD_REASONS = {"no_account": "invalid", "wrong_type": "undecodable", "bad_time": "unknown_schema"}
-"""The dead-letter reason each kind of broken record must meet."""
+"""The dead-letter reason that each kind of broken record must get."""
 
-_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 _PROBE_SECONDS = 10.0
 _UNKNOWN_SCHEMA = b"\0\x7f\xff\xff\xff"
 
@@ -51,7 +51,7 @@ class DirectCarrier:
                 "linger.ms": 5,
                 "batch.num.messages": 10_000,
                 "queue.buffering.max.messages": 500_000,
-                "delivery.timeout.ms": int(_SECONDS * 1000),
+                "delivery.timeout.ms": int(_TIMEOUT_SECONDS * 1000),
                 "log_level": 0,
             }
         )
@@ -67,7 +67,7 @@ class DirectCarrier:
             ) from None
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> Receipt:
-        """Produce every delivery and wait for Kafka in a thread of its own."""
+        """Produce every delivery and wait for Kafka, in a thread of its own."""
         return await asyncio.to_thread(self.deliver_now, deliveries)
 
     def deliver_now(self, deliveries: Sequence[Delivery]) -> Receipt:
@@ -77,7 +77,7 @@ class DirectCarrier:
             topic = topic_of(delivery.event)
             key, value = self._record(topic, delivery, received_at)
             self._produce(self._names[topic], key, value)
-        left = self._producer.flush(_SECONDS)
+        left = self._producer.flush(_TIMEOUT_SECONDS)
         if left or self._failures:
             reason = self._failures[0] if self._failures else "not acknowledged in time"
             raise CarrierError(

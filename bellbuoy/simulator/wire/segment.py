@@ -1,5 +1,5 @@
 """
-Segment's wire shapes: usage as ``track`` calls, profiles as ``group`` calls. Pure.
+Segment's JSON of simulated events: usage as ``track`` calls, profiles as ``group`` calls. Pure.
 
 Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
 """
@@ -15,13 +15,13 @@ from schemas.times import iso
 __all__ = ["BAD_REASONS", "call"]
 
 BAD_REASONS = {"no_account": "unresolved_account", "wrong_type": "invalid", "bad_time": "invalid"}
-"""The dead-letter reason each kind of broken call must meet."""
+"""The dead-letter reason that each kind of broken call must get."""
 
 _TRAITS = ("name", "segment", "stage", "owner", "arr_minor", "currency", "seats", "domain")
 
 
 def call(delivery: Delivery) -> dict[str, Any]:
-    """Return a usage event or a profile as a Segment call, broken as its delivery says."""
+    """Return a usage event or a profile as a Segment call, broken in the way that its delivery names."""
     event = delivery.event
     if isinstance(event, AccountProfile):
         return _group(event)
@@ -60,7 +60,7 @@ def _group(event: AccountProfile) -> dict[str, Any]:
 
 
 def _broken(track: dict[str, Any], bad: str | None) -> dict[str, Any]:
-    if bad == "no_account":  # nor a user, whose account might be known later
+    if bad == "no_account":  # and no user either, whose account might become known later
         track["context"], track["anonymousId"] = {}, track.pop("userId")
     elif bad == "wrong_type":
         track["event"] = 42

@@ -1,5 +1,5 @@
 """
-Stripe's wire shape: billing as snapshot events. Pure.
+Stripe's JSON of simulated events: billing as snapshot events. Pure.
 
 Source: https://docs.stripe.com/api/events/object
 """

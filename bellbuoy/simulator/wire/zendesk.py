@@ -1,5 +1,5 @@
 """
-Zendesk's wire shape: tickets as event-subscribed webhooks. Pure.
+Zendesk's JSON of simulated events: ticket steps as webhooks that are subscribed to ticket events. Pure.
 
 Source: https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
 """

@@ -1,8 +1,8 @@
 """
-Segment's tracking calls as usage events and account profiles. Pure.
+Mapping of Segment's tracking calls to usage events and account profiles. Pure.
 
-What the specification reserves (ids, event, timestamp) must have its type; what a product puts into
-``properties`` and ``traits`` is free, so a value of a type that can't be used there is left out, not refused.
+The fields that Segment's specification reserves (ids, event, timestamp) must have its types. ``properties``
+and ``traits`` are free-form: a value whose type can't be used is left out, and the call is accepted.
 Source: https://segment.com/docs/connections/sources/catalog/libraries/server/http-api/
 """
 
@@ -17,12 +17,12 @@ import orjson
 
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
+from gateway.http.sender import Sender
 from gateway.http.times import milliseconds, unskewed
 from gateway.outbox.accounts import account_or_alias
-from gateway.outbox.dispatch import Sender
-from gateway.sources.money import minor_units
 from gateway.sources.segment.freeform import MAX_LONG, MAX_TEXT, FreeForm, host_of, is_text
 from schemas.identity.aliases import alias_of_user
+from schemas.money import minor_units
 from schemas.records import AccountProfile, InputEvent, UsageEvent
 from schemas.times import DAY
 
@@ -31,13 +31,13 @@ __all__ = [
     "CALL_DECODER",
     "Batch",
     "Call",
+    "call_type",
+    "dead_letter_headers",
     "decode_batch",
-    "instant",
     "record_of",
-    "record_of_letter",
-    "surroundings",
+    "sent_at_of",
+    "to_record",
     "topic_of",
-    "typed",
     "user_of",
 ]
 
@@ -49,13 +49,13 @@ Id = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
 
 
 class Context(msgspec.Struct, rename="camel"):
-    """What surrounds a call."""
+    """The context of a call; only its account is read."""
 
     group_id: Id = None
 
 
 class Properties(msgspec.Struct):
-    """The properties this service reads; any other is ignored."""
+    """The properties that are read; any other is ignored."""
 
     group_id: Id = msgspec.field(name="groupId", default=None)
     name: Any = None
@@ -67,7 +67,7 @@ class Properties(msgspec.Struct):
 
 
 class Traits(msgspec.Struct):
-    """The traits of a group this service reads; any other is ignored."""
+    """The traits of a group that are read; any other is ignored."""
 
     name: Any = None
     segment: Any = None
@@ -83,7 +83,7 @@ class Traits(msgspec.Struct):
 
 
 class Call(msgspec.Struct, rename="camel"):
-    """Any one call; which fields matter depends on its type."""
+    """A call of any type; which fields matter depends on the type."""
 
     type: str | None = None
     message_id: Id = None
@@ -103,7 +103,7 @@ class Call(msgspec.Struct, rename="camel"):
 
 
 class Batch(msgspec.Struct, rename="camel"):
-    """Several calls; each stays raw, so that one bad call spoils no other."""
+    """Several calls; each stays raw JSON, so that a bad call does not affect the others."""
 
     batch: list[msgspec.Raw]
     sent_at: Any = None
@@ -113,7 +113,7 @@ class Batch(msgspec.Struct, rename="camel"):
 
 CALL_DECODER: Decoder[Call] = Decoder(Call)
 _BATCHES: Decoder[Batch] = Decoder(Batch)
-_KIND, _SENT_AT = "bellbuoy-call", "bellbuoy-sent-at"
+_TYPE_HEADER, _SENT_AT_HEADER = "bellbuoy-call", "bellbuoy-sent-at"
 _NO_PROPERTIES, _NO_TRAITS, _NO_CONTEXT = Properties(), Traits(), Context()
 
 
@@ -122,20 +122,21 @@ def decode_batch(body: bytes) -> Batch:
     return _BATCHES.read(body)
 
 
-def typed(call: Call) -> str:
-    """Return the type of a call in a batch; raise Fault when it is none of CALLS."""
+def call_type(call: Call) -> str:
+    """Return the type that a call in a batch names; raise Fault when it is none of CALLS."""
     if call.type not in CALLS:
         raise Fault(f"type is one of {', '.join(CALLS)}", "/type")
     return call.type
 
 
 def topic_of(kind: str | None) -> str:
-    """Return the topic a call of this type is meant for."""
+    """Return the topic that calls of this type are meant for."""
     return "account.profiles" if kind == "group" else "usage.events"
 
 
-def instant(value: object) -> int | None:
-    """Return ``sentAt`` in UTC milliseconds, or ``None`` for what is no time."""
+def sent_at_of(message: Call | Batch) -> int | None:
+    """Return ``sentAt`` of a call or batch in UTC milliseconds, or ``None`` where it is not a time."""
+    value = message.sent_at
     try:
         return milliseconds(value, "/sentAt") if isinstance(value, str | int) else None
     except Fault:
@@ -150,15 +151,15 @@ def record_of(
     *,
     sent_at: int | None = None,
     group: object = None,
-    unreadable: Callable[[str], object] = lambda _: None,
+    on_unusable: Callable[[str], object] = lambda _: None,
 ) -> InputEvent | None:
     """
     Return the record of a call, or ``None`` for one that says nothing about health (identify, alias).
 
     ``raw`` is the call's JSON, hashed where ``messageId`` is missing; ``sent_at`` is UTC milliseconds;
-    ``group`` is the account of a surrounding batch context; ``unreadable`` hears of each free-form property
-    left out. Usage that names no account belongs to the alias of its user. Raises Fault with the field at
-    fault, reason ``unresolved_account`` where there is no ``userId`` either.
+    ``group`` is the account in the context of the batch; ``on_unusable`` is called with the name of each
+    free-form property that is left out. Usage that names no account belongs to the alias of its user.
+    Raises Fault with the field at fault, reason ``unresolved_account`` where there is no ``userId`` either.
     """
     user = _id(call.user_id, "/userId")
     if user is None and (user := _id(call.anonymous_id, "/anonymousId")) is None:
@@ -172,30 +173,31 @@ def record_of(
     occurred_at = sender.received_at
     if call.timestamp is not None:
         occurred_at = unskewed(milliseconds(call.timestamp, "/timestamp"), sent_at, sender.received_at)
-    event_id = _id(call.message_id, "/messageId") or _fingerprint(raw)
+    event_id = _id(call.message_id, "/messageId") or _content_hash(raw)
     if kind == "group":
-        return _profile(call, event_id, occurred_at, sender, unreadable)
-    return _usage(kind, call, event_id, occurred_at, sender, user, group, unreadable)
+        return _profile(call, event_id, occurred_at, sender, on_unusable)
+    return _usage(kind, call, event_id, occurred_at, sender, user, group, on_unusable)
 
 
 def user_of(call: Call) -> str | None:
-    """Return the user who made a call, if known by more than an anonymous id; raise Fault."""
+    """Return the user who made a call, or ``None`` for an anonymous one; raise Fault."""
     return _id(call.user_id, "/userId")
 
 
-def surroundings(kind: str | None, sent_at: int | None) -> dict[str, bytes]:
-    """Return what must be kept beside a call that is set aside: its type, and when it was sent."""
-    known = {_KIND: kind, _SENT_AT: sent_at}
-    return {name: str(value).encode() for name, value in known.items() if value is not None}
+def dead_letter_headers(kind: str | None, sent_at: int | None) -> dict[str, bytes]:
+    """Return the headers of a call's dead letter: the type, which may be in the path only, and ``sentAt``."""
+    values = {_TYPE_HEADER: kind, _SENT_AT_HEADER: sent_at}
+    return {name: str(value).encode() for name, value in values.items() if value is not None}
 
 
-def record_of_letter(raw: bytes, sender: Sender, around: Mapping[str, bytes]) -> InputEvent | None:
-    """Return the record of a call that was set aside with these surroundings; otherwise as ``record_of``."""
+def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> InputEvent | None:
+    """Return the record of a call that became a dead letter with these headers, as ``record_of`` does."""
     call = CALL_DECODER.read(raw)
-    kind = around[_KIND].decode() if call.type is None and _KIND in around else typed(call)
-    sent_at = instant(call.sent_at)
-    if sent_at is None and _SENT_AT in around:
-        sent_at = int(around[_SENT_AT])
+    named_by_path = call.type is None and _TYPE_HEADER in headers
+    kind = headers[_TYPE_HEADER].decode() if named_by_path else call_type(call)
+    sent_at = sent_at_of(call)
+    if sent_at is None and _SENT_AT_HEADER in headers:
+        sent_at = int(headers[_SENT_AT_HEADER])
     return record_of(kind, call, raw, sender, sent_at=sent_at)
 
 
@@ -207,19 +209,19 @@ def _usage(
     sender: Sender,
     user: str,
     group: object,
-    unreadable: Callable[[str], object],
+    on_unusable: Callable[[str], object],
 ) -> UsageEvent:
     properties = call.properties or _NO_PROPERTIES
-    read = FreeForm(properties, unreadable)
-    feature = read.text("feature") or read.text("category")
+    values = FreeForm(properties, on_unusable)
+    feature = values.text("feature") or values.text("category")
     if kind == "track":
         if not call.event:
             raise Fault("event is missing", "/event")
-        name = _bounded(call.event, "/event")
+        name = _checked_text(call.event, "/event")
     else:
         name = kind
-        feature = call.name or read.text("name") or call.category or feature
-        feature = feature if feature is None else _bounded(feature, "/name")
+        feature = call.name or values.text("name") or call.category or feature
+        feature = feature if feature is None else _checked_text(feature, "/name")
     return UsageEvent(
         event_id=event_id,
         tenant=sender.tenant,
@@ -230,22 +232,22 @@ def _usage(
         user_id=user,
         name=name,
         feature=feature,
-        duration_ms=read.count("duration_ms", MAX_DURATION_MS),
-        error=read.flag("error"),
-        latency_ms=read.count("latency_ms", MAX_DURATION_MS),
+        duration_ms=values.count("duration_ms", MAX_DURATION_MS),
+        error=values.flag("error"),
+        latency_ms=values.count("latency_ms", MAX_DURATION_MS),
     )
 
 
 def _profile(
-    call: Call, event_id: str, occurred_at: int, sender: Sender, unreadable: Callable[[str], object]
+    call: Call, event_id: str, occurred_at: int, sender: Sender, on_unusable: Callable[[str], object]
 ) -> AccountProfile:
     account = _id(call.group_id, "/groupId")
     if account is None:
         raise Fault("groupId is missing", "/groupId")
-    read = FreeForm(call.traits or _NO_TRAITS, unreadable)
-    currency = read.currency("currency")
-    arr = read.count("arr_minor", MAX_LONG)
-    if arr is None and (major := read.number("arr")) is not None:
+    traits = FreeForm(call.traits or _NO_TRAITS, on_unusable)
+    currency = traits.currency("currency")
+    arr = traits.count("arr_minor", MAX_LONG)
+    if arr is None and (major := traits.number("arr")) is not None:
         currency = currency or "USD"
         arr = minor_units(major, currency)
     return AccountProfile(
@@ -255,15 +257,15 @@ def _profile(
         source=sender.source,
         occurred_at=occurred_at,
         received_at=sender.received_at,
-        name=read.text("name"),
-        segment=read.text("segment"),
-        stage=read.text("stage"),
-        owner=read.text("owner"),
+        name=traits.text("name"),
+        segment=traits.text("segment"),
+        stage=traits.text("stage"),
+        owner=traits.text("owner"),
         arr_minor=arr,
         currency=currency,
-        seats=read.count("seats", _MAX_INT),
-        domain=read.text("domain") or host_of(read.text("website")),
-        parent_id=read.account("parent_id"),
+        seats=traits.count("seats", _MAX_INT),
+        domain=traits.text("domain") or host_of(traits.text("website")),
+        parent_id=traits.account("parent_id"),
     )
 
 
@@ -284,21 +286,21 @@ def _account(call: Call, properties: Properties, group: object) -> str:
 
 
 def _id(value: Id, pointer: str) -> str | None:
-    return None if value is None or value == "" else _bounded(str(value), pointer)
+    return None if value is None or value == "" else _checked_text(str(value), pointer)
 
 
-def _bounded(value: str, pointer: str) -> str:
+def _checked_text(value: str, pointer: str) -> str:
     if not is_text(value):
         raise Fault(f"longer than {MAX_TEXT} characters or with a NUL", pointer)
     return value
 
 
-def _fingerprint(raw: bytes) -> str:
+def _content_hash(raw: bytes) -> str:
     try:
         call = orjson.loads(raw)
-        for transport in ("sentAt", "writeKey"):  # differ between a call and its retry
+        for transport in ("sentAt", "writeKey"):  # these differ between a call and its retry
             call.pop(transport, None)
         raw = orjson.dumps(call, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
-        pass  # orjson is stricter on what this service does not read; the bytes do as well
+        pass  # orjson is stricter than msgspec in parts that are not read: hash the bytes as they are
     return hashlib.blake2b(raw, digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Values that a product may shape as it likes: used where their type allows it, else left out and told of."""
+"""Reader of free-form values: a product may give them any type, and one that can't be used is left out."""
 
 from __future__ import annotations
 
@@ -14,54 +14,59 @@ MAX_LONG = 2**63 - 1
 
 
 class FreeForm:
-    """Reads free-form values; one that can't be used is reported and left out."""
+    """
+    Reads the attributes of one object of free-form values, its properties or traits, each as a type.
 
-    def __init__(self, values: object, unreadable: Callable[[str], object]) -> None:
+    A value of another type is left out, and ``on_unusable`` is called with its name.
+    """
+
+    def __init__(self, values: object, on_unusable: Callable[[str], object]) -> None:
         self._values = values
-        self._unreadable = unreadable
+        self._on_unusable = on_unusable
 
     def text(self, name: str) -> str | None:
         """Return a text of 1 to MAX_TEXT characters without NUL, or ``None``."""
         value = getattr(self._values, name)
-        return value if self._usable(name, value, value and is_text(value)) else None
+        return value if self._check(name, value, value and is_text(value)) else None
 
     def number(self, name: str) -> float | None:
         """Return a number from 0 to MAX_LONG, or ``None``."""
         value = getattr(self._values, name)
         good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_LONG
-        return value if self._usable(name, value, good) else None
+        return value if self._check(name, value, good) else None
 
-    def count(self, name: str, most: int) -> int | None:
-        """Return a number from 0 to ``most``, rounded, or ``None``."""
+    def count(self, name: str, limit: int) -> int | None:
+        """Return a number from 0 to ``limit``, rounded, or ``None``."""
         value = self.number(name)
-        return (
-            None if value is None or not self._usable(name, value, value <= most) else min(round(value), most)
-        )
+        if value is None or not self._check(name, value, value <= limit):
+            return None
+        return min(round(value), limit)
 
     def flag(self, name: str) -> bool:
         """Return a boolean; ``False`` for anything else."""
         value = getattr(self._values, name)
-        return bool(value) if self._usable(name, value, isinstance(value, bool)) else False
+        return bool(value) if self._check(name, value, isinstance(value, bool)) else False
 
     def currency(self, name: str) -> str | None:
         """Return an ISO 4217 code in upper case, or ``None``."""
         value = self.text(name)
         good = value is not None and len(value) == 3 and value.isascii() and value.isalpha()
-        return value.upper() if value and self._usable(name, value, good) else None
+        return value.upper() if value and self._check(name, value, good) else None
 
     def account(self, name: str) -> str | None:
         """Return a text that may be an account id, or ``None``."""
         value = self.text(name)
-        return value if value and self._usable(name, value, valid_account(value)) else None
+        return value if value and self._check(name, value, valid_account(value)) else None
 
-    def _usable(self, name: str, value: object, good: object) -> bool:
+    def _check(self, name: str, value: object, good: object) -> bool:
+        """Tell whether a value can be used; report one that is neither good nor absent."""
         if not good and value is not None and value != "":
-            self._unreadable(name)
+            self._on_unusable(name)
         return bool(good)
 
 
 def is_text(value: object) -> bool:
-    """Tell whether a value is text of at most MAX_TEXT characters without NUL."""
+    """Tell whether a value is a text of at most MAX_TEXT characters without NUL."""
     return isinstance(value, str) and len(value) <= MAX_TEXT and "\0" not in value
 
 

@@ -1,8 +1,9 @@
 """
-The parts of Stripe's objects this service reads, and what they say about recurring revenue. Pure.
+The parts of Stripe's objects that are read, and the recurring revenue of a subscription's items. Pure.
 
-Both shapes are read: before API 2025-03-31 the period stood on the subscription and an invoice named its
-subscription; since then the period stands on its items and an invoice names a parent.
+Two shapes of the API are read. Before version 2025-03-31 a subscription had the billing period, and an
+invoice named its subscription; since then a subscription's items have the period, and an invoice names a
+parent.
 Source: https://docs.stripe.com/changelog/basil
 """
 
@@ -14,13 +15,13 @@ from typing import Annotated, Any
 import msgspec
 
 __all__ = [
-    "Charged",
+    "Charge",
     "Dispute",
     "Invoice",
-    "Items",
-    "Previous",
+    "PreviousAttributes",
     "StripeEvent",
     "Subscription",
+    "SubscriptionItems",
     "identifier",
     "monthly_minor",
     "seats",
@@ -33,21 +34,21 @@ Unset = msgspec.UnsetType
 _UNSET: Any = msgspec.UNSET
 
 _MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": Fraction(12, 52), "day": Fraction(12, 365)}
-"""Months in one interval."""
+"""Months in one billing interval."""
 
 
-class Expanded(msgspec.Struct):
-    """An object in the place of its id."""
+class ExpandedObject(msgspec.Struct):
+    """An object that Stripe sends in place of its id when the endpoint expands it."""
 
     id: str
 
 
-Ref = str | Expanded | None
+Reference = str | ExpandedObject | None
 Metadata = dict[str, Any] | None
 
 
-class Data(msgspec.Struct):
-    """What an event is about: the object and, of an update, what it was before."""
+class EventData(msgspec.Struct):
+    """The object of an event and, for an update, its attributes before the change."""
 
     object: msgspec.Raw
     previous_attributes: msgspec.Raw = msgspec.Raw(b"null")
@@ -60,7 +61,7 @@ class StripeEvent(msgspec.Struct):
     object: str
     type: str
     created: Seconds
-    data: Data
+    data: EventData
 
 
 class Recurring(msgspec.Struct):
@@ -72,7 +73,7 @@ class Recurring(msgspec.Struct):
 
 
 class Price(msgspec.Struct):
-    """A price; tiered ones have no unit amount."""
+    """A price; a tiered price has no unit amount."""
 
     id: str | None = None
     nickname: str | None = None
@@ -82,28 +83,28 @@ class Price(msgspec.Struct):
     recurring: Recurring | None = None
 
 
-class Item(msgspec.Struct):
-    """One price of a subscription."""
+class SubscriptionItem(msgspec.Struct):
+    """One price of a subscription, with its quantity."""
 
     price: Price | None = None
     quantity: Quantity | None = None
     current_period_end: Seconds | None = None
 
 
-class Items(msgspec.Struct):
-    """A subscription's prices."""
+class SubscriptionItems(msgspec.Struct):
+    """The items of a subscription."""
 
-    data: list[Item] = []
+    data: list[SubscriptionItem] = []
 
 
 class Subscription(msgspec.Struct):
-    """Source: https://docs.stripe.com/api/subscriptions/object."""
+    """A subscription. Source: https://docs.stripe.com/api/subscriptions/object."""
 
     id: str
-    customer: Ref = None
+    customer: Reference = None
     metadata: Metadata = None
     currency: str | None = None
-    items: Items | None = None
+    items: SubscriptionItems | None = None
     current_period_end: Seconds | None = None
     cancel_at_period_end: bool = False
     cancel_at: Seconds | None = None
@@ -111,71 +112,71 @@ class Subscription(msgspec.Struct):
     ended_at: Seconds | None = None
 
 
-class Previous(msgspec.Struct):
-    """What changed in a subscription, as it was before; unset: it did not change."""
+class PreviousAttributes(msgspec.Struct):
+    """The changed attributes of a subscription before the change; an unset one did not change."""
 
     cancel_at_period_end: bool | Unset | None = _UNSET
     cancel_at: Seconds | Unset | None = _UNSET
-    items: Items | Unset | None = _UNSET
+    items: SubscriptionItems | Unset | None = _UNSET
     quantity: Quantity | Unset | None = _UNSET
 
 
-class Details(msgspec.Struct):
-    """The subscription behind an invoice."""
+class SubscriptionDetails(msgspec.Struct):
+    """What an invoice says about its subscription."""
 
     metadata: Metadata = None
-    subscription: Ref = None
+    subscription: Reference = None
 
 
-class Parent(msgspec.Struct):
-    """What an invoice was made for, since API 2025-03-31."""
+class InvoiceParent(msgspec.Struct):
+    """What an invoice was made for, since API version 2025-03-31."""
 
-    subscription_details: Details | None = None
+    subscription_details: SubscriptionDetails | None = None
 
 
 class Invoice(msgspec.Struct):
-    """Source: https://docs.stripe.com/api/invoices/object."""
+    """An invoice. Source: https://docs.stripe.com/api/invoices/object."""
 
     id: str | None = None
-    customer: Ref = None
+    customer: Reference = None
     metadata: Metadata = None
-    subscription: Ref = None
-    subscription_details: Details | None = None
-    parent: Parent | None = None
+    subscription: Reference = None
+    subscription_details: SubscriptionDetails | None = None
+    parent: InvoiceParent | None = None
     amount_due: Long | None = None
     amount_paid: Long | None = None
     currency: str | None = None
     due_date: Seconds | None = None
 
 
-class Charged(msgspec.Struct):
-    """A charge in the place of its id, which then names the customer."""
+class Charge(msgspec.Struct):
+    """An expanded charge; unlike its id, it names the customer."""
 
     id: str
-    customer: Ref = None
+    customer: Reference = None
     metadata: Metadata = None
 
 
 class Dispute(msgspec.Struct):
-    """Source: https://docs.stripe.com/api/disputes/object."""
+    """A dispute. Source: https://docs.stripe.com/api/disputes/object."""
 
     id: str
-    charge: str | Charged | None = None
+    charge: str | Charge | None = None
     metadata: Metadata = None
     amount: Long | None = None
     currency: str | None = None
 
 
-def identifier(ref: str | Expanded | Charged | None) -> str | None:
+def identifier(reference: str | ExpandedObject | Charge | None) -> str | None:
     """Return the id of an object that may be expanded."""
-    return ref if ref is None or isinstance(ref, str) else ref.id
+    return reference if reference is None or isinstance(reference, str) else reference.id
 
 
-def monthly_minor(items: Items | None) -> int | None:
+def monthly_minor(items: SubscriptionItems | None) -> int | None:
     """
-    Return the monthly recurring revenue of these prices in minor units, before discounts and taxes.
+    Return the monthly recurring revenue of these items in minor units, before discounts and taxes.
 
-    Metered prices count nothing; ``None`` where a price says too little (tiers, decimals).
+    Metered prices count as zero. ``None`` where a price does not say enough, as with tiers or decimals.
     """
     if items is None:
         return None
@@ -195,7 +196,7 @@ def monthly_minor(items: Items | None) -> int | None:
     return minor if abs(minor) < 2**63 else None
 
 
-def seats(items: Items | None) -> int | None:
-    """Return how many seats these prices count together, or ``None`` where none has a quantity."""
-    counted = [item.quantity for item in items.data if item.quantity is not None] if items else []
-    return min(sum(counted), 2**31 - 1) if counted else None
+def seats(items: SubscriptionItems | None) -> int | None:
+    """Return the sum of the items' quantities, or ``None`` where no item has a quantity."""
+    quantities = [item.quantity for item in items.data if item.quantity is not None] if items else []
+    return min(sum(quantities), 2**31 - 1) if quantities else None

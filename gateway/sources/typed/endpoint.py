@@ -1,4 +1,4 @@
-"""The typed JSON door: the events of any input topic, without a vendor between."""
+"""The HTTP endpoint of typed events: one event a request, or a list of events."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway.http.auth import WriteKeys
-from gateway.http.body import bounded, read_body
+from gateway.http.body import check_event_size, read_body
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
-from gateway.outbox.dispatch import Dispatch, RequestRecords, Sender
-from gateway.settings import GatewaySettings
+from gateway.http.limits import RequestLimits
+from gateway.http.sender import Sender
+from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.sources.typed import SOURCE
 from gateway.sources.typed.forms import Form
 from schemas.codec.registry import Registry
 from schemas.inputs import OFFERED_TOPICS
@@ -25,76 +28,81 @@ _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
 class TypedEndpoint:
-    """``POST /v1/events/{topic}``; ``clock`` gives UTC milliseconds."""
+    """``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds."""
 
     def __init__(
         self,
-        settings: GatewaySettings,
+        limits: RequestLimits,
         keys: WriteKeys,
-        dispatch: Dispatch,
+        dispatcher: Dispatcher,
         registry: Registry,
         clock: Callable[[], int],
     ) -> None:
-        self._settings = settings
+        self._limits = limits
         self._keys = keys
-        self._dispatch = dispatch
+        self._dispatcher = dispatcher
         self._clock = clock
-        self._doors = {topic: Form(topic, registry) for topic in OFFERED_TOPICS}
+        self._forms = {topic: Form(topic, registry) for topic in OFFERED_TOPICS}
+
+    def routes(self) -> list[Route]:
+        """Return the one route, below ``/v1``."""
+        return [Route("/events/{topic}", self.post, methods=["POST"], name="/v1/events")]
 
     async def post(self, request: Request) -> Response:
         """
-        Take one event, or a list of them, and tell for each whether it was accepted.
+        Accept one event, or a list of events, and answer for each whether it was accepted.
 
         200: all were; 207: some were; 400: none was.
         """
         received_at = self._clock()
         tenant = self._keys.from_header(request.headers.get("authorization"))
         if tenant is None:
-            raise self._keys.refusal()
-        door = self._doors.get(request.path_params["topic"])
-        if door is None:
+            raise self._keys.unauthorized()
+        form = self._forms.get(request.path_params["topic"])
+        if form is None:
             raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED_TOPICS)}")
-        body = well_formed(await read_body(request, self._settings))
+        body = well_formed(await read_body(request, self._limits))
         single = not body.lstrip(b" \t\r\n").startswith(b"[")
         try:
             items = [msgspec.Raw(body)] if single else _LISTS.read(body)
         except Fault as fault:
-            raise HttpError(400, "invalid", fault.detail, fault.pointer) from fault
-        if len(items) > self._settings.max_batch_events:
+            raise HttpError.of(fault) from fault
+        if len(items) > self._limits.max_batch_events:
             raise HttpError(
-                413, "too_large", f"a list has at most {self._settings.max_batch_events} events", ""
+                413, "too_large", f"a list has at most {self._limits.max_batch_events} events", ""
             )
-        parcel = RequestRecords()
-        sender = Sender(tenant, "api", received_at)
-        verdicts = [
-            self._verdict(parcel, door, bytes(item), sender, "" if single else f"/{index}")
+        records = RequestRecords()
+        sender = Sender(tenant, SOURCE.name, received_at)
+        results = [
+            self._add(records, form, bytes(item), sender, "" if single else f"/{index}")
             for index, item in enumerate(items)
         ]
-        await self._dispatch.send(parcel)
-        return _answer(verdicts)
+        await self._dispatcher.send(records)
+        return _answer(results)
 
-    def _verdict(
-        self, parcel: RequestRecords, door: Form, raw: bytes, sender: Sender, place: str
+    def _add(
+        self, records: RequestRecords, form: Form, raw: bytes, sender: Sender, pointer: str
     ) -> dict[str, Any]:
+        """Add one event's records; return its result. ``pointer`` is that of the event in the body."""
         try:
-            bounded(raw, self._settings.max_event_bytes)
-            event = door.read(raw, sender)
-            self._dispatch.pack(parcel, door.topic, event)
-            self._dispatch.pack_links(parcel, event)
+            check_event_size(raw, self._limits)
+            event = form.read(raw, sender)
+            self._dispatcher.add(records, form.topic, event)
+            self._dispatcher.add_links(records, event)
         except Fault as fault:
-            return {"status": "rejected", "message": fault.detail, "pointer": place + fault.pointer}
+            return {"status": "rejected", "message": fault.detail, "pointer": pointer + fault.pointer}
         return {"status": "accepted", "event_id": event.event_id}
 
 
-def _answer(verdicts: list[dict[str, Any]]) -> Response:
-    rejected = [verdict for verdict in verdicts if verdict["status"] == "rejected"]
-    said: dict[str, Any] = {
-        "accepted": len(verdicts) - len(rejected),
+def _answer(results: list[dict[str, Any]]) -> Response:
+    rejected = [result for result in results if result["status"] == "rejected"]
+    body: dict[str, Any] = {
+        "accepted": len(results) - len(rejected),
         "rejected": len(rejected),
-        "results": verdicts,
+        "results": results,
     }
     status = 200
     if rejected:
-        status = 400 if len(rejected) == len(verdicts) else 207
-        said |= {"code": "invalid", "message": rejected[0]["message"], "pointer": rejected[0]["pointer"]}
-    return Response(msgspec.json.encode(said), status, media_type="application/json")
+        status = 400 if len(rejected) == len(results) else 207
+        body |= {"code": "invalid", "message": rejected[0]["message"], "pointer": rejected[0]["pointer"]}
+    return Response(msgspec.json.encode(body), status, media_type="application/json")

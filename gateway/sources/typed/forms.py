@@ -1,8 +1,8 @@
 """
-The typed JSON form of each input topic, derived from its Avro schema, so that the two can't part.
+The JSON form of each input topic, derived from its Avro schema, so that there is no second schema to keep.
 
-Names and types are the schema's; enums take their symbols except ``unknown`` where the field is required;
-times also take ISO 8601; ``tenant`` comes from the write key, ``received_at`` from the front door.
+Names and types are those of the schema. A required enum does not accept its symbol ``unknown``. A time may
+also be written in ISO 8601. ``tenant`` comes from the write key, and ``received_at`` from the gateway.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import msgspec
 
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
+from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
-from gateway.outbox.dispatch import Sender
 from processors.measures import MEASURES
 from schemas.codec.record_codec import RECORDS
 from schemas.codec.registry import Registry
@@ -35,23 +35,29 @@ from schemas.times import DAY
 __all__ = ["Form"]
 
 _MAX_TEXT = 4_096
-_LONG = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-_INT = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_INT32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 _COUNT = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 _MONEY = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
-_SPAN = Annotated[int, msgspec.Meta(ge=0, le=366 * DAY)]
+_DURATION = Annotated[int, msgspec.Meta(ge=0, le=366 * DAY)]
 _TEXT = Annotated[str, msgspec.Meta(max_length=_MAX_TEXT)]
 _NAME = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
-_PLAIN: dict[str, Any] = {"string": _TEXT, "long": _LONG, "int": _INT, "boolean": bool, "double": float}
-_NARROWER: dict[str, Any] = {
+_AVRO_TYPES: dict[str, Any] = {
+    "string": _TEXT,
+    "long": _INT64,
+    "int": _INT32,
+    "boolean": bool,
+    "double": float,
+}
+_FIELD_TYPES: dict[str, Any] = {
     "event_id": _NAME,
     "account_id": _NAME,
     "ticket_id": _NAME,
     "survey_id": _NAME,
     "alert_id": _NAME,
     "user_id": _NAME,
-    "duration_ms": _SPAN,
-    "latency_ms": _SPAN,
+    "duration_ms": _DURATION,
+    "latency_ms": _DURATION,
     "seats": _COUNT,
     "mrr_minor": _MONEY,
     "previous_mrr_minor": _MONEY,
@@ -69,11 +75,13 @@ _NARROWER: dict[str, Any] = {
     "currency": Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")],
     "csat": Annotated[int, msgspec.Meta(ge=1, le=5)],
 }
-_SCORES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
+"""Types of fields that are narrower than the type in the Avro schema."""
+
+_SCORE_RANGES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
 class Form:
-    """The typed JSON form of one input topic (name without prefix)."""
+    """Reader of one input topic's JSON form; ``topic`` is the name without prefix."""
 
     def __init__(self, topic: str, registry: Registry) -> None:
         self.topic = topic
@@ -82,13 +90,12 @@ class Form:
         fields = [_field(field) for field in schema["fields"] if field["name"] != "received_at"]
         self._times = tuple(name for name, *_ in fields if name.endswith("_at"))
         self._texts = tuple(name for name, kind, *_ in fields if name not in self._times)
-        form = msgspec.defstruct(self._record.__name__, fields, kw_only=True, forbid_unknown_fields=True)
-        self._decoder: Decoder[Any] = Decoder(form)
+        struct = msgspec.defstruct(self._record.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+        self._decoder: Decoder[Any] = Decoder(struct)
 
     def read(self, raw: bytes | msgspec.Raw, sender: Sender) -> InputEvent:
-        """Return the record in a JSON object; raise Fault with the pointer of what does not fit."""
-        form = self._decoder.read(raw)
-        values = msgspec.structs.asdict(form)
+        """Return the record of a JSON object; raise Fault with the pointer of the field that does not fit."""
+        values = msgspec.structs.asdict(self._decoder.read(raw))
         if values["tenant"] not in (None, sender.tenant):
             raise Fault("the write key belongs to another tenant; leave tenant out", "/tenant")
         account_or_alias(values["account_id"], "/account_id")
@@ -104,7 +111,7 @@ class Form:
         if values["occurred_at"] is None:
             values["occurred_at"] = sender.received_at
         record: Any = self._record(**values)
-        _judge(record)
+        _check_meaning(record)
         return record  # type: ignore[no-any-return]
 
 
@@ -112,33 +119,31 @@ def _field(field: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
     name, declared = field["name"], field["type"]
     if name in ("tenant", "source"):
         return name, _NAME | None, None
-    if name == "occurred_at":
-        return name, str | _LONG | None, None
     if name.endswith("_at"):
-        return name, str | _LONG | None, None
+        return name, str | _INT64 | None, None
     optional = isinstance(declared, list)
-    kind = declared[1] if isinstance(declared, list) else declared
-    if isinstance(kind, dict):
-        symbols = tuple(s for s in kind["symbols"] if s != "unknown" or "default" in field)
-        form: Any = Literal[symbols]
+    avro = declared[1] if optional else declared
+    if isinstance(avro, dict):
+        symbols = tuple(s for s in avro["symbols"] if s != "unknown" or "default" in field)
+        accepted: Any = Literal[symbols]
     else:
-        form = _NARROWER.get(name) or _PLAIN[kind]
+        accepted = _FIELD_TYPES.get(name) or _AVRO_TYPES[avro]
     if optional:
-        return name, form | None, None
-    return (name, form, field["default"]) if "default" in field else (name, form)
+        return name, accepted | None, None
+    return (name, accepted, field["default"]) if "default" in field else (name, accepted)
 
 
-def _judge(record: InputEvent) -> None:
+def _check_meaning(record: InputEvent) -> None:
     if isinstance(record, SurveyResponse) and record.score is not None:
         if record.step == "sent":
             raise Fault("a survey that was only sent has no score", "/score")
-        low, high = _SCORES[record.kind]
+        low, high = _SCORE_RANGES[record.kind]
         if not low <= record.score <= high:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
     if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
         fix = suggestion(record.target, list(MEASURES), "docs/measures.md")
         raise Fault(f"target is `score` or a measure; {fix}", "/target")
-    if isinstance(record, AccountOverride) and _over(record):
+    if isinstance(record, AccountOverride) and _ends_before_it_begins(record):
         raise Fault("an override ends after it was said: it would never count", "/expires_at")
     if isinstance(record, AccountLink):
         if not valid_account(record.into) or is_alias(record.into):
@@ -151,5 +156,5 @@ def _judge(record: InputEvent) -> None:
         raise Fault("rated needs csat, 1 to 5", "/csat")
 
 
-def _over(said: AccountOverride) -> bool:
-    return said.expires_at is not None and said.expires_at <= said.occurred_at
+def _ends_before_it_begins(override: AccountOverride) -> bool:
+    return override.expires_at is not None and override.expires_at <= override.occurred_at

@@ -17,7 +17,7 @@ from schemas.codec.registry import committed
 from schemas.records import DeadLetter, InputEvent, SurveyResponse, UsageEvent, dead_letters
 from schemas.times import DAY
 from schemas.topics import Topics
-from tests.support.gateway_client import FrontDoor
+from tests.support.gateway_client import GatewayClient
 
 NOW = 1_780_000_000_000
 MENDER = DeadLetterRepair(Topics("t-"), committed(), Admission(90 * DAY, 3_600_000), NOW)
@@ -114,20 +114,20 @@ def test_a_repair_is_what_is_edited_next_and_may_change_the_topic() -> None:
     assert MENDER.topic(event) == "survey.responses"
 
 
-class TestFrontDoor:
-    """Letters of the front door keep the sender's own form, and what the request around them said."""
+class TestGatewayDeadLetters:
+    """Dead letters of the gateway keep the sender's own form, and what the request around them said."""
 
-    def letters(self, door: FrontDoor) -> list[DeadLetter]:
-        found: list[DeadLetter] = door.on("events.deadletter")
+    def letters(self, gateway: GatewayClient) -> list[DeadLetter]:
+        found: list[DeadLetter] = gateway.sent("events.deadletter")
         return found
 
     def test_a_call_without_an_account_is_given_one(self) -> None:
-        door = FrontDoor()
-        skewed = {"anonymousId": "u", "event": "Opened", "timestamp": door.now - 600_000, "messageId": "m"}
-        door.post("/v1/track", skewed | {"sentAt": "2026-05-28T20:16:40Z"})
-        door.post("/v1/batch", {"batch": [skewed | {"type": "track"}], "sentAt": "2026-05-28T20:16:40Z"})
+        gateway = GatewayClient()
+        skewed = {"anonymousId": "u", "event": "Opened", "timestamp": gateway.now - 600_000, "messageId": "m"}
+        gateway.post("/v1/track", skewed | {"sentAt": "2026-05-28T20:16:40Z"})
+        gateway.post("/v1/batch", {"batch": [skewed | {"type": "track"}], "sentAt": "2026-05-28T20:16:40Z"})
 
-        single, of_many = self.letters(door)
+        single, of_many = self.letters(gateway)
 
         assert {x.reason for x in (single, of_many)} == {"unresolved_account"}
         assert judged(single)[1] == [("/context/groupId", "--set /context/groupId=…")]
@@ -135,12 +135,12 @@ class TestFrontDoor:
             event, flaws = judged(found, "/context/groupId=acme-inc")
             assert flaws == []
             # The clock that stamped it was ten minutes slow; its time is corrected as it would have been.
-            assert (event.account_id, event.event_id, event.occurred_at) == ("acme-inc", "m", door.now)
+            assert (event.account_id, event.event_id, event.occurred_at) == ("acme-inc", "m", gateway.now)
 
     def test_a_bad_call_in_a_batch_is_read_as_its_door_reads_it(self) -> None:
-        door = FrontDoor()
-        door.post("/v1/batch", {"batch": [{"type": "trak", "userId": "u", "context": {"groupId": "g"}}]})
-        (found,) = self.letters(door)
+        gateway = GatewayClient()
+        gateway.post("/v1/batch", {"batch": [{"type": "trak", "userId": "u", "context": {"groupId": "g"}}]})
+        (found,) = self.letters(gateway)
 
         assert judged(found)[1] == [("/type", "--set /type=…")]
         assert judged(found, "/type=track")[1] == [("/event", "--set /event=…")]

@@ -1,4 +1,4 @@
-"""More requests than the front door lets in, and bodies that never end."""
+"""More requests than the gateway processes at once, and bodies that never end."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class SlowOutbox(MemoryOutbox):
         await super().send(records)
 
 
-async def ask(
+async def request(
     app: Any, path: str, chunks: list[bytes | None], read: list[int]
 ) -> tuple[int, dict[str, str], bytes]:
-    """One request; a chunk of None never comes. ``read`` counts the reads of the body."""
+    """Send one request; a chunk of None never arrives. ``read`` gets an item for each read of the body."""
     left, answers = list(chunks), []
 
     async def receive() -> dict[str, Any]:
@@ -65,26 +65,26 @@ async def ask(
     return answers[0]["status"], headers, b"".join(message.get("body", b"") for message in answers[1:])
 
 
-def front_door(outbox: MemoryOutbox, **bounds: Any) -> Any:
+def gateway(outbox: MemoryOutbox, **bounds: Any) -> Any:
     settings = GatewaySettings(**(SETTINGS.model_dump() | bounds))
     return assemble(settings, outbox, Topics("t-"), committed(), lambda: NOW)
 
 
-def test_requests_beyond_the_bound_are_turned_away_unread() -> None:
+def test_requests_beyond_the_bound_are_refused_unread() -> None:
     async def crowd() -> None:
         outbox = SlowOutbox()
-        app = front_door(outbox, max_requests=3)
-        inside = [asyncio.create_task(ask(app, "/v1/track", [BODY], [])) for _ in range(3)]
+        app = gateway(outbox, max_requests=3)
+        inside = [asyncio.create_task(request(app, "/v1/track", [BODY], [])) for _ in range(3)]
         await outbox.three.wait()
         read: list[int] = []
-        status, headers, said = await ask(app, "/v1/track", [BODY], read)
-        assert (status, headers["retry-after"], json.loads(said)["code"]) == (503, "1", "busy")
+        status, headers, content = await request(app, "/v1/track", [BODY], read)
+        assert (status, headers["retry-after"], json.loads(content)["code"]) == (503, "1", "busy")
         assert not read
-        assert (await ask(app, "/livez", [b""], []))[0] == 200
+        assert (await request(app, "/livez", [b""], []))[0] == 200
         outbox.allowed.set()
         await asyncio.gather(*inside)
         assert [task.result()[0] for task in inside] == [200, 200, 200]
-        assert (await ask(app, "/v1/track", [BODY], []))[0] == 200
+        assert (await request(app, "/v1/track", [BODY], []))[0] == 200
         assert len(outbox.records) == 4
 
     asyncio.run(crowd())
@@ -93,10 +93,10 @@ def test_requests_beyond_the_bound_are_turned_away_unread() -> None:
 def test_a_body_that_never_ends_is_given_up() -> None:
     async def drip() -> None:
         outbox = MemoryOutbox()
-        app = front_door(outbox, max_requests=1, body_seconds=0.05)
-        status, _, said = await ask(app, "/v1/track", [BODY[:5], None], [])
-        assert (status, json.loads(said)["code"]) == (408, "slow_body")
-        assert (await ask(app, "/v1/track", [BODY], []))[0] == 200
+        app = gateway(outbox, max_requests=1, body_seconds=0.05)
+        status, _, content = await request(app, "/v1/track", [BODY[:5], None], [])
+        assert (status, json.loads(content)["code"]) == (408, "slow_body")
+        assert (await request(app, "/v1/track", [BODY], []))[0] == 200
         assert len(outbox.records) == 1
 
     asyncio.run(drip())

@@ -1,12 +1,15 @@
+"""Segment's calls through the whole gateway: records, dead letters and answers."""
+
 from __future__ import annotations
 
 import base64
 import gzip
 import json
+from typing import Any
 
 import pytest
 
-from tests.support.gateway_client import KEY, NOW, SETTINGS, FrontDoor
+from tests.support.gateway_client import KEY, NOW, SETTINGS, GatewayClient
 
 TRACK = {
     "messageId": "m-1",
@@ -19,20 +22,20 @@ TRACK = {
 
 
 @pytest.fixture
-def door() -> FrontDoor:
-    return FrontDoor()
+def gateway() -> GatewayClient:
+    return GatewayClient()
 
 
 def basic(key: str) -> dict[str, str]:
     return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
 
 
-def test_a_track_call_becomes_a_usage_event(door):
-    answer = door.post("/v1/track", TRACK)
+def test_a_track_call_becomes_a_usage_event(gateway: GatewayClient) -> None:
+    answer = gateway.post("/v1/track", TRACK)
 
     assert (answer.status, answer.content) == (200, b'{"success": true}')
-    (event,) = door.on("usage.events")
-    assert door.outbox.records[0].key == b"acme:acme-inc"
+    (event,) = gateway.sent("usage.events")
+    assert gateway.outbox.records[0].key == b"acme:acme-inc"
     assert (event.event_id, event.tenant, event.account_id, event.source) == (
         "m-1",
         "acme",
@@ -46,13 +49,15 @@ def test_a_track_call_becomes_a_usage_event(door):
 
 @pytest.mark.parametrize("path", ["/v1/track", "/v1/t"])
 @pytest.mark.parametrize("headers", [basic("key-1"), basic("key-2"), {"authorization": "Bearer key-1"}])
-def test_either_key_and_either_path_is_taken(door, path, headers):
-    assert door.post(path, TRACK, headers).status == 200
+def test_either_key_and_either_path_is_taken(
+    gateway: GatewayClient, path: str, headers: dict[str, str]
+) -> None:
+    assert gateway.post(path, TRACK, headers).status == 200
 
 
-def test_the_key_may_stand_in_the_body(door):
-    assert door.post("/v1/t", TRACK | {"writeKey": "key-other"}, {}).status == 200
-    assert door.on("usage.events")[0].tenant == "other"
+def test_the_key_may_stand_in_the_body(gateway: GatewayClient) -> None:
+    assert gateway.post("/v1/t", TRACK | {"writeKey": "key-other"}, {}).status == 200
+    assert gateway.sent("usage.events")[0].tenant == "other"
 
 
 @pytest.mark.parametrize(
@@ -67,12 +72,12 @@ def test_the_key_may_stand_in_the_body(door):
     ],
 )
 @pytest.mark.parametrize("key", [None, "nobody", "", 7, ["key-1"], "key-1 "])
-def test_an_unknown_key_is_401(door, headers, key):
-    answer = door.post("/v1/track", TRACK | {"writeKey": key}, headers)
+def test_an_unknown_key_is_401(gateway: GatewayClient, headers: dict[str, str], key: Any) -> None:
+    answer = gateway.post("/v1/track", TRACK | {"writeKey": key}, headers)
 
     assert answer.status == 401
     assert answer.json["code"] == "unauthorized"
-    assert not door.outbox.records
+    assert not gateway.outbox.records
 
 
 @pytest.mark.parametrize(
@@ -102,11 +107,13 @@ def test_an_unknown_key_is_401(door, headers, key):
         ({"properties": []}, "/properties"),
     ],
 )
-def test_a_bad_field_is_400_with_its_pointer(door, change, pointer):
-    answer = door.post("/v1/track", TRACK | change)
+def test_a_bad_field_is_400_with_its_pointer(
+    gateway: GatewayClient, change: dict[str, Any], pointer: str
+) -> None:
+    answer = gateway.post("/v1/track", TRACK | change)
 
     assert (answer.status, answer.json["pointer"]) == (400, pointer)
-    assert not door.outbox.records
+    assert not gateway.outbox.records
 
 
 @pytest.mark.parametrize(
@@ -126,8 +133,8 @@ def test_a_bad_field_is_400_with_its_pointer(door, change, pointer):
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/track", "/v1/batch", "/v1/group"])
-def test_what_is_no_json_object_is_400(door, body, path):
-    answer = door.post(path, body)
+def test_what_is_no_json_object_is_400(gateway: GatewayClient, body: bytes, path: str) -> None:
+    answer = gateway.post(path, body)
 
     assert answer.status == 400
     assert answer.json["code"] == "invalid"
@@ -146,23 +153,25 @@ def test_what_is_no_json_object_is_400(door, body, path):
         {"category": 7},
     ],
 )
-def test_a_free_property_that_cannot_be_used_is_left_out(door, properties):
-    assert door.post("/v1/track", TRACK | {"properties": properties}).status == 200
-    (event,) = door.on("usage.events")
+def test_a_free_property_that_cannot_be_used_is_left_out(
+    gateway: GatewayClient, properties: dict[str, Any]
+) -> None:
+    assert gateway.post("/v1/track", TRACK | {"properties": properties}).status == 200
+    (event,) = gateway.sent("usage.events")
     assert (event.feature, event.duration_ms, event.latency_ms, event.error) == (None, None, None, False)
 
 
-def test_an_emoji_cut_in_half_is_mended(door):
+def test_an_emoji_cut_in_half_is_mended(gateway: GatewayClient) -> None:
     body = json.dumps(TRACK | {"event": "cut \ud83d", "userId": 'quoted \\ud83d "'}).encode()
 
-    assert door.post("/v1/track", body).status == 200
-    assert door.on("usage.events")[0].name == "cut \ufffd"
-    assert door.on("usage.events")[0].user_id == 'quoted \\ud83d "'
+    assert gateway.post("/v1/track", body).status == 200
+    assert gateway.sent("usage.events")[0].name == "cut \ufffd"
+    assert gateway.sent("usage.events")[0].user_id == 'quoted \\ud83d "'
 
 
-def test_a_whole_emoji_is_kept(door):
-    assert door.post("/v1/track", json.dumps(TRACK | {"event": "whole \U0001f600"}).encode()).status == 200
-    assert door.on("usage.events")[0].name == "whole \U0001f600"
+def test_a_whole_emoji_is_kept(gateway: GatewayClient) -> None:
+    assert gateway.post("/v1/track", json.dumps(TRACK | {"event": "whole \U0001f600"}).encode()).status == 200
+    assert gateway.sent("usage.events")[0].name == "whole \U0001f600"
 
 
 @pytest.mark.parametrize(
@@ -173,60 +182,69 @@ def test_a_whole_emoji_is_kept(door):
         ({"context": {"groupId": ""}, "groupId": None, "properties": {"groupId": 7}}, "7"),
     ],
 )
-def test_the_account_is_found_where_it_is_named(door, where, account):
-    door.post("/v1/track", TRACK | where)
+def test_the_account_is_found_where_it_is_named(
+    gateway: GatewayClient, where: dict[str, Any], account: str
+) -> None:
+    gateway.post("/v1/track", TRACK | where)
 
-    assert door.on("usage.events")[0].account_id == account
+    assert gateway.sent("usage.events")[0].account_id == account
 
 
 @pytest.mark.parametrize(("user", "alias"), [("u-1", "~user:u-1"), (7, "~user:7"), ("ü ~", "~user:ü ~")])
 @pytest.mark.parametrize("call", ["track", "page", "screen"])
-def test_an_event_of_a_user_alone_waits_under_the_users_alias(door, call, user, alias):
-    door.post(f"/v1/{call}", TRACK | {"context": {}, "userId": user})
-    door.post("/v1/batch", {"batch": [TRACK | {"type": call, "context": {}, "userId": user}]})
+def test_an_event_of_a_user_alone_waits_under_the_users_alias(
+    gateway: GatewayClient, call: str, user: Any, alias: str
+) -> None:
+    gateway.post(f"/v1/{call}", TRACK | {"context": {}, "userId": user})
+    gateway.post("/v1/batch", {"batch": [TRACK | {"type": call, "context": {}, "userId": user}]})
 
-    assert [event.account_id for event in door.on("usage.events")] == [alias, alias]
-    assert door.outbox.records[0].key == f"acme:{alias}".encode()
-    assert not door.on("events.deadletter")
+    assert [event.account_id for event in gateway.sent("usage.events")] == [alias, alias]
+    assert gateway.outbox.records[0].key == f"acme:{alias}".encode()
+    assert not gateway.sent("events.deadletter")
 
 
 @pytest.mark.parametrize("user", ["u" * 255, "a\tb", "", None])
-def test_a_user_whose_id_can_be_no_alias_stays_unresolved(door, user):
-    door.post("/v1/track", TRACK | {"context": {}, "userId": user, "anonymousId": "x"})
+def test_a_user_whose_id_can_be_no_alias_stays_unresolved(gateway: GatewayClient, user: Any) -> None:
+    gateway.post("/v1/track", TRACK | {"context": {}, "userId": user, "anonymousId": "x"})
 
-    assert [letter.reason for letter in door.on("events.deadletter")] == ["unresolved_account"]
+    assert [dead_letter.reason for dead_letter in gateway.sent("events.deadletter")] == ["unresolved_account"]
 
 
-def test_an_alias_may_be_named_as_the_account_in_its_known_forms_only(door):
-    door.post("/v1/track", TRACK | {"context": {"groupId": "~domain:acme.example"}})
-    assert door.on("usage.events")[0].account_id == "~domain:acme.example"
+def test_an_alias_may_be_named_as_the_account_in_its_known_forms_only(gateway: GatewayClient) -> None:
+    gateway.post("/v1/track", TRACK | {"context": {"groupId": "~domain:acme.example"}})
+    assert gateway.sent("usage.events")[0].account_id == "~domain:acme.example"
     for group in ("~", "~user:", "~acme", "~domain:gmail.com", "~domain:Acme.example", "~domain:acme"):
-        answer = door.post("/v1/track", TRACK | {"context": {"groupId": group}})
+        answer = gateway.post("/v1/track", TRACK | {"context": {"groupId": group}})
         assert (answer.status, answer.json["pointer"]) == (400, "/context/groupId")
         assert "~user:" in answer.json["message"]
 
 
-def test_an_event_without_account_and_user_is_kept_as_dead_letter(door):
+def test_an_event_without_account_and_user_is_kept_as_dead_letter(gateway: GatewayClient) -> None:
     nobody = {key: value for key, value in TRACK.items() if key != "userId"}
     body = json.dumps(nobody | {"context": {}, "anonymousId": "a"}).encode()
 
-    assert door.post("/v1/track", body).status == 200
-    (letter,) = door.on("events.deadletter")
-    assert (letter.reason, letter.pointer, letter.topic) == (
+    assert gateway.post("/v1/track", body).status == 200
+    (dead_letter,) = gateway.sent("events.deadletter")
+    assert (dead_letter.reason, dead_letter.pointer, dead_letter.topic) == (
         "unresolved_account",
         "/context/groupId",
         "usage.events",
     )
-    assert (letter.value, letter.tenant, letter.partition, letter.offset) == (body, "acme", -1, -1)
+    assert (dead_letter.value, dead_letter.tenant, dead_letter.partition, dead_letter.offset) == (
+        body,
+        "acme",
+        -1,
+        -1,
+    )
 
 
-def test_a_retry_without_message_id_has_the_same_id(door):
+def test_a_retry_without_message_id_has_the_same_id(gateway: GatewayClient) -> None:
     call = {k: v for k, v in TRACK.items() if k != "messageId"}
-    door.post("/v1/track", call | {"sentAt": "2026-05-28T20:26:40Z", "writeKey": "key-1"})
-    door.post("/v1/track", dict(reversed(call.items())) | {"sentAt": "2026-05-28T20:26:50Z"})
-    door.post("/v1/track", call | {"properties": {"n": 1}})
+    gateway.post("/v1/track", call | {"sentAt": "2026-05-28T20:26:40Z", "writeKey": "key-1"})
+    gateway.post("/v1/track", dict(reversed(call.items())) | {"sentAt": "2026-05-28T20:26:50Z"})
+    gateway.post("/v1/track", call | {"properties": {"n": 1}})
 
-    first, retry, another = [event.event_id for event in door.on("usage.events")]
+    first, retry, another = [event.event_id for event in gateway.sent("usage.events")]
     assert first == retry != another
 
 
@@ -240,10 +258,10 @@ def test_a_retry_without_message_id_has_the_same_id(door):
         (None, NOW - 10_000),
     ],
 )
-def test_a_skewed_clock_is_put_right(door, sent, expected):
-    door.post("/v1/track", TRACK | {"timestamp": NOW - 10_000, "sentAt": sent})
+def test_a_skewed_clock_is_put_right(gateway: GatewayClient, sent: str | None, expected: int) -> None:
+    gateway.post("/v1/track", TRACK | {"timestamp": NOW - 10_000, "sentAt": sent})
 
-    assert door.on("usage.events")[0].occurred_at == expected
+    assert gateway.sent("usage.events")[0].occurred_at == expected
 
 
 @pytest.mark.parametrize(
@@ -256,22 +274,22 @@ def test_a_skewed_clock_is_put_right(door, sent, expected):
         NOW,
     ],
 )
-def test_times_are_read_in_every_usual_form(door, timestamp):
-    door.post("/v1/track", TRACK | {"timestamp": timestamp})
+def test_times_are_read_in_every_usual_form(gateway: GatewayClient, timestamp: str | int) -> None:
+    gateway.post("/v1/track", TRACK | {"timestamp": timestamp})
 
-    assert door.on("usage.events")[0].occurred_at == NOW
+    assert gateway.sent("usage.events")[0].occurred_at == NOW
 
 
-def test_page_and_screen_are_usage_of_the_named_page(door):
-    door.post("/v1/page", {"anonymousId": "a-1", "name": "Pricing", "context": {"groupId": "g"}})
-    door.post("/v1/s", {"userId": 7, "properties": {"category": "home"}, "context": {"groupId": "g"}})
+def test_page_and_screen_are_usage_of_the_named_page(gateway: GatewayClient) -> None:
+    gateway.post("/v1/page", {"anonymousId": "a-1", "name": "Pricing", "context": {"groupId": "g"}})
+    gateway.post("/v1/s", {"userId": 7, "properties": {"category": "home"}, "context": {"groupId": "g"}})
 
-    page, screen = door.on("usage.events")
+    page, screen = gateway.sent("usage.events")
     assert (page.name, page.feature, page.user_id, page.occurred_at) == ("page", "Pricing", "a-1", NOW)
     assert (screen.name, screen.feature, screen.user_id) == ("screen", "home", "7")
 
 
-def test_group_becomes_a_profile(door):
+def test_group_becomes_a_profile(gateway: GatewayClient) -> None:
     traits = {
         "name": "Acme",
         "segment": "SMB",
@@ -283,22 +301,22 @@ def test_group_becomes_a_profile(door):
         "industry": "mining",
         "parent_id": "holding",
     }
-    door.post("/v1/group", {"userId": "u", "groupId": "acme-inc", "traits": traits})
+    gateway.post("/v1/group", {"userId": "u", "groupId": "acme-inc", "traits": traits})
 
-    (profile,) = door.on("account.profiles")
+    (profile,) = gateway.sent("account.profiles")
     assert profile.account_id == "acme-inc"
     assert (profile.name, profile.segment, profile.stage, profile.owner) == ("Acme", "SMB", "renewal", "kim")
     assert (profile.arr_minor, profile.currency, profile.seats) == (120_050, "USD", 12)
     assert (profile.domain, profile.parent_id) == ("acme.example", "holding")
 
 
-def test_group_links_the_user_and_the_domain_to_the_account(door):
+def test_group_links_the_user_and_the_domain_to_the_account(gateway: GatewayClient) -> None:
     call = {"userId": "u", "groupId": "acme-inc", "messageId": "m", "traits": {"domain": "Acme.Example."}}
     for _ in range(2):
-        door.post("/v1/group", call)
-    door.post("/v1/batch", {"batch": [call | {"type": "group", "messageId": "m-2"}]})
+        gateway.post("/v1/group", call)
+    gateway.post("/v1/batch", {"batch": [call | {"type": "group", "messageId": "m-2"}]})
 
-    links = door.on("account.links")
+    links = gateway.sent("account.links")
     assert [(link.account_id, link.into) for link in links] == 3 * [
         ("~domain:acme.example", "acme-inc"),
         ("~user:u", "acme-inc"),
@@ -307,7 +325,7 @@ def test_group_links_the_user_and_the_domain_to_the_account(door):
     assert ids[:2] == ids[2:4]  # a retry makes no further links
     assert len(set(ids)) == 4
     assert (links[0].tenant, links[0].occurred_at, links[0].received_at) == ("acme", NOW, NOW)
-    assert door.outbox.records[1].key == b"acme:~domain:acme.example"
+    assert gateway.outbox.records[1].key == b"acme:~domain:acme.example"
 
 
 @pytest.mark.parametrize(
@@ -320,11 +338,13 @@ def test_group_links_the_user_and_the_domain_to_the_account(door):
         {"userId": "a", "groupId": "~domain:acme.example", "traits": {"domain": "acme.example"}},
     ],
 )
-def test_nothing_is_linked_for_anonymous_users_free_mail_and_aliases(door, call):
-    door.post("/v1/group", call)
+def test_nothing_is_linked_for_anonymous_users_free_mail_and_aliases(
+    gateway: GatewayClient, call: dict[str, Any]
+) -> None:
+    gateway.post("/v1/group", call)
 
-    assert len(door.on("account.profiles")) == 1
-    assert not door.on("account.links")
+    assert len(gateway.sent("account.profiles")) == 1
+    assert not gateway.sent("account.links")
 
 
 @pytest.mark.parametrize(
@@ -338,21 +358,23 @@ def test_nothing_is_linked_for_anonymous_users_free_mail_and_aliases(door, call)
         ({"arr": 5, "currency": "dollars"}, (500, "USD")),
     ],
 )
-def test_money_is_in_minor_units_of_its_currency(door, traits, money):
-    door.post("/v1/group", {"userId": "u", "groupId": "g", "traits": traits})
+def test_money_is_in_minor_units_of_its_currency(
+    gateway: GatewayClient, traits: dict[str, Any], money: tuple[int | None, str | None]
+) -> None:
+    gateway.post("/v1/group", {"userId": "u", "groupId": "g", "traits": traits})
 
-    (profile,) = door.on("account.profiles")
+    (profile,) = gateway.sent("account.profiles")
     assert (profile.arr_minor, profile.currency) == money
 
 
 @pytest.mark.parametrize("call", [{"type": "identify"}, {"type": "alias", "previousId": "p"}])
-def test_identify_and_alias_are_taken_and_say_nothing(door, call):
-    assert door.post(f"/v1/{call['type']}", call | {"userId": "u"}).status == 200
-    assert door.post("/v1/batch", {"batch": [call | {"userId": "u"}]}).status == 200
-    assert not door.outbox.records
+def test_identify_and_alias_are_taken_and_say_nothing(gateway: GatewayClient, call: dict[str, Any]) -> None:
+    assert gateway.post(f"/v1/{call['type']}", call | {"userId": "u"}).status == 200
+    assert gateway.post("/v1/batch", {"batch": [call | {"userId": "u"}]}).status == 200
+    assert not gateway.outbox.records
 
 
-def test_one_bad_event_never_loses_the_others(door):
+def test_one_bad_event_never_loses_the_others(gateway: GatewayClient) -> None:
     good = [TRACK | {"type": "track", "messageId": f"m-{n}"} for n in range(5)]
     bad = [
         TRACK | {"type": "track", "event": None},
@@ -361,83 +383,83 @@ def test_one_bad_event_never_loses_the_others(door):
         TRACK | {"type": "group", "groupId": "g\0"},
         TRACK | {"type": "track", "properties": {"x": "y" * 40_000}},
     ]
-    answer = door.post("/v1/batch", {"batch": [*good[:2], *bad, *good[2:]], "context": {"groupId": "g"}})
+    answer = gateway.post("/v1/batch", {"batch": [*good[:2], *bad, *good[2:]], "context": {"groupId": "g"}})
 
     assert (answer.status, answer.content) == (200, b'{"success": true}')
-    assert [event.event_id for event in door.on("usage.events")] == [f"m-{n}" for n in range(5)]
-    letters = door.on("events.deadletter")
-    assert [letter.pointer for letter in letters] == ["/event", "/type", "", "/groupId", ""]
-    assert {letter.reason for letter in letters} == {"invalid"}
-    assert [letter.topic for letter in letters][3] == "account.profiles"
-    assert [json.loads(letter.value) for letter in letters] == bad
-    assert len({letter.id for letter in letters}) == 5
+    assert [event.event_id for event in gateway.sent("usage.events")] == [f"m-{n}" for n in range(5)]
+    dead_letters = gateway.sent("events.deadletter")
+    assert [dead_letter.pointer for dead_letter in dead_letters] == ["/event", "/type", "", "/groupId", ""]
+    assert {dead_letter.reason for dead_letter in dead_letters} == {"invalid"}
+    assert [dead_letter.topic for dead_letter in dead_letters][3] == "account.profiles"
+    assert [json.loads(dead_letter.value) for dead_letter in dead_letters] == bad
+    assert len({dead_letter.id for dead_letter in dead_letters}) == 5
 
 
-def test_a_batch_lends_its_context_to_its_events(door):
+def test_a_batch_lends_its_context_to_its_events(gateway: GatewayClient) -> None:
     call = {"type": "track", "userId": "u", "event": "e"}
-    door.post(
+    gateway.post(
         "/v1/b", {"batch": [call, call | {"context": {"groupId": "own"}}], "context": {"groupId": "shared"}}
     )
 
-    assert [event.account_id for event in door.on("usage.events")] == ["shared", "own"]
+    assert [event.account_id for event in gateway.sent("usage.events")] == ["shared", "own"]
 
 
-def test_gzip_is_read_and_bounded_after_decompression(door):
+def test_gzip_is_read_and_bounded_after_decompression(gateway: GatewayClient) -> None:
     headers = KEY | {"content-encoding": "gzip"}
 
-    assert door.post("/v1/track", gzip.compress(json.dumps(TRACK).encode()), headers).status == 200
+    assert gateway.post("/v1/track", gzip.compress(json.dumps(TRACK).encode()), headers).status == 200
     assert (
-        door.post("/v1/track", gzip.compress(b"{") + gzip.compress(b"}"), headers).json["pointer"]
+        gateway.post("/v1/track", gzip.compress(b"{") + gzip.compress(b"}"), headers).json["pointer"]
         == "/userId"
     )
-    assert door.post("/v1/track", gzip.compress(b" " * 50_000_000), headers).status == 413
-    assert door.post("/v1/track", b"not gzip", headers).json["code"] == "invalid_gzip"
-    assert door.post("/v1/track", gzip.compress(b"{}")[:-4], headers).json["code"] == "invalid_gzip"
-    assert door.post("/v1/track", b"", headers).json["code"] == "invalid_gzip"
-    assert door.post("/v1/track", b"{}", KEY | {"content-encoding": "br"}).status == 415
+    assert gateway.post("/v1/track", gzip.compress(b" " * 50_000_000), headers).status == 413
+    assert gateway.post("/v1/track", b"not gzip", headers).json["code"] == "invalid_gzip"
+    assert gateway.post("/v1/track", gzip.compress(b"{}")[:-4], headers).json["code"] == "invalid_gzip"
+    assert gateway.post("/v1/track", b"", headers).json["code"] == "invalid_gzip"
+    assert gateway.post("/v1/track", b"{}", KEY | {"content-encoding": "br"}).status == 415
 
 
-def test_what_is_too_large_is_413(door):
+def test_what_is_too_large_is_413(gateway: GatewayClient) -> None:
     event = TRACK | {"properties": {"x": "y" * 40_000}}
 
-    assert door.post("/v1/track", event).status == 413
-    assert door.post("/v1/batch", {"batch": [TRACK] * 2_501}).status == 413
-    assert door.post("/v1/batch", b" " * (SETTINGS.max_body_bytes + 1)).status == 413
-    assert door.post("/v1/batch", b"{}", KEY | {"content-length": "9" * 30}).status == 413
-    assert not door.outbox.records
+    assert gateway.post("/v1/track", event).status == 413
+    assert gateway.post("/v1/batch", {"batch": [TRACK] * 2_501}).status == 413
+    assert gateway.post("/v1/batch", b" " * (SETTINGS.max_body_bytes + 1)).status == 413
+    assert gateway.post("/v1/batch", b"{}", KEY | {"content-length": "9" * 30}).status == 413
+    assert not gateway.outbox.records
 
 
-def test_a_full_or_absent_log_is_503_with_retry_after(door):
-    door.outbox.full = True
-    full = door.post("/v1/track", TRACK)
-    door.outbox.full, door.outbox.down = False, True
-    down = door.post("/v1/batch", {"batch": [TRACK | {"type": "track"}]})
+def test_a_full_or_absent_log_is_503_with_retry_after(gateway: GatewayClient) -> None:
+    gateway.outbox.full = True
+    full = gateway.post("/v1/track", TRACK)
+    gateway.outbox.full, gateway.outbox.down = False, True
+    down = gateway.post("/v1/batch", {"batch": [TRACK | {"type": "track"}]})
 
     assert (full.status, full.headers["retry-after"], full.json["code"]) == (503, "1", "busy")
     assert (down.status, down.headers["retry-after"], down.json["code"]) == (503, "2", "unavailable")
 
 
-def test_browsers_may_call(door):
+def test_browsers_may_call(gateway: GatewayClient) -> None:
     asked = {"origin": "https://app.example", "access-control-request-method": "POST"}
-    preflight = door.ask(
+    preflight = gateway.request(
         "OPTIONS", "/v1/t", headers=asked | {"access-control-request-headers": "content-type"}
     )
-    answer = door.post("/v1/t", TRACK, KEY | {"origin": "https://app.example"})
+    answer = gateway.post("/v1/t", TRACK, KEY | {"origin": "https://app.example"})
 
     assert preflight.status == 200
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-origin"] == "*"
 
 
-def test_every_answer_is_json_and_counted(door):
-    assert door.ask("GET", "/v1/track").status == 405
-    assert door.ask("GET", "/nowhere/acme").json["code"] == "not_found"
-    assert door.post("/v1/teleport").json["code"] == "not_found"
-    assert door.ask("GET", "/livez").json == {"live": True}
-    assert door.ask("GET", "/readyz").json == {"ready": True}
-    door.outbox.down = True
-    assert door.ask("GET", "/readyz").status == 503
-    metrics = door.ask("GET", "/metrics").content.decode()
+def test_every_answer_is_json_and_counted(gateway: GatewayClient) -> None:
+    assert gateway.request("GET", "/v1/track").status == 405
+    assert gateway.request("GET", "/nowhere/acme").json["code"] == "not_found"
+    assert gateway.post("/v1/teleport").json["code"] == "not_found"
+    assert gateway.request("GET", "/livez").json == {"live": True}
+    assert gateway.request("GET", "/readyz").json == {"ready": True}
+    gateway.outbox.down = True
+    assert gateway.request("GET", "/readyz").status == 503
+    metrics = gateway.request("GET", "/metrics").content.decode()
     assert 'bellbuoy_ingest_requests_total{code="405",route="/v1/track"}' in metrics
     assert 'route="other"' in metrics
     assert "nowhere" not in metrics

@@ -1,4 +1,8 @@
+"""The gateway's settings: tenants, write keys and secrets."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -8,7 +12,7 @@ from gateway.settings import GatewaySettings
 
 
 @pytest.mark.parametrize(
-    ("tenants", "said"),
+    ("tenants", "message"),
     [
         ({"a": {"write_keys": [""]}}, "blank"),
         ({"a": {"stripe_secrets": ["  "]}}, "blank"),
@@ -16,12 +20,12 @@ from gateway.settings import GatewaySettings
         ({"Not A Name": {}}, "use 1-63"),
     ],
 )
-def test_tenants_that_would_let_strangers_in_are_refused(tenants, said):
-    with pytest.raises(ValidationError, match=said):
+def test_tenants_that_would_let_strangers_in_are_refused(tenants: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         GatewaySettings.model_validate({"tenants": tenants})
 
 
-def test_a_tenant_may_name_its_own_key_twice():
+def test_a_tenant_may_name_its_own_key_twice() -> None:
     assert GatewaySettings.model_validate({"tenants": {"a": {"write_keys": ["k", "k"]}}})
 
 
@@ -34,7 +38,7 @@ def test_a_tenant_may_name_its_own_key_twice():
         {"a": {"write_keys": "hush"}},
     ],
 )
-def test_a_fault_never_shows_a_secret(tenants):
+def test_a_fault_never_shows_a_secret(tenants: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as fault:
         load(gateway={"tenants": tenants})
     assert "gateway.tenants" in str(fault.value)

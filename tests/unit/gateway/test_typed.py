@@ -1,14 +1,18 @@
+"""Typed events through the whole gateway: records and a result for each event."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
-from tests.support.gateway_client import NOW, FrontDoor
+from tests.support.gateway_client import NOW, GatewayClient
 
 TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
 SURVEY = {"event_id": "e-2", "account_id": "acme-inc", "survey_id": "s-1", "kind": "nps", "score": 9}
 BILL = {"event_id": "e-3", "account_id": "acme-inc", "kind": "invoice_issued"}
 BASICS = {"event_id": "e", "account_id": "a"}
-LEAST = {
+LEAST: dict[str, dict[str, Any]] = {
     "usage.events": BASICS | {"name": "n"},
     "support.events": TICKET,
     "billing.events": BILL,
@@ -23,28 +27,28 @@ LINK = BASICS | {"account_id": "~user:u", "into": "b"}
 
 
 @pytest.fixture
-def door() -> FrontDoor:
-    return FrontDoor()
+def gateway() -> GatewayClient:
+    return GatewayClient()
 
 
 @pytest.mark.parametrize("topic", sorted(LEAST))
-def test_a_topic_needs_no_other_fields(door, topic):
-    answer = door.post(f"/v1/events/{topic}", LEAST[topic])
+def test_a_topic_needs_no_other_fields(gateway: GatewayClient, topic: str) -> None:
+    answer = gateway.post(f"/v1/events/{topic}", LEAST[topic])
 
     assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (200, 1, 0)
-    (record,) = door.on(topic)
+    (record,) = gateway.sent(topic)
     assert (record.tenant, record.source, record.occurred_at, record.received_at) == ("acme", "api", NOW, NOW)
-    assert door.outbox.records[0].key == f"acme:{record.account_id}".encode()
+    assert gateway.outbox.records[0].key == f"acme:{record.account_id}".encode()
 
 
-def test_each_item_of_a_list_has_its_verdict(door):
+def test_each_event_of_a_list_has_its_result(gateway: GatewayClient) -> None:
     items = [
         TICKET,
         TICKET | {"kind": "exploded"},
         7,
         TICKET | {"event_id": "e-9", "occurred_at": "2026-01-01T00:00:00Z"},
     ]
-    answer = door.post("/v1/events/support.events", items)
+    answer = gateway.post("/v1/events/support.events", items)
 
     assert answer.status == 207
     assert (answer.json["accepted"], answer.json["rejected"]) == (2, 2)
@@ -55,7 +59,7 @@ def test_each_item_of_a_list_has_its_verdict(door):
         "accepted",
     ]
     assert [result.get("pointer") for result in answer.json["results"]] == [None, "/1/kind", "/2", None]
-    assert [(r.event_id, r.occurred_at) for r in door.on("support.events")] == [
+    assert [(r.event_id, r.occurred_at) for r in gateway.sent("support.events")] == [
         ("e-1", NOW),
         ("e-9", 1_767_225_600_000),
     ]
@@ -89,24 +93,26 @@ def test_each_item_of_a_list_has_its_verdict(door):
         ("billing.events", BILL | {"seats": -1}, "/seats"),
     ],
 )
-def test_a_bad_event_is_400_with_its_pointer(door, topic, event, pointer):
-    answer = door.post(f"/v1/events/{topic}", event)
+def test_a_bad_event_is_400_with_its_pointer(
+    gateway: GatewayClient, topic: str, event: dict[str, Any], pointer: str
+) -> None:
+    answer = gateway.post(f"/v1/events/{topic}", event)
 
     assert (answer.status, answer.json["pointer"]) == (400, pointer)
-    assert door.post(f"/v1/events/{topic}", [event]).json["pointer"] == f"/0{pointer}"
-    assert not door.outbox.records
+    assert gateway.post(f"/v1/events/{topic}", [event]).json["pointer"] == f"/0{pointer}"
+    assert not gateway.outbox.records
 
 
-def test_a_profile_with_a_domain_links_it_to_the_account(door):
-    door.post("/v1/events/account.profiles", BASICS | {"domain": "acme.example", "occurred_at": NOW - 1})
-    door.post("/v1/events/account.profiles", BASICS | {"domain": "gmail.com"})
-    door.post("/v1/events/account.profiles", BASICS | {"account_id": "~user:u", "domain": "acme.example"})
+def test_a_profile_with_a_domain_links_it_to_the_account(gateway: GatewayClient) -> None:
+    gateway.post("/v1/events/account.profiles", BASICS | {"domain": "acme.example", "occurred_at": NOW - 1})
+    gateway.post("/v1/events/account.profiles", BASICS | {"domain": "gmail.com"})
+    gateway.post("/v1/events/account.profiles", BASICS | {"account_id": "~user:u", "domain": "acme.example"})
 
-    (link,) = door.on("account.links")
+    (link,) = gateway.sent("account.links")
     assert (link.account_id, link.into, link.occurred_at) == ("~domain:acme.example", "a", NOW - 1)
 
 
-def test_events_may_be_sent_to_an_alias_that_an_account_is_linked_to_later(door):
+def test_events_may_be_sent_to_an_alias_that_an_account_is_linked_to_later(gateway: GatewayClient) -> None:
     for topic in (
         "usage.events",
         "support.events",
@@ -114,9 +120,9 @@ def test_events_may_be_sent_to_an_alias_that_an_account_is_linked_to_later(door)
         "survey.responses",
         "engagement.events",
     ):
-        answer = door.post(f"/v1/events/{topic}", LEAST[topic] | {"account_id": "~domain:acme.example"})
+        answer = gateway.post(f"/v1/events/{topic}", LEAST[topic] | {"account_id": "~domain:acme.example"})
         assert answer.status == 200
-    assert door.post("/v1/events/account.links", LINK).status == 200
+    assert gateway.post("/v1/events/account.links", LINK).status == 200
 
 
 @pytest.mark.parametrize(
@@ -132,35 +138,37 @@ def test_events_may_be_sent_to_an_alias_that_an_account_is_linked_to_later(door)
         ("account.overrides", LEAST["account.overrides"] | {"account_id": "~user:u"}, "/account_id"),
     ],
 )
-def test_what_an_alias_or_a_link_can_not_be(door, topic, event, pointer):
-    answer = door.post(f"/v1/events/{topic}", event)
+def test_what_an_alias_or_a_link_can_not_be(
+    gateway: GatewayClient, topic: str, event: dict[str, Any], pointer: str
+) -> None:
+    answer = gateway.post(f"/v1/events/{topic}", event)
 
     assert (answer.status, answer.json["pointer"]) == (400, pointer)
-    assert not door.outbox.records
+    assert not gateway.outbox.records
 
 
-def test_the_tenant_may_be_repeated_and_the_source_named(door):
-    door.post("/v1/events/support.events", TICKET | {"tenant": "acme", "source": "helpdesk"})
+def test_the_tenant_may_be_repeated_and_the_source_named(gateway: GatewayClient) -> None:
+    gateway.post("/v1/events/support.events", TICKET | {"tenant": "acme", "source": "helpdesk"})
 
-    assert door.on("support.events")[0].source == "helpdesk"
-
-
-def test_a_list_may_be_empty(door):
-    assert door.post("/v1/events/support.events", []).json["accepted"] == 0
+    assert gateway.sent("support.events")[0].source == "helpdesk"
 
 
-def test_keys_and_topics_are_checked(door):
-    assert door.post("/v1/events/support.events", TICKET, {}).status == 401
-    assert door.post("/v1/events/account.journal", TICKET).json["code"] == "unknown_topic"
-    assert door.post("/v1/events/support.events", b"[").status == 400
-    assert door.post("/v1/events/support.events", b"[1,").status == 400
+def test_a_list_may_be_empty(gateway: GatewayClient) -> None:
+    assert gateway.post("/v1/events/support.events", []).json["accepted"] == 0
 
 
-def test_an_override_that_ends_before_it_was_said_is_refused(door):
-    said = LEAST["account.overrides"] | {"occurred_at": NOW - 60_000}
+def test_keys_and_topics_are_checked(gateway: GatewayClient) -> None:
+    assert gateway.post("/v1/events/support.events", TICKET, {}).status == 401
+    assert gateway.post("/v1/events/account.journal", TICKET).json["code"] == "unknown_topic"
+    assert gateway.post("/v1/events/support.events", b"[").status == 400
+    assert gateway.post("/v1/events/support.events", b"[1,").status == 400
+
+
+def test_an_override_that_ends_before_it_was_said_is_refused(gateway: GatewayClient) -> None:
+    override = LEAST["account.overrides"] | {"occurred_at": NOW - 60_000}
 
     for ends in (NOW - 60_000, "2020-01-01", 0):
-        answer = door.post("/v1/events/account.overrides", said | {"expires_at": ends})
+        answer = gateway.post("/v1/events/account.overrides", override | {"expires_at": ends})
         assert (answer.status, answer.json["pointer"]) == (400, "/expires_at")
-    kept = door.post("/v1/events/account.overrides", said | {"expires_at": NOW - 1})
+    kept = gateway.post("/v1/events/account.overrides", override | {"expires_at": NOW - 1})
     assert kept.status == 200  # history that has run out meanwhile

@@ -1,0 +1,70 @@
+"""
+The description of a source: its name, how its senders prove who they are, and how its JSON becomes a record.
+
+What the gateway does for every source is derived from these values: routes, metric labels, settings for
+secrets, the repair of dead letters, and the signatures of the simulator. ``registry.SOURCES`` lists them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gateway.http.sender import Sender
+from gateway.sources.signatures import SignatureScheme
+from schemas.records import InputEvent
+
+__all__ = ["Source", "ToRecord", "WebhookSource"]
+
+ToRecord: TypeAlias = Callable[[bytes, Sender, Mapping[str, bytes]], InputEvent | None]
+"""
+A function from one event's JSON to its record, or to ``None`` for an event that says nothing about health.
+
+Its arguments are the JSON, the sender, and what the request said about the event outside of this JSON; a dead
+letter keeps all three. It raises Fault for an event that can't be used.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """
+    A source of events. One that is nothing more authenticates its senders by write key.
+
+    ``name`` is the field ``source`` of its records, the field ``producer`` of its dead letters and the label
+    ``source`` of its metrics. ``title`` is its name for people, which a heading of docs/ingest.md contains.
+    ``to_record`` also maps a dead letter again once it is repaired; it is ``None`` for a source that makes no
+    dead letters, because its senders are told about each event.
+    """
+
+    name: str
+    title: str
+    to_record: ToRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSource(Source):
+    """
+    A vendor that sends its events as signed webhooks to ``/webhooks/NAME/TENANT``.
+
+    ``topic`` is the input topic that its events are meant for. ``signature_scheme`` returns how the vendor
+    signs; it is called once, at the start of a process that needs it, because a vendor's library may take
+    long to load. ``split`` returns the JSON of each event in a verified body, and raises Fault for a body
+    that is not of the kind this endpoint is for. ``demo_secret`` is the published secret of the demo tenant.
+    """
+
+    to_record: ToRecord
+    topic: str
+    signature_scheme: Callable[[], SignatureScheme]
+    split: Callable[[bytes], Sequence[bytes]]
+    demo_secret: str
+
+    @property
+    def path(self) -> str:
+        """The path of the endpoint, to which a slash and the tenant's name are added."""
+        return f"/webhooks/{self.name}"
+
+    @property
+    def secrets_key(self) -> str:
+        """The key of a tenant's settings that holds the secrets."""
+        return f"{self.name}_secrets"
