@@ -434,9 +434,10 @@ def test_every_answer_is_json_and_counted(door):
     assert door.ask("GET", "/nowhere/acme").json["code"] == "not_found"
     assert door.post("/v1/teleport").json["code"] == "not_found"
     assert door.ask("GET", "/livez").json == {"live": True}
-    assert door.ask("GET", "/readyz").json == {"ready": True}
+    assert door.ask("GET", "/readyz").json == {"ready": True, "role": "gateway", "failing": {}}
     door.outbox.down = True
-    assert door.ask("GET", "/readyz").status == 503
+    unready = door.ask("GET", "/readyz")
+    assert (unready.status, unready.json["failing"]) == (503, {"kafka": "the log is down"})
     metrics = door.ask("GET", "/metrics").content.decode()
     assert 'bellbuoy_ingest_requests_total{code="405",route="/v1/track"}' in metrics
     assert 'route="other"' in metrics
