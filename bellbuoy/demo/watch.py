@@ -53,7 +53,7 @@ class Watch:
             try:
                 updates = self._reader.updates(self._after, _COUNT, 0 if last else _BLOCK_MS)
             except RedisError as error:
-                log.warning("update stream not read", error=str(error))
+                log.warning("Update stream not read; it is tried again.", error=str(error))
                 if last:
                     return
                 self._over.wait(1.0)
