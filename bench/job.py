@@ -19,7 +19,7 @@ from bellbuoy.local.embedded.child import Child
 from bench.load import DURATION_MS, Load
 from schemas.codec.registry import committed, entries
 from schemas.topics import CHANGELOG_CONFIG
-from streams.kafka.clients import read_to_end
+from streams.kafka.log_reader import read_to_end
 
 __all__ = ["JOBS", "Job", "day_ring"]
 

@@ -30,7 +30,7 @@ from schemas.identity.keys import account_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageCell, UsageEvent
-from streams.kafka.clients import ends, read_to_end
+from streams.kafka.log_reader import end_offsets, read_to_end
 
 __all__ = ["Latency", "measure"]
 
@@ -143,7 +143,7 @@ class _Sent:
 
     def _ends(self, topic: str) -> list[TopicPartition]:
         name = self._deployment.topics.name(topic)
-        found = ends(self._deployment.bootstrap, name, range(self._deployment.topics.partitions))
+        found = end_offsets(self._deployment.bootstrap, name, range(self._deployment.topics.partitions))
         return [TopicPartition(name, number, end) for number, end in found.items()]
 
     def latencies(self, received_from: int) -> tuple[list[int], list[int], int]:

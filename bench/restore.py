@@ -18,7 +18,7 @@ from bench.roles import running
 from processors.state.position import Position, encode_position, position_key
 from schemas.identity.keys import account_key, partition_of
 from schemas.topics import Topics
-from streams.kafka.clients import Transactions
+from streams.kafka.transactional_producer import TransactionalProducer
 
 __all__ = ["Restored", "encoded_bytes", "measure"]
 
@@ -102,7 +102,7 @@ def _fill(bootstrap: str, topics: Topics, size: Size, accounts: int) -> None:
         key = account_key("acme", f"acct-{number:07d}")
         written[partition_of(key, topics.partitions)].append((key, grown[number % _GROWN]))
     for partition, records in written.items():
-        transactions = Transactions(bootstrap, f"{topics.app_id}-accounts-{partition}")
+        transactions = TransactionalProducer(bootstrap, f"{topics.app_id}-accounts-{partition}")
         for at in range(0, len(records), _TRANSACTION):
             transactions.begin()
             for key, state in records[at : at + _TRANSACTION]:

@@ -17,7 +17,7 @@ from processors.state.position import is_account
 from schemas.codec.record_codec import codec
 from schemas.records import AccountHealth, RiskAlert
 from sinks.redis.reader import RedisReader
-from streams.kafka.clients import read_to_end
+from streams.kafka.log_reader import read_to_end
 
 __all__ = ["Knowledge", "know"]
 

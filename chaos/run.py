@@ -20,7 +20,7 @@ from chaos.knowing import Knowledge, know
 from chaos.load import DAYS, Company, Day
 from chaos.sending import Sender
 from schemas.codec.record_codec import codec
-from streams.kafka.clients import tail
+from streams.kafka.log_reader import last_record
 
 __all__ = ["Happened", "Run", "play", "schedule"]
 
@@ -186,7 +186,7 @@ def _await_whole(fleet: Fleet, sender: Sender, fault: str) -> None:
 
 def _ends(fleet: Fleet) -> dict[int, int]:
     decode, name = codec("account.journal").decode, fleet.topics.name("account.journal")
-    last = {p: tail(fleet.bootstrap, name, p) for p in range(fleet.topics.partitions)}
+    last = {p: last_record(fleet.bootstrap, name, p) for p in range(fleet.topics.partitions)}
     return {p: -1 if record is None else decode(record.value).sequence for p, record in last.items()}
 
 

@@ -31,6 +31,7 @@ from gateway.sources.segment.endpoint import SegmentEndpoint
 from gateway.sources.typed.endpoint import TypedEndpoint
 from gateway.sources.webhook import WebhookEndpoint
 from schemas.codec.registry import Registry
+from schemas.readiness import Readiness
 from schemas.topics import Topics
 
 __all__ = ["assemble", "build_app"]
@@ -72,8 +73,8 @@ def assemble(
 
     async def readyz(_request: Request) -> Response:
         missing = await outbox.ready()
-        body = {"ready": missing is None} | ({} if missing is None else {"missing": missing})
-        return _json(body, 200 if missing is None else 503)
+        readiness = Readiness("gateway", {} if missing is None else {"kafka": missing})
+        return Response(readiness.encode(), readiness.status, media_type="application/json")
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

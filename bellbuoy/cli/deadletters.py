@@ -95,9 +95,9 @@ def show(
 
 def one(settings: Settings, letter_id: str) -> DeadLetter:
     """Return the letter whose id begins so; say so and exit when there is none, or several."""
-    from streams.deadletters.reader import Filter
+    from streams.deadletters.reader import DeadLetterFilter
 
-    found = list(read_letters(settings, Filter(ids=(letter_id,))))
+    found = list(read_letters(settings, DeadLetterFilter(ids=(letter_id,))))
     if len(found) == 1:
         return found[0]
     if found:
@@ -131,10 +131,10 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
 def _everything(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
     from bellbuoy.operations.deadletters.repair import ANY_TIME, DeadLetterRepair
     from bellbuoy.operations.registry import registry
-    from streams.deadletters.reader import decoded
+    from streams.deadletters.reader import decoded_value
 
     topics, known = settings.kafka.topics(), registry(settings)
-    says = decoded(letter, topics, known)
+    says = decoded_value(letter, topics, known)
     mended = None if letter.mended is None else DeadLetterRepair(topics, known, ANY_TIME, 0).draft(letter)
     return _summary(letter) | {
         "headers": {name: _text(value) for name, value in letter.headers.items()},

@@ -14,7 +14,7 @@ from schemas.records.dead_letters import REASONS, STATUSES
 
 if TYPE_CHECKING:
     from schemas.records import DeadLetter
-    from streams.deadletters.reader import Filter
+    from streams.deadletters.reader import DeadLetterFilter
 
 __all__ = [
     "Json",
@@ -60,23 +60,23 @@ Until = Annotated[str | None, typer.Option(rich_help_panel=_PANEL, help="Set asi
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def chosen(settings: Settings, ids: tuple[str, ...] = (), **given: str | None) -> Filter:
+def chosen(settings: Settings, ids: tuple[str, ...] = (), **given: str | None) -> DeadLetterFilter:
     """Return the filter that the options name; raise typer.BadParameter."""
-    from streams.deadletters.reader import Filter
+    from streams.deadletters.reader import DeadLetterFilter
 
     topic = given.pop("topic")
     since, until = moment(given.pop("since")), moment(given.pop("until"))
     plain = None if topic is None else settings.kafka.topics().plain(topic)
-    return Filter(topic=plain, since=since, until=until, ids=ids or None, **given)
+    return DeadLetterFilter(topic=plain, since=since, until=until, ids=ids or None, **given)
 
 
-def read_letters(settings: Settings, wanted: Filter) -> Iterator[DeadLetter]:
+def read_letters(settings: Settings, wanted: DeadLetterFilter) -> Iterator[DeadLetter]:
     """Read the letters; raise KafkaAwayError and KafkaException."""
     from bellbuoy.operations.registry import registry
-    from streams.deadletters.reader import read
+    from streams.deadletters.reader import read_dead_letters
 
     admin.names(settings.kafka.bootstrap)  # says clearly that Kafka is away
-    return read(settings.kafka.bootstrap, settings.kafka.topics(), registry(settings), wanted)
+    return read_dead_letters(settings.kafka.bootstrap, settings.kafka.topics(), registry(settings), wanted)
 
 
 def line(value: Any) -> str:

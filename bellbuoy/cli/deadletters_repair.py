@@ -154,7 +154,7 @@ def redrive(
       bellbuoy deadletters redrive --all
     """
     from bellbuoy.operations.deadletters import redrive as redriving
-    from streams.kafka.clients import FencedError
+    from streams.kafka.errors import FencedError
 
     settings = load()
     filters = {"reason": reason, "topic": topic, "tenant": tenant, "producer": producer}

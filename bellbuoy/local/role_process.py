@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections import deque
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.local.embedded.child import Child, signal_name
+from schemas.readiness import decode_readiness
 
 __all__ = ["Restarts", "RoleProcess"]
 
@@ -91,12 +91,9 @@ class RoleProcess:
             body = response.read()
             if response.status == 200:
                 return ""
-            answer = json.loads(body)
-            failing = answer.get("failing") or answer.get("missing") or f"status {response.status}"
-            if isinstance(failing, dict):
-                return ", ".join(f"{name}: {why}" for name, why in failing.items())
-            return str(failing)
-        except (OSError, HTTPException, ValueError, AttributeError):
+            failing = decode_readiness(body).failing
+            return ", ".join(f"{name}: {reason}" for name, reason in failing.items())
+        except (OSError, HTTPException, ValueError):
             return "it doesn't answer yet"
         finally:
             connection.close()

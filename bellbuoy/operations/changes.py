@@ -21,7 +21,9 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.records import AccountOverride, ModelChange
-from streams.kafka.clients import FencedError, Transactions, read_to_end
+from streams.kafka.errors import FencedError
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.transactional_producer import TransactionalProducer
 
 __all__ = [
     "ChangeError",
@@ -188,10 +190,10 @@ def _check_texts(**texts: str) -> None:
 
 
 @contextmanager
-def _whole(bootstrap: str, transactional_id: str, what: str) -> Iterator[Transactions]:
+def _whole(bootstrap: str, transactional_id: str, what: str) -> Iterator[TransactionalProducer]:
     """Commit what is produced within, or nothing; raise OvertakenError when another change came between."""
     try:
-        producer = Transactions(bootstrap, transactional_id)
+        producer = TransactionalProducer(bootstrap, transactional_id)
         producer.begin()
         yield producer
         producer.commit()

@@ -12,7 +12,8 @@ from schemas.codec.record_codec import codec
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from streams.delivery.sink_consumer import OUTPUTS
-from streams.kafka.clients import Record, tail
+from streams.kafka.log_reader import last_record
+from streams.kafka.record import KafkaRecord
 
 __all__ = ["NotDrainedError", "behind", "undelivered", "wait_drained"]
 
@@ -47,8 +48,8 @@ def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
     # First: what the worker sent on until then is among the inputs that are looked at next.
     folded = positions(bootstrap, topics)
     there = ends(bootstrap, topics)
-    last: dict[int, Record | None] = {
-        p: tail(bootstrap, topics.name("account.journal"), p) for p in range(topics.partitions)
+    last: dict[int, KafkaRecord | None] = {
+        p: last_record(bootstrap, topics.name("account.journal"), p) for p in range(topics.partitions)
     }
     for partition, record in last.items():
         covered = {} if record is None else {r.topic: r.next for r in batches.decode(record.value).offsets}
@@ -65,7 +66,7 @@ def _unread(bootstrap: str, topics: Topics, topic: str, partition: int, followin
     if there[topic, partition] <= following:
         return False
     # What stands at the end may be the marker of a transaction that moved records here.
-    record = tail(bootstrap, topics.name(topic), partition)
+    record = last_record(bootstrap, topics.name(topic), partition)
     return record is not None and record.offset >= following
 
 

@@ -18,8 +18,8 @@ from schemas.identity.keys import split_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import OWN_SOURCE, AccountLink
 from schemas.topics import Topics
-from streams.kafka.clients import read_to_end, tail
 from streams.kafka.headers import MOVED_HEADER
+from streams.kafka.log_reader import last_record, read_to_end
 
 __all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
 
@@ -108,7 +108,7 @@ def positions(bootstrap: str, topics: Topics) -> dict[int, Position]:
     """Return the positions alone, each the last record of its partition; raise KafkaAwayError."""
     found = {}
     for partition in range(topics.partitions):
-        last = ask_again(bootstrap, partial(tail, bootstrap, topics.changelog, partition))
+        last = ask_again(bootstrap, partial(last_record, bootstrap, topics.changelog, partition))
         if last is not None and last.value is not None and (last.key or b"").startswith(POSITION_KEY):
             found[partition] = decode_position(last.value)
     return found

@@ -22,7 +22,7 @@ from bellbuoy.settings import ConfigError, Settings
 from schemas.topics import Topics
 from sinks.port import Positioned, Sink
 from streams.delivery.sink_consumer import OUTPUTS
-from streams.kafka.clients import watermarks
+from streams.kafka.log_reader import watermarks
 
 __all__ = ["RebuildError", "RebuildPlan", "Rebuildable", "find", "plan", "refill"]
 

@@ -26,8 +26,9 @@ from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import split_key
 from schemas.inputs import ACCOUNT_FIELDS
 from schemas.records import JournalBatch, RiskAlert
-from streams.journal.batch_reader import JournalBatchReader, of_account_only
-from streams.kafka.clients import Record, read_to_end
+from streams.journal.batch_reader import JournalBatchReader, batch_of_account
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.record import KafkaRecord
 
 __all__ = ["ReplayJob", "ReplayReport", "Who", "replay_partition"]
 
@@ -58,7 +59,7 @@ class ReplayJob:
         """Return the codec of a topic in this deployment."""
         return codec(topic, registry(self.settings))
 
-    def records(self, name: str) -> Iterator[Record]:
+    def records(self, name: str) -> Iterator[KafkaRecord]:
         """Read the partition of a topic (its name on the broker) to its end; raise KafkaException."""
         return read_to_end(self.settings.kafka.bootstrap, [TopicPartition(name, self.partition, 0)])
 
@@ -168,7 +169,7 @@ def _batches(job: ReplayJob, position: Position) -> Iterable[tuple[int, JournalB
         batch = journal.decode(record.value or b"")
         if job.until is not None and batch.written_at >= job.until:
             return
-        yield record.offset, batch if job.tenant is None else of_account_only(batch, job.tenant)
+        yield record.offset, batch if job.tenant is None else batch_of_account(batch, job.tenant)
         if record.offset == position.offset:
             return
 

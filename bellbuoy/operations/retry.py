@@ -9,7 +9,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaException
 
 from bellbuoy.operations.topics import KafkaAwayError
-from streams.kafka.clients import LEADERLESS
+from streams.kafka.errors import LEADER_UNKNOWN
 
 __all__ = ["ask_again"]
 
@@ -27,6 +27,6 @@ def ask_again(bootstrap: str, ask: Callable[[], T]) -> T:
             return ask()
         except KafkaException as error:
             reason = error.args[0]
-            if reason.code() not in LEADERLESS or time.monotonic() > deadline:
+            if reason.code() not in LEADER_UNKNOWN or time.monotonic() > deadline:
                 raise KafkaAwayError(bootstrap, reason.str()) from None
         time.sleep(_PAUSE)

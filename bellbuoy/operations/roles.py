@@ -60,7 +60,7 @@ def _gateway(settings: Settings) -> None:
     listener = _listen(front.host, front.port)
     if front.tenants == GatewaySettings().tenants and front.host not in ("127.0.0.1", "::1", "localhost"):
         log.warning(
-            "The front door listens beyond this machine with the demo tenant's published keys; "
+            "The gateway listens beyond this machine with the demo tenant's published keys; "
             "set gateway.tenants to your own.",
             host=front.host,
         )

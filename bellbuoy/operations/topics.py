@@ -16,7 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 )
 
 from schemas.topics import Topics, TopicSpec
-from streams.kafka.clients import LEADERLESS
+from streams.kafka.errors import LEADER_UNKNOWN
 
 __all__ = ["KafkaAwayError", "check", "create", "drop", "names"]
 
@@ -129,7 +129,7 @@ def _made(admin: AdminClient, wanted: Mapping[str, int], seconds: float) -> bool
         for future in admin.list_offsets(asked, request_timeout=seconds).values():
             future.result(seconds)
     except KafkaException as error:
-        if error.args[0].code() not in LEADERLESS | {KafkaError.UNKNOWN_TOPIC_OR_PART}:
+        if error.args[0].code() not in LEADER_UNKNOWN | {KafkaError.UNKNOWN_TOPIC_OR_PART}:
             raise
         return False
     return True

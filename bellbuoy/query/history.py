@@ -25,8 +25,8 @@ from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.inputs import ACCOUNT_FIELDS
 from schemas.records import AccountHealth, AccountKpis, JournalBatch, RiskAlert
 from sinks.serving import HistoryEntry
-from streams.journal.batch_reader import JournalBatchReader, of_account_only
-from streams.kafka.clients import read_to_end
+from streams.journal.batch_reader import JournalBatchReader, batch_of_account
+from streams.kafka.log_reader import read_to_end
 
 if TYPE_CHECKING:
     from schemas.codec.registry import Registry
@@ -162,7 +162,7 @@ def steps(
     for offset, batch in batches:
         if folded is None:
             start = Position(sequence=batch.sequence - 1)
-            select = partial(of_account_only, tenant=tenant, account_id=account_id)
+            select = partial(batch_of_account, tenant=tenant, account_id=account_id)
             folded = FoldedPartition(partition, Shared(), position=start, select=select)
         selected = of_account(batch, tenant, account_id)
         if selected is None and not folded.due(batch.written_at):
@@ -178,7 +178,7 @@ def steps(
 
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
     """Return a batch without what is of other accounts; ``None`` when nothing is of this one."""
-    kept = of_account_only(batch, tenant, account_id)
+    kept = batch_of_account(batch, tenant, account_id)
     if not any(getattr(kept, name) for name in ACCOUNT_FIELDS):
         return None
     return replace(kept, models=[one for one in batch.models if one.tenant in (tenant, ALL_TENANTS)])

@@ -14,7 +14,8 @@ from bench.load import Load, fill
 from bench.roles import running
 from processors.state.encoding import decode_state
 from processors.state.position import POSITION_KEY, decode_position, is_account
-from streams.kafka.clients import read_to_end, record
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.record import kafka_record
 
 __all__ = ["CONTENDERS"]
 
@@ -30,7 +31,7 @@ def run(load: Load, workers: int = 1) -> Outcome:
             started = time.perf_counter()
             while sum(counted.values()) < load.events:
                 for message in reader.consume(10_000, 0.05):
-                    found = record(message) if message.error() is None else None
+                    found = kafka_record(message) if message.error() is None else None
                     if found is not None and (found.key or b"").startswith(POSITION_KEY):
                         counted[found.partition] = decode_position(found.value or b"").applied
             seconds = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Sets records aside on ``events.deadletter``, outside any transaction."""
+"""Producer of dead letters to ``events.deadletter``, outside any transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.identity.keys import split_key
 from schemas.producer_settings import DURABLE
 from schemas.records import DeadLetter, dead_letters
 from schemas.topics import MAX_DEAD_LETTER_BYTES, Topics
-from streams.kafka.clients import Record
+from streams.kafka.record import KafkaRecord
 
 __all__ = ["DeadLetterProducer", "DeadLetterProducerError"]
 
@@ -24,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 class DeadLetterProducerError(Exception):
     """
-    A dead letter could not be written, so the record it carries must not be passed over.
+    A dead letter could not be written, so the record in it must not be skipped.
 
     Operator action: see what Kafka refuses about events.deadletter; the process starts again where it was.
     """
 
 
 class DeadLetterProducer:
-    """Writes dead letters; ``settle`` before passing over what was parked."""
+    """Sends dead letters; ``flush`` before skipping the records that are in them."""
 
     def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
         self._topic = topics.name("events.deadletter")
@@ -44,37 +44,37 @@ class DeadLetterProducer:
                 "client.id": "bellbuoy-parking",
                 "compression.type": "lz4",
                 "message.max.bytes": MAX_DEAD_LETTER_BYTES,
-                "log_level": 2,  # what matters fails the delivery of a letter
+                "log_level": 2,  # an error that matters fails the delivery of a dead letter
             }
         )
 
-    def park(self, found: Record, reason: str, detail: str) -> None:
-        """Send the whole record as a dead letter; the same record has the same letter id each time."""
+    def send_record(self, record: KafkaRecord, reason: str, detail: str) -> None:
+        """Send a whole record as a dead letter; the same record gives the same dead letter id each time."""
         letter = dead_letters.of_record(
             reason=reason,
             detail=detail,
-            topic=found.topic,
-            partition=found.partition,
-            offset=found.offset,
-            key=found.key,
-            value=found.value,
-            headers=dict(found.headers),
-            tenant=_tenant(found.key),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=dict(record.headers),
+            tenant=_tenant(record.key),
             failed_at=time.time_ns() // 1_000_000,
         )
-        self.put(letter, found.key)
+        self.send(letter, record.key)
         log.warning(
-            "A record is parked.",
-            topic=found.topic,
-            partition=found.partition,
-            offset=found.offset,
+            "Record sent to the dead-letter topic.",
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
             reason=reason,
             detail=detail,
             id=letter.id,
         )
 
-    def put(self, letter: DeadLetter, key: bytes | None) -> None:
-        """Send a letter; waits for room when the buffer is full."""
+    def send(self, letter: DeadLetter, key: bytes | None) -> None:
+        """Send a dead letter; wait for room while the client's buffer is full."""
         while True:
             try:
                 self._producer.produce(
@@ -85,14 +85,14 @@ class DeadLetterProducer:
             else:
                 return
 
-    def settle(self, waiting: Callable[[], None]) -> None:
+    def flush(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """
-        Return once Kafka has every letter; ``waiting`` is called about every second until then.
+        Return once Kafka has every dead letter; ``while_waiting`` is called about every second until then.
 
-        Raises DeadLetterProducerError when Kafka refuses one, and whatever ``waiting`` raises.
+        Raises DeadLetterProducerError when Kafka refuses one, and whatever ``while_waiting`` raises.
         """
         while self._producer.flush(1.0):
-            waiting()
+            while_waiting()
         if self._failure is not None:
             raise DeadLetterProducerError(f"{self._topic} can't be written: {self._failure.str()}")
 

@@ -1,8 +1,8 @@
 """
-Reads ``events.deadletter``: every letter that is there, once, as it stands now.
+Reader of the dead-letter topic: each dead letter that is there, once, with its newest status.
 
-A letter that was repaired or redriven is written again whole, under the same id, with its new status. So
-the topic is read twice: for what became of letters, then for the letters.
+A dead letter that was repaired or redriven is written again whole, under the same id, with its new status. So
+the topic is read twice: first for the newest status of each, then for the dead letters.
 """
 
 from __future__ import annotations
@@ -18,23 +18,24 @@ from confluent_kafka.admin import AdminClient
 from msgspec.structs import replace
 
 from schemas.codec.errors import SchemaError
-from schemas.codec.record_codec import RECORDS, codec
+from schemas.codec.record_codec import RECORDS, Codec, codec
 from schemas.codec.registry import Registry
 from schemas.records import DeadLetter, dead_letters
 from schemas.records.dead_letters import STATUSES
 from schemas.topics import Topics
-from streams.kafka.clients import Record, read_to_end
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.record import KafkaRecord
 
-__all__ = ["Filter", "decoded", "newest", "oldest", "read"]
+__all__ = ["DeadLetterFilter", "decoded_value", "newest", "oldest", "read_dead_letters"]
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class DeadLetterFilter:
     """
-    Which letters; ``None`` lets all through.
+    The dead letters to read; ``None`` lets all pass.
 
-    ``topic`` is a name without prefix, ``since`` (inclusive) and ``until`` are times at which letters
-    were set aside, UTC milliseconds, ``ids`` are ids or the first characters of some.
+    ``topic`` is a name without prefix, ``since`` (inclusive) and ``until`` (exclusive) bound ``failed_at``,
+    UTC milliseconds, ``ids`` are ids or the first characters of some.
     """
 
     reason: str | None = None
@@ -46,8 +47,8 @@ class Filter:
     until: int | None = None
     ids: tuple[str, ...] | None = None
 
-    def passes(self, letter: DeadLetter, topics: Topics) -> bool:
-        """Tell whether a letter is wanted."""
+    def matches(self, letter: DeadLetter, topics: Topics) -> bool:
+        """Return whether a dead letter is wanted."""
         return (
             self.reason in (None, letter.reason)
             and self.topic in (None, topics.plain(letter.topic))
@@ -60,73 +61,75 @@ class Filter:
         )
 
 
-def read(bootstrap: str, topics: Topics, registry: Registry, wanted: Filter) -> Iterator[DeadLetter]:
+def read_dead_letters(
+    bootstrap: str, topics: Topics, registry: Registry, wanted: DeadLetterFilter
+) -> Iterator[DeadLetter]:
     """
-    Yield the wanted letters from the topic's start to its present end, in no order across partitions.
+    Yield the wanted dead letters from the topic's start to its present end, in no order across partitions.
 
-    What is no letter is shown as one about itself. Raises KafkaException when Kafka doesn't answer or
-    the topic is missing. Memory grows by about 70 bytes a letter, and by the record of a repaired one.
+    A record that is not a valid dead letter is returned as a dead letter that describes itself. Raises
+    KafkaException when Kafka doesn't answer or the topic is missing. Memory grows by about 70 bytes a dead
+    letter, and by the record of a repaired one.
     """
-    name, letters = topics.name("events.deadletter"), codec("events.deadletter", registry)
+    name, letter_codec = topics.name("events.deadletter"), codec("events.deadletter", registry)
     starts = _starts(bootstrap, name)
-    became: dict[str, DeadLetter] = {}
-    for found in read_to_end(bootstrap, starts):
-        letter = _letter(found, letters)
-        if _rank(letter) and _rank(letter) >= _rank(became.get(letter.id)):
-            became[letter.id] = replace(letter, key=None, value=None, headers={})
+    changed: dict[str, DeadLetter] = {}
+    for record in read_to_end(bootstrap, starts):
+        letter = _dead_letter(record, letter_codec)
+        if _rank(letter) and _rank(letter) >= _rank(changed.get(letter.id)):
+            changed[letter.id] = replace(letter, key=None, value=None, headers={})
     seen: set[int] = set()
-    for found in read_to_end(bootstrap, starts):
-        letter = _letter(found, letters)
+    for record in read_to_end(bootstrap, starts):
+        letter = _dead_letter(record, letter_codec)
         identity = hash(letter.id)
         if identity in seen:
             continue
         seen.add(identity)
-        if (now := became.get(letter.id)) is not None:
-            letter = replace(letter, status=now.status, mended=now.mended, changed_at=now.changed_at)
-        if wanted.passes(letter, topics):
+        if (newest := changed.get(letter.id)) is not None:
+            letter = replace(letter, status=newest.status, mended=newest.mended, changed_at=newest.changed_at)
+        if wanted.matches(letter, topics):
             yield letter
 
 
 def newest(letters: Iterable[DeadLetter], n: int) -> list[DeadLetter]:
-    """Return the ``n`` letters written last, the last one first."""
+    """Return the ``n`` dead letters that failed last, the last one first."""
     return heapq.nlargest(n, letters, key=_order)
 
 
 def oldest(letters: Iterable[DeadLetter], n: int) -> list[DeadLetter]:
-    """Return the ``n`` letters written first, the first one first."""
+    """Return the ``n`` dead letters that failed first, the first one first."""
     return heapq.nsmallest(n, letters, key=_order)
 
 
-def decoded(letter: DeadLetter, topics: Topics, registry: Registry) -> Any:
-    """Return what the value says, as plain dicts and lists: Avro of its topic, or JSON; else ``None``."""
+def decoded_value(letter: DeadLetter, topics: Topics, registry: Registry) -> Any:
+    """Return the decoded value as plain dicts and lists: Avro of its topic, or JSON; else ``None``."""
     topic = topics.plain(letter.topic)
     if topic in RECORDS:
         try:
             return codec(topic, registry).decode_fields(letter.value)
         except SchemaError:
-            pass  # the usual case: that is why it is a dead letter
+            pass  # the usual case, for which it became a dead letter
     try:
         return msgspec.json.decode(letter.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
-def _letter(found: Record, letters: Any) -> DeadLetter:
+def _dead_letter(record: KafkaRecord, letter_codec: Codec[DeadLetter]) -> DeadLetter:
     try:
-        letter: DeadLetter = letters.decode(found.value)
+        return letter_codec.decode(record.value)
     except SchemaError as error:
         return dead_letters.of_record(
             reason="undecodable",
             detail=f"not a dead letter: {error}",
-            topic=found.topic,
-            partition=found.partition,
-            offset=found.offset,
-            key=found.key,
-            value=found.value,
-            headers=dict(found.headers),
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=dict(record.headers),
             failed_at=0,
         )
-    return letter
 
 
 def _rank(letter: DeadLetter | None) -> int:
@@ -139,10 +142,10 @@ def _order(letter: DeadLetter) -> tuple[int, str, int, int]:
 
 def _starts(bootstrap: str, name: str) -> list[TopicPartition]:
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    # Without a name: asking for one topic may create it.
-    found = admin.list_topics(timeout=10.0).topics.get(name)
-    if found is None:
+    # All topics are listed: asking for one may create it.
+    topic = admin.list_topics(timeout=10.0).topics.get(name)
+    if topic is None:
         raise KafkaException(
             KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"no topic {name}: run `bellbuoy topics create`")
         )
-    return [TopicPartition(name, number, OFFSET_BEGINNING) for number in found.partitions]
+    return [TopicPartition(name, number, OFFSET_BEGINNING) for number in topic.partitions]

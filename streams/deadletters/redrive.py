@@ -1,9 +1,9 @@
 """
-Send repaired dead letters through the front again.
+Redriver of repaired dead letters: sends them to their input topics once more.
 
-Redriving writes the record to its topic and the letter's new status in one transaction, under one
-transactional id: a second redriver fences the first and reads every mark it has committed, so a letter
-is redriven once, whatever is killed and however often it is asked.
+One transaction writes the event to its topic and the dead letter's new status, under one transactional id for
+all redrivers: a second one fences the first and reads every status that it has committed. So a dead letter is
+redriven once, whatever is killed and however often a redrive is started.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import DeadLetter, InputEvent
 from schemas.topics import Topics
-from streams.kafka.clients import Transactions
+from streams.kafka.transactional_producer import TransactionalProducer
 
-__all__ = ["REDRIVEN_HEADER", "Redriver", "Sendable"]
+__all__ = ["REDRIVEN_HEADER", "Redriver", "RepairedEvent"]
 
 REDRIVEN_HEADER = "bellbuoy-redriven"
-"""On a record that was redriven: the id of its letter."""
+"""On a record that was redriven: the id of its dead letter."""
 
-_OURS = "bellbuoy-"
+_PIPELINE_HEADERS = "bellbuoy-"
+"""Prefix of headers that the pipeline sets itself; they do not hold for the event sent anew."""
 
 
-class Sendable(NamedTuple):
-    """A letter and the event that it became, with the event's topic (without prefix)."""
+class RepairedEvent(NamedTuple):
+    """A dead letter and the event that it became by repair; ``topic`` is the event's, without prefix."""
 
     letter: DeadLetter
     topic: str
@@ -38,34 +39,38 @@ class Sendable(NamedTuple):
 
 
 class Redriver:
-    """Making one ends every other one's work: what that has committed can be read then."""
+    """
+    Sends repaired events.
+
+    Making one fences every earlier redriver; after that all that it has committed can be read.
+    """
 
     def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
         self._topics = topics
         self._letters = codec("events.deadletter", registry)
         self._codecs = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
-        self._transactions = Transactions(bootstrap, f"{topics.prefix}bellbuoy-redrive")
+        self._producer = TransactionalProducer(bootstrap, f"{topics.prefix}bellbuoy-redrive")
 
-    def send(self, sendables: Sequence[Sendable], now: int) -> None:
+    def send(self, repaired: Sequence[RepairedEvent], now: int) -> None:
         """
-        Send events to the partitions of their accounts and mark their letters, all or none.
+        Send events to the partitions of their accounts and mark their dead letters redriven, all or none.
 
-        Their event times and ids stay; received they are ``now``. Raises FencedError when another redrive
+        Event times and ids stay; ``received_at`` becomes ``now``. Raises FencedError when another redrive
         took over, and KafkaException.
         """
-        self._transactions.begin()
-        for letter, topic, event in sendables:
+        self._producer.begin()
+        for letter, topic, event in repaired:
             key = account_key(event.tenant, event.account_id)
             value = self._codecs[topic].encode(replace(event, received_at=now))
-            kept = [(name, was) for name, was in letter.headers.items() if not name.startswith(_OURS)]
+            kept = [item for item in letter.headers.items() if not item[0].startswith(_PIPELINE_HEADERS)]
             headers = [*kept, (REDRIVEN_HEADER, letter.id.encode())]
             partition = partition_of(key, self._topics.partitions)
-            self._transactions.produce(self._topics.name(topic), value, key, partition, headers)
+            self._producer.produce(self._topics.name(topic), value, key, partition, headers)
             self._mark(replace(letter, status="redriven", changed_at=now))
-        self._transactions.commit()
+        self._producer.commit()
 
     def _mark(self, letter: DeadLetter) -> None:
         key = letter.id.encode()
         partition = partition_of(key, self._topics.partitions)
         name = self._topics.name("events.deadletter")
-        self._transactions.produce(name, self._letters.encode(letter), key, partition)
+        self._producer.produce(name, self._letters.encode(letter), key, partition)

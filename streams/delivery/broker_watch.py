@@ -111,14 +111,14 @@ class BrokerWatch:
         self.heard()
         if self.away:
             self.away = False
-            self._vitals.set("kafka", True)
+            self._vitals.set_condition("kafka", True)
             self._log.info("Kafka is back.")
         return ends
 
     def _lost(self, error: KafkaError) -> None:
         if not self.away:
             self.away = True
-            self._vitals.set("kafka", False, error.str())
+            self._vitals.set_condition("kafka", False, error.str())
             self._log.warning("Kafka is away.", error=error.str())
 
     def _ask_for_topics(self, consumer: Consumer) -> None:

@@ -26,7 +26,8 @@ from streams.deadletters.producer import DeadLetterProducer
 from streams.delivery import metrics
 from streams.delivery.broker_watch import BrokerWatch
 from streams.delivery.resume import ResumePoint
-from streams.kafka.clients import Record, leave, record
+from streams.kafka.consumer_group import leave_group
+from streams.kafka.record import KafkaRecord, kafka_record
 from streams.runtime.health import Health
 from streams.runtime.latency import EVENT_LATENCY
 from streams.settings import DeliverySettings
@@ -106,8 +107,8 @@ class SinkConsumer:
                 "log_level": 2,  # the callback tells the rest, once
             }
         )
-        vitals.set(f"{sink.name} joined", False, f"waiting for partitions of group {self._group}")
-        vitals.set(sink.name, False, "not opened yet")
+        vitals.set_condition(f"{sink.name} joined", False, f"waiting for partitions of group {self._group}")
+        vitals.set_condition(sink.name, False, "not opened yet")
 
     def run(self) -> None:
         """Deliver until stopped; raise DeliveryError or ParkingError when Kafka forbids going on."""
@@ -132,7 +133,9 @@ class SinkConsumer:
 
     def _leave(self) -> None:
         """Leave the group; without a broker the client would wait for minutes to say so."""
-        leaving = Thread(target=leave, args=(self._consumer,), name=f"leave-{self.sink.name}", daemon=True)
+        leaving = Thread(
+            target=leave_group, args=(self._consumer,), name=f"leave-{self.sink.name}", daemon=True
+        )
         leaving.start()
         leaving.join(_LEAVE_SECONDS)
         if leaving.is_alive():
@@ -147,7 +150,7 @@ class SinkConsumer:
                 self._failed(error)
                 delay = self._wait(error, delay)
             else:
-                self._vitals.set(self.sink.name, True)
+                self._vitals.set_condition(self.sink.name, True)
                 return
 
     def _resume(self) -> None:
@@ -170,7 +173,7 @@ class SinkConsumer:
                 self._early, self._holding = [], False
                 self._written = {(start.topic, start.partition): start.offset for start in starts}
                 self._uncommitted = set(self._written)
-                self._vitals.set(self.sink.name, True)
+                self._vitals.set_condition(self.sink.name, True)
 
     def _take(self) -> list[Message]:
         """Block for the first record only: a lone one is not kept waiting for company."""
@@ -187,19 +190,19 @@ class SinkConsumer:
             return
         self._watch.heard()
         outputs: list[Output] = []
-        sources: list[Record] = []
+        sources: list[KafkaRecord] = []
         reached: dict[tuple[str, int], int] = {}
         for message in messages:
             error = message.error()
             if error is None:
-                found = record(message)
+                found = kafka_record(message)
                 reached[found.topic, found.partition] = found.offset + 1
                 output = self._decode(found)
                 if output is not None:
                     outputs.append(output)
                     sources.append(found)
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the library's own name
-                end = record(message)
+                end = kafka_record(message)
                 reached[end.topic, end.partition] = end.offset
             else:
                 self._watch.refused(error)
@@ -208,13 +211,13 @@ class SinkConsumer:
         except SetBackError:
             self._standing.ask()
             return
-        self._parking.settle(self._waiting)
+        self._parking.flush(self._waiting)
         # Partitions that went to another member meanwhile are its to commit.
         kept = {part: offset for part, offset in reached.items() if part in self._owned}
         self._written |= kept
         self._uncommitted |= kept.keys()
 
-    def _decode(self, found: Record) -> Output | None:
+    def _decode(self, found: KafkaRecord) -> Output | None:
         try:
             output: Output = self._codecs[found.topic].decode(found.value)
         except SchemaError as error:
@@ -223,7 +226,7 @@ class SinkConsumer:
             return None
         return output
 
-    def _write(self, outputs: list[Output], sources: list[Record]) -> None:
+    def _write(self, outputs: list[Output], sources: list[KafkaRecord]) -> None:
         delay = self._settings.retry_seconds
         while outputs:
             try:
@@ -244,7 +247,7 @@ class SinkConsumer:
         self._release()
 
     def _succeeded(self, outputs: list[Output]) -> None:
-        self._vitals.set(self.sink.name, True)
+        self._vitals.set_condition(self.sink.name, True)
         now = time.time()
         metrics.LAST_SUCCESS.labels(self.sink.name).set(now)
         metrics.BATCH.labels(self.sink.name).observe(len(outputs))
@@ -255,12 +258,12 @@ class SinkConsumer:
 
     def _failed(self, error: SinkError) -> None:
         metrics.ERRORS.labels(self.sink.name).inc()
-        self._vitals.set(self.sink.name, False, str(error))
+        self._vitals.set_condition(self.sink.name, False, str(error))
         self._log.warning("The sink can't take it now; it is offered again.", error=str(error))
 
-    def _park(self, found: Record, reason: str, detail: str) -> None:
+    def _park(self, found: KafkaRecord, reason: str, detail: str) -> None:
         metrics.PARKED.labels(self.sink.name, reason).inc()
-        self._parking.park(found, reason, detail)
+        self._parking.send_record(found, reason, detail)
 
     def _wait(self, error: SinkError, delay: float) -> float:
         """Wait before the next attempt, in the group and measuring the lag; return the next pause."""
@@ -299,7 +302,7 @@ class SinkConsumer:
             consumer.assign(partitions)
             consumer.pause(partitions)
         self._owned |= {(part.topic, part.partition) for part in partitions}
-        self._vitals.set(f"{self.sink.name} joined", True)
+        self._vitals.set_condition(f"{self.sink.name} joined", True)
 
     def _revoked(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._commit_all()
@@ -315,7 +318,9 @@ class SinkConsumer:
             self._owned.discard((part.topic, part.partition))
             self._written.pop((part.topic, part.partition), None)
             self._uncommitted.discard((part.topic, part.partition))
-        self._vitals.set(f"{self.sink.name} joined", False, f"waiting for partitions of group {self._group}")
+        self._vitals.set_condition(
+            f"{self.sink.name} joined", False, f"waiting for partitions of group {self._group}"
+        )
 
     def _commit(self) -> None:
         """Commit what was written, now and then, without waiting: the next record is not kept waiting."""
@@ -334,9 +339,9 @@ class SinkConsumer:
         except SetBackError:
             self._standing.ask()
         except SinkError as error:
-            self._vitals.set(self.sink.name, False, str(error))
+            self._vitals.set_condition(self.sink.name, False, str(error))
         else:
-            self._vitals.set(self.sink.name, True)
+            self._vitals.set_condition(self.sink.name, True)
             return True
         return False
 

@@ -48,7 +48,7 @@ def run(
     """
     stop = stop or threading.Event()
     vitals = Health("deliver")
-    vitals.set("kafka", False, f"not reached on {bootstrap} yet")
+    vitals.set_condition("kafka", False, f"not reached on {bootstrap} yet")
     port = vitals.serve(settings.metrics_host, settings.metrics_port)
     log.info("Delivery starts.", sinks=[sink.name for sink in sinks], metrics_port=port)
     freeze_startup_objects()
@@ -82,7 +82,7 @@ def _run_all(couriers: list[SinkConsumer], vitals: Health, stop: threading.Event
         thread.start()
     while any(thread.is_alive() for thread in threads):
         if time.monotonic() - min(c.ticked for c in couriers) < _STUCK_SECONDS:
-            vitals.beat()
+            vitals.heartbeat()
         for thread in threads:
             thread.join(0.5)
     for courier, error in failures:
@@ -97,7 +97,7 @@ def _topics_there(bootstrap: str, topics: Topics, vitals: Health, stop: threadin
     """Wait for Kafka and return True, or False when stopped; raise DeliveryError for a missing topic."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     while not stop.is_set():
-        vitals.beat()
+        vitals.heartbeat()
         try:
             known = admin.list_topics(timeout=2.0).topics
         except KafkaException as error:
@@ -109,7 +109,7 @@ def _topics_there(bootstrap: str, topics: Topics, vitals: Health, stop: threadin
             raise DeliveryError(
                 f"{bootstrap} has no topic {', '.join(missing)}: run `bellbuoy topics create`"
             )
-        vitals.set("kafka", True)
+        vitals.set_condition("kafka", True)
         return True
     return False
 

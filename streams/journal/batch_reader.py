@@ -1,4 +1,4 @@
-"""Read journal batches quickly where most say nothing: an idle partition gets one every second."""
+"""A reader of journal batches that decodes idle ones quickly: an idle partition gets one every second."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from schemas.codec.varint import read_varint
 from schemas.inputs import ACCOUNT_FIELDS
 from schemas.records import JournalBatch
 
-__all__ = ["JournalBatchReader", "of_account_only"]
+__all__ = ["JournalBatchReader", "batch_of_account"]
 
-_HEADER = 5
+_HEADER_BYTES = 5
+"""The magic byte and the schema's id."""
 
 
 class JournalBatchReader:
     """
     Decodes one partition's batches in their order.
 
-    A batch without events that follows another one differs from it in sequence and time alone, the first two
-    fields; then the rest need not be decoded, and ``offsets`` are left out.
+    A batch without events that follows another such batch differs from it in sequence and time alone, the
+    first two fields; then the rest is not decoded, and ``offsets`` are left out.
     """
 
     def __init__(self, codec: Codec[JournalBatch]) -> None:
@@ -29,26 +30,24 @@ class JournalBatchReader:
     def decode(self, raw: bytes) -> JournalBatch:
         """Return the batch in these bytes; raise as the codec does."""
         try:
-            sequence, at = read_varint(raw, _HEADER)
+            sequence, at = read_varint(raw, _HEADER_BYTES)
             written_at, at = read_varint(raw, at)
         except ValueError:
             return self._codec.decode(raw)
-        rest = raw[:_HEADER], raw[at:]
+        rest = raw[:_HEADER_BYTES], raw[at:]
         if rest == self._idle:
             return JournalBatch(sequence=sequence, written_at=written_at)
         batch = self._codec.decode(raw)
-        says_nothing = JournalBatch(
-            sequence=batch.sequence, written_at=batch.written_at, offsets=batch.offsets
-        )
-        self._idle = rest if batch == says_nothing else None
+        empty = JournalBatch(sequence=batch.sequence, written_at=batch.written_at, offsets=batch.offsets)
+        self._idle = rest if batch == empty else None
         return batch
 
 
-def of_account_only(batch: JournalBatch, tenant: str, account_id: str | None = None) -> JournalBatch:
-    """Return a batch without what is of other tenants, or of other accounts."""
-    lists = {name: given for name in ACCOUNT_FIELDS if (given := getattr(batch, name))}
+def batch_of_account(batch: JournalBatch, tenant: str, account_id: str | None = None) -> JournalBatch:
+    """Return the batch with the events of this account alone, or of all the tenant's accounts."""
+    lists = {name: events for name in ACCOUNT_FIELDS if (events := getattr(batch, name))}
     kept = {
-        name: [x for x in given if x.tenant == tenant and account_id in (None, x.account_id)]
-        for name, given in lists.items()
+        name: [x for x in events if x.tenant == tenant and account_id in (None, x.account_id)]
+        for name, events in lists.items()
     }
     return replace(batch, **kept) if kept else batch

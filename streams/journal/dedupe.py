@@ -1,8 +1,8 @@
 """
-The dedupe window of one input partition.
+The dedupe window of one input partition: a hash set of the events admitted last, compiled by numba.
 
-It holds the identities of the last so many events that were admitted. What it says of an event follows from
-the log alone, however the log was cut into batches, so it can be rebuilt by reading far enough back.
+Whether it holds an event follows from the log alone, however the log was cut into batches, so it can be
+restored by reading the log far enough back.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from schemas.columnar.compiled import compiled, inlined
 
 __all__ = ["DedupeWindow"]
 
-_FEWEST_SLOTS = 2
-_NONE = np.uint64(0)
+_INITIAL_SLOTS = 2
+_EMPTY = np.uint64(0)
 
 
 class DedupeWindow:
     """
-    Remember the *size* events admitted last, by their identities; 0 and 1 are one identity.
+    The identities (64 bits) of the *size* events admitted last, in a ring and a set with open addressing.
 
-    An event that is remembered takes 24 to 40 bytes.
+    An event takes 24 to 40 bytes. The identities 0 and 1 are taken for one.
     """
 
     def __init__(self, size: int) -> None:
-        self._ring = np.empty(size, np.uint64)  # memory is taken as it is written to
-        self._secret = np.uint64(secrets.randbits(64) | 1)  # so that nobody can choose who shares a slot
+        self._ring = np.empty(size, np.uint64)  # the system gives memory only as it is written to
+        self._secret = np.uint64(
+            secrets.randbits(64) | 1
+        )  # so that no sender can choose colliding identities
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
-        self._slots = np.zeros(_FEWEST_SLOTS, np.uint64)
+        """Remove every event."""
+        self._slots = np.zeros(_INITIAL_SLOTS, np.uint64)
         self._count = self._oldest = 0
 
     def __len__(self) -> int:
@@ -43,7 +45,7 @@ class DedupeWindow:
 
     def claim(self, identities: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """
-        Claim identities; tell of each whether it is new.
+        Add the identities that are new, and return which are; the oldest ones leave a full window.
 
         Call with the events of one log in their order.
         """
@@ -55,13 +57,13 @@ class DedupeWindow:
         return new
 
     def _make_room(self, events: int) -> None:
-        """Keep at least half of the slots free."""
+        """Grow the set, so that at least half of its slots stay free."""
         slots = len(self._slots)
         while slots < 2 * events + 2:
             slots *= 2
         if slots > len(self._slots):
             self._slots = np.zeros(slots, np.uint64)
-            # A ring that has gone round is full, and its slots were made for that.
+            # Only a ring that is not full grows, so its identities are the first ones in the array.
             _fill(self._ring[: self._count], self._slots, self._secret)
 
 
@@ -72,36 +74,36 @@ def _slot(identity: Any, slots: Any, secret: Any) -> Any:
 
 @inlined
 def _find(identity: Any, slots: Any, secret: Any) -> Any:
-    """Return the slot that holds an identity, or the free one where it belongs."""
+    """Return the slot that holds an identity, or the empty one where it is to be put."""
     slot = _slot(identity, slots, secret)
-    while slots[slot] not in (identity, _NONE):
+    while slots[slot] not in (identity, _EMPTY):
         slot = (slot + np.uint64(1)) & np.uint64(len(slots) - 1)
     return slot
 
 
 @inlined
 def _remove(identity: Any, slots: Any, secret: Any) -> Any:
-    """Free an identity's slot, and move up what had to make way for it."""
+    """Empty an identity's slot, and move back those that were put behind it because it was taken."""
     mask = np.uint64(len(slots) - 1)
-    free = slot = _find(identity, slots, secret)
+    empty = slot = _find(identity, slots, secret)
     while True:
         slot = (slot + np.uint64(1)) & mask
-        if slots[slot] == _NONE:
+        if slots[slot] == _EMPTY:
             break
         wanted = _slot(slots[slot], slots, secret)
-        if (slot - wanted) & mask >= (slot - free) & mask:
-            slots[free] = slots[slot]
-            free = slot
-    slots[free] = _NONE
+        if (slot - wanted) & mask >= (slot - empty) & mask:
+            slots[empty] = slots[slot]
+            empty = slot
+    slots[empty] = _EMPTY
 
 
 @compiled
 def _claim(identities: Any, slots: Any, ring: Any, oldest: Any, count: Any, secret: Any, new: Any) -> Any:
     size = len(ring)
     for n in range(len(identities)):
-        identity = max(identities[n], np.uint64(1))  # 0 means none
+        identity = max(identities[n], np.uint64(1))  # 0 marks an empty slot
         slot = _find(identity, slots, secret)
-        new[n] = slots[slot] == _NONE
+        new[n] = slots[slot] == _EMPTY
         if not new[n]:
             continue
         if count == size:

@@ -1,4 +1,4 @@
-"""What the journal stage counts."""
+"""Prometheus metrics of the journal stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = [
     "CONSUMED",
     "DEAD_LETTERS",
     "DUPLICATES",
-    "MOVED",
+    "MISPLACED",
     "PARTITIONS",
     "REBALANCES",
     "RESTORE_SECONDS",
@@ -19,8 +19,10 @@ __all__ = [
 
 CONSUMED = Counter("bellbuoy_events_consumed_total", "Input events read.", ["topic"])
 DUPLICATES = Counter("bellbuoy_duplicates_total", "Events dropped as already seen.")
-MOVED = Counter("bellbuoy_misplaced_records_total", "Events moved to the partition of their key.")
-DEAD_LETTERS = Counter("bellbuoy_dead_letters_total", "Events set aside.", ["topic", "reason"])
+MISPLACED = Counter("bellbuoy_misplaced_records_total", "Events moved to the partition of their key.")
+DEAD_LETTERS = Counter(
+    "bellbuoy_dead_letters_total", "Events sent to the dead-letter topic.", ["topic", "reason"]
+)
 BATCHES = Counter("bellbuoy_journal_batches_total", "Batches written.", ["kind"])
 REBALANCES = Counter("bellbuoy_journal_rebalances_total", "Assignments received.")
 PARTITIONS = Gauge("bellbuoy_journal_assigned_partitions", "Partitions owned now.")

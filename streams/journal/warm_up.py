@@ -1,7 +1,7 @@
 """
-Compile what the journal calls, before it joins its group.
+Compiler warm-up: compiles what the journal calls before it joins its group.
 
-The first time on a machine that takes some 15 seconds, longer than a session; later about one.
+The first time on a machine this takes some 15 seconds, longer than a session; later about one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key
 from schemas.records import UsageEvent
 from schemas.topics import Topics
-from streams.journal.sorting import Intake
-from streams.kafka.record_batches import split
+from streams.journal.sorting import EventSorter
+from streams.kafka.record_batches import committed_batches
 
 __all__ = ["warm_up"]
 
@@ -23,7 +23,7 @@ _NOW = 1
 
 
 def warm_up(registry: Registry) -> None:
-    """Send one event through everything that is compiled: decoding, admission, dedupe, cells."""
+    """Send one event through every compiled function: decoding, admission, dedupe, cells."""
     event = UsageEvent(
         event_id="1", tenant="t", account_id="a", source="s", occurred_at=_NOW, received_at=_NOW, name="n",
         user_id="u", feature="f",
@@ -34,6 +34,6 @@ def warm_up(registry: Registry) -> None:
     )  # fmt: skip
     value = codec("usage.events", registry).encode(event)
     builder.append(0, timestamp=_NOW, key=account_key("t", "a"), value=value, headers=[])
-    batches, _ = split("usage.events", 0, bytes(builder.build()), 0, [])
-    sorted_ = Intake(Topics(partitions=1), 0, registry, Admission(_NOW, _NOW), 10_000).sort(batches, _NOW)
-    sorted_.usage.rolled_up().written()
+    batches, _ = committed_batches("usage.events", 0, bytes(builder.build()), 0, [])
+    sorter = EventSorter(Topics(partitions=1), 0, registry, Admission(_NOW, _NOW), 10_000)
+    sorter.sort(batches, _NOW).usage.rolled_up().written()

@@ -1,4 +1,11 @@
-"""Whose batch a worker wants next, so that it never waits for one and batches hardly wait for it."""
+"""
+A scheduler of credits, the back-pressure from a worker to its journal partitions.
+
+A credit is the sequence number of a journal batch: after it the partition may write its next batch. A
+partition without one gathers events. A busy worker grants credits to its partitions one after the other,
+when little work waits for it, judging by what their last batches took. So events wait where they can still be
+added to a batch and scored together, and not in batches that wait for one another.
+"""
 
 from __future__ import annotations
 
@@ -6,68 +13,65 @@ from collections import Counter
 
 __all__ = ["CreditScheduler"]
 
-_AHEAD_SECONDS = 0.03
-"""So much work may wait for a worker or be on its way: with less it stands still, with more batches wait."""
+_WORK_AHEAD_SECONDS = 0.03
+"""Work that may wait or be expected: with less the worker would run dry, with more batches would queue."""
 
-_ON_ITS_WAY_SECONDS = 0.2
-"""A partition that was let on and sends nothing in this time has nothing to send."""
+_EXPECTED_SECONDS = 0.2
+"""A batch is expected this long after its credit; a partition that sends none by then has no events."""
 
 
 class CreditScheduler:
-    """
-    The partitions of one worker, and which of them the journal may go on with.
-
-    A partition's journal gathers events until it is let on. A worker that is busy lets its partitions on one
-    after the other, when little work waits for it, by what the last batches took: so events wait where they
-    still gather and are scored together, and not in batches that wait for one another.
-    *now* is a time in seconds on any clock that never goes back.
-    """
+    """Credits of one worker's partitions; *now* is a time in seconds on any clock that never goes back."""
 
     def __init__(self) -> None:
-        self._here: Counter[int] = Counter()
-        self._took: dict[int, float] = {}
-        self._held: dict[int, int] = {}
-        self._on: dict[int, int] = {}
-        self._since: dict[int, float] = {}
+        self._waiting: Counter[int] = Counter()
+        self._batch_seconds: dict[int, float] = {}
+        # The batch applied last of each partition that has no credit for the next, the longest waiting first.
+        self._uncredited: dict[int, int] = {}
+        self._credits: dict[int, int] = {}
+        # When each credit was granted whose batch is still expected.
+        self._credited_at: dict[int, float] = {}
 
-    def came(self, partition: int) -> None:
-        """Take note of a batch that waits from now on."""
-        self._here[partition] += 1
-        self._since.pop(partition, None)
+    def batch_arrived(self, partition: int) -> None:
+        """Count a batch that waits for the worker from now on."""
+        self._waiting[partition] += 1
+        self._credited_at.pop(partition, None)
 
-    def went(self, partition: int, batches: int) -> None:
-        """Take note of batches that wait no more."""
-        self._here[partition] -= batches
+    def batches_done(self, partition: int, batches: int) -> None:
+        """Discount batches that wait no more, applied or given up."""
+        self._waiting[partition] -= batches
 
     def applied(self, partition: int, sequence: int, seconds: float) -> None:
         """
-        Take note of the last batch in a partition's state, and the work that it was.
+        Note the batch of a partition that was applied last, and the seconds of work that it took.
 
-        Its turn comes after those applied before.
+        The partition's next credit comes after those of partitions that applied a batch before.
         """
-        self._held.pop(partition, None)
-        self._held[partition] = sequence
-        self._took[partition] = seconds
+        self._uncredited.pop(partition, None)
+        self._uncredited[partition] = sequence
+        self._batch_seconds[partition] = seconds
 
-    def forget(self, partition: int) -> None:
-        """Drop a partition that another worker has now; batches of it that wait here are still to go."""
-        self._took.pop(partition, None)
-        self._held.pop(partition, None)
-        self._on.pop(partition, None)
-        self._since.pop(partition, None)
+    def drop(self, partition: int) -> None:
+        """Forget a partition that another worker owns now; its waiting batches are still to be done."""
+        self._batch_seconds.pop(partition, None)
+        self._uncredited.pop(partition, None)
+        self._credits.pop(partition, None)
+        self._credited_at.pop(partition, None)
 
-    def on(self, now: float) -> dict[int, int]:
-        """Let on whose turn it is, and return the last batch after which each partition may go on."""
-        while self._held and self._work(now) < _AHEAD_SECONDS:
-            partition = next(iter(self._held))
-            self._on[partition] = self._held.pop(partition)
-            self._since[partition] = now
-        return self._on
+    def granted(self, now: float) -> dict[int, int]:
+        """Grant the credits that are due, and return the newest credit of each partition that has one."""
+        while self._uncredited and self._work_seconds(now) < _WORK_AHEAD_SECONDS:
+            partition = next(iter(self._uncredited))
+            self._credits[partition] = self._uncredited.pop(partition)
+            self._credited_at[partition] = now
+        return self._credits
 
-    def _work(self, now: float) -> float:
-        """Return the seconds of work that wait or are on their way."""
-        self._since = {
-            partition: at for partition, at in self._since.items() if now - at < _ON_ITS_WAY_SECONDS
+    def _work_seconds(self, now: float) -> float:
+        """Return the seconds of work that wait here or are expected."""
+        self._credited_at = {
+            partition: at for partition, at in self._credited_at.items() if now - at < _EXPECTED_SECONDS
         }
-        waiting = sum(number * self._took.get(partition, 0.0) for partition, number in self._here.items())
-        return waiting + sum(self._took.get(partition, 0.0) for partition in self._since)
+        waiting = sum(
+            batches * self._batch_seconds.get(partition, 0.0) for partition, batches in self._waiting.items()
+        )
+        return waiting + sum(self._batch_seconds.get(partition, 0.0) for partition in self._credited_at)

@@ -1,11 +1,11 @@
-"""Faults that end a role."""
+"""Errors that end a role."""
 
 __all__ = ["DeliveryError"]
 
 
 class DeliveryError(Exception):
     """
-    Delivery can't go on; nothing is lost, and it continues where it was once it is started again.
+    Delivery can't go on. Nothing is lost: started again, it continues where it stopped.
 
     Operator action: do what the message says, then start ``bellbuoy deliver`` again.
     """

@@ -1,4 +1,4 @@
-"""Python's search for cycles, in a process that runs for long."""
+"""Settings of Python's garbage collector for a process that runs for long."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ __all__ = ["freeze_startup_objects"]
 
 def freeze_startup_objects() -> None:
     """
-    Keep all that is alive now out of the search for cycles; to be called when everything is imported.
+    Exclude all objects alive now from garbage collection; to be called when everything is imported.
 
-    Hundreds of thousands of objects of the libraries would else be walked over again and again, for as long
-    as the process runs, whenever a few hundred containers more were made than freed.
+    Otherwise, for as long as the process runs, the collector would walk over hundreds of thousands of the
+    libraries' objects whenever a few hundred containers more had been made than freed.
     """
     gc.collect()
     gc.freeze()

@@ -1,10 +1,11 @@
-"""What a role tells its supervisor and Prometheus: ``/livez``, ``/readyz`` and ``/metrics``."""
+"""HTTP server of a role's health and metrics: ``/livez``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from importlib.metadata import version
 from socket import AF_INET, AF_INET6
 from socketserver import ThreadingMixIn
@@ -13,6 +14,8 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import orjson
 from prometheus_client import Info, make_wsgi_app
+
+from schemas.readiness import Readiness
 
 __all__ = ["Health", "HealthServerError"]
 
@@ -29,27 +32,34 @@ class HealthServerError(Exception):
 
 class Health:
     """
-    One role's liveness and readiness.
+    Liveness and readiness of one role, and the server that answers them.
 
-    A role is live while its last ``beat`` is younger than ``stale_seconds``, and ready when it has set at
-    least one condition and all of them hold. Every method may be called from any thread.
+    A role is live while its last ``heartbeat`` is younger than ``stale_seconds``, and ready when it has set
+    at least one condition and all of them hold. Every method may be called from any thread.
     """
 
     def __init__(self, role: str, stale_seconds: float = 15.0) -> None:
         self.role = role
         self._stale_seconds = stale_seconds
-        self._beat = time.monotonic()
-        self._conditions: dict[str, tuple[bool, str]] = {}
+        self._heartbeat_at = time.monotonic()
+        # The reason why each condition does not hold; None where it holds.
+        self._conditions: dict[str, str | None] = {}
         self._server: WSGIServer | None = None
         _BUILD.labels(role=role).info({"version": version("bellbuoy")})
 
-    def beat(self) -> None:
-        """Note that the role's loop went round."""
-        self._beat = time.monotonic()
+    def heartbeat(self) -> None:
+        """Note that the role's loop has gone round once more."""
+        self._heartbeat_at = time.monotonic()
 
-    def set(self, name: str, ok: bool, why: str = "") -> None:
-        """Set one readiness condition; ``why`` says in words what is missing while it does not hold."""
-        self._conditions[name] = (ok, why)
+    def set_condition(self, name: str, ok: bool, reason: str = "") -> None:
+        """Set one readiness condition; ``reason`` says why it does not hold."""
+        self._conditions[name] = None if ok else reason or "not yet"
+
+    def readiness(self) -> Readiness:
+        """Return the conditions that do not hold now."""
+        conditions = dict(self._conditions) or {"started": "starting"}
+        failing = {name: reason for name, reason in conditions.items() if reason is not None}
+        return Readiness(self.role, failing)
 
     def serve(self, host: str, port: int) -> int:
         """
@@ -58,14 +68,14 @@ class Health:
         Raises HealthServerError when the address can't be bound.
         """
         try:
-            server = make_server(host, port, self._answer, _server_class(host), handler_class=_Quiet)
+            server = make_server(host, port, self._respond, _server_class(host), handler_class=_QuietHandler)
         except OSError as error:
             raise HealthServerError(
                 f"{self.role}: health and metrics can't listen on {host}:{port}: {error.strerror or error}; "
                 f"free the port or set another metrics_port for {self.role}"
             ) from error
         self._server = server
-        threading.Thread(target=server.serve_forever, name=f"vitals-{self.role}", daemon=True).start()
+        threading.Thread(target=server.serve_forever, name=f"health-{self.role}", daemon=True).start()
         return server.server_port
 
     def close(self) -> None:
@@ -75,32 +85,28 @@ class Health:
             server.shutdown()
             server.server_close()
 
-    def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def _respond(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         route = {"/metrics": _METRICS, "/livez": self._livez, "/readyz": self._readyz}.get(
             environ.get("PATH_INFO", ""), _not_found
         )
         return route(environ, start)
 
     def _livez(self, _: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        age = time.monotonic() - self._beat
+        age = time.monotonic() - self._heartbeat_at
         live = age < self._stale_seconds
         body = {"live": live, "role": self.role, "seconds_since_beat": round(age, 3)}
-        return _json(start, "200 OK" if live else "503 Service Unavailable", body)
+        return _json(start, HTTPStatus.OK if live else HTTPStatus.SERVICE_UNAVAILABLE, orjson.dumps(body))
 
     def _readyz(self, _: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        conditions = dict(self._conditions)
-        failing = {name: why or "not yet" for name, (ok, why) in conditions.items() if not ok}
-        if not conditions:
-            failing = {"started": "starting"}
-        status = "503 Service Unavailable" if failing else "200 OK"
-        return _json(start, status, {"ready": not failing, "role": self.role, "failing": failing})
+        readiness = self.readiness()
+        return _json(start, HTTPStatus(readiness.status), readiness.encode())
 
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
-class _Quiet(WSGIRequestHandler):
+class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Keep scrapes out of the log."""
 
@@ -113,9 +119,10 @@ def _server_class(host: str) -> type[WSGIServer]:
 
 
 def _not_found(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-    return _json(start, "404 Not Found", {"error": "ask for /metrics, /livez or /readyz"})
+    body = orjson.dumps({"error": "ask for /metrics, /livez or /readyz"})
+    return _json(start, HTTPStatus.NOT_FOUND, body)
 
 
-def _json(start: Callable[..., Any], status: str, body: dict[str, Any]) -> Iterable[bytes]:
-    start(status, [("Content-Type", "application/json")])
-    return [orjson.dumps(body)]
+def _json(start: Callable[..., Any], status: HTTPStatus, body: bytes) -> Iterable[bytes]:
+    start(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+    return [body]

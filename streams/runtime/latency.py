@@ -1,4 +1,4 @@
-"""How old events are when a stage is done with them."""
+"""Histogram of the age of events when a stage is done with them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["EVENT_LATENCY"]
 
 EVENT_LATENCY = Histogram(
     "bellbuoy_event_latency_seconds",
-    "From the front door (received_at) until the stage was done with what the event changed.",
+    "From the gateway (received_at) until the stage was done with what the event changed.",
     ["stage"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )

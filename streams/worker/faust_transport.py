@@ -1,9 +1,9 @@
 """
-Faust's transport, but the journal is read committed and a changelog ends where its store says.
+Faust's Kafka transport, adapted: the journal is read committed, and a changelog ends where its store says.
 
-Faust asks the store how far it came first, and Kafka where the log ends later. After a transaction in
-between, of a partition that was kept, it would wait for ever: the log then ends in that transaction's
-marker, which no reader sees.
+Before it recovers a table, Faust asks the store how far it came, and then Kafka where the log ends. When a
+partition that was kept commits a transaction between the two, the log ends in that transaction's marker. No
+reader sees a marker, so Faust would wait for it for ever.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["ReadCommittedTransport", "check_signatures"]
 class _Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it for its own exactly_once only
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust sets it for its exactly_once only
         return consumer
 
 
@@ -30,14 +30,14 @@ class _Consumer(driver.Consumer):
         return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """Return the ends of changelogs; nothing else is asked for."""
+        """Return the ends of changelogs, the only topics that Faust asks for."""
         changelogs = {table.changelog_topic_name: table for table in self.app.tables.values()}
-        restored = {tp: changelogs[tp.topic].persisted_offset(tp) for tp in partitions}
-        return {tp: 0 if offset is None else offset + 1 for tp, offset in restored.items()}
+        last_offsets = {tp: changelogs[tp.topic].persisted_offset(tp) for tp in partitions}
+        return {tp: 0 if offset is None else offset + 1 for tp, offset in last_offsets.items()}
 
 
 class ReadCommittedTransport(driver.Transport):
-    """The aiokafka transport, seeing only committed journal batches."""
+    """Faust's aiokafka transport that sees committed journal batches only."""
 
     Consumer = _Consumer
 
@@ -49,9 +49,10 @@ def check_signatures() -> None:
         driver.Consumer._new_consumer_thread: ["self"],  # noqa: SLF001
         driver.Consumer.highwaters: ["self", "partitions"],
     }
-    for function, names in expected.items():
-        found = list(inspect.signature(function).parameters)
-        if found != names:
+    for function, parameters in expected.items():
+        actual = list(inspect.signature(function).parameters)
+        if actual != parameters:
             raise RuntimeError(
-                f"{function.__qualname__} takes {found}, expected {names}: install the pinned faust-streaming"
+                f"{function.__qualname__} takes {actual}, expected {parameters}: "
+                "install the pinned faust-streaming"
             )

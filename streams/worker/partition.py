@@ -14,18 +14,15 @@ from collections.abc import Iterator, Mapping
 import structlog
 from confluent_kafka import TopicPartition
 
-from processors.fold.models_in_force import Models
 from processors.fold.outcome import Outcome
 from processors.fold.partition import Batches, FoldedPartition, foldable_runs
 from processors.fold.shared import SHARED_KEY, Shared
-from processors.model import Model
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
-from schemas.codec.record_codec import codec
-from schemas.codec.registry import Registry
 from schemas.identity.keys import partition_of
-from schemas.topics import Topics
-from streams.kafka.clients import Transactions, read_to_end
+from streams.kafka.cluster import Cluster
 from streams.kafka.headers import MOVED_HEADER
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.transactional_producer import TransactionalProducer
 from streams.worker import metrics
 
 __all__ = ["PartitionState"]
@@ -42,26 +39,25 @@ _fold_lock = threading.Lock()
 class PartitionState:
     """One partition's accounts. Making it fences every earlier owner, then restores from the changelog."""
 
-    def __init__(
-        self, bootstrap: str, topics: Topics, partition: int, model: Model, registry: Registry
-    ) -> None:
-        self.partition = partition
-        self.end = 0
-        self._topics = topics
-        self._health = codec("account.health", registry)
-        self._kpis = codec("account.kpis", registry)
-        self._alert = codec("risk.alerts", registry)
-        self._transfer = codec("account.transfers", registry)
-        # Fence first: before it, a dead owner's open transaction would hide the changelog's end.
-        self._transactions = Transactions(bootstrap, f"{topics.app_id}-accounts-{partition}")
+    def __init__(self, cluster: Cluster, number: int) -> None:
+        self.number = number
+        self._topics = cluster.topics
+        self._health = cluster.codec("account.health")
+        self._kpis = cluster.codec("account.kpis")
+        self._alert = cluster.codec("risk.alerts")
+        self._transfer = cluster.codec("account.transfers")
+        # Fence first: before that, a dead owner's open transaction would hide the changelog's end.
+        self._producer = TransactionalProducer(
+            cluster.bootstrap, f"{cluster.topics.app_id}-accounts-{number}"
+        )
         began = time.perf_counter()
-        self._folded = self._restored(bootstrap, model)
+        self._folded = self._restored(cluster.bootstrap)
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
-        metrics.ACCOUNTS.labels(partition=partition).set(len(self.states))
+        metrics.ACCOUNTS.labels(partition=number).set(len(self.states))
         log.info(
             "State restored.",
-            partition=partition,
+            partition=number,
             accounts=len(self.states),
             sequence=self.position.sequence,
             seconds=round(seconds, 3),
@@ -77,10 +73,9 @@ class PartitionState:
         """The states in memory, as stored, by account key."""
         return self._folded.states
 
-    def _restored(self, bootstrap: str, model: Model) -> FoldedPartition:
+    def _restored(self, bootstrap: str) -> FoldedPartition:
         position, states, entries = Position(), dict[bytes, bytes](), dict[bytes, bytes]()
-        for record in read_to_end(bootstrap, [TopicPartition(self._topics.changelog, self.partition, 0)]):
-            self.end = record.offset + 1
+        for record in read_to_end(bootstrap, [TopicPartition(self._topics.changelog, self.number, 0)]):
             key, value = record.key or b"", record.value
             if key.startswith(POSITION_KEY):
                 if value is not None:
@@ -92,8 +87,8 @@ class PartitionState:
                 states.pop(key, None)
             else:
                 states[key] = value
-        shared = Shared(Models(model)).with_entries(entries)
-        return FoldedPartition(self.partition, shared, states, position, cache_bytes=_CACHE_BYTES)
+        shared = Shared().with_entries(entries)
+        return FoldedPartition(self.number, shared, states, position, cache_bytes=_CACHE_BYTES)
 
     def apply(self, batches: Batches) -> Iterator[Outcome]:
         """
@@ -114,19 +109,19 @@ class PartitionState:
             outcome = self._folded.prepare(run)
             folded = time.perf_counter()
             self._produce(outcome)
-        self._transactions.commit()
+        self._producer.commit()
         self._folded.commit(outcome)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome
 
     def _produce(self, outcome: Outcome) -> None:
-        transactions, partition = self._transactions, self.partition
-        transactions.begin()
+        producer, partition = self._producer, self.number
+        producer.begin()
         for key, entry in outcome.shared_entries.items():
-            transactions.produce(self._topics.changelog, entry, key, partition)
+            producer.produce(self._topics.changelog, entry, key, partition)
         for key, state in outcome.states.items():
-            transactions.produce(self._topics.changelog, state, key, partition)
+            producer.produce(self._topics.changelog, state, key, partition)
         for name, encode, records in (
             ("account.health", self._health.encode, outcome.health),
             ("account.kpis", self._kpis.encode, outcome.kpis),
@@ -134,10 +129,10 @@ class PartitionState:
         ):
             topic = self._topics.name(name)
             for key, record in records:
-                transactions.produce(topic, encode(record), key, partition)
-        moved, told = self._topics.name("account.transfers"), [(MOVED_HEADER, str(partition).encode())]
+                producer.produce(topic, encode(record), key, partition)
+        topic, headers = self._topics.name("account.transfers"), [(MOVED_HEADER, str(partition).encode())]
         for key, transfer in outcome.transfers:
-            there = partition_of(key, self._topics.partitions)
-            transactions.produce(moved, self._transfer.encode(transfer), key, there, told)
+            target = partition_of(key, self._topics.partitions)
+            producer.produce(topic, self._transfer.encode(transfer), key, target, headers)
         position = encode_position(outcome.position)
-        transactions.produce(self._topics.changelog, position, position_key(partition), partition)
+        producer.produce(self._topics.changelog, position, position_key(partition), partition)

@@ -1,4 +1,4 @@
-"""The worker: a Faust app with one agent and one table, and everything around its run."""
+"""The worker stage: a Faust app with one agent and one table, that folds the journal into account states."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ import faust
 import structlog
 from yarl import URL
 
-from processors.model import DEFAULT, Model
-from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 from streams.pacing.progress import ProgressReporter
 from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
 from streams.settings import WorkerSettings
-from streams.worker.agent import bind_accounts
+from streams.worker.agent import bind_agent
 from streams.worker.faust_transport import ReadCommittedTransport, check_signatures
 from streams.worker.partition import PartitionState
 from streams.worker.store import AccountStore
@@ -33,7 +32,7 @@ EXIT_SOFTWARE = 70
 
 
 class _Worker(faust.Worker):
-    """Faust's, without the two seconds that it sleeps when everything has stopped."""
+    """Faust's worker, without the two seconds that it sleeps when everything has stopped."""
 
     def _gather_all(self) -> None:
         for task in asyncio.all_tasks(self.loop):
@@ -46,21 +45,12 @@ class _Worker(faust.Worker):
 
 
 def build_app(
-    bootstrap: str,
-    topics: Topics,
-    settings: WorkerSettings,
-    data_dir: Path,
-    registry: Registry,
-    applied: ProgressReporter,
-    model: Model = DEFAULT,
+    cluster: Cluster, settings: WorkerSettings, data_dir: Path, progress: ProgressReporter
 ) -> faust.App:
-    """
-    Return the app; nothing is connected until it starts.
-
-    ``applied`` hears of every position that was reached, from any thread.
-    """
+    """Return the app; nothing is connected until it starts."""
     check_signatures()
-    broker = URL(f"kafka://{bootstrap.replace(',', ';kafka://')}")
+    topics = cluster.topics
+    broker = URL(f"kafka://{cluster.bootstrap.replace(',', ';kafka://')}")
     app = faust.App(
         topics.app_id,
         broker=str(broker),
@@ -88,10 +78,10 @@ def build_app(
     )
     store: AccountStore = AccountStore(URL("memory://"), app, table, key_type=bytes, value_type=bytes)
     store.open(
-        bootstrap,
+        cluster.bootstrap,
         topics.changelog,
-        lambda partition: PartitionState(bootstrap, topics, partition, model, registry),
-        applied.own,
+        lambda partition: PartitionState(cluster, partition),
+        progress.own,
     )
     table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
     journal = app.topic(
@@ -102,37 +92,39 @@ def build_app(
         value_serializer="raw",
         internal=False,
     )
-    bind_accounts(app, journal, store, codec("account.journal", registry), applied, _fail)
+    bind_agent(app, journal, store, cluster.codec("account.journal"), progress, _fail)
     return app
 
 
 def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry) -> None:
     """Run the worker until SIGTERM or SIGINT; an unexpected error ends the process with exit code 70."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    vitals = Health("worker")
-    vitals.set("recovered", False, "state not restored yet")
-    vitals.serve(settings.metrics_host, settings.metrics_port)
-    applied = ProgressReporter(bootstrap, topics)
-    app = build_app(bootstrap, topics, settings, data_dir, registry, applied)
+    health = Health("worker")
+    health.set_condition("recovered", False, "state not restored yet")
+    health.serve(settings.metrics_host, settings.metrics_port)
+    progress = ProgressReporter(bootstrap, topics)
+    app = build_app(Cluster(bootstrap, topics, registry), settings, data_dir, progress)
 
-    async def beat() -> None:
-        vitals.beat()
-        vitals.set("recovered", not app.rebalancing, "rebalancing")
+    async def heartbeat() -> None:
+        health.heartbeat()
+        health.set_condition("recovered", not app.rebalancing, "rebalancing")
 
-    app.timer(1.0)(beat)
+    app.timer(1.0)(heartbeat)
     worker = _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
-    applied.start()
+    progress.start()
     freeze_startup_objects()
     try:
         worker.execute_from_commandline()
     finally:
-        applied.close()
-        vitals.close()
+        progress.close()
+        health.close()
 
 
 def _fail(error: BaseException) -> None:
-    """End the process at once: a restart replays from the state's position, exactly."""
-    log.critical("The worker stops: a batch could not be folded.", exc_info=error)
+    """End the process at once: a restart continues at the state's position, exactly."""
+    log.critical(
+        "Worker stopped: a batch could not be folded; a restart continues before it.", exc_info=error
+    )
     logging.shutdown()
     os._exit(EXIT_SOFTWARE)

@@ -1,8 +1,8 @@
 """
-Faust's store for the accounts table.
+Faust's store of the accounts table, restored and written by the worker itself.
 
-Faust declares the table, keeps it co-partitioned and tells of assignments; restoring is ours. After
-``on_rebalance`` every owned partition is fenced and read to its end, and ``persisted_offset`` says so,
+Faust declares the table, keeps it co-partitioned with the journal and reports assignments. Restoring is ours:
+after ``on_rebalance`` every owned partition is fenced and read to its end, and ``persisted_offset`` says so,
 so that Faust's own recovery, which reads record by record, finds nothing to do.
 """
 
@@ -16,37 +16,39 @@ from faust.stores import memory
 from faust.types import TP
 
 from processors.state.position import Position
-from streams.kafka.clients import ends
+from streams.kafka.log_reader import end_offsets
 from streams.worker import metrics
 from streams.worker.partition import PartitionState
 
 __all__ = ["AccountStore"]
 
+_RESTORE_THREADS = 4
+
 
 class AccountStore(memory.Store[bytes, bytes]):
-    """Hold the owned partitions; ``data``, which Faust would fill, stays empty."""
+    """The state of each owned partition, by number; ``data``, which Faust would fill, stays empty."""
 
-    holdings: dict[int, PartitionState]
+    partitions: dict[int, PartitionState]
 
     def open(
         self,
         bootstrap: str,
         changelog: str,
-        take: Callable[[int], PartitionState],
-        owned: Callable[[Mapping[int, Position]], None],
+        restore: Callable[[int], PartitionState],
+        on_owned: Callable[[Mapping[int, Position]], None],
     ) -> None:
         """
-        Give the store its broker, its changelog topic and the way to take a partition over.
+        Give the store its brokers, its changelog topic and the way to take a partition over.
 
-        ``owned`` hears after every rebalance where the partitions stand that are owned now.
+        After every rebalance ``on_owned`` is called with the positions of the partitions owned from then on.
         """
-        self.holdings = {}
+        self.partitions = {}
         self._bootstrap = bootstrap
         self._changelog = changelog
-        self._take = take
-        self._owned = owned
-        self._ends: dict[int, int] = {}
-        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="restore")
+        self._restore = restore
+        self._on_owned = on_owned
+        self._last_offsets: dict[int, int] = {}
+        self._pool = ThreadPoolExecutor(max_workers=_RESTORE_THREADS, thread_name_prefix="restore")
 
     async def on_rebalance(
         self,
@@ -55,27 +57,27 @@ class AccountStore(memory.Store[bytes, bytes]):
         newly_assigned: set[TP],
         generation_id: int = 0,  # noqa: ARG002
     ) -> None:
-        """Drop what is gone, take over what is new, keep the rest as it is."""
-        held = {tp.partition for tp in assigned if tp.topic == self._changelog}
+        """Drop the partitions that are assigned no more, restore the new ones, and keep the others."""
+        owned = {tp.partition for tp in assigned if tp.topic == self._changelog}
         new = {tp.partition for tp in newly_assigned if tp.topic == self._changelog}
-        for partition in set(self.holdings) - (held - new):
-            del self.holdings[partition]
+        for partition in set(self.partitions) - (owned - new):
+            del self.partitions[partition]
             metrics.ACCOUNTS.remove(partition)
-        new |= held - set(self.holdings)
-        metrics.PARTITIONS.set(len(held))
+        new |= owned - set(self.partitions)
+        metrics.PARTITIONS.set(len(owned))
         metrics.REBALANCES.inc()
         loop = asyncio.get_running_loop()
-        taken = await asyncio.gather(
-            *(loop.run_in_executor(self._pool, self._take, partition) for partition in sorted(new))
+        restored = await asyncio.gather(
+            *(loop.run_in_executor(self._pool, self._restore, partition) for partition in sorted(new))
         )
-        self.holdings |= {holding.partition: holding for holding in taken}
-        self._owned({number: holding.position for number, holding in self.holdings.items()})
-        self._ends = await loop.run_in_executor(self._pool, self._changelog_ends, sorted(held))
+        self.partitions |= {state.number: state for state in restored}
+        self._on_owned({number: state.position for number, state in self.partitions.items()})
+        self._last_offsets = await loop.run_in_executor(self._pool, self._changelog_ends, sorted(owned))
 
     def persisted_offset(self, tp: TP) -> int | None:
-        """Return the last changelog offset that memory holds: the end, for everything owned."""
-        return self._ends.get(tp.partition)
+        """Return the last changelog offset that memory holds: for everything owned, the changelog's end."""
+        return self._last_offsets.get(tp.partition)
 
     def _changelog_ends(self, partitions: list[int]) -> dict[int, int]:
-        found = ends(self._bootstrap, self._changelog, partitions)
-        return {partition: end - 1 for partition, end in found.items()}
+        ends = end_offsets(self._bootstrap, self._changelog, partitions)
+        return {partition: end - 1 for partition, end in ends.items()}

@@ -20,7 +20,7 @@ from processors.state.encoding import decode_state
 from schemas.codec.registry import committed
 from schemas.records import DeadLetter
 from schemas.topics import Topics
-from streams.deadletters.reader import Filter, read
+from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
 from tests.support.role_processes import Feed, Roles, read_all, until
 
 
@@ -78,7 +78,7 @@ class Deployment:
         }
 
     def letters(self) -> list[DeadLetter]:
-        return list(read(self.bootstrap, self.topics, committed(), Filter()))
+        return list(read_dead_letters(self.bootstrap, self.topics, committed(), DeadLetterFilter()))
 
     def cli(self, *arguments: str, code: int = 0, stdin: str = "") -> Any:
         """Run a command with --json and return its answer."""

@@ -18,8 +18,9 @@ from schemas.codec.varint import varint
 from schemas.records import UsageEvent
 from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import Intake, SortedEvents
-from streams.kafka.record_batches import RawBatch, split
+from streams.journal.sorted_events import SortedEvents
+from streams.journal.sorting import EventSorter
+from streams.kafka.record_batches import RawBatch, committed_batches
 
 NOW = 20_000 * DAY
 TOPICS = Topics(partitions=1)
@@ -123,13 +124,13 @@ def stored(batches: list[list[tuple[Any, Any, Any]]], compression: int = 0) -> l
         data = bytearray(builder.build())
         data[:8] = base.to_bytes(8, "big")
         base, found = base + len(batch), found + bytes(data)
-    result, following = split("usage.events", 0, found, 0, [])
+    result, following = committed_batches("usage.events", 0, found, 0, [])
     assert following == base
     return result
 
 
-def intake(topics: Topics = TOPICS) -> Intake:
-    return Intake(topics, 0, committed(), LIMITS, 1_000)
+def intake(topics: Topics = TOPICS) -> EventSorter:
+    return EventSorter(topics, 0, committed(), LIMITS, 1_000)
 
 
 def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> SortedEvents:
@@ -153,6 +154,6 @@ def written(result: SortedEvents) -> bytes:
 def content(result: SortedEvents) -> Any:
     return (
         written(result),
-        sorted(result.dead, key=lambda letter: letter.id),
-        sorted(result.moved, key=lambda moved: (moved[3].offset, moved[3].headers)),
+        sorted(result.dead_letters, key=lambda letter: letter.id),
+        sorted(result.misplaced, key=lambda misplaced: (misplaced.record.offset, misplaced.record.headers)),
     )

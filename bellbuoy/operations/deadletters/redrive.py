@@ -18,8 +18,8 @@ from processors.intake.admission import Admission
 from schemas.records import DeadLetter
 from schemas.times import DAY, MINUTE
 from streams.deadletters.producer import DeadLetterProducer
-from streams.deadletters.reader import Filter, read
-from streams.deadletters.redrive import Redriver, Sendable
+from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
+from streams.deadletters.redrive import Redriver, RepairedEvent
 
 __all__ = ["RedriveOutcome", "dead_letter_repair", "redrive", "repair"]
 
@@ -63,10 +63,10 @@ def repair(
     """
     Write the repair of each letter that is right after its change; without a change only judge them.
 
-    Raises KafkaAwayError, KafkaException and ParkingError, and whatever ``change`` raises.
+    Raises KafkaAwayError, KafkaException and DeadLetterProducerError, and whatever ``change`` raises.
     """
     kafka, outcome, mends = settings.kafka, RedriveOutcome(), dead_letter_repair(settings)
-    parking = DeadLetterProducer(kafka.bootstrap, kafka.topics(), registry(settings))
+    producer = DeadLetterProducer(kafka.bootstrap, kafka.topics(), registry(settings))
     for letter in letters:
         if letter.status == "redriven":
             outcome.already += 1
@@ -78,13 +78,13 @@ def repair(
         outcome.done += 1
         if change is not None and not dry_run:
             mended = replace(letter, status="repaired", mended=mends.encode(event), changed_at=now())
-            parking.put(mended, letter.id.encode())
-    parking.settle(lambda: None)
+            producer.send(mended, letter.id.encode())
+    producer.flush()
     return outcome
 
 
 def redrive(
-    settings: Settings, wanted: Filter, told: Callable[[int], None], *, dry_run: bool
+    settings: Settings, wanted: DeadLetterFilter, told: Callable[[int], None], *, dry_run: bool
 ) -> RedriveOutcome:
     """
     Send what is right through the front again, each letter once; ``told`` hears how many were so far.
@@ -95,7 +95,7 @@ def redrive(
     topics, known, mends = kafka.topics(), registry(settings), dead_letter_repair(settings)
     # Before reading: what an earlier redriver has committed can be read only once it is fenced.
     redriver = None if dry_run else Redriver(kafka.bootstrap, topics, known)
-    sendables = _sendables(read(kafka.bootstrap, topics, known, wanted), mends, outcome)
+    sendables = _sendables(read_dead_letters(kafka.bootstrap, topics, known, wanted), mends, outcome)
     while some := list(islice(sendables, _PER_TRANSACTION)):
         if redriver is not None:
             redriver.send(some, now())
@@ -106,7 +106,7 @@ def redrive(
 
 def _sendables(
     letters: Iterable[DeadLetter], mends: DeadLetterRepair, outcome: RedriveOutcome
-) -> Iterator[Sendable]:
+) -> Iterator[RepairedEvent]:
     for letter in letters:
         if letter.status == "redriven":
             outcome.already += 1
@@ -115,4 +115,4 @@ def _sendables(
         if event is None:
             outcome.faulty.append((letter, flaws))
         else:
-            yield Sendable(letter, mends.topic(event), event)
+            yield RepairedEvent(letter, mends.topic(event), event)

@@ -14,7 +14,7 @@ from schemas.codec.record_codec import codec
 from schemas.producer_settings import DURABLE
 from schemas.records import ClockTick
 from schemas.topics import Topics
-from streams.kafka.clients import tail
+from streams.kafka.log_reader import last_record
 
 __all__ = ["SimulationClock", "last_time"]
 
@@ -71,7 +71,7 @@ def last_time(bootstrap: str, topics: Topics) -> int | None:
     for topic, field in (("simulation.clock", "now"), ("account.journal", "written_at")):
         reader = codec(topic)
         for partition in range(topics.partitions):
-            last = ask_again(bootstrap, partial(tail, bootstrap, topics.name(topic), partition))
+            last = ask_again(bootstrap, partial(last_record, bootstrap, topics.name(topic), partition))
             with suppress(SchemaError):  # not ours: it tells no time
                 times += [] if last is None else [int(getattr(reader.decode(last.value), field))]
     return max(times, default=None)

@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, TopicPartition
 from bellbuoy.operations.retry import ask_again
 from schemas.codec.record_codec import codec
 from schemas.topics import Topics
-from streams.kafka.clients import record, tail
+from streams.kafka.log_reader import last_record
+from streams.kafka.record import kafka_record
 
 __all__ = ["Follower"]
 
@@ -31,7 +32,7 @@ class Follower:
         self._times = dict.fromkeys(range(topics.partitions), -1)
         starts = []
         for partition in self._times:
-            last = ask_again(bootstrap, partial(tail, bootstrap, self._name, partition))
+            last = ask_again(bootstrap, partial(last_record, bootstrap, self._name, partition))
             if last is not None:
                 self._times[partition] = self._batches.decode(last.value).written_at
             starts.append(TopicPartition(self._name, partition, 0 if last is None else last.offset + 1))
@@ -56,7 +57,7 @@ class Follower:
         """Read what the journal has written since and return the time every partition has reached."""
         for message in self._consumer.consume(_BATCHES, _WAIT_SECONDS):
             if message.error() is None:
-                found = record(message)
+                found = kafka_record(message)
                 self._times[found.partition] = self._batches.decode(found.value).written_at
         return self.reached
 

@@ -16,7 +16,7 @@ from processors.fold.models_in_force import RESCORE_SPREAD
 from processors.model import load_model
 from schemas.codec.record_codec import codec
 from schemas.topics import Topics
-from streams.kafka.clients import Transactions
+from streams.kafka.transactional_producer import TransactionalProducer
 from tests.support.deployment import Deployment, deployed
 from tests.support.recorded_partition import STRICT
 from tests.support.role_processes import DAY, read_all, until, usage
@@ -106,13 +106,13 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
         kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
     )
 
-    class Overtaken(Transactions):
+    class Overtaken(TransactionalProducer):
         def __init__(self, bootstrap: str, transactional_id: str) -> None:
             super().__init__(bootstrap, transactional_id)
             self.name = transactional_id
 
         def commit(self) -> None:
-            Transactions(bootstrap, self.name)
+            TransactionalProducer(bootstrap, self.name)
             super().commit()
 
     def change() -> None:
@@ -125,7 +125,7 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
 
     name = topics.name("model.changes" if kind == "model" else "account.overrides")
     with monkeypatch.context() as patched:
-        patched.setattr(changing, "Transactions", Overtaken)
+        patched.setattr(changing, "TransactionalProducer", Overtaken)
         with pytest.raises(OvertakenError) as told:
             change()
     assert report_error(told.value) == 1

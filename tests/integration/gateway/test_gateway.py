@@ -208,11 +208,11 @@ def test_many_clients_at_once_lose_nothing(address: str, bootstrap: str, topics:
 
 
 def test_readiness_names_what_is_missing(address: str, bootstrap: str, topics: Topics) -> None:
-    assert httpx2.get(f"{address}/readyz").json() == {"ready": True}
+    assert httpx2.get(f"{address}/readyz").json() == {"ready": True, "role": "gateway", "failing": {}}
     with served(bootstrap, Topics("absent-")) as other:
         answer = httpx2.get(f"{other}/readyz")
     assert answer.status_code == 503
-    assert "absent-usage.events" in answer.json()["missing"]
+    assert "absent-usage.events" in answer.json()["failing"]["kafka"]
 
 
 def test_kafka_away_is_503_with_retry_after() -> None:

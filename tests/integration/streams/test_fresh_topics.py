@@ -11,7 +11,8 @@ from confluent_kafka import TopicPartition
 
 from bellbuoy.operations import topics as admin
 from schemas.topics import Topics
-from streams.kafka.clients import Transactions, read_to_end
+from streams.kafka.log_reader import read_to_end
+from streams.kafka.transactional_producer import TransactionalProducer
 
 pytestmark = pytest.mark.services
 
@@ -21,7 +22,7 @@ def _missing(bootstrap: str) -> int:
     admin.create(bootstrap, topics)
     try:
         name, sent = topics.name("account.health"), range(80)
-        transactions = Transactions(bootstrap, uuid.uuid4().hex)
+        transactions = TransactionalProducer(bootstrap, uuid.uuid4().hex)
         transactions.begin()
         for number in sent:
             transactions.produce(name, b"x", b"%d" % number, number % 4)

@@ -17,8 +17,8 @@ from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
 from schemas.records import DeadLetter
 from schemas.topics import Topics
-from streams.deadletters.redrive import REDRIVEN_HEADER, Redriver, Sendable
-from streams.kafka.clients import FencedError
+from streams.deadletters.redrive import REDRIVEN_HEADER, Redriver, RepairedEvent
+from streams.kafka.errors import FencedError
 from tests.support.deployment import Deployment
 from tests.support.role_processes import DAY, read_all, until, usage
 
@@ -145,7 +145,8 @@ def test_redriving_twice_at_a_time_and_after_the_event_came_by_itself(deploy: An
     first = Redriver(ours.bootstrap, ours.topics, committed())
     letters = ours.letters()
     sent = [
-        Sendable(letter, "usage.events", codec("usage.events").decode(letter.mended)) for letter in letters
+        RepairedEvent(letter, "usage.events", codec("usage.events").decode(letter.mended))
+        for letter in letters
     ]
     assert ours.cli("deadletters", "redrive", "--all")["redriven"] == 3
     with pytest.raises(FencedError):

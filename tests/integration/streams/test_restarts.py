@@ -142,8 +142,8 @@ import streams.worker.store as store
 before = store.AccountStore.on_rebalance
 async def after(self, *arguments, **named):
     await before(self, *arguments, **named)
-    for holding in self.holdings.values():
-        holding._apply([])
+    for state in self.partitions.values():
+        state._apply([])
 store.AccountStore.on_rebalance = after
 """
 """A worker whose batch at hand is committed just after a rebalance has read where the changelog ends."""

@@ -10,7 +10,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 )
 
 from schemas.topics import Topics
-from streams.kafka.clients import FencedError, Transactions, watermarks
+from streams.kafka.errors import FencedError
+from streams.kafka.log_reader import watermarks
+from streams.kafka.transactional_producer import TransactionalProducer
 from tests.support.role_processes import read_all, until
 
 pytestmark = pytest.mark.services
@@ -19,9 +21,9 @@ pytestmark = pytest.mark.services
 def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
     """The client hears it in the background; from then on each call says only 'fatal error'."""
     name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
-    first = Transactions(bootstrap, transactional_id)
+    first = TransactionalProducer(bootstrap, transactional_id)
     first.begin()
-    second = Transactions(bootstrap, transactional_id)
+    second = TransactionalProducer(bootstrap, transactional_id)
     first.produce(name, b"lost", None, 0)
 
     def add() -> FencedError | None:
@@ -45,11 +47,11 @@ def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
 
 def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
     name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
-    first = Transactions(bootstrap, transactional_id)
+    first = TransactionalProducer(bootstrap, transactional_id)
     first.begin()
     first.produce(name, b"lost", None, 0)
     first._producer.flush(10)
-    second = Transactions(bootstrap, transactional_id)
+    second = TransactionalProducer(bootstrap, transactional_id)
     with pytest.raises(FencedError):
         first.commit()
     second.begin()

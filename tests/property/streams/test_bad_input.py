@@ -26,8 +26,8 @@ from schemas.identity.keys import account_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import Intake
-from streams.kafka.record_batches import RawBatch, split
+from streams.journal.sorting import EventSorter
+from streams.kafka.record_batches import RawBatch, committed_batches
 from tests.support import generators as strategies
 from tests.support.stored_usage import written
 
@@ -80,7 +80,7 @@ def stored(topic: str, records: list[tuple[bytes | None, bytes | None]]) -> list
     )  # fmt: skip
     for number, (key, value) in enumerate(records):
         builder.append(number, timestamp=strategies.NOW, key=key, value=value, headers=[])
-    return split(topic, 0, bytes(builder.build()), 0, [])[0]
+    return committed_batches(topic, 0, bytes(builder.build()), 0, [])[0]
 
 
 @given(
@@ -91,13 +91,13 @@ def stored(topic: str, records: list[tuple[bytes | None, bytes | None]]) -> list
 @settings(max_examples=250)
 def test_every_record_on_a_topic_is_accounted_for(topic: str, records: list[Any], partitions: int) -> None:
     batches = stored(topic, records)
-    sorted_ = Intake(Topics(partitions=partitions), 0, committed(), LIMITS, 1_000).sort(
+    sorted_ = EventSorter(Topics(partitions=partitions), 0, committed(), LIMITS, 1_000).sort(
         batches, strategies.NOW
     )
-    counted = sorted_.admitted + sorted_.duplicates + len(sorted_.dead) + len(sorted_.moved)
+    counted = sorted_.admitted + sorted_.duplicates + len(sorted_.dead_letters) + len(sorted_.misplaced)
     assert counted == len(records)
     assert written(sorted_)
-    assert all(letter.reason and letter.detail and letter.offset >= 0 for letter in sorted_.dead)
+    assert all(letter.reason and letter.detail and letter.offset >= 0 for letter in sorted_.dead_letters)
 
 
 AREAS = {

@@ -16,7 +16,7 @@ from schemas.identity.keys import account_key, partition_of
 from schemas.records import UsageEvent
 from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import SortedEvents
+from streams.journal.sorted_events import SortedEvents
 from streams.kafka.headers import INDEX_HEADER
 from tests.support.stored_usage import NOW, damaged, enveloped, intake, one_by_one, stored, usages
 from tests.support.stored_usage import written as journal
@@ -37,9 +37,11 @@ def outcome(result: SortedEvents) -> Any:
     """What became of each event, wherever it stood."""
     return (
         journal(result),
-        sorted((x.reason, x.detail, x.pointer or "", x.key or b"", x.value or b"") for x in result.dead),
-        sorted((partition, key, record.value or b"") for _, partition, key, record in result.moved),
-        result.read,
+        sorted(
+            (x.reason, x.detail, x.pointer or "", x.key or b"", x.value or b"") for x in result.dead_letters
+        ),
+        sorted((partition, key, record.value or b"") for _, partition, key, record in result.misplaced),
+        result.read_by_topic,
     )
 
 
@@ -84,7 +86,7 @@ def test_envelopes_make_the_journal_of_their_events(given_runs: list[Any], one: 
 @given(runs, st.integers(1, 12))
 def test_every_event_ends_as_exactly_one_thing(given_runs: list[Any], size: int) -> None:
     result = intake(FOUR).sort(cut(written(given_runs, envelopes=True), size), NOW)
-    assert result.total == result.read.total() == len(written(given_runs, envelopes=False))
+    assert result.total == result.read_by_topic.total() == len(written(given_runs, envelopes=False))
 
 
 @given(st.lists(usages, max_size=8))
@@ -106,15 +108,15 @@ def test_a_bad_event_costs_an_envelope_nothing_but_itself() -> None:
     record = (b"whose?", enveloped([ENCODE(each) for each in events]), [("trace", b"1")])
     result = intake(FOUR).sort(stored([[record]]), NOW)
 
-    assert (result.admitted, result.duplicates, result.read["usage.events"]) == (97, 0, 100)
-    late, bad = sorted(result.dead, key=lambda letter: letter.reason, reverse=True)
+    assert (result.admitted, result.duplicates, result.read_by_topic["usage.events"]) == (97, 0, 100)
+    late, bad = sorted(result.dead_letters, key=lambda letter: letter.reason, reverse=True)
     assert (late.reason, late.offset, late.key, late.value) == (
         "too_late", 0, account_key("acme", ours), ENCODE(events[7]),
     )  # fmt: skip
     assert late.headers == {"trace": b"1", INDEX_HEADER: b"7"}
     assert (bad.reason, bad.pointer, bad.headers[INDEX_HEADER]) == ("invalid", "/account_id", b"99")
     assert late.id != bad.id
-    [(_, where, key, moved)] = result.moved
+    [(_, where, key, moved)] = result.misplaced
     assert (where, key, moved.value) == (3, account_key("acme", theirs), ENCODE(events[50]))
 
 
@@ -129,7 +131,7 @@ def test_an_envelope_holds_so_many_events_and_no_more(read: Any) -> None:
     result = read(stored([[(b"k", over, []), (b"k", full, []), (b"k", enveloped([]), [])]]))
 
     assert result.admitted == MAX_EVENTS
-    [letter] = result.dead
+    [letter] = result.dead_letters
     assert (letter.reason, letter.pointer, letter.value, letter.headers) == ("invalid", "/events", over, {})
     assert "10001 events" in letter.detail
     with pytest.raises(EnvelopeTooLargeError):
@@ -156,5 +158,5 @@ def test_a_broken_envelope_is_undecodable_as_a_whole(end: bytes) -> None:
     with pytest.raises(UndecodableError):
         Envelopes().unpack(broken)
     result = intake().sort(stored([[(b"k", broken, []), (b"k", ENCODE(event(1)), [])]]), NOW)
-    assert [(letter.reason, letter.value) for letter in result.dead] == [("undecodable", broken)]
+    assert [(letter.reason, letter.value) for letter in result.dead_letters] == [("undecodable", broken)]
     assert result.admitted == 1

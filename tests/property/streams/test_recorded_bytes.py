@@ -31,8 +31,8 @@ from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
 from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import Intake
-from streams.kafka.record_batches import RawBatch, split
+from streams.journal.sorting import EventSorter
+from streams.kafka.record_batches import RawBatch, committed_batches
 from tests.support.recorded_partition import STRICT, RecordedPartition
 
 MODEL = Path(__file__).parents[2] / "data" / "golden" / "default_model.v2.yaml"
@@ -74,7 +74,7 @@ class Recording:
             data = bytearray(builder.build())
             base = self._next.get(topic, 0)
             data[:8] = base.to_bytes(8, "big")
-            batches, self._next[topic] = split(topic, 0, bytes(data), base, [])
+            batches, self._next[topic] = committed_batches(topic, 0, bytes(data), base, [])
             yield from batches
 
 
@@ -121,7 +121,7 @@ def _digests() -> dict[str, str]:
     company = Company(11, 25, START, Disorder(late=0.05, duplicate=0.02, bad=0.01, too_late=0.01), 0.4)
     feed, recording = Feed(company.deliveries()), Recording()
     partition = RecordedPartition(Shared(Models(load_model(MODEL.read_text()))))
-    intake = Intake(Topics(partitions=1), 0, committed(), Admission(90 * DAY, 3_600_000), 100_000)
+    intake = EventSorter(Topics(partitions=1), 0, committed(), Admission(90 * DAY, 3_600_000), 100_000)
     writer, journal = JournalWriter(committed()), codec("account.journal")
     hashes = {name: sha256() for name in ("journal", "dead letters")}
     now = START
@@ -131,7 +131,7 @@ def _digests() -> dict[str, str]:
         sorted_ = intake.sort(list(recording.stored(events)), now)
         raw = writer.write(sorted_.batch(number, now, []), sorted_.usage.rolled_up().written())
         hashes["journal"].update(raw)
-        for letter in sorted_.dead:
+        for letter in sorted_.dead_letters:
             hashes["dead letters"].update(codec("events.deadletter").encode(letter))
         partition.add(journal.decode(raw))
     hashes["changelog"] = sha256()

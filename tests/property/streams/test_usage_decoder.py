@@ -28,9 +28,9 @@ from schemas.identity.keys import account_key, partition_of, valid_account
 from schemas.records import UsageEvent
 from schemas.times import DAY
 from schemas.topics import Topics
-from streams.journal.sorting import SortedEvents
+from streams.journal.sorted_events import SortedEvents
 from streams.journal.usage_reader import UsageReader
-from streams.kafka.record_batches import RawBatch, split
+from streams.kafka.record_batches import RawBatch, committed_batches
 from tests.support.stored_usage import (
     LIMITS,
     NOW,
@@ -223,7 +223,7 @@ def test_a_record_hidden_inside_another_is_not_seen() -> None:
     smuggled = value + b"\0" + hidden.payload()[:-1]
     kept = stored([[(b"acme:a", smuggled, []), (b"acme:a", value, [])]])
     result = intake().sort(kept, NOW)
-    assert [letter.offset for letter in result.dead] == [0]
+    assert [letter.offset for letter in result.dead_letters] == [0]
     assert result.admitted == 1
 
 
@@ -244,7 +244,7 @@ def test_identities_and_cells_equal_the_reference(events: list[UsageEvent], days
     decoded = UsageReader(committed(), LIMITS, 0, 1).read(kept, Names(), NOW)
     assert [one for part in decoded for one in part.events["identity"].tolist()] == identities
     result = intake().sort(kept, NOW)
-    assert (result.admitted, len(result.dead)) == (len(sane), 0)
+    assert (result.admitted, len(result.dead_letters)) == (len(sane), 0)
     batch = result.batch(0, NOW, [])
     cells = rows_.roll_up([msgspec.structs.asdict(each) for each in sane])
     assert written(result) == codec("account.journal").encode(msgspec.structs.replace(batch, usage=cells))
@@ -269,19 +269,19 @@ def test_accounts_of_another_partition_are_moved() -> None:
     ours = [n for n in names if partition_of(account_key("acme", n), 4) == 0]
     assert sorted(name for _, name in result.usage.names.accounts) == sorted(ours)
     assert result.admitted == len(ours)
-    assert len(result.moved) == len(names) - len(ours)
+    assert len(result.misplaced) == len(names) - len(ours)
 
 
 def test_aborted_and_cut_batches_are_left_out() -> None:
     random.seed(1)
     [one] = stored([[(b"k", b"v", [])]])
     cut = one.raw + one.raw[: len(one.raw) // 2]
-    batches, following = split("t", 0, cut, 0, [])
+    batches, following = committed_batches("t", 0, cut, 0, [])
     assert (len(batches), following) == (1, 1)
     transactional = bytearray(one.raw)
     transactional[22] |= 0x10
     transactional[43:51] = (77).to_bytes(8, "big")
-    assert split("t", 0, bytes(transactional), 0, [(77, 0)]) == ([], 1)
-    assert len(split("t", 0, bytes(transactional), 0, [])[0]) == 1
+    assert committed_batches("t", 0, bytes(transactional), 0, [(77, 0)]) == ([], 1)
+    assert len(committed_batches("t", 0, bytes(transactional), 0, [])[0]) == 1
     with pytest.raises(Exception, match="record format"):
-        split("t", 0, one.raw[:16] + b"\1" + one.raw[17:], 0, [])
+        committed_batches("t", 0, one.raw[:16] + b"\1" + one.raw[17:], 0, [])

@@ -456,9 +456,10 @@ def test_every_answer_is_json_and_counted(gateway: GatewayClient) -> None:
     assert gateway.request("GET", "/nowhere/acme").json["code"] == "not_found"
     assert gateway.post("/v1/teleport").json["code"] == "not_found"
     assert gateway.request("GET", "/livez").json == {"live": True}
-    assert gateway.request("GET", "/readyz").json == {"ready": True}
+    assert gateway.request("GET", "/readyz").json == {"ready": True, "role": "gateway", "failing": {}}
     gateway.outbox.down = True
-    assert gateway.request("GET", "/readyz").status == 503
+    unready = gateway.request("GET", "/readyz")
+    assert (unready.status, unready.json["failing"]) == (503, {"kafka": "the log is down"})
     metrics = gateway.request("GET", "/metrics").content.decode()
     assert 'bellbuoy_ingest_requests_total{code="405",route="/v1/track"}' in metrics
     assert 'route="other"' in metrics

@@ -43,7 +43,7 @@ def test_after_warming_up_nothing_is_compiled_any_more() -> None:
     kept = stored([[(b"k", value, []) for value in values], [(None, encode(event), [])]])
     window = intake()
     result = window.sort(kept, NOW)
-    assert (result.admitted, result.duplicates, len(result.dead)) == (3_001, 2, 3)
+    assert (result.admitted, result.duplicates, len(result.dead_letters)) == (3_001, 2, 3)
     first, second = result.halves()
     assert written(first)
     assert written(second)

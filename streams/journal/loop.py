@@ -1,0 +1,122 @@
+"""
+The loop of one journal partition, a thread: fetch, write, rest.
+
+A lone event is written at once. After a batch the partition rests a little, and until the worker has granted
+its next credit (``streams/pacing/credits.py``), so that under load an account's events gather and are scored
+together instead of one by one. A backlog is read without rest: what is fetched within a second, or while the
+worker is busy with the last batch, becomes one batch, in which an account's events are rolled up. With a
+simulation's clock batches neither rest nor gather: the simulation waits for the worker by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Thread
+
+from schemas.inputs import INPUT_TOPICS
+from streams.journal.partition import JournalPartition
+from streams.kafka.cluster import Cluster
+from streams.kafka.fetcher import RecordBatchFetcher
+from streams.kafka.record_batches import RawBatch
+from streams.pacing.progress import ProgressWatcher
+from streams.settings import JournalSettings
+
+__all__ = ["JournalLoop"]
+
+_STOP_CHECK_SECONDS = 0.05
+"""How often a resting loop sees whether it is to stop."""
+_GATHER_SECONDS = 1.0
+"""A backlog is gathered at least so long: an account costs the worker the same for one event as for many."""
+_MAX_GATHERED_BYTES = 32_000_000
+"""Beyond this much memory, what is fetched next is written together with what was gathered."""
+
+
+class JournalLoop:
+    """Reads one partition's inputs and writes its journal until stopped; ``error`` is what ended it early."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        partition: JournalPartition,
+        settings: JournalSettings,
+        progress: ProgressWatcher,
+        *,
+        fetch_bytes: int,
+    ) -> None:
+        self.error: BaseException | None = None
+        self.round_began = time.monotonic()
+        self._partition = partition
+        self._settings = settings
+        self._progress = progress
+        self._clock = cluster.topics.name("simulation.clock")
+        self._clock_codec = cluster.codec("simulation.clock")
+        self._fetcher = RecordBatchFetcher(cluster.bootstrap, max_bytes=fetch_bytes)
+        names = [cluster.topics.name(topic) for topic in INPUT_TOPICS]
+        if settings.clock == "simulated":
+            names.append(self._clock)
+        self._fetcher.assign({(name, partition.number): partition.next_offset(name) for name in names})
+        self._gathering_since: float | None = None
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name=f"journal-{partition.number}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the loop to end after the batch that it is writing."""
+        self._stopping.set()
+
+    def join(self) -> None:
+        """Return once the loop has ended."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self.round_began = time.monotonic()
+                if self._fetch_and_write():
+                    self._rest()
+        except BaseException as error:  # noqa: BLE001 - the stage raises it and ends the process
+            self.error = error
+        finally:
+            self._fetcher.close()
+
+    def _fetch_and_write(self) -> bool:
+        """Fetch once, and write or gather what came; return whether to rest then."""
+        inputs: list[RawBatch] = []
+        for batch in self._fetcher.poll():
+            if batch.topic == self._clock:
+                for tick in batch.records():
+                    self._partition.tick(self._clock_codec.decode(tick.value).now)
+            else:
+                inputs.append(batch)
+        wall_time = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
+        if not (inputs or self._partition.gathered_events or self._partition.empty_batch_due(wall_time)):
+            return False
+        if wall_time is not None and self._fetcher.behind and self._gathering():
+            self._partition.gather(inputs, wall_time)
+            return False
+        self._gathering_since = None
+        sequence = self._partition.write(inputs, wall_time)
+        self._progress.request(self._partition.number, sequence)
+        return bool(inputs) and wall_time is not None and not self._fetcher.behind
+
+    def _gathering(self) -> bool:
+        """Return whether to go on gathering the backlog, so that more events are folded together."""
+        now = time.monotonic()
+        if self._gathering_since is None:
+            self._gathering_since = now
+        worker_busy = self._progress.credit(self._partition.number) < self._partition.sequence
+        fits = self._partition.gathered_bytes < _MAX_GATHERED_BYTES
+        return fits and (worker_busy or now - self._gathering_since < _GATHER_SECONDS)
+
+    def _rest(self) -> None:
+        began = time.monotonic()
+        self._stopping.wait(self._settings.rest_seconds)
+        while (
+            not self._stopping.is_set()
+            and time.monotonic() - began < self._settings.most_rest_seconds
+            and not self._progress.wait(self._partition.number, self._partition.sequence, _STOP_CHECK_SECONDS)
+        ):
+            pass

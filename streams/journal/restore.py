@@ -1,0 +1,74 @@
+"""Restores the dedupe windows of a partition, by reading its inputs back from where the journal ends."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import structlog
+
+from streams.journal.sorting import EventSorter
+from streams.kafka.fetcher import RecordBatchFetcher
+
+__all__ = ["restore_dedupe_windows"]
+
+log = structlog.get_logger(__name__)
+
+_FIRST_REACH = 2_000
+"""Records of an input that are read back first."""
+_SILENT_SECONDS = 10.0
+"""An input that brings no records for this long has no more of them."""
+
+
+def restore_dedupe_windows(
+    fetcher: RecordBatchFetcher, sorter: EventSorter, next_offsets: Mapping[str, int], now: int
+) -> None:
+    """
+    Fill the sorter's windows with the events before ``next_offsets``, the offset to read next of each input.
+
+    How many events a record holds shows only when it is read, so the reach, in records, begins short and
+    grows where it brought too few events. ``now`` is the time of the newest journal batch.
+    """
+    wanted = sorter.window_events
+    reach = {name: min(wanted, _FIRST_REACH) for name, end in next_offsets.items() if end}
+    while reach:
+        _read_back(fetcher, sorter, next_offsets, now, reach)
+        events = {name: sorter.deduped_events(name) for name in reach}
+        reach = {
+            name: min(wanted, max(2 * records, records * wanted * 5 // (4 * max(1, events[name]))))
+            for name, records in reach.items()
+            if events[name] < wanted and records < min(wanted, next_offsets[name])
+        }
+
+
+def _read_back(
+    fetcher: RecordBatchFetcher,
+    sorter: EventSorter,
+    next_offsets: Mapping[str, int],
+    now: int,
+    reach: Mapping[str, int],
+) -> None:
+    """Fill the windows of these inputs anew from so many records back."""
+    for name in reach:
+        sorter.clear_window(name)
+    starts = {
+        (name, sorter.partition): max(0, next_offsets[name] - records) for name, records in reach.items()
+    }
+    fetcher.assign(starts)
+    silent_since = time.monotonic()
+    while any(fetcher.position(*tp) < next_offsets[tp[0]] for tp in starts):
+        batches = fetcher.poll()
+        read_before = (replace(b, end=min(b.end, next_offsets[b.topic])) for b in batches)
+        sorter.sort((b for b in read_before if b.first < b.end), now)
+        if batches:
+            silent_since = time.monotonic()
+        elif time.monotonic() - silent_since > _SILENT_SECONDS:
+            log.warning(
+                "Dedupe window restored in part: an input ends before the journal's position in it.",
+                partition=sorter.partition,
+                inputs=sorted(
+                    name for name, number in starts if fetcher.position(name, number) < next_offsets[name]
+                ),
+            )
+            return

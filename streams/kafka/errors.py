@@ -1,0 +1,61 @@
+"""
+Error codes of Kafka, classified by what they say, and the error that ends a fenced producer.
+
+librdkafka's own codes begin with an underscore; its client gives them no public names.
+"""
+# ruff: noqa: SLF001
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError
+
+__all__ = [
+    "BROKER_AWAY",
+    "END_OF_PARTITION",
+    "FATAL",
+    "FENCED",
+    "LEADER_UNKNOWN",
+    "TIMED_OUT",
+    "FencedError",
+]
+
+END_OF_PARTITION = KafkaError._PARTITION_EOF
+"""Not an error: the consumer has read a partition to its present end."""
+
+FATAL = KafkaError._FATAL
+"""The client can't be used any more; the code does not say why."""
+
+TIMED_OUT = KafkaError._TIMED_OUT
+"""The client waited for an answer in vain."""
+
+BROKER_AWAY = frozenset(
+    {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+)
+"""No broker answers; the client reconnects by itself."""
+
+LEADER_UNKNOWN = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError._UNKNOWN_PARTITION,  # also of a partition that exists
+    }
+)
+"""The partition has no leader for a moment: its topic was made just now, or a broker has just come back."""
+
+FENCED = frozenset(
+    {
+        KafkaError._FENCED,
+        KafkaError.PRODUCER_FENCED,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+    }
+)
+"""Another producer with the same transactional id has taken over."""
+
+
+class FencedError(Exception):
+    """Another process owns this partition now; no reader will see anything of the open transaction."""

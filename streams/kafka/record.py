@@ -1,0 +1,33 @@
+"""A Kafka record as it was read, free of librdkafka's optional types."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+from confluent_kafka import Message
+
+__all__ = ["KafkaRecord", "kafka_record"]
+
+
+class KafkaRecord(NamedTuple):
+    """One record as read; ``topic`` is the broker's name, prefix included."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+
+
+def kafka_record(message: Message) -> KafkaRecord:
+    """Return the record in a message that carries no error."""
+    headers = cast("list[tuple[str, bytes | None]] | None", message.headers())
+    return KafkaRecord(
+        cast("str", message.topic()),
+        cast("int", message.partition()),
+        cast("int", message.offset()),
+        message.key(),
+        message.value(),
+        [(name, value or b"") for name, value in headers] if headers else [],
+    )

@@ -1,0 +1,100 @@
+"""A transactional Kafka producer that belongs to one partition and fences its earlier owners."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from confluent_kafka import KafkaException, Producer
+
+from schemas.producer_settings import DURABLE
+from schemas.topics import MAX_DEAD_LETTER_BYTES
+from streams.kafka.client_settings import RECONNECT_QUIETLY
+from streams.kafka.errors import FATAL, FENCED, FencedError
+from streams.kafka.retry import REQUEST_SECONDS, retry
+
+__all__ = ["TransactionalProducer"]
+
+
+class TransactionalProducer:
+    """
+    Producer with one open transaction at a time.
+
+    The transactional id belongs to the partition, so opening the producer aborts a dead owner's open
+    transaction at once and shuts out a zombie. Raises FencedError and KafkaException as ``commit`` does.
+    """
+
+    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        self._producer = Producer(
+            {
+                **DURABLE,
+                "bootstrap.servers": bootstrap,
+                "transactional.id": transactional_id,
+                "transaction.timeout.ms": 60_000,
+                "compression.type": "lz4",
+                "linger.ms": 5,
+                "batch.size": 1_000_000,
+                "message.max.bytes": MAX_DEAD_LETTER_BYTES,
+                "queue.buffering.max.messages": 1_000_000,
+                **RECONNECT_QUIETLY,
+            }
+        )
+        # Of two producers that open at the same time, one may be fenced before it has its answer.
+        try:
+            self._producer.init_transactions(REQUEST_SECONDS)
+        except KafkaException as error:
+            self._fail(error)
+
+    def begin(self) -> None:
+        """Begin a transaction; raise FencedError and KafkaException as ``commit`` does."""
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            self._fail(error)
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        partition: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """
+        Add a record to the open transaction; wait for room while the client's buffer is full.
+
+        Raises FencedError and KafkaException as ``commit`` does: the broker may have refused meanwhile.
+        """
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, headers=list(headers))
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                self._fail(error)
+            else:
+                return
+
+    def commit(self) -> None:
+        """
+        Commit the open transaction.
+
+        Raises FencedError when another process has taken the partition over, and KafkaException for an
+        error that only a restart can clear up.
+        """
+        try:
+            retry(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
+        except KafkaException as error:
+            self._fail(error)
+
+    def _fail(self, error: KafkaException) -> NoReturn:
+        reason = error.args[0]
+        if reason.code() == FATAL:
+            # "Fatal" hides the cause; only aborting names it.
+            try:
+                self._producer.abort_transaction(REQUEST_SECONDS)
+            except KafkaException as abort_error:
+                reason = abort_error.args[0]
+        if reason.code() in FENCED:
+            raise FencedError(reason.str()) from error
+        raise error

@@ -1,0 +1,136 @@
+"""The loop that folds one partition's journal batches into its state: in order, and each once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Executor
+from typing import Any
+
+import faust
+import structlog
+from faust.types import TP
+
+from schemas.codec.record_codec import Codec
+from schemas.records import JournalBatch
+from streams.pacing.progress import ProgressReporter
+from streams.worker import metrics
+from streams.worker.outcome_report import OutcomeReport
+from streams.worker.partition import PartitionState
+from streams.worker.store import AccountStore
+
+__all__ = ["FoldLoop"]
+
+log = structlog.get_logger(__name__)
+
+_QUEUE_BATCHES = 32
+"""Batches that may wait for one partition; when so many do, the agent waits and Faust stops fetching."""
+
+_MAX_FOLD_BYTES = 1_000_000
+"""Waiting batches are folded together up to this size, as packed."""
+
+_SEEK_AGAIN_SECONDS = 10.0
+"""How long the batches from before a gap may take to come, until they are read again once more."""
+
+
+class FoldLoop:
+    """
+    Queue and consumer of one partition's batches.
+
+    The state is looked up for every fold: the partition may have been revoked meanwhile.
+    """
+
+    def __init__(
+        self,
+        app: faust.App,
+        tp: TP,
+        store: AccountStore,
+        codec: Codec[JournalBatch],
+        pool: Executor,
+        progress: ProgressReporter,
+    ) -> None:
+        self._app = app
+        self._tp = tp
+        self._store = store
+        self._codec = codec
+        self._pool = pool
+        self._progress = progress
+        self._queue: asyncio.Queue[Any] = asyncio.Queue(_QUEUE_BATCHES)
+        self._report = OutcomeReport(tp.partition)
+        self._sought_at: float | None = None
+
+    async def put(self, message: Any) -> None:
+        """Queue a message of the journal; wait for room while the queue is full."""
+        await self._queue.put(message)
+
+    async def run(self) -> None:
+        """Fold what is queued until cancelled; raise what the fold or its transaction raised."""
+        loop = asyncio.get_running_loop()
+        while True:
+            messages = [await self._queue.get()]
+            # Waiting batches are folded in one transaction, so that a partition that is behind catches up.
+            while not self._queue.empty() and sum(len(m.value) for m in messages) < _MAX_FOLD_BYTES:
+                messages.append(self._queue.get_nowait())
+            state = self._store.partitions.get(self._tp.partition)
+            try:
+                if state is not None:  # else it was revoked, and the new owner reads these batches
+                    await loop.run_in_executor(self._pool, self._fold, state, messages)
+            except _Gap as gap:
+                await self._rewind(gap)
+            except Exception:
+                if self._store.partitions.get(self._tp.partition) is state:
+                    raise
+                log.info("Batch left to the partition's new owner.", partition=self._tp.partition)
+            finally:
+                self._progress.batches_done(self._tp.partition, len(messages))
+
+    def _fold(self, state: PartitionState, messages: list[Any]) -> None:
+        """
+        Apply the batches that follow the state's position.
+
+        An older one was read again after a restart and is in the state already. Raises _Gap when one is
+        missing before the last.
+        """
+        began = time.thread_time()
+        following_batches: list[tuple[int, JournalBatch]] = []
+        next_sequence, beyond_gap = state.position.sequence + 1, None
+        for message in messages:
+            batch = self._codec.decode(message.value)
+            if batch.sequence == next_sequence:
+                following_batches.append((message.offset, batch))
+                next_sequence, beyond_gap = next_sequence + 1, None
+            elif batch.sequence > next_sequence:
+                beyond_gap = batch.sequence
+        if following_batches:
+            self._sought_at = None
+            metrics.BATCHES.inc(len(following_batches))
+            metrics.APPLIED.inc(sum(cell.events for _, batch in following_batches for cell in batch.usage))
+            for outcome in state.apply(following_batches):
+                self._report.report(outcome, accounts=len(state.states))
+                self._progress.applied(state.number, state.position, time.thread_time() - began)
+        if beyond_gap is not None:
+            raise _Gap(state.position.offset + 1, state.position.sequence, beyond_gap)
+
+    async def _rewind(self, gap: _Gap) -> None:
+        """Read again from the state's position; batches from beyond the gap are skipped until then."""
+        if self._sought_at is not None and time.monotonic() - self._sought_at < _SEEK_AGAIN_SECONDS:
+            return
+        self._sought_at = time.monotonic()
+        metrics.REWINDS.inc()
+        log.info(
+            "Journal read again from the state's position: batches are missing between the two.",
+            topic=self._tp.topic,
+            partition=self._tp.partition,
+            offset=gap.offset,
+            sequence=gap.sequence,
+            received=gap.received,
+        )
+        await self._app.consumer.seek(self._tp, gap.offset)
+
+
+class _Gap(Exception):  # noqa: N818 - not an error: Faust's own offsets are advisory
+    """The batch ``received`` came, but not the one after ``sequence``; ``offset`` is where to read it."""
+
+    def __init__(self, offset: int, sequence: int, received: int) -> None:
+        super().__init__(offset, sequence, received)
+        self.offset, self.sequence, self.received = offset, sequence, received
