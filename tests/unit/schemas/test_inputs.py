@@ -153,7 +153,7 @@ def test_the_docs_name_it(topic: str) -> None:
 
 def test_what_the_gateway_narrows_is_a_field_of_an_offered_record() -> None:
     fields = {name for topic in OFFERED_TOPICS for name in BY_TOPIC[topic].record.__struct_fields__}
-    assert forms._NARROWER.keys() <= fields, "gateway/sources/typed/forms.py narrows a field that is gone"
+    assert forms._FIELD_TYPES.keys() <= fields, "gateway/sources/typed/forms.py narrows a field that is gone"
 
 
 def test_measures_name_topics_that_are_watched_or_describe_the_account() -> None:
