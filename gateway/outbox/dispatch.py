@@ -17,14 +17,13 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
-from schemas.inputs import INPUT_TOPICS
+from schemas.inputs import INPUT_TOPICS, USAGE, input_of
 from schemas.records import InputEvent, dead_letters
 from schemas.topics import Topics
 
 __all__ = ["Dispatcher", "RequestRecords"]
 
-_USAGE = "usage.events"
-_DEAD_LETTERS, _LINKS = "events.deadletter", "account.links"
+_DEAD_LETTERS = "events.deadletter"
 _NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -52,14 +51,15 @@ class Dispatcher:
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions
 
-    def add(self, records: RequestRecords, topic: str, event: InputEvent) -> None:
-        """Add an event; raise Fault when the topic's schema can't hold one of its values."""
+    def add(self, records: RequestRecords, event: InputEvent) -> None:
+        """Add an event; raise Fault when the schema of its topic can't hold one of its values."""
+        topic = input_of(event).topic
         try:
             value = self._codecs[topic].encode(event)
         except SchemaError as error:
             raise Fault(str(error)) from error
         key = account_key(event.tenant, event.account_id)
-        if topic == _USAGE:
+        if topic == USAGE.topic:
             records.usage.setdefault(partition_of(key, self._partitions), (key, []))[1].append(value)
         else:
             records.records.append(OutgoingRecord(self._names[topic], key, value))
@@ -68,7 +68,7 @@ class Dispatcher:
     def add_links(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
         """Add the links that follow from an event; ``user`` is a user known to belong to its account."""
         for link in links_of(event, user):
-            self.add(records, _LINKS, link)
+            self.add(records, link)
 
     def add_dead_letter(
         self,
@@ -103,7 +103,7 @@ class Dispatcher:
     async def send(self, records: RequestRecords) -> None:
         """Return once every record of the request is durable; raise HttpError (503) otherwise."""
         enveloped = (
-            OutgoingRecord(self._names[_USAGE], key, value, events)
+            OutgoingRecord(self._names[USAGE.topic], key, value, events)
             for key, values in records.usage.values()
             for value, events in self._envelopes.pack(values)
         )

@@ -47,10 +47,11 @@ class WebhookSource(Source):
     """
     A vendor that sends its events as signed webhooks to ``/webhooks/NAME/TENANT``.
 
-    ``topic`` is the input topic that its events are meant for. ``signature_scheme`` returns how the vendor
-    signs; it is called once, at the start of a process that needs it, because a vendor's library may take
-    long to load. ``split`` returns the JSON of each event in a verified body, and raises Fault for a body
-    that is not of the kind this endpoint is for. ``demo_secret`` is the published secret of the demo tenant.
+    ``topic`` is the input topic that the dead letter of an event names, since it has no record to tell it by.
+    ``signature_scheme`` returns how the vendor signs; it is called once, at the start of a process that needs
+    it, because a vendor's library may take long to load. ``split`` returns the JSON of each event in a
+    verified body, and raises Fault for a body that is not of the kind this endpoint is for. ``demo_secret``
+    is the published secret of the demo tenant.
     """
 
     to_record: ToRecord

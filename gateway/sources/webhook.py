@@ -91,7 +91,7 @@ class WebhookEndpoint:
             if record is None:
                 IGNORED.labels(sender.source).inc()
                 return
-            self._dispatcher.add(records, self._source.topic, record)
+            self._dispatcher.add(records, record)
             self._dispatcher.add_links(records, record)
         except Fault as fault:
             self._dispatcher.add_dead_letter(records, sender, self._source.topic, event, fault)

@@ -145,7 +145,7 @@ class SegmentEndpoint:
         if record is None:
             IGNORED.labels(SOURCE.name).inc()
         else:
-            self._dispatcher.add(records, topic_of(kind), record)
+            self._dispatcher.add(records, record)
             self._dispatcher.add_links(records, record, user_of(call))
 
 

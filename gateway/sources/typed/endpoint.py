@@ -87,7 +87,7 @@ class TypedEndpoint:
         try:
             check_event_size(raw, self._limits)
             event = form.read(raw, sender)
-            self._dispatcher.add(records, form.topic, event)
+            self._dispatcher.add(records, event)
             self._dispatcher.add_links(records, event)
         except Fault as fault:
             return {"status": "rejected", "message": fault.detail, "pointer": pointer + fault.pointer}

@@ -81,10 +81,9 @@ _SCORE_RANGES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
 class Form:
-    """Reader of one input topic's JSON form; ``topic`` is the name without prefix."""
+    """Reader of the JSON form of one input topic, named without prefix."""
 
     def __init__(self, topic: str, registry: Registry) -> None:
-        self.topic = topic
         self._record = RECORDS[topic]
         schema = registry.readers[f"{topic}-value"]
         fields = [_field(field) for field in schema["fields"] if field["name"] != "received_at"]

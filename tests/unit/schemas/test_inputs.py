@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from bellbuoy.query.batch_summary import batch_summary
-from gateway.outbox.dispatch import Sender
+from gateway.http.sender import Sender
 from gateway.sources.typed import forms
 from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
