@@ -19,7 +19,7 @@ Plant: TypeAlias = Literal["clean", "late", "duplicate", "bad", "too_late", "fro
 """``clean`` and ``late`` events count; a duplicate, bad, too late or too early one must not."""
 
 BAD_KINDS = ("no_account", "wrong_type", "bad_time")
-"""Ways a usage event is broken on the wire: see ``segment.usage``."""
+"""The ways in which a usage event is broken when it is sent; ``wire.segment.call`` breaks it."""
 
 
 class Delivery(msgspec.Struct, frozen=True):
