@@ -50,24 +50,24 @@ def _fault(message: str, fix: str) -> PydanticCustomError:
     return PydanticCustomError("model", "{message}", {"message": message, "fix": fix})
 
 
-def _milliseconds(given: object) -> object:
-    if isinstance(given, int) and not isinstance(given, bool) and given == 0:
+def _milliseconds(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool) and value == 0:
         return 0
-    if isinstance(given, str) and (match := _DURATION.fullmatch(given)):
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
         return int(match[1]) * _UNITS[match[2]]
-    raise _fault(f"{given!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
+    raise _fault(f"{value!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
 
 
-def _date(given: object) -> object:
-    if isinstance(given, str):
+def _date(value: object) -> object:
+    if isinstance(value, str):
         try:
-            date = datetime.fromisoformat(given)
+            date = datetime.fromisoformat(value)
         except ValueError:
             pass
         else:
             aware = date if date.tzinfo else date.replace(tzinfo=UTC)
             return int(aware.timestamp() * 1000)
-    raise _fault(f"{given!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
+    raise _fault(f"{value!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
 
 
 def _template(text: str) -> str:
@@ -106,7 +106,7 @@ class EdgeSpec(_Spec):
     @model_validator(mode="after")
     def _one_end(self) -> EdgeSpec:
         if self.below is not None and self.up_to is not None:
-            raise _fault("below and up_to at once", "keep one: below leaves the value out, up_to takes it in")
+            raise _fault("below and up_to at once", "keep one: below excludes the value, up_to includes it")
         return self
 
     @property
@@ -169,8 +169,8 @@ class CurveSpec(_Spec):
     def _one_kind(self) -> CurveSpec:
         kinds = [kind for kind in ("points", "steps", "grid") if getattr(self, kind) is not None]
         if len(kinds) != 1:
-            given = " and ".join(kinds) or "none of them"
-            raise _fault(f"a curve is points, steps or grid, here {given}", "keep exactly one")
+            present = " and ".join(kinds) or "none of them"
+            raise _fault(f"a curve is points, steps or grid, here {present}", "keep exactly one")
         if self.outside is not None and self.points is None:
             raise _fault("outside without points", "leave it out: steps and grids have no outside")
         if self.points is not None and any(a[0] >= b[0] for a, b in pairwise(self.points)):

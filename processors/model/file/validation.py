@@ -69,7 +69,7 @@ def validated(kind: type[Spec], data: dict[str, Any], at: FaultAt) -> tuple[Spec
 
 
 def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
-    kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
+    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     match kind:
         case "model":
             return at(path, context["message"], context["fix"])
@@ -79,17 +79,17 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
             return at(path, "no such key", suggestion(str(path[-1]), _keys(path[:-1]), "docs/model.md"))
         case "literal_error":
             options = [option.strip(" '") for option in context["expected"].replace(" or ", ",").split(",")]
-            return at(path, f"{given!r:.40} is none of the choices", f"use {', '.join(options)}")
+            return at(path, f"{value!r:.40} is none of the choices", f"use {', '.join(options)}")
         case "greater_than_equal" | "greater_than" | "less_than_equal":
             bound, way = next((context[key], key) for key in ("ge", "gt", "le") if key in context)
             fix = {"ge": "{:g} or more", "gt": "more than {:g}", "le": "{:g} or less"}[way].format(bound)
-            return at(path, f"{given:g} is out of range", f"make it {fix}")
+            return at(path, f"{value:g} is out of range", f"make it {fix}")
         case _ if kind in _TYPES:
             message, fix = _TYPES[kind]
-            shown = f"{given!r:.40} is " if isinstance(given, str | int | float) or given is None else ""
+            shown = f"{value!r:.40} is " if isinstance(value, str | int | float) or value is None else ""
             return at(path, f"{shown}{message}", fix)
         case _:
-            return at(path, f"{given!r:.40} does not fit", detail["msg"].lower())
+            return at(path, f"{value!r:.40} does not fit", detail["msg"].lower())
 
 
 def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:

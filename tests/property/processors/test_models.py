@@ -1,4 +1,4 @@
-"""Models of every shape: what they score adds up, and only what the check warns of lets missing data help."""
+"""Models of every shape: contributions add up, and missing data helps only where the check warns of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bellbuoy model` at the terminal, and what docs/model.md says of it."""
+"""The command `bellbuoy model` at a terminal, and the examples and tables of docs/model.md."""
 
 from __future__ import annotations
 

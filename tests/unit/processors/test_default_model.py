@@ -1,7 +1,7 @@
 """
-The default model: its first version scores as the eleven measures in code did, the second still scores so.
+The default model: its first version scores as the eleven measures in code did, and so does its second.
 
-What the second version has beside them informs, or holds the score down where something bad is known.
+What the second version adds informs, or is a cap that holds the score down while a bad sign is known.
 """
 
 from __future__ import annotations

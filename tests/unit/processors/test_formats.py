@@ -1,4 +1,4 @@
-"""Numbers in the words of a reason."""
+"""Formats of the numbers in reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every measure on hand-made accounts: values at, below and above each edge, and what missing means."""
+"""Every measure on accounts made by hand: at, below and above each edge, and with data missing."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ WEEKDAYS = range(5)
 
 
 class Account:
-    """One account, told of by hand; times are given as days before now."""
+    """One account to which events are added by hand; times are given as days before now."""
 
     def __init__(self) -> None:
         self.state = State(tenant="acme", account_id="a")
         self._ids = itertools.count()
 
-    def _tell(self, kind: type[InputEvent], observe: Any, ago: float, fields: dict[str, Any]) -> Account:
+    def _add(self, kind: type[InputEvent], observe: Any, ago: float, fields: dict[str, Any]) -> Account:
         event = kind(
             event_id=f"e{next(self._ids)}",
             tenant="acme",
@@ -64,7 +64,7 @@ class Account:
 
     def use(self, ago: float, times: int = 1, **fields: Any) -> Account:
         for _ in range(times):
-            self._tell(UsageEvent, observe_usage, ago, {"name": "did", "user_id": "u"} | fields)
+            self._add(UsageEvent, observe_usage, ago, {"name": "did", "user_id": "u"} | fields)
         return self
 
     def weeks(self, days: range, weekdays: Any = WEEKDAYS, times: int = 10, **fields: Any) -> Account:
@@ -74,21 +74,21 @@ class Account:
         return self
 
     def ticket(self, ago: float, key: str, kind: str, **fields: Any) -> Account:
-        return self._tell(SupportEvent, observe_support, ago, {"ticket_id": key, "kind": kind} | fields)
+        return self._add(SupportEvent, observe_support, ago, {"ticket_id": key, "kind": kind} | fields)
 
     def bill(self, ago: float, kind: str, **fields: Any) -> Account:
         about = {"subscription_id": "s", "invoice_id": "i", "currency": "EUR"}
-        return self._tell(BillingEvent, observe_billing, ago, about | {"kind": kind} | fields)
+        return self._add(BillingEvent, observe_billing, ago, about | {"kind": kind} | fields)
 
     def answer(self, ago: float, person: str, score: int | None, kind: str = "nps", **fields: Any) -> Account:
         about = {"survey_id": "q", "user_id": person, "kind": kind, "score": score}
-        return self._tell(SurveyResponse, observe_survey, ago, about | fields)
+        return self._add(SurveyResponse, observe_survey, ago, about | fields)
 
     def engage(self, ago: float, kind: str, **fields: Any) -> Account:
-        return self._tell(EngagementEvent, observe_engagement, ago, {"kind": kind} | fields)
+        return self._add(EngagementEvent, observe_engagement, ago, {"kind": kind} | fields)
 
     def profile(self, ago: float = 1, **fields: Any) -> Account:
-        return self._tell(AccountProfile, observe_profile, ago, fields)
+        return self._add(AccountProfile, observe_profile, ago, fields)
 
     def fact(self, name: str) -> MeasureValue:
         evict(self.state, NOW)

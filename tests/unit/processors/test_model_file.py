@@ -54,8 +54,8 @@ def score(model: Model, facts: dict[str, float | MeasureValue | None], at: View 
     )
 
 
-def beside(model: Model, facts: dict[str, MeasureValue]) -> tuple[list[Measure], int | None]:
-    """What stands beside the score, and when that changes by its age."""
+def informing(model: Model, facts: dict[str, MeasureValue]) -> tuple[list[Measure], int | None]:
+    """The measures that inform, and the next time at which age changes one."""
     plan = model.for_account(view())
     known = [facts.get(read.name, MeasureValue(None, f"no {read.name}")) for read in plan.shows]
     return inform(plan, known, view().now)
@@ -192,7 +192,7 @@ def test_a_measure_without_weight_informs() -> None:
     model, plain = load_model(INFORMED), load_model(SMALL)
     facts: dict[str, float | MeasureValue | None] = {"usage.silence": 8.0}
     verdict, without = score(model, facts), score(plain, facts)
-    ((shown,), _) = beside(model, {"surveys.nps": MeasureValue(-40, "NPS -40", as_of=NOW)})
+    ((shown,), _) = informing(model, {"surveys.nps": MeasureValue(-40, "NPS -40", as_of=NOW)})
     assert (shown.name, shown.value, shown.unit, shown.reason) == (
         "surveys.nps", -40, "-100 to 100", "NPS -40",
     )  # fmt: skip
@@ -205,20 +205,23 @@ def test_a_measure_without_weight_informs() -> None:
 def test_what_informs_is_shown_once_it_is_known() -> None:
     model = load_model(INFORMED.replace("weight: 0", "weight: 0, stale_after: 30d, forget_after: 90d"))
     told = [
-        [(measure.stale, measure.reason) for measure in beside(model, {"surveys.nps": fact})[0]]
+        [(measure.stale, measure.reason) for measure in informing(model, {"surveys.nps": fact})[0]]
         for fact in (
             MeasureValue(None, "none"),
             *(MeasureValue(9, "said", as_of=NOW - days * DAY) for days in (1, 31, 91)),
         )
     ]
     assert told == [[], [(False, "said")], [(True, "said (31 days ago)")], []]
-    assert beside(model, {"surveys.nps": MeasureValue(9, "said", as_of=NOW)})[1] == NOW + 30 * DAY
+    assert informing(model, {"surveys.nps": MeasureValue(9, "said", as_of=NOW)})[1] == NOW + 30 * DAY
 
 
 def test_what_informs_may_be_scored_and_is_never_the_worst() -> None:
     text = INFORMED.replace("weight: 0", "weight: 0, curve: {points: [[-100, 0], [100, 100]]}")
     model = load_model(f"{text}score: {{combine: worst}}\n")
-    verdict, ((shown,), _) = score(model, WELL), beside(model, {"surveys.nps": MeasureValue(-100.0, "none")})
+    verdict, ((shown,), _) = (
+        score(model, WELL),
+        informing(model, {"surveys.nps": MeasureValue(-100.0, "none")}),
+    )
     assert (shown.score, verdict.score, verdict.coverage) == (0, 10_000, 1)
 
 

@@ -1,8 +1,8 @@
 """
-The published arithmetic of the tools that teams come from, to the digit, in docs/models.
+The models in docs/models compute what the tools that they stand for publish, to the digit.
 
-Every example is scored from facts that give its published measure scores; a measure that isn't named is
-not known.
+Every example is scored from values that give the published scores of its measures; a measure that isn't named
+is not known.
 """
 
 from __future__ import annotations
