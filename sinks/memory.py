@@ -1,4 +1,4 @@
-"""The sink in memory: what the Redis sink promises, for one process; read it in place."""
+"""Serving sink in memory: keeps the promises of the Redis sink, inside one process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.suggestions import nearest
-from sinks.port import Output
+from sinks.port import OUTPUTS, Output
 from sinks.serving import AccountSummary, HistoryEntry, Update, summary
 
 __all__ = ["MemorySink"]
@@ -18,9 +18,10 @@ _CHANGES = {"opened": 1, "updated": 2, "resolved": 3}
 
 
 class MemorySink:
-    """Sink and Reader in one; resolved alerts stay until the process ends."""
+    """Sink and its Reader in one object; resolved alerts stay until the process ends."""
 
     name = "memory"
+    records = OUTPUTS
 
     def __init__(self, updates: int = 20_000, history: int = 500) -> None:
         self._accounts: dict[tuple[str, str], AccountHealth] = {}
@@ -34,7 +35,7 @@ class MemorySink:
         """Do nothing."""
 
     def write(self, batch: Sequence[Output], /) -> None:
-        """Take every record that is newer than what is there."""
+        """Keep every record that is newer than the one there."""
         with self._changed:
             for record in batch:
                 if isinstance(record, AccountHealth):
@@ -46,7 +47,7 @@ class MemorySink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Do nothing; what was written stays readable."""
+        """Do nothing; everything written stays readable."""
 
     def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
         """Return an account's newest health."""
@@ -83,8 +84,8 @@ class MemorySink:
 
     def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
         """Return up to ``n`` open alerts, newest first."""
-        found = [a for a in list(self._alerts.values()) if a.tenant == tenant and a.change != "resolved"]
-        return sorted(found, key=lambda a: (a.opened_at, a.alert_id.encode()), reverse=True)[: max(n, 0)]
+        unresolved = [a for a in list(self._alerts.values()) if a.tenant == tenant and a.change != "resolved"]
+        return sorted(unresolved, key=lambda a: (a.opened_at, a.alert_id.encode()), reverse=True)[: max(n, 0)]
 
     def alert(self, alert_id: str, /) -> RiskAlert | None:
         """Return an alert, open or resolved."""
@@ -97,11 +98,11 @@ class MemorySink:
                 after_id = self._updates[-1].id if self._updates else "0"
             after = _position(after_id)
 
-            def found() -> list[Update]:
+            def newer() -> list[Update]:
                 return [u for u in self._updates if _position(u.id) > after][:count]
 
-            self._changed.wait_for(lambda: bool(found()), timeout=block_ms / 1000)
-            return found()
+            self._changed.wait_for(lambda: bool(newer()), timeout=block_ms / 1000)
+            return newer()
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""

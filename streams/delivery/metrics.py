@@ -1,4 +1,4 @@
-"""What delivery counts, each metric by sink."""
+"""Metrics of delivery, each by sink."""
 
 from __future__ import annotations
 

@@ -18,10 +18,11 @@ import redis
 from bellbuoy.local.embedded import Redis
 from schemas.topics import Topics
 from sinks.port import Output
+from sinks.redis.client import connect
 from sinks.redis.layout import Keys
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import RedisSink, connect
+from sinks.redis.sink import RedisSink
 from tests.support.delivery import delivering, done, publish
 from tests.support.output_records import alert, health
 from tests.support.role_processes import until
@@ -112,7 +113,7 @@ def test_emptied_while_nothing_happens(bootstrap: str, topics: Topics, own: Redi
     settings, outputs = RedisSettings(url=own.url), story(500)
     publish(bootstrap, topics, outputs)
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
         redis.Redis.from_url(own.url).flushall()
         until(lambda: seen(settings) == len(outputs), 20, "filled again, unasked")
 
@@ -125,7 +126,7 @@ def test_emptied_while_delivery_is_stopped(
     settings, outputs = RedisSettings(url=own.url), story(500)
     publish(bootstrap, topics, outputs)
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
     redis.Redis.from_url(own.url).flushall()
     with delivering(bootstrap, topics, RedisSink(settings)):
         until(lambda: seen(settings) == len(outputs))
@@ -139,7 +140,7 @@ def test_an_older_copy_comes_back(bootstrap: str, topics: Topics, own: Redis, re
     half = len(outputs) // 2
     publish(bootstrap, topics, outputs[:half])
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
         copy = {key: client.dump(key) for key in client.scan_iter()}
         publish(bootstrap, topics, outputs[half:])
         until(lambda: seen(settings) == len(outputs))
@@ -168,7 +169,7 @@ def test_killed_while_filling_again(
         for round_ in range(3):
             process = subprocess.Popen(command, stdout=log, stderr=log)
             try:
-                until(lambda: done(bootstrap, topics, "redis"))
+                until(lambda: done(bootstrap, topics, RedisSink(settings)))
                 if round_ < 2:
                     redis.Redis.from_url(own.url).flushall()
                     until(lambda: seen(settings) > 500, what="filling again")
@@ -219,7 +220,7 @@ def test_rebuild_beside_a_running_delivery(
     writer = threading.Thread(target=publish, args=(bootstrap, topics, outputs))
     with delivering(bootstrap, topics, RedisSink(settings)):
         publish(bootstrap, topics, outputs[:2_000])
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
         client.hdel("bb:account:demo:a1", "health")  # what delivery can't notice
         before = rebuild("--dry-run")
         assert (before["members"], before["entries"] > ACCOUNTS) == (1, True)
@@ -227,7 +228,7 @@ def test_rebuild_beside_a_running_delivery(
         answer = rebuild()
         writer.join()
         assert (answer["filled"], answer["records"] >= 2_000) == (True, True)
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
     assert content(settings) == untouched(outputs, redis_url)
 
     assert rebuild()["filled"] is False  # nobody delivers

@@ -22,20 +22,24 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.operations import topics as admin
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
-from schemas.records import AccountHealth, DeadLetter, dead_letters
+from schemas.records import AccountHealth, DeadLetter, RiskAlert, dead_letters
 from schemas.topics import Topics
 from sinks.memory import MemorySink
 from sinks.port import Output, Rejected, SinkError
+from sinks.redis.client import connect
 from sinks.redis.layout import Keys
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import RedisSink, connect
+from sinks.redis.sink import RedisSink
+from streams.delivery.metrics import LAG
 from streams.delivery.stage import DeliveryError, run
-from tests.support.delivery import QUICK, delivering, done
+from tests.support.delivery import QUICK, committed_offsets, delivering, done
 from tests.support.delivery import publish as write_outputs
-from tests.support.output_records import alert, health
+from tests.support.output_records import alert, health, kpis
 
 pytestmark = pytest.mark.services
+
+SLOW_RETRY = QUICK.model_copy(update={"retry_seconds": 1.0})
 
 
 def until(done: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -95,12 +99,14 @@ def test_every_record_reaches_every_sink_once(
     first, second = FaultySink([]), MemorySink()
     outputs: list[Output] = [health(f"a{n % 7}", n, float(n % 90)) for n in range(1, 500)]
     outputs += [alert(f"al{n}", n, account_id=f"a{n % 7}") for n in range(1, 50)]
+    outputs += [kpis(f"a{n % 7}", {"usage.depth": float(n)}, n) for n in range(1, 50)]
+    updates = len(outputs) - 49  # KPIs are no updates
 
     with delivering(bootstrap, topics, first, second):
         publish(outputs)
         until(lambda: len(first.taken) >= len(outputs))
-        until(lambda: len(second.updates("0", 1000)) >= len(outputs))
-        until(lambda: done(bootstrap, topics, "faulty"))
+        until(lambda: len(second.updates("0", 1000)) >= updates)
+        until(lambda: done(bootstrap, topics, first))
 
     assert sorted(map(repr, first.taken)) == sorted(map(repr, outputs))
     for account in range(7):
@@ -108,6 +114,45 @@ def test_every_record_reaches_every_sink_once(
             o.sequence for o in first.taken if isinstance(o, AccountHealth) and o.account_id == f"a{account}"
         ]
         assert versions == sorted(versions)
+
+
+def test_a_sink_of_alerts_sees_alerts_alone_and_lags_behind_their_topic_alone(
+    bootstrap: str, topics: Topics, publish: Callable[..., None]
+) -> None:
+    class Alerts(FaultySink):
+        name = "alerts"
+        records = frozenset({RiskAlert})
+
+    outputs: list[Output] = [health(f"a{n}", 1) for n in range(200)]
+    outputs += [kpis(f"a{n}", {"usage.depth": 1.0}) for n in range(200)]
+    outputs += [alert(f"al{n}", 1, account_id=f"a{n}") for n in range(30)]
+    publish(outputs)
+    sink = Alerts([SinkError("away")] * 3)
+
+    def lag() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for sample in LAG.collect()[0].samples:
+            if sample.labels["sink"] == "alerts":
+                found[sample.labels["topic"]] = found.get(sample.labels["topic"], 0.0) + sample.value
+        return found
+
+    with delivering(bootstrap, topics, sink, MemorySink(), settings=SLOW_RETRY):
+        until(lambda: 30 <= lag().get("risk.alerts", 0) < 60)  # markers of transactions count, too
+        assert set(lag()) == {"risk.alerts"}
+        until(lambda: len(sink.taken) == 30)
+        until(lambda: lag() == {"risk.alerts": 0.0})
+        until(lambda: done(bootstrap, topics, sink))
+
+    assert {type(output) for output in sink.taken} == {RiskAlert}
+    assert {topic for topic, _ in committed_offsets(bootstrap, topics, sink)} == {topics.name("risk.alerts")}
+
+
+def test_only_the_topics_that_a_sink_reads_must_exist(bootstrap: str) -> None:
+    class Alerts(MemorySink):
+        records = frozenset({RiskAlert})
+
+    with pytest.raises(DeliveryError, match=r"no topic nowhere-risk\.alerts, nowhere-events\.deadletter:"):
+        run(bootstrap, Topics("nowhere-"), QUICK, [Alerts()], committed(), threading.Event())
 
 
 def test_a_lone_record_is_not_kept_waiting(
@@ -264,7 +309,7 @@ def test_topics_that_are_deleted_end_delivery(bootstrap: str, topics: Topics) ->
 
     thread = threading.Thread(target=target)
     thread.start()
-    until(lambda: done(bootstrap, topics, "memory"))
+    until(lambda: done(bootstrap, topics, MemorySink()))
     time.sleep(1)  # joined and fetching
     admin.drop(bootstrap, topics)
     thread.join(90)
@@ -315,7 +360,7 @@ def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
                 if kills == 3:
                     writer.join()
                     until(lambda: written() >= 12_000)
-                    until(lambda: done(bootstrap, topics, "redis"))
+                    until(lambda: done(bootstrap, topics, RedisSink(killed)))
                     process.terminate()
                     assert process.wait(30) == 0, (tmp_path / "log").read_text()
             finally:
