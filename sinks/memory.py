@@ -9,12 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.suggestions import nearest
-from sinks.port import OUTPUTS, Output
+from sinks.port import OUTPUTS, Output, version
 from sinks.serving import AccountSummary, HistoryEntry, Update, summary
 
 __all__ = ["MemorySink"]
-
-_CHANGES = {"opened": 1, "updated": 2, "resolved": 3}
 
 
 class MemorySink:
@@ -111,7 +109,7 @@ class MemorySink:
     def _write_health(self, record: AccountHealth) -> None:
         key = (record.tenant, record.account_id)
         old = self._accounts.get(key)
-        if old is not None and (record.as_of, record.sequence) <= (old.as_of, old.sequence):
+        if old is not None and version(record) <= version(old):
             return
         self._accounts[key] = record
         if old is None or (old.score, old.band) != (record.score, record.band):
@@ -137,12 +135,12 @@ class MemorySink:
     def _write_kpis(self, record: AccountKpis) -> None:
         key = (record.tenant, record.account_id)
         old = self._kpis.get(key)
-        if old is None or (record.as_of, record.sequence) > (old.as_of, old.sequence):
+        if old is None or version(record) > version(old):
             self._kpis[key] = record
 
     def _write_alert(self, record: RiskAlert) -> None:
         old = self._alerts.get(record.alert_id)
-        if old is not None and _version(record) <= _version(old):
+        if old is not None and version(record) <= version(old):
             return
         self._alerts[record.alert_id] = record
         self._append(
@@ -172,10 +170,6 @@ class MemorySink:
         now = time.time_ns() // 1_000_000
         newest = _position(self._updates[-1].id) if self._updates else (0, 0)
         return f"{now}-0" if now > newest[0] else f"{newest[0]}-{newest[1] + 1}"
-
-
-def _version(alert: RiskAlert) -> tuple[int, int, int]:
-    return alert.changed_at, alert.sequence, _CHANGES.get(alert.change, 0)
 
 
 def _position(update_id: str) -> tuple[int, int]:

@@ -21,6 +21,7 @@ __all__ = [
     "Sink",
     "SinkError",
     "SinkSettingsError",
+    "version",
 ]
 
 Output = AccountHealth | AccountKpis | RiskAlert
@@ -28,6 +29,20 @@ Output = AccountHealth | AccountKpis | RiskAlert
 
 OUTPUTS: frozenset[type[Output]] = frozenset({AccountHealth, AccountKpis, RiskAlert})
 """Every record type there is for a sink."""
+
+_CHANGES = {"opened": 1, "updated": 2, "resolved": 3}
+
+
+def version(record: Output) -> tuple[int, int, int]:
+    """
+    Return the version of a record: of two records of one key, the larger one is the newer.
+
+    Journal time comes first, because sequence numbers start again with topics that are made anew. One batch
+    of the journal may change an alert twice; then the kind of change decides.
+    """
+    if isinstance(record, RiskAlert):
+        return record.changed_at, record.sequence, _CHANGES.get(record.change, 0)
+    return record.as_of, record.sequence, 0
 
 
 class SinkError(Exception):
@@ -64,7 +79,8 @@ class Sink(Protocol):
 
     Delivery calls it from one thread: ``open`` until it succeeds, then ``write`` with one batch after the
     other, each until it succeeds, and in the end ``close``. Redelivery is normal, after a crash and after a
-    lost answer, so a record that is not newer than the one there must change nothing.
+    lost answer, so a record that was written before must change nothing. A sink that keeps the newest record
+    of a key compares their ``version``.
 
     ``name`` is the last part of the consumer group and the metrics label: never rename a sink that runs.
     ``records`` are the types it takes: delivery subscribes it to the topics of these and to no others.
