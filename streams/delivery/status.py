@@ -61,7 +61,7 @@ class SinkStatus:
 
     def sent_dead_letter(self, reason: str) -> None:
         """Count a record that became a dead letter."""
-        metrics.PARKED.labels(self._sink, reason).inc()
+        metrics.DEAD_LETTERS.labels(self._sink, reason).inc()
 
     def writing(self) -> AbstractContextManager[object]:
         """Return a context that times one attempt to write."""

@@ -61,7 +61,8 @@ def publish(bootstrap: str, topics: Topics) -> Callable[..., None]:
     return partial(write_outputs, bootstrap, topics)
 
 
-def letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
+def read_dead_letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
+    """Return the dead letters once there are so many."""
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
     )
@@ -80,7 +81,7 @@ def letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
 
 
 class FaultySink(MemorySink):
-    """Fails as told before it takes a batch, and remembers the attempts."""
+    """Sink that raises the given errors before it takes batches, and records every attempt."""
 
     name = "faulty"
 
@@ -224,7 +225,7 @@ def test_a_sink_away_at_the_start_is_waited_for(
         until(lambda: sink.taken)
 
 
-def test_a_rejected_record_is_parked_and_the_rest_goes_on(
+def test_a_rejected_record_becomes_a_dead_letter_and_the_rest_goes_on(
     bootstrap: str, topics: Topics, publish: Callable[..., None]
 ) -> None:
     class Picky(FaultySink):
@@ -240,20 +241,20 @@ def test_a_rejected_record_is_parked_and_the_rest_goes_on(
 
     with delivering(bootstrap, topics, sink):
         until(lambda: len(sink.taken) == 36)
-        parked = letters(bootstrap, topics, 4)
+        letters = read_dead_letters(bootstrap, topics, 4)
 
-    assert {letter.reason for letter in parked} == {"invalid"}
-    assert {letter.detail for letter in parked} == {"faulty: no such account here"}
-    assert {codec("account.health").decode(letter.value).account_id for letter in parked} == {
+    assert {letter.reason for letter in letters} == {"invalid"}
+    assert {letter.detail for letter in letters} == {"faulty: no such account here"}
+    assert {codec("account.health").decode(letter.value).account_id for letter in letters} == {
         "bad0",
         "bad10",
         "bad20",
         "bad30",
     }
-    assert {letter.tenant for letter in parked} == {"demo"}
+    assert {letter.tenant for letter in letters} == {"demo"}
 
 
-def test_bytes_that_are_no_record_are_parked(
+def test_bytes_that_are_no_record_become_dead_letters(
     bootstrap: str, topics: Topics, publish: Callable[..., None]
 ) -> None:
     sink = FaultySink([])
@@ -268,16 +269,16 @@ def test_bytes_that_are_no_record_are_parked(
 
     with delivering(bootstrap, topics, sink):
         until(lambda: sink.taken)
-        parked = letters(bootstrap, topics, len(garbage))
+        letters = read_dead_letters(bootstrap, topics, len(garbage))
 
     assert sink.taken == [health("good")]
-    assert [letter.value for letter in sorted(parked, key=lambda at: at.offset)] == garbage
-    assert {letter.reason for letter in parked} == {"undecodable", "unknown_schema"}
-    assert all(letter.headers == {"trace": b"\x01"} and letter.key == b"\xff\xfe" for letter in parked)
+    assert [letter.value for letter in sorted(letters, key=lambda at: at.offset)] == garbage
+    assert {letter.reason for letter in letters} == {"undecodable", "unknown_schema"}
+    assert all(letter.headers == {"trace": b"\x01"} and letter.key == b"\xff\xfe" for letter in letters)
     expected = dead_letters.of_record(
         reason="invalid", detail="", topic=name, partition=1, offset=0, value=None, failed_at=0
     )
-    assert expected.id in {letter.id for letter in parked}
+    assert expected.id in {letter.id for letter in letters}
 
 
 def test_aborted_transactions_are_not_delivered(bootstrap: str, topics: Topics) -> None:
