@@ -13,8 +13,8 @@ from bellbuoy.operations.ledger import applied
 from bench.broker import broker, fresh_topics
 from bench.roles import Role, running
 from schemas.topics import Topics
+from sinks.redis.client import connect
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import connect
 
 __all__ = ["Deployment", "deployed"]
 

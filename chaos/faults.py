@@ -27,8 +27,8 @@ from chaos.load import TENANT
 from schemas.codec.record_codec import codec
 from schemas.records import ClockTick
 from schemas.times import DAY
+from sinks.redis.client import connect
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import connect
 
 __all__ = ["FAULTS", "SHORT", "InjectedFault"]
 

@@ -17,6 +17,7 @@ from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.operations import topics as admin
 from bellbuoy.operations.roles import PORT_VARIABLES
 from schemas.topics import Topics
+from sinks.port import Sink
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
 
@@ -137,6 +138,11 @@ class Fleet:
     def of(self, role: str) -> list[Member]:
         """Return the members of a role that are wanted, the oldest first."""
         return [member for member in self.members if member.role == role and member.wanted]
+
+    @property
+    def sinks(self) -> list[Sink]:
+        """The sinks that delivery writes to, not open."""
+        return [RedisSettings(url=self.redis.url).sink()]
 
     def reader(self) -> RedisReader:
         """Return a reader of the serving store."""

@@ -96,7 +96,7 @@ def play(
             faults = planned.get(number, ())
             happened = _live(fleet, sender, day, faults, disorder, began, tell)
             expected += day.count
-            wait_drained(fleet.bootstrap, fleet.topics, _THROUGH_SECONDS)
+            wait_drained(fleet.bootstrap, fleet.topics, fleet.sinks, _THROUGH_SECONDS)
             short = expected - (there := applied(fleet.bootstrap, fleet.topics))
             lost, doubled = max(0, short), max(0, -short)
             all_happened += [replace(one, lost=lost, doubled=doubled) for one in happened]
@@ -125,7 +125,7 @@ def _live(
 ) -> list[Happened]:
     """Send a day and do to the stack meanwhile what is planned."""
     if day.first:
-        sender.found(day, lambda: wait_drained(fleet.bootstrap, fleet.topics, _THROUGH_SECONDS))
+        sender.found(day, lambda: wait_drained(fleet.bootstrap, fleet.topics, fleet.sinks, _THROUGH_SECONDS))
         return []
     if chance is None:
         sender.send(day, 0.0)
@@ -180,7 +180,10 @@ def _await_whole(fleet: Fleet, sender: Sender, fault: str) -> None:
         return all(p in found and found[p].sequence > sequence for p, sequence in before.items())
 
     _until(moved, f"every partition to go on after {fault}")
-    _until(lambda: undelivered(fleet.bootstrap, fleet.topics) is None, f"the sink to have all after {fault}")
+    _until(
+        lambda: undelivered(fleet.bootstrap, fleet.topics, fleet.sinks) is None,
+        f"the sink to have all after {fault}",
+    )
     _until(lambda: _takes(fleet), f"the front door after {fault}")
 
 

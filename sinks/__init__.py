@@ -1,1 +1,1 @@
-"""The hands: one module a destination, one port."""
+"""Sinks: a package for each destination behind one port, and channels that notify people behind another."""

@@ -1,4 +1,4 @@
-"""The sink in memory: what the Redis sink promises, for one process; read it in place."""
+"""Serving sink in memory: keeps the promises of the Redis sink, inside one process."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.suggestions import nearest
-from sinks.port import Output
+from sinks.port import OUTPUTS, Output, version
 from sinks.serving import AccountSummary, HistoryEntry, Update, summary
 
 __all__ = ["MemorySink"]
 
-_CHANGES = {"opened": 1, "updated": 2, "resolved": 3}
-
 
 class MemorySink:
-    """Sink and Reader in one; resolved alerts stay until the process ends."""
+    """Sink and its Reader in one object; resolved alerts stay until the process ends."""
 
     name = "memory"
+    records = OUTPUTS
 
     def __init__(self, updates: int = 20_000, history: int = 500) -> None:
         self._accounts: dict[tuple[str, str], AccountHealth] = {}
@@ -34,7 +33,7 @@ class MemorySink:
         """Do nothing."""
 
     def write(self, batch: Sequence[Output], /) -> None:
-        """Take every record that is newer than what is there."""
+        """Keep every record that is newer than the one there."""
         with self._changed:
             for record in batch:
                 if isinstance(record, AccountHealth):
@@ -46,7 +45,7 @@ class MemorySink:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Do nothing; what was written stays readable."""
+        """Do nothing; everything written stays readable."""
 
     def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
         """Return an account's newest health."""
@@ -83,8 +82,8 @@ class MemorySink:
 
     def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
         """Return up to ``n`` open alerts, newest first."""
-        found = [a for a in list(self._alerts.values()) if a.tenant == tenant and a.change != "resolved"]
-        return sorted(found, key=lambda a: (a.opened_at, a.alert_id.encode()), reverse=True)[: max(n, 0)]
+        unresolved = [a for a in list(self._alerts.values()) if a.tenant == tenant and a.change != "resolved"]
+        return sorted(unresolved, key=lambda a: (a.opened_at, a.alert_id.encode()), reverse=True)[: max(n, 0)]
 
     def alert(self, alert_id: str, /) -> RiskAlert | None:
         """Return an alert, open or resolved."""
@@ -97,11 +96,11 @@ class MemorySink:
                 after_id = self._updates[-1].id if self._updates else "0"
             after = _position(after_id)
 
-            def found() -> list[Update]:
+            def newer() -> list[Update]:
                 return [u for u in self._updates if _position(u.id) > after][:count]
 
-            self._changed.wait_for(lambda: bool(found()), timeout=block_ms / 1000)
-            return found()
+            self._changed.wait_for(lambda: bool(newer()), timeout=block_ms / 1000)
+            return newer()
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
@@ -110,7 +109,7 @@ class MemorySink:
     def _write_health(self, record: AccountHealth) -> None:
         key = (record.tenant, record.account_id)
         old = self._accounts.get(key)
-        if old is not None and (record.as_of, record.sequence) <= (old.as_of, old.sequence):
+        if old is not None and version(record) <= version(old):
             return
         self._accounts[key] = record
         if old is None or (old.score, old.band) != (record.score, record.band):
@@ -136,12 +135,12 @@ class MemorySink:
     def _write_kpis(self, record: AccountKpis) -> None:
         key = (record.tenant, record.account_id)
         old = self._kpis.get(key)
-        if old is None or (record.as_of, record.sequence) > (old.as_of, old.sequence):
+        if old is None or version(record) > version(old):
             self._kpis[key] = record
 
     def _write_alert(self, record: RiskAlert) -> None:
         old = self._alerts.get(record.alert_id)
-        if old is not None and _version(record) <= _version(old):
+        if old is not None and version(record) <= version(old):
             return
         self._alerts[record.alert_id] = record
         self._append(
@@ -171,10 +170,6 @@ class MemorySink:
         now = time.time_ns() // 1_000_000
         newest = _position(self._updates[-1].id) if self._updates else (0, 0)
         return f"{now}-0" if now > newest[0] else f"{newest[0]}-{newest[1] + 1}"
-
-
-def _version(alert: RiskAlert) -> tuple[int, int, int]:
-    return alert.changed_at, alert.sequence, _CHANGES.get(alert.change, 0)
 
 
 def _position(update_id: str) -> tuple[int, int]:

@@ -1,4 +1,9 @@
-"""The one port every destination implements, and how a destination says no."""
+"""
+Port of sinks: what every destination of health, KPIs and alerts implements, and how it refuses a record.
+
+A sink keeps records by key and version. Whoever must be told of an alert once is reached through a channel
+instead (``sinks/notify/port.py``).
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,37 @@ from typing import Protocol, runtime_checkable
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 
-__all__ = ["Output", "Positioned", "Rejected", "SetBackError", "Sink", "SinkError"]
+__all__ = [
+    "OUTPUTS",
+    "Output",
+    "Positioned",
+    "Rejected",
+    "SetBackError",
+    "Sink",
+    "SinkError",
+    "SinkSettingsError",
+    "version",
+]
 
 Output = AccountHealth | AccountKpis | RiskAlert
+"""A record that a sink may take."""
+
+OUTPUTS: frozenset[type[Output]] = frozenset({AccountHealth, AccountKpis, RiskAlert})
+"""Every record type there is for a sink."""
+
+_CHANGES = {"opened": 1, "updated": 2, "resolved": 3}
+
+
+def version(record: Output) -> tuple[int, int, int]:
+    """
+    Return the version of a record: of two records of one key, the larger one is the newer.
+
+    Journal time comes first, because sequence numbers start again with topics that are made anew. One batch
+    of the journal may change an alert twice; then the kind of change decides.
+    """
+    if isinstance(record, RiskAlert):
+        return record.changed_at, record.sequence, _CHANGES.get(record.change, 0)
+    return record.as_of, record.sequence, 0
 
 
 class SinkError(Exception):
@@ -20,12 +53,20 @@ class SinkError(Exception):
         self.retry_after = retry_after
 
 
+class SinkSettingsError(Exception):
+    """
+    The sink's settings can't be used, and no later attempt will change that.
+
+    Operator action: correct the key that the message names.
+    """
+
+
 class SetBackError(SinkError):
     """The destination is not where this writer left it: it was emptied, or an older copy of it came back."""
 
 
 class Rejected(Exception):  # noqa: N818 - a verdict on one record, not a fault
-    """The destination will never take this record of the batch; it is parked, the rest is offered again."""
+    """The destination never takes this record: it becomes a dead letter, the rest is offered again."""
 
     def __init__(self, index: int, message: str) -> None:
         super().__init__(message)
@@ -34,41 +75,59 @@ class Rejected(Exception):  # noqa: N818 - a verdict on one record, not a fault
 
 class Sink(Protocol):
     """
-    A destination. Writes are idempotent by key and version, because redelivery is normal.
+    A destination of output records, whose writes are idempotent by key and version.
 
-    ``name`` is its consumer group's last part and its metrics label.
+    Delivery calls it from one thread: ``open`` until it succeeds, then ``write`` with one batch after the
+    other, each until it succeeds, and in the end ``close``. Redelivery is normal, after a crash and after a
+    lost answer, so a record that was written before must change nothing. A sink that keeps the newest record
+    of a key compares their ``version``.
+
+    ``name`` is the last part of the consumer group and the metrics label: never rename a sink that runs.
+    ``records`` are the types it takes: delivery subscribes it to the topics of these and to no others.
     """
 
     name: str
+    records: frozenset[type[Output]]
 
     def open(self) -> None:
-        """Connect and do once what every write will do; raise SinkError when the destination is away."""
+        """
+        Connect and do once what every write will do.
+
+        Raises SinkError when the destination is away and SinkSettingsError when it can't be reached with
+        these settings.
+        """
 
     def write(self, batch: Sequence[Output], /) -> None:
-        """Return once every record is durable there; otherwise raise SinkError or Rejected."""
+        """
+        Write the batch in its order and return once every record is durable there.
+
+        Raises SinkError when it can't be written now, and Rejected for a record that never can; some of the
+        batch may be written already then.
+        """
 
     def close(self) -> None:
-        """Let go of connections; called once, also after a failed open."""
+        """Close the connections; called once, also after an ``open`` that failed."""
 
 
 @runtime_checkable
 class Positioned(Protocol):
     """
-    What a sink adds that keeps, beside its content, how far it was filled.
+    Addition to a sink that keeps, together with its content, the offset up to which it was filled.
 
-    Whatever takes content away takes its position along, so delivery notices and fills it again. A part
-    is ``topic/partition``, the topic without prefix; a position is the offset to be written next.
+    Whatever removes the content removes the positions too, so delivery notices the loss and fills the sink
+    again. A part is ``topic/partition``, the topic without prefix; a position is the offset written next.
     """
 
     def resume(self, parts: Iterable[str], /) -> dict[str, int]:
         """
         Return the position of each part, 0 where nothing of it was ever written; raise SinkError.
 
-        From now on every write sees first that these positions stand, and raises SetBackError otherwise.
+        Every later write first compares these positions with the sink's, and raises SetBackError when they
+        differ.
         """
 
     def reached(self, positions: Mapping[str, int], /) -> None:
-        """Note how far parts are written; with none, only see that all stand. Raises as a write does."""
+        """Store the positions of parts; with none, only compare all of them. Raises as a write does."""
 
     def positions(self) -> dict[str, int]:
         """Return the position of every part that was ever written; raise SinkError."""
@@ -78,8 +137,8 @@ class Positioned(Protocol):
 
     def clear(self, cleared: Callable[[int], None], /) -> None:
         """
-        Remove everything, positions included; ``cleared`` hears how many entries went so far.
+        Remove everything, positions included; ``cleared`` is called with the number of removed entries.
 
-        Safe beside a running delivery: its writes are refused meanwhile, then it fills the sink again.
+        Safe while delivery runs: its writes are refused until this is done, then it fills the sink again.
         Raises SinkError.
         """

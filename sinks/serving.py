@@ -1,4 +1,4 @@
-"""What a serving sink answers to those who read it: the window, the command and the tests."""
+"""Port of serving sinks: what the commands, the console and the tests read from one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,31 @@ import msgspec
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 
-__all__ = ["AccountSummary", "HistoryEntry", "Reader", "Update", "retained", "summary"]
+__all__ = [
+    "AccountSummary",
+    "HistoryEntry",
+    "ReadError",
+    "Reader",
+    "Update",
+    "retained",
+    "summary",
+]
+
+
+class ReadError(Exception):
+    """
+    The serving sink doesn't answer those who read it.
+
+    Operator action: start the server that the message names, or correct the key that it names.
+    """
 
 
 class Update(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One accepted change, in the order in which the destination took it.
+    One change that the sink accepted; updates are in the order in which it accepted them.
 
-    ``id`` is ``milliseconds-counter`` by the destination's clock; ``version`` is the journal sequence.
-    The fields from ``alert_id`` on are set when ``kind`` is ``alert``.
+    ``kind`` is ``health`` or ``alert``, which alone has the fields from ``alert_id`` on. ``id`` is
+    ``milliseconds-counter`` by the destination's clock; ``version`` is the journal's sequence number.
     """
 
     id: str
@@ -38,12 +54,12 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def written_at(self) -> int:
-        """When the destination took it, UTC milliseconds by its own clock."""
+        """Return when the destination accepted it, UTC milliseconds by its own clock."""
         return int(self.id.partition("-")[0])
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """Score and band of an account from one journal time on."""
+    """Score and band of an account from one journal time (UTC milliseconds) on."""
 
     as_of: int
     version: int
@@ -56,7 +72,7 @@ _MEASURED = ("revenue.before", "revenue.gross_retention", "revenue.net_retention
 
 
 class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a roll-up and a list need of an account's newest health and KPIs, without their explanation."""
+    """An account's newest health and KPIs without their explanation, for roll-ups and lists."""
 
     account_id: str
     name: str | None = None
@@ -76,7 +92,12 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reader(Protocol):
-    """The reading side; a name that is not there is ``None`` or an empty list, never an error."""
+    """
+    Reader of a serving sink.
+
+    A name that is not there is ``None`` or an empty list. Every method raises ReadError when the destination
+    doesn't answer.
+    """
 
     def account(self, tenant: str, account_id: str, /) -> AccountHealth | None:
         """Return an account's newest health."""
@@ -94,7 +115,7 @@ class Reader(Protocol):
         """
         Yield every account of a tenant once, those of unknown band included, in no order.
 
-        It is read in pages, so an account that is written meanwhile comes as it was or as it is.
+        It is read in pages, so an account that is written meanwhile is yielded as it was or as it is.
         """
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
@@ -110,15 +131,18 @@ class Reader(Protocol):
         """
         Return up to ``count`` updates after an id, oldest first, waiting up to ``block_ms`` for one.
 
-        ``0`` is before the oldest, ``$`` is the newest at the time of the call.
+        The id ``0`` is before the oldest update, ``$`` is the newest one at the time of the call.
         """
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
 
+    def close(self) -> None:
+        """Close the connections."""
+
 
 def summary(health: AccountHealth, kpis: AccountKpis | None = None) -> AccountSummary:
-    """Return what a list needs of what is known of an account."""
+    """Return the summary of an account from its newest records."""
     fields: dict[str, Any] = {
         name: getattr(health, name) for name in AccountSummary.__struct_fields__ if name not in _RETAINED
     }
@@ -128,6 +152,6 @@ def summary(health: AccountHealth, kpis: AccountKpis | None = None) -> AccountSu
 
 
 def retained(kpis: AccountKpis) -> tuple[float | None, ...]:
-    """Return the revenue 12 months ago (minor units a month), and the gross and net shares kept of it."""
+    """Return the revenue 12 months ago (minor units a month) and the gross and net shares retained of it."""
     values = {measure.name: measure.value for measure in kpis.measures if measure.name in _MEASURED}
     return tuple(values.get(name) for name in _MEASURED)

@@ -6,7 +6,6 @@ import os
 import sys
 import traceback
 
-import redis
 from confluent_kafka import KafkaException
 
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, INTERNAL
@@ -17,8 +16,9 @@ from bellbuoy.operations.model_files import ModelFileError
 from bellbuoy.operations.registry import RegistryError
 from bellbuoy.operations.roles import RoleError
 from bellbuoy.operations.topics import KafkaAwayError
-from bellbuoy.query.errors import BadRedisUrlError, RedisAwayError
 from bellbuoy.settings import ConfigError
+from sinks.port import SinkError, SinkSettingsError
+from sinks.serving import ReadError
 from streams.runtime.errors import DeliveryError
 
 __all__ = ["report_error"]
@@ -37,8 +37,6 @@ def report_error(error: Exception) -> int:
         message = (
             f"Kafka refused or didn't answer: {error.args[0].str()}; see that it is up, then start again"
         )
-    elif isinstance(error, redis.ConnectionError):
-        message = f"Redis doesn't answer: {error}; start it, or correct redis.url (BELLBUOY_REDIS__URL)"
     else:
         message = str(error)
     sys.stderr.write(f"bellbuoy: {message}\n")
@@ -47,15 +45,15 @@ def report_error(error: Exception) -> int:
 
 def _code(error: Exception) -> int:
     match error:
-        case ConfigError() | BadRedisUrlError() | ModelFileError() | ChangeError():
+        case ConfigError() | SinkSettingsError() | ModelFileError() | ChangeError():
             return CONFIGURATION
         case (
             KafkaAwayError()
-            | RedisAwayError()
+            | ReadError()
+            | SinkError()
             | RegistryError()
             | DownloadError()
             | KafkaException()
-            | redis.ConnectionError()
         ):
             return AWAY
         case EmbeddedError() | RoleError() | StackError() | DeliveryError() | OvertakenError():

@@ -54,10 +54,12 @@ def explain(
 
 
 def _present(settings: Settings, tenant: str, account: str, *, as_json: bool) -> None:
+    from bellbuoy.operations.sinks import serving_reader
     from bellbuoy.query.account import as_data, look_up
     from bellbuoy.render.explanation import render
 
-    found, nearest = look_up(settings.redis, tenant, account)
+    with serving_reader(settings) as reader:
+        found, nearest = look_up(reader, tenant, account)
     if found is None:
         near = f"; did you mean {', '.join(nearest)}?" if nearest else ""
         _fail(f"tenant {tenant} has no scored account {account!r}{near}")

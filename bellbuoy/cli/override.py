@@ -131,12 +131,13 @@ def _say(
 
 
 def _warn_of_a_slip(settings: Settings, tenant: str, account: str) -> None:
-    """Say when nothing is known of the account; it stands all the same, and without Redis nobody can tell."""
-    from bellbuoy.query.errors import RedisAwayError
-    from bellbuoy.query.redis import reading
+    """Warn when no sink knows the account; the override holds anyway, and nobody is warned without a sink."""
+    from bellbuoy.operations.sinks import serving_reader
     from bellbuoy.settings import ConfigError
+    from sinks.port import SinkSettingsError
+    from sinks.serving import ReadError
 
-    with suppress(ConfigError, RedisAwayError), reading(settings.redis) as reader:
+    with suppress(ConfigError, SinkSettingsError, ReadError), serving_reader(settings) as reader:
         if reader.account(tenant, account) is None:
             near = reader.find(tenant, account)
             mean = f"; did you mean {', '.join(near)}?" if near else "; is it spelt so?"

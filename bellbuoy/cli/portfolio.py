@@ -51,6 +51,7 @@ def portfolio(
     """
     from rich.console import Console
 
+    from bellbuoy.operations.sinks import serving_reader
     from bellbuoy.query.portfolio import NothingThereError, as_data, look_up
     from bellbuoy.render.portfolio import render
 
@@ -59,7 +60,8 @@ def portfolio(
     if len(chosen) > 1:
         raise typer.BadParameter("give one of --parent, --owner and --segment")
     try:
-        found = look_up(load().redis, tenant, by.value, chosen[0] if chosen else None)
+        with serving_reader(load()) as reader:
+            found = look_up(reader, tenant, by.value, chosen[0] if chosen else None)
     except NothingThereError as error:
         sys.stderr.write(f"bellbuoy: {error}\n")
         raise typer.Exit(FAILED) from None

@@ -1,4 +1,4 @@
-"""`bellbuoy rebuild`: fill one sink again from Kafka alone."""
+"""Command `bellbuoy rebuild`: fills one sink again from Kafka alone."""
 
 from __future__ import annotations
 
@@ -43,31 +43,32 @@ def rebuild(
 
     settings = load()
     require_topics(settings)
-    found, planned = find(settings, sink), plan(settings, sink)
-    said: dict[str, Any] = {"sink": sink, "records": planned.records, "members": planned.members}
+    target = find(settings, sink)
+    planned = plan(settings, target)
+    answer: dict[str, Any] = {"sink": sink, "records": planned.records, "members": planned.members}
     try:
-        with closing(found):
-            found.open()
-            said |= {"entries": found.entries(), "dry_run": dry_run}
+        with closing(target):
+            target.open()
+            answer |= {"entries": target.entries(), "dry_run": dry_run}
             if not dry_run:
-                said |= _run(found, planned, said["entries"], timeout, quiet=as_json)
+                answer |= _run(target, planned, answer["entries"], timeout, quiet=as_json)
     except (RebuildError, SinkError) as error:
         sys.stderr.write(f"bellbuoy: {error}\n")
         raise typer.Exit(AWAY if isinstance(error, SinkError) else FAILED) from None
-    emit(said, [_words(**said)], as_json)
+    emit(answer, [_words(**answer)], as_json)
 
 
 def _run(
-    found: Rebuildable, planned: RebuildPlan, entries: int, timeout: float, *, quiet: bool
+    target: Rebuildable, planned: RebuildPlan, entries: int, timeout: float, *, quiet: bool
 ) -> dict[str, Any]:
     from bellbuoy.operations.rebuild import refill
 
     began = time.monotonic()
-    with progress_bar(f"emptying {found.name}", entries, quiet=quiet) as show:
-        found.clear(show)
+    with progress_bar(f"emptying {target.name}", entries, quiet=quiet) as show:
+        target.clear(show)
     if planned.members:
-        with progress_bar(f"filling {found.name}", planned.records, quiet=quiet) as show:
-            refill(found, planned, timeout, show)
+        with progress_bar(f"filling {target.name}", planned.records, quiet=quiet) as show:
+            refill(target, planned, timeout, show)
     return {"filled": bool(planned.members), "seconds": round(time.monotonic() - began, 1)}
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 
-from redis.exceptions import RedisError
 from rich.console import Console
 from rich.live import Live
 
@@ -16,7 +15,7 @@ from bellbuoy.demo.watch import Watch, percentile
 from bellbuoy.simulator.run.simulation import Progress, wall_ms
 from bellbuoy.simulator.world.truth import Truth
 from schemas.records import AccountHealth
-from sinks.serving import Reader, Update
+from sinks.serving import Reader, ReadError, Update
 
 __all__ = ["Display"]
 
@@ -30,7 +29,7 @@ _ALERTS_A_TIME = 5
 
 
 class Display:
-    """Asks Redis for what is worst now; a Redis that is away leaves the last answer standing."""
+    """Display of what is worst now; while the serving sink is away the last answer stays."""
 
     def __init__(self, tenant: str, truth: Truth, progress: Progress, reader: Reader, watch: Watch) -> None:
         self._names: Mapping[str, str] = {}
@@ -72,7 +71,7 @@ class Display:
             # Who has left can't be kept any more: not news, and no work for anyone.
             self._riskiest = [health for health in worst if health.stage != "churned"][:rows]
             self._open = len(self._reader.open_alerts(self._tenant, _OPEN))
-        except RedisError:  # the hint of its absence is that nothing moves; the supervisor sees to the rest
+        except ReadError:  # the hint of its absence is that nothing moves; the supervisor sees to the rest
             pass
         then, delivered = self._before
         self._before = (time.monotonic(), self._truth.delivered)

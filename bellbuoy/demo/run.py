@@ -18,6 +18,7 @@ from bellbuoy.demo.report import Baseline, DemoReport, baseline, draw_up
 from bellbuoy.demo.watch import Watch
 from bellbuoy.local.stack import Stack, StackError
 from bellbuoy.operations.drain import wait_drained
+from bellbuoy.operations.sinks import serving_reader, sinks
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.run.clock import SimulationClock, last_time
 from bellbuoy.simulator.run.follower import Follower
@@ -29,7 +30,7 @@ from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
 from bellbuoy.simulator.world.company import Company
 from bellbuoy.simulator.world.truth import Truth
 from schemas.times import DAY
-from sinks.redis.reader import RedisReader
+from sinks.serving import Reader
 
 __all__ = ["Demo", "DemoOptions", "run"]
 
@@ -95,6 +96,7 @@ class Demo:
         self._settings = stack.settings
         self._at = stack.addresses
         self._topics = stack.settings.kafka.topics()
+        self._sinks = sinks(stack.settings)
         self._truth = Truth()
         self._progress = Progress()
 
@@ -103,20 +105,19 @@ class Demo:
         bootstrap, bounded = self._at.bootstrap, self._options.seconds is not None
         since: Baseline | None = None
         if bounded:
-            await asyncio.to_thread(wait_drained, bootstrap, self._topics, _EARLIER_SECONDS)
+            await asyncio.to_thread(wait_drained, bootstrap, self._topics, self._sinks, _EARLIER_SECONDS)
             since = await asyncio.to_thread(baseline, bootstrap, self._topics)
-        reader = RedisReader(self._settings.redis)
-        watch = Watch(reader)
-        watch.start()
-        try:
-            await self._show_and_simulate(reader, watch)
-            if since is None:
-                return None, True
-            self._say("The simulation has ended; waiting until everything is through.")
-            await asyncio.to_thread(wait_drained, bootstrap, self._topics, _DRAIN_SECONDS)
-        finally:
-            await asyncio.to_thread(watch.stop)
-            reader.close()
+        with serving_reader(self._settings) as reader:
+            watch = Watch(reader)
+            watch.start()
+            try:
+                await self._show_and_simulate(reader, watch)
+                if since is None:
+                    return None, True
+                self._say("The simulation has ended; waiting until everything is through.")
+                await asyncio.to_thread(wait_drained, bootstrap, self._topics, self._sinks, _DRAIN_SECONDS)
+            finally:
+                await asyncio.to_thread(watch.stop)
         receipt = self._progress.receipt
         report, faults = await asyncio.to_thread(
             draw_up, bootstrap, self._topics, since, watch.latencies, receipt.accepted, receipt.repeated
@@ -125,7 +126,7 @@ class Demo:
             self._say(f"bellbuoy: THE BOOKS DON'T BALANCE: {fault}")
         return report, not faults
 
-    async def _show_and_simulate(self, reader: RedisReader, watch: Watch) -> None:
+    async def _show_and_simulate(self, reader: Reader, watch: Watch) -> None:
         keys = CustomerKeys.of(self._settings.gateway, self._options.tenant)
         carrier = GatewayCarrier(self._at.gateway, keys)
         follower = await asyncio.to_thread(Follower, self._at.bootstrap, self._topics)

@@ -1,4 +1,4 @@
-"""Follower of the Redis update stream: counts the latencies of all updates and keeps the newest alerts."""
+"""Follower of the update stream: counts the latencies of all updates and keeps the newest alerts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections import Counter, deque
 from threading import Event, Thread
 
 import structlog
-from redis.exceptions import RedisError
 
-from sinks.serving import Reader, Update
+from sinks.serving import Reader, ReadError, Update
 
 __all__ = ["Watch", "percentile"]
 
@@ -23,9 +22,9 @@ class Watch:
     """
     Reads every update after the start, in a thread of its own.
 
-    ``latencies`` counts updates by whole milliseconds from an event's arrival at the gateway to Redis, by
-    Redis's clock; an update that no event caused, only the passing of time, has none. ``alerts`` are the
-    newest.
+    ``latencies`` counts updates by whole milliseconds from an event's arrival at the gateway to the serving
+    sink, by the sink's clock; an update that no event caused, only the passing of time, has none. ``alerts``
+    are the newest.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -53,8 +52,10 @@ class Watch:
             last = self._over.is_set()
             try:
                 updates = self._reader.updates(self._after, _UPDATES_A_READ, 0 if last else _BLOCK_MS)
-            except RedisError as error:
-                log.warning("Redis is away; the update stream is read again in a second.", error=str(error))
+            except ReadError as error:
+                log.warning(
+                    "The serving sink is away; the update stream is read again in a second.", error=str(error)
+                )
                 if last:
                     return
                 self._over.wait(1.0)

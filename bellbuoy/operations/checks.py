@@ -1,23 +1,25 @@
-"""What a deployment needs: whether it is there and right."""
+"""Checks of a deployment: whether Kafka, its topics and every sink are there and right."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
-import redis
 from confluent_kafka import KafkaException
 
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED
 from bellbuoy.operations import topics as admin
-from bellbuoy.settings import Settings
+from bellbuoy.operations.sinks import sinks
+from bellbuoy.settings import ConfigError, Settings
+from sinks.port import SinkError, SinkSettingsError
 
 __all__ = ["CheckFailure", "run"]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckFailure:
-    """Something to mend; ``code`` is the exit code it deserves."""
+    """Something that an operator must repair; ``code`` is the exit code it deserves."""
 
     area: str
     message: str
@@ -25,8 +27,8 @@ class CheckFailure:
 
 
 def run(settings: Settings) -> list[CheckFailure]:
-    """Return every fault; empty when all is well."""
-    return [*_kafka(settings), *_redis(settings)]
+    """Return every failure; none when everything is well."""
+    return [*_kafka(settings), *_sinks(settings)]
 
 
 def _kafka(settings: Settings) -> Iterator[CheckFailure]:
@@ -39,12 +41,18 @@ def _kafka(settings: Settings) -> Iterator[CheckFailure]:
         yield CheckFailure("kafka", f"the topics can't be read: {error.args[0].str()}", AWAY)
 
 
-def _redis(settings: Settings) -> Iterator[CheckFailure]:
-    fix = "start it, or correct redis.url (BELLBUOY_REDIS__URL)"
+def _sinks(settings: Settings) -> Iterator[CheckFailure]:
+    """Open every sink, which does what every write will do."""
     try:
-        with redis.Redis.from_url(settings.redis.url, socket_timeout=5, socket_connect_timeout=5) as client:
-            client.ping()
-    except ValueError as error:
-        yield CheckFailure("redis", f"redis.url (BELLBUOY_REDIS__URL) can't be used: {error}", CONFIGURATION)
-    except redis.RedisError as error:
-        yield CheckFailure("redis", f"Redis doesn't answer ({error}): {fix}", AWAY)
+        opened = sinks(settings)
+    except ConfigError as error:
+        yield CheckFailure("sinks", str(error), CONFIGURATION)
+        return
+    for sink in opened:
+        with closing(sink):
+            try:
+                sink.open()
+            except SinkSettingsError as error:
+                yield CheckFailure(sink.name, str(error), CONFIGURATION)
+            except SinkError as error:
+                yield CheckFailure(sink.name, str(error), AWAY)

@@ -1,17 +1,19 @@
-"""Tell whether everything accepted has gone all the way, through journal, state and delivery."""
+"""Check that everything accepted went through journal, state and delivery into every sink."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from bellbuoy.operations.ledger import Ends, ends, positions
 from bellbuoy.operations.retry import ask_again
 from schemas.codec.record_codec import codec
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
-from streams.delivery.sink_consumer import OUTPUTS
+from sinks.port import Sink
+from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import KafkaRecord
 
@@ -29,21 +31,21 @@ class NotDrainedError(Exception):
     """
 
 
-def wait_drained(bootstrap: str, topics: Topics, seconds: float, sink: str = "redis") -> None:
+def wait_drained(bootstrap: str, topics: Topics, sinks: Collection[Sink], seconds: float) -> None:
     """Return once nothing is under way; raise NotDrainedError after *seconds*, and KafkaAwayError."""
     deadline = time.monotonic() + seconds
-    while (what := behind(bootstrap, topics, sink)) is not None:
+    while (what := behind(bootstrap, topics, sinks)) is not None:
         if time.monotonic() > deadline:
             raise NotDrainedError(f"not everything was through after {seconds:.0f} s: {what}")
         time.sleep(_PAUSE)
 
 
-def behind(bootstrap: str, topics: Topics, sink: str = "redis") -> str | None:
+def behind(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
     """Return, in words, the first part that has work left, or ``None``; raise KafkaAwayError."""
-    return ask_again(bootstrap, lambda: _behind(bootstrap, topics, sink))
+    return ask_again(bootstrap, lambda: _behind(bootstrap, topics, sinks))
 
 
-def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
+def _behind(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
     batches = codec("account.journal")
     # First: what the worker sent on until then is among the inputs that are looked at next.
     folded = positions(bootstrap, topics)
@@ -59,7 +61,7 @@ def _behind(bootstrap: str, topics: Topics, sink: str) -> str | None:
     for partition, record in last.items():
         if record is not None and (partition not in folded or folded[partition].offset < record.offset):
             return f"the worker has not folded all of the journal's partition {partition}"
-    return undelivered(bootstrap, topics, sink)
+    return undelivered(bootstrap, topics, sinks)
 
 
 def _unread(bootstrap: str, topics: Topics, topic: str, partition: int, following: int, there: Ends) -> bool:
@@ -70,16 +72,19 @@ def _unread(bootstrap: str, topics: Topics, topic: str, partition: int, followin
     return record is not None and record.offset >= following
 
 
-def undelivered(bootstrap: str, topics: Topics, sink: str = "redis") -> str | None:
-    """Return, in words, an output of which the sink has not got all that stands there now, or ``None``."""
-    group = f"{topics.prefix}deliver-{sink}"
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
-    try:
-        there = ends(bootstrap, topics)
-        asked = [TopicPartition(topics.name(t), p) for t in OUTPUTS for p in range(topics.partitions)]
-        for found in reader.committed(asked, timeout=_SECONDS):
-            if max(0, found.offset) < there[topics.plain(found.topic), found.partition]:
-                return f"delivery to {sink} has not written all of {found.topic}, partition {found.partition}"
-    finally:
-        reader.close()
+def undelivered(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
+    """Return, in words, an output that a sink has not written to its present end, or ``None``."""
+    there = ends(bootstrap, topics)
+    for sink in sinks:
+        subscription = Subscription.of(sink, topics)
+        reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+        try:
+            committed = reader.committed(subscription.partitions(), timeout=_SECONDS)
+        finally:
+            reader.close()
+        for part in committed:
+            if max(0, part.offset) < there[topics.plain(part.topic), part.partition]:
+                return (
+                    f"delivery to {sink.name} has not written all of {part.topic}, partition {part.partition}"
+                )
     return None

@@ -1,7 +1,7 @@
 """
-Refill one sink from Kafka alone: remove what it holds, and let delivery write everything again.
+Rebuild of one sink from Kafka alone: its content is removed, and delivery writes everything again.
 
-Delivery needs not be told. The sink's positions go with its content, so a running delivery finds that it
+Delivery is not told. The sink's positions are removed with its content, so a running delivery notices that it
 must begin again, and one that is started later begins there (streams/delivery/resume.py).
 """
 
@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from bellbuoy.operations.retry import ask_again
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import ConfigError, Settings
-from schemas.topics import Topics
 from sinks.port import Positioned, Sink
-from streams.delivery.sink_consumer import OUTPUTS
+from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import watermarks
 
 __all__ = ["RebuildError", "RebuildPlan", "Rebuildable", "find", "plan", "refill"]
@@ -45,10 +44,10 @@ class Rebuildable(Sink, Positioned, Protocol):
 @dataclass(frozen=True, slots=True)
 class RebuildPlan:
     """
-    What a rebuild does.
+    What a rebuild will do.
 
-    ``spans`` are the offsets there are to deliver, first and end, by ``topic/partition``; ``members`` is
-    how many processes deliver to the sink now.
+    ``spans`` are the first offset and the end of everything to deliver, by ``topic/partition``; ``members``
+    is how many processes deliver to the sink now.
     """
 
     spans: dict[str, tuple[int, int]]
@@ -56,11 +55,11 @@ class RebuildPlan:
 
     @property
     def records(self) -> int:
-        """Return about how many records will be written; what compaction took is counted, too."""
+        """Return about how many records will be written; those that compaction removed are counted too."""
         return sum(end - first for first, end in self.spans.values())
 
     def written(self, positions: dict[str, int]) -> int:
-        """Return how many of them are, the sink standing so."""
+        """Return how many of them are written, given the sink's positions."""
         return sum(
             min(max(positions.get(part, 0), first), end) - first for part, (first, end) in self.spans.items()
         )
@@ -68,30 +67,28 @@ class RebuildPlan:
 
 def find(settings: Settings, name: str) -> Rebuildable:
     """Return the sink of this name; raise ConfigError when it can't be rebuilt."""
-    known: dict[str, Any] = {n: sink for n, sink in sinks(settings).items() if isinstance(sink, Positioned)}
-    if name not in known:
-        raise ConfigError(f"no sink {name!r} that can be rebuilt; there is {', '.join(known)}")
-    found: Rebuildable = known[name]
-    return found
+    rebuildable: dict[str, Any] = {s.name: s for s in sinks(settings) if isinstance(s, Positioned)}
+    if name not in rebuildable:
+        raise ConfigError(f"no sink {name!r} that can be rebuilt; there is {', '.join(rebuildable)}")
+    sink: Rebuildable = rebuildable[name]
+    return sink
 
 
-def plan(settings: Settings, name: str) -> RebuildPlan:
+def plan(settings: Settings, sink: Sink) -> RebuildPlan:
     """Return what a rebuild would do now; raise KafkaAwayError."""
     kafka = settings.kafka
-    topics = kafka.topics()
-    return ask_again(
-        kafka.bootstrap, partial(_plan, kafka.bootstrap, topics, f"{topics.prefix}deliver-{name}")
-    )
+    subscription = Subscription.of(sink, kafka.topics())
+    return ask_again(kafka.bootstrap, partial(_plan, kafka.bootstrap, subscription))
 
 
-def _plan(bootstrap: str, topics: Topics, group: str) -> RebuildPlan:
+def _plan(bootstrap: str, subscription: Subscription) -> RebuildPlan:
+    group = subscription.group
     reader = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     try:
         spans = {
-            f"{topic}/{number}": watermarks(reader, TopicPartition(topics.name(topic), number))
-            for topic in OUTPUTS
-            for number in range(topics.partitions)
+            f"{subscription.deployment.plain(part.topic)}/{part.partition}": watermarks(reader, part)
+            for part in subscription.partitions()
         }
     finally:
         reader.close()
@@ -99,15 +96,15 @@ def _plan(bootstrap: str, topics: Topics, group: str) -> RebuildPlan:
     return RebuildPlan(spans, len(described.members))
 
 
-def refill(sink: Rebuildable, planned: RebuildPlan, seconds: float, told: Callable[[int], None]) -> None:
-    """Wait until delivery has written all that was planned; raise RebuildError and SinkError."""
+def refill(sink: Rebuildable, planned: RebuildPlan, seconds: float, progress: Callable[[int], None]) -> None:
+    """Wait until delivery has written everything planned; raise RebuildError and SinkError."""
     deadline = time.monotonic() + seconds
     while (written := planned.written(sink.positions())) < planned.records:
-        told(written)
+        progress(written)
         if time.monotonic() > deadline:
             raise RebuildError(
                 f"{sink.name} has {written:,} of {planned.records:,} records after {seconds:.0f} s; "
                 "delivery goes on with it"
             )
         time.sleep(_PAUSE)
-    told(planned.records)
+    progress(planned.records)

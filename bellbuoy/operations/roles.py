@@ -96,8 +96,8 @@ def _deliver(settings: Settings) -> None:
     from bellbuoy.operations.sinks import sinks  # noqa: PLC0415
     from streams.delivery import stage as delivery  # noqa: PLC0415
 
-    kafka, destinations = settings.kafka, list(sinks(settings).values())
-    delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, destinations, registry(settings))
+    kafka = settings.kafka
+    delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, sinks(settings), registry(settings))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,14 +1,56 @@
-"""The sinks of a deployment, by name."""
+"""
+Registry of a deployment's sinks: every section of the settings that is a sink's.
+
+A sink is registered by its field in ``Settings`` alone; everything that runs, checks, rebuilds or reads sinks
+asks here and names none of them.
+"""
 
 from __future__ import annotations
 
-from bellbuoy.settings import Settings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bellbuoy.settings import ConfigError, Settings
 from sinks.port import Sink
-from sinks.redis.sink import RedisSink
+from sinks.serving import Reader
+from sinks.settings import SinkSettings
 
-__all__ = ["sinks"]
+__all__ = ["serving_reader", "sinks"]
 
 
-def sinks(settings: Settings) -> dict[str, Sink]:
-    """Return every sink that delivery writes to, not yet open."""
-    return {sink.name: sink for sink in [RedisSink(settings.redis)]}
+def sinks(settings: Settings) -> list[Sink]:
+    """Return every sink that delivery writes to, not yet open; raise ConfigError for a missing extra."""
+    return [_built(name, section) for name, section in _sections(settings)]
+
+
+@contextmanager
+def serving_reader(settings: Settings) -> Iterator[Reader]:
+    """
+    Open a reader of the first sink that can be read, closed afterwards.
+
+    Raises SinkSettingsError, and ConfigError when no sink can be read.
+    """
+    reader = next((r for _, section in _sections(settings) if (r := section.reader()) is not None), None)
+    if reader is None:
+        raise ConfigError("no sink of the settings can be read: give one such as redis")
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def _sections(settings: Settings) -> Iterator[tuple[str, SinkSettings]]:
+    """Yield the sinks' sections with their names; one that is ``None`` is a sink that is not used."""
+    for name in type(settings).model_fields:
+        section = getattr(settings, name)
+        if isinstance(section, SinkSettings):
+            yield name, section
+
+
+def _built(name: str, section: SinkSettings) -> Sink:
+    try:
+        return section.sink()
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the sink {name} needs {error.name}: pip install 'bellbuoy[{name}]', or remove its settings"
+        ) from error

@@ -1,4 +1,4 @@
-"""An account as Redis has it: its health, KPIs, open alerts, latest scores and place among its peers."""
+"""Query of one account in a serving sink: health, KPIs, open alerts, latest scores, rank among its peers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import msgspec
 
 from bellbuoy.query.portfolio import Group as Rolled
 from bellbuoy.query.portfolio import rolled
-from bellbuoy.query.redis import reading
 from processors.measures import MEASURES
 from processors.portfolio import Hierarchy, PeerRank, RollUp, peer_rank, roll_up
 from schemas.records import AccountHealth, AccountKpis, Measure, RiskAlert
-from sinks.redis.settings import RedisSettings
-from sinks.serving import HistoryEntry, summary
+from sinks.serving import HistoryEntry, Reader, summary
 
 __all__ = ["Explanation", "as_data", "informing_measures", "look_up", "window_of"]
 
@@ -38,25 +36,24 @@ class Explanation(msgspec.Struct, frozen=True):
     group: RollUp | None = None
 
 
-def look_up(settings: RedisSettings, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
-    """Return what Redis has of an account, or ``None`` and the nearest ids; raise RedisAwayError."""
-    with reading(settings) as reader:
-        health = reader.account(tenant, account_id)
-        if health is None:
-            return None, reader.find(tenant, account_id)
-        found = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
-        kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
-        hierarchy = Hierarchy(accounts)
-        parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
-        return Explanation(
-            health,
-            found,
-            reader.history(tenant, account_id, _HISTORY),
-            kpis,
-            peer_rank(summary(health, kpis), accounts),
-            None if parent is None else rolled(hierarchy, parent),
-            roll_up(group) if group else None,
-        ), []
+def look_up(reader: Reader, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
+    """Return what the sink has of an account, or ``None`` and the nearest ids; raise ReadError."""
+    health = reader.account(tenant, account_id)
+    if health is None:
+        return None, reader.find(tenant, account_id)
+    alerts = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
+    kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
+    hierarchy = Hierarchy(accounts)
+    parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
+    return Explanation(
+        health,
+        alerts,
+        reader.history(tenant, account_id, _HISTORY),
+        kpis,
+        peer_rank(summary(health, kpis), accounts),
+        None if parent is None else rolled(hierarchy, parent),
+        roll_up(group) if group else None,
+    ), []
 
 
 def as_data(explanation: Explanation, now: int) -> dict[str, Any]:

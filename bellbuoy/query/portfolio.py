@@ -9,11 +9,9 @@ from typing import Any
 
 import msgspec
 
-from bellbuoy.query.redis import reading
 from processors.portfolio import By, Hierarchy, RollUp, roll_up, worst
 from schemas.suggestions import nearest
-from sinks.redis.settings import RedisSettings
-from sinks.serving import AccountSummary
+from sinks.serving import AccountSummary, Reader
 
 __all__ = ["Group", "NothingThereError", "Portfolio", "as_data", "look_up", "portfolio", "rolled"]
 
@@ -50,10 +48,9 @@ class Portfolio:
     worst: list[AccountSummary]
 
 
-def look_up(settings: RedisSettings, tenant: str, by: By, only: tuple[str, str] | None = None) -> Portfolio:
-    """Return the portfolio as Redis has it; raise NothingThereError and RedisAwayError."""
-    with reading(settings) as reader:
-        return portfolio(list(reader.accounts(tenant)), tenant, by, only)
+def look_up(reader: Reader, tenant: str, by: By, only: tuple[str, str] | None = None) -> Portfolio:
+    """Return the portfolio as a serving sink has it; raise NothingThereError and ReadError."""
+    return portfolio(list(reader.accounts(tenant)), tenant, by, only)
 
 
 def portfolio(

@@ -1,1 +1,1 @@
-"""The Redis sink: key layout, versioned writes by script, reader, settings."""
+"""Redis sink: key layout, versioned writes by a script, reader, settings."""

@@ -1,7 +1,7 @@
 """
-The Redis serving layout: key names, and a record as the script takes it. Pure.
+Layout of the serving data in Redis: key names, and records in the form that the script takes.
 
-docs/redis.md describes the layout for those who read it.
+docs/redis.md describes the layout for readers. Pure.
 """
 
 from __future__ import annotations
@@ -34,33 +34,37 @@ HEALTH_FIELDS = (
     "parent_id",
     "health",
 )
-"""Fields of an account's hash, in the order of ``encode_health``; a null value has no field."""
+"""
+Health fields of an account's hash, in the order of ``encode_health``; a null value has no field.
+
+The script is given these names with every call, so they are listed here alone.
+"""
 
 KPIS_FIELDS = ("kpis_as_of", "kpis_version", "mrr_before", "gross_retention", "net_retention", "kpis")
-"""Further fields of it, in the order of ``encode_kpis``."""
+"""KPI fields of the same hash, in the order of ``encode_kpis``."""
 
 _JSON = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Every key under one prefix."""
+    """Names of the keys, all under one prefix."""
 
     prefix: str
 
     @property
     def updates(self) -> str:
-        """Stream of every accepted change, the newest at its end."""
+        """Stream of every accepted change, oldest first."""
         return f"{self.prefix}:updates"
 
     @property
     def positions(self) -> str:
-        """Hash of how far each partition of the outputs was written."""
+        """Hash of the offset to write next of each partition of the outputs."""
         return f"{self.prefix}:positions"
 
     @property
     def clearing(self) -> str:
-        """There while everything is being removed; expires should the remover die."""
+        """Mark that everything is being removed; it expires should the remover die."""
         return f"{self.prefix}:clearing"
 
     def account(self, tenant: str, account_id: str) -> str:
@@ -72,11 +76,11 @@ class Keys:
         return f"{self.prefix}:history:{tenant}:{account_id}"
 
     def risk(self, tenant: str) -> str:
-        """Sorted set of a tenant's accounts by score, the riskiest first; without unknown ones."""
+        """Sorted set of a tenant's accounts by score, the riskiest first; without those of unknown band."""
         return f"{self.prefix}:risk:{tenant}"
 
     def unknown(self, tenant: str) -> str:
-        """Set of a tenant's accounts of which too little is known to rank them."""
+        """Set of a tenant's accounts of unknown band, which are not ranked."""
         return f"{self.prefix}:unknown:{tenant}"
 
     def owner(self, tenant: str, owner: str) -> str:
@@ -93,7 +97,7 @@ class Keys:
 
 
 def encode_health(record: AccountHealth) -> tuple[str, ...]:
-    """Return one health record for the script: kind, tenant, account, then HEALTH_FIELDS; null is empty."""
+    """Return a health record for the script: kind, tenant, account, then HEALTH_FIELDS; null is empty."""
     return (
         "health",
         record.tenant,
@@ -132,7 +136,7 @@ def encode_kpis(record: AccountKpis) -> tuple[str, ...]:
 
 
 def encode_alert(record: RiskAlert) -> tuple[str, ...]:
-    """Return one alert for the script: kind, tenant, account, then what script.lua reads; null is empty."""
+    """Return an alert for the script: kind, tenant, account, then the values its ``write_alert`` names."""
     return (
         "alert",
         record.tenant,

@@ -1,43 +1,41 @@
--- Writes records into the serving layout (docs/redis.md), each only when it is newer than what is there.
+-- Writes records into the serving layout (docs/redis.md), each only when it is newer than the one there.
 --
--- ARGV: prefix, history length, update length, alert TTL in seconds, then as MessagePack the records, an
--- array of arrays of strings laid out by sinks/redis/layout.py, and the positions, an array of {part,
--- where it must stand, where it stands after}. Returns {records written, index, message, index, message,
--- ...}: the records (from 0) whose own keys hold another type. A shared key of another type is an error.
--- Nothing is written where a position isn't what the writer left (error SETBACK) or during a clearing.
+-- ARGV: 1 prefix, 2 history length, 3 update length, 4 alert TTL in seconds; then as MessagePack: 5 the
+-- records, an array of arrays of strings laid out by sinks/redis/layout.py; 6 the positions, an array of
+-- {part, position before, position after}; 7 the names of an account's health fields and 8 of its KPI
+-- fields, in the order of the records. Returns {records written, index, message, index, message, ...}: the
+-- records (from 0) whose own keys hold another type. A shared key of another type is an error.
+-- Nothing is written where a position isn't as the writer left it (error SETBACK) or during a clearing.
 --
 -- Order inside one record: the version is written last, so that a step that fails leaves the record
 -- to be written again whole.
 
 local prefix, history_length, updates_length, alert_ttl = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local updates = prefix .. ':updates'
-local health_fields = {
-  'score', 'band', 'previous_score', 'coverage', 'name', 'owner', 'segment', 'stage', 'arr_minor',
-  'currency', 'reasons', 'as_of', 'received_at', 'partition', 'version', 'parent_id', 'health',
-}
-local kpis_fields = {
-  'kpis_as_of', 'kpis_version', 'mrr_before', 'gross_retention', 'net_retention', 'kpis',
-}
+local health_fields, kpis_fields = cmsgpack.unpack(ARGV[7]), cmsgpack.unpack(ARGV[8])
 local change_rank = { opened = 1, updated = 2, resolved = 3 }
+
+local health = {} -- where each field is in a health record: kind, tenant and account come first
+for i, field in ipairs(health_fields) do health[field] = i + 3 end
 
 redis.call('XLEN', updates)
 
-local places, stand = cmsgpack.unpack(ARGV[6]), prefix .. ':positions'
+local positions, stored_in = cmsgpack.unpack(ARGV[6]), prefix .. ':positions'
 if redis.call('EXISTS', prefix .. ':clearing') == 1 then
   return redis.error_reply('CLEARING everything under ' .. prefix .. ' is being removed')
 end
 local parts = {}
-for i, place in ipairs(places) do parts[i] = place[1] end
-local found = #parts > 0 and redis.call('HMGET', stand, unpack(parts)) or {}
-for i, place in ipairs(places) do
-  -- A call that is repeated because its answer was lost finds where it stands after.
-  if found[i] ~= place[2] and found[i] ~= place[3] then
-    return redis.error_reply('SETBACK ' .. place[1] .. ' stands at ' .. (found[i] or 'nothing') .. ', not '
-      .. place[2])
+for i, position in ipairs(positions) do parts[i] = position[1] end
+local stored = #parts > 0 and redis.call('HMGET', stored_in, unpack(parts)) or {}
+for i, position in ipairs(positions) do
+  -- A call that is repeated because its answer was lost finds the positions as they are afterwards.
+  if stored[i] ~= position[2] and stored[i] ~= position[3] then
+    return redis.error_reply('SETBACK ' .. position[1] .. ' stands at ' .. (stored[i] or 'nothing') .. ', not '
+      .. position[2])
   end
 end
 
--- Journal time first: it never goes back, also when partitions are renumbered and sequences restart.
+-- Journal time first: it never goes back, not even when partitions are renumbered and sequences restart.
 local function newer(as_of, version, old_as_of, old_version)
   if not old_as_of then return true end
   if as_of ~= old_as_of then return as_of > old_as_of end
@@ -59,7 +57,7 @@ local function rank(tenant, account, score, band, owner, old_band, old_owner)
   if not old_band or old_band == 'unknown' then redis.call('SREM', unknown, account) end
 end
 
--- Set the fields of an account's hash to what follows kind, tenant and account; an empty value has no field.
+-- Sets the fields of an account's hash to the values after kind, tenant and account; an empty one has no field.
 local function set_fields(key, fields, record)
   local set, gone = {}, {}
   for i = 1, #fields do
@@ -76,8 +74,9 @@ local function set_fields(key, fields, record)
 end
 
 local function write_health(record)
-  local _, tenant, account, score, band, _, _, _, owner, _, _, _, _, _, as_of, received_at, _, version =
-    unpack(record)
+  local _, tenant, account = unpack(record)
+  local score, band, owner = record[health.score], record[health.band], record[health.owner]
+  local as_of, received_at, version = record[health.as_of], record[health.received_at], record[health.version]
   local key = prefix .. ':account:' .. tenant .. ':' .. account
   local old = redis.pcall('HMGET', key, 'as_of', 'version', 'score', 'band', 'owner')
   if old.err then return false, key .. ': ' .. old.err end
@@ -93,7 +92,7 @@ local function write_health(record)
   end
   rank(tenant, account, score, band, owner, old_band, old_owner)
   if moved then
-    -- Refused only where the entry is there already, and the hash was lost.
+    -- Refused only where the entry is there already because the account's hash was lost.
     redis.pcall('XADD', history, 'MAXLEN', '~', history_length, as_of .. '-' .. version,
       'score', score, 'band', band)
   end
@@ -122,7 +121,7 @@ local function write_alert(record)
   local key, open = prefix .. ':alert:' .. id, prefix .. ':alerts:' .. tenant
   local old = redis.pcall('HMGET', key, 'changed_at', 'version', 'change')
   if old.err then return false, key .. ': ' .. old.err end
-  -- One batch may say two things of an alert; then the later kind of change is the newer.
+  -- One batch may change an alert twice; then the later kind of change is the newer one.
   local step = tonumber(version) * 4 + (change_rank[change] or 0)
   local old_step = old[2] and tonumber(old[2]) * 4 + (change_rank[old[3]] or 0)
   if not newer(tonumber(changed_at), step, tonumber(old[1] or nil), old_step) then return false end
@@ -153,7 +152,7 @@ for index, record in ipairs(cmsgpack.unpack(ARGV[5])) do
     answer[#answer + 1] = refused
   end
 end
-for i, place in ipairs(places) do
-  if found[i] ~= place[3] then redis.call('HSET', stand, place[1], place[3]) end
+for i, position in ipairs(positions) do
+  if stored[i] ~= position[3] then redis.call('HSET', stored_in, position[1], position[3]) end
 end
 return answer

@@ -1,4 +1,4 @@
-"""The Redis sink: versioned writes of the serving layout, by one script (script.lua)."""
+"""Redis sink: writes the serving layout by one script (script.lua), each record by its version."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import redis
-from redis.backoff import NoBackoff
 from redis.exceptions import (
     BusyLoadingError,
     NoScriptError,
@@ -20,55 +19,52 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
-from redis.retry import Retry
 
 from schemas.records import AccountHealth, AccountKpis, Measure
-from sinks.port import Output, Rejected, SetBackError, SinkError
-from sinks.redis.layout import Keys, encode_alert, encode_health, encode_kpis
+from schemas.times import DAY
+from sinks.port import OUTPUTS, Output, Rejected, SetBackError, SinkError
+from sinks.redis.client import FIX, connect, public_url
+from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, encode_alert, encode_health, encode_kpis
 from sinks.redis.settings import RedisSettings
 
-__all__ = ["RedisSink", "connect"]
+__all__ = ["RedisSink"]
 
 _SCRIPT = (resources.files("sinks.redis") / "script.lua").read_text()
 _SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+_FIELDS = (msgspec.msgpack.encode(HEALTH_FIELDS), msgspec.msgpack.encode(KPIS_FIELDS))
 _RECORDS_PER_CALL = 64
 """Redis answers nobody else during a call: about a millisecond at this size."""
 _SCAN_KEYS = 1_000
+"""Keys asked for, and removed, at once."""
 _CLEARING_SECONDS = 30
-
-
-def connect(settings: RedisSettings, **options: Any) -> redis.Redis:
-    """Return a client with bounded waits and one immediate retry, for connections closed while idle."""
-    return redis.Redis.from_url(
-        settings.url,
-        **({"socket_timeout": 5.0, "socket_connect_timeout": 2.0, "retry": Retry(NoBackoff(), 1)} | options),
-    )
+"""Writes are refused for at most this long after a clearing died."""
 
 
 class RedisSink:
     """
-    Newest health, ranking, history, alerts and an update stream, as docs/redis.md lays them out.
+    Sink of the newest health, rankings, history, alerts and an update stream (docs/redis.md).
 
-    A record is written when it is newer than what is there, by journal time and then sequence, so that
-    a batch may come twice, late or in part. What stands beside it of its position goes with it, so that an
-    emptied Redis, or an older copy, is noticed. For one server or a replicated one, not Redis Cluster.
+    A record is written when it is newer than the one there, by journal time and then sequence number, so a
+    batch may come twice, late or in part. The positions lie in the same Redis as the content, so an emptied
+    Redis, or an older copy of it, is noticed. For one server or a replicated one, not for Redis Cluster.
     """
 
     name = "redis"
+    records = OUTPUTS
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
         self._keys = Keys(settings.prefix)
         self._client: redis.Redis | None = None
-        self._stands: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
 
     def open(self) -> None:
-        """Connect and load the script; raise SinkError when Redis is away."""
+        """Connect and load the script; raise SinkError when Redis is away, SinkSettingsError for no URL."""
         self._client = connect(self._settings)
         try:
             self._client.script_load(_SCRIPT)
         except RedisError as error:
-            raise self._away(error) from error
+            raise self._sink_error(error) from error
 
     def write(self, batch: Sequence[Output], /) -> None:
         """
@@ -76,18 +72,18 @@ class RedisSink:
 
         Raises SinkError while Redis can't take it (away, loading, read-only, full, or a shared key of
         another type), and Rejected for a record whose own key holds another type or whose numbers are
-        not finite; what stands before and after it in the batch may then be written already.
+        not finite; records before and after it in the batch may be written already then.
         """
         if not batch:
             return
         encoded = [_encode(index, record) for index, record in enumerate(batch)]
         calls = [encoded[at : at + _RECORDS_PER_CALL] for at in range(0, len(encoded), _RECORDS_PER_CALL)]
-        for number, answer in enumerate(self._call(calls, self._stands)):
+        for number, answer in enumerate(self._call(calls, self._positions)):
             if len(answer) > 1:
                 raise Rejected(number * _RECORDS_PER_CALL + answer[1], answer[2].decode())
 
     def resume(self, parts: Iterable[str], /) -> dict[str, int]:
-        """Return where each part goes on, 0 where it was never written; raise SinkError."""
+        """Return the offset to write next of each part, 0 where it was never written; raise SinkError."""
         names = sorted(parts)
         pipeline = self._connected().pipeline()
         pipeline.exists(self._keys.clearing)
@@ -96,54 +92,55 @@ class RedisSink:
         try:
             clearing, *_ = pipeline.execute()
         except RedisError as error:
-            raise self._away(error) from error
+            raise self._sink_error(error) from error
         if clearing:
-            raise self._away(ResponseError("CLEARING"))
-        found = self.positions()
-        self._stands = {name: found.get(name, 0) for name in names}
-        return dict(self._stands)
+            raise self._sink_error(ResponseError("CLEARING"))
+        stored = self.positions()
+        self._positions = {name: stored.get(name, 0) for name in names}
+        return dict(self._positions)
 
     def reached(self, positions: Mapping[str, int], /) -> None:
-        """Note how far parts are written if all stand as they were left; raise SetBackError and SinkError."""
-        after = self._stands | {part: positions[part] for part in positions.keys() & self._stands.keys()}
+        """Store positions if those stored are as they were left; raise SetBackError and SinkError."""
+        known = {part: position for part, position in positions.items() if part in self._positions}
+        after = self._positions | known
         self._call([[]], after)
-        self._stands = after
+        self._positions = after
 
     def positions(self) -> dict[str, int]:
-        """Return how far each part is written; raise SinkError."""
+        """Return the offset to write next of each part that was written; raise SinkError."""
         try:
-            found = self._connected().hgetall(self._keys.positions)
+            stored = self._connected().hgetall(self._keys.positions)
         except RedisError as error:
-            raise self._away(error) from error
-        return {part.decode(): int(position) for part, position in found.items()}
+            raise self._sink_error(error) from error
+        return {part.decode(): int(position) for part, position in stored.items()}
 
     def entries(self) -> int:
         """Return how many keys there are under the prefix; raise SinkError."""
         try:
             return sum(1 for _ in self._scan())
         except RedisError as error:
-            raise self._away(error) from error
+            raise self._sink_error(error) from error
 
     def clear(self, cleared: Callable[[int], None], /) -> None:
         """Remove every key under the prefix; raise SinkError, after which it may be called again."""
         client, keys = self._connected(), self._keys
         try:
-            # The positions go first: should this end halfway, everything is delivered again all the same.
+            # The positions go first: if this dies halfway, everything is delivered again all the same.
             client.pipeline().set(keys.clearing, "1", ex=_CLEARING_SECONDS).delete(keys.positions).execute()
-            some: list[bytes] = []
-            gone = 0
+            page: list[bytes] = []
+            removed = 0
             for key in self._scan():
                 if key not in (keys.clearing.encode(), keys.positions.encode()):
-                    some.append(key)
-                if len(some) == _SCAN_KEYS:
-                    client.pipeline().unlink(*some).expire(keys.clearing, _CLEARING_SECONDS).execute()
-                    gone += len(some)
-                    cleared(gone)
-                    some = []
-            client.delete(keys.clearing, keys.positions, *some)
-            cleared(gone + len(some))
+                    page.append(key)
+                if len(page) == _SCAN_KEYS:
+                    client.pipeline().unlink(*page).expire(keys.clearing, _CLEARING_SECONDS).execute()
+                    removed += len(page)
+                    cleared(removed)
+                    page = []
+            client.delete(keys.clearing, keys.positions, *page)
+            cleared(removed + len(page))
         except RedisError as error:
-            raise self._away(error) from error
+            raise self._sink_error(error) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -161,29 +158,33 @@ class RedisSink:
         yield from self._connected().scan_iter(match=f"{pattern}:*", count=_SCAN_KEYS)
 
     def _call(self, calls: list[list[tuple[str, ...]]], after: Mapping[str, int]) -> list[list[Any]]:
-        """Write, each call where all stands as it was left; the positions then stand at ``after``."""
+        """
+        Run the script for each list of records and return its answers.
+
+        A call writes nothing unless every position is as this writer left it; they are ``after`` then.
+        """
         client, s = self._connected(), self._settings
-        head = (s.prefix, s.history, s.updates, s.alert_days * 86_400)
-        places = [(part, str(at), str(after[part])) for part, at in self._stands.items()]
-        packed = msgspec.msgpack.encode(places)
+        head = (s.prefix, s.history, s.updates, s.alert_days * DAY // 1000)
+        positions = [(part, str(at), str(after[part])) for part, at in self._positions.items()]
+        packed = msgspec.msgpack.encode(positions)
         pipeline = client.pipeline(transaction=False)
         for records in calls:
-            pipeline.evalsha(_SHA, 0, *head, msgspec.msgpack.encode(records), packed)
+            pipeline.evalsha(_SHA, 0, *head, msgspec.msgpack.encode(records), packed, *_FIELDS)
         try:
             answers: list[Any] = pipeline.execute(raise_on_error=False)
             if any(isinstance(answer, NoScriptError) for answer in answers):
-                # Redis was restarted: it forgets scripts. What was written is skipped the second time.
+                # A restarted Redis forgets scripts. What was written already is skipped the second time.
                 client.script_load(_SCRIPT)
                 return self._call(calls, after)
             for answer in answers:
                 if isinstance(answer, Exception):
                     raise answer
         except RedisError as error:
-            raise self._away(error) from error
+            raise self._sink_error(error) from error
         return answers
 
-    def _away(self, error: RedisError) -> SinkError:
-        where = connect_point(self._settings.url)
+    def _sink_error(self, error: RedisError) -> SinkError:
+        where = public_url(self._settings.url)
         if str(error).startswith("SETBACK"):
             return SetBackError(f"Redis at {where} lost what it held ({error})")
         if str(error).startswith("CLEARING"):
@@ -196,13 +197,7 @@ class RedisSink:
             return SinkError(f"Redis at {where} refuses writes: {error}", retry_after=5.0)
         if isinstance(error, BusyLoadingError):
             return SinkError(f"Redis at {where} is loading its data", retry_after=1.0)
-        return SinkError(f"Redis at {where} is away: {error}")
-
-
-def connect_point(url: str) -> str:
-    """Return the URL without its password."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}"
+        return SinkError(f"Redis at {where} is away: {error}; {FIX}")
 
 
 def _encode(index: int, record: Output) -> tuple[str, ...]:

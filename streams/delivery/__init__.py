@@ -1,1 +1,1 @@
-"""The delivery stage: one consumer group a sink."""
+"""Delivery stage: writes outputs to sinks, each sink through a consumer group of its own."""

@@ -1,4 +1,4 @@
-"""What a consumer knows of its broker: does it answer, are the topics there, how far behind is it."""
+"""Watch on the broker of one sink's consumer: does it answer, are the topics there, how large is the lag."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ from collections.abc import Mapping, Sequence
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from schemas.topics import Topics
 from streams.delivery.metrics import LAG
+from streams.delivery.subscription import Subscription
 from streams.runtime.errors import DeliveryError
 from streams.runtime.health import Health
 
 __all__ = ["BrokerWatch"]
 
 _LOOK_SECONDS = 1.0
+"""Time between two looks."""
 _QUIET_SECONDS = 3.0
+"""A broker that sent nothing for so long is asked whether it is there."""
 _ASK_SECONDS = 10.0
+"""Time between two questions for the topics to a quiet broker."""
 _ANSWER_SECONDS = 1.0
+"""How long the answer to a question may take."""
 
 # librdkafka's own codes have no public names.
 _AWAY = (
@@ -37,45 +41,43 @@ _HOPELESS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATI
 
 class BrokerWatch:
     """
-    Keeps the readiness condition ``kafka`` and the lag of one sink.
+    Keeps the readiness condition ``kafka`` and the lag metric of one sink.
 
-    librdkafka says only sometimes that its brokers are gone, so a quiet broker is asked.
+    librdkafka reports only sometimes that its brokers are gone, so a quiet broker is asked.
     """
 
-    def __init__(self, sink: str, topics: Topics, names: Sequence[str], vitals: Health) -> None:
+    def __init__(self, subscription: Subscription, health: Health) -> None:
         self.away = False
-        self._sink = sink
-        self._topics = topics
-        self._names = names
-        self._vitals = vitals
-        self._log = structlog.get_logger(__name__).bind(sink=sink)
+        self._subscription = subscription
+        self._health = health
+        self._log = structlog.get_logger(__name__).bind(sink=subscription.sink)
         self._topics_in_doubt = False
         self._looked_at = self._asked_at = 0.0
         self._heard_at = time.monotonic()
 
     def heard(self) -> None:
-        """Note that the broker sent something."""
+        """Note that the broker sent a record."""
         self._heard_at = time.monotonic()
 
     def trouble(self, error: KafkaError) -> None:
-        """Take an error of the client: its ``error_cb``."""
-        self._log.debug("Kafka has trouble.", error=error.str())
+        """Take an error of the client: the consumer's ``error_cb``."""
+        self._log.debug("Kafka's client reports an error.", error=error.str())
         self._topics_in_doubt = self._topics_in_doubt or error.code() in _NO_TOPIC
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
             self._lost(error)
 
     def refused(self, error: KafkaError) -> None:
-        """Take an error in place of a record; raise DeliveryError when it will not pass by itself."""
+        """Take an error in place of a record; raise DeliveryError when it won't pass by itself."""
         if error.fatal() or error.code() in _HOPELESS:
-            raise DeliveryError(f"delivery to {self._sink} can't read its topics: {error.str()}")
+            raise DeliveryError(f"delivery to {self._subscription.sink} can't read its topics: {error.str()}")
         self.trouble(error)
 
     def look(self, consumer: Consumer, written: Mapping[tuple[str, int], int], paused: bool) -> None:
         """
-        About once a second, set the lag and the readiness; ``written`` is the offset after the last write.
+        Set the lag and the readiness, about once a second; ``written`` is the offset to write next.
 
-        Paused partitions are not fetched, so the broker is asked how far they grew. Raises DeliveryError
-        when a topic is gone.
+        Paused partitions are not fetched, so the broker is asked for their ends. Raises DeliveryError when a
+        topic is gone.
         """
         now = time.monotonic()
         if now - self._looked_at < _LOOK_SECONDS:
@@ -96,12 +98,16 @@ class BrokerWatch:
                 return
             if high >= 0:
                 behind = high - written.get((part.topic, part.partition), low)
-                LAG.labels(self._sink, self._topics.plain(part.topic), part.partition).set(max(0, behind))
+                self._set_lag(part, max(0, behind))
 
     def forget(self, parts: Sequence[TopicPartition]) -> None:
-        """Report no lag of partitions that others own now."""
+        """Report no lag of partitions that other members own now."""
         for part in parts:
-            LAG.labels(self._sink, self._topics.plain(part.topic), part.partition).set(0)
+            self._set_lag(part, 0)
+
+    def _set_lag(self, part: TopicPartition, records: int) -> None:
+        topic = self._subscription.deployment.plain(part.topic)
+        LAG.labels(self._subscription.sink, topic, part.partition).set(records)
 
     def _ends(self, consumer: Consumer, part: TopicPartition, ask: bool) -> tuple[int, int]:
         if not ask:
@@ -111,24 +117,28 @@ class BrokerWatch:
         self.heard()
         if self.away:
             self.away = False
-            self._vitals.set_condition("kafka", True)
+            self._health.set_condition("kafka", True)
             self._log.info("Kafka is back.")
         return ends
 
     def _lost(self, error: KafkaError) -> None:
         if not self.away:
             self.away = True
-            self._vitals.set_condition("kafka", False, error.str())
+            self._health.set_condition("kafka", False, error.str())
             self._log.warning("Kafka is away.", error=error.str())
 
     def _ask_for_topics(self, consumer: Consumer) -> None:
-        """Ask before giving up: a broker that just started may not know every topic yet."""
+        """
+        Ask for the topics and raise DeliveryError when one is gone.
+
+        Asked first, because a broker that just started may not have known every topic yet.
+        """
         self._topics_in_doubt, self._asked_at = False, time.monotonic()
         try:
-            known = consumer.list_topics(timeout=5.0).topics
+            existing = consumer.list_topics(timeout=5.0).topics
         except KafkaException:
             return
-        gone = sorted(name for name in self._names if name not in known)
+        gone = sorted(name for name in self._subscription.names if name not in existing)
         if gone:
             raise DeliveryError(
                 f"no topic {', '.join(gone)} on the broker any more: run `bellbuoy topics create`"

@@ -1,10 +1,10 @@
-"""What delivery counts, each metric by sink."""
+"""Metrics of delivery, each by sink."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-__all__ = ["BATCH", "ERRORS", "LAG", "LAST_SUCCESS", "PARKED", "REFILLS", "RETRIES", "WRITE_SECONDS"]
+__all__ = ["BATCH", "DEAD_LETTERS", "ERRORS", "LAG", "LAST_SUCCESS", "REFILLS", "RETRIES", "WRITE_SECONDS"]
 
 WRITE_SECONDS = Histogram(
     "bellbuoy_sink_write_seconds",
@@ -20,7 +20,9 @@ BATCH = Histogram(
 )
 RETRIES = Counter("bellbuoy_sink_retries_total", "Batches offered again after a failure.", ["sink"])
 ERRORS = Counter("bellbuoy_sink_errors_total", "Writes and openings the sink refused or failed.", ["sink"])
-PARKED = Counter("bellbuoy_sink_parked_total", "Records set aside as dead letters.", ["sink", "reason"])
+DEAD_LETTERS = Counter(
+    "bellbuoy_sink_parked_total", "Records sent to the dead-letter topic.", ["sink", "reason"]
+)
 REFILLS = Counter(
     "bellbuoy_sink_refills_total", "Partitions delivered again because the sink lost what it held.", ["sink"]
 )

@@ -1,9 +1,9 @@
 """
-Where a sink goes on: at Kafka's committed offset, or earlier where the sink itself says that it holds less.
+Resume point of a sink: Kafka's committed offset, or the sink's own position where that is earlier.
 
-A sink that keeps its position beside its content loses both together: emptied, or put back to an older
-copy, it is filled again from where it then stands. Kafka's offset counts as well, so that topics made
-anew under a sink that was not are read from their beginning.
+A sink that keeps its positions together with its content loses both together: when it was emptied, or an
+older copy of it came back, it is filled again from the position that it then has. Kafka's offset counts as
+well: topics that were made anew under a sink that still holds the old content are read from their beginning.
 """
 
 from __future__ import annotations
@@ -16,16 +16,21 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from schemas.topics import Topics
 from sinks.port import Positioned, Sink
 from streams.delivery import metrics
+from streams.delivery.offsets import Part
 
 __all__ = ["ResumePoint"]
 
-Part = tuple[str, int]
-
 _SECONDS = 5.0
+"""How long Kafka may take to answer."""
 
 
 class ResumePoint:
-    """The standing of one sink; nothing to do for one that keeps no position."""
+    """
+    Resume point of one sink.
+
+    ``unknown`` says that the sink must be asked before the next record is taken; never of a sink that keeps
+    no positions, which goes on from Kafka's offsets.
+    """
 
     def __init__(self, sink: Sink, topics: Topics) -> None:
         self._sink = sink if isinstance(sink, Positioned) else None
@@ -36,7 +41,7 @@ class ResumePoint:
 
     @property
     def kept(self) -> bool:
-        """Tell whether the sink keeps its position."""
+        """Whether the sink keeps positions."""
         return self._sink is not None
 
     def ask(self) -> None:
@@ -49,31 +54,32 @@ class ResumePoint:
         """
         Return the offset to go on from for each part; raise SinkError and KafkaException.
 
-        ``written`` is what this member had written of its parts: to find less is a loss, and is told.
+        ``written`` are the offsets that this member had written up to: an earlier one means that the sink
+        lost content, which is logged and counted.
         """
         assert self._sink is not None
         asked = [TopicPartition(topic, number) for topic, number in sorted(parts)]
-        stands = self._sink.resume(self._part(part.topic, part.partition) for part in asked)
-        found = consumer.committed(asked, timeout=_SECONDS)
-        for part in found:
+        positions = self._sink.resume(self._part(part.topic, part.partition) for part in asked)
+        starts = consumer.committed(asked, timeout=_SECONDS)
+        for part in starts:
             if part.error is not None:
                 raise KafkaException(part.error)
             before = written.get((part.topic, part.partition), part.offset)
-            part.offset = max(0, min(part.offset, stands[self._part(part.topic, part.partition)]))
+            part.offset = max(0, min(part.offset, positions[self._part(part.topic, part.partition)]))
             if part.offset < before:
                 metrics.REFILLS.labels(self._name).inc()
                 self._log.warning(
-                    "The sink lost what it held; it is filled again from here.",
+                    "The sink lost what it held: it is filled again from this offset.",
                     topic=part.topic,
                     partition=part.partition,
                     offset=part.offset,
                     was=before,
                 )
         self.unknown = False
-        return found
+        return starts
 
     def reached(self, written: Mapping[Part, int]) -> None:
-        """Note in the sink how far parts are written; raise SetBackError and SinkError."""
+        """Let the sink store how far parts are written; raise SetBackError and SinkError."""
         if self._sink is not None:
             self._sink.reached({self._part(*part): offset for part, offset in written.items()})
 

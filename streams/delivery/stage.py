@@ -1,4 +1,4 @@
-"""Runs one courier for each sink, in one process."""
+"""Runner of delivery: one consumer for each sink, all in one process."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
-from sinks.port import Sink
-from streams.delivery.sink_consumer import OUTPUTS, SinkConsumer
+from sinks.port import Sink, SinkSettingsError
+from streams.delivery.sink_consumer import SinkConsumer
+from streams.delivery.subscription import output_topics
+from streams.kafka.cluster import Cluster
 from streams.runtime.errors import DeliveryError
 from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
@@ -26,7 +28,7 @@ from streams.settings import DeliverySettings
 __all__ = ["DeliveryError", "run"]
 
 _STUCK_SECONDS = 30.0
-"""A courier that did not move for this long makes the role not live; a write is bounded well below."""
+"""A consumer that did not move for this long makes the role not live; a write is bounded well below."""
 
 log = structlog.get_logger(__name__)
 
@@ -42,90 +44,90 @@ def run(
     """
     Deliver to every sink until SIGTERM, SIGINT or ``stop``; return when all have left their groups.
 
-    A batch being written is finished and committed first; one that waits for its sink is left to the
-    next start. A sink that is away lags alone. Raises DeliveryError when a topic is missing or a
-    courier can't go on, and VitalsError when the health endpoint's port is taken.
+    A batch that is being written is finished and committed first; one that waits for its sink is delivered
+    after the next start. A sink that is away lags alone. Raises DeliveryError when a topic is missing or a
+    consumer can't go on, SinkSettingsError when a sink's settings can't be used, and HealthServerError when
+    the health endpoint's port is taken.
     """
     stop = stop or threading.Event()
-    vitals = Health("deliver")
-    vitals.set_condition("kafka", False, f"not reached on {bootstrap} yet")
-    port = vitals.serve(settings.metrics_host, settings.metrics_port)
+    health = Health("deliver")
+    health.set_condition("kafka", False, f"not reached on {bootstrap} yet")
+    port = health.serve(settings.metrics_host, settings.metrics_port)
     log.info("Delivery starts.", sinks=[sink.name for sink in sinks], metrics_port=port)
     freeze_startup_objects()
     with _signals(stop):
         try:
-            if _topics_there(bootstrap, topics, vitals, stop):
-                couriers = [
-                    SinkConsumer(bootstrap, topics, settings, s, registry, vitals, stop) for s in sinks
-                ]
-                _run_all(couriers, vitals, stop)
+            if _await_topics(bootstrap, topics, sinks, health, stop):
+                cluster = Cluster(bootstrap, topics, registry)
+                _run_all([SinkConsumer(cluster, s, settings, health, stop) for s in sinks], health, stop)
         finally:
-            vitals.close()
+            health.close()
     log.info("Delivery stopped.")
 
 
-def _run_all(couriers: list[SinkConsumer], vitals: Health, stop: threading.Event) -> None:
+def _run_all(consumers: list[SinkConsumer], health: Health, stop: threading.Event) -> None:
     failures: list[tuple[SinkConsumer, BaseException]] = []
 
-    def carry(courier: SinkConsumer) -> None:
+    def run_one(consumer: SinkConsumer) -> None:
         try:
-            courier.run()
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            failures.append((courier, error))
+            consumer.run()
+        except BaseException as error:  # noqa: BLE001 - raised again by the main thread
+            failures.append((consumer, error))
             stop.set()
 
     threads = [
-        threading.Thread(target=copy_context().run, args=(carry, c), name=f"deliver-{c.sink.name}")
-        for c in couriers
+        threading.Thread(target=copy_context().run, args=(run_one, c), name=f"deliver-{c.name}")
+        for c in consumers
     ]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        if time.monotonic() - min(c.ticked for c in couriers) < _STUCK_SECONDS:
-            vitals.heartbeat()
+        if time.monotonic() - min(c.ticked for c in consumers) < _STUCK_SECONDS:
+            health.heartbeat()
         for thread in threads:
             thread.join(0.5)
-    for courier, error in failures:
-        if isinstance(error, DeliveryError):
+    for consumer, error in failures:
+        if isinstance(error, DeliveryError | SinkSettingsError):
             raise error
-        raise DeliveryError(
-            f"delivery to {courier.sink.name} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise DeliveryError(f"delivery to {consumer.name} failed: {type(error).__name__}: {error}") from error
 
 
-def _topics_there(bootstrap: str, topics: Topics, vitals: Health, stop: threading.Event) -> bool:
+def _await_topics(
+    bootstrap: str, topics: Topics, sinks: Sequence[Sink], health: Health, stop: threading.Event
+) -> bool:
     """Wait for Kafka and return True, or False when stopped; raise DeliveryError for a missing topic."""
+    needed = (*output_topics(frozenset().union(*(s.records for s in sinks))), "events.deadletter")
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     while not stop.is_set():
-        vitals.heartbeat()
+        health.heartbeat()
         try:
-            known = admin.list_topics(timeout=2.0).topics
+            existing = admin.list_topics(timeout=2.0).topics
         except KafkaException as error:
-            log.warning("Waiting for Kafka.", bootstrap=bootstrap, error=error.args[0].str())
+            log.warning("Kafka is away.", bootstrap=bootstrap, error=error.args[0].str())
             stop.wait(1.0)
             continue
-        missing = [n for n in map(topics.name, (*OUTPUTS, "events.deadletter")) if n not in known]
+        missing = [name for name in map(topics.name, needed) if name not in existing]
         if missing:
             raise DeliveryError(
                 f"{bootstrap} has no topic {', '.join(missing)}: run `bellbuoy topics create`"
             )
-        vitals.set_condition("kafka", True)
+        health.set_condition("kafka", True)
         return True
     return False
 
 
 @contextmanager
 def _signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop delivery; a thread other than the main one can't, and need not."""
+    """Let SIGTERM and SIGINT stop delivery; only the main thread can, others are stopped by their event."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def ask(number: int, _: Any) -> None:
+    def request_stop(number: int, _: Any) -> None:
         log.info("Stopping.", signal=signal.Signals(number).name)
         stop.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:

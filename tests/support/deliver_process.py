@@ -1,4 +1,4 @@
-"""Delivery in a process of its own, to be killed: ``python -m tests.support.deliver_process JSON``."""
+"""Process that delivers to Redis, to be killed: ``python -m tests.support.deliver_process JSON``."""
 
 from __future__ import annotations
 

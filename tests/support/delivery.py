@@ -1,4 +1,4 @@
-"""Run delivery inside a test, and write outputs for it as the worker does."""
+"""Delivery run inside a test, and a producer that writes outputs for it as the worker does."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer
 
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
 from schemas.producer_settings import DURABLE
-from schemas.records import AccountHealth
 from schemas.topics import Topics
-from sinks.port import Output, Sink
+from sinks.port import OUTPUTS, Output, Sink
 from streams.delivery.stage import run
+from streams.delivery.subscription import Subscription, output_topics
 from streams.settings import DeliverySettings
 
 QUICK = DeliverySettings(metrics_port=0, retry_seconds=0.1, session_seconds=6)
@@ -33,13 +33,14 @@ def publish(bootstrap: str, topics: Topics, outputs: Sequence[Output], per_trans
         }
     )
     producer.init_transactions(30)
+    codecs = {record: codec(topic) for record in OUTPUTS for topic in output_topics({record})}
     for start in range(0, len(outputs), per_transaction):
         producer.begin_transaction()
         for output in outputs[start : start + per_transaction]:
-            topic = "account.health" if isinstance(output, AccountHealth) else "risk.alerts"
+            encoder = codecs[type(output)]
             producer.produce(
-                topics.name(topic),
-                codec(topic).encode(output),
+                topics.name(encoder.topic),
+                encoder.encode(output),
                 account_key(output.tenant, output.account_id),
             )
         producer.commit_transaction(30)
@@ -71,20 +72,21 @@ def delivering(
     assert not thread.is_alive()
 
 
-def committed_offsets(bootstrap: str, topics: Topics, sink: str) -> dict[tuple[str, int], tuple[int, int]]:
-    """Return (committed, end) of every output partition."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topics.prefix}deliver-{sink}"})
-    parts = [TopicPartition(topics.name(t), p) for t in ("account.health", "risk.alerts") for p in range(4)]
+def committed_offsets(bootstrap: str, topics: Topics, sink: Sink) -> dict[tuple[str, int], tuple[int, int]]:
+    """Return (committed, end) of every partition that the sink is subscribed to."""
+    subscription = Subscription.of(sink, topics)
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group})
     try:
-        found = consumer.committed(parts, timeout=10)
-        return {(p.topic, p.partition): (p.offset, consumer.get_watermark_offsets(p)[1]) for p in found}
+        committed = consumer.committed(subscription.partitions(), timeout=10)
+        return {(p.topic, p.partition): (p.offset, consumer.get_watermark_offsets(p)[1]) for p in committed}
     finally:
         consumer.close()
 
 
-def done(bootstrap: str, topics: Topics, sink: str) -> bool:
+def done(bootstrap: str, topics: Topics, sink: Sink) -> bool:
+    """Whether everything on the sink's topics was written to it and committed."""
     try:
-        found = committed_offsets(bootstrap, topics, sink).values()
+        offsets = committed_offsets(bootstrap, topics, sink).values()
     except KafkaException:  # fresh topics may have no leader yet
         return False
-    return all(reached == end or (reached < 0 and end == 0) for reached, end in found)
+    return all(committed == end or (committed < 0 and end == 0) for committed, end in offsets)

@@ -1,11 +1,13 @@
-"""Outputs of the pipeline for tests of what comes after it."""
+"""Records of outputs, for tests of delivery, sinks and channels."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any
 
 from schemas.records import AccountHealth, AccountKpis, Cap, Measure, RiskAlert
+from sinks.port import Output
 
 AT = 1_750_000_000_000
 
@@ -106,3 +108,22 @@ def alert(alert_id: str = "a1", sequence: int = 1, change: str = "opened", **fie
         "sequence": sequence,
     }
     return RiskAlert(**(given | fields))
+
+
+def story(seed: int = 1) -> list[Output]:
+    """300 changes of 6 accounts and 3 alerts: bands, owners, unknowns, openings and ends; KPIs between."""
+    draw = random.Random(seed)
+    outputs: list[Output] = []
+    for sequence in range(1, 301):
+        score = draw.choice([12.5, 41.0, 60.0, 90.25])
+        owner = draw.choice(["ann", "ben", None])
+        if draw.random() < 0.8:
+            name = f"a{draw.randrange(6)}"
+            band = {"band": "unknown"} if draw.random() < 0.2 else {}
+            outputs.append(health(name, sequence, score, owner=owner, **band))
+            if draw.random() < 0.3:
+                outputs.append(kpis(name, {"revenue.before": score}, sequence))
+        else:
+            change = draw.choice(["opened", "updated", "resolved"])
+            outputs.append(alert(f"al{draw.randrange(3)}", sequence, change, owner=owner))
+    return outputs

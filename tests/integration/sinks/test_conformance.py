@@ -1,287 +1,167 @@
-"""What every serving sink promises; each backend goes through the same suite."""
+"""What every sink promises; each destination goes through the same suite."""
 
 from __future__ import annotations
 
 import random
-import threading
-import uuid
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from sinks.memory import MemorySink
-from sinks.port import Output, Sink
-from sinks.redis.reader import RedisReader
-from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import RedisSink
-from sinks.serving import Reader, summary
-from tests.support.output_records import AT, alert, health, kpis
-
-Open = Callable[[], tuple[Sink, Reader]]
+from sinks.port import OUTPUTS, Output, Rejected, Sink, SinkError
+from tests.support.output_records import alert, health, kpis, story
+from tests.support.sinks_under_test import SINKS, SinkUnderTest
 
 
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.services)])
-def fresh(request: pytest.FixtureRequest) -> Iterator[Open]:
-    """Open sinks that are empty and know nothing of each other."""
-    opened: list[Any] = []
+@pytest.fixture(params=SINKS)
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Iterator[SinkUnderTest]]:
+    """Yield destinations that are empty and know nothing of each other."""
+    opened = []
 
-    def memory() -> tuple[Sink, Reader]:
-        sink = MemorySink()
-        return sink, sink
+    def destinations() -> Iterator[SinkUnderTest]:
+        for number in range(9):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            opened.append(request.param(folder))
+            yield next(opened[-1])
 
-    def redis() -> tuple[Sink, Reader]:
-        settings = RedisSettings(url=request.getfixturevalue("redis_url"), prefix=f"t{uuid.uuid4().hex[:8]}")
-        sink, reader = RedisSink(settings), RedisReader(settings)
-        opened.extend([sink, reader])
-        return sink, reader
+    yield destinations()
+    for each in opened:
+        each.close()
 
-    def make() -> tuple[Sink, Reader]:
-        sink, reader = memory() if request.param == "memory" else redis()
+
+@pytest.fixture
+def under_test(fresh: Iterator[SinkUnderTest]) -> SinkUnderTest:
+    return next(fresh)
+
+
+def of(sink: Sink, outputs: Sequence[Output]) -> list[Output]:
+    """Return what delivery gives to this sink."""
+    return [output for output in outputs if type(output) in sink.records]
+
+
+def write(under_test: SinkUnderTest, *batches: Sequence[Output]) -> None:
+    """Write each batch as delivery would, then close the sink."""
+    sink = under_test.sink()
+    with closing(sink):
         sink.open()
-        return sink, reader
-
-    yield make
-    for one in opened:
-        one.close()
-
-
-def content(reader: Reader) -> dict[str, Any]:
-    """Everything readable except the update stream, whose ids are the destination's clock."""
-    accounts = [f"a{i}" for i in range(6)] + ["acme"]
-    return {
-        "accounts": [reader.account("demo", a) for a in accounts],
-        "history": [reader.history("demo", a, 1000) for a in accounts],
-        "riskiest": reader.riskiest("demo", 100),
-        "owners": [reader.riskiest("demo", 100, owner=owner) for owner in ("ann", "ben")],
-        "unknown": reader.unknown("demo"),
-        "summaries": sorted(reader.accounts("demo"), key=lambda a: a.account_id),
-        "open": reader.open_alerts("demo", 100),
-        "alerts": [reader.alert(f"al{i}") for i in range(3)],
-    }
-
-
-def story(seed: int = 1) -> list[Output]:
-    """300 changes of 6 accounts and 3 alerts: bands, owners, unknowns, openings and ends; KPIs between."""
-    draw = random.Random(seed)
-    outputs: list[Output] = []
-    for sequence in range(1, 301):
-        score = draw.choice([12.5, 41.0, 60.0, 90.25])
-        owner = draw.choice(["ann", "ben", None])
-        if draw.random() < 0.8:
-            name = f"a{draw.randrange(6)}"
-            band = {"band": "unknown"} if draw.random() < 0.2 else {}
-            outputs.append(health(name, sequence, score, owner=owner, **band))
-            if draw.random() < 0.3:
-                outputs.append(kpis(name, {"revenue.before": score}, sequence))
-        else:
-            change = draw.choice(["opened", "updated", "resolved"])
-            outputs.append(alert(f"al{draw.randrange(3)}", sequence, change, owner=owner))
-    return outputs
+        for batch in batches:
+            sink.write(of(sink, batch))
 
 
-def test_what_was_written_is_read(fresh: Open) -> None:
-    sink, reader = fresh()
+def test_it_declares_its_name_and_the_records_that_it_takes(under_test: SinkUnderTest) -> None:
+    sink = under_test.sink()
 
-    sink.write([health(), kpis("acme", {"usage.depth": 3.0}), alert()])
+    assert sink.name.isidentifier()
+    assert sink.records
+    assert sink.records <= OUTPUTS
 
-    assert reader.account("demo", "acme") == health()
-    assert reader.kpis("demo", "acme") == kpis("acme", {"usage.depth": 3.0})
-    assert reader.alert("a1") == alert()
-    assert reader.open_alerts("demo", 10) == [alert()]
-    assert [(u.kind, u.account_id, u.version) for u in reader.updates("0", 10)] == [
-        ("health", "acme", 1),
-        ("alert", "acme", 1),
-    ]
 
+def test_it_takes_an_empty_batch(under_test: SinkUnderTest) -> None:
+    write(under_test, [])
 
-def test_all_accounts_of_a_tenant_are_summed_up_once(fresh: Open) -> None:
-    sink, reader = fresh()
-    many = [health(f"a{n:04}", 1, float(n % 100), band="unknown" if n % 3 else "watch") for n in range(1_400)]
-    bare = {"name": None, "owner": None, "segment": None, "arr_minor": None, "currency": None}
-    some = [health("null", 1, **bare), health("zürich:1", 1, parent_id="group:a", previous_score=12.25)]
 
-    for start in range(0, len(many), 500):
-        sink.write(many[start : start + 500])
-    sink.write([*some, health("other", tenant="acme")])
+def test_what_is_written_is_there_once(under_test: SinkUnderTest) -> None:
+    write(under_test, [])
+    empty = under_test.content()
 
-    found = {one.account_id: one for one in reader.accounts("demo")}
-    assert found == {one.account_id: summary(one) for one in (*many, *some)}
-    assert len(list(reader.accounts("demo"))) == len(found)
+    write(under_test, [health("a1"), kpis("a1", {"usage.depth": 3.0}), alert("al1", account_id="a1")])
 
+    assert under_test.content() != empty
 
-def test_nothing_there_is_no_error(fresh: Open) -> None:
-    sink, reader = fresh()
 
-    sink.write([])
+def test_redelivery_changes_nothing(under_test: SinkUnderTest) -> None:
+    write(under_test, story())
+    once = under_test.content()
 
-    assert reader.account("demo", "acme") is None
-    assert reader.kpis("demo", "acme") is None
-    assert reader.alert("a1") is None
-    assert reader.riskiest("demo", 5) == []
-    assert reader.riskiest("demo", 0) == []
-    assert list(reader.accounts("demo")) == []
-    assert reader.open_alerts("demo", 5) == []
-    assert reader.history("demo", "acme", 5) == []
-    assert reader.updates("0", 5) == []
-    assert reader.updates("$", 5, block_ms=20) == []
-    assert reader.find("demo", "acme") == []
+    write(under_test, story(), story()[100:200])
 
+    assert under_test.content() == once
 
-def test_redelivery_changes_nothing(fresh: Open) -> None:
-    sink, reader = fresh()
-    sink.write(story())
-    once, updates = content(reader), reader.updates("0", 1000)
 
-    sink.write(story())
-    sink.write(story()[100:200])
+def test_batching_changes_nothing(fresh: Iterator[SinkUnderTest]) -> None:
+    whole, parts = next(fresh), next(fresh)
 
-    assert content(reader) == once
-    assert reader.updates("0", 1000) == updates
+    write(whole, story())
+    write(parts, *[[output] for output in story()])
 
+    assert parts.content() == whole.content()
 
-def test_batching_changes_nothing(fresh: Open) -> None:
-    (whole, read_whole), (parts, read_parts) = fresh(), fresh()
 
-    whole.write(story())
-    for record in story():
-        parts.write([record])
+def test_the_newest_wins_in_any_order(fresh: Iterator[SinkUnderTest]) -> None:
+    ordered, mixed = next(fresh), next(fresh)
+    if not ordered.keyed:
+        pytest.skip("each change is delivered for itself")
 
-    assert content(read_parts) == content(read_whole)
-    assert [u.version for u in read_parts.updates("0", 1000)] == [
-        u.version for u in read_whole.updates("0", 1000)
-    ]
+    write(ordered, story())
+    write(mixed, random.Random(7).sample(story(), len(story())))
 
+    assert mixed.content() == ordered.content()
 
-def test_the_newest_wins_in_any_order(fresh: Open) -> None:
-    (ordered, read_ordered), (mixed, read_mixed) = fresh(), fresh()
-    shuffled = random.Random(7).sample(story(), len(story()))
 
-    ordered.write(story())
-    mixed.write(shuffled)
+def test_a_record_that_it_never_takes_is_named_and_the_rest_can_be_written(
+    fresh: Iterator[SinkUnderTest],
+) -> None:
+    under_test, without = next(fresh), next(fresh)
+    if under_test.rejected is None:
+        pytest.skip("it takes everything")
+    sink = under_test.sink()
+    batch = of(sink, story()[:60])
+    offered = [*batch[:7], under_test.rejected, *batch[7:]]
 
-    left, right = content(read_ordered), content(read_mixed)
-    del left["history"], right["history"]  # what came late is not a change any more
-    assert right == left
+    with closing(sink):
+        sink.open()
+        for _ in range(2):  # a batch may be offered again after a crash
+            with pytest.raises(Rejected) as rejected:
+                sink.write(offered)
+            assert rejected.value.index == 7
+            assert str(rejected.value)
+        sink.write(batch)
 
+    write(without, batch)
+    assert under_test.content() == without.content()
 
-def test_a_stale_version_is_ignored(fresh: Open) -> None:
-    sink, reader = fresh()
-    sink.write([health(sequence=5, score=20.0)])
 
-    sink.write([health(sequence=4, score=80.0), health(sequence=5, score=81.0)])
+def test_away_and_back_the_same_batch_is_taken(fresh: Iterator[SinkUnderTest]) -> None:
+    under_test, never_away = next(fresh), next(fresh)
+    if under_test.away is None:
+        pytest.skip("it is never away")
+    sink, late = under_test.sink(), under_test.sink()
 
-    assert reader.account("demo", "acme") == health(sequence=5, score=20.0)
-    assert len(reader.updates("0", 10)) == 1
+    with closing(sink):
+        sink.open()
+        with under_test.away():
+            for _ in range(2):
+                with pytest.raises(SinkError):
+                    sink.write(of(sink, story()))
+            with closing(late), pytest.raises(SinkError):  # opening does what a write does
+                late.open()
+        sink.write(of(sink, story()))
 
+    write(never_away, story())
+    assert under_test.content() == never_away.content()
 
-def test_journal_time_outranks_a_sequence_that_restarted(fresh: Open) -> None:
-    sink, reader = fresh()
-    sink.write([health(sequence=5_000)])
 
-    sink.write([health(sequence=1, as_of=AT + 9_000, partition=3, score=10.0)])
-
-    found = reader.account("demo", "acme")
-    assert found is not None
-    assert found.score == 10.0
-
-
-def test_history_holds_changes_of_score_or_band_only(fresh: Open) -> None:
-    sink, reader = fresh()
-
-    sink.write([health(sequence=1), health(sequence=2), health(sequence=3, band="at_risk")])
-    sink.write([health(sequence=4, score=10.0), health(sequence=5, score=10.0, owner="ben")])
-
-    assert [(e.as_of - AT, e.version, e.score, e.band) for e in reader.history("demo", "acme", 10)] == [
-        (4, 4, 10.0, "critical"),
-        (3, 3, 50.0, "at_risk"),
-        (1, 1, 50.0, "watch"),
-    ]
-
-
-def test_ranking_is_riskiest_first_without_unknown(fresh: Open) -> None:
-    sink, reader = fresh()
-
-    sink.write([health("a", 1, 70.0), health("b", 2, 10.0), health("c", 3, 40.0), health("d", 4, 5.0)])
-    sink.write([health("d", 5, 5.0, band="unknown"), health("x", 6, 1.0, tenant="other")])
-
-    assert [a.account_id for a in reader.riskiest("demo", 2)] == ["b", "c"]
-    assert [a.account_id for a in reader.riskiest("demo", 9)] == ["b", "c", "a"]
-    assert reader.unknown("demo") == ["d"]
-    sink.write([health("d", 7, 6.0)])
-    assert [a.account_id for a in reader.riskiest("demo", 1)] == ["d"]
-    assert reader.unknown("demo") == []
-
-
-def test_an_account_moves_with_its_owner(fresh: Open) -> None:
-    sink, reader = fresh()
-    sink.write([health("a", 1, 10.0), health("b", 1, 20.0, owner="o:ben")])
-
-    sink.write([health("a", 2, 10.0, owner="o:ben")])
-    assert reader.riskiest("demo", 9, owner="ann") == []
-    assert [a.account_id for a in reader.riskiest("demo", 9, owner="o:ben")] == ["a", "b"]
-
-    sink.write([health("a", 3, 10.0, owner=None)])
-    assert [a.account_id for a in reader.riskiest("demo", 9, owner="o:ben")] == ["b"]
-
-
-def test_alerts_open_change_and_end(fresh: Open) -> None:
-    sink, reader = fresh()
-    sink.write([alert("a1", 1, opened_at=AT), alert("a2", 2, opened_at=AT + 5)])
-    assert [a.alert_id for a in reader.open_alerts("demo", 9)] == ["a2", "a1"]
-
-    sink.write([alert("a2", 3, "updated", severity="critical"), alert("a1", 4, "resolved")])
-    assert [(a.alert_id, a.severity) for a in reader.open_alerts("demo", 9)] == [("a2", "critical")]
-    ended = reader.alert("a1")
-    assert ended is not None
-    assert ended.change == "resolved"
-
-
-def test_one_batch_may_open_and_end_an_alert(fresh: Open) -> None:
-    sink, reader = fresh()
-    both = [alert(sequence=3), alert(sequence=3, change="resolved")]
-
-    sink.write(both)
-    sink.write(both)
-
-    assert reader.open_alerts("demo", 9) == []
-    assert [u.change for u in reader.updates("0", 9)] == ["opened", "resolved"]
-
-
-def test_updates_can_be_followed(fresh: Open) -> None:
-    sink, reader = fresh()
-    sink.write([health("a", n) for n in range(1, 11)])
-
-    first = reader.updates("0", 4)
-    rest = reader.updates(first[-1].id, 100)
-    later = threading.Timer(0.1, lambda: sink.write([health("a", 11, received_at=None)]))
-    later.start()
-    waited = reader.updates("$", 5, block_ms=10_000)
-    later.join()
-
-    assert [u.version for u in first + rest] == list(range(1, 11))
-    assert [(u.version, u.received_at) for u in waited] == [(11, None)]
-    assert waited[0].written_at >= first[0].written_at > AT
-
-
-def test_ids_are_found_by_what_people_type(fresh: Open) -> None:
-    sink, reader = fresh()
-    names = ["acme", "acme-labs", "globex", "Umbrella:EU"]
-    sink.write([health(name, 1, band="unknown" if name == "globex" else "watch") for name in names])
-
-    assert reader.find("demo", "acme") == ["acme", "acme-labs"]
-    assert reader.find("demo", "LABS")[0] == "acme-labs"
-    assert reader.find("demo", "glopex")[0] == "globex"
-    assert reader.find("demo", "umbrella")[0] == "Umbrella:EU"
-    assert reader.find("other", "acme") == []
-
-
-@pytest.mark.parametrize("text", ["", " ", 'quo"te', "Zoë 🚀", "a:b:c", "x" * 256])
-def test_odd_text_survives(fresh: Open, text: str) -> None:
-    sink, reader = fresh()
-    odd = health(text or "empty", name=text, owner=text, reasons=[text, ""], segment=None)
-
-    sink.write([odd])
-
-    assert reader.account("demo", odd.account_id) == odd
-    assert reader.riskiest("demo", 1) == [odd]
+def test_a_sink_that_could_not_be_opened_can_be_opened_later(under_test: SinkUnderTest) -> None:
+    if under_test.away is None:
+        pytest.skip("it is never away")
+    write(under_test, [])
+    sink = under_test.sink()
+    with closing(sink):
+        with under_test.away():
+            for _ in range(2):
+                with pytest.raises(SinkError):
+                    sink.open()
+        sink.open()
+        sink.write(of(sink, story()))
+
+
+def test_another_sink_of_the_destination_goes_on(fresh: Iterator[SinkUnderTest]) -> None:
+    one, two = next(fresh), next(fresh)
+
+    write(one, story())
+    write(two, story()[:150])
+    write(two, story()[100:])
+
+    assert two.content() == one.content()

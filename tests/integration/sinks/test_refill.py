@@ -16,14 +16,16 @@ import pytest
 import redis
 
 from bellbuoy.local.embedded import Redis
+from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output
+from sinks.redis.client import connect
 from sinks.redis.layout import Keys
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import RedisSink, connect
+from sinks.redis.sink import RedisSink
 from tests.support.delivery import delivering, done, publish
-from tests.support.output_records import alert, health
+from tests.support.output_records import alert, health, kpis
 from tests.support.role_processes import until
 
 pytestmark = pytest.mark.services
@@ -32,12 +34,14 @@ ACCOUNTS, ALERTS = 60, 20
 
 
 def story(last: int) -> list[Output]:
-    """Return changes 1 to *last* of 60 accounts and 20 alerts."""
+    """Return changes 1 to *last* of 60 accounts, their KPIs and 20 alerts."""
     outputs: list[Output] = []
     for n in range(1, last + 1):
         owner = ("ann", "ben", None)[n % 3]
         band = {"band": "unknown"} if n % 17 == 0 else {}
         outputs.append(health(f"a{n % ACCOUNTS}", n, float(n % 89), owner=owner, **band))
+        if n % 3 == 0:
+            outputs.append(kpis(f"a{n % ACCOUNTS}", {"revenue.before": float(n)}, n))
         if n % 5 == 0:
             change = ("opened", "updated", "resolved")[n // 100 % 3]
             outputs.append(alert(f"al{n % ALERTS}", n, change, account_id=f"a{n % ALERTS}"))
@@ -45,11 +49,12 @@ def story(last: int) -> list[Output]:
 
 
 def content(settings: RedisSettings) -> dict[str, Any]:
-    """Return everything a reader can see; of the updates what each says, as their ids are Redis's clock."""
+    """Return everything that a reader can see, without the ids of updates, which follow Redis's clock."""
     reader = RedisReader(settings)
     try:
         updates = reader.updates("0", 1_000_000)
         return {
+            "kpis": [reader.kpis("demo", f"a{n}") for n in range(ACCOUNTS)],
             "accounts": [reader.account("demo", f"a{n}") for n in range(ACCOUNTS)],
             "history": [reader.history("demo", f"a{n}", 1_000) for n in range(ACCOUNTS)],
             "risk": reader.riskiest("demo", 1_000),
@@ -85,12 +90,24 @@ def own(tmp_path: Path) -> Iterator[Redis]:
 
 
 def seen(settings: RedisSettings) -> int:
-    """Count the updates there are; asked again and again, so without reading them."""
+    """Return the number of updates in Redis; without reading them, because it is asked often."""
     client = connect(settings)
     try:
         return client.xlen(Keys(settings.prefix).updates)
     finally:
         client.close()
+
+
+def whole(settings: RedisSettings, outputs: list[Output]) -> bool:
+    """Whether every output is in Redis: each update, and the newest KPIs of each account."""
+    newest = {o.account_id: o.sequence for o in outputs if isinstance(o, AccountKpis)}
+    if seen(settings) != sum(not isinstance(o, AccountKpis) for o in outputs):
+        return False
+    reader = RedisReader(settings)
+    try:
+        return all((k := reader.kpis("demo", name)) and k.sequence == n for name, n in newest.items())
+    finally:
+        reader.close()
 
 
 def test_emptied_under_load(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
@@ -103,7 +120,7 @@ def test_emptied_under_load(bootstrap: str, topics: Topics, own: Redis, redis_ur
             until(lambda: seen(settings) > 300, what="something delivered")
             client.flushall()
         writer.join()
-        until(lambda: seen(settings) == len(outputs), what="all delivered again")
+        until(lambda: whole(settings, outputs), what="all delivered again")
 
         assert content(settings) == untouched(outputs, redis_url)
 
@@ -112,9 +129,9 @@ def test_emptied_while_nothing_happens(bootstrap: str, topics: Topics, own: Redi
     settings, outputs = RedisSettings(url=own.url), story(500)
     publish(bootstrap, topics, outputs)
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
         redis.Redis.from_url(own.url).flushall()
-        until(lambda: seen(settings) == len(outputs), 20, "filled again, unasked")
+        until(lambda: whole(settings, outputs), 20, "filled again, unasked")
 
         assert content(settings) == untouched(outputs, redis_url)
 
@@ -125,10 +142,10 @@ def test_emptied_while_delivery_is_stopped(
     settings, outputs = RedisSettings(url=own.url), story(500)
     publish(bootstrap, topics, outputs)
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
     redis.Redis.from_url(own.url).flushall()
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: seen(settings) == len(outputs))
+        until(lambda: whole(settings, outputs))
 
         assert content(settings) == untouched(outputs, redis_url)
 
@@ -139,15 +156,15 @@ def test_an_older_copy_comes_back(bootstrap: str, topics: Topics, own: Redis, re
     half = len(outputs) // 2
     publish(bootstrap, topics, outputs[:half])
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
         copy = {key: client.dump(key) for key in client.scan_iter()}
         publish(bootstrap, topics, outputs[half:])
-        until(lambda: seen(settings) == len(outputs))
+        until(lambda: whole(settings, outputs))
         transaction = client.pipeline().flushall()
         for key, value in copy.items():
             transaction.restore(key, 0, value)
         transaction.execute()
-        until(lambda: seen(settings) == len(outputs), what="the lost half delivered again")
+        until(lambda: whole(settings, outputs), what="the lost half delivered again")
 
         assert content(settings) == untouched(outputs, redis_url)
 
@@ -168,12 +185,12 @@ def test_killed_while_filling_again(
         for round_ in range(3):
             process = subprocess.Popen(command, stdout=log, stderr=log)
             try:
-                until(lambda: done(bootstrap, topics, "redis"))
+                until(lambda: done(bootstrap, topics, RedisSink(settings)))
                 if round_ < 2:
                     redis.Redis.from_url(own.url).flushall()
                     until(lambda: seen(settings) > 500, what="filling again")
                 else:
-                    until(lambda: seen(settings) == len(outputs))
+                    until(lambda: whole(settings, outputs))
             finally:
                 process.kill()
                 process.wait()
@@ -191,7 +208,7 @@ def test_two_members_fill_their_parts(bootstrap: str, topics: Topics, own: Redis
         until(lambda: seen(settings) > 1_000)
         redis.Redis.from_url(own.url).flushall()
         publish(bootstrap, topics, outputs[1_500:])
-        until(lambda: seen(settings) == len(outputs))
+        until(lambda: whole(settings, outputs))
 
         assert content(settings) == untouched(outputs, redis_url)
 
@@ -219,7 +236,7 @@ def test_rebuild_beside_a_running_delivery(
     writer = threading.Thread(target=publish, args=(bootstrap, topics, outputs))
     with delivering(bootstrap, topics, RedisSink(settings)):
         publish(bootstrap, topics, outputs[:2_000])
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
         client.hdel("bb:account:demo:a1", "health")  # what delivery can't notice
         before = rebuild("--dry-run")
         assert (before["members"], before["entries"] > ACCOUNTS) == (1, True)
@@ -227,11 +244,11 @@ def test_rebuild_beside_a_running_delivery(
         answer = rebuild()
         writer.join()
         assert (answer["filled"], answer["records"] >= 2_000) == (True, True)
-        until(lambda: done(bootstrap, topics, "redis"))
+        until(lambda: done(bootstrap, topics, RedisSink(settings)))
     assert content(settings) == untouched(outputs, redis_url)
 
     assert rebuild()["filled"] is False  # nobody delivers
     assert rebuild("--dry-run")["entries"] == 0
     with delivering(bootstrap, topics, RedisSink(settings)):
-        until(lambda: seen(settings) == len(outputs), what="filled by the next delivery")
+        until(lambda: whole(settings, outputs), what="filled by the next delivery")
     assert content(settings) == untouched(outputs, redis_url)

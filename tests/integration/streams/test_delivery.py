@@ -22,20 +22,29 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.operations import topics as admin
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
-from schemas.records import AccountHealth, DeadLetter, dead_letters
+from schemas.records import AccountHealth, DeadLetter, RiskAlert, dead_letters
 from schemas.topics import Topics
 from sinks.memory import MemorySink
+from sinks.notify.memory import MemoryStore
+from sinks.notify.port import Notification
+from sinks.notify.sink import ChannelSink
+from sinks.notify.webhook import WebhookChannel, WebhookSettings
 from sinks.port import Output, Rejected, SinkError
+from sinks.redis.client import connect
 from sinks.redis.layout import Keys
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import RedisSink, connect
+from sinks.redis.sink import RedisSink
+from streams.delivery.metrics import LAG
 from streams.delivery.stage import DeliveryError, run
-from tests.support.delivery import QUICK, delivering, done
+from tests.support.delivery import QUICK, committed_offsets, delivering, done
 from tests.support.delivery import publish as write_outputs
-from tests.support.output_records import alert, health
+from tests.support.output_records import alert, health, kpis
+from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, lose_the_answer, reset, take
 
 pytestmark = pytest.mark.services
+
+SLOW_RETRY = QUICK.model_copy(update={"retry_seconds": 1.0})
 
 
 def until(done: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -52,7 +61,8 @@ def publish(bootstrap: str, topics: Topics) -> Callable[..., None]:
     return partial(write_outputs, bootstrap, topics)
 
 
-def letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
+def read_dead_letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
+    """Return the dead letters once there are so many."""
     consumer = Consumer(
         {"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
     )
@@ -71,7 +81,7 @@ def letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
 
 
 class FaultySink(MemorySink):
-    """Fails as told before it takes a batch, and remembers the attempts."""
+    """Sink that raises the given errors before it takes batches, and records every attempt."""
 
     name = "faulty"
 
@@ -95,12 +105,14 @@ def test_every_record_reaches_every_sink_once(
     first, second = FaultySink([]), MemorySink()
     outputs: list[Output] = [health(f"a{n % 7}", n, float(n % 90)) for n in range(1, 500)]
     outputs += [alert(f"al{n}", n, account_id=f"a{n % 7}") for n in range(1, 50)]
+    outputs += [kpis(f"a{n % 7}", {"usage.depth": float(n)}, n) for n in range(1, 50)]
+    updates = len(outputs) - 49  # KPIs are no updates
 
     with delivering(bootstrap, topics, first, second):
         publish(outputs)
         until(lambda: len(first.taken) >= len(outputs))
-        until(lambda: len(second.updates("0", 1000)) >= len(outputs))
-        until(lambda: done(bootstrap, topics, "faulty"))
+        until(lambda: len(second.updates("0", 1000)) >= updates)
+        until(lambda: done(bootstrap, topics, first))
 
     assert sorted(map(repr, first.taken)) == sorted(map(repr, outputs))
     for account in range(7):
@@ -108,6 +120,45 @@ def test_every_record_reaches_every_sink_once(
             o.sequence for o in first.taken if isinstance(o, AccountHealth) and o.account_id == f"a{account}"
         ]
         assert versions == sorted(versions)
+
+
+def test_a_sink_of_alerts_sees_alerts_alone_and_lags_behind_their_topic_alone(
+    bootstrap: str, topics: Topics, publish: Callable[..., None]
+) -> None:
+    class Alerts(FaultySink):
+        name = "alerts"
+        records = frozenset({RiskAlert})
+
+    outputs: list[Output] = [health(f"a{n}", 1) for n in range(200)]
+    outputs += [kpis(f"a{n}", {"usage.depth": 1.0}) for n in range(200)]
+    outputs += [alert(f"al{n}", 1, account_id=f"a{n}") for n in range(30)]
+    publish(outputs)
+    sink = Alerts([SinkError("away")] * 3)
+
+    def lag() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for sample in LAG.collect()[0].samples:
+            if sample.labels["sink"] == "alerts":
+                found[sample.labels["topic"]] = found.get(sample.labels["topic"], 0.0) + sample.value
+        return found
+
+    with delivering(bootstrap, topics, sink, MemorySink(), settings=SLOW_RETRY):
+        until(lambda: 30 <= lag().get("risk.alerts", 0) < 60)  # markers of transactions count, too
+        assert set(lag()) == {"risk.alerts"}
+        until(lambda: len(sink.taken) == 30)
+        until(lambda: lag() == {"risk.alerts": 0.0})
+        until(lambda: done(bootstrap, topics, sink))
+
+    assert {type(output) for output in sink.taken} == {RiskAlert}
+    assert {topic for topic, _ in committed_offsets(bootstrap, topics, sink)} == {topics.name("risk.alerts")}
+
+
+def test_only_the_topics_that_a_sink_reads_must_exist(bootstrap: str) -> None:
+    class Alerts(MemorySink):
+        records = frozenset({RiskAlert})
+
+    with pytest.raises(DeliveryError, match=r"no topic nowhere-risk\.alerts, nowhere-events\.deadletter:"):
+        run(bootstrap, Topics("nowhere-"), QUICK, [Alerts()], committed(), threading.Event())
 
 
 def test_a_lone_record_is_not_kept_waiting(
@@ -174,7 +225,7 @@ def test_a_sink_away_at_the_start_is_waited_for(
         until(lambda: sink.taken)
 
 
-def test_a_rejected_record_is_parked_and_the_rest_goes_on(
+def test_a_rejected_record_becomes_a_dead_letter_and_the_rest_goes_on(
     bootstrap: str, topics: Topics, publish: Callable[..., None]
 ) -> None:
     class Picky(FaultySink):
@@ -190,20 +241,20 @@ def test_a_rejected_record_is_parked_and_the_rest_goes_on(
 
     with delivering(bootstrap, topics, sink):
         until(lambda: len(sink.taken) == 36)
-        parked = letters(bootstrap, topics, 4)
+        letters = read_dead_letters(bootstrap, topics, 4)
 
-    assert {letter.reason for letter in parked} == {"invalid"}
-    assert {letter.detail for letter in parked} == {"faulty: no such account here"}
-    assert {codec("account.health").decode(letter.value).account_id for letter in parked} == {
+    assert {letter.reason for letter in letters} == {"invalid"}
+    assert {letter.detail for letter in letters} == {"faulty: no such account here"}
+    assert {codec("account.health").decode(letter.value).account_id for letter in letters} == {
         "bad0",
         "bad10",
         "bad20",
         "bad30",
     }
-    assert {letter.tenant for letter in parked} == {"demo"}
+    assert {letter.tenant for letter in letters} == {"demo"}
 
 
-def test_bytes_that_are_no_record_are_parked(
+def test_bytes_that_are_no_record_become_dead_letters(
     bootstrap: str, topics: Topics, publish: Callable[..., None]
 ) -> None:
     sink = FaultySink([])
@@ -218,16 +269,16 @@ def test_bytes_that_are_no_record_are_parked(
 
     with delivering(bootstrap, topics, sink):
         until(lambda: sink.taken)
-        parked = letters(bootstrap, topics, len(garbage))
+        letters = read_dead_letters(bootstrap, topics, len(garbage))
 
     assert sink.taken == [health("good")]
-    assert [letter.value for letter in sorted(parked, key=lambda at: at.offset)] == garbage
-    assert {letter.reason for letter in parked} == {"undecodable", "unknown_schema"}
-    assert all(letter.headers == {"trace": b"\x01"} and letter.key == b"\xff\xfe" for letter in parked)
+    assert [letter.value for letter in sorted(letters, key=lambda at: at.offset)] == garbage
+    assert {letter.reason for letter in letters} == {"undecodable", "unknown_schema"}
+    assert all(letter.headers == {"trace": b"\x01"} and letter.key == b"\xff\xfe" for letter in letters)
     expected = dead_letters.of_record(
         reason="invalid", detail="", topic=name, partition=1, offset=0, value=None, failed_at=0
     )
-    assert expected.id in {letter.id for letter in parked}
+    assert expected.id in {letter.id for letter in letters}
 
 
 def test_aborted_transactions_are_not_delivered(bootstrap: str, topics: Topics) -> None:
@@ -264,7 +315,7 @@ def test_topics_that_are_deleted_end_delivery(bootstrap: str, topics: Topics) ->
 
     thread = threading.Thread(target=target)
     thread.start()
-    until(lambda: done(bootstrap, topics, "memory"))
+    until(lambda: done(bootstrap, topics, MemorySink()))
     time.sleep(1)  # joined and fetching
     admin.drop(bootstrap, topics)
     thread.join(90)
@@ -281,6 +332,30 @@ def test_a_sink_with_a_bug_stops_delivery_loudly(
 
     with pytest.raises(DeliveryError, match="delivery to faulty failed: ZeroDivisionError"):
         run(bootstrap, topics, QUICK, [FaultySink([ZeroDivisionError()])], committed(), threading.Event())
+
+
+def test_a_channel_is_run_and_its_receiver_sees_each_change_once(
+    bootstrap: str, topics: Topics, publish: Callable[..., None]
+) -> None:
+    alerts = [alert(f"al{n // 2}", n, ("opened", "resolved")[n % 2]) for n in range(80)]
+    publish([health(f"a{n}", 1) for n in range(100)])
+    publish(alerts)
+    with WebhookReceiver() as receiver:
+        settings = WebhookSettings(url=receiver.url, secrets=(SECRET,), internal=True)
+
+        def channel_sink() -> ChannelSink:
+            return ChannelSink(WebhookChannel(settings), MemoryStore(), lambda alert: [alert.owner or ""])
+
+        receiver.script.extend(
+            [take] * 20 + [answer(500), lose_the_answer, reset, answer(429, retry_after="1")]
+        )
+        with delivering(bootstrap, topics, channel_sink()):
+            until(lambda: len(receiver.inbox) > 20)
+        with delivering(bootstrap, topics, channel_sink()):  # which remembers nothing
+            until(lambda: done(bootstrap, topics, channel_sink()))
+
+        expected = {Notification(recipient="ann", alerts=(each,)).dedup_key for each in alerts}
+        assert receiver.inbox.keys() == set(receiver.attempts) == expected
 
 
 def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
@@ -315,7 +390,7 @@ def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
                 if kills == 3:
                     writer.join()
                     until(lambda: written() >= 12_000)
-                    until(lambda: done(bootstrap, topics, "redis"))
+                    until(lambda: done(bootstrap, topics, RedisSink(killed)))
                     process.terminate()
                     assert process.wait(30) == 0, (tmp_path / "log").read_text()
             finally:

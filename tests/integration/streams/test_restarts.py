@@ -31,8 +31,8 @@ from processors.state.position import is_account
 from schemas.codec.record_codec import codec
 from schemas.records import BillingEvent
 from schemas.topics import Topics
+from sinks.redis.client import connect
 from sinks.redis.settings import RedisSettings
-from sinks.redis.sink import connect
 from tests.support.delivery import publish
 from tests.support.output_records import health
 from tests.support.role_processes import DAY, Feed, Roles, ledger, now, read_all, until, usage

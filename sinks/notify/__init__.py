@@ -1,0 +1,1 @@
+"""Notification channels: they deliver alerts to people, each module one channel behind one port."""

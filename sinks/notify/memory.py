@@ -1,0 +1,69 @@
+"""Channel in memory, and a store of deliveries in memory: for tests, and for embedding in one process."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+
+from sinks.notify.delivery import Delivery
+from sinks.notify.port import ChannelError, Notification, Receipt, UnknownOutcomeError
+
+__all__ = ["MemoryChannel", "MemoryStore"]
+
+
+class MemoryChannel:
+    """
+    Channel whose ``inbox`` holds what a person would see, oldest first.
+
+    A repeated key is recognised and seen once. Each attempt raises the next of ``faults``, if there is any;
+    UnknownOutcomeError is raised after the message has arrived, any other error before.
+    """
+
+    name = "memory"
+    idempotent = True
+
+    def __init__(self, faults: Iterable[ChannelError] = ()) -> None:
+        self.faults = deque(faults)
+        self._inbox: dict[str, Notification] = {}
+
+    @property
+    def inbox(self) -> list[Notification]:
+        """The notifications that arrived."""
+        return list(self._inbox.values())
+
+    def check(self) -> None:
+        """Raise the next fault, if there is any."""
+        if self.faults:
+            raise self.faults.popleft()
+
+    def notify(self, notification: Notification, /) -> Receipt:
+        """Put the notification into the inbox; raise the next fault, if there is any."""
+        fault = self.faults.popleft() if self.faults else None
+        if fault is not None and not isinstance(fault, UnknownOutcomeError):
+            raise fault
+        self._inbox.setdefault(notification.dedup_key, notification)
+        if fault is not None:
+            raise fault
+        return Receipt(message_id=notification.dedup_key)
+
+    def close(self) -> None:
+        """Do nothing; the inbox stays readable."""
+
+
+class MemoryStore:
+    """Store of the newest deliveries; a restart forgets them all."""
+
+    def __init__(self, most: int = 100_000) -> None:
+        self._most = most
+        self._deliveries: OrderedDict[str, Delivery] = OrderedDict()
+
+    def get(self, dedup_key: str, /) -> Delivery | None:
+        """Return the delivery, or ``None``."""
+        return self._deliveries.get(dedup_key)
+
+    def put(self, delivery: Delivery, /) -> None:
+        """Store the delivery; the oldest goes when there are too many."""
+        self._deliveries[delivery.dedup_key] = delivery
+        self._deliveries.move_to_end(delivery.dedup_key)
+        if len(self._deliveries) > self._most:
+            self._deliveries.popitem(last=False)

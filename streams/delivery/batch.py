@@ -1,0 +1,70 @@
+"""Batches of outputs: what a poll of the topics returned, decoded, with the offsets that it reaches to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, Message
+
+from schemas.codec.errors import SchemaError, UnknownSchemaError
+from schemas.codec.record_codec import Codec
+from sinks.port import Output
+from streams.delivery.offsets import Part
+from streams.kafka.record import KafkaRecord, kafka_record
+
+__all__ = ["Batch", "SendDeadLetter", "read_batch"]
+
+SendDeadLetter = Callable[[KafkaRecord, str, str], None]
+"""Sends a record to the dead-letter topic, with the reason and the detail in words."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """
+    Outputs to be written together, and the records that they were decoded from, in the same order.
+
+    ``reached`` is the offset to read next of every partition in it, also where nothing was left to write.
+    """
+
+    outputs: list[Output] = field(default_factory=list)
+    sources: list[KafkaRecord] = field(default_factory=list)
+    reached: dict[Part, int] = field(default_factory=dict)
+
+    def remove(self, index: int) -> KafkaRecord:
+        """Take one output out of the batch and return the record that it was decoded from."""
+        del self.outputs[index]
+        return self.sources.pop(index)
+
+
+def read_batch(
+    messages: Iterable[Message],
+    codecs: Mapping[str, Codec[Any]],
+    dead_letter: SendDeadLetter,
+    refused: Callable[[KafkaError], None],
+) -> Batch:
+    """
+    Return what these messages hold; a record that can't be decoded is sent to the dead-letter topic.
+
+    ``codecs`` are by topic as on the broker; ``refused`` takes an error in place of a record.
+    """
+    batch = Batch()
+    for message in messages:
+        error = message.error()
+        if error is None:
+            source = kafka_record(message)
+            batch.reached[source.topic, source.partition] = source.offset + 1
+            try:
+                batch.outputs.append(codecs[source.topic].decode(source.value))
+            except SchemaError as fault:
+                reason = "unknown_schema" if isinstance(fault, UnknownSchemaError) else "undecodable"
+                dead_letter(source, reason, str(fault))
+            else:
+                batch.sources.append(source)
+        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            end = kafka_record(message)
+            batch.reached[end.topic, end.partition] = end.offset
+        else:
+            refused(error)
+    return batch

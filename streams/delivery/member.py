@@ -1,0 +1,121 @@
+"""Member of one sink's consumer group: its subscription, its pauses, and its departure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Thread
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from streams.delivery.broker_watch import BrokerWatch
+from streams.delivery.subscription import Subscription
+from streams.kafka.consumer_group import leave_group
+
+__all__ = ["GroupMember"]
+
+_LEAVE_SECONDS = 8.0
+
+OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
+OnRebalance = Callable[[Consumer, list[TopicPartition]], None]
+
+
+class GroupMember:
+    """
+    A member of the consumer group of one sink.
+
+    While it is paused it must still be polled, or the group would replace it; Kafka then sends no more
+    records, and one that was on its way is kept for the next ``take``.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        subscription: Subscription,
+        session_seconds: float,
+        watch: BrokerWatch,
+        on_commit: OnCommit,
+    ) -> None:
+        self.paused = False
+        self._early: list[Message] = []
+        self._subscription = subscription
+        self.consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": subscription.group,
+                "client.id": f"bellbuoy-deliver-{subscription.sink}",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                # Range: all outputs of a partition have one owner, so an account's outputs stay in order.
+                "partition.assignment.strategy": "range",
+                "session.timeout.ms": int(session_seconds * 1000),
+                "heartbeat.interval.ms": int(session_seconds * 250),
+                # Ends of partitions are reported, because a transaction's markers count as offsets.
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 50,
+                "fetch.queue.backoff.ms": 10,
+                "reconnect.backoff.max.ms": 2000,
+                # A commit on leaving waits no longer for a broker that is gone.
+                "socket.timeout.ms": 10_000,
+                "on_commit": on_commit,
+                "error_cb": watch.trouble,
+                "log_level": 2,  # the error callback reports everything else, once
+            }
+        )
+
+    def subscribe(self, on_assign: OnRebalance, on_revoke: OnRebalance, on_lost: OnRebalance) -> None:
+        """Join the group."""
+        self.consumer.subscribe(
+            list(self._subscription.names), on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost
+        )
+
+    def take(self, limit: int) -> list[Message]:
+        """Return up to *limit* messages; block for the first only, so that a lone record is not delayed."""
+        messages, self._early = self._early, []
+        if not messages:
+            first = self.consumer.poll(0.1)
+            messages = [] if first is None else [first]
+        if 0 < len(messages) < limit:
+            messages += self.consumer.consume(limit - len(messages), 0)
+        return messages
+
+    def poll_paused(self, seconds: float) -> None:
+        """Stay in the group for so long, at most 0.1 s; a record that was on its way is kept."""
+        message = self.consumer.poll(min(seconds, 0.1))
+        if message is not None:
+            self._early.append(message)
+
+    def pause(self) -> None:
+        """Fetch no more records, but stay in the group."""
+        if not self.paused:
+            self.paused = True
+            self.consumer.pause(self.consumer.assignment())
+
+    def resume(self) -> None:
+        """Fetch records again."""
+        if self.paused:
+            self.paused = False
+            self.consumer.resume(self.consumer.assignment())
+
+    def assign_paused(self, partitions: list[TopicPartition]) -> None:
+        """Take partitions without fetching them yet; for the assignment callback."""
+        self.consumer.assign(partitions)
+        self.consumer.pause(partitions)
+
+    def restart(self, starts: Sequence[TopicPartition]) -> None:
+        """Fetch from these offsets, and drop what was fetched before."""
+        self.consumer.assign(list(starts))
+        self.consumer.resume(list(starts))
+        self._early, self.paused = [], False
+
+    def leave(self) -> bool:
+        """
+        Leave the group and return True, or False when it takes longer than 8 s.
+
+        Without a broker the client would wait for minutes to do so, and the group notices by itself.
+        """
+        leaving = Thread(target=leave_group, args=(self.consumer,), daemon=True)
+        leaving.start()
+        leaving.join(_LEAVE_SECONDS)
+        return not leaving.is_alive()

@@ -1,0 +1,52 @@
+"""Writer of batches to one sink: single attempts, and the pauses between them."""
+
+from __future__ import annotations
+
+from sinks.port import Rejected, Sink, SinkError
+from streams.delivery.batch import Batch, SendDeadLetter
+from streams.delivery.status import SinkStatus
+
+__all__ = ["Backoff", "SinkWriter"]
+
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+class Backoff:
+    """Pauses between attempts: each twice the last one, up to 30 s, and never shorter than the sink asks."""
+
+    def __init__(self, first_seconds: float) -> None:
+        self._seconds = first_seconds
+
+    def pause(self, error: SinkError) -> float:
+        """Return the seconds to wait after this error."""
+        seconds = max(self._seconds, error.retry_after or 0.0)
+        self._seconds = min(self._seconds * 2, _LONGEST_PAUSE_SECONDS)
+        return seconds
+
+
+class SinkWriter:
+    """Writer of one sink; what the sink rejects becomes a dead letter."""
+
+    def __init__(self, sink: Sink, status: SinkStatus, dead_letter: SendDeadLetter) -> None:
+        self._sink, self._status, self._dead_letter = sink, status, dead_letter
+
+    def open(self) -> None:
+        """Open the sink; raise SinkError and SinkSettingsError."""
+        self._sink.open()
+        self._status.ready()
+
+    def write(self, batch: Batch) -> None:
+        """Write the batch, without what the sink rejects, which is removed from it; raise SinkError."""
+        while batch.outputs:
+            try:
+                with self._status.writing():
+                    self._sink.write(batch.outputs)
+            except Rejected as verdict:
+                self._dead_letter(batch.remove(verdict.index), "invalid", f"{self._sink.name}: {verdict}")
+            else:
+                self._status.wrote(batch.outputs)
+                return
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()

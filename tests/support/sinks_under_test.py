@@ -1,0 +1,176 @@
+"""Sinks with what the conformance suite needs of each: its content, its faults, a record it can't take."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from bellbuoy.local.embedded import Redis
+from sinks.memory import MemorySink
+from sinks.notify.memory import MemoryChannel, MemoryStore
+from sinks.notify.port import Notification, PermanentError, Receipt, TemporaryError
+from sinks.notify.sink import ChannelSink
+from sinks.notify.webhook import WebhookChannel, WebhookSettings
+from sinks.port import Output, Sink
+from sinks.redis.settings import RedisSettings
+from tests.support.output_records import alert, health
+from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, reset, take
+
+WRITING = Path(__file__).parents[2] / "docs" / "sinks" / "writing.md"
+
+
+@dataclass
+class SinkUnderTest:
+    """
+    A destination and the sinks that write to it.
+
+    ``sink`` returns a further sink of the destination. ``content`` is all that the destination holds, without
+    what depends on its clock. ``away`` makes it unreachable for a while, where that can be. ``rejected`` is a
+    record that it never takes. ``keyed`` sinks keep the newest record of a key, whatever comes late.
+    """
+
+    sink: Callable[[], Sink]
+    content: Callable[[], Any]
+    away: Callable[[], AbstractContextManager[None]] | None = None
+    rejected: Output | None = None
+    keyed: bool = True
+
+
+def memory(_: Path) -> Iterator[SinkUnderTest]:
+    sink = MemorySink()
+
+    def content() -> Any:
+        ids = [f"a{n}" for n in range(6)]
+        return (
+            sorted(map(repr, sink.accounts("demo"))),
+            [sink.account("demo", each) for each in ids],
+            [sink.kpis("demo", each) for each in ids],
+            [sink.alert(f"al{n}") for n in range(3)],
+            sink.open_alerts("demo", 9),
+        )
+
+    yield SinkUnderTest(lambda: sink, content)
+
+
+def redis_sink(folder: Path) -> Iterator[SinkUnderTest]:
+    server = Redis(folder)
+    server.start()
+    settings = RedisSettings(url=server.url)
+    client: Any = redis.Redis.from_url(settings.url, decode_responses=True)
+    read = {  # streams apart: their ids follow the clock
+        "hash": client.hgetall,
+        "set": client.smembers,
+        "zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+        "stream": lambda _: None,
+    }
+
+    def content() -> Any:
+        return {key: read[client.type(key)](key) for key in client.scan_iter()}
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        nonlocal server
+        server.stop()
+        yield
+        server = Redis(folder, port=server.port)
+        server.start()
+
+    try:
+        yield SinkUnderTest(settings.sink, content, away, health("bad", score=float("nan")))
+    finally:
+        client.close()
+        server.stop()
+
+
+def documented_module() -> Any:
+    """Return the sink of docs/sinks/writing.md, as it stands there, as a module."""
+    (code,) = re.findall(r"```python\n(.*?)```", WRITING.read_text(), re.DOTALL)
+    module = types.ModuleType("documented_sink")
+    sys.modules[module.__name__] = module
+    exec(compile(code, str(WRITING), "exec"), module.__dict__)
+    return module
+
+
+def documented(folder: Path) -> Iterator[SinkUnderTest]:
+    path = folder / "alerts.db"
+
+    def content() -> Any:
+        with sqlite3.connect(path) as reader:
+            return sorted(reader.execute("SELECT * FROM alert"))
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+        other.close()
+
+    yield SinkUnderTest(
+        documented_module().SqliteSettings(path=path).sink, content, away, alert("bad", sequence=2**63)
+    )
+
+
+def channel(_: Path) -> Iterator[SinkUnderTest]:
+    class Picky(MemoryChannel):
+        def notify(self, notification: Notification, /) -> Receipt:
+            if notification.alerts[0].title == "never":
+                raise PermanentError("never")
+            return super().notify(notification)
+
+    picky, store = Picky(), MemoryStore()
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        picky.faults.extend([TemporaryError("away", 0.1)] * 1_000)
+        yield
+        picky.faults.clear()
+
+    yield SinkUnderTest(
+        lambda: ChannelSink(picky, store, lambda alert: [alert.owner or "nobody"]),
+        lambda: sorted((each.dedup_key, each.recipient) for each in picky.inbox),
+        away,
+        alert("bad", title="never"),
+        keyed=False,
+    )
+
+
+def webhook(_: Path) -> Iterator[SinkUnderTest]:
+    store = MemoryStore()
+    with WebhookReceiver() as receiver:
+        settings = WebhookSettings(url=receiver.url, secrets=(SECRET,), internal=True)
+        receiver.otherwise = lambda request: (answer(422) if b'"never"' in request.body else take)(request)
+
+        @contextmanager
+        def away() -> Iterator[None]:
+            receiver.script.extend([reset] * 1_000)
+            yield
+            receiver.script.clear()
+
+        yield SinkUnderTest(
+            lambda: ChannelSink(WebhookChannel(settings), store, lambda alert: [alert.owner or "nobody"]),
+            lambda: sorted((key, payload["data"]["recipient"]) for key, payload in receiver.inbox.items()),
+            away,
+            alert("bad", title="never"),
+            keyed=False,
+        )
+
+
+SINKS = [
+    memory,
+    pytest.param(redis_sink, marks=pytest.mark.services),
+    documented,
+    channel,
+    webhook,
+]
+"""Every sink; a new one is a function above and a line here."""

@@ -1,0 +1,95 @@
+"""The registry of sinks: a section of the settings is a sink, and nothing else names one."""
+
+from __future__ import annotations
+
+import pytest
+
+from bellbuoy.exit_codes import CONFIGURATION
+from bellbuoy.operations.checks import run as check
+from bellbuoy.operations.sinks import serving_reader, sinks
+from bellbuoy.settings import ConfigError, Settings
+from sinks.memory import MemorySink
+from sinks.port import Sink, SinkSettingsError
+from sinks.serving import ReadError
+from sinks.settings import SinkSettings
+from streams.delivery.subscription import Subscription
+
+
+class ToySettings(SinkSettings):
+    """A sink whose client is not installed."""
+
+    url: str = "toy://"
+
+    def sink(self) -> Sink:
+        import no_such_client
+
+        return no_such_client.Toy(self)
+
+
+class WithToy(Settings):
+    """The settings with one more sink, which is used when it has a section."""
+
+    toy: ToySettings | None = None
+
+
+def test_a_sink_is_named_as_its_section_is() -> None:
+    settings = Settings()
+
+    for sink in sinks(settings):
+        assert isinstance(getattr(settings, sink.name), SinkSettings)
+        assert Subscription.of(sink, settings.kafka.topics()).topics
+
+
+def test_a_section_that_is_absent_is_a_sink_that_is_not_used() -> None:
+    assert [sink.name for sink in sinks(WithToy())] == ["redis"]
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BELLBUOY_TOY__URL", "toy://here")
+    monkeypatch.setenv("BELLBUOY_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+
+    with pytest.raises(ConfigError, match=r"toy needs no_such_client: pip install 'bellbuoy\[toy\]'"):
+        sinks(WithToy())
+    assert [(one.area, one.code) for one in check(WithToy()) if one.area != "kafka"] == [
+        ("sinks", CONFIGURATION)
+    ]
+
+
+def test_a_bad_url_is_the_settings_fault() -> None:
+    settings = Settings(redis={"url": "http://ann:hunter2@example"}, kafka={"bootstrap": "127.0.0.1:1"})
+
+    found = [one for one in check(settings) if one.area == "redis"]
+
+    assert [(one.code, "hunter2" in one.message) for one in found] == [(CONFIGURATION, False)]
+    assert "redis.url" in found[0].message
+    assert "BELLBUOY_REDIS__URL" in found[0].message
+    with pytest.raises(SinkSettingsError, match=r"redis\.url"), serving_reader(settings):
+        pass
+
+
+def test_a_reader_of_a_sink_that_is_away_says_so() -> None:
+    away = Settings(redis={"url": "redis://ann:hunter2@127.0.0.1:1/0"})
+
+    with serving_reader(away) as reader:
+        for ask in (
+            lambda: reader.account("demo", "acme"),
+            lambda: list(reader.accounts("demo")),
+            lambda: reader.riskiest("demo", 1),
+            lambda: reader.updates("$", 1),
+            lambda: reader.find("demo", "a"),
+        ):
+            with pytest.raises(ReadError, match=r"Redis doesn't answer on redis://127\.0\.0\.1:1/0") as error:
+                ask()
+            assert "hunter2" not in str(error.value)
+
+
+def test_without_a_sink_that_can_be_read_there_is_nothing_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent(SinkSettings):
+        def sink(self) -> Sink:
+            return MemorySink()
+
+    class OnlySilent(Settings):
+        redis: Silent = Silent()  # type: ignore[assignment]
+
+    with pytest.raises(ConfigError, match="can be read"), serving_reader(OnlySilent()):
+        pass
