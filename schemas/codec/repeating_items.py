@@ -21,6 +21,7 @@ import msgspec
 from fastavro import schemaless_reader, schemaless_writer
 
 from schemas.codec.repeating_fields import FieldRun, runs
+from schemas.codec.varint import read_varint, varint
 
 __all__ = ["OtherItemsError", "RepeatingItems"]
 
@@ -70,25 +71,14 @@ def _split(data: bytes, at: int) -> tuple[list[bytes], int]:
     """Return the bytes of each item of the array that begins there, and where it ends."""
     blocks = []
     while data[at] == _ONE:
-        zigzag, shift, at = data[at + 1], 7, at + 2
-        while zigzag >> shift:  # the high bit of a byte says that another follows
-            zigzag, shift, at = zigzag & ~(1 << shift) | data[at] << shift, shift + 7, at + 1
-        end = at + (zigzag >> 1)
-        blocks.append(data[at:end])
-        at = end
+        size, at = read_varint(data, at + 1)
+        if size < 0:  # would lead backwards
+            raise OtherItemsError
+        blocks.append(data[at : at + size])
+        at += size
     if data[at] != _END:
         raise OtherItemsError
     return blocks, at + 1
-
-
-def _length(value: bytes) -> bytes:
-    """Return the length of an item as Avro writes a long."""
-    zigzag, out = len(value) << 1, bytearray()
-    while zigzag >= 0x80:
-        out.append(zigzag & 0x7F | 0x80)
-        zigzag >>= 7
-    out.append(zigzag)
-    return bytes(out)
 
 
 def _parts(schema: Schema, record: type[msgspec.Struct], starts: Mapping[str, bool]) -> Iterator[FieldRun]:
@@ -147,7 +137,7 @@ def _remembering(
         fields = {n: v + 0.0 if isinstance(v, float) else v for n, v in msgspec.structs.asdict(item).items()}
         schemaless_writer(out, schema, fields)
         value = out.getvalue()
-        return bytes((_ONE,)) + _length(value) + value
+        return bytes((_ONE,)) + varint(len(value)) + value
 
     @lru_cache(_REMEMBERED)
     def item(data: bytes) -> msgspec.Struct:

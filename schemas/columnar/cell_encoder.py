@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from schemas.codec.varint import varint
 from schemas.columnar.compiled import address, byte_at, compiled
+from schemas.columnar.varint import MAX_VARINT_BYTES, write_varint
 
 __all__ = ["CELL", "Cells"]
 
@@ -28,9 +29,6 @@ CELL = np.dtype([(name, "i8") for name in _NUMBERS])
 The numbers of a ``UsageCell``; ``account`` is a number among the names of accounts. Where its users and
 features begin is where those of the cell before end.
 """
-
-_MOST_BYTES = 10
-"""Of a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +56,9 @@ class Cells:
         room = (
             int(sizes[0].sum() + sizes[1].sum())
             + 4 * len(self.users)
-            + len(_NUMBERS) * _MOST_BYTES * len(self.cells)
+            + len(_NUMBERS) * MAX_VARINT_BYTES * len(self.cells)
         )
-        out = np.empty(room + 2 * _MOST_BYTES, np.uint8)
+        out = np.empty(room + 2 * MAX_VARINT_BYTES, np.uint8)
         texts = b"".join(accounts), b"".join(features)
         size = _write(
             self.cells,
@@ -109,27 +107,16 @@ def _write(
         for text in range(account_ends[cell.account], account_ends[cell.account + 1]):
             out[at] = byte_at(accounts + text)
             at += 1
-        sums = (cell.day, cell.events, cell.errors, cell.duration_ms, cell.latency_ms, cell.latencies)
-        for number in (*sums, 4 * (cell.users_end - user)):
-            left = np.uint64(number << 1 ^ number >> 63)
-            while left >= np.uint64(0x80):
-                out[at] = left & np.uint64(0x7F) | np.uint64(0x80)
-                left >>= np.uint64(7)
-                at += 1
-            out[at] = left
-            at += 1
+        for number in (cell.day, cell.events, cell.errors, cell.duration_ms, cell.latency_ms, cell.latencies):
+            at = write_varint(out, at, number)
+        at = write_varint(out, at, 4 * (cell.users_end - user))
         while user < cell.users_end:
             for shift in (0, 8, 16, 24):
                 out[at] = users[user] >> shift & 0xFF
                 at += 1
             user += 1
-        count = left = np.uint64(2 * (cell.features_end - feature))
-        while left >= np.uint64(0x80):
-            out[at] = left & np.uint64(0x7F) | np.uint64(0x80)
-            left >>= np.uint64(7)
-            at += 1
-        out[at] = left
-        at += 1
+        count = cell.features_end - feature
+        at = write_varint(out, at, count)
         while feature < cell.features_end:
             for text in range(feature_ends[named[feature]], feature_ends[named[feature] + 1]):
                 out[at] = byte_at(features + text)
@@ -139,11 +126,5 @@ def _write(
             out[at] = 0
             at += 1
         for number in (cell.first_at, cell.last_at, cell.received_at):
-            left = np.uint64(number << 1 ^ number >> 63)
-            while left >= np.uint64(0x80):
-                out[at] = left & np.uint64(0x7F) | np.uint64(0x80)
-                left >>= np.uint64(7)
-                at += 1
-            out[at] = left
-            at += 1
+            at = write_varint(out, at, number)
     return at

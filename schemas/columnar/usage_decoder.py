@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from schemas.codec.envelope import ENVELOPE_SUBJECT, MAX_EVENTS
 from schemas.codec.registry import Registry
 from schemas.columnar.compiled import address, byte_at, compiled, half_at, inlined, same_bytes, word_at
+from schemas.columnar.varint import NOWHERE, read_varint
 from schemas.columnar.xxhash import xxh64
 
 __all__ = ["DURATION", "ERROR", "EVENT", "LATENCY", "Columns", "Piece", "UsageColumns"]
@@ -177,32 +178,6 @@ class Columns:
         return UsageColumns(data, rows, accounts, features, odd[:odds], broken[:breaks])
 
 
-@inlined
-def _long(at: Any, end: Any) -> Any:
-    """Return the number at an address and the address after it, 0 where none of 64 bits ends before *end*."""
-    number, shift = np.uint64(0), np.uint64(0)
-    while at < end:
-        byte = byte_at(at)
-        at += 1
-        if shift == np.uint64(63) and byte > np.uint64(1):
-            break
-        number |= (byte & np.uint64(0x7F)) << shift
-        if byte < np.uint64(0x80):
-            return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at
-        shift += np.uint64(7)
-    return np.int64(0), np.int64(0)
-
-
-@inlined
-def _choice(at: Any, end: Any) -> Any:
-    """Return whether a union of null and something holds something, and the address after that byte, or 0."""
-    if at < end:
-        byte = byte_at(at)
-        if byte in (np.uint64(0), np.uint64(2)):
-            return byte == np.uint64(2), at + 1
-    return False, np.int64(0)
-
-
 @compiled
 def _is_utf8(at: Any, end: Any) -> Any:
     """Tell whether bytes are UTF-8 as Python reads it: shortest forms, no surrogates, up to U+10FFFF."""
@@ -239,11 +214,11 @@ def _is_utf8(at: Any, end: Any) -> Any:
 
 
 @inlined
-def _text(at: Any, end: Any) -> Any:
-    """Return where a text begins and ends; 0 for the end where there is none."""
-    size, at = _long(at, end)
-    if at == 0 or size < 0 or size > end - at:
-        return np.int64(0), np.int64(0)
+def _text(at: Any, end: Any, origin: Any) -> Any:
+    """Return where a text begins, counted from *origin*, its size, and the address after it or NOWHERE."""
+    size, at = read_varint(at, end)
+    if size < 0 or size > end - at:
+        return np.int64(0), np.int64(0), NOWHERE
     stop = at + size
     seen = at
     high = np.uint64(0)
@@ -254,126 +229,103 @@ def _text(at: Any, end: Any) -> Any:
         high |= byte_at(seen)
         seen += 1
     if high & np.uint64(0x8080808080808080) and not _is_utf8(at, stop):
-        return np.int64(0), np.int64(0)
-    return at, stop
+        return np.int64(0), np.int64(0), NOWHERE
+    return at - origin, size, stop
+
+
+@inlined
+def _is_known(at: Any, end: Any) -> Any:
+    """Return whether a union of null and something holds something, and the address after that byte."""
+    if at < end:
+        byte = byte_at(at)
+        if byte in (np.uint64(0), np.uint64(2)):
+            return byte == np.uint64(2), at + 1
+    return False, NOWHERE
+
+
+@inlined
+def _text_or_null(at: Any, end: Any, origin: Any) -> Any:
+    """Return what ``_text`` does; the size is -1 for null."""
+    known, at = _is_known(at, end)
+    if known:
+        return _text(at, end, origin)
+    return np.int64(0), np.int64(-1), at
+
+
+@inlined
+def _number_or_null(at: Any, end: Any, flag: Any) -> Any:
+    """Return a number and *flag*, both 0 for null, and the address after them or NOWHERE."""
+    known, at = _is_known(at, end)
+    if known:
+        number, at = read_varint(at, end)
+        return number, flag, at
+    return np.int64(0), 0, at
+
+
+@inlined
+def _flag(at: Any, end: Any, flag: Any) -> Any:
+    """Return *flag* for true and 0 for false, and the address after the byte or NOWHERE."""
+    if at < end and byte_at(at) <= np.uint64(1):
+        return flag * np.int64(byte_at(at)), at + 1
+    return np.int64(0), NOWHERE
 
 
 @inlined
 def _event(row: Any, origin: Any, at: Any, end: Any) -> Any:
-    """Read the event at an address into a row; return the address after it, or 0."""
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.event_id, row.event_id_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.tenant, row.tenant_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.account_id, row.account_id_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.source, row.source_size = begin - origin, at - begin
-    row.occurred_at, at = _long(at, end)
-    if at == 0:
-        return at
-    row.received_at, at = _long(at, end)
-    if at == 0:
-        return at
-    known, at = _choice(at, end)
-    if at == 0:
-        return at
-    row.user_id, row.user_id_size = 0, -1
-    if known:
-        begin, at = _text(at, end)
-        if at == 0:
-            return at
-        row.user_id, row.user_id_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.name, row.name_size = begin - origin, at - begin
-    known, at = _choice(at, end)
-    if at == 0:
-        return at
-    row.feature, row.feature_size = 0, -1
-    if known:
-        begin, at = _text(at, end)
-        if at == 0:
-            return at
-        row.feature, row.feature_size = begin - origin, at - begin
-    flags = 0
-    known, at = _choice(at, end)
-    if at == 0:
-        return at
-    row.duration_ms = 0
-    if known:
-        row.duration_ms, at = _long(at, end)
-        if at == 0:
-            return at
-        flags |= DURATION
-    if at >= end or byte_at(at) > np.uint64(1):
-        return np.int64(0)
-    if byte_at(at):
-        flags |= ERROR
-    known, at = _choice(at + 1, end)
-    if at == 0:
-        return at
-    row.latency_ms = 0
-    if known:
-        row.latency_ms, at = _long(at, end)
-        if at == 0:
-            return at
-        flags |= LATENCY
-    row.flags = flags
+    """Read the event at an address into a row; return the address after it or NOWHERE."""
+    row.event_id, row.event_id_size, at = _text(at, end, origin)
+    row.tenant, row.tenant_size, at = _text(at, end, origin)
+    row.account_id, row.account_id_size, at = _text(at, end, origin)
+    row.source, row.source_size, at = _text(at, end, origin)
+    row.occurred_at, at = read_varint(at, end)
+    row.received_at, at = read_varint(at, end)
+    row.user_id, row.user_id_size, at = _text_or_null(at, end, origin)
+    row.name, row.name_size, at = _text(at, end, origin)
+    row.feature, row.feature_size, at = _text_or_null(at, end, origin)
+    row.duration_ms, duration, at = _number_or_null(at, end, DURATION)
+    error, at = _flag(at, end, ERROR)
+    row.latency_ms, latency, at = _number_or_null(at, end, LATENCY)
+    row.flags = duration | error | latency
     return at
 
 
 @inlined
+def _bytes(at: Any, end: Any) -> Any:
+    """Return where bytes begin and end, which may be null; NOWHERE where they don't end by *end*."""
+    size, at = read_varint(at, end)
+    if size < -1 or size > end - at:
+        return NOWHERE, NOWHERE
+    return at, at + max(size, 0)
+
+
+@inlined
 def _after_headers(at: Any, end: Any) -> Any:
-    """Return the address after a record's headers, or 0."""
-    count, at = _long(at, end)
-    if at == 0 or count < 0:
-        return np.int64(0)
-    while count:
-        _, at = _text(at, end)
-        if at == 0:
-            return at
-        size, at = _long(at, end)
-        if at == 0 or size < -1 or size > end - at:
-            return np.int64(0)
-        at += max(size, 0)
+    """Return the address after a record's headers or NOWHERE."""
+    count, at = read_varint(at, end)
+    if count < 0:
+        return NOWHERE
+    while count and at <= end:
+        _, _, at = _text(at, end, at)
+        _, at = _bytes(at, end)
         count -= 1
     return at
 
 
-@compiled
+@inlined
 def _record(at: Any, stop: Any) -> Any:
-    """Return where a record ends (0: it is none), its offset's delta, where its value begins and ends."""
-    none = np.int64(0)
-    length, at = _long(at, stop)
-    if at == 0 or length < 1 or length > stop - at or byte_at(at):
-        return none, none, none, none  # no attribute is defined; clients don't agree on how to read one
+    """Return where a record ends or NOWHERE, its offset's delta, and where its value begins and ends."""
+    none = NOWHERE, np.int64(0), NOWHERE, NOWHERE
+    length, at = read_varint(at, stop)
+    if length < 1 or length > stop - at or byte_at(at):
+        return none  # no attribute is defined; clients don't agree on how to read one
     end = at + length
-    _, at = _long(at + 1, end)  # the time
-    if at == 0:
-        return none, none, none, none
-    delta, at = _long(at, end)
-    if at == 0:
-        return none, none, none, none
-    size, at = _long(at, end)
-    if at == 0 or size < -1 or size > end - at:
-        return none, none, none, none
-    size, at = _long(at + max(size, 0), end)
-    if at == 0 or size < -1 or size > end - at:
-        return none, none, none, none
-    value = at
-    if _after_headers(at + max(size, 0), end) != end:
-        return none, none, none, none
-    return end, delta, value, value + max(size, 0)
+    _, at = read_varint(at + 1, end)  # the time
+    delta, at = read_varint(at, end)
+    _, at = _bytes(at, end)  # the key
+    value, value_end = _bytes(at, end)
+    if _after_headers(value_end, end) != end:
+        return none
+    return end, delta, value, value_end
 
 
 @inlined
@@ -389,8 +341,8 @@ def _items(at: Any, end: Any, event: Any, envelope: Any) -> Any:
     if prefix != envelope:
         return none
     # An array of one block, as most writers make it: count, items, zero.
-    events, at = _long(at, end)
-    if at == 0 or events < 0 or events > MAX_EVENTS:
+    events, at = read_varint(at, end)
+    if at > end or events < 0 or events > MAX_EVENTS:
         return none
     if events == 0:
         return events, at, end
@@ -410,8 +362,8 @@ def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd:
         before, odds_before, last = n, odds, np.int64(-1)
         for _ in range(spans[span, 1]):
             at, delta, value, value_end = _record(at, stop)
-            if at == 0 or delta <= last:  # an offset names one record
-                at = np.int64(0)
+            if at > stop or delta <= last:  # an offset names one record
+                at = NOWHERE
                 break
             last = delta
             offset = base + delta
@@ -421,7 +373,7 @@ def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd:
             for place in range(events):
                 row = rows[n + place]
                 item = _event(row, origin, item, items_end)
-                if item == 0:
+                if item > items_end:
                     break
                 row.offset, row.place = offset, place
             if events >= 0 and item == items_end:
