@@ -1,6 +1,7 @@
 """
-Write the usage cells of a journal batch from columns, in compiled code: the bytes the codec would write.
+Encoder of a journal batch's usage cells from columns, in compiled code.
 
+It writes the bytes that the codec would write, which a test compares.
 Source: https://avro.apache.org/docs/1.12.0/specification/#binary_encoding
 """
 
@@ -26,17 +27,19 @@ _NUMBERS = (
 
 CELL = np.dtype([(name, "i8") for name in _NUMBERS])
 """
-The numbers of a ``UsageCell``; ``account`` is a number among the names of accounts. Where its users and
-features begin is where those of the cell before end.
+The numbers of a ``UsageCell``; ``account`` is an index into the list of accounts. ``users_end`` and
+``features_end`` are the indices after the cell's users and features, which begin where those of the cell
+before end.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """
-    Usage cells as columns: an array of ``CELL``, sorted by account and day, and what they refer to.
+    Usage cells as columns: an array of ``CELL``, sorted by account and day, and the lists it refers to.
 
-    ``users`` are ``uint32``, ``named`` numbers of features; both hold each cell's in turn, sorted.
+    ``users`` holds the users of one cell after the other, sorted within a cell; ``named`` holds the features
+    likewise, as indices into ``features``. An account is a pair of tenant and account id.
     """
 
     cells: NDArray[Any]
@@ -45,8 +48,8 @@ class Cells:
     accounts: list[tuple[str, str]]
     features: list[str]
 
-    def written(self) -> bytes:
-        """Return the cells as Avro's array of ``UsageCell``."""
+    def encode(self) -> bytes:
+        """Return the cells encoded as an Avro array of ``UsageCell``."""
         if not len(self.cells):
             return b"\0"
         accounts = [_account(*names) for names in self.accounts]
@@ -84,7 +87,7 @@ def _text(text: str) -> bytes:
 
 
 def _ends(texts: list[bytes]) -> NDArray[np.int64]:
-    """Return where each text begins in all of them together, and where the last one ends."""
+    """Return the index of each text in all of them joined, and the index after the last one."""
     ends = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(text) for text in texts], out=ends[1:])
     return ends
