@@ -1,1 +1,1 @@
-"""The words: Avro schemas, typed records, the codec and the topic contract."""
+"""What all stages agree on: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""

@@ -1,25 +1,26 @@
-"""Amounts of money in minor units, such as cents, by the decimal places that ISO 4217 gives a currency."""
+"""
+Amounts of money in minor units, such as cents.
+
+How many decimal places a minor unit has is the data of ISO 4217, as the library ``iso4217`` publishes it.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
+from iso4217 import Currency
+
 __all__ = ["minor_units", "places"]
 
+_PLACES = {currency.code: currency.exponent for currency in Currency}
+_USUAL_PLACES = 2
 _MAX = 2**63 - 1
-
-_NONE = frozenset(
-    (
-        "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV",
-        "XAF", "XOF", "XPF",
-    )
-)  # fmt: skip
-_THREE = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 
 def places(currency: str) -> int:
-    """Return the decimal places of a currency by its code; 2 where it is not known."""
-    return 0 if currency in _NONE else 3 if currency in _THREE else 2
+    """Return the decimal places of a currency by its code; 2 where it has none or is not known."""
+    known = _PLACES.get(currency)
+    return _USUAL_PLACES if known is None else known
 
 
 def minor_units(amount: float, currency: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What every Kafka producer of ours, and of whoever writes to the topics itself, must be set to."""
+"""Settings for every Kafka producer that writes to the topics, ours or a customer's own."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ DURABLE = MappingProxyType(
     }
 )
 """
-librdkafka's settings for a producer whose confirmed records are really there.
+librdkafka's settings for a producer that loses no record which Kafka has confirmed.
 
-One request in flight, because with more a record may be confirmed and lost: when the first batch of a
-producer to a partition is refused for a moment (no leader yet) and the second, sent behind it, is taken, the
-broker has a later sequence number and calls the repeated first batch a duplicate
+One request is in flight at a time, because with more a confirmed record can be lost: when the broker refuses
+a producer's first batch to a partition for a moment (no leader yet) and takes the second one, which was sent
+right behind it, then it has seen a later sequence number and takes the repeated first batch for a duplicate
 (docs/adr/0007-one-request-in-flight.md).
 """

@@ -1,4 +1,4 @@
-"""Units of time in milliseconds, and a moment as ISO 8601; no clock is read here."""
+"""Units of time in milliseconds, UTC day numbers, and times as ISO 8601; no clock is read here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAY = 24 * HOUR
 """Milliseconds of a UTC day."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""The moment from which UTC milliseconds count."""
+"""The time from which UTC milliseconds are counted."""
 
 _FIRST_DAY = EPOCH.date().toordinal()
 
@@ -27,9 +27,9 @@ def day_number(day: date) -> int:
 
 
 def iso(milliseconds: int) -> str:
-    """Return UTC milliseconds as ISO 8601 with ``Z``; a moment outside the calendar as the number it is."""
+    """Return UTC milliseconds as ISO 8601 with ``Z``, or as digits where the year is not in the calendar."""
     try:
-        moment = EPOCH + timedelta(milliseconds=milliseconds)
+        time = EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
         return str(milliseconds)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,8 @@
-"""The topics: names, partitions, compaction and retention. Created explicitly, never by accident."""
+"""
+The topic contract: every topic with its name, partitions, compaction and retention.
+
+Topics are created from it on purpose, never by a client that happens to name one.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +21,14 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""The largest record a topic takes."""
+"""The largest record that a topic accepts."""
 
 MAX_DEAD_LETTER_BYTES = 8 * 1024 * 1024
-"""The largest dead letter: any record fits whole, with the reason around it."""
+"""The largest dead letter, so that any record fits into one whole."""
 
 CHANGELOG_CONFIG = {
     "cleanup.policy": "compact",
-    # Small segments and a bounded compaction lag: a restore reads keys, not history.
+    # Small segments and a bounded compaction lag keep a restore short: it reads each key about once.
     "segment.bytes": str(64 * 1024 * 1024),
     "segment.ms": str(600_000),
     "min.cleanable.dirty.ratio": "0.1",
@@ -34,7 +38,7 @@ CHANGELOG_CONFIG = {
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """One topic as it must be; ``config`` are the broker's topic settings."""
+    """A topic as it must exist on the broker; ``config`` are the broker's topic settings."""
 
     name: str
     partitions: int
@@ -44,10 +48,10 @@ class TopicSpec:
 @dataclass(frozen=True, slots=True)
 class Topics:
     """
-    Every topic of one deployment.
+    The topics of one deployment.
 
-    ``prefix`` goes before every name (tests and tenants of one broker keep apart by it);
-    ``partitions`` is the number every input, the journal and the state changelog share.
+    ``prefix`` stands before every name, so that several deployments can share a broker. ``partitions`` is the
+    number of partitions of each topic, so that an account has the same partition in all of them.
     """
 
     prefix: str = ""
@@ -59,17 +63,17 @@ class Topics:
         return f"{self.prefix}{topic}"
 
     def plain(self, name: str) -> str:
-        """Return the name without prefix."""
+        """Return a topic's name without the prefix."""
         return name.removeprefix(self.prefix)
 
     @property
     def app_id(self) -> str:
-        """Faust's application id, and so its consumer group and the first part of the changelog's name."""
+        """Faust's application id, which is also its consumer group and begins the changelog's name."""
         return f"{self.prefix}bellbuoy"
 
     @property
     def changelog(self) -> str:
-        """The compacted topic that holds the account states, as Faust names it."""
+        """The name that Faust gives the compacted topic of account states."""
         return f"{self.app_id}-accounts-changelog"
 
     def specs(self) -> Iterator[TopicSpec]:

@@ -82,7 +82,7 @@ def admissible(
     found = [
         _account(tenant, account_id, partition, partitions)
         for tenant, account_id in zip(
-            columns.pieces(met, "tenant"), columns.pieces(met, "account_id"), strict=True
+            columns.raw_texts(met, "tenant"), columns.raw_texts(met, "account_id"), strict=True
         )
     ]
     accounts = np.array([names.account(name) if placed else -1 for name, placed in found], np.int32)
@@ -142,7 +142,7 @@ def _admit(
         count += 1
         seed = xxh64(origin + row.source, row.source_size, seeds[row.account])
         event.identity = xxh64(origin + row.event_id, row.event_id_size, seed)
-        event.offset, event.place = row.offset, row.place
+        event.offset, event.place = row.offset, row.index
         event.occurred_at, event.received_at = row.occurred_at, row.received_at
         event.duration_ms, event.latency_ms = row.duration_ms, row.latency_ms
         event.user = -1

@@ -1,1 +1,1 @@
-"""Records as bytes: Confluent framing, Avro, schema registry, and faster encoders of what repeats."""
+"""Codec between records and bytes: Confluent framing, Avro, the schema registry, and caches."""

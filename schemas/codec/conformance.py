@@ -1,4 +1,4 @@
-"""Tell, field by field, how a record's fields depart from an Avro schema."""
+"""Check of plain values against an Avro record schema, field by field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Departure", "completed", "departures", "in_words"]
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One field that departs: ``unknown``, ``missing`` or ``mistyped``, and the type it should have."""
+    """A field that doesn't conform, how (``unknown``, ``missing`` or ``mistyped``), and the expected type."""
 
     field: str
     kind: str
@@ -23,7 +23,7 @@ class Departure:
 
 
 def departures(fields: Mapping[str, Any], schema: Schema) -> Iterator[Departure]:
-    """Yield every departure of plain values from a record schema; a field with a default may be missing."""
+    """Yield every field that doesn't conform to a record schema; one with a default may be missing."""
     declared = {field["name"]: field for field in schema["fields"]}
     for name in sorted(fields.keys() - declared.keys()):
         yield Departure(name, "unknown", "")
@@ -36,7 +36,7 @@ def departures(fields: Mapping[str, Any], schema: Schema) -> Iterator[Departure]
 
 
 def completed(fields: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Return the fields with the schema's defaults where they are missing, in the schema's order."""
+    """Return the fields in the schema's order, with its defaults for those that are missing."""
     return {
         field["name"]: fields[field["name"]] if field["name"] in fields else field.get("default")
         for field in schema["fields"]
@@ -44,7 +44,7 @@ def completed(fields: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def in_words(kind: Any) -> str:
-    """Return an Avro type in words."""
+    """Return an Avro type in words for people."""
     if isinstance(kind, list):
         return " or ".join(in_words(branch) for branch in kind)
     if isinstance(kind, dict):

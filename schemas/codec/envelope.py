@@ -1,8 +1,8 @@
 """
-Envelopes: many usage events as one record.
+Packer and reader of envelopes, which hold many usage events as one record.
 
-An envelope (``UsageEnvelope``) is an Avro array, and its items are written as in a record of one event.
-Packing is therefore putting encoded events together, and ``schemas.columnar.usage_decoder`` reads one after
+An envelope (``UsageEnvelope``) is an Avro array whose items have the bytes that they have in a record of one
+event. So it is packed by joining encoded events, and ``schemas.columnar.usage_decoder`` reads them one after
 the other.
 
 Source: https://avro.apache.org/docs/1.12.0/specification/#arrays-1
@@ -28,14 +28,14 @@ _PREFIX = 5
 _MAX_BYTES = 900_000
 
 ENVELOPE_SUBJECT = subject_of(_TOPIC, UsageEnvelope)
-"""Where the registry holds the envelope's schema: a second record type of ``usage.events``."""
+"""The registry's subject for the envelope, the second record type of ``usage.events``."""
 
 MAX_EVENTS = 10_000
-"""Most events an envelope may hold."""
+"""The number of events that an envelope may hold."""
 
 
 class Envelopes:
-    """Pack encoded usage events, and read records of ``usage.events`` of either form."""
+    """Packs encoded usage events, and reads records of ``usage.events`` that hold one event or many."""
 
     def __init__(self, registry: Registry | None = None) -> None:
         self._registry = registry or committed()
@@ -46,24 +46,24 @@ class Envelopes:
 
     def pack(self, values: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
         """
-        Yield records that hold these events, encoded one by one, in order, and how many each holds.
+        Yield records that hold these encoded events in order, each with the number of its events.
 
-        All must belong to one partition. A record stays under 10,000 events and 900,000 bytes, less than
-        producers and brokers take by default; an event that is alone stays as it is. Raises ValueError
-        for what was not encoded with the newest schema of ``usage.events``.
+        All must belong to one partition. A record holds at most 10,000 events and 900,000 bytes, fewer than
+        producers and brokers accept by default; a single event is not wrapped. Raises ValueError for a value
+        that isn't encoded with the newest schema of ``usage.events``.
         """
-        some: list[bytes] = []
+        packed: list[bytes] = []
         size = 0
         for value in values:
             if not value.startswith(self._event_prefix):
                 raise ValueError("an envelope takes usage events in the newest schema's wire format")
-            if some and (len(some) == MAX_EVENTS or size + len(value) > _MAX_BYTES):
-                yield self._sealed(some), len(some)
-                some, size = [], 0
-            some.append(value)
+            if packed and (len(packed) == MAX_EVENTS or size + len(value) > _MAX_BYTES):
+                yield self._sealed(packed), len(packed)
+                packed, size = [], 0
+            packed.append(value)
             size += len(value)
-        if some:
-            yield self._sealed(some), len(some)
+        if packed:
+            yield self._sealed(packed), len(packed)
 
     def _sealed(self, values: list[bytes]) -> bytes:
         if len(values) == 1:
@@ -73,7 +73,7 @@ class Envelopes:
 
     def unpack(self, value: bytes | None) -> list[dict[str, Any]]:
         """
-        Return the decoded fields of the events in a record; a record of one event holds one.
+        Return the decoded fields of each event in a record, be it an envelope or a single event.
 
         Raises as ``Codec.decode`` does, and EnvelopeTooLargeError.
         """
@@ -85,7 +85,7 @@ class Envelopes:
         return events
 
     def holds(self, value: bytes | None) -> bool:
-        """Tell whether a record says that it is an envelope."""
+        """Tell whether a record carries the schema id of an envelope."""
         if value is None or len(value) < _PREFIX or value[0]:
             return False
         if value.startswith((self._event_prefix, self._envelope_prefix)):
@@ -97,5 +97,5 @@ class Envelopes:
         return bool(writer["name"] == self._registry.readers[ENVELOPE_SUBJECT]["name"])
 
     def single(self, fields: Mapping[str, Any]) -> bytes:
-        """Return an unpacked event as a record of its own."""
+        """Return the fields of an unpacked event, encoded as a record of its own."""
         return self._event.encode(msgspec.convert(fields, UsageEvent))

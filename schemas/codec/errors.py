@@ -1,4 +1,4 @@
-"""Faults of data. Everything here is the record's fault, never the world's or the operator's."""
+"""Exceptions for records that don't fit their schema; none means that a service or a setting is at fault."""
 
 __all__ = ["EnvelopeTooLargeError", "SchemaError", "UndecodableError", "UnknownSchemaError"]
 
@@ -8,12 +8,12 @@ class SchemaError(ValueError):
 
 
 class UndecodableError(SchemaError):
-    """The bytes are not what their schema id says they are."""
+    """The bytes are not a record of the schema whose id they carry."""
 
 
 class UnknownSchemaError(SchemaError):
-    """The bytes name a schema id that the registry does not know."""
+    """The bytes carry a schema id that the registry does not know."""
 
 
 class EnvelopeTooLargeError(SchemaError):
-    """An envelope holds more events than one may."""
+    """An envelope holds more events than are allowed."""

@@ -1,4 +1,4 @@
-"""Write journal batches whose usage is written already."""
+"""Writer of journal batches whose usage cells are encoded already."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TOPIC = "account.journal"
 
 
 class JournalWriter:
-    """Write records of ``account.journal``; raise ValueError for a schema whose cells aren't known here."""
+    """Writes records of ``account.journal``; raises ValueError where the schema has other usage cells."""
 
     def __init__(self, registry: Registry) -> None:
         self._codec = codec(_TOPIC, registry)
@@ -33,12 +33,14 @@ class JournalWriter:
 
     def write(self, batch: JournalBatch, usage: bytes) -> bytes:
         """
-        Return the bytes of a batch and its usage, an Avro array of cells (``schemas.columnar.cell_encoder``).
+        Return the bytes of a batch with its usage, which is an encoded array of cells.
 
-        The batch itself must hold no usage. Raises SchemaError when a value does not fit its field.
+        ``schemas.columnar.cell_encoder`` encodes it; the batch itself must hold none. Raises SchemaError
+        where a value doesn't fit its field.
         """
         whole = self._codec.encode(batch)
         head = BytesIO()
         schemaless_writer(head, self._head, msgspec.to_builtins(batch, builtin_types=(bytes,)))
         at = len(self._prefix) + head.tell()
-        return b"".join((whole[:at], usage, whole[at + 1 :]))  # instead of an array of none
+        empty = 1  # the zero byte of an array without items, which the encoded one replaces
+        return b"".join((whole[:at], usage, whole[at + empty :]))

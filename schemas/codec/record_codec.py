@@ -1,5 +1,5 @@
 """
-Confluent wire format: a zero byte, the schema id as four big-endian bytes, then Avro.
+Codec between records and Confluent's wire format: a zero byte, the schema id in four big-endian bytes, Avro.
 
 Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
 """
@@ -30,22 +30,22 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "events.deadletter": r.DeadLetter,
     "simulation.clock": r.ClockTick,
 }
-"""The record type of each topic (name without prefix)."""
+"""The record type of each topic (name without prefix); a topic may carry a further type."""
 
-# msgspec learns a type when it is first decoded, and two threads that meet there crash the process
-# (msgspec 0.22). Building a decoder learns it now, while the importing thread is alone.
+# msgspec prepares a type when it is first decoded, and two threads that do so at once crash the process
+# (msgspec 0.22). A decoder prepares it here, while no other thread uses it.
 for _type in RECORDS.values():
     msgspec.json.Decoder(_type)
 
-_REPEATING = {"account.health": {"score": True, "as_of": False}}
-"""Topics whose records repeat their items, and how their plain fields run (``codec.repeating_fields``)."""
+_CACHED = {"account.health": {"score": True, "as_of": False}}
+"""Topics whose records repeat much of those before, and their runs of fields (``repeating_fields``)."""
 
 T = TypeVar("T", bound=msgspec.Struct)
 _HEADER = 5
 
 
 class Codec(Generic[T]):
-    """Encode and decode the records of one topic; *record* names a further record type of it."""
+    """Encodes and decodes the records of one topic; *record* names a further type that it carries."""
 
     def __init__(self, topic: str, registry: Registry, record: type[T] | None = None) -> None:
         self.topic = topic
@@ -54,14 +54,14 @@ class Codec(Generic[T]):
         subject = f"{topic}-value" if record is None else subject_of(topic, record)
         self._reader = registry.readers[subject]
         self._prefix = registry.prefix(subject)
-        starts = _REPEATING.get(topic)
-        self._blocks = None if starts is None else RepeatingItems(self._reader, self._type, starts)
+        starts = _CACHED.get(topic)
+        self._repeating = None if starts is None else RepeatingItems(self._reader, self._type, starts)
 
     def encode(self, record: T) -> bytes:
-        """Return the record's bytes; raise SchemaError when a value does not fit its field."""
+        """Return the record's bytes; raise SchemaError where a value doesn't fit its field."""
         try:
-            if self._blocks is not None:
-                return self._prefix + self._blocks.write(record)
+            if self._repeating is not None:
+                return self._prefix + self._repeating.write(record)
             out = BytesIO()
             out.write(self._prefix)
             schemaless_writer(out, self._reader, msgspec.to_builtins(record, builtin_types=(bytes,)))
@@ -73,20 +73,20 @@ class Codec(Generic[T]):
         """
         Return the record in these bytes, read with the newest schema of the topic.
 
-        Raises UnknownSchemaError for an id that the registry does not know and UndecodableError for
-        anything that is not one whole record: wrong magic, another subject's id, rest bytes.
+        Raises UnknownSchemaError for an id that the registry doesn't know, and UndecodableError for all that
+        isn't one whole record of the topic: no zero byte, the id of another subject, bytes left over.
         """
-        if self._blocks is not None and data is not None and data.startswith(self._prefix):
-            with suppress(Exception):  # of another making, or broken: the reference says
-                return self._blocks.read(data, _HEADER)  # type: ignore[return-value]
+        if self._repeating is not None and data is not None and data.startswith(self._prefix):
+            with suppress(Exception):  # otherwise written, or broken: the reference codec decides
+                return self._repeating.read(data, _HEADER)  # type: ignore[return-value]
         fields = self.decode_fields(data)
         try:
             return msgspec.convert(fields, self._type)  # type: ignore[return-value]
-        except msgspec.ValidationError as error:  # pragma: no cover - the schema forbids it
+        except msgspec.ValidationError as error:  # pragma: no cover - the schema allows none
             raise UndecodableError(str(error)) from error
 
     def decode_fields(self, data: bytes | None) -> dict[str, Any]:
-        """Return the record's fields as a dict; raise as ``decode`` does."""
+        """Return the record's fields; raise as ``decode`` does."""
         if data is None or len(data) < _HEADER or data[0] != 0:
             raise UndecodableError("not Confluent wire format: the first byte must be 0, then a schema id")
         writer = self._registry.writer(int.from_bytes(data[1:_HEADER], "big"))
@@ -100,7 +100,7 @@ class Codec(Generic[T]):
             fields: dict[str, Any] = schemaless_reader(stream, writer, self._reader)  # type: ignore[assignment]
         except EOFError as error:
             raise UndecodableError("the bytes end before the record does") from error
-        except Exception as error:  # fastavro raises whatever the bytes provoke
+        except Exception as error:  # fastavro raises many types for broken bytes
             raise UndecodableError(f"{type(error).__name__}: {error}") from error
         if stream.tell() != len(data):
             raise UndecodableError(f"{len(data) - stream.tell()} bytes left over after the record")
@@ -108,5 +108,5 @@ class Codec(Generic[T]):
 
 
 def codec(topic: str, registry: Registry | None = None) -> Codec[Any]:
-    """Return the codec of a topic (name without prefix); by default with the committed ids."""
+    """Return the codec of a topic (name without prefix), by default with the ids of ``committed``."""
     return Codec(topic, registry or committed())

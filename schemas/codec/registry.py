@@ -1,9 +1,9 @@
 """
-Schemas and their ids.
+Registry of schemas by id and by subject.
 
-The committed ``avro/registry.json`` is the registry of a deployment without a registry server: it
-fixes each schema's id, version and content (by SHA-256), so an id never changes its meaning. A
-deployment with a Confluent-compatible registry passes its own ids in (``with_ids``).
+The committed file ``avro/registry.json`` serves a deployment without a registry server. It fixes the id,
+version and content (by SHA-256) of each schema, so that an id never changes its meaning. A deployment with a
+Confluent-compatible registry passes that one's ids in (``with_ids``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Schema = dict[str, Any]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line of ``registry.json``."""
+    """One version of a schema in ``registry.json``."""
 
     id: int
     subject: str
@@ -38,11 +38,11 @@ class Entry(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Registry:
     """
-    Ids and schemas, both ways.
+    The schema of each id, and the newest id and schema of each subject.
 
-    ``writers`` maps an id to the schema its bytes were written with; ``ids`` and ``readers`` map a
+    ``writers`` maps an id to the schema that its bytes were written with. ``ids`` and ``readers`` map a
     subject (``<topic>-value``, topic without prefix, or ``subject_of``) to its newest id and schema.
-    ``lookup`` is asked for an id that is not in ``writers`` and returns its schema or ``None``.
+    ``lookup`` is called for an id that is not in ``writers``, and returns its schema or ``None``.
     """
 
     ids: Mapping[str, int]
@@ -51,31 +51,31 @@ class Registry:
     lookup: Callable[[int], Schema | None] = field(default=lambda _: None)
 
     def writer(self, schema_id: int) -> Schema:
-        """Return the schema that bytes with this id were written with; raise UnknownSchemaError."""
+        """Return the schema that bytes with this id were written with; raise UnknownSchemaError for none."""
         schema = self.writers.get(schema_id)
         if schema is None:
-            found = self.lookup(schema_id)
-            if found is None:
+            looked_up = self.lookup(schema_id)
+            if looked_up is None:
                 raise UnknownSchemaError(f"schema id {schema_id} is not in the registry")
-            schema = cast("Schema", parse_schema(found))
+            schema = cast("Schema", parse_schema(looked_up))
             self.writers[schema_id] = schema
         return schema
 
     def prefix(self, subject: str) -> bytes:
-        """Return what stands before the Avro bytes of a subject's newest schema: zero and its id."""
+        """Return the bytes before the Avro of a subject's newest schema: zero and the id."""
         return b"\0" + self.ids[subject].to_bytes(4, "big")
 
     def with_ids(self, ids: Mapping[str, int], lookup: Callable[[int], Schema | None]) -> Registry:
-        """Return the same schemas under the ids of another registry, which answers ``lookup``."""
+        """Return the same schemas with the ids of another registry, and its ``lookup``."""
         writers = {ids[subject]: schema for subject, schema in self.readers.items()}
         return replace(self, ids=dict(ids), writers=writers, lookup=lookup)
 
 
 def subject_of(topic: str, record: type) -> str:
     """
-    Return the subject of a topic's further record type.
+    Return the subject of a further record type of a topic, named by Confluent's TopicRecordNameStrategy.
 
-    As Confluent's TopicRecordNameStrategy names it:
+    Source:
     https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/
     """
     return f"{topic}-bellbuoy.{record.__name__}"
@@ -83,7 +83,7 @@ def subject_of(topic: str, record: type) -> str:
 
 @cache
 def entries() -> tuple[Entry, ...]:
-    """Return the committed registry, oldest version first."""
+    """Return the versions of ``registry.json`` by subject, the oldest first."""
     raw = (resources.files("schemas") / "avro" / "registry.json").read_bytes()
     return tuple(sorted(msgspec.json.decode(raw, type=list[Entry]), key=lambda e: (e.subject, e.version)))
 
@@ -91,9 +91,9 @@ def entries() -> tuple[Entry, ...]:
 @cache
 def committed() -> Registry:
     """
-    Return the committed registry; every file is checked against its SHA-256.
+    Return the registry in ``avro/registry.json``, with every schema checked against its SHA-256.
 
-    Raises ValueError for a changed file: a released schema is never edited, a new version is added.
+    Raises ValueError for a changed file: a released schema is never edited; a change is a new version.
     """
     ids: dict[str, int] = {}
     readers: dict[str, Schema] = {}

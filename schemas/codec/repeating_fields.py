@@ -1,9 +1,9 @@
 """
-Runs of plain fields of a record: what seldom changes is left to the reference codec once, then copied.
+Cache of runs of plain fields of a record, whose bytes are copied where the same values come again.
 
-An Avro record's bytes are those of its fields one after the other, so that its runs may be written apart.
-They are read one after the other, too: where bytes go on as a run did that was read before, it is there
-again.
+An Avro record's bytes are those of its fields one after the other, so that a run of fields can be written and
+read by itself. The reference codec writes a run once for its values, and reads it once for its bytes. What
+this saves is in docs/performance.md; a property test holds that it changes no byte.
 Source: https://avro.apache.org/docs/1.12.0/specification/#schema-record
 """
 
@@ -24,19 +24,19 @@ Schema = dict[str, Any]
 Write = Callable[[msgspec.Struct], bytes]
 Read = Callable[[bytes, int, BytesIO], tuple[dict[str, Any], int]]
 
-_REMEMBERED = 16_384
-"""Runs remembered of each kind, written and read; one takes some 500 bytes."""
+_MAX_CACHED = 16_384
+"""Runs cached of each kind, written and read; one takes some 500 bytes."""
 
-_GUESS = 32
-"""So many bytes tell which run that was read before may be there again."""
+_KEY_BYTES = 32
+"""The length of the key in the cache of runs read: a run's first bytes, and what follows a shorter one."""
 
 
 class FieldRun(NamedTuple):
     """
-    Writes and reads fields that stand together in a record.
+    Writer and reader of fields that stand together in a record.
 
-    ``read`` takes the bytes, where the fields begin, and a stream of the same bytes; it returns the fields
-    and where they end.
+    ``read`` takes the bytes, the index where the fields begin, and a stream of the same bytes; it returns the
+    fields and the index after them.
     """
 
     write: Write
@@ -47,71 +47,72 @@ def runs(fields: Sequence[Schema], starts: Mapping[str, bool]) -> Iterator[Field
     """
     Yield the runs of these plain fields of a record, in their order.
 
-    ``starts`` names fields at which another run starts, and whether it repeats; the first one does unless it
-    is said there. They raise what fastavro raises, for values that don't fit and for broken bytes.
+    ``starts`` names the fields that begin a run, and whether that run is cached; the run of the first field
+    is, unless ``starts`` says otherwise. Runs raise what fastavro raises, for values that don't fit and for
+    broken bytes.
     """
     run: list[Schema] = []
     for field in fields:
         if run and field["name"] in starts:
-            yield _run(run, repeats=starts.get(run[0]["name"], True))
+            yield _run(run, cached=starts.get(run[0]["name"], True))
             run = []
         run.append(field)
-    yield _run(run, repeats=starts.get(run[0]["name"], True))
+    yield _run(run, cached=starts.get(run[0]["name"], True))
 
 
-def _run(fields: list[Schema], *, repeats: bool) -> FieldRun:
+def _run(fields: list[Schema], *, cached: bool) -> FieldRun:
     names = [field["name"] for field in fields]
     schema = cast("Schema", parse_schema({"type": "record", "name": "Run", "fields": fields}))
-    lists = {place for place, field in enumerate(fields) if _is_array(field["type"])}
+    lists = {number for number, field in enumerate(fields) if _is_array(field["type"])}
     return FieldRun(
-        _writer(names, schema, lists, repeats=repeats), _reader(schema, repeats=repeats and not lists)
+        _writer(names, schema, lists, cached=cached), _reader(schema, cached=cached and not lists)
     )
 
 
-def _writer(names: list[str], schema: Schema, lists: set[int], *, repeats: bool) -> Write:
-    of = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
+def _writer(names: list[str], schema: Schema, lists: set[int], *, cached: bool) -> Write:
+    values_of = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
 
-    def write(*values: Any) -> bytes:
+    def encode(*values: Any) -> bytes:
         out = BytesIO()
         schemaless_writer(out, schema, dict(zip(names, values, strict=True)))
         return out.getvalue()
 
-    def fresh(record: msgspec.Struct) -> bytes:
-        return write(*of(record))
+    def write(record: msgspec.Struct) -> bytes:
+        return encode(*values_of(record))
 
-    # By type as well: True equals 1 and 1.0, and only one of them fits.
-    remembered = lru_cache(_REMEMBERED, typed=True)(write)
+    # Types are compared too: True equals 1 and 1.0, and a field takes only one of them.
+    encode_cached = lru_cache(_MAX_CACHED, typed=True)(encode)
 
-    def known(record: msgspec.Struct) -> bytes:
-        values: Sequence[Any] = of(record)
+    def write_cached(record: msgspec.Struct) -> bytes:
+        values: Sequence[Any] = values_of(record)
         if lists:
-            values = [tuple(value) if place in lists else value for place, value in enumerate(values)]
-        if 0.0 in values:  # minus zero equals zero, and is written otherwise
-            return write(*values)
-        return remembered(*values)
+            values = [tuple(value) if number in lists else value for number, value in enumerate(values)]
+        if 0.0 in values:  # minus zero equals zero, and has other bytes
+            return encode(*values)
+        return encode_cached(*values)
 
-    return known if repeats else fresh
+    return write_cached if cached else write
 
 
-def _reader(schema: Schema, *, repeats: bool) -> Read:
-    found: dict[bytes, tuple[bytes, dict[str, Any]]] = {}
+def _reader(schema: Schema, *, cached: bool) -> Read:
+    cache: dict[bytes, tuple[bytes, dict[str, Any]]] = {}
 
-    def fresh(_: bytes, at: int, stream: BytesIO) -> tuple[dict[str, Any], int]:
+    def read(_: bytes, at: int, stream: BytesIO) -> tuple[dict[str, Any], int]:
         stream.seek(at)
         return cast("dict[str, Any]", schemaless_reader(stream, schema, None)), stream.tell()
 
-    def known(data: bytes, at: int, stream: BytesIO) -> tuple[dict[str, Any], int]:
-        guess = data[at : at + _GUESS]
-        before = found.get(guess)
-        if before is not None and data.startswith(before[0], at):
-            return before[1], at + len(before[0])
-        fields, end = fresh(data, at, stream)
-        if len(found) >= _REMEMBERED:
-            found.clear()
-        found[guess] = data[at:end], fields
+    def read_cached(data: bytes, at: int, stream: BytesIO) -> tuple[dict[str, Any], int]:
+        key = data[at : at + _KEY_BYTES]
+        hit = cache.get(key)
+        if hit is not None and data.startswith(hit[0], at):
+            return hit[1], at + len(hit[0])
+        fields, end = read(data, at, stream)
+        if len(cache) >= _MAX_CACHED:
+            cache.clear()
+        cache[key] = data[at:end], fields
         return fields, end
 
-    return known if repeats else fresh
+    return read_cached if cached else read
 
 
 def _is_array(kind: Any) -> bool:

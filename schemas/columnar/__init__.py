@@ -1,1 +1,1 @@
-"""Usage events in columns: compiled decoders and encoders of many records at once."""
+"""Compiled decoder and encoder of usage that handle many records at once, as columns."""

@@ -1,6 +1,7 @@
 """
-Write the usage cells of a journal batch from columns, in compiled code: the bytes the codec would write.
+Encoder of a journal batch's usage cells from columns, in compiled code.
 
+It writes the bytes that the codec would write, which a test compares.
 Source: https://avro.apache.org/docs/1.12.0/specification/#binary_encoding
 """
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from schemas.codec.varint import varint
 from schemas.columnar.compiled import address, byte_at, compiled
+from schemas.columnar.varint import MAX_VARINT_BYTES, write_varint
 
 __all__ = ["CELL", "Cells"]
 
@@ -25,20 +27,19 @@ _NUMBERS = (
 
 CELL = np.dtype([(name, "i8") for name in _NUMBERS])
 """
-The numbers of a ``UsageCell``; ``account`` is a number among the names of accounts. Where its users and
-features begin is where those of the cell before end.
+The numbers of a ``UsageCell``; ``account`` is an index into the list of accounts. ``users_end`` and
+``features_end`` are the indices after the cell's users and features, which begin where those of the cell
+before end.
 """
-
-_MOST_BYTES = 10
-"""Of a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
     """
-    Usage cells as columns: an array of ``CELL``, sorted by account and day, and what they refer to.
+    Usage cells as columns: an array of ``CELL``, sorted by account and day, and the lists it refers to.
 
-    ``users`` are ``uint32``, ``named`` numbers of features; both hold each cell's in turn, sorted.
+    ``users`` holds the users of one cell after the other, sorted within a cell; ``named`` holds the features
+    likewise, as indices into ``features``. An account is a pair of tenant and account id.
     """
 
     cells: NDArray[Any]
@@ -47,8 +48,8 @@ class Cells:
     accounts: list[tuple[str, str]]
     features: list[str]
 
-    def written(self) -> bytes:
-        """Return the cells as Avro's array of ``UsageCell``."""
+    def encode(self) -> bytes:
+        """Return the cells encoded as an Avro array of ``UsageCell``."""
         if not len(self.cells):
             return b"\0"
         accounts = [_account(*names) for names in self.accounts]
@@ -58,9 +59,9 @@ class Cells:
         room = (
             int(sizes[0].sum() + sizes[1].sum())
             + 4 * len(self.users)
-            + len(_NUMBERS) * _MOST_BYTES * len(self.cells)
+            + len(_NUMBERS) * MAX_VARINT_BYTES * len(self.cells)
         )
-        out = np.empty(room + 2 * _MOST_BYTES, np.uint8)
+        out = np.empty(room + 2 * MAX_VARINT_BYTES, np.uint8)
         texts = b"".join(accounts), b"".join(features)
         size = _write(
             self.cells,
@@ -86,7 +87,7 @@ def _text(text: str) -> bytes:
 
 
 def _ends(texts: list[bytes]) -> NDArray[np.int64]:
-    """Return where each text begins in all of them together, and where the last one ends."""
+    """Return the index of each text in all of them joined, and the index after the last one."""
     ends = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(text) for text in texts], out=ends[1:])
     return ends
@@ -109,27 +110,16 @@ def _write(
         for text in range(account_ends[cell.account], account_ends[cell.account + 1]):
             out[at] = byte_at(accounts + text)
             at += 1
-        sums = (cell.day, cell.events, cell.errors, cell.duration_ms, cell.latency_ms, cell.latencies)
-        for number in (*sums, 4 * (cell.users_end - user)):
-            left = np.uint64(number << 1 ^ number >> 63)
-            while left >= np.uint64(0x80):
-                out[at] = left & np.uint64(0x7F) | np.uint64(0x80)
-                left >>= np.uint64(7)
-                at += 1
-            out[at] = left
-            at += 1
+        for number in (cell.day, cell.events, cell.errors, cell.duration_ms, cell.latency_ms, cell.latencies):
+            at = write_varint(out, at, number)
+        at = write_varint(out, at, 4 * (cell.users_end - user))
         while user < cell.users_end:
             for shift in (0, 8, 16, 24):
                 out[at] = users[user] >> shift & 0xFF
                 at += 1
             user += 1
-        count = left = np.uint64(2 * (cell.features_end - feature))
-        while left >= np.uint64(0x80):
-            out[at] = left & np.uint64(0x7F) | np.uint64(0x80)
-            left >>= np.uint64(7)
-            at += 1
-        out[at] = left
-        at += 1
+        count = cell.features_end - feature
+        at = write_varint(out, at, count)
         while feature < cell.features_end:
             for text in range(feature_ends[named[feature]], feature_ends[named[feature] + 1]):
                 out[at] = byte_at(features + text)
@@ -139,11 +129,5 @@ def _write(
             out[at] = 0
             at += 1
         for number in (cell.first_at, cell.last_at, cell.received_at):
-            left = np.uint64(number << 1 ^ number >> 63)
-            while left >= np.uint64(0x80):
-                out[at] = left & np.uint64(0x7F) | np.uint64(0x80)
-                left >>= np.uint64(7)
-                at += 1
-            out[at] = left
-            at += 1
+            at = write_varint(out, at, number)
     return at

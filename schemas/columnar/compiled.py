@@ -1,13 +1,15 @@
 """
-Functions that are compiled to machine code when first called, and kept on disk for the next process.
+Decorators for functions that Numba compiles to machine code, and what those functions read memory with.
 
-What is compiled holds no lock of Python's while it runs, so partitions decode side by side. Integers wrap
-around, and neither indices nor addresses are checked: whoever calls must. Bytes are read by their address,
-because an array that is passed on has its references counted at every step, which costs more than decoding.
+A function is compiled when it is first called, and its machine code is cached on disk for the next process.
+It runs without Python's global lock, so that partitions decode in parallel. Integers wrap around, and neither
+indices nor addresses are checked: the caller must know that they are valid. Bytes are read by their address,
+because the references of an array are counted each time it is passed on, which costs more than decoding.
 
-Machine code is kept beside the source file, else in the user's cache; ``NUMBA_CACHE_DIR`` names another
-folder (https://numba.readthedocs.io/en/stable/reference/envvars.html). Without any that can be written, each
-process compiles for itself. A function is compiled anew when its own file has changed, or is installed anew.
+The cache is beside the source file, else in the user's cache folder; ``NUMBA_CACHE_DIR`` names another folder
+(https://numba.readthedocs.io/en/stable/reference/envvars.html). Where none can be written, each process
+compiles for itself. A function is compiled anew when its own file was changed or installed anew, but not when
+a function that is inlined into it was.
 """
 
 from __future__ import annotations
@@ -27,22 +29,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def compiled(function: F) -> F:
-    """Compile a function of numbers and arrays."""
+    """Compile a function of numbers and arrays when it is first called."""
     try:
         return cast("F", njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # no folder to keep it in
+    except RuntimeError:  # no folder for the cache
         return cast("F", njit(nogil=True)(function))
 
 
 def inlined(function: F) -> F:
-    """Let compiled functions call this one, which becomes part of them."""
+    """Let compiled functions call this one, whose code becomes part of theirs."""
     return cast("F", njit(nogil=True, forceinline=True)(function))
 
 
 def address(data: bytes) -> int:
-    """Return where bytes stand in memory: valid as long as the caller holds them."""
-    held: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
-    return held.ctypes.data
+    """Return the address of bytes in memory, valid as long as the caller holds them."""
+    view: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
+    return view.ctypes.data
 
 
 def _load(bits: int) -> Any:
@@ -62,12 +64,12 @@ def _load(bits: int) -> Any:
 
 
 byte_at, half_at, word_at = _load(8), _load(32), _load(64)
-"""The byte, the four or the eight bytes at an address, the lowest first, as a ``uint64``."""
+"""Return the one, four or eight bytes at an address, little-endian, as a ``uint64``."""
 
 
 @inlined
 def same_bytes(at: Any, other: Any, size: Any) -> Any:
-    """Tell whether so many bytes at two addresses are the same."""
+    """Tell whether *size* bytes at two addresses are equal."""
     end = at + size
     while end - at >= 8:
         if word_at(at) != word_at(other):

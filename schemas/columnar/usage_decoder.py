@@ -1,15 +1,15 @@
 """
-Decode many usage events at once, straight from the broker's record batches, in compiled code.
+Decoder that reads many usage events at once from the broker's record batches, in compiled code.
 
-What is read: the records of Kafka's record batch format v2. Each holds an event (``UsageEvent``) or an
-envelope of them (``schemas.codec.envelope``), in the newest schema's wire format. Nothing is copied: of each
-text its place is kept, and accounts and features are numbered, so that each distinct one is made a string
-once. Whether two have the same number is decided by their bytes, not by a hash.
+It reads the records of Kafka's record batch format v2. Each holds an event (``UsageEvent``) or an envelope of
+them (``schemas.codec.envelope``), in the newest schema's wire format. No bytes are copied: of each text its
+index and size are kept, and accounts and features are numbered, so that each distinct one becomes a string
+once. Two have the same number when their bytes are equal, not merely their hashes.
 
-What isn't written exactly so is not guessed at. A record with another schema id, a union or boolean byte that
-is neither of two, a number of more than 64 bits, text that isn't UTF-8, an array in several blocks, or bytes
-missing or left over is *odd*: the reference codec has to read it. A batch whose records don't follow each
-other exactly is *broken*, and to be read by Kafka's client. Neither costs the others anything.
+It reads that one form alone. A record is *odd*, and left to the reference codec, where it has another schema
+id, a union or boolean byte that is neither of the two, a number of more than 64 bits, text that isn't UTF-8,
+an array in several blocks, or bytes that are missing or left over. A batch is *broken*, and left to Kafka's
+client, where its records don't follow each other exactly. All other records and batches are still read.
 
 Sources: https://kafka.apache.org/documentation/#record and
 https://avro.apache.org/docs/1.12.0/specification/#binary_encoding
@@ -28,19 +28,22 @@ from numpy.typing import NDArray
 from schemas.codec.envelope import ENVELOPE_SUBJECT, MAX_EVENTS
 from schemas.codec.registry import Registry
 from schemas.columnar.compiled import address, byte_at, compiled, half_at, inlined, same_bytes, word_at
+from schemas.columnar.varint import NOWHERE, read_varint
 from schemas.columnar.xxhash import xxh64
 
-__all__ = ["DURATION", "ERROR", "EVENT", "LATENCY", "Columns", "Piece", "UsageColumns"]
+__all__ = ["DURATION", "ERROR", "EVENT", "LATENCY", "BatchRecords", "UsageColumns", "UsageDecoder"]
 
 _SUBJECT = "usage.events-value"
 _PREFIX = 5
-_LEAST_BYTES = 12
-"""No event is shorter: a byte a field."""
-_LEAST_RECORD = 7
-_MOST_BYTES = 2**31 - 1
+_MIN_EVENT_BYTES = 12
+"""The length of the shortest event, one byte a field."""
+
+_MIN_RECORD_BYTES = 7
+_MAX_BYTES = 2**31 - 1
+"""What the indices of ``EVENT`` can address."""
 
 ERROR, DURATION, LATENCY = 1, 2, 4
-"""Bits of ``EVENT``'s ``flags``: the product failed; the number is known."""
+"""Bits of ``flags`` in ``EVENT``: the product failed; the duration is known; the latency is known."""
 
 _TEXTS = ("event_id", "tenant", "account_id", "source", "user_id", "name", "feature")
 _NUMBERS = ("occurred_at", "received_at", "duration_ms", "latency_ms")
@@ -51,7 +54,7 @@ EVENT = np.dtype(
         *((name, "i8") for name in _NUMBERS),
         *((name, "i4") for name in _TEXTS),
         *((f"{name}_size", "i4") for name in _TEXTS),
-        ("place", "i4"),
+        ("index", "i4"),
         ("account", "i4"),
         ("feature_number", "i4"),
         ("flags", "i4"),
@@ -59,9 +62,9 @@ EVENT = np.dtype(
     align=True,
 )
 """
-An event as decoded: its record's offset and its place therein, its numbers, of each text where it begins in
-the bytes and its size in bytes (-1: null), the numbers of its account (tenant and account id) and its feature
-(-1: null) in order of first sight.
+A decoded event: its record's offset and its index within the record, its numbers, the index of each text in
+the bytes and its size (-1: null), and the numbers of its account (tenant and account id) and of its feature
+(-1: null), which count from 0 in the order in which they first appear.
 """
 
 _FIELDS = {
@@ -74,17 +77,17 @@ _FIELDS = {
     "error": "boolean",
     "latency_ms": ["null", "long"],
 }
-"""The schema that ``_event`` is written for."""
+"""The fields of the schema that ``_event`` reads."""
 
 Rows = NDArray[Any]
 """An array of ``EVENT``."""
 
 
-class Piece(NamedTuple):
+class BatchRecords(NamedTuple):
     """
-    The records of one batch: their bytes, decompressed, and how many they are.
+    The records of one batch: their decompressed bytes and their number.
 
-    Offsets count from ``base``; of the records those in ``[first, end)`` are meant.
+    Offsets count from ``base``; only the records with offsets in ``[first, end)`` are read.
     """
 
     payload: bytes
@@ -97,11 +100,10 @@ class Piece(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class UsageColumns:
     """
-    Events in the order of the log, one row each; rows refer to ``data``.
+    Events in the order of the log, one row of ``EVENT`` each; their texts are in ``data``.
 
-    ``accounts`` and ``features`` hold the row that each number was first met in. ``odd`` are the offsets of
-    records that only the reference codec can read, ``broken`` the places of the pieces to be read record by
-    record.
+    ``accounts`` and ``features`` hold, by number, the row where each first appears. ``odd`` holds the offsets
+    of records that only the reference codec can read, ``broken`` the indices of batches to read one by one.
     """
 
     data: bytes
@@ -111,19 +113,19 @@ class UsageColumns:
     odd: NDArray[np.int64]
     broken: NDArray[np.int32]
 
-    def pieces(self, rows: Rows, name: str) -> list[bytes]:
-        """Return the bytes of a text of each of these rows, nothing where it is null."""
-        data, places = self.data, zip(rows[name].tolist(), rows[f"{name}_size"].tolist(), strict=True)
-        return [data[at : at + size] if size > 0 else b"" for at, size in places]
+    def raw_texts(self, rows: Rows, name: str) -> list[bytes]:
+        """Return one text of each of these rows as bytes, empty where it is null."""
+        data, spans = self.data, zip(rows[name].tolist(), rows[f"{name}_size"].tolist(), strict=True)
+        return [data[at : at + size] if size > 0 else b"" for at, size in spans]
 
     def texts(self, rows: Rows, name: str) -> list[Any]:
-        """Return a text of each of these rows, None where it is null."""
+        """Return one text of each of these rows, None where it is null."""
         known = (rows[f"{name}_size"] >= 0).tolist()
-        pieces = self.pieces(rows, name)
-        return [piece.decode() if is_known else None for piece, is_known in zip(pieces, known, strict=True)]
+        raw_texts = self.raw_texts(rows, name)
+        return [raw.decode() if is_known else None for raw, is_known in zip(raw_texts, known, strict=True)]
 
     def fields(self, rows: Rows) -> list[dict[str, Any]]:
-        """Return these rows' events as the codec decodes them."""
+        """Return the events of these rows as the codec decodes them."""
         flags = rows["flags"]
         columns = {name: self.texts(rows, name) for name in _TEXTS}
         columns |= {name: rows[name].tolist() for name in ("occurred_at", "received_at")}
@@ -141,34 +143,36 @@ class UsageColumns:
         ]
 
 
-class Columns:
+class UsageDecoder:
     """
-    Read the records of ``usage.events`` in columns; raise ValueError for a schema it wasn't written for.
+    Reads the records of ``usage.events``; raises ValueError where the schema isn't the one it can read.
 
-    *seed* is best a secret: who knows it can make up accounts that are slow to tell apart.
+    *seed* should be secret: with it one could make up accounts that hash alike and so are slow to number.
     """
 
     def __init__(self, registry: Registry, seed: int) -> None:
         fields = registry.readers[_SUBJECT]["fields"]
         if {field["name"]: field["type"] for field in fields} != _FIELDS or len(fields) != len(_FIELDS):
-            raise ValueError("the newest schema of usage.events is not the one that columns are read with")
+            raise ValueError("the newest schema of usage.events is not the one that the usage decoder reads")
         self._event, self._envelope = (
             np.uint64(int.from_bytes(prefix[:4], "little") << 8 | prefix[4])
             for prefix in map(registry.prefix, (_SUBJECT, ENVELOPE_SUBJECT))
         )
         self._seed = np.uint64(seed)
 
-    def read(self, pieces: Sequence[Piece]) -> UsageColumns:
-        """Return the events in these batches; raise ValueError where they are 2 GiB or more."""
-        data = b"".join([piece.payload for piece in pieces])
-        if len(data) > _MOST_BYTES:
+    def read(self, batches: Sequence[BatchRecords]) -> UsageColumns:
+        """Return the events in these batches; raise ValueError where they have 2 GiB or more."""
+        data = b"".join([batch.payload for batch in batches])
+        if len(data) > _MAX_BYTES:
             raise ValueError(f"{len(data):,} bytes of records at once")
-        ends = accumulate(len(piece.payload) for piece in pieces)
-        spans = np.array([(end, *piece[1:]) for end, piece in zip(ends, pieces, strict=True)], np.int64)
+        ends = accumulate(len(batch.payload) for batch in batches)
+        spans = np.array([(end, *batch[1:]) for end, batch in zip(ends, batches, strict=True)], np.int64)
         origin = address(data)
-        rows = np.empty(len(data) // _LEAST_BYTES + 1, EVENT)  # memory is taken as it is written to
-        odd = np.empty(len(data) // _LEAST_RECORD + 1, np.int64)
-        broken = np.empty(len(pieces), np.int32)
+        rows = np.empty(
+            len(data) // _MIN_EVENT_BYTES + 1, EVENT
+        )  # the system gives memory only for what is written
+        odd = np.empty(len(data) // _MIN_RECORD_BYTES + 1, np.int64)
+        broken = np.empty(len(batches), np.int32)
         events, odds, breaks = _records(
             origin, spans.reshape(-1, 5), self._event, self._envelope, rows, odd, broken
         )
@@ -177,35 +181,9 @@ class Columns:
         return UsageColumns(data, rows, accounts, features, odd[:odds], broken[:breaks])
 
 
-@inlined
-def _long(at: Any, end: Any) -> Any:
-    """Return the number at an address and the address after it, 0 where none of 64 bits ends before *end*."""
-    number, shift = np.uint64(0), np.uint64(0)
-    while at < end:
-        byte = byte_at(at)
-        at += 1
-        if shift == np.uint64(63) and byte > np.uint64(1):
-            break
-        number |= (byte & np.uint64(0x7F)) << shift
-        if byte < np.uint64(0x80):
-            return np.int64(number >> np.uint64(1)) ^ -np.int64(number & np.uint64(1)), at
-        shift += np.uint64(7)
-    return np.int64(0), np.int64(0)
-
-
-@inlined
-def _choice(at: Any, end: Any) -> Any:
-    """Return whether a union of null and something holds something, and the address after that byte, or 0."""
-    if at < end:
-        byte = byte_at(at)
-        if byte in (np.uint64(0), np.uint64(2)):
-            return byte == np.uint64(2), at + 1
-    return False, np.int64(0)
-
-
 @compiled
 def _is_utf8(at: Any, end: Any) -> Any:
-    """Tell whether bytes are UTF-8 as Python reads it: shortest forms, no surrogates, up to U+10FFFF."""
+    """Tell whether bytes are UTF-8 by Python's rules: shortest forms, no surrogates, up to U+10FFFF."""
     while at < end:
         first = np.int64(byte_at(at))
         at += 1
@@ -239,11 +217,11 @@ def _is_utf8(at: Any, end: Any) -> Any:
 
 
 @inlined
-def _text(at: Any, end: Any) -> Any:
-    """Return where a text begins and ends; 0 for the end where there is none."""
-    size, at = _long(at, end)
-    if at == 0 or size < 0 or size > end - at:
-        return np.int64(0), np.int64(0)
+def _text(at: Any, end: Any, origin: Any) -> Any:
+    """Return where a text begins, counted from *origin*, its size, and the address after it or NOWHERE."""
+    size, at = read_varint(at, end)
+    if size < 0 or size > end - at:
+        return np.int64(0), np.int64(0), NOWHERE
     stop = at + size
     seen = at
     high = np.uint64(0)
@@ -254,131 +232,108 @@ def _text(at: Any, end: Any) -> Any:
         high |= byte_at(seen)
         seen += 1
     if high & np.uint64(0x8080808080808080) and not _is_utf8(at, stop):
-        return np.int64(0), np.int64(0)
-    return at, stop
+        return np.int64(0), np.int64(0), NOWHERE
+    return at - origin, size, stop
+
+
+@inlined
+def _is_known(at: Any, end: Any) -> Any:
+    """Return whether a union of null and something holds something, and the address after that byte."""
+    if at < end:
+        byte = byte_at(at)
+        if byte in (np.uint64(0), np.uint64(2)):
+            return byte == np.uint64(2), at + 1
+    return False, NOWHERE
+
+
+@inlined
+def _text_or_null(at: Any, end: Any, origin: Any) -> Any:
+    """Return what ``_text`` does; the size is -1 for null."""
+    known, at = _is_known(at, end)
+    if known:
+        return _text(at, end, origin)
+    return np.int64(0), np.int64(-1), at
+
+
+@inlined
+def _number_or_null(at: Any, end: Any, flag: Any) -> Any:
+    """Return a number and *flag*, both 0 for null, and the address after them or NOWHERE."""
+    known, at = _is_known(at, end)
+    if known:
+        number, at = read_varint(at, end)
+        return number, flag, at
+    return np.int64(0), 0, at
+
+
+@inlined
+def _flag(at: Any, end: Any, flag: Any) -> Any:
+    """Return *flag* for true and 0 for false, and the address after the byte or NOWHERE."""
+    if at < end and byte_at(at) <= np.uint64(1):
+        return flag * np.int64(byte_at(at)), at + 1
+    return np.int64(0), NOWHERE
 
 
 @inlined
 def _event(row: Any, origin: Any, at: Any, end: Any) -> Any:
-    """Read the event at an address into a row; return the address after it, or 0."""
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.event_id, row.event_id_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.tenant, row.tenant_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.account_id, row.account_id_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.source, row.source_size = begin - origin, at - begin
-    row.occurred_at, at = _long(at, end)
-    if at == 0:
-        return at
-    row.received_at, at = _long(at, end)
-    if at == 0:
-        return at
-    known, at = _choice(at, end)
-    if at == 0:
-        return at
-    row.user_id, row.user_id_size = 0, -1
-    if known:
-        begin, at = _text(at, end)
-        if at == 0:
-            return at
-        row.user_id, row.user_id_size = begin - origin, at - begin
-    begin, at = _text(at, end)
-    if at == 0:
-        return at
-    row.name, row.name_size = begin - origin, at - begin
-    known, at = _choice(at, end)
-    if at == 0:
-        return at
-    row.feature, row.feature_size = 0, -1
-    if known:
-        begin, at = _text(at, end)
-        if at == 0:
-            return at
-        row.feature, row.feature_size = begin - origin, at - begin
-    flags = 0
-    known, at = _choice(at, end)
-    if at == 0:
-        return at
-    row.duration_ms = 0
-    if known:
-        row.duration_ms, at = _long(at, end)
-        if at == 0:
-            return at
-        flags |= DURATION
-    if at >= end or byte_at(at) > np.uint64(1):
-        return np.int64(0)
-    if byte_at(at):
-        flags |= ERROR
-    known, at = _choice(at + 1, end)
-    if at == 0:
-        return at
-    row.latency_ms = 0
-    if known:
-        row.latency_ms, at = _long(at, end)
-        if at == 0:
-            return at
-        flags |= LATENCY
-    row.flags = flags
+    """Read the event at an address into a row; return the address after it or NOWHERE."""
+    row.event_id, row.event_id_size, at = _text(at, end, origin)
+    row.tenant, row.tenant_size, at = _text(at, end, origin)
+    row.account_id, row.account_id_size, at = _text(at, end, origin)
+    row.source, row.source_size, at = _text(at, end, origin)
+    row.occurred_at, at = read_varint(at, end)
+    row.received_at, at = read_varint(at, end)
+    row.user_id, row.user_id_size, at = _text_or_null(at, end, origin)
+    row.name, row.name_size, at = _text(at, end, origin)
+    row.feature, row.feature_size, at = _text_or_null(at, end, origin)
+    row.duration_ms, duration, at = _number_or_null(at, end, DURATION)
+    error, at = _flag(at, end, ERROR)
+    row.latency_ms, latency, at = _number_or_null(at, end, LATENCY)
+    row.flags = duration | error | latency
     return at
+
+
+@inlined
+def _bytes(at: Any, end: Any) -> Any:
+    """Return where bytes begin and end, which may be null; NOWHERE where they don't end by *end*."""
+    size, at = read_varint(at, end)
+    if size < -1 or size > end - at:
+        return NOWHERE, NOWHERE
+    return at, at + max(size, 0)
 
 
 @inlined
 def _after_headers(at: Any, end: Any) -> Any:
-    """Return the address after a record's headers, or 0."""
-    count, at = _long(at, end)
-    if at == 0 or count < 0:
-        return np.int64(0)
-    while count:
-        _, at = _text(at, end)
-        if at == 0:
-            return at
-        size, at = _long(at, end)
-        if at == 0 or size < -1 or size > end - at:
-            return np.int64(0)
-        at += max(size, 0)
+    """Return the address after a record's headers or NOWHERE."""
+    count, at = read_varint(at, end)
+    if count < 0:
+        return NOWHERE
+    while count and at <= end:
+        _, _, at = _text(at, end, at)
+        _, at = _bytes(at, end)
         count -= 1
     return at
 
 
-@compiled
+@inlined
 def _record(at: Any, stop: Any) -> Any:
-    """Return where a record ends (0: it is none), its offset's delta, where its value begins and ends."""
-    none = np.int64(0)
-    length, at = _long(at, stop)
-    if at == 0 or length < 1 or length > stop - at or byte_at(at):
-        return none, none, none, none  # no attribute is defined; clients don't agree on how to read one
+    """Return where a record ends or NOWHERE, its offset's delta, and where its value begins and ends."""
+    none = NOWHERE, np.int64(0), NOWHERE, NOWHERE
+    length, at = read_varint(at, stop)
+    if length < 1 or length > stop - at or byte_at(at):
+        return none  # Kafka defines no attributes of a record, and clients differ in how they read them
     end = at + length
-    _, at = _long(at + 1, end)  # the time
-    if at == 0:
-        return none, none, none, none
-    delta, at = _long(at, end)
-    if at == 0:
-        return none, none, none, none
-    size, at = _long(at, end)
-    if at == 0 or size < -1 or size > end - at:
-        return none, none, none, none
-    size, at = _long(at + max(size, 0), end)
-    if at == 0 or size < -1 or size > end - at:
-        return none, none, none, none
-    value = at
-    if _after_headers(at + max(size, 0), end) != end:
-        return none, none, none, none
-    return end, delta, value, value + max(size, 0)
+    _, at = read_varint(at + 1, end)  # the time
+    delta, at = read_varint(at, end)
+    _, at = _bytes(at, end)  # the key
+    value, value_end = _bytes(at, end)
+    if _after_headers(value_end, end) != end:
+        return none
+    return end, delta, value, value_end
 
 
 @inlined
 def _items(at: Any, end: Any, event: Any, envelope: Any) -> Any:
-    """Return how many events a record's value says it holds, -1 for none, and where they begin and end."""
+    """Return how many events a value declares, -1 for another form, and where they begin and end."""
     none = np.int64(-1), at, end
     if end - at < _PREFIX:
         return none
@@ -388,9 +343,9 @@ def _items(at: Any, end: Any, event: Any, envelope: Any) -> Any:
         return np.int64(1), at, end
     if prefix != envelope:
         return none
-    # An array of one block, as most writers make it: count, items, zero.
-    events, at = _long(at, end)
-    if at == 0 or events < 0 or events > MAX_EVENTS:
+    # An array of one block, as most writers write it: count, items, zero.
+    events, at = read_varint(at, end)
+    if at > end or events < 0 or events > MAX_EVENTS:
         return none
     if events == 0:
         return events, at, end
@@ -401,7 +356,7 @@ def _items(at: Any, end: Any, event: Any, envelope: Any) -> Any:
 
 @compiled
 def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd: Any, broken: Any) -> Any:
-    """Read the records of spans (end, then as ``Piece``); return how many rows, odd and broken there are."""
+    """Read the records of spans (end, then as ``BatchRecords``); return how many rows, odd and broken."""
     n = odds = breaks = np.int64(0)
     at = np.int64(origin)
     for span in range(len(spans)):
@@ -410,20 +365,20 @@ def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd:
         before, odds_before, last = n, odds, np.int64(-1)
         for _ in range(spans[span, 1]):
             at, delta, value, value_end = _record(at, stop)
-            if at == 0 or delta <= last:  # an offset names one record
-                at = np.int64(0)
+            if at > stop or delta <= last:  # offsets only rise
+                at = NOWHERE
                 break
             last = delta
             offset = base + delta
             if not first <= offset < end:
                 continue
             events, item, items_end = _items(value, value_end, event, envelope)
-            for place in range(events):
-                row = rows[n + place]
+            for index in range(events):
+                row = rows[n + index]
                 item = _event(row, origin, item, items_end)
-                if item == 0:
+                if item > items_end:
                     break
-                row.offset, row.place = offset, place
+                row.offset, row.index = offset, index
             if events >= 0 and item == items_end:
                 n += events
             else:
@@ -439,14 +394,14 @@ def _records(origin: Any, spans: Any, event: Any, envelope: Any, rows: Any, odd:
 
 @compiled
 def _numbered(origin: Any, rows: Any, seed: Any) -> Any:
-    """Number the rows' accounts and features; return the row that each was first met in."""
+    """Number the rows' accounts and features; return the row where each first appears."""
     slots = 16
     while slots < 2 * len(rows):
         slots *= 2
     mask = np.uint64(slots - 1)
     table = np.full(slots, -1, np.int32)
     accounts = np.empty(len(rows), np.int32)
-    found = 0
+    distinct = 0
     for n in range(len(rows)):
         row = rows[n]
         h = xxh64(origin + row.tenant, row.tenant_size, seed)
@@ -454,9 +409,9 @@ def _numbered(origin: Any, rows: Any, seed: Any) -> Any:
         while True:
             number = table[slot]
             if number < 0:
-                number = found
-                table[slot], accounts[found] = number, n
-                found += 1
+                number = distinct
+                table[slot], accounts[distinct] = number, n
+                distinct += 1
                 break
             other = rows[accounts[number]]
             if (
@@ -491,4 +446,4 @@ def _numbered(origin: Any, rows: Any, seed: Any) -> Any:
                 break
             slot = (slot + np.uint64(1)) & mask
         row.feature_number = number
-    return accounts[:found].copy(), features[:named].copy()
+    return accounts[:distinct].copy(), features[:named].copy()

@@ -1,7 +1,7 @@
 """
-The hashes XXH32 and XXH64 of bytes in memory, for compiled functions to call.
+The hash functions XXH32 and XXH64 for compiled functions, over bytes in memory.
 
-They equal those of the package ``xxhash``. Source:
+The package ``xxhash`` can't be called from compiled code; a test compares the two. Source:
 https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md
 """
 
@@ -26,18 +26,18 @@ _LOW = _U(0xFFFFFFFF)
 
 
 @inlined
-def _turned(number: Any, bits: Any) -> Any:
+def _rotated(number: Any, bits: Any) -> Any:
     return (number << _U(bits)) | (number >> _U(64 - bits))
 
 
 @inlined
 def _round(sum_: Any, given: Any) -> Any:
-    return _turned(sum_ + given * _2, 31) * _1
+    return _rotated(sum_ + given * _2, 31) * _1
 
 
 @inlined
 def xxh64(at: Any, size: Any, seed: Any) -> Any:
-    """Return XXH64 of so many bytes at an address; *seed* is a ``uint64``."""
+    """Return XXH64 of *size* bytes at an address; *seed* is a ``uint64``."""
     end = at + size
     if size >= 32:
         a, b, c, d = seed + _1 + _2, seed + _2, seed, seed - _1
@@ -45,7 +45,7 @@ def xxh64(at: Any, size: Any, seed: Any) -> Any:
             a, b = _round(a, word_at(at)), _round(b, word_at(at + 8))
             c, d = _round(c, word_at(at + 16)), _round(d, word_at(at + 24))
             at += 32
-        h = _turned(a, 1) + _turned(b, 7) + _turned(c, 12) + _turned(d, 18)
+        h = _rotated(a, 1) + _rotated(b, 7) + _rotated(c, 12) + _rotated(d, 18)
         h = (h ^ _round(_U(0), a)) * _1 + _4
         h = (h ^ _round(_U(0), b)) * _1 + _4
         h = (h ^ _round(_U(0), c)) * _1 + _4
@@ -54,13 +54,13 @@ def xxh64(at: Any, size: Any, seed: Any) -> Any:
         h = seed + _5
     h += _U(size)
     while end - at >= 8:
-        h = _turned(h ^ _round(_U(0), word_at(at)), 27) * _1 + _4
+        h = _rotated(h ^ _round(_U(0), word_at(at)), 27) * _1 + _4
         at += 8
     if end - at >= 4:
-        h = _turned(h ^ half_at(at) * _1, 23) * _2 + _3
+        h = _rotated(h ^ half_at(at) * _1, 23) * _2 + _3
         at += 4
     while at < end:
-        h = _turned(h ^ byte_at(at) * _5, 11) * _1
+        h = _rotated(h ^ byte_at(at) * _5, 11) * _1
         at += 1
     h = (h ^ h >> _U(33)) * _2
     h = (h ^ h >> _U(29)) * _3
@@ -68,18 +68,18 @@ def xxh64(at: Any, size: Any, seed: Any) -> Any:
 
 
 @inlined
-def _turned_half(number: Any, bits: Any) -> Any:
+def _rotated_half(number: Any, bits: Any) -> Any:
     return ((number << _U(bits)) | (number >> _U(32 - bits))) & _LOW
 
 
 @inlined
 def _round_half(sum_: Any, given: Any) -> Any:
-    return _turned_half((sum_ + given * _S2) & _LOW, 13) * _S1 & _LOW
+    return _rotated_half((sum_ + given * _S2) & _LOW, 13) * _S1 & _LOW
 
 
 @inlined
 def xxh32(at: Any, size: Any) -> Any:
-    """Return XXH32 (seed 0) of so many bytes at an address, as a ``uint64``."""
+    """Return XXH32 (seed 0) of *size* bytes at an address, as a ``uint64``."""
     end = at + size
     if size >= 16:
         a, b, c, d = _S1 + _S2 & _LOW, _S2, _U(0), _LOW + _U(1) - _S1
@@ -87,15 +87,15 @@ def xxh32(at: Any, size: Any) -> Any:
             a, b = _round_half(a, half_at(at)), _round_half(b, half_at(at + 4))
             c, d = _round_half(c, half_at(at + 8)), _round_half(d, half_at(at + 12))
             at += 16
-        h = _turned_half(a, 1) + _turned_half(b, 7) + _turned_half(c, 12) + _turned_half(d, 18)
+        h = _rotated_half(a, 1) + _rotated_half(b, 7) + _rotated_half(c, 12) + _rotated_half(d, 18)
     else:
         h = _S5
     h = (h + _U(size)) & _LOW
     while end - at >= 4:
-        h = _turned_half((h + half_at(at) * _S3) & _LOW, 17) * _S4 & _LOW
+        h = _rotated_half((h + half_at(at) * _S3) & _LOW, 17) * _S4 & _LOW
         at += 4
     while at < end:
-        h = _turned_half((h + byte_at(at) * _S5) & _LOW, 11) * _S1 & _LOW
+        h = _rotated_half((h + byte_at(at) * _S5) & _LOW, 11) * _S1 & _LOW
         at += 1
     h = (h ^ h >> _U(15)) * _S2 & _LOW
     h = (h ^ h >> _U(13)) * _S3 & _LOW

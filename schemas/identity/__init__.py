@@ -1,1 +1,1 @@
-"""Who an event is about: record keys, partitions, aliases of users and e-mail domains."""
+"""Which account an event belongs to: record keys, partitions, and aliases of users and e-mail domains."""

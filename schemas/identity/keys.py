@@ -1,9 +1,9 @@
 """
-Record keys and the partition they belong to.
+Record keys and their partitions.
 
-The key is tenant and account; the partitioner is Kafka's murmur2, which the Java client uses by
-default and librdkafka calls ``murmur2_random``. Source of the hash:
-org.apache.kafka.common.utils.Utils.murmur2.
+A key is made of tenant and account; the partitioner is Kafka's murmur2, which the Java client uses by default
+and librdkafka calls ``murmur2_random``. The hash is written out here, and compared with a client's in a test,
+because no client may be imported by this package. Source: org.apache.kafka.common.utils.Utils.murmur2.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ __all__ = [
 ]
 
 ALL_TENANTS = "*"
-"""Stands for every tenant where a change may be for all of them; no tenant is called so."""
+"""The tenant of a change that applies to all tenants; no tenant can have this name."""
 
 PARTITIONER = "murmur2_random"
-"""librdkafka's name of the partitioner every producer must use."""
+"""librdkafka's name for the partitioner that every producer must use."""
 
 _TENANT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62})\Z")
 _MAX_ACCOUNT = 256
 
 
 def valid_tenant(tenant: str) -> bool:
-    """Tell whether a tenant name may be part of a key: 1-63 of a-z, 0-9, _ and -."""
+    """Tell whether a tenant's name may be part of a key: 1 to 63 of a-z, 0-9, _ and -."""
     return _TENANT.match(tenant) is not None
 
 
 def valid_account(account_id: str) -> bool:
-    """Tell whether an account id may be part of a key: 1-256 characters, none a control character."""
+    """Tell whether an account id may be part of a key: 1 to 256 printable characters."""
     return 0 < len(account_id) <= _MAX_ACCOUNT and account_id.isprintable()
 
 
@@ -47,7 +47,7 @@ def account_key(tenant: str, account_id: str) -> bytes:
 
 
 def split_key(key: bytes) -> tuple[str, str]:
-    """Return tenant and account of a key; raise ValueError when it is none."""
+    """Return the tenant and account in a key; raise ValueError where it is not of that form."""
     tenant, colon, account = key.decode().partition(":")
     if not colon:
         raise ValueError(f"{key!r} is not tenant:account")
@@ -56,7 +56,7 @@ def split_key(key: bytes) -> tuple[str, str]:
 
 @lru_cache(maxsize=262_144)
 def partition_of(key: bytes, partitions: int) -> int:
-    """Return the partition a key belongs to among ``partitions``."""
+    """Return the partition of a key among this number of partitions."""
     return (_murmur2(key) & 0x7FFFFFFF) % partitions
 
 

@@ -49,7 +49,7 @@ class JournalPacker:
             SourceRange(topic=self._topics.plain(name), first=first, next=ends.get(name, first))
             for name, first in starts.items()
         ]
-        cells = events.usage.rolled_up().written()
+        cells = events.usage.rolled_up().encode()
         value = self._writer.write(events.batch(sequence, written_at, ranges), cells)
         if len(value) <= _MAX_RECORD_BYTES:
             return [PackedBatch(events, value)]

@@ -21,7 +21,7 @@ from processors.intake.columnar_admission import Names, admissible
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.registry import Registry
-from schemas.columnar.usage_decoder import Columns, Piece, UsageColumns
+from schemas.columnar.usage_decoder import BatchRecords, UsageColumns, UsageDecoder
 from streams.kafka.record import KafkaRecord
 from streams.kafka.record_batches import RawBatch
 
@@ -57,7 +57,7 @@ class UsageReader:
     """Decodes the usage records of one partition."""
 
     def __init__(self, registry: Registry, limits: Admission, partition: int, partitions: int) -> None:
-        self._columns = Columns(registry, secrets.randbits(64))
+        self._columns = UsageDecoder(registry, secrets.randbits(64))
         self._envelopes = Envelopes(registry)
         self._limits, self._partition, self._partitions = limits, partition, partitions
 
@@ -67,8 +67,8 @@ class UsageReader:
 
         Accounts and features are numbered among *names*.
         """
-        for slice_, pieces in _slices(batches):
-            columns = self._columns.read(pieces)
+        for slice_, payloads in _slices(batches):
+            columns = self._columns.read(payloads)
             events, sure = admissible(columns, names, now, self._limits, self._partition, self._partitions)
             decoded = DecodedUsage(events)
             if not sure.all() or len(columns.odd) or len(columns.broken):
@@ -94,7 +94,7 @@ class UsageReader:
         into.doubtful += (
             DecodedEvent(records[offset], index, fields)
             for offset, index, fields in zip(
-                rows["offset"].tolist(), rows["place"].tolist(), columns.fields(rows), strict=True
+                rows["offset"].tolist(), rows["index"].tolist(), columns.fields(rows), strict=True
             )
         )
         into.doubtful.sort(key=lambda event: (event.record.offset, event.event_index))
@@ -109,18 +109,18 @@ class UsageReader:
             into.doubtful += (DecodedEvent(record, index, fields) for index, fields in enumerate(events))
 
 
-def _slices(batches: Iterable[RawBatch]) -> Iterator[tuple[list[RawBatch], list[Piece]]]:
+def _slices(batches: Iterable[RawBatch]) -> Iterator[tuple[list[RawBatch], list[BatchRecords]]]:
     """Cut batches into slices of about ``_SLICE_BYTES`` of payload."""
     slice_: list[RawBatch] = []
-    pieces: list[Piece] = []
+    payloads: list[BatchRecords] = []
     size = 0
     for batch in batches:
         payload = batch.payload()
         slice_.append(batch)
-        pieces.append(Piece(payload, batch.count, batch.base, batch.first, batch.end))
+        payloads.append(BatchRecords(payload, batch.count, batch.base, batch.first, batch.end))
         size += len(payload)
         if size >= _SLICE_BYTES:
-            yield slice_, pieces
-            slice_, pieces, size = [], [], 0
+            yield slice_, payloads
+            slice_, payloads, size = [], [], 0
     if slice_:
-        yield slice_, pieces
+        yield slice_, payloads

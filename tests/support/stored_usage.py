@@ -148,7 +148,7 @@ def one_by_one(batches: list[RawBatch], topics: Topics = TOPICS) -> SortedEvents
 
 def written(result: SortedEvents) -> bytes:
     """The journal batch, as the journal writes it."""
-    return WRITER.write(result.batch(0, NOW, []), result.usage.rolled_up().written())
+    return WRITER.write(result.batch(0, NOW, []), result.usage.rolled_up().encode())
 
 
 def content(result: SortedEvents) -> Any:

@@ -1,4 +1,4 @@
-"""Health records written block by block are what the reference codec reads, and are refused as it refuses."""
+"""Health records written with caches are read, and refused, as the reference codec does."""
 
 from __future__ import annotations
 
@@ -67,14 +67,14 @@ def reference(data: bytes) -> AccountHealth:
 
 
 @given(healths)
-def test_blocks_are_read_by_the_reference(record: AccountHealth) -> None:
+def test_the_reference_reads_what_the_cached_codec_writes(record: AccountHealth) -> None:
     data = CODEC.encode(record)
     assert reference(data) == record
     assert CODEC.decode(data) == record
 
 
 @given(healths)
-def test_the_references_arrays_are_read_too(record: AccountHealth) -> None:
+def test_the_cached_codec_reads_what_the_reference_writes(record: AccountHealth) -> None:
     out = BytesIO(CODEC.encode(record)[:PREFIX])
     out.seek(PREFIX)
     schemaless_writer(out, SCHEMA, msgspec.to_builtins(record))
@@ -82,19 +82,21 @@ def test_the_references_arrays_are_read_too(record: AccountHealth) -> None:
 
 
 @given(healths, st.data())
-def test_broken_bytes_are_judged_as_by_the_reference(record: AccountHealth, data: st.DataObject) -> None:
+def test_broken_bytes_are_read_or_refused_as_by_the_reference(
+    record: AccountHealth, data: st.DataObject
+) -> None:
     whole = bytearray(CODEC.encode(record))
-    CODEC.decode(bytes(whole))  # of what is remembered nothing may be found in bytes that differ
+    CODEC.decode(bytes(whole))  # so that the caches hold the items of the whole bytes
     for _ in range(data.draw(st.integers(1, 3))):
         whole[data.draw(st.integers(PREFIX, len(whole) - 1))] = data.draw(st.integers(0, 255))
     broken = bytes(whole[: data.draw(st.integers(PREFIX, len(whole)))])
     try:
         expected = reference(broken)
-    except Exception:  # fastavro raises whatever the bytes provoke
+    except Exception:  # fastavro raises many types for broken bytes
         with pytest.raises(UndecodableError):
             CODEC.decode(broken)
     else:
-        assert repr(CODEC.decode(broken)) == repr(expected)  # NaN is no equal of itself
+        assert repr(CODEC.decode(broken)) == repr(expected)  # NaN does not equal itself
 
 
 @given(healths)
@@ -132,7 +134,7 @@ def test_bytes_do_not_depend_on_what_was_written_before(record: AccountHealth) -
 
 few_texts = st.sampled_from(("", "a", "ab"))
 alike = st.sampled_from((0, 0.0, -0.0, False, 1, 1.0, True, 2.5))
-"""Some of which equal each other and are written otherwise, or don't fit."""
+"""Values of which some are equal and have other bytes, or don't fit the field."""
 
 plain = st.builds(
     AccountHealth,
@@ -164,7 +166,7 @@ plain = st.builds(
 @settings(max_examples=400)
 @given(plain)
 def test_plain_fields_are_written_as_the_reference_writes_them(record: AccountHealth) -> None:
-    """Byte for byte, where no array of records is, however many that look alike were written before."""
+    """Byte for byte, where there is no array of records, whichever equal values were written before."""
     out = BytesIO()
     try:
         schemaless_writer(out, SCHEMA, msgspec.structs.asdict(record))

@@ -129,7 +129,7 @@ def _digests() -> dict[str, str]:
         now += STEP
         events = _happened(feed, now) + _by_people(number, now)
         sorted_ = intake.sort(list(recording.stored(events)), now)
-        raw = writer.write(sorted_.batch(number, now, []), sorted_.usage.rolled_up().written())
+        raw = writer.write(sorted_.batch(number, now, []), sorted_.usage.rolled_up().encode())
         hashes["journal"].update(raw)
         for letter in sorted_.dead_letters:
             hashes["dead letters"].update(codec("events.deadletter").encode(letter))

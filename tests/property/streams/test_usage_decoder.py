@@ -21,7 +21,7 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.columnar.compiled import address, compiled
-from schemas.columnar.usage_decoder import Columns, Piece, UsageColumns
+from schemas.columnar.usage_decoder import BatchRecords, UsageColumns, UsageDecoder
 from schemas.columnar.xxhash import xxh32, xxh64
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key, partition_of, valid_account
@@ -47,7 +47,7 @@ from tests.support.stored_usage import (
     written,
 )  # fmt: skip
 
-COLUMNS = Columns(committed(), 7)
+COLUMNS = UsageDecoder(committed(), 7)
 
 hostile = st.sampled_from(
     (b"\xff" * 10, b"\xff" * 9 + b"\1", b"\x80" * 12, b"\1", b"\3", b"\xfe\xff\xff\xff\x0f", b"\x81\0")
@@ -78,13 +78,13 @@ def test_what_is_gathered_in_turns_is_what_is_read_at_once(batches: list[Any], d
 
 
 def read(batches: list[RawBatch]) -> UsageColumns:
-    return COLUMNS.read([Piece(b.payload(), b.count, b.base, b.first, b.end) for b in batches])
+    return COLUMNS.read([BatchRecords(b.payload(), b.count, b.base, b.first, b.end) for b in batches])
 
 
 def found(columns: UsageColumns) -> list[tuple[int, int, dict[str, Any]]]:
     """Offset, place and fields of each event."""
     rows = columns.rows
-    return list(zip(rows["offset"].tolist(), rows["place"].tolist(), columns.fields(rows), strict=True))
+    return list(zip(rows["offset"].tolist(), rows["index"].tolist(), columns.fields(rows), strict=True))
 
 
 def expected(batches: list[RawBatch], odd: set[int]) -> list[tuple[int, int, dict[str, Any]]]:

@@ -17,7 +17,7 @@ from processors.state.account import State
 from processors.state.encoding import encode_state
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
-from schemas.columnar.usage_decoder import Columns, Piece
+from schemas.columnar.usage_decoder import BatchRecords, UsageDecoder
 from schemas.identity.aliases import alias_of_domain
 from schemas.records import UsageEvent
 from schemas.times import DAY
@@ -81,7 +81,7 @@ def test_an_alias_has_a_known_form_for_one_and_for_many(account_id: str, fits: b
     assert (refusal and (refusal.reason, refusal.pointer)) == (None if fits else ("invalid", "/account_id"))
     value = codec("usage.events").encode(msgspec.convert(fields, UsageEvent))
     [batch] = stored([[(b"k", value, [])]])
-    columns = Columns(committed(), 0).read([Piece(batch.payload(), 1, 0, 0, 1)])
+    columns = UsageDecoder(committed(), 0).read([BatchRecords(batch.payload(), 1, 0, 0, 1)])
     events, sure = admissible(columns, Names(), NOW, LIMITS, 0, 1)
     assert (len(events), sure.tolist()) == (fits, [fits])
 

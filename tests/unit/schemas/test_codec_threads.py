@@ -1,4 +1,4 @@
-"""The first records of several threads, at the same moment, in a process that has just started."""
+"""Several threads of a process that has just started decode their first record at the same time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for thread in threads:
 
 
 def test_threads_may_decode_their_first_record_at_once() -> None:
-    # Without the types built beforehand two of three such processes died of a segmentation fault.
+    # Where the module didn't prepare the types, two of three such processes died of a segmentation fault.
     for _ in range(6):
         done = subprocess.run([sys.executable, "-c", _FIRST_DECODE], capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()

@@ -1,4 +1,4 @@
-"""Schemas are promises: ids keep their meaning, old bytes stay readable, changes stay compatible."""
+"""Schemas are stable: an id keeps its meaning, old bytes stay readable, changes are compatible."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ SUBJECTS: dict[str, tuple[Any, Codec[Any]]] = {
 
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.file)
 def test_old_bytes_stay_readable(entry: Entry) -> None:
-    """Bytes written with every version, kept as files, decode to the record kept beside them."""
-    kept = GOLDEN / entry.file.removesuffix(".avsc")
+    """Golden bytes of every version decode to the record in the file beside them."""
+    golden = GOLDEN / entry.file.removesuffix(".avsc")
     type_, reader = SUBJECTS[entry.subject]
-    record = msgspec.json.decode(kept.with_name(f"{kept.name}.json").read_bytes(), type=type_)
-    assert reader.decode(kept.with_name(f"{kept.name}.avro").read_bytes()) == record
+    record = msgspec.json.decode(golden.with_name(f"{golden.name}.json").read_bytes(), type=type_)
+    assert reader.decode(golden.with_name(f"{golden.name}.avro").read_bytes()) == record
 
 
 @pytest.mark.parametrize("subject", sorted(SUBJECTS))
-def test_records_name_the_fields_of_their_schema(subject: str) -> None:
+def test_records_have_the_fields_of_their_schema(subject: str) -> None:
     schema = committed().readers[subject]
     assert [f["name"] for f in schema["fields"]] == list(SUBJECTS[subject][0].__struct_fields__)
 
 
 def test_an_envelope_holds_the_newest_usage_event() -> None:
-    """Else its items could not be read in columns as usage events."""
+    """The usage decoder reads its items as it reads usage events."""
     newest = committed().readers
     items = newest[ENVELOPE_SUBJECT]["fields"][0]["type"]["items"]
     assert items["fields"] == newest["usage.events-value"]["fields"]
@@ -85,12 +85,12 @@ def test_garbage_is_undecodable(data: bytes | None) -> None:
         codec("usage.events").decode(data)
 
 
-def test_an_unknown_id_says_so() -> None:
+def test_an_unknown_id_is_named_in_the_error() -> None:
     with pytest.raises(UnknownSchemaError, match="id 255"):
         codec("usage.events").decode(b"\0\0\0\0\xffx")
 
 
-def test_rest_bytes_and_other_subjects_are_refused() -> None:
+def test_bytes_left_over_and_other_subjects_are_refused() -> None:
     record = UsageEvent(
         event_id="1", tenant="t", account_id="a", source="s", occurred_at=1, received_at=2, name="n"
     )
@@ -108,7 +108,7 @@ def test_the_partitioner_is_kafkas(length: int) -> None:
     assert partition_of(key, 7) == (murmur2(key) & 0x7FFFFFFF) % 7
 
 
-def test_keys_go_both_ways() -> None:
+def test_a_key_is_made_of_a_tenant_and_an_account_and_splits_into_them() -> None:
     assert split_key(account_key("acme", "a:b")) == ("acme", "a:b")
     assert valid_tenant("acme-1")
     assert not any(map(valid_tenant, ("", "Acme", "a:b", "-a", "a" * 64)))
