@@ -102,14 +102,14 @@ def explain(
     from rich.console import Console
 
     from bellbuoy.operations.model_files import load_file
-    from bellbuoy.render.model import overview, trial, trial_data, try_out
+    from bellbuoy.render.model import render_model, render_trial, trial_data, try_out
 
     loaded = load_file(file)
     if facts or segment or stage:
-        tried = try_out(loaded, _values(facts or []), segment=segment, stage=stage)
-        data, shown = trial_data(tried), trial(tried)
+        trial = try_out(loaded, _values(facts or []), segment=segment, stage=stage)
+        data, shown = trial_data(trial), render_trial(trial)
     else:
-        data, shown = orjson.loads(loaded.text), overview(loaded)
+        data, shown = orjson.loads(loaded.text), render_model(loaded)
     if as_json:
         emit(data, [], as_json=True)
     else:

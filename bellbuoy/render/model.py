@@ -20,7 +20,7 @@ from processors.scoring.score import Verdict, inform, settle, weigh
 from processors.state.account import State, stamp
 from schemas.records import Measure
 
-__all__ = ["Trial", "overview", "trial", "trial_data", "try_out"]
+__all__ = ["Trial", "render_model", "render_trial", "trial_data", "try_out"]
 
 
 class Trial(NamedTuple):
@@ -30,7 +30,7 @@ class Trial(NamedTuple):
     informing: list[Measure]
 
 
-def overview(model: Model) -> RenderableType:
+def render_model(model: Model) -> RenderableType:
     """Return all parts of a model for people: measures, caps, bands and variants."""
     data: dict[str, Any] = orjson.loads(model.text)
     parts: list[RenderableType] = [Text(f"{model.name} {model.version}", style="bold")]
@@ -59,19 +59,19 @@ def try_out(model: Model, values: Mapping[str, float], *, segment: str | None, s
     return Trial(weigh(plan, known(plan.reads), view), inform(plan, known(plan.shows), view.now)[0])
 
 
-def trial(tried: Trial) -> RenderableType:
+def render_trial(trial: Trial) -> RenderableType:
     """Return the result of a trial for people."""
-    verdict = tried.verdict
+    verdict = trial.verdict
     return Group(
         breakdown(verdict.measures, verdict.adjustments, verdict.caps),
-        *informing(tried.informing),
+        *informing(trial.informing),
         Text("\n".join(_summary(verdict))),
     )
 
 
-def trial_data(tried: Trial) -> dict[str, Any]:
+def trial_data(trial: Trial) -> dict[str, Any]:
     """Return the result of a trial for programs."""
-    verdict = tried.verdict
+    verdict = trial.verdict
     builtins: dict[str, Any] = msgspec.to_builtins(
         {
             "score": verdict.score / 100,
@@ -79,7 +79,7 @@ def trial_data(tried: Trial) -> dict[str, Any]:
             "band": settle(verdict, State(), 0).band,
             "coverage": verdict.coverage,
             "variant": verdict.plan.variant,
-            "measures": [*verdict.measures, *tried.informing],
+            "measures": [*verdict.measures, *trial.informing],
             "adjustments": verdict.adjustments,
             "caps": verdict.caps,
             "reasons": verdict.reasons,

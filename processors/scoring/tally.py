@@ -17,7 +17,7 @@ def tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], l
 
     The parts sum to the score exactly; what rounding leaves over is an adjustment of its own.
     """
-    groups = [combine(group.rule, [scores[place] for place in group.terms]) for group in plan.groups]
+    groups = [combine(group.combinator, [scores[place] for place in group.terms]) for group in plan.groups]
     root = combine(plan.root, [*(scores[place] for place in plan.loose), *(group.value for group in groups)])
     whole = plan.hundredths
     total = 0 if root.value is None else round(root.value * whole)
@@ -28,7 +28,7 @@ def tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], l
     for group, combined, factor in zip(plan.groups, groups, root.factors[len(plan.loose) :], strict=True):
         for place, inner in zip(group.terms, combined.factors, strict=True):
             points[place] = _brought(scores[place], factor * inner * whole)
-        adjustments += _adjustments(combined, group.rule.title, f"{group.name}.", factor * whole)
+        adjustments += _adjustments(combined, group.combinator.title, f"{group.name}.", factor * whole)
     rest = total - sum(points) - sum(amount for _, amount, _ in adjustments)
     if rest:
         adjustments.append(("rounding", rest, "Rounding"))

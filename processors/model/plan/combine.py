@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from processors.model.plan.curves import half_up
 
-__all__ = ["Combined", "Rule", "combine"]
+__all__ = ["Combinator", "Combined", "combine"]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class Combinator:
     """A combinator with the weights of its members; ``title`` is its name for people."""
 
     title: str
@@ -50,45 +50,49 @@ class Combined:
     limit: float = 0.0
 
 
-def combine(rule: Rule, scores: Sequence[float | None]) -> Combined:
+def combine(combinator: Combinator, scores: Sequence[float | None]) -> Combined:
     """Return the combined score of the members; a member's score ``None`` is not known."""
-    if rule.kind == "mean":
-        return _mean(rule, scores)
-    if rule.kind == "worst":
-        return _worst(rule, scores)
-    if rule.ignore and all(score is None for score in scores):
+    if combinator.kind == "mean":
+        return _mean(combinator, scores)
+    if combinator.kind == "worst":
+        return _worst(combinator, scores)
+    if combinator.ignore and all(score is None for score in scores):
         return Combined(None, (0.0,) * len(scores))
-    total = rule.start + sum(w * s for w, s in zip(rule.weights, scores, strict=True) if s is not None)
-    return _bounded(rule, total, rule.weights)
+    total = combinator.start + sum(
+        w * s for w, s in zip(combinator.weights, scores, strict=True) if s is not None
+    )
+    return _bounded(combinator, total, combinator.weights)
 
 
-def _mean(rule: Rule, scores: Sequence[float | None]) -> Combined:
+def _mean(combinator: Combinator, scores: Sequence[float | None]) -> Combined:
     total = weight = 0.0
-    for w, s in zip(rule.weights, scores, strict=True):
+    for w, s in zip(combinator.weights, scores, strict=True):
         if s is not None:
             total += w * s
-        if s is not None or not rule.ignore:
+        if s is not None or not combinator.ignore:
             weight += w
     if weight == 0:
         return Combined(None, (0.0,) * len(scores))
-    return _bounded(rule, total / weight, tuple(w / weight for w in rule.weights))
+    return _bounded(combinator, total / weight, tuple(w / weight for w in combinator.weights))
 
 
-def _worst(rule: Rule, scores: Sequence[float | None]) -> Combined:
-    known = [(0.0 if s is None else s, i) for i, s in enumerate(scores) if s is not None or not rule.ignore]
+def _worst(combinator: Combinator, scores: Sequence[float | None]) -> Combined:
+    known = [
+        (0.0 if s is None else s, i) for i, s in enumerate(scores) if s is not None or not combinator.ignore
+    ]
     if not known:
         return Combined(None, (0.0,) * len(scores))
     worst, at = min(known)
-    return _bounded(rule, worst, tuple(float(i == at) for i in range(len(scores))))
+    return _bounded(combinator, worst, tuple(float(i == at) for i in range(len(scores))))
 
 
-def _bounded(rule: Rule, plain: float, factors: tuple[float, ...]) -> Combined:
+def _bounded(combinator: Combinator, plain: float, factors: tuple[float, ...]) -> Combined:
     value = plain
-    if rule.low is not None:
-        value = max(value, rule.low)
-    if rule.high is not None:
-        value = min(value, rule.high)
+    if combinator.low is not None:
+        value = max(value, combinator.low)
+    if combinator.high is not None:
+        value = min(value, combinator.high)
     limit = value - plain
-    if rule.digits is not None:
-        value = half_up(value, rule.digits)
-    return Combined(value, factors, rule.start, limit)
+    if combinator.digits is not None:
+        value = half_up(value, combinator.digits)
+    return Combined(value, factors, combinator.start, limit)

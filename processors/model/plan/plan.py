@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from processors.measures import MeasureDefinition
 from processors.model.plan.bands import Bands
-from processors.model.plan.combine import Rule
+from processors.model.plan.combine import Combinator
 from processors.model.plan.conditions import Condition
 from processors.model.plan.curves import Curve
 
@@ -65,10 +65,10 @@ class PlanTerm:
 
 @dataclass(frozen=True, slots=True)
 class PlanGroup:
-    """A group: its rule, and the indices of its terms in ``Plan.terms``."""
+    """A group: its combinator, and the indices of its terms in ``Plan.terms``."""
 
     name: str
-    rule: Rule
+    combinator: Combinator
     terms: tuple[int, ...]
 
 
@@ -110,7 +110,7 @@ class Plan:
     terms: tuple[PlanTerm, ...]
     informs: tuple[PlanTerm, ...]
     groups: tuple[PlanGroup, ...]
-    root: Rule
+    root: Combinator
     loose: tuple[int, ...]
     linear: bool
     caps: tuple[CapRule, ...]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TypeAlias
 
 from processors.model.file.format import BodySpec, CombineSpec
-from processors.model.plan.combine import Rule
+from processors.model.plan.combine import Combinator
 from processors.model.plan.curves import Curve
 from processors.model.plan.plan import PlanGroup
 from processors.model.plan.ranges import Range, combined, of_measure
@@ -30,7 +30,7 @@ class Tree:
     ('' is the score) that are means over weights of zero.
     """
 
-    root: Rule
+    root: Combinator
     loose: tuple[int, ...]
     groups: tuple[PlanGroup, ...]
     factors: tuple[Fraction, ...]
@@ -41,7 +41,7 @@ class Tree:
     @property
     def linear(self) -> bool:
         """Whether every measure brings its factor, whatever the others' scores are."""
-        return self.root.linear and all(group.rule.linear for group in self.groups)
+        return self.root.linear and all(group.combinator.linear for group in self.groups)
 
 
 def build_tree(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
@@ -61,9 +61,9 @@ def build_tree(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
         members = [leaves[index] for index in indices]
         weight = sum(w for w, _ in members) if spec.weight is None else Fraction(spec.weight)
         ignore = ignoring if spec.missing is None else spec.missing == "ignore"
-        rule = _rule(spec, spec.title or name.capitalize(), members, ignore=ignore)
+        combinator = _combinator(spec, spec.title or name.capitalize(), members, ignore=ignore)
         tops.append((Fraction(weight), _range(spec, members, ignore=ignore)))
-        groups.append(PlanGroup(name, rule, indices))
+        groups.append(PlanGroup(name, combinator, indices))
 
     factors, shares = [Fraction(0)] * len(specs), [Fraction(0)] * len(specs)
     above = list(zip(*_split(body.score, tops), strict=True))
@@ -78,7 +78,7 @@ def build_tree(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
         (group.name, body.groups[group.name], [leaves[index] for index in group.terms]) for group in groups
     ]
     return Tree(
-        root=_rule(body.score, "The score", tops, ignore=ignoring),
+        root=_combinator(body.score, "The score", tops, ignore=ignoring),
         loose=loose,
         groups=tuple(groups),
         factors=tuple(factors),
@@ -93,11 +93,11 @@ def build_tree(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
 
 def _empty_tree() -> Tree:
     """Return the tree of a specification none of whose measures is counted."""
-    return Tree(Rule("The score", "mean", ()), (), (), (), (), (0.0, 0.0), ("",))
+    return Tree(Combinator("The score", "mean", ()), (), (), (), (), (0.0, 0.0), ("",))
 
 
-def _rule(spec: CombineSpec, title: str, members: Sequence[_Member], *, ignore: bool) -> Rule:
-    return Rule(
+def _combinator(spec: CombineSpec, title: str, members: Sequence[_Member], *, ignore: bool) -> Combinator:
+    return Combinator(
         title=title,
         kind=spec.combine,
         weights=tuple(float(weight) for weight, _ in members),

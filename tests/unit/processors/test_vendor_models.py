@@ -13,7 +13,7 @@ import pytest
 
 from processors.measures import MeasureValue, View
 from processors.model import Model, Plan, check_model, load_model
-from processors.model.plan.combine import Rule, combine
+from processors.model.plan.combine import Combinator, combine
 from processors.model.plan.curves import half_up
 from processors.scoring.score import Verdict, settle, weigh
 from processors.state.account import State, stamp
@@ -66,7 +66,7 @@ def test_gainsight_weighted_group_40_12_is_40() -> None:
     assert [scores(verdict)[name] for name in ("support.open", "support.urgent", "support.reopened")] == [
         47, 59, 21,
     ]  # fmt: skip
-    exact = Rule("Support", "mean", (20.0, 15.0, 22.0))
+    exact = Combinator("Support", "mean", (20.0, 15.0, 22.0))
     assert combine(exact, (47, 59, 21)).value == pytest.approx(40.12, abs=0.005)
     assert own(verdict) == 40
     assert [a.name for a in verdict.adjustments] == ["rounding"]
@@ -157,7 +157,7 @@ def test_planhat_clamps_to_0_and_10() -> None:
     ("companies", "group"), [((10, 5, 5, 5), 6), ((0, 5, 5, 5), 4)], ids=["6.25", "3.75"]
 )
 def test_planhat_groups_6_25_is_6_and_3_75_is_4(companies: tuple[float, ...], group: float) -> None:
-    assert combine(Rule("Group", "mean", (1.0,) * 4, digits=0), companies).value == group
+    assert combine(Combinator("Group", "mean", (1.0,) * 4, digits=0), companies).value == group
 
 
 def test_vitally_10_10_0_averages_6_67() -> None:
@@ -189,7 +189,7 @@ def test_vitally_weights_by_segment(profile: dict[str, str], expected: float) ->
 
 def test_hubspot_a_group_counts_at_most_its_maximum_and_the_maxima_sum_to_100() -> None:
     plan = model("hubspot").plan
-    assert sum(group.rule.high or 0 for group in plan.groups) == 100
+    assert sum(group.combinator.high or 0 for group in plan.groups) == 100
     best = {"usage.frequency": 7.0, "usage.depth": 9.0, "support.open": 0.0, "support.reopened": 0.0}
     verdict = score(plan, best | {"billing.payment": 0, "engagement.champion_left": 0})
     assert own(verdict) == 100
@@ -315,7 +315,7 @@ def test_natero_70_5_is_71() -> None:
 
 def test_natero_weights_of_33_percent_give_78_where_thirds_give_79() -> None:
     assert natero("usage.depth", "usage.silence", "support.open") == 78
-    thirds = Rule("Product", "mean", (1.0, 1.0, 1.0), digits=0)
+    thirds = Combinator("Product", "mean", (1.0, 1.0, 1.0), digits=0)
     assert combine(thirds, (81, 65, 90)).value == 79
 
 
@@ -328,8 +328,8 @@ def test_natero_account_74_87_is_75() -> None:
 
 
 def test_natero_the_newer_example_75_1_is_75() -> None:
-    rule = Rule("Account", "mean", (2.0, 3.0, 3.0, 2.0), digits=0)
-    assert combine(rule, (80, 71, 90, 54)).value == 75
+    combinator = Combinator("Account", "mean", (2.0, 3.0, 3.0, 2.0), digits=0)
+    assert combine(combinator, (80, 71, 90, 54)).value == 75
 
 
 @pytest.mark.parametrize(("points", "colour"), [(30, "Red"), (31, "Yellow"), (70, "Yellow"), (71, "Green")])
