@@ -6,7 +6,7 @@ What a crash costs at each step:
 1. After a batch was taken and before it is written: nothing. Its offsets are not committed, so the next owner
    of its partitions reads it again.
 2. While it is written: the part that the sink has already is written a second time, which changes nothing,
-   because sinks are idempotent by key and version.
+   because the writes of a sink are idempotent.
 3. After a record was rejected and before the batch is committed: the record becomes a dead letter a second
    time, with the same id.
 4. Between the write and the commit: the whole batch is written a second time, as in 2.
