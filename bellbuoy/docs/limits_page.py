@@ -98,6 +98,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
 """Settings by their key and constants by module and name, in the order of the page."""
 
 NOT_LIMITS = {
+    "schemas.columnar.varint.MAX_VARINT_BYTES": "the length of a number in Avro",
     "gateway.sources.segment.freeform.MAX_LONG": "the range of Avro's long",
 }
 """Constants with the name of a limit that bound a type and no buffer, each with what it is."""
