@@ -1,1 +1,1 @@
-"""What all stages agree on: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""
+"""The contracts that all stages share: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""
