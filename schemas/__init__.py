@@ -1,1 +1,1 @@
-"""The contracts that all stages share: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""
+"""The contracts of all stages: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""

@@ -90,7 +90,7 @@ def test_a_class_name_stands_for_one_thing() -> None:
     for path, node in classes():
         places[node.name].add(path)
     twice = {name: sorted(paths) for name, paths in places.items() if len(paths) > 1}
-    assert twice.keys() == TWICE.keys(), twice
+    assert {name: paths for name, paths in twice.items() if name not in TWICE} == {}
 
 
 def _resolve(reference: str) -> Any:
