@@ -5,7 +5,7 @@ ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
 RUN pip install --no-cache-dir --disable-pip-version-check uv==0.13.9
 WORKDIR /app
 
-# What is pinned changes seldom: one layer. Our own code: the next.
+# Two layers: the pinned dependencies, which change seldom, and our own code.
 COPY pyproject.toml uv.lock ./
 RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --no-install-project
 
@@ -26,7 +26,8 @@ RUN groupadd --gid 10001 bellbuoy \
     && install --directory --owner bellbuoy --group bellbuoy /var/lib/bellbuoy
 COPY --from=build /app/.venv /app/.venv
 
-# What the journal compiles is kept with the data: a start that finds it is some ten seconds shorter.
+# The journal compiles code at its first start and writes it to the data directory. Where a volume keeps that, later
+# starts are some ten seconds shorter; docker-compose.yml mounts one for the worker only.
 ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 BELLBUOY_DATA=/var/lib/bellbuoy \
     NUMBA_CACHE_DIR=/var/lib/bellbuoy/compiled
 WORKDIR /var/lib/bellbuoy

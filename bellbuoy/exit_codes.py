@@ -1,4 +1,4 @@
-"""What the command's exit code means; 69 and 70 as in sysexits.h."""
+"""Table of the command's exit codes; 69 and 70 are those of sysexits.h."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import Final
 __all__ = ["AWAY", "CONFIGURATION", "FAILED", "INTERNAL", "OK"]
 
 OK: Final = 0
+"""Done."""
+
 FAILED: Final = 1
+"""The command could not do what it was asked, or a check found a fault; the message says which."""
+
 CONFIGURATION: Final = 2
+"""The command line, the settings or a file given to it can't be used; the message has every fault."""
+
 AWAY: Final = 69
+"""A service that the command needs, Kafka or Redis, does not answer."""
+
 INTERNAL: Final = 70
+"""An unexpected error of Bellbuoy's own. A role that ends so can be started again safely."""

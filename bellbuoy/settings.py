@@ -36,15 +36,33 @@ class ConfigError(Exception):
 
 
 class KafkaSettings(BaseModel):
-    """The broker and the topics on it."""
+    """Settings of the Kafka brokers and of the topics on them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bootstrap: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
-    topic_prefix: str = Field(default="", pattern=r"^[a-zA-Z0-9._-]{0,100}$")
-    partitions: int = Field(default=4, ge=1, le=1024)
-    replication: int = Field(default=1, ge=1, le=9)
-    registry_url: str | None = Field(default=None, description="Confluent-compatible schema registry")
+    bootstrap: str = Field(
+        default="127.0.0.1:9092",
+        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$",
+        description="Addresses of brokers, `HOST:PORT`, separated by commas.",
+    )
+    topic_prefix: str = Field(
+        default="",
+        pattern=r"^[a-zA-Z0-9._-]{0,100}$",
+        description="Text before the name of every topic, consumer group and transactional id.",
+    )
+    partitions: int = Field(
+        default=4,
+        ge=1,
+        le=1024,
+        description="Partitions of every topic: inputs, journal, changelog and outputs have the same number. "
+        "It can't be changed in place.",
+    )
+    replication: int = Field(default=1, ge=1, le=9, description="Copies of every topic. Use 3 in production.")
+    registry_url: str | None = Field(
+        default=None,
+        description="Address of a Confluent-compatible schema registry; needs the `registry` extra. "
+        "Without it the schema ids are those of the committed file.",
+    )
 
     def topics(self) -> Topics:
         """Return the topic contract of this deployment."""
@@ -52,7 +70,7 @@ class KafkaSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything; each area's class names its own keys."""
+    """All settings of a deployment, one field for each area."""
 
     model_config = SettingsConfigDict(
         env_prefix="BELLBUOY_", env_nested_delimiter="__", frozen=True, extra="forbid", toml_file=None
@@ -64,8 +82,16 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     delivery: DeliverySettings = DeliverySettings()
     redis: RedisSettings = RedisSettings()
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    data: Path = Field(default=Path(".bellbuoy"), description="where `up` keeps Kafka's and Redis's data")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="Least severity that is logged; `debug` adds tracebacks. "
+        "Logs are JSON lines unless they go to a terminal.",
+    )
+    data: Path = Field(
+        default=Path(".bellbuoy"),
+        description="Directory in which `bellbuoy up` keeps the data of Kafka and Redis, and the worker "
+        "Faust's own files.",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -49,7 +49,7 @@ class Verdict:
         rows = [
             f"Seed {self.seed}: {self.events:,} events, {len(self.happened)} faults, {self.seconds:.0f} s.",
             "",
-            "| fault | at s | kept up s | whole again after s | lost | doubled |",
+            "| fault | at s | lasted s | recovered after s | lost | doubled |",
             "| --- | ---: | ---: | ---: | ---: | ---: |",
         ]
         rows += [
@@ -89,7 +89,7 @@ def page(verdicts: Sequence[Verdict], events: int, jobs: int) -> str:
     """Return docs/reliability.md for runs of the same faults, so many seeds at a time."""
     seeds = [str(verdict.seed) for verdict in verdicts]
     rows = [
-        "| fault | lost | doubled | state equal | alerts equal | kept up s | whole again after s |",
+        "| fault | lost | doubled | state equal | alerts equal | lasted s | recovered after s |",
         "| --- | ---: | ---: | --- | --- | ---: | ---: |",
     ]
     for name in dict.fromkeys(fault.name for fault in FAULTS):

@@ -29,9 +29,8 @@ REGISTRY = CollectorRegistry()
 """The gateway's own: other roles export the same names, and a test imports several of them."""
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
-Info("bellbuoy_build", "The release that runs.", ["role"], registry=REGISTRY).labels("gateway").info(
-    {"version": version("bellbuoy")}
-)
+_BUILD = Info("bellbuoy_build", "The release that runs.", ["role"], registry=REGISTRY)
+_BUILD.labels("gateway").info({"version": version("bellbuoy")})
 
 REQUESTS = Counter(
     "bellbuoy_ingest_requests_total", "Requests answered.", ["route", "code"], registry=REGISTRY

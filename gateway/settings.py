@@ -26,7 +26,9 @@ Secrets = Annotated[tuple[SecretStr, ...], AfterValidator(_not_blank)]
 class _Tenant(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    write_keys: Secrets = ()
+    write_keys: Secrets = Field(
+        default=(), description="Write keys of the tracking routes and of typed events."
+    )
 
     def secrets(self, source: WebhookSource) -> list[str]:
         """Return the secrets with which a source may sign this tenant's webhooks."""
@@ -42,7 +44,13 @@ else:
         __base__=_Tenant,
         __module__=__name__,
         __doc__="A tenant's secrets at the gateway: its write keys, and the secrets of each webhook source.",
-        **{source.secrets_key: (Secrets, ()) for source in WEBHOOKS},
+        **{
+            source.secrets_key: (
+                Secrets,
+                Field(default=(), description=f"Signing secrets of {source.title}'s webhooks."),
+            )
+            for source in WEBHOOKS
+        },
     )
 
 _DEMO_TENANT = TenantSettings.model_validate(
@@ -55,18 +63,44 @@ class GatewaySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535)
-    tenants: dict[str, TenantSettings] = {"demo": _DEMO_TENANT}
-    max_body_bytes: int = Field(
-        default=512_000, gt=0, le=4_000_000, description="largest request, after decompression"
+    host: str = Field(default="127.0.0.1", description="Address on which the gateway listens.")
+    port: int = Field(
+        default=8080,
+        ge=0,
+        le=65535,
+        description="Port of the gateway: events, health and metrics. 0: any free one.",
     )
-    max_event_bytes: int = Field(default=32_768, gt=0, description="largest single event")
-    max_batch_events: int = Field(default=2_500, gt=0)
-    max_requests: int = Field(default=128, gt=0, description="under way at once, then 503")
-    body_seconds: float = Field(default=20.0, gt=0, description="wait for a request's body, then 408")
-    max_waiting_events: int = Field(default=20_000, gt=0, description="unacknowledged by Kafka, then 503")
-    delivery_timeout_seconds: float = Field(default=10.0, gt=0, description="wait for Kafka, then 503")
+    tenants: dict[str, TenantSettings] = Field(
+        default={"demo": _DEMO_TENANT},
+        description="Secrets of each tenant, by its name. The keys of `demo` are published: name your own "
+        "tenants before listening on more than loopback.",
+    )
+    max_body_bytes: int = Field(
+        default=512_000,
+        gt=0,
+        le=4_000_000,
+        description="Largest request, before and after decompression; beyond it 413.",
+    )
+    max_event_bytes: int = Field(
+        default=32_768,
+        gt=0,
+        description="Largest single event; beyond it 413, or `invalid` for one event of a batch.",
+    )
+    max_batch_events: int = Field(default=2_500, gt=0, description="Most events of a request; beyond it 413.")
+    max_requests: int = Field(
+        default=128, gt=0, description="Most requests under way at once; beyond it 503 with `Retry-After`."
+    )
+    body_seconds: float = Field(
+        default=20.0, gt=0, description="Longest wait for the body of a request; then 408."
+    )
+    max_waiting_events: int = Field(
+        default=20_000,
+        gt=0,
+        description="Most events sent to Kafka and not yet confirmed; beyond it 503 with `Retry-After`.",
+    )
+    delivery_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Longest wait for Kafka's confirmation; then 503 with `Retry-After`."
+    )
 
     def write_keys(self) -> dict[str, list[str]]:
         """Return the write keys of each tenant."""

@@ -1,1 +1,1 @@
-"""What all stages agree on: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""
+"""The contracts of all stages: Avro schemas, typed records, topics, keys, and the codec to bytes and back."""

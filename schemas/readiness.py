@@ -9,7 +9,7 @@ __all__ = ["Readiness", "decode_readiness"]
 
 class Readiness(msgspec.Struct, frozen=True):
     """
-    Whether a role can do its work now.
+    The answer whether a role can do its work now.
 
     ``failing`` maps the name of each condition that does not hold to its reason; a role is ready when none
     fails. As JSON: ``{"ready": false, "role": "deliver", "failing": {"kafka": "not reached yet"}}``.

@@ -21,10 +21,10 @@ __all__ = [
 ]
 
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-"""The largest record that a topic accepts."""
+"""The largest record that inputs, journal, changelog and outputs take."""
 
 MAX_DEAD_LETTER_BYTES = 8 * 1024 * 1024
-"""The largest dead letter, so that any record fits into one whole."""
+"""The largest dead letter: any record fits in whole, with the reason."""
 
 CHANGELOG_CONFIG = {
     "cleanup.policy": "compact",

@@ -15,30 +15,54 @@ class JournalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     clock: Literal["wall", "simulated"] = Field(
-        default="wall", description="simulated: batches are stamped with the ticks on simulation.clock"
+        default="wall",
+        description="Clock of the journal. `simulated`: batches carry the newest tick of `simulation.clock`.",
     )
     fetch_bytes: int = Field(
-        default=64_000_000, ge=16_777_216, description="most bytes taken at once, as stored by the broker"
+        default=64_000_000,
+        ge=16_777_216,
+        description="Most bytes of records that all partitions hold, as stored by the broker, and as much "
+        "again fetched ahead. With a backlog the process then takes about 0.9 GB: lower it in a small "
+        "container.",
     )
-    rest_seconds: float = Field(default=0.05, ge=0, description="a partition rests this long after a batch")
+    rest_seconds: float = Field(
+        default=0.05,
+        ge=0,
+        description="Shortest pause of a partition after a batch. "
+        "A longer one makes fewer, larger batches: less work and more latency.",
+    )
     most_rest_seconds: float = Field(
         default=5.0,
         ge=0,
-        description="or until the worker wants its next batch, up to this long; a backlog knows no rest",
+        description="Longest pause of a partition after a batch, while the worker has not asked for the next "
+        "one. With a backlog there is no pause.",
     )
     idle_seconds: float = Field(
-        default=1.0, gt=0, description="an idle partition gets an empty batch this often"
+        default=1.0, gt=0, description="Time after which an idle partition gets an empty batch."
     )
     dedupe_events: int = Field(
-        default=100_000, gt=0, description="events of each input partition whose ids are remembered"
+        default=100_000, gt=0, description="Events of each input partition whose ids the dedupe window keeps."
     )
     horizon_days: int = Field(
-        default=90, gt=0, le=90, description="older events are dead-lettered as too_late"
+        default=90, gt=0, le=90, description="Events older than this become dead letters, `too_late`."
     )
-    future_minutes: int = Field(default=60, ge=0, description="events later than this are from_future")
-    session_seconds: float = Field(default=10.0, ge=6.0, description="a silent member is replaced after this")
-    metrics_host: str = Field(default="127.0.0.1", description="where /metrics, /livez and /readyz answer")
-    metrics_port: int = Field(default=9101, ge=0, le=65535)
+    future_minutes: int = Field(
+        default=60,
+        ge=0,
+        description="Events further ahead of journal time than this become dead letters, `from_future`.",
+    )
+    session_seconds: float = Field(
+        default=10.0, ge=6.0, description="Time after which a member that Kafka does not hear of is replaced."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address of `/metrics`, `/livez` and `/readyz`."
+    )
+    metrics_port: int = Field(
+        default=9101,
+        ge=0,
+        le=65535,
+        description="Port of `/metrics`, `/livez` and `/readyz`. 0: any free one.",
+    )
 
 
 class WorkerSettings(BaseModel):
@@ -46,9 +70,18 @@ class WorkerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    session_seconds: float = Field(default=10.0, ge=6.0, description="a silent member is replaced after this")
-    metrics_host: str = Field(default="127.0.0.1", description="where /metrics, /livez and /readyz answer")
-    metrics_port: int = Field(default=9102, ge=0, le=65535)
+    session_seconds: float = Field(
+        default=10.0, ge=6.0, description="Time after which a member that Kafka does not hear of is replaced."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address of `/metrics`, `/livez` and `/readyz`."
+    )
+    metrics_port: int = Field(
+        default=9102,
+        ge=0,
+        le=65535,
+        description="Port of `/metrics`, `/livez` and `/readyz`. 0: any free one.",
+    )
 
 
 class DeliverySettings(BaseModel):
@@ -56,10 +89,19 @@ class DeliverySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    batch_records: int = Field(default=2_000, gt=0, description="most records written to a sink at once")
+    batch_records: int = Field(default=2_000, gt=0, description="Most records of one write to a sink.")
     retry_seconds: float = Field(
-        default=1.0, gt=0, description="first pause after a failed write; doubles to 30 s"
+        default=1.0, gt=0, description="Pause after the first failed write; it doubles up to 30 s."
     )
-    session_seconds: float = Field(default=10.0, ge=6.0)
-    metrics_host: str = Field(default="127.0.0.1", description="where /metrics, /livez and /readyz answer")
-    metrics_port: int = Field(default=9103, ge=0, le=65535)
+    session_seconds: float = Field(
+        default=10.0, ge=6.0, description="Time after which a member that Kafka does not hear of is replaced."
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address of `/metrics`, `/livez` and `/readyz`."
+    )
+    metrics_port: int = Field(
+        default=9103,
+        ge=0,
+        le=65535,
+        description="Port of `/metrics`, `/livez` and `/readyz`. 0: any free one.",
+    )

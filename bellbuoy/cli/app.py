@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bellbuoy.cli import model_live as cli_model_live  # noqa: F401 - adds its commands to `model`
 from bellbuoy.cli.deadletters_repair import deadletters
 from bellbuoy.cli.explain import explain
 from bellbuoy.cli.model import model

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bellbuoy.docs import kpis_page, measures_page, model_schema
+from bellbuoy.docs import (
+    dead_letter_reasons_page,
+    exit_codes_page,
+    kpis_page,
+    limits_page,
+    measures_page,
+    metrics_page,
+    model_schema,
+    settings_page,
+    topics_page,
+)
 
 __all__ = ["PAGES"]
 
@@ -12,5 +22,11 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/kpis.md": kpis_page.page,
     "docs/measures.md": measures_page.page,
     "docs/model.schema.json": model_schema.page,
+    "docs/reference/dead-letter-reasons.md": dead_letter_reasons_page.page,
+    "docs/reference/exit-codes.md": exit_codes_page.page,
+    "docs/reference/limits.md": limits_page.page,
+    "docs/reference/metrics.md": metrics_page.page,
+    "docs/reference/settings.md": settings_page.page,
+    "docs/reference/topics.md": topics_page.page,
 }
 """The function that returns a page's text, by the page's path from the top of the repository."""

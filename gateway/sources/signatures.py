@@ -15,7 +15,7 @@ from schemas.times import iso
 __all__ = ["TOLERANCE_MS", "BadSignatureError", "HmacScheme", "SignatureScheme", "check_signing_time"]
 
 TOLERANCE_MS = 300_000
-"""How far the signed time may be from now, either way."""
+"""Distance of the signed time of a webhook from now, either way; beyond it 401."""
 
 
 class BadSignatureError(Exception):
@@ -31,7 +31,7 @@ class BadSignatureError(Exception):
 
 
 class SignatureScheme(Protocol):
-    """How a vendor signs the bodies of its webhooks; times are UTC milliseconds."""
+    """A vendor's way to sign the bodies of its webhooks; times are UTC milliseconds."""
 
     def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: int, /) -> None:
         """Return when one of the secrets signed this body near ``now``; raise BadSignatureError otherwise."""

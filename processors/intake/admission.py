@@ -51,10 +51,10 @@ BOUNDS = {
 """Inclusive ranges: no honest event lies outside, and no sum of honest ones leaves 64 bits."""
 
 MAX_TEXT = 1_024
-"""Most characters of a text field that is not made for prose."""
+"""Characters of a text field of an event, unless the field is for prose; a longer one is `invalid`."""
 
 MAX_MODEL_TEXT = 262_144
-"""Most characters of a model's canonical text."""
+"""Characters of a model that is put in force; a longer one is `invalid`."""
 
 _LONG_TEXT = {"comment": 32_768, "note": 32_768, "subject": 4_096, "text": MAX_MODEL_TEXT}
 

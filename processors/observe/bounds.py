@@ -17,19 +17,40 @@ from schemas.times import DAY
 __all__ = ["HELD_DAYS", "bound", "evict"]
 
 HELD_DAYS = 400
-"""Days for which the newest of a rare kind is held: a survey's answer, advocacy, a training."""
+"""Days for which the newest of a rare event is kept: a survey's answer, advocacy, a training."""
 
 MAX_USERS = 20_000
+"""Users, the last active ones; others no longer count as active."""
+
 MAX_FEATURES = 500
+"""Features, the last used ones; others no longer count as used."""
+
 MAX_TICKETS = 2_000
+"""Tickets, those with the newest event; others are forgotten."""
+
 MAX_INVOICES = 1_000
+"""Invoices, those with the newest event; others are forgotten."""
+
 MAX_SUBSCRIPTIONS = 200
+"""Subscriptions, those whose status is the newest; others are forgotten."""
+
 MAX_SURVEYS = 2_000
+"""Survey answers, and as many people who were asked: the newest of each; others are forgotten."""
+
 MAX_MRR_DAYS = 120
+"""Days on which the revenue of a subscription changed, the newest; others are forgotten."""
+
 MAX_KINDS = 64
+"""Kinds of contacts and other events whose times are kept, those with the newest time."""
+
 MAX_AIMS = 200
+"""Goals and milestones, those with the newest event; others are forgotten."""
+
 MAX_PEOPLE = 500
+"""People, the newest; those with a role (champion, sponsor) are forgotten last."""
+
 MAX_RETRACTED = 1_000
+"""Tombstones of tickets, invoices and goals that were taken back, the newest."""
 
 K = TypeVar("K", int, str)
 V = TypeVar("V")

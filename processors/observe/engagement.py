@@ -12,7 +12,7 @@ from schemas.records import EngagementEvent
 __all__ = ["MAX_MOMENTS", "forget_aim", "observe_engagement"]
 
 MAX_MOMENTS = 32
-"""The newest times kept of each kind of moment."""
+"""Times kept of each kind of contact or other event, the newest."""
 
 _COUNTED = frozenset(
     {

@@ -26,12 +26,13 @@ __all__ = ["ENVELOPE_SUBJECT", "MAX_EVENTS", "Envelopes"]
 _TOPIC = "usage.events"
 _PREFIX = 5
 _MAX_BYTES = 900_000
+"""Size up to which events are packed into one envelope."""
 
 ENVELOPE_SUBJECT = subject_of(_TOPIC, UsageEnvelope)
 """The registry's subject for the envelope, the second record type of ``usage.events``."""
 
 MAX_EVENTS = 10_000
-"""The number of events that an envelope may hold."""
+"""Events of an envelope; one with more is a dead letter, `invalid`."""
 
 
 class Envelopes:

@@ -1,1 +1,1 @@
-"""Which account an event belongs to: record keys, partitions, and aliases of users and e-mail domains."""
+"""The identity of accounts: record keys, partitions, and aliases of users and e-mail domains."""

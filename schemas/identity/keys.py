@@ -29,6 +29,7 @@ PARTITIONER = "murmur2_random"
 
 _TENANT = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62})\Z")
 _MAX_ACCOUNT = 256
+"""Characters of an account id; a longer one is `invalid`."""
 
 
 def valid_tenant(tenant: str) -> bool:

@@ -137,7 +137,7 @@ class AccountProfile(InputEvent, frozen=True, kw_only=True):
 
 
 class AlertAction(InputEvent, frozen=True, kw_only=True):
-    """What a person did with an alert, such as acknowledging it."""
+    """The act of a person on an alert, such as acknowledging it."""
 
     alert_id: str
     kind: str

@@ -28,7 +28,7 @@ __all__ = ["Delivery", "DeliveryStore", "deliver"]
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a notification: ``message_id`` is the service's, ``error`` says why it failed."""
+    """The outcome of a notification: ``message_id`` is the service's, ``error`` says why it failed."""
 
     dedup_key: str
     status: Literal["sending", "success", "failed"]

@@ -12,13 +12,18 @@ __all__ = ["RedisSettings"]
 
 
 class RedisSettings(SinkSettings):
-    """The Redis serving layout."""
+    """Settings of the Redis sink: the server, the keys and how much is kept."""
 
-    url: str = "redis://127.0.0.1:6379/0"
-    prefix: str = Field(default="bb", description="first part of every key")
-    history: int = Field(default=500, gt=0, description="score changes kept per account, about")
-    updates: int = Field(default=20_000, gt=0, description="entries kept on the update stream, about")
-    alert_days: int = Field(default=90, gt=0, description="a resolved alert is kept this long")
+    url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        description="Address of the server, with user and password if it asks for them; `rediss://` is TLS.",
+    )
+    prefix: str = Field(default="bb", description="First part of every key.")
+    history: int = Field(
+        default=500, gt=0, description="Changes of score or band kept for each account, about."
+    )
+    updates: int = Field(default=20_000, gt=0, description="Entries kept on the update stream, about.")
+    alert_days: int = Field(default=90, gt=0, description="Days for which a resolved alert is kept.")
 
     def sink(self) -> Sink:
         """Return the sink, not yet open."""

@@ -9,6 +9,7 @@ from streams.delivery.status import SinkStatus
 __all__ = ["Backoff", "SinkWriter"]
 
 _LONGEST_PAUSE_SECONDS = 30.0
+"""Longest pause between two attempts to write a batch; the batch is offered until it is taken."""
 
 
 class Backoff:

@@ -28,7 +28,7 @@ _STOP_CHECK_SECONDS = 0.05
 _GATHER_SECONDS = 1.0
 """A backlog is gathered at least so long: an account costs the worker the same for one event as for many."""
 _MAX_GATHERED_BYTES = 32_000_000
-"""Beyond this much memory, what is fetched next is written together with what was gathered."""
+"""Memory of a partition's rolled-up backlog; beyond it a batch is written, however busy the worker is."""
 
 
 class JournalLoop:

@@ -14,7 +14,7 @@ from streams.journal.sorted_events import SortedEvents
 __all__ = ["JournalPacker", "PackedBatch"]
 
 _MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 65_536
-"""What a journal record's value may take; the rest is for the record's and its batch's headers."""
+"""Size of a journal record's value, which leaves room for headers; a larger batch is split."""
 
 
 class PackedBatch(NamedTuple):

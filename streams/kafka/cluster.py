@@ -14,7 +14,7 @@ __all__ = ["Cluster"]
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where a deployment's records are: its brokers, its topics, and the registry of their schemas."""
+    """The Kafka of a deployment: its brokers, its topics, and the registry of their schemas."""
 
     bootstrap: str
     topics: Topics

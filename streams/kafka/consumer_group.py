@@ -1,4 +1,4 @@
-"""Leaves a consumer group without hanging on librdkafka's close."""
+"""The way out of a consumer group that doesn't hang on librdkafka's close."""
 
 from __future__ import annotations
 

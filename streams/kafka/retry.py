@@ -1,4 +1,4 @@
-"""Repeats a call to a Kafka client while its error may pass by itself."""
+"""The repetition of a call to a Kafka client while its error may pass by itself."""
 
 from __future__ import annotations
 

@@ -24,10 +24,10 @@ __all__ = ["FoldLoop"]
 log = structlog.get_logger(__name__)
 
 _QUEUE_BATCHES = 32
-"""Batches that may wait for one partition; when so many do, the agent waits and Faust stops fetching."""
+"""Batches that wait for one partition, beside 64 in Faust's buffer; beyond it fetching pauses."""
 
 _MAX_FOLD_BYTES = 1_000_000
-"""Waiting batches are folded together up to this size, as packed."""
+"""Size, as packed, up to which waiting batches are folded together and share a transaction."""
 
 _SEEK_AGAIN_SECONDS = 10.0
 """How long the batches from before a gap may take to come, until they are read again once more."""

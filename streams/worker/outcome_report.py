@@ -1,4 +1,4 @@
-"""Reports what a fold changed: metrics, and a log line when a source falls silent or sends again."""
+"""The report of what a fold changed: metrics, and a log line when a source falls silent or sends again."""
 
 from __future__ import annotations
 

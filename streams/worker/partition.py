@@ -30,7 +30,8 @@ __all__ = ["PartitionState"]
 log = structlog.get_logger(__name__)
 
 _CACHE_BYTES = 6_000_000
-"""Accounts of a partition kept as values, in bytes as stored; as values they take about 15 times that."""
+"""Decoded states that a partition keeps, by their encoded size; in memory they take about 15 times that. The
+least recently used are decoded again when needed."""
 
 _fold_lock = threading.Lock()
 """Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""

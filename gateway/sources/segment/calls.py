@@ -43,6 +43,8 @@ __all__ = [
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
 MAX_DURATION_MS = 366 * DAY
+"""A duration or latency in a Segment call; a longer one is left out."""
+
 _MAX_INT = 2**31 - 1
 
 Id = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None

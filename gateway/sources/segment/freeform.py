@@ -10,6 +10,8 @@ from schemas.identity.keys import valid_account
 __all__ = ["MAX_LONG", "MAX_TEXT", "FreeForm", "host_of", "is_text"]
 
 MAX_TEXT = 256
+"""Characters of an id or a name in a Segment call; a longer property is left out."""
+
 MAX_LONG = 2**63 - 1
 
 

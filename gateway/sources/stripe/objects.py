@@ -65,7 +65,7 @@ class StripeEvent(msgspec.Struct):
 
 
 class Recurring(msgspec.Struct):
-    """How often a price is charged."""
+    """The interval at which a price is charged."""
 
     interval: str
     interval_count: Quantity = 1
@@ -122,14 +122,14 @@ class PreviousAttributes(msgspec.Struct):
 
 
 class SubscriptionDetails(msgspec.Struct):
-    """What an invoice says about its subscription."""
+    """The part of an invoice about its subscription."""
 
     metadata: Metadata = None
     subscription: Reference = None
 
 
 class InvoiceParent(msgspec.Struct):
-    """What an invoice was made for, since API version 2025-03-31."""
+    """The origin of an invoice, since API version 2025-03-31."""
 
     subscription_details: SubscriptionDetails | None = None
 

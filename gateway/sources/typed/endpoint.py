@@ -28,7 +28,7 @@ _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
 class TypedEndpoint:
-    """``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds."""
+    """The endpoint ``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds."""
 
     def __init__(
         self,

@@ -35,6 +35,8 @@ from schemas.times import DAY
 __all__ = ["Form"]
 
 _MAX_TEXT = 4_096
+"""Characters of a text in a typed event, whatever its field; a longer one is `invalid`."""
+
 _INT64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _INT32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 _COUNT = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]

@@ -24,6 +24,7 @@ __all__ = ["split", "to_record"]
 
 _TYPE_PREFIX = "zen:event-type:ticket."
 _MAX_TEXT = 4_096
+"""Characters of a ticket's subject; the rest is cut off."""
 
 Id = str | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
 
@@ -58,7 +59,7 @@ class SatisfactionScore(msgspec.Struct):
 
 
 class TicketChange(msgspec.Struct):
-    """What happened to the ticket; which fields are present depends on the event's type."""
+    """The event of a ticket; which fields are present depends on the event's type."""
 
     current: msgspec.Raw = msgspec.Raw(b"null")
     previous: msgspec.Raw = msgspec.Raw(b"null")

@@ -189,7 +189,7 @@ def _rising(edges: list[Any], what: str) -> None:
 
 
 class FadeSpec(_Spec):
-    """How the score of a measure fades with the age of its newest evidence."""
+    """The fading of a measure's score with the age of its newest evidence."""
 
     half_life: Duration = Field(description="In this time the score moves half of the way to `toward`.")
     toward: Number = Field(description="The score that it fades to.")
@@ -262,7 +262,7 @@ class MeasureSpec(_Spec):
 
 
 class CombineSpec(_Spec):
-    """How members make one score."""
+    """The way in which members make one score."""
 
     combine: Literal["mean", "sum", "worst"] = Field(
         "mean", description="mean: weighted mean; sum: weighted sum from `start`; worst: the lowest."
@@ -297,7 +297,7 @@ class GroupSpec(CombineSpec):
 
 
 class ScoreSpec(CombineSpec):
-    """How groups and ungrouped measures make the score."""
+    """The way in which groups and ungrouped measures make the score."""
 
     missing: Literal["zero", "ignore"] = Field(
         "zero",
@@ -369,7 +369,7 @@ class HysteresisSpec(_Spec):
 
 
 class AppliesSpec(_Spec):
-    """Which accounts the model is for, when several models are in force."""
+    """The accounts that the model is for, when several models are in force."""
 
     tenants: list[str] | None = Field(None, min_length=1, description="Tenants; left out: every tenant.")
     when: Condition | None = Field(None, description="A CEL condition over account.* facts.")

@@ -24,8 +24,13 @@ Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the top of the document to a value."""
 
 _MAX_CHARACTERS = 200_000
+"""Characters of a model file; a longer one is refused."""
+
 _MAX_NODES = 10_000
+"""Values and keys in a model file; one with more is refused."""
+
 _MAX_DEPTH = 16
+"""Levels of nesting in a model file; deeper ones are refused."""
 
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
