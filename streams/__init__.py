@@ -1,1 +1,1 @@
-"""The flow: journal, Faust app, table store, delivery and dead letters."""
+"""The stages of the pipeline on Kafka: journal, worker and delivery, and what they share."""

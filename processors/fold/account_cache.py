@@ -13,7 +13,7 @@ class AccountCache:
     """
     Accounts as values by key; over ``max_bytes`` the least recently used leave first.
 
-    Bytes are counted as the states are stored; as values they take about 15 times that. Without a bound
+    Bytes are counted as the states are stored; as values they take 9 to 15 times that. Without a bound
     (``None``) every account stays, with a bound of 0 none does.
     """
 

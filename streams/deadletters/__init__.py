@@ -1,1 +1,1 @@
-"""Dead letters on Kafka: their producer, their reader, and the redrive of repaired ones."""
+"""Dead letters on Kafka: their producer, their reader, and the redriver of repaired ones."""

@@ -1,1 +1,1 @@
-"""The journal stage: the inputs of a partition into one ordered, exact, packed log."""
+"""The journal stage: packs the inputs of a partition into one ordered, exact log."""

@@ -1,1 +1,1 @@
-"""Kafka clients: producers, readers of a log's end, record batches as the broker stores them, headers."""
+"""Clients of Kafka: transactional producer, log reader, fetcher of record batches, and what they share."""

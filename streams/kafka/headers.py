@@ -1,11 +1,11 @@
-"""Headers that records carry inside the pipeline."""
+"""Names of the headers that records carry inside the pipeline."""
 
 from __future__ import annotations
 
 __all__ = ["INDEX_HEADER", "MOVED_HEADER"]
 
 MOVED_HEADER = "bellbuoy-moved-from"
-"""On a record that was moved, and on a transfer: the partition where it was counted."""
+"""On a misplaced record that was moved, and on a transfer: the partition where it was counted."""
 
 INDEX_HEADER = "bellbuoy-envelope-index"
-"""On a record of one event that came in an envelope: its place therein, from 0."""
+"""On a record of one event that came in an envelope: the event's index there, from 0."""

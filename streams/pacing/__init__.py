@@ -1,1 +1,1 @@
-"""Back-pressure between worker and journal: the worker's progress and its credits for new batches."""
+"""Back-pressure from worker to journal: the worker's progress and its credits for new batches."""

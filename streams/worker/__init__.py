@@ -1,1 +1,1 @@
-"""The worker stage: the Faust app that folds the journal into account states."""
+"""The worker stage: a Faust app that folds the journal into account states."""
