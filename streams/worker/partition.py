@@ -30,9 +30,9 @@ __all__ = ["PartitionState"]
 log = structlog.get_logger(__name__)
 
 _CACHE_BYTES = 6_000_000
-"""Decoded states that a partition keeps, by their encoded size. In memory, small accounts take 15 times that,
-typical ones 12 times and heavy ones 9 times (`python -m bench.account_memory`): 55 to 90 MB. The least recently
-used are decoded again when needed."""
+"""Decoded states that a partition keeps, by their encoded size. In memory, small accounts take 15 times
+that, typical ones 12 times and heavy ones 9 times (`python -m bench.account_memory`): 55 to 90 MB. The least
+recently used are decoded again when needed."""
 
 _fold_lock = threading.Lock()
 """Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""
