@@ -12,6 +12,7 @@ from schemas.codec.errors import SchemaError, UnknownSchemaError
 from schemas.codec.record_codec import Codec
 from sinks.port import Output
 from streams.delivery.offsets import Part
+from streams.kafka.errors import END_OF_PARTITION
 from streams.kafka.record import KafkaRecord, kafka_record
 
 __all__ = ["Batch", "SendDeadLetter", "read_batch"]
@@ -62,7 +63,7 @@ def read_batch(
                 dead_letter(source, reason, str(fault))
             else:
                 batch.sources.append(source)
-        elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+        elif error.code() == END_OF_PARTITION:
             end = kafka_record(message)
             batch.reached[end.topic, end.partition] = end.offset
         else:

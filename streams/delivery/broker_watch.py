@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.delivery.metrics import LAG
 from streams.delivery.subscription import Subscription
+from streams.kafka.errors import ALL_BROKERS_DOWN, BROKER_AWAY, TOPIC_UNKNOWN
 from streams.runtime.errors import DeliveryError
 from streams.runtime.health import Health
 
@@ -24,18 +25,6 @@ _ASK_SECONDS = 10.0
 _ANSWER_SECONDS = 1.0
 """How long the answer to a question may take."""
 
-# librdkafka's own codes have no public names.
-_AWAY = (
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-    KafkaError._TRANSPORT,  # noqa: SLF001
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._RESOLVE,  # noqa: SLF001
-)
-_NO_TOPIC = (
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
-)
 _HOPELESS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
@@ -62,8 +51,8 @@ class BrokerWatch:
     def trouble(self, error: KafkaError) -> None:
         """Take an error of the client: the consumer's ``error_cb``."""
         self._log.debug("Kafka's client reports an error.", error=error.str())
-        self._topics_in_doubt = self._topics_in_doubt or error.code() in _NO_TOPIC
-        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001
+        self._topics_in_doubt = self._topics_in_doubt or error.code() in TOPIC_UNKNOWN
+        if error.code() == ALL_BROKERS_DOWN:
             self._lost(error)
 
     def refused(self, error: KafkaError) -> None:
@@ -92,8 +81,8 @@ class BrokerWatch:
             try:
                 low, high = self._ends(consumer, part, ask)
             except KafkaException as error:
-                self._topics_in_doubt = self._topics_in_doubt or error.args[0].code() in _NO_TOPIC
-                if error.args[0].code() in _AWAY:
+                self._topics_in_doubt = self._topics_in_doubt or error.args[0].code() in TOPIC_UNKNOWN
+                if error.args[0].code() in BROKER_AWAY:
                     self._lost(error.args[0])
                 return
             if high >= 0:

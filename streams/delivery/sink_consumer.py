@@ -89,7 +89,9 @@ class SinkConsumer:
             self._status.log.info("Stopped with a batch undelivered: it is delivered after the next start.")
         finally:
             if not self._member.leave():
-                self._status.log.warning("Kafka is away: the group notices by itself that this member left.")
+                self._status.log.warning(
+                    "Group left without an answer of Kafka: it notices by itself that this member is gone."
+                )
             self._writer.close()
 
     def _resume(self) -> None:

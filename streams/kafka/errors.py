@@ -10,12 +10,14 @@ from __future__ import annotations
 from confluent_kafka import KafkaError
 
 __all__ = [
+    "ALL_BROKERS_DOWN",
     "BROKER_AWAY",
     "END_OF_PARTITION",
     "FATAL",
     "FENCED",
     "LEADER_UNKNOWN",
     "TIMED_OUT",
+    "TOPIC_UNKNOWN",
     "FencedError",
 ]
 
@@ -28,10 +30,16 @@ FATAL = KafkaError._FATAL
 TIMED_OUT = KafkaError._TIMED_OUT
 """The client waited for an answer in vain."""
 
-BROKER_AWAY = frozenset(
-    {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
-)
+ALL_BROKERS_DOWN = KafkaError._ALL_BROKERS_DOWN
+"""The client has lost its last connection."""
+
+BROKER_AWAY = frozenset({ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, TIMED_OUT})
 """No broker answers; the client reconnects by itself."""
+
+TOPIC_UNKNOWN = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+)
+"""There is no such topic or partition, or the broker does not know it yet."""
 
 LEADER_UNKNOWN = frozenset(
     {

@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("bellbuoy", "gateway", "processors", "schemas", "sinks", "streams")
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
 ONE_WORDING = {"Kafka is away.", "Kafka is back."}
-"""Lines that begin with one of these words are no other ones."""
+"""Events that every client of Kafka logs in the same words."""
 
 
 def logger(node: ast.expr) -> bool:
-    """Whether an expression is a logger: ``log``, ``self._log``, or one of these with fields bound."""
+    """Whether an expression is a logger: the name or attribute log or _log, or one with fields bound."""
     match node:
-        case ast.Name(id="log") | ast.Attribute(attr="_log"):
+        case ast.Name(id="log") | ast.Attribute(attr="log" | "_log"):
             return True
         case ast.Call(func=ast.Attribute(attr="bind", value=bound)):
             return logger(bound)
@@ -35,6 +35,17 @@ def log_lines(source: str) -> Iterator[tuple[int, list[ast.expr]]]:
         match node:
             case ast.Call(func=ast.Attribute(attr=level, value=value)) if level in LEVELS and logger(value):
                 yield node.lineno, node.args
+
+
+def loggers(source: str) -> Iterator[str]:
+    """The name of each variable or attribute that a logger of structlog is put into."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=value):
+                if any(
+                    isinstance(part, ast.Attribute) and part.attr == "get_logger" for part in ast.walk(value)
+                ):
+                    yield name
 
 
 def faults(source: str) -> Iterator[str]:
@@ -57,6 +68,12 @@ def test_log_lines_are_constant_sentences(package: str) -> None:
         for fault in faults(path.read_text())
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_loggers_have_a_name_that_this_test_knows(package: str) -> None:
+    sources = (path.read_text() for path in (ROOT / package).rglob("*.py"))
+    assert {name for source in sources for name in loggers(source)} <= {"log", "_log"}
 
 
 @pytest.mark.parametrize(
