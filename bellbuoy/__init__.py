@@ -1,1 +1,1 @@
-"""The command: CLI, settings, embedded stack, simulator; the only place that knows everything."""
+"""The ``bellbuoy`` command and what only it needs: settings, operations, local servers, simulator."""

@@ -1,4 +1,4 @@
-"""Run the command: ``python -m bellbuoy``."""
+"""Entry point of ``python -m bellbuoy``: the same command as ``bellbuoy``."""
 
 from __future__ import annotations
 

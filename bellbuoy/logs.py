@@ -1,4 +1,4 @@
-"""Logging: structlog for our own events, the standard library's routed through the same end."""
+"""Configuration of logging: structlog's events and the standard library's go through one formatter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["configure"]
 
 def configure(level: str, role: str) -> None:
     """
-    Log to stderr from *level* on: for people on a terminal, else one JSON object a line.
+    Log events of *level* and above to stderr: as text on a terminal, otherwise one JSON object a line.
 
     Every line carries ``level``, ``time`` (ISO 8601, UTC), ``logger``, ``role`` and ``event``.
     """
@@ -48,7 +48,7 @@ def configure(level: str, role: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Of libraries, what an operator can act on; their chatter only when debugging.
+    # From libraries only warnings, which an operator can act on; everything only when debugging.
     for library in ("aiokafka", "faust", "mode", "uvicorn", "asyncio", "urllib3", "stripe"):
         logging.getLogger(library).setLevel(level.upper() if level in ("debug", "error") else "WARNING")
     logging.captureWarnings(capture=True)

@@ -1,5 +1,5 @@
 """
-All settings of a deployment, from ``bellbuoy.toml`` and ``BELLBUOY_*`` variables.
+Settings of a deployment, from ``bellbuoy.toml`` and ``BELLBUOY_*`` variables.
 
 Nested keys take two underscores: ``BELLBUOY_KAFKA__BOOTSTRAP``. A variable wins over the file.
 """
@@ -19,20 +19,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
 from sinks.redis.settings import RedisSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
-__all__ = ["ConfigError", "KafkaSettings", "Settings", "load"]
-
-
-class ConfigError(Exception):
-    """
-    The configuration can't be used; the message lists every fault with its key and the fix.
-
-    Operator action: mend the named keys in bellbuoy.toml or the environment and start again.
-    """
+__all__ = ["KafkaSettings", "Settings", "load"]
 
 
 class KafkaSettings(BaseModel):
@@ -112,9 +105,9 @@ class _TomlFile(TomlConfigSettingsSource):
 
 
 def _file() -> Path | None:
-    named = os.environ.get("BELLBUOY_CONFIG")
-    if named:
-        return Path(named)
+    configured = os.environ.get("BELLBUOY_CONFIG")
+    if configured:
+        return Path(configured)
     return Path("bellbuoy.toml") if Path("bellbuoy.toml").exists() else None
 
 
@@ -129,7 +122,7 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as error:
         faults += [
             f"{'.'.join(map(str, fault['loc'])) or 'settings'}: {fault['msg']}"
-            f"{_given(fault['loc'], fault.get('input'))}"
+            f"{_value_in_words(fault['loc'], fault.get('input'))}"
             for fault in error.errors()
         ]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -142,18 +135,18 @@ def load(**overrides: Any) -> Settings:
     raise ConfigError("the settings can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
 
 
-def _given(loc: tuple[int | str, ...], given: object) -> str:
-    """Say what was given, except where it may hold a secret."""
-    return "" if "tenants" in loc or isinstance(given, dict | list | tuple) else f" (got {given!r:.80})"
+def _value_in_words(loc: tuple[int | str, ...], value: object) -> str:
+    """Return the faulty value for the message; an empty string where it may hold a secret."""
+    return "" if "tenants" in loc or isinstance(value, dict | list | tuple) else f" (got {value!r:.80})"
 
 
 def _unknown_variables() -> list[str]:
-    """Name the variables that look like settings and are none: a slip there would go unnoticed."""
-    known = {name.upper() for name in Settings.model_fields} | {"CONFIG"}
+    """Return a fault for each variable that looks like a setting but is none: pydantic would ignore it."""
+    areas = {name.upper() for name in Settings.model_fields} | {"CONFIG"}
     return [
-        f"{name}: no such setting; the areas are {', '.join(sorted(known))}"
+        f"{name}: no such setting; the areas are {', '.join(sorted(areas))}"
         for name in sorted(os.environ)
         if name.startswith("BELLBUOY_")
         and not name.startswith("BELLBUOY_TEST_")
-        and name.removeprefix("BELLBUOY_").split("__")[0] not in known
+        and name.removeprefix("BELLBUOY_").split("__")[0] not in areas
     ]

@@ -1,1 +1,1 @@
-"""Contenders side by side on one topic, one machine, in one run."""
+"""Benchmarks: contenders on one topic, on one machine, in one run; and the product's parts alone."""

@@ -1,4 +1,4 @@
-"""`make bench`: every contender in turn, again and again, then ours alone; print, write and draw it."""
+"""The command of ``make bench``: measure each contender, then our parts alone; print and write results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.contenders import (
     quix,
 )
 from bench.load import fill
-from bench.report import Report
+from bench.report import BenchReport
 
 _CONTENDERS = (
     *consume_only.CONTENDERS,
@@ -33,9 +33,9 @@ _CONTENDERS = (
     *pipeline.CONTENDERS,
     *envelopes.CONTENDERS,
 )
-_LATENCIES = (((10, 2_000, 20_000), 1_000), ((20_000,), 300), ((20_000,), 100))
+_LATENCY_RUNS = (((10, 2_000, 20_000), 1_000), ((20_000,), 300), ((20_000,), 100))
 _LATENCY_SECONDS = 20.0
-_RESTORED = 100_000
+_RESTORED_ACCOUNTS = 100_000
 
 T = TypeVar("T")
 
@@ -48,50 +48,50 @@ def main() -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="one million events once, without Flink; nothing else or written",
+        help="measure a million events once, without Flink and without our parts alone; write no file",
     )
-    parser.add_argument("--accounts", type=int, default=10_000, help="accounts, by Zipf 0.8")
+    parser.add_argument("--accounts", type=int, default=10_000, help="how many accounts, by Zipf 0.8")
     chosen = parser.parse_args()
     events, repeats = (1_000_000, 1) if chosen.quick else (3_000_000, 3)
     contenders = [contender for contender in _CONTENDERS if contender.quick or not chosen.quick]
     names = [contender.name for contender in contenders]
-    report = Report(
+    report = BenchReport(
         events, repeats, chosen.accounts, {name: [] for name in names}, dict.fromkeys(names, True)
     )
-    _contend(contenders, report)
+    _measure_contenders(contenders, report)
     print(f"\n{report.contenders()}\n\n{report.goals()}\n", flush=True)
     if not chosen.quick:
-        _alone(report)
+        _measure_parts(report)
         report.write()
 
 
-def _contend(contenders: list[Contender], report: Report) -> None:
+def _measure_contenders(contenders: list[Contender], report: BenchReport) -> None:
     with broker() as (kafka, _):
         for repeat in range(report.repeats):
             load = fill(kafka.bootstrap, report.events, report.accounts, seed=repeat)
             for contender in contenders:
-                outcome = contender.run(load.head(contender.share))
-                rate = outcome.events / outcome.seconds
+                result = contender.run(load.head(contender.share))
+                rate = result.events / result.seconds
                 report.rates[contender.name].append(rate)
-                report.exact[contender.name] &= outcome.exact
+                report.exact[contender.name] &= result.exact
                 print(f"{repeat + 1}/{report.repeats} {contender.name}: {rate:,.0f} events/s", flush=True)
 
 
-def _alone(report: Report) -> None:
-    report.costs = _told(cost.measure())
-    for rates, accounts in _LATENCIES:
-        report.latencies += _told(latency.measure(rates, accounts, _LATENCY_SECONDS))
-    report.accepted = _told(gateway.measure())
+def _measure_parts(report: BenchReport) -> None:
+    report.costs = _printed(cost.measure())
+    for rates, accounts in _LATENCY_RUNS:
+        report.latencies += _printed(latency.measure(rates, accounts, _LATENCY_SECONDS))
+    report.accepted = _printed(gateway.measure())
     report.encoded = restore.encoded_bytes()
-    [report.restored] = _told([restore.measure(_RESTORED, SIZES[1])])
+    [report.restored] = _printed([restore.measure(_RESTORED_ACCOUNTS, SIZES[1])])
 
 
-def _told(found: Iterable[T]) -> list[T]:
-    """Print each as it comes, and keep it."""
+def _printed(results: Iterable[T]) -> list[T]:
+    """Print each result when it comes, and return all of them."""
     kept = []
-    for one in found:
-        print(one, flush=True)
-        kept.append(one)
+    for result in results:
+        print(result, flush=True)
+        kept.append(result)
     return kept
 
 

@@ -1,9 +1,9 @@
 """
-What one scored account costs, step by step, in microseconds of one core.
+Cost of one scored account, step by step, in microseconds of one core.
 
 In every round each account gets one more cell of usage, as under load. A step is timed over all accounts
 of a round at once, in CPU time of the thread, so that other work on the machine hardly matters; the
-median of the rounds is shown.
+median of the rounds is printed.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ __all__ = ["costs"]
 T = TypeVar("T")
 
 
-class _Clock:
-    """Collects the seconds of each step, round by round."""
+class _Stopwatch:
+    """Stopwatch that collects the seconds of each step, round by round."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
@@ -51,8 +51,8 @@ class _Clock:
 
 
 def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
-    """Return the microseconds an account of each step, for accounts of one size."""
-    clock, states, position = _Clock(), grow(size, count), Position(sequence=0)
+    """Return each step's microseconds per account, for accounts of one size."""
+    clock, states, position = _Stopwatch(), grow(size, count), Position(sequence=0)
     accounts = {key: LoadedAccount(decode_state(raw)) for key, raw in states.items()}
     for number in range(1, rounds + 1):
         batch = JournalBatch(
@@ -66,7 +66,7 @@ def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
     return {step: median(seconds) / count * 1e6 for step, seconds in clock.seconds.items()}
 
 
-def _through(clock: _Clock, fold: Fold, batch: JournalBatch) -> Outcome:
+def _through(clock: _Stopwatch, fold: Fold, batch: JournalBatch) -> Outcome:
     packed = clock.time("journal: encode the cell", lambda: _JOURNAL.encode(batch))
     clock.time("worker: decode the cell", lambda: _JOURNAL.decode(packed))
     clock.time("worker: fold", lambda: fold.add(batch, 0, ()))
@@ -77,8 +77,8 @@ def _through(clock: _Clock, fold: Fold, batch: JournalBatch) -> Outcome:
     return outcome
 
 
-def _steps(clock: _Clock, states: dict[bytes, bytes], batch: JournalBatch) -> None:
-    """Time the parts of the fold, on states that are then dropped."""
+def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch) -> None:
+    """Time the parts of the fold on states that are then discarded."""
     now, usage = batch.written_at, batch.usage
     raws = [states[account_key(cell.tenant, cell.account_id)] for cell in usage]
     decoded = clock.time("fold: decode the state (if not kept)", lambda: [decode_state(raw) for raw in raws])

@@ -1,4 +1,4 @@
-"""Accounts of three sizes, grown by the product's own fold from a plausible life."""
+"""Accounts of three sizes, with states that the product's own fold makes from a plausible history."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from schemas.times import DAY
 __all__ = ["NOW", "SIZES", "Size", "cells", "grow", "life"]
 
 NOW = 20_000 * DAY + DAY // 2
-"""The journal time up to which the accounts are grown: noon of a UTC day."""
+"""The journal time at which the history of the accounts ends: noon of a UTC day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much there is of an account: people, features and days seen, tickets, invoices, answers."""
+    """Size of an account: its people, features and days of usage, tickets, invoices and survey answers."""
 
     name: str
     users: int
@@ -68,7 +68,7 @@ def cells(size: Size, count: int, seed: int) -> list[UsageCell]:
 
 
 def _cell(account: str, size: Size, now: int, events: int, people: int, chance: random.Random) -> UsageCell:
-    """Return a day's usage, the day of *now* and before it."""
+    """Return a day's usage: that of the day of *now*, before *now*."""
     day = now // DAY
     at = day * DAY + chance.randrange(now - day * DAY)
     users = sorted(
@@ -93,7 +93,7 @@ def _cell(account: str, size: Size, now: int, events: int, people: int, chance: 
 
 
 def life(account: str, size: Size, now: int, chance: random.Random) -> Iterator[Any]:
-    """Yield what the journal brings of an account in the months before *now*: cells and events."""
+    """Yield an account's usage cells and events in the months before *now*, as the journal holds them."""
     numbers = iter(range(1_000_000))
 
     def about(days: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A broker for one measurement, and topics on it that nothing else has written to."""
+"""A broker for one measurement, and new topics on it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bellbuoy.local.embedded import Kafka
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import create_topics
 from schemas.topics import Topics
 
 __all__ = ["broker", "fresh_topics"]
@@ -17,7 +17,7 @@ __all__ = ["broker", "fresh_topics"]
 
 @contextmanager
 def broker() -> Iterator[tuple[Kafka, Path]]:
-    """Start a Kafka and yield it with a folder for everything else; stop and remove both in the end."""
+    """Start a Kafka and yield it with a folder for other files; stop it and remove both in the end."""
     with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as name:
         folder = Path(name)
         kafka = Kafka(folder / "kafka")
@@ -29,7 +29,7 @@ def broker() -> Iterator[tuple[Kafka, Path]]:
 
 
 def fresh_topics(bootstrap: str) -> Topics:
-    """Create every topic under a prefix of its own."""
+    """Create every topic under a new prefix."""
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-    admin.create(bootstrap, topics)
+    create_topics(bootstrap, topics)
     return topics

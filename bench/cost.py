@@ -1,4 +1,4 @@
-"""What an event costs by the number of accounts and by the days in their rings."""
+"""Cost of an event by the number of accounts and by the days over which its events lie."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAYS = (7, 90)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """A backlog's microseconds of wall time an event, and how many accounts it touched."""
+    """The microseconds of wall time an event of a backlog takes, and how many accounts it touched."""
 
     accounts: int
     touched: int
@@ -39,12 +39,12 @@ def measure(events: int = _EVENTS) -> Iterator[Cost]:
     """Run journal and worker through a backlog of each shape; yield each one's cost."""
     for accounts in _ACCOUNTS:
         for days in _DAYS:
-            # A broker of its own each: one that still compacts the last run's million keys is no fair start.
+            # A new broker for each: one that still compacts the last run's million keys would be slower.
             with broker() as (kafka, _):
                 load = fill(kafka.bootstrap, events, accounts, seed=1, days=days)
-                outcome = pipeline.run(load)
-            cost = outcome.seconds / outcome.events * 1e6
-            yield Cost(accounts, len(load.totals), days, cost, outcome.exact)
+                result = pipeline.run(load)
+            cost = result.seconds / result.events * 1e6
+            yield Cost(accounts, len(load.totals), days, cost, result.exact)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Everything from Kafka to Redis as processes with their default settings, on this machine."""
+"""A deployment on this machine: everything from Kafka to Redis as processes with their default settings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.operations.ledger import applied
+from bellbuoy.operations.ledger import applied_events
 from bench.broker import broker, fresh_topics
-from bench.roles import Role, running
+from bench.processes import MeasuredProcess, running_role
 from schemas.topics import Topics
 from sinks.redis.client import connect
 from sinks.redis.settings import RedisSettings
@@ -23,53 +23,58 @@ _DRAIN_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A running pipeline: its broker, its topics, a client of its Redis, its processes by name."""
+    """A running pipeline: its broker, its topics, a client of its Redis, and its processes by name."""
 
     bootstrap: str
     topics: Topics
     redis: Any
-    roles: dict[str, Role]
+    processes: dict[str, MeasuredProcess]
 
     def applied(self) -> int:
         """Return how many events are in the committed state."""
-        return applied(self.bootstrap, self.topics)
+        return applied_events(self.bootstrap, self.topics)
 
-    def settle(self, applied: int) -> None:
+    def settle(self, expected: int) -> None:
         """
-        Wait until so many events are in the state, and Redis has had nothing new for a second.
+        Wait until *expected* events are in the state, and Redis has had no new update for a second.
 
-        Raises RuntimeError when that takes more than two minutes, or when there are more.
+        Raises RuntimeError when that takes more than two minutes, or when there are more events.
         """
         deadline, quiet_since, newest = time.monotonic() + _DRAIN_SECONDS, time.monotonic(), ""
-        found = 0
+        applied = 0
         while time.monotonic() - quiet_since < 1:
             if time.monotonic() > deadline:
                 raise RuntimeError(
-                    f"not {applied:,} events but {found:,} were applied in {_DRAIN_SECONDS:.0f} s"
+                    f"not {expected:,} events but {applied:,} were applied in {_DRAIN_SECONDS:.0f} s"
                 )
-            found, last = self.applied(), self.newest()
-            if found < applied or last != newest:
+            applied, last = self.applied(), self.newest_update()
+            if applied < expected or last != newest:
                 quiet_since, newest = time.monotonic(), last
             time.sleep(0.1)
-        if found != applied:
-            raise RuntimeError(f"{found:,} events were applied of {applied:,} sent")
+        if applied != expected:
+            raise RuntimeError(f"{applied:,} events were applied of {expected:,} sent")
 
-    def newest(self) -> str:
+    def newest_update(self) -> str:
         """Return the id of the newest update in Redis."""
         entries = self.redis.xrevrange("bb:updates", count=1)
         return entries[0][0].decode() if entries else "0"
 
 
 @contextmanager
-def deployed(settings: dict[str, str] | None = None) -> Iterator[Deployment]:
+def deployed(**redis_settings: Any) -> Iterator[Deployment]:
     """Start Kafka, Redis, journal, worker and delivery; stop them all in the end."""
     with broker() as (kafka, folder), ExitStack() as stack:
         redis = Redis(folder / "redis")
         stack.callback(redis.stop)
         redis.start()
         topics = fresh_topics(kafka.bootstrap)
-        given = {"BELLBUOY_REDIS__URL": redis.url} | (settings or {})
-        roles = {"kafka": Role(kafka.child.pid), "redis": Role(redis.child.pid)}
+        processes = {
+            "kafka": MeasuredProcess(kafka.child.pid),
+            "redis": MeasuredProcess(redis.child.pid),
+        }
         for role in ("deliver", "worker", "journal"):
-            roles[role] = stack.enter_context(running(role, kafka.bootstrap, topics, folder, given))
-        yield Deployment(kafka.bootstrap, topics, connect(RedisSettings(url=redis.url)), roles)
+            own = {"url": redis.url} | redis_settings
+            processes[role] = stack.enter_context(
+                running_role(role, kafka.bootstrap, topics, folder, redis=own)
+            )
+        yield Deployment(kafka.bootstrap, topics, connect(RedisSettings(url=redis.url)), processes)

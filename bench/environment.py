@@ -1,4 +1,4 @@
-"""Environments of their own for engines whose pins clash with ours, made by uv on first use and kept."""
+"""Separate environments for engines whose pinned versions conflict with ours, made by uv on first use."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["python"]
 @cache
 def python(script: Path) -> Path:
     """
-    Return the Python that has what the script's head asks for, at the versions of its lock.
+    Return the Python of an environment with the script's dependencies, at the versions of its lock.
 
-    uv shows what it installs. Raises RuntimeError when uv is missing or can't install it.
+    uv prints what it installs. Raises RuntimeError when uv is missing or can't install it.
     """
     uv = os.environ.get("UV") or shutil.which("uv") or ".tools/uv/bin/uv"
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
     try:
         subprocess.run([uv, "sync", "--locked", "--script", script], check=True, env=environment)
-        found = subprocess.run(
+        located = subprocess.run(
             [uv, "python", "find", "--script", script],
             check=True,
             env=environment,
@@ -33,4 +33,4 @@ def python(script: Path) -> Path:
         raise RuntimeError(
             f"the environment of {script.name} can't be made ({error}): it needs uv, and the network once"
         ) from error
-    return Path(found.stdout.strip())
+    return Path(located.stdout.strip())

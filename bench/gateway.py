@@ -1,4 +1,4 @@
-"""Events a second through the front door: batches and single calls, answered after Kafka has them."""
+"""Throughput of the gateway: batches and single calls, answered after Kafka has acknowledged them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 
 from bench.broker import broker, fresh_topics
-from bench.roles import Role, running
+from bench.processes import MeasuredProcess, running_role
 
 __all__ = ["Accepted", "measure"]
 
@@ -27,7 +27,7 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Events accepted a second in requests of so many, over how many connections."""
+    """Events accepted in a second, in requests of ``batch`` events over several connections."""
 
     batch: int
     connections: int
@@ -41,10 +41,10 @@ class Accepted:
 
 
 def measure() -> Iterator[Accepted]:
-    """Post to a gateway of its own, from threads of this process; raises RuntimeError at any refusal."""
+    """Post to a new gateway from threads of this process; raise RuntimeError when it refuses anything."""
     with (
         broker() as (kafka, folder),
-        running("gateway", kafka.bootstrap, fresh_topics(kafka.bootstrap), folder) as gateway,
+        running_role("gateway", kafka.bootstrap, fresh_topics(kafka.bootstrap), folder) as gateway,
     ):
         _post(gateway, [_body(10, "warm", number) for number in range(200)])
         for batch, requests in _SHAPES:
@@ -57,35 +57,36 @@ def _body(events: int, name: str, number: int) -> bytes:
     calls = [
         {
             "type": "track",
-            "messageId": f"{name}-{one}",
-            "userId": f"user-{one % 50}",
+            "messageId": f"{name}-{n}",
+            "userId": f"user-{n % 50}",
             "event": "Report Exported",
             "properties": {"feature": "reports", "duration_ms": 1200},
-            "context": {"groupId": f"acct-{one % _ACCOUNTS:04d}"},
+            "context": {"groupId": f"acct-{n % _ACCOUNTS:04d}"},
         }
-        for one in range(first, first + events)
+        for n in range(first, first + events)
     ]
     return json.dumps({"batch": calls} if events > 1 else calls[0]).encode()
 
 
-def _post(gateway: Role, bodies: list[bytes]) -> float:
+def _post(gateway: MeasuredProcess, bodies: list[bytes]) -> float:
     """Post them over all connections at once and return the seconds."""
     refused: list[str] = []
     path = "/v1/batch" if bodies[0].startswith(b'{"batch"') else "/v1/track"
 
-    def some(mine: list[bytes]) -> None:
-        connection = HTTPConnection("127.0.0.1", gateway.port, timeout=30)
+    def post_some(mine: list[bytes]) -> None:
+        connection = HTTPConnection(gateway.url.removeprefix("http://"), timeout=30)
         for body in mine:
             connection.request("POST", path, body, _HEADERS)
             answer = connection.getresponse()
-            said = answer.read()
+            body_of_answer = answer.read()
             if answer.status != 200:
-                refused.append(f"{answer.status} {said.decode()}")
+                refused.append(f"{answer.status} {body_of_answer.decode()}")
                 return
         connection.close()
 
     threads = [
-        threading.Thread(target=some, args=(bodies[first::_CONNECTIONS],)) for first in range(_CONNECTIONS)
+        threading.Thread(target=post_some, args=(bodies[first::_CONNECTIONS],))
+        for first in range(_CONNECTIONS)
     ]
     began = time.perf_counter()
     for thread in threads:
@@ -99,7 +100,9 @@ def _post(gateway: Role, bodies: list[bytes]) -> float:
 
 def main() -> None:
     """Print a line for each shape of request."""
-    argparse.ArgumentParser(prog="bench.gateway", description="Events a second at the door.").parse_args()
+    argparse.ArgumentParser(
+        prog="bench.gateway", description="Events a second through the gateway."
+    ).parse_args()
     for accepted in measure():
         print(accepted, flush=True)
 

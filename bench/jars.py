@@ -1,5 +1,5 @@
 """
-The jars of the engines in Java; ``python -m bench.jars`` writes their locks anew.
+Jar sets of the engines in Java; ``python -m bench.jars`` writes their locks.
 
 Review the difference before committing it.
 """
@@ -25,7 +25,7 @@ FLINK = JarSet(
 
 
 def main() -> None:
-    """Resolve, fetch and write every lock."""
+    """Resolve and fetch the jars, and write every lock."""
     write(
         KAFKA_STREAMS,
         resolved(
@@ -33,7 +33,7 @@ def main() -> None:
             "+org.eclipse.jdt:ecj:3.46.100+org.slf4j:slf4j-simple:1.7.36"
         ),
     )
-    # Each holds all it needs.
+    # Each jar contains its dependencies.
     write(
         FLINK,
         {

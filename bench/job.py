@@ -1,4 +1,4 @@
-"""An engine's job: a process of its own that counts until all is committed, and a check of its sums."""
+"""A job of an engine: a process that counts until everything is committed, and the check of its totals."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from streams.kafka.log_reader import read_to_end
 __all__ = ["JOBS", "Job", "day_ring"]
 
 JOBS = Path(__file__).parent / "jobs"
-"""The scripts: one argument, JSON; when all is committed they print ``took`` and the seconds."""
+"""The scripts: they take one argument, JSON, and print ``took`` and the seconds when all is committed."""
 
 _DAYS = 90
-_SECONDS = 900.0
+_MAX_SECONDS = 900.0
 _TOOK = re.compile(r"\btook (\d+\.\d+)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One run of an engine on a load of its own; ``engine`` is a word for names on the broker."""
+    """One run of an engine on a load; ``engine`` is part of its names on the broker."""
 
     engine: str
     load: Load
 
     @property
     def group(self) -> str:
-        """The consumer group, and what the names of internal topics begin with."""
+        """The consumer group, which is also the prefix of internal topics."""
         return f"{self.load.topics.prefix}{self.engine}"
 
     @property
@@ -50,10 +50,10 @@ class Job:
 
     def run(self, *command: str | Path, **more: object) -> float:
         """
-        Run the command and return its seconds, from the first event to the last one committed.
+        Run the command and return the seconds from the first event to the last one committed.
 
-        *more* goes into its argument. Raises RuntimeError with its last words when it fails or takes more
-        than a quarter of an hour.
+        *more* is added to its argument. Raises RuntimeError with the end of its log when it fails or takes
+        more than a quarter of an hour.
         """
         self.create(self.output)
         with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder:
@@ -65,7 +65,7 @@ class Job:
                 child.kill()
 
     def create(self, topic: str) -> str:
-        """Create a compacted topic, partitioned as the input is; return its name."""
+        """Create a compacted topic with as many partitions as the input; return its name."""
         admin = AdminClient({"bootstrap.servers": self.load.bootstrap, "log_level": 0})
         compacted = NewTopic(topic, self.load.topics.partitions, 1, config=CHANGELOG_CONFIG)
         for future in admin.create_topics([compacted]).values():
@@ -74,9 +74,9 @@ class Job:
 
     def holds(self, topic: str, read: Callable[[bytes, bytes], tuple[str, int, int]]) -> bool:
         """
-        Return whether the last values in the topic sum to the load: events and durations, by account.
+        Return whether the last values in the topic sum to the load's events and durations, by account.
 
-        *read* returns account key, events and milliseconds of a record.
+        *read* returns the account key, the events and the milliseconds of a record.
         """
         starts = [TopicPartition(topic, number, 0) for number in range(self.load.topics.partitions)]
         last = {record.key or b"": record.value or b"" for record in read_to_end(self.load.bootstrap, starts)}
@@ -105,18 +105,18 @@ class Job:
 
 
 def day_ring(key: bytes, value: bytes) -> tuple[str, int, int]:
-    """Return account key, events and milliseconds of ``{day: [events, milliseconds]}``."""
+    """Return the account key, events and milliseconds of a value ``{day: [events, milliseconds]}``."""
     days = json.loads(value).values()
-    account = key.decode().split("|")[0].strip('"')  # Quix keeps a name behind it, and both may quote it
+    account = key.decode().split("|")[0].strip('"')  # Quix appends a name, and either may be quoted
     return account, sum(events for events, _ in days), sum(milliseconds for _, milliseconds in days)
 
 
 def _took(child: Child) -> float:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + _MAX_SECONDS
     while True:
         running = child.running
-        if found := _TOOK.search(child.log.read_text(errors="replace")):
-            return float(found[1])
+        if took := _TOOK.search(child.log.read_text(errors="replace")):
+            return float(took[1])
         if not running or time.monotonic() > deadline:
-            raise RuntimeError(f"{child.name} did not finish; its last words:\n{child.tail(30)}")
+            raise RuntimeError(f"{child.name} did not finish; its log ends with:\n{child.tail(30)}")
         time.sleep(0.05)

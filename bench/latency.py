@@ -1,10 +1,9 @@
 """
-From event to Redis: how long until a received event's score can be read, at steady rates.
+Latency from event to Redis: how long until a received event's score can be read, at steady rates.
 
 The journal, the worker and delivery run as processes with their default settings, on a real Kafka and a
-real Redis, all on this machine with the sender. Accounts begin with two months of life. An event's latency is
-the id on Redis's update stream of the update that it is in, which is Redis's own clock, less the time at
-which it was received.
+real Redis, all on this machine with the sender. Accounts begin with two months of events. An event's latency
+is the id of its update on Redis's update stream, which is Redis's own clock, minus its time of receipt.
 """
 
 from __future__ import annotations
@@ -20,10 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from confluent_kafka import Producer, TopicPartition
 
+from bellbuoy.times import now
 from bench.accounts import SIZES, life
 from bench.deployment import Deployment, deployed
 from bench.paced import Paced, sender
-from bench.roles import Role
+from bench.processes import MeasuredProcess
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.identity.keys import account_key
@@ -34,19 +34,18 @@ from streams.kafka.log_reader import end_offsets, read_to_end
 
 __all__ = ["Latency", "measure"]
 
-_WARM_SECONDS = 5.0
-_UPDATES = 2_000_000
+_WARM_UP_SECONDS = 5.0
+_KEPT_UPDATES = 2_000_000
 _PERCENTILES = (50, 95, 99, 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
     """
-    What events took at a steady rate, in milliseconds: p50, p95, p99 and most.
+    Latencies of events at a steady rate, in milliseconds: p50, p95, p99 and the longest.
 
     ``redis`` is until the score that they changed could be read, ``journal`` until they were in a batch.
-
-    ``sender_late_ms`` is by how much the sender was late at worst; ``busy`` the cores of every process.
+    ``sender_late_ms`` is the sender's worst delay; ``busy`` has the cores that each process used.
     """
 
     rate: int
@@ -70,32 +69,32 @@ class Latency:
 
 
 def measure(rates: Sequence[int], accounts: int, seconds: float, *, pack: bool = False) -> Iterator[Latency]:
-    """Start everything, give the accounts their past, and yield what each rate in turn took."""
-    with deployed({"BELLBUOY_REDIS__UPDATES": str(_UPDATES)}) as deployment:
+    """Start everything, send the accounts' history, and yield the latencies of each rate in turn."""
+    with deployed(updates=_KEPT_UPDATES) as deployment:
         sent = _history(deployment, accounts)
         deployment.settle(sent)
         for number, rate in enumerate(rates):
             load = _Steady(rate, accounts, seconds, number + 1, pack)
-            found = _measure(deployment, load, before=sent)
-            sent += found.events
-            yield found
+            latency = _measure(deployment, load, before=sent)
+            sent += latency.events
+            yield latency
 
 
 def main() -> None:
-    """Print what each rate took."""
+    """Print the latencies of each rate."""
     parser = argparse.ArgumentParser(prog="bench.latency", description="Event to Redis at steady rates.")
     parser.add_argument("--rate", type=int, nargs="+", default=[10, 2_000, 20_000], help="events a second")
     parser.add_argument("--accounts", type=int, default=1_000, help="accounts, equally busy")
     parser.add_argument("--seconds", type=float, default=20.0, help="measured, after 5 s of warming up")
     parser.add_argument("--pack", action="store_true", help="send envelopes, as a packing producer does")
     chosen = parser.parse_args()
-    for found in measure(chosen.rate, chosen.accounts, chosen.seconds, pack=chosen.pack):
-        print(found, flush=True)
+    for latency in measure(chosen.rate, chosen.accounts, chosen.seconds, pack=chosen.pack):
+        print(latency, flush=True)
 
 
 @dataclass(frozen=True, slots=True)
 class _Steady:
-    """A steady load: measured for so many seconds, after it has warmed everything up."""
+    """A steady load, measured for ``seconds`` after a warm-up."""
 
     rate: int
     accounts: int
@@ -105,22 +104,23 @@ class _Steady:
 
 
 def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
-    """Send at one rate and return what it took; *before* is how many events there have been."""
-    sent, seconds = _Sent(deployment), _WARM_SECONDS + load.seconds
+    """Send at one rate and return the latencies; *before* is how many events were sent before."""
+    sent, seconds = _SentEvents(deployment), _WARM_UP_SECONDS + load.seconds
     topic = deployment.topics.name("usage.events")
     with sender(
         deployment.bootstrap, topic, load.rate, load.accounts, seconds, load.seed, pack=load.pack
     ) as process:
-        roles = deployment.roles | {"sender": Role(process.pid)}
-        time.sleep(_WARM_SECONDS)
-        busy = {name: -role.cpu_seconds() for name, role in roles.items()}
+        processes = deployment.processes | {"sender": MeasuredProcess(process.pid)}
+        time.sleep(_WARM_UP_SECONDS)
+        busy = {name: -one.cpu_seconds() for name, one in processes.items()}
         time.sleep(load.seconds - 0.5)
         busy = {
-            name: (spent + roles[name].cpu_seconds()) / (load.seconds - 0.5) for name, spent in busy.items()
+            name: (spent + processes[name].cpu_seconds()) / (load.seconds - 0.5)
+            for name, spent in busy.items()
         }
         paced = Paced.read(process)
     deployment.settle(before + paced.events)
-    redis, journal, updates = sent.latencies(paced.began + int(1_000 * _WARM_SECONDS))
+    redis, journal, updates = sent.latencies(paced.began + int(1_000 * _WARM_UP_SECONDS))
     return Latency(
         load.rate,
         load.accounts,
@@ -133,24 +133,24 @@ def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
     )
 
 
-class _Sent:
-    """What is sent from now on, and when each event of it was journaled and could be read in Redis."""
+class _SentEvents:
+    """The events sent from now on, and when each was in the journal and could be read in Redis."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._newest = deployment.newest()
+        self._newest = deployment.newest_update()
         self._usage, self._journal = self._ends("usage.events"), self._ends("account.journal")
 
     def _ends(self, topic: str) -> list[TopicPartition]:
         name = self._deployment.topics.name(topic)
-        found = end_offsets(self._deployment.bootstrap, name, range(self._deployment.topics.partitions))
-        return [TopicPartition(name, number, end) for number, end in found.items()]
+        offsets = end_offsets(self._deployment.bootstrap, name, range(self._deployment.topics.partitions))
+        return [TopicPartition(name, number, end) for number, end in offsets.items()]
 
     def latencies(self, received_from: int) -> tuple[list[int], list[int], int]:
         """
-        Return the milliseconds to Redis and to the journal of each event received from then on.
+        Return the milliseconds to Redis and to the journal of each event received from that time on.
 
-        With them comes the number of updates that these events are in.
+        The third result is the number of updates that contain these events.
         """
         scored, journaled = dict(self._scored()), self._journaled()
         redis, journal, envelopes, updates = [], [], Envelopes(), set()
@@ -166,7 +166,7 @@ class _Sent:
         return redis, journal, len(updates)
 
     def _scored(self) -> Iterator[tuple[tuple[str, int], int]]:
-        """Yield accounts with the sequence numbers of batches, and when Redis had what these brought."""
+        """Yield (account, sequence number of a batch), and when Redis had the account's score after it."""
         after = self._newest
         while entries := self._deployment.redis.xrange("bb:updates", min=f"({after}", count=10_000):
             after = entries[-1][0].decode()
@@ -178,7 +178,7 @@ class _Sent:
                     )
 
     def _journaled(self) -> dict[int, tuple[list[int], list[tuple[int, int]]]]:
-        """Return by partition the offsets after each batch, and the batches: sequence number and time."""
+        """Return by partition the input offset after each batch, and the batch's sequence number and time."""
         found: dict[int, tuple[list[int], list[tuple[int, int]]]] = defaultdict(lambda: ([], []))
         decode = codec("account.journal").decode
         for record in read_to_end(self._deployment.bootstrap, self._journal):
@@ -195,24 +195,24 @@ def _percentiles(milliseconds: tuple[float, ...]) -> str:
 
 
 def _history(deployment: Deployment, accounts: int) -> int:
-    """Send what happened in the two months before, and return how many events that is."""
-    chance, now, size = random.Random(0), time.time_ns() // 1_000_000, SIZES[1]
+    """Send the events of the last two months, and return how many they are."""
+    chance, at, size = random.Random(0), now(), SIZES[1]
     producer = Producer({**DURABLE, "bootstrap.servers": deployment.bootstrap, "linger.ms": 20})
     codecs = {RECORDS[topic]: (deployment.topics.name(topic), codec(topic).encode) for topic in INPUT_TOPICS}
     sent = 0
     for number in range(accounts):
         account = f"acct-{number:06d}"
-        for event in life(account, size, now, chance):
-            for one in _events(event) if isinstance(event, UsageCell) else (event,):
-                name, encode = codecs[type(one)]
-                producer.produce(name, encode(one), account_key("acme", account))
+        for event in life(account, size, at, chance):
+            for record in _events(event) if isinstance(event, UsageCell) else (event,):
+                name, encode = codecs[type(record)]
+                producer.produce(name, encode(record), account_key("acme", account))
                 sent += 1
         producer.flush()
     return sent
 
 
 def _events(cell: UsageCell) -> Iterator[UsageEvent]:
-    """Yield three events of a day's usage."""
+    """Yield three usage events of a day."""
     for number in range(3):
         yield UsageEvent(
             event_id=f"{cell.account_id}-{cell.day}-{number}",

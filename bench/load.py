@@ -1,14 +1,14 @@
-"""The load every contender gets: usage events of many accounts on fresh topics, and what they sum to."""
+"""Load of every contender: usage events of many accounts on new topics, and their exact totals."""
 
 from __future__ import annotations
 
 import random
-import time
 from collections import Counter
 from dataclasses import dataclass
 
 from confluent_kafka import Producer
 
+from bellbuoy.times import now
 from bench.broker import fresh_topics
 from schemas.codec.record_codec import codec
 from schemas.producer_settings import DURABLE
@@ -19,14 +19,14 @@ from schemas.topics import Topics
 __all__ = ["DURATION_MS", "Load", "fill"]
 
 DURATION_MS = 1200
-"""What every event of the load lasts."""
+"""The duration of every event of the load."""
 
 _EVENT, _ACCOUNT, _USER = b"#" * 16, b"%" * 12, b"user-00"
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Where the load is and what it sums to: events by account key."""
+    """A load on the broker; ``totals`` counts its events by account key."""
 
     bootstrap: str
     topics: Topics
@@ -37,7 +37,7 @@ class Load:
     totals: dict[str, int]
 
     def head(self, events: int | None) -> Load:
-        """Return the load of the first events only, written again to topics of their own; None is all."""
+        """Return a load of the first events only, written to new topics; ``None``: the whole load."""
         if events is None or events >= self.events:
             return self
         return fill(self.bootstrap, events, self.accounts, self.seed, self.days)
@@ -45,15 +45,15 @@ class Load:
 
 def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -> Load:
     """
-    Write the load to fresh topics: accounts by Zipf 0.8, 50 users, lz4, as a producer would.
+    Write a load to new topics as a producer would: accounts by Zipf 0.8, 50 users, lz4.
 
-    The events happened now, and at this hour of the ``days`` up to today in turn.
+    The events happen at this hour of each of the last ``days`` days in turn, the first of them now.
     """
     topics = fresh_topics(bootstrap)
     chance = random.Random(seed)
     weights = [1 / (rank + 1) ** 0.8 for rank in range(accounts)]
     chosen = chance.choices(range(accounts), weights, k=events)
-    at = time.time_ns() // 1_000_000
+    at = now()
     templates = [_template(at - back * DAY, at) for back in range(days)]
     producer = Producer(
         {

@@ -1,4 +1,4 @@
-"""Usage events at a steady rate, as a producer of a product team would send them."""
+"""Sender of usage events at a steady rate, as a product team's producer would send them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Self
 
 from confluent_kafka import Producer
 
+from bellbuoy.times import now
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import partition_of
@@ -29,7 +30,7 @@ _EVENT, _ACCOUNT, _USER, _FEATURE = "#" * 16, "%" * 11, "user-00", "feature 0"
 
 @dataclass(frozen=True, slots=True)
 class Paced:
-    """What was sent, between which moments (UTC milliseconds), and how late the sender was at worst."""
+    """The events sent, when sending began and ended (UTC milliseconds), and the sender's worst delay."""
 
     events: int
     began: int
@@ -38,7 +39,7 @@ class Paced:
 
     @classmethod
     def read(cls, process: subprocess.Popen[bytes]) -> Self:
-        """Wait for a ``sender`` and return what it sent."""
+        """Wait until a ``sender`` has ended and return its result."""
         return cls(**json.loads(process.communicate()[0]))
 
 
@@ -46,10 +47,10 @@ def send(
     bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool = False
 ) -> Paced:
     """
-    Send ``rate`` events a second for so long; each is received when it is sent.
+    Send ``rate`` events a second for ``seconds``; the time of receipt of an event is when it is sent.
 
-    Which account, person and feature an event is about depends on ``seed`` alone. With ``pack`` the events of
-    a partition that are due at a moment, every 5 ms, go as one envelope.
+    The account, person and feature of an event depend on ``seed`` alone. With ``pack`` the events of a
+    partition that are due at a time, every 5 ms, are sent as one envelope.
     """
     chance, encode, envelopes = random.Random(seed), codec("usage.events").encode, Envelopes()
     producer = Producer(
@@ -62,9 +63,9 @@ def send(
     partitions = len(producer.list_topics(topic, timeout=10).topics[topic].partitions)
     placed = lru_cache(None)(partial(partition_of, partitions=partitions))
     began, sent, worst = time.monotonic(), 0, 0.0
-    first = time.time_ns() // 1_000_000
+    first = now()
     while (past := time.monotonic() - began) < seconds:
-        at = time.time_ns() // 1_000_000
+        at = now()
         template = encode(_event(at))
         packed: dict[int, list[bytes]] = defaultdict(list)
         for number in range(sent, int(past * rate)):
@@ -86,13 +87,13 @@ def send(
         worst = max(worst, time.monotonic() - began - past)
         time.sleep(_TICK_SECONDS)
     producer.flush()
-    return Paced(sent, first, time.time_ns() // 1_000_000, 1000 * worst)
+    return Paced(sent, first, now(), 1000 * worst)
 
 
 def sender(
     bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool
 ) -> subprocess.Popen[bytes]:
-    """Start ``send`` as a process of its own; ``Paced.read`` takes what it says."""
+    """Start ``send`` in a process of its own; ``Paced.read`` returns its result."""
     command = [sys.executable, "-m", "bench.paced", bootstrap, topic]
     command += [f"--rate={rate}", f"--accounts={accounts}", f"--seconds={seconds}", f"--seed={seed}"]
     return subprocess.Popen([*command, *["--pack"] * pack], stdout=subprocess.PIPE)
@@ -114,7 +115,7 @@ def _event(at: int) -> UsageEvent:
 
 
 def main() -> None:
-    """Send and print what was sent, as JSON."""
+    """Send, and print the result as JSON."""
     parser = argparse.ArgumentParser(prog="bench.paced", description="Usage events at a steady rate.")
     parser.add_argument("bootstrap")
     parser.add_argument("topic")

@@ -1,4 +1,4 @@
-"""The pictures of measurements, as SVG."""
+"""Pictures of measurements, as SVG files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ mpl.rcParams["svg.hashsalt"] = "bellbuoy"  # the same picture is the same file
 
 
 def bars(file: Path, title: str, unit: str, values: Mapping[str, float], ours: str) -> None:
-    """Draw a bar each on a logarithmic scale, with its value; names that begin with *ours* stand out."""
+    """Draw a bar for each value on a logarithmic scale; names that begin with *ours* are highlighted."""
     figure, axes = _page(title, 0.6 + 0.38 * len(values))
     names = list(values)[::-1]
     colours = [_OURS if name.startswith(ours) else _OTHERS for name in names]
@@ -37,10 +37,10 @@ def lines(
     x: Sequence[float],
     values: Mapping[str, Sequence[float]],
 ) -> None:
-    """Draw a line each over the same *x*, from zero."""
+    """Draw a line for each series over the same *x*; the y axis begins at zero."""
     figure, axes = _page(title, 4)
-    for name, held in values.items():
-        axes.plot(x, held, label=name, linewidth=1.4)
+    for name, series in values.items():
+        axes.plot(x, series, label=name, linewidth=1.4)
     axes.set_xlabel(x_unit)
     axes.set_ylabel(y_unit)
     axes.set_ylim(bottom=0)

@@ -1,4 +1,4 @@
-"""What a whole run found, as tables, a file for machines and a picture."""
+"""Report of a whole benchmark: tables for people, JSON for programs, and a picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.latency import Latency
 from bench.picture import bars
 from bench.restore import Restored
 
-__all__ = ["Report"]
+__all__ = ["BenchReport"]
 
 _DOCS = Path(__file__).parent.parent / "docs"
 _OURS = "bellbuoy"
@@ -27,11 +27,12 @@ _GOALS = (("Kafka Streams", 1.5), ("Quix Streams", 10.0), ("Faust, idiomatic", 1
 
 
 @dataclass(slots=True)
-class Report:
+class BenchReport:
     """
-    Events a second of every contender and repeat, whether its totals were right, and what else was measured.
+    Results of a benchmark: the events a second of every contender and repeat, and our parts measured alone.
 
-    A contender whose totals were wrong once is disqualified. ``restored`` is None in a short run.
+    A contender whose totals were wrong once (``exact``) is disqualified. ``restored`` is ``None`` in a short
+    run.
     """
 
     events: int
@@ -46,19 +47,19 @@ class Report:
     restored: Restored | None = None
 
     def median(self, name: str) -> float:
-        """Return a contender's events a second, the median of its repeats."""
+        """Return a contender's median events a second."""
         return statistics.median(self.rates[name])
 
     def contenders(self) -> str:
-        """Return the table of contenders, ours set against each."""
+        """Return the table of contenders, each compared with ours."""
         limit, ours = self.median(consume_only.LIMIT.name), self.median(_OURS)
         rows = [
             "| contender | events/s, median | lowest to highest | to consume only | bellbuoy is | exact |",
             "| --- | ---: | ---: | ---: | ---: | --- |",
         ]
-        for name, found in self.rates.items():
+        for name, rates in self.rates.items():
             middle = self.median(name)
-            spread = f"{min(found):,.0f} to {max(found):,.0f}"
+            spread = f"{min(rates):,.0f} to {max(rates):,.0f}"
             verdict = "yes" if self.exact[name] else "NO: disqualified"
             rows.append(
                 f"| {name} | {middle:,.0f} | {spread} | {middle / limit:.2f} | "
@@ -68,9 +69,9 @@ class Report:
 
     def goals(self) -> str:
         """
-        Return what our best is beside the best of each engine, and what it should be.
+        Return the table that compares our best with the best of each engine, and with the goal.
 
-        Envelopes don't count: nobody else can read them.
+        Envelopes are left out, as other engines can't read them.
         """
         ours, rows = self._best(_ON_SAME_TOPIC), []
         for engine, goal in _GOALS:
@@ -84,7 +85,7 @@ class Report:
         )
 
     def _best(self, names: Iterable[str]) -> str | None:
-        """Return the fastest of these contenders of which every total was right."""
+        """Return the fastest of these contenders whose totals were all right."""
         right = [name for name in names if self.exact.get(name)]
         return max(right, key=self.median, default=None)
 

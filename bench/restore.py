@@ -1,8 +1,8 @@
 """
-How long a worker takes to hold its accounts again, and what an account takes, stored and in memory.
+Measurement of a worker's restore: its time, and the bytes that an account takes, stored and in memory.
 
 The changelog is filled with the states of accounts as the worker writes them. Then the real worker is
-started on it; what it says of itself is the time to take all partitions over.
+started on it; its own metrics have the time that it takes to restore all partitions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.accounts import NOW, SIZES, Size, grow
 from bench.broker import broker, fresh_topics
-from bench.roles import running
+from bench.processes import running_role
 from processors.state.position import Position, encode_position, position_key
 from schemas.identity.keys import account_key, partition_of
 from schemas.topics import Topics
@@ -22,17 +22,17 @@ from streams.kafka.transactional_producer import TransactionalProducer
 
 __all__ = ["Restored", "encoded_bytes", "measure"]
 
-_GROWN = 200
-_TRANSACTION = 2_000
+_DISTINCT_STATES = 200
+_RECORDS_PER_TRANSACTION = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
     """
-    Accounts of a size that a worker took over.
+    A worker's restore of accounts of one size.
 
-    ``seconds`` until it held the last partition's, ``ready_seconds`` with the start of the process;
-    ``disk_bytes`` of an account on the broker's disk, compressed, and ``memory_bytes`` in the worker.
+    ``seconds`` is until the last partition was restored, ``ready_seconds`` includes the start of the process;
+    an account takes ``disk_bytes`` on the broker's disk, compressed, and ``memory_bytes`` in the worker.
     """
 
     accounts: int
@@ -52,19 +52,19 @@ class Restored:
 
 
 def encoded_bytes() -> dict[str, float]:
-    """Return the bytes of an account's state as encoded, by size."""
-    grown = {size.name: list(grow(size, _GROWN).values()) for size in SIZES}
+    """Return the mean bytes of an account's encoded state, by size."""
+    grown = {size.name: list(grow(size, _DISTINCT_STATES).values()) for size in SIZES}
     return {name: sum(map(len, states)) / len(states) for name, states in grown.items()}
 
 
 def measure(accounts: int, size: Size) -> Restored:
-    """Fill a changelog with the states of so many accounts, and let a worker take them over."""
+    """Fill a changelog with the states of so many accounts, and measure a worker that restores them."""
     with broker() as (kafka, folder):
         return _restore(kafka.bootstrap, folder, size, accounts)
 
 
 def main() -> None:
-    """Print bytes an account by size, then fill a changelog and restore it."""
+    """Print the bytes of an account by size, then fill a changelog and restore it."""
     parser = argparse.ArgumentParser(prog="bench.restore", description="State: bytes and restoring.")
     parser.add_argument("--accounts", type=int, default=100_000, help="accounts to restore")
     parser.add_argument(
@@ -81,31 +81,31 @@ def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> Restore
     _fill(bootstrap, full, size, accounts)
     logs = [path for path in (folder / "kafka" / "logs").glob(f"{full.changelog}-*") if path.is_dir()]
     stored = sum(file.stat().st_size for log in logs for file in log.glob("*.log"))
-    with running("worker", bootstrap, empty, folder / "empty") as worker:
+    with running_role("worker", bootstrap, empty, folder / "empty") as worker:
         bare = worker.resident_bytes()
     began = time.monotonic()
-    with running("worker", bootstrap, full, folder / "full") as worker:
+    with running_role("worker", bootstrap, full, folder / "full") as worker:
         ready = time.monotonic() - began
         held = worker.resident_bytes() - bare
         longest = worker.metric("bellbuoy_restore_seconds_sum") / full.partitions
-        found = worker.metric("bellbuoy_table_keys")
-    if found != accounts:
-        raise RuntimeError(f"{found:,.0f} accounts were restored of {accounts:,}")
+        restored = worker.metric("bellbuoy_table_keys")
+    if restored != accounts:
+        raise RuntimeError(f"{restored:,.0f} accounts were restored of {accounts:,}")
     return Restored(accounts, size.name, longest, ready, stored / accounts, held / accounts)
 
 
 def _fill(bootstrap: str, topics: Topics, size: Size, accounts: int) -> None:
-    """Write states to the changelog as the worker does; the few that were grown stand for all."""
-    grown = list(grow(size, _GROWN).values())
+    """Write states to the changelog as the worker does; a few distinct states are repeated."""
+    grown = list(grow(size, _DISTINCT_STATES).values())
     written: dict[int, list[tuple[bytes, bytes]]] = {number: [] for number in range(topics.partitions)}
     for number in range(accounts):
         key = account_key("acme", f"acct-{number:07d}")
-        written[partition_of(key, topics.partitions)].append((key, grown[number % _GROWN]))
+        written[partition_of(key, topics.partitions)].append((key, grown[number % _DISTINCT_STATES]))
     for partition, records in written.items():
         transactions = TransactionalProducer(bootstrap, f"{topics.app_id}-accounts-{partition}")
-        for at in range(0, len(records), _TRANSACTION):
+        for at in range(0, len(records), _RECORDS_PER_TRANSACTION):
             transactions.begin()
-            for key, state in records[at : at + _TRANSACTION]:
+            for key, state in records[at : at + _RECORDS_PER_TRANSACTION]:
                 transactions.produce(topics.changelog, state, key, partition)
             position = encode_position(Position(0, 0, NOW))
             transactions.produce(topics.changelog, position, position_key(partition), partition)

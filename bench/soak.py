@@ -1,9 +1,9 @@
 """
-Send a steady load for minutes, to see memory flat, nothing behind and every event counted once.
+Soak test: a steady load for minutes; memory must stay flat, nothing fall behind, each event count once.
 
-Kafka, Redis, journal, worker and delivery run as in `bench.latency`; once a second the memory of each
-process is taken. It is flat when what a process holds at the end is what it held after the first quarter,
-but for a twentieth.
+Kafka, Redis, journal, worker and delivery run as in `bench.latency`; the memory of each process is read once
+a second. Memory is flat when a process holds at the end at most a twentieth more than after the first
+quarter.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from bench.deployment import Deployment, deployed
 from bench.paced import Paced, sender
 from bench.picture import lines
 
-__all__ = ["Soaked", "soak"]
+__all__ = ["SoakResult", "soak"]
 
-_TELL_SECONDS = 30.0
-_FLAT = 1.05
+_PRINT_SECONDS = 30.0
+_MAX_GROWTH = 1.05
 _OURS = ("journal", "worker", "deliver")
 
 
 @dataclass(frozen=True, slots=True)
-class Soaked:
-    """What was sent, and the megabytes of each process once a second."""
+class SoakResult:
+    """The events sent, and the megabytes of each process once a second."""
 
     paced: Paced
     minutes: list[float]
@@ -36,7 +36,7 @@ class Soaked:
     drained_seconds: float
 
     def growth(self, name: str) -> float:
-        """Return the last tenth's memory over the last tenth's of the first quarter."""
+        """Return the last tenth's mean memory, relative to that of the last tenth of the first quarter."""
         held = self.megabytes[name]
         tenth = max(1, len(held) // 10)
         quarter = held[: max(tenth, len(held) // 4)]
@@ -44,12 +44,12 @@ class Soaked:
 
     @property
     def flat(self) -> bool:
-        """Tell whether none of our processes grew."""
-        return all(self.growth(name) <= _FLAT for name in _OURS)
+        """Return whether none of our processes grew."""
+        return all(self.growth(name) <= _MAX_GROWTH for name in _OURS)
 
 
-def soak(rate: int, accounts: int, seconds: float, *, pack: bool = False) -> Soaked:
-    """Send at the rate, then wait until all is applied; RuntimeError if an event is missing or doubled."""
+def soak(rate: int, accounts: int, seconds: float, *, pack: bool = False) -> SoakResult:
+    """Send at the rate, wait until all is applied; raise RuntimeError when an event is missing or doubled."""
     with deployed() as deployment:
         topic = deployment.topics.name("usage.events")
         with sender(deployment.bootstrap, topic, rate, accounts, seconds, seed=1, pack=pack) as process:
@@ -57,22 +57,22 @@ def soak(rate: int, accounts: int, seconds: float, *, pack: bool = False) -> Soa
             paced = Paced.read(process)
         began = time.monotonic()
         deployment.settle(paced.events)
-        return Soaked(paced, minutes, megabytes, time.monotonic() - began)
+        return SoakResult(paced, minutes, megabytes, time.monotonic() - began)
 
 
 def _watch(
     deployment: Deployment, sending: subprocess.Popen[bytes], rate: int
 ) -> tuple[list[float], dict[str, list[float]]]:
     minutes: list[float] = []
-    megabytes: dict[str, list[float]] = {name: [] for name in deployment.roles}
-    began = told = time.monotonic()
+    megabytes: dict[str, list[float]] = {name: [] for name in deployment.processes}
+    began = printed = time.monotonic()
     while sending.poll() is None:
         past = time.monotonic() - began
         minutes.append(past / 60)
-        for name, role in deployment.roles.items():
+        for name, role in deployment.processes.items():
             megabytes[name].append(role.resident_bytes() / 1e6)
-        if time.monotonic() - told >= _TELL_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - printed >= _PRINT_SECONDS:
+            printed = time.monotonic()
             held = ", ".join(f"{name} {values[-1]:,.0f}" for name, values in megabytes.items())
             behind = past * rate - deployment.applied()
             print(f"{past:5.0f} s: about {max(0, behind):,.0f} events behind; MB: {held}", flush=True)
@@ -81,13 +81,13 @@ def _watch(
 
 
 def main() -> None:
-    """Soak, print what each process held, draw it; exit code 1 when a process of ours grew."""
+    """Run the soak test, print and draw each process's memory; exit with 1 when a process of ours grew."""
     parser = argparse.ArgumentParser(prog="bench.soak", description="A steady load for minutes.")
     parser.add_argument("--rate", type=int, default=50_000, help="events a second")
     parser.add_argument("--accounts", type=int, default=1_000, help="accounts, equally busy")
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--pack", action="store_true", help="send envelopes, as a packing producer does")
-    parser.add_argument("--picture", type=Path, help="an SVG file to draw memory into")
+    parser.add_argument("--picture", type=Path, help="draw the memory to this SVG file")
     chosen = parser.parse_args()
     found = soak(chosen.rate, chosen.accounts, chosen.seconds, pack=chosen.pack)
     print(

@@ -1,1 +1,1 @@
-"""Break the real stack on a seeded schedule, and compare what it knows with a run that nothing disturbed."""
+"""Chaos test: breaks the stack by a seeded schedule; compares its final state with an undisturbed run's."""

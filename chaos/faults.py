@@ -1,10 +1,8 @@
-"""What is done to the stack; each fault is undone when it returns, and nothing else is helped."""
+"""Faults injected into the cluster; each undoes itself before it returns, and helps in no other way."""
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -22,185 +20,185 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 )
 
 from bellbuoy.local.embedded.child import Child
-from chaos.fleet import ROLES, SESSION_SECONDS, Fleet
-from chaos.load import TENANT
+from bellbuoy.local.role_process import COMMAND
+from chaos.cluster import ROLES, SESSION_SECONDS, Cluster
+from chaos.company import TENANT
 from schemas.codec.record_codec import codec
 from schemas.records import ClockTick
 from schemas.times import DAY
 from sinks.redis.client import connect
-from sinks.redis.settings import RedisSettings
 
 __all__ = ["FAULTS", "SHORT", "InjectedFault"]
 
-_PAST_SESSION = SESSION_SECONDS + 3.0
+_PAST_SESSION_SECONDS = SESSION_SECONDS + 3.0
 _HANG_SECONDS = 8.0
-_COMPACT_SECONDS = 40.0
-_NO_FILES = """import os, resource, sys
+_COMPACTION_SECONDS = 40.0
+_WITHOUT_FILES = """import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 os.execv(sys.argv[1], sys.argv[1:])"""
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """A name for the table, and what is done; the seeded chance decides what is left open."""
+    """A fault: its name in the table, and the function that injects it, with random times from the seed."""
 
     name: str
-    run: Callable[[Fleet, random.Random], None]
+    run: Callable[[Cluster, random.Random], None]
 
 
-def _kill(*roles: str) -> Callable[[Fleet, random.Random], None]:
-    def run(fleet: Fleet, _chance: random.Random) -> None:
+def _kill(*roles: str) -> Callable[[Cluster, random.Random], None]:
+    def run(cluster: Cluster, _chance: random.Random) -> None:
         for role in roles:
-            fleet.of(role)[0].kill()
+            cluster.of(role)[0].kill()
 
     return run
 
 
-def _kill_again(role: str) -> Callable[[Fleet, random.Random], None]:
-    """Kill it in what it does first: taking over, reading its window or its state back."""
+def _kill_while_starting(role: str) -> Callable[[Cluster, random.Random], None]:
+    """Kill a member in its first seconds: while it takes over, or reads its window or its state back."""
 
-    def run(fleet: Fleet, chance: random.Random) -> None:
+    def run(cluster: Cluster, chance: random.Random) -> None:
         for _ in range(4):
-            fleet.of(role)[0].kill()
+            cluster.of(role)[0].kill()
             time.sleep(chance.uniform(0.5, 3.0))
 
     return run
 
 
-def _join_and_leave(role: str) -> Callable[[Fleet, random.Random], None]:
-    def run(fleet: Fleet, chance: random.Random) -> None:
-        joined = [fleet.add(role)]
+def _join_and_leave(role: str) -> Callable[[Cluster, random.Random], None]:
+    def run(cluster: Cluster, chance: random.Random) -> None:
+        joined = [cluster.add(role)]
         time.sleep(chance.uniform(0.0, 2.0))  # into the first one's rebalance, or after it
-        joined.append(fleet.add(role))
+        joined.append(cluster.add(role))
         time.sleep(chance.uniform(4.0, 6.0))
         joined[0].wanted = False
-        joined[0].child.kill()
+        joined[0].process.kill()
         time.sleep(chance.uniform(0.0, SESSION_SECONDS + 3.0))  # before that death is noticed, or after
         joined[1].retire()
 
     return run
 
 
-def _zombie(role: str) -> Callable[[Fleet, random.Random], None]:
-    """Pause the owner until another has taken over, and wake it while that one works."""
+def _zombie(role: str) -> Callable[[Cluster, random.Random], None]:
+    """Pause the owner of partitions until another has taken over, and resume it while the other works."""
 
-    def run(fleet: Fleet, _chance: random.Random) -> None:
-        first, second = fleet.of(role)[0], fleet.add(role)
+    def run(cluster: Cluster, _chance: random.Random) -> None:
+        first, second = cluster.of(role)[0], cluster.add(role)
         time.sleep(3.0)
-        _pause(first.child, _PAST_SESSION)
+        _pause(first.process.child, _PAST_SESSION_SECONDS)
         time.sleep(2.0)
         second.retire()
 
     return run
 
 
-def _broker_restart(fleet: Fleet, _chance: random.Random) -> None:
-    fleet.restart_kafka(kill=False)
+def _broker_restart(cluster: Cluster, _chance: random.Random) -> None:
+    cluster.restart_kafka(kill=False)
 
 
-def _broker_kill(fleet: Fleet, _chance: random.Random) -> None:
-    fleet.restart_kafka(kill=True)
+def _broker_kill(cluster: Cluster, _chance: random.Random) -> None:
+    cluster.restart_kafka(kill=True)
 
 
-def _broker_paused(fleet: Fleet, _chance: random.Random) -> None:
-    _pause(fleet.kafka.child, _PAST_SESSION)
+def _broker_paused(cluster: Cluster, _chance: random.Random) -> None:
+    _pause(cluster.kafka.child, _PAST_SESSION_SECONDS)
 
 
-def _redis_hangs(fleet: Fleet, _chance: random.Random) -> None:
-    _pause(fleet.redis.child, _HANG_SECONDS)
+def _redis_hangs(cluster: Cluster, _chance: random.Random) -> None:
+    _pause(cluster.redis.child, _HANG_SECONDS)
 
 
 def _pause(child: Child, seconds: float) -> None:
-    os.kill(child.pid, signal.SIGSTOP)
+    child.pause()
     time.sleep(seconds)
-    os.kill(child.pid, signal.SIGCONT)
+    child.resume()
 
 
-def _redis_gone(fleet: Fleet, chance: random.Random) -> None:
-    fleet.redis.child.kill()
+def _redis_gone(cluster: Cluster, chance: random.Random) -> None:
+    cluster.redis.child.kill()
     time.sleep(chance.uniform(1.0, 5.0))
-    fleet.redis.start()
+    cluster.redis.start()
 
 
-def _redis_emptied(fleet: Fleet, _chance: random.Random) -> None:
-    _client(fleet).flushall()
+def _redis_emptied(cluster: Cluster, _chance: random.Random) -> None:
+    _client(cluster).flushall()
 
 
-def _redis_full(fleet: Fleet, _chance: random.Random) -> None:
-    """Let it answer every write with an error."""
-    client = _client(fleet)
+def _redis_full(cluster: Cluster, _chance: random.Random) -> None:
+    """Let Redis answer every write with an error."""
+    client = _client(cluster)
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", 1)
     time.sleep(_HANG_SECONDS)
     client.config_set("maxmemory", 0)
 
 
-def _redis_refuses_one(fleet: Fleet, chance: random.Random) -> None:
-    """Let one account's records be refused amid the others of their batch; then do as operations.md says."""
-    client = _client(fleet)
+def _redis_refuses_one(cluster: Cluster, chance: random.Random) -> None:
+    """Let Redis refuse one account's records within a batch; then rebuild, as docs/operations.md says."""
+    client = _client(cluster)
     account = f"bb:account:{TENANT}:acct-{chance.randrange(20):05d}"
     client.delete(account)
     client.set(account, "not a hash")
     time.sleep(3.0)
     client.delete(account)
-    command = [sys.executable, "-P", "-m", "bellbuoy", "rebuild", "redis", "--json"]
-    subprocess.run(command, env=fleet.environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    command = [*COMMAND, "rebuild", "redis", "--json"]
+    subprocess.run(command, env=cluster.environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
 
 
-def _compaction(fleet: Fleet, _chance: random.Random) -> None:
-    """Let the broker compact the changelog while it is written, until it has done so."""
-    admin = AdminClient({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
-    wanted = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}
+def _compaction(cluster: Cluster, _chance: random.Random) -> None:
+    """Let the broker compact the changelog while it is written, and wait until it has done so."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    config = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}
     changes = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in wanted.items()
+        for name, value in config.items()
     ]
-    resource = ConfigResource(ResourceType.TOPIC, fleet.topics.changelog, incremental_configs=changes)
+    resource = ConfigResource(ResourceType.TOPIC, cluster.topics.changelog, incremental_configs=changes)
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(30)
-    checkpoint = fleet.kafka.folder / "logs" / "cleaner-offset-checkpoint"
-    deadline = time.monotonic() + _COMPACT_SECONDS
-    while fleet.topics.changelog not in (checkpoint.read_text() if checkpoint.exists() else ""):
+    checkpoint = cluster.kafka.folder / "logs" / "cleaner-offset-checkpoint"
+    deadline = time.monotonic() + _COMPACTION_SECONDS
+    while cluster.topics.changelog not in (checkpoint.read_text() if checkpoint.exists() else ""):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"the broker did not compact within {_COMPACT_SECONDS:.0f} s")
+            raise RuntimeError(f"the broker did not compact within {_COMPACTION_SECONDS:.0f} s")
         time.sleep(0.2)
 
 
-def _clock_back(fleet: Fleet, chance: random.Random) -> None:
-    """Tell the journal an earlier time, as a host's clock does that is put right."""
-    name = fleet.topics.name("simulation.clock")
-    producer = Producer({"bootstrap.servers": fleet.bootstrap, "log_level": 0})
-    for partition in range(fleet.topics.partitions):
+def _clock_back(cluster: Cluster, chance: random.Random) -> None:
+    """Send the journal an earlier time, as a host does whose clock is corrected."""
+    name = cluster.topics.name("simulation.clock")
+    producer = Producer({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    for partition in range(cluster.topics.partitions):
         value = codec("simulation.clock").encode(ClockTick(now=chance.randrange(1, 20_000 * DAY)))
         producer.produce(name, value, partition=partition)
     producer.flush(30)
 
 
-def _full_disk(fleet: Fleet, _chance: random.Random) -> None:
-    """Replace the worker by one that can't write to any file, as on a full disk; then put it right."""
-    fleet.of("worker")[0].retire()
-    cramped = fleet.add("worker", [sys.executable, "-c", _NO_FILES])
+def _full_disk(cluster: Cluster, _chance: random.Random) -> None:
+    """Replace the worker by one that can't write to any file, as on a full disk; then by a normal one."""
+    cluster.of("worker")[0].retire()
+    limited = cluster.add("worker", [sys.executable, "-c", _WITHOUT_FILES, *COMMAND])
     time.sleep(8.0)
-    cramped.retire()
-    fleet.add("worker")
+    limited.retire()
+    cluster.add("worker")
 
 
-def _client(fleet: Fleet) -> Any:
-    return connect(RedisSettings(url=fleet.redis.url))
+def _client(cluster: Cluster) -> Any:
+    return connect(cluster.settings.redis)
 
 
 _KILLS = tuple(InjectedFault(f"`kill -9` of the {role}", _kill(role)) for role in ROLES)
-_ALL = InjectedFault("`kill -9` of all four at once", _kill(*ROLES))
-_BROKER = InjectedFault("`kill -9` of the broker", _broker_kill)
-_PAUSED = InjectedFault("broker paused past every session", _broker_paused)
-_EMPTIED = InjectedFault("Redis emptied", _redis_emptied)
+_KILL_ALL_ROLES = InjectedFault("`kill -9` of all four at once", _kill(*ROLES))
+_KILL_BROKER = InjectedFault("`kill -9` of the broker", _broker_kill)
+_BROKER_PAUSED = InjectedFault("broker paused past every session", _broker_paused)
+_REDIS_EMPTIED = InjectedFault("Redis emptied", _redis_emptied)
 _JOURNAL_ZOMBIE = InjectedFault("journal paused past its session, then woken", _zombie("journal"))
 
 FAULTS = (
     *_KILLS,
-    _ALL,
-    InjectedFault("`kill -9` of the journal, four times while it starts", _kill_again("journal")),
-    InjectedFault("`kill -9` of the worker, four times while it starts", _kill_again("worker")),
+    _KILL_ALL_ROLES,
+    InjectedFault("`kill -9` of the journal, four times while it starts", _kill_while_starting("journal")),
+    InjectedFault("`kill -9` of the worker, four times while it starts", _kill_while_starting("worker")),
     InjectedFault("a second and a third journal join, one dies, one leaves", _join_and_leave("journal")),
     InjectedFault("a second and a third worker join, one dies, one leaves", _join_and_leave("worker")),
     InjectedFault("a second and a third delivery join, one dies, one leaves", _join_and_leave("deliver")),
@@ -208,10 +206,10 @@ FAULTS = (
     InjectedFault("worker paused past its session, then woken", _zombie("worker")),
     InjectedFault("delivery paused past its session, then woken", _zombie("deliver")),
     InjectedFault("broker restarted", _broker_restart),
-    _BROKER,
-    _PAUSED,
+    _KILL_BROKER,
+    _BROKER_PAUSED,
     InjectedFault("Redis killed, and back", _redis_gone),
-    _EMPTIED,
+    _REDIS_EMPTIED,
     InjectedFault("Redis hangs", _redis_hangs),
     InjectedFault("Redis full: every write is refused", _redis_full),
     InjectedFault("Redis refuses the records of one account; rebuilt", _redis_refuses_one),
@@ -221,5 +219,5 @@ FAULTS = (
 )
 """Every fault."""
 
-SHORT = (*_KILLS, _BROKER, _PAUSED, _EMPTIED, _JOURNAL_ZOMBIE)
-"""Those of the short run."""
+SHORT = (*_KILLS, _KILL_BROKER, _BROKER_PAUSED, _REDIS_EMPTIED, _JOURNAL_ZOMBIE)
+"""The faults of a short run."""

@@ -1,4 +1,4 @@
-"""A run of a company through the stack: disturbed on schedule, or left alone."""
+"""A run of a company through the cluster: disturbed by faults on schedule, or left alone."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from bellbuoy.operations.drain import NotDrainedError, undelivered, wait_drained
-from bellbuoy.operations.ledger import applied, positions
+from bellbuoy.operations.drain import NotDrainedError, undelivered_output, wait_drained
+from bellbuoy.operations.ledger import applied_events, read_positions
 from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.simulator.run.clock import SimulationClock
+from chaos.cluster import Cluster
+from chaos.company import DAYS, ChaosCompany, Day
 from chaos.faults import InjectedFault
-from chaos.fleet import Fleet
-from chaos.knowing import Knowledge, know
-from chaos.load import DAYS, Company, Day
-from chaos.sending import Sender
+from chaos.final_state import FinalState, read_final_state
+from chaos.sender import Sender
 from schemas.codec.record_codec import codec
 from streams.kafka.log_reader import last_record
 
-__all__ = ["Happened", "Run", "play", "schedule"]
+__all__ = ["Run", "RunFault", "run_company", "schedule"]
 
-_THROUGH_SECONDS = 240.0
+_PATIENCE_SECONDS = 240.0
 _SPREAD_SECONDS = 2.0
-_PAUSE = 0.05
+_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class RunFault:
     """
-    A fault, when it began in the run, how long it was kept up, and when all was whole again after it.
+    A fault of a run: when it began, how long it was kept up, and how long until everything worked again.
 
-    Whole is: what was sent to every partition after the fault is in its state, the sink has what came of
-    it, and the front door takes events. ``lost`` and ``doubled`` count events at the end of its day.
+    Everything works again when records sent to every partition after the fault are in its state, the sink
+    has the outputs of them, and the gateway takes events. ``lost`` and ``doubled`` count events at the end of
+    the fault's day. Times in seconds.
     """
 
-    fault: str
+    name: str
     began: float
     kept_up: float
     recovered: float
@@ -49,21 +49,21 @@ class Happened:
 @dataclass(frozen=True, slots=True)
 class Run:
     """
-    What happened, what is known at the end, and how often a role ended by itself.
+    The faults of a run, its final state, and how often each role ended by itself.
 
-    ``letters`` counts the dead letters, ``letters_sent`` what was sent to become one.
+    ``dead_letters`` counts those that were made, ``expected_dead_letters`` the records sent to become one.
     """
 
-    happened: list[Happened]
-    knowledge: Knowledge
-    letters: int
-    letters_sent: int
+    faults: list[RunFault]
+    final: FinalState
+    dead_letters: int
+    expected_dead_letters: int
     deaths: dict[str, int]
     seconds: float
 
 
 def schedule(faults: Sequence[InjectedFault], chance: random.Random) -> dict[int, list[InjectedFault]]:
-    """Spread the faults over the days but the first, each once, in an order of chance."""
+    """Spread the faults over all days but the first, each once, in random order."""
     shuffled = chance.sample(list(faults), len(faults))
     days = range(1, DAYS)
     planned: dict[int, list[InjectedFault]] = {}
@@ -74,143 +74,136 @@ def schedule(faults: Sequence[InjectedFault], chance: random.Random) -> dict[int
     return planned
 
 
-def play(
-    company: Company,
+def run_company(
+    company: ChaosCompany,
     folder: Path,
     planned: Mapping[int, Sequence[InjectedFault]],
     disorder: random.Random | None,
-    tell: Callable[[str], None],
+    say: Callable[[str], None],
 ) -> Run:
     """
-    Send the company day by day, each once the one before it is through; do what is planned meanwhile.
+    Send the company's days, each once the day before is fully processed, and inject the planned faults.
 
-    Raises NotDrainedError when a day doesn't get through within four minutes.
+    ``say`` is called with lines about the progress. Raises NotDrainedError when a day isn't processed within
+    four minutes.
     """
-    all_happened: list[Happened] = []
+    faults: list[RunFault] = []
     began = time.monotonic()
-    with Fleet(folder) as fleet:
-        sender = Sender(fleet.bootstrap, fleet.topics, fleet.gateway_port, disorder)
-        clock, expected = SimulationClock(fleet.bootstrap, fleet.topics), 0
+    with Cluster(folder) as cluster:
+        sender = Sender(cluster.bootstrap, cluster.topics, cluster.gateway_port, disorder)
+        clock, expected = SimulationClock(cluster.bootstrap, cluster.topics), 0
         for number, day in enumerate(company.days()):
-            _tick(fleet, clock, day.now)
-            faults = planned.get(number, ())
-            happened = _live(fleet, sender, day, faults, disorder, began, tell)
+            _tick(cluster, clock, day.now)
+            planned_today = planned.get(number, ())
+            today = _run_day(cluster, sender, day, planned_today, disorder, began, say)
             expected += day.count
-            wait_drained(fleet.bootstrap, fleet.topics, fleet.sinks, _THROUGH_SECONDS)
-            short = expected - (there := applied(fleet.bootstrap, fleet.topics))
-            lost, doubled = max(0, short), max(0, -short)
-            all_happened += [replace(one, lost=lost, doubled=doubled) for one in happened]
-            if short:
-                names = ", ".join(fault.name for fault in faults) or "no fault"
-                tell(f"  after {names}: {there:,} events are in the state, not {expected:,}")
-            tell(f"  day {number + 1} of {DAYS}: {expected:,} events, {time.monotonic() - began:.0f} s")
+            wait_drained(cluster.bootstrap, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
+            applied = applied_events(cluster.bootstrap, cluster.topics)
+            lost, doubled = max(0, expected - applied), max(0, applied - expected)
+            faults += [replace(fault, lost=lost, doubled=doubled) for fault in today]
+            if applied != expected:
+                names = ", ".join(fault.name for fault in planned_today) or "no fault"
+                say(f"  after {names}: {applied:,} events are in the state, not {expected:,}")
+            say(f"  day {number + 1} of {DAYS}: {expected:,} events, {time.monotonic() - began:.0f} s")
         return Run(
-            all_happened,
-            know(fleet, company),
-            sum(p.dead_letters for p in positions(fleet.bootstrap, fleet.topics).values()),
-            sender.letters + sender.probes,
-            fleet.deaths(),
+            faults,
+            read_final_state(cluster, company),
+            sum(p.dead_letters for p in read_positions(cluster.bootstrap, cluster.topics).values()),
+            sender.poisoned + sender.probes,
+            cluster.deaths(),
             time.monotonic() - began,
         )
 
 
-def _live(
-    fleet: Fleet,
+def _run_day(
+    cluster: Cluster,
     sender: Sender,
     day: Day,
-    faults: Sequence[InjectedFault],
+    planned: Sequence[InjectedFault],
     chance: random.Random | None,
     began: float,
-    tell: Callable[[str], None],
-) -> list[Happened]:
-    """Send a day and do to the stack meanwhile what is planned."""
+    say: Callable[[str], None],
+) -> list[RunFault]:
+    """Send a day's events, and inject its faults meanwhile."""
     if day.first:
-        sender.found(day, lambda: wait_drained(fleet.bootstrap, fleet.topics, fleet.sinks, _THROUGH_SECONDS))
+        sender.send_first(
+            day, lambda: wait_drained(cluster.bootstrap, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
+        )
         return []
     if chance is None:
         sender.send(day, 0.0)
         return []
-    happened, failed = [], []
+    faults, errors = [], []
 
     def send() -> None:
         try:
-            sender.send(day, _SPREAD_SECONDS if faults else 0.0, poison=bool(faults))
-        except Exception as error:  # noqa: BLE001 - told by the thread that waits for it
-            failed.append(error)
+            sender.send(day, _SPREAD_SECONDS if planned else 0.0, poison=bool(planned))
+        except Exception as error:  # noqa: BLE001 - raised by the thread that waits for this one
+            errors.append(error)
 
     thread = threading.Thread(target=send, name="sender")
     thread.start()
-    moments = random.Random(f"{day.now} {len(faults)}")  # the sender draws from the other at its own pace
-    for fault in faults:
-        time.sleep(moments.uniform(0.0, _SPREAD_SECONDS))
+    # A generator of its own: the sender takes numbers from ``chance`` at its own pace.
+    times = random.Random(f"{day.now} {len(planned)}")
+    for fault in planned:
+        time.sleep(times.uniform(0.0, _SPREAD_SECONDS))
         started = time.monotonic()
-        fault.run(fleet, moments)
-        over = time.monotonic()
-        _await_whole(fleet, sender, fault.name)
-        whole = time.monotonic()
-        happened.append(Happened(fault.name, started - began, over - started, whole - over))
-        tell(
-            f"{started - began:6.1f} s  {fault.name}: kept up {over - started:.1f} s, "
-            f"whole {whole - over:.1f} s after"
+        fault.run(cluster, times)
+        ended = time.monotonic()
+        _await_recovery(cluster, sender, fault.name)
+        recovered = time.monotonic()
+        faults.append(RunFault(fault.name, started - began, ended - started, recovered - ended))
+        say(
+            f"{started - began:6.1f} s  {fault.name}: kept up {ended - started:.1f} s, "
+            f"whole {recovered - ended:.1f} s after"
         )
     thread.join()
-    if failed:
-        raise failed[0]
-    return happened
+    if errors:
+        raise errors[0]
+    return faults
 
 
-def _tick(fleet: Fleet, clock: SimulationClock, now: int) -> None:
+def _tick(cluster: Cluster, clock: SimulationClock, now: int) -> None:
     clock.tick(now)
-    _until(lambda: all(at == now for at in _written(fleet)), "the day to begin in every partition")
+    _wait_until(lambda: all(at == now for at in _state_times(cluster)), "the day to begin in every partition")
 
 
-def _written(fleet: Fleet) -> list[int]:
-    found = positions(fleet.bootstrap, fleet.topics)
-    return [found[p].written_at if p in found else -1 for p in range(fleet.topics.partitions)]
+def _state_times(cluster: Cluster) -> list[int]:
+    positions = read_positions(cluster.bootstrap, cluster.topics)
+    return [positions[p].written_at if p in positions else -1 for p in range(cluster.topics.partitions)]
 
 
-def _await_whole(fleet: Fleet, sender: Sender, fault: str) -> None:
+def _await_recovery(cluster: Cluster, sender: Sender, fault: str) -> None:
     before: dict[int, int] = {}
 
-    def moved() -> bool:
+    def moved_on() -> bool:
         if not before:
-            before.update(_ends(fleet))
+            before.update(_journal_ends(cluster))
             sender.probe()
-        found = positions(fleet.bootstrap, fleet.topics)
-        return all(p in found and found[p].sequence > sequence for p, sequence in before.items())
+        positions = read_positions(cluster.bootstrap, cluster.topics)
+        return all(p in positions and positions[p].sequence > sequence for p, sequence in before.items())
 
-    _until(moved, f"every partition to go on after {fault}")
-    _until(
-        lambda: undelivered(fleet.bootstrap, fleet.topics, fleet.sinks) is None,
-        f"the sink to have all after {fault}",
+    _wait_until(moved_on, f"every partition to go on after {fault}")
+    _wait_until(
+        lambda: undelivered_output(cluster.bootstrap, cluster.topics, cluster.sinks) is None,
+        f"the sinks to have all outputs after {fault}",
     )
-    _until(lambda: _takes(fleet), f"the front door after {fault}")
+    _wait_until(cluster.gateway_ready, f"the gateway to take events after {fault}")
 
 
-def _ends(fleet: Fleet) -> dict[int, int]:
-    decode, name = codec("account.journal").decode, fleet.topics.name("account.journal")
-    last = {p: last_record(fleet.bootstrap, name, p) for p in range(fleet.topics.partitions)}
+def _journal_ends(cluster: Cluster) -> dict[int, int]:
+    decode, name = codec("account.journal").decode, cluster.topics.name("account.journal")
+    last = {p: last_record(cluster.bootstrap, name, p) for p in range(cluster.topics.partitions)}
     return {p: -1 if record is None else decode(record.value).sequence for p, record in last.items()}
 
 
-def _takes(fleet: Fleet) -> bool:
-    connection = HTTPConnection("127.0.0.1", fleet.gateway_port, timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _until(condition: Callable[[], bool], what: str) -> None:
-    deadline, why = time.monotonic() + _THROUGH_SECONDS, ""
+def _wait_until(condition: Callable[[], bool], what: str) -> None:
+    deadline, why = time.monotonic() + _PATIENCE_SECONDS, ""
     while time.monotonic() < deadline:
         try:
             if condition():
                 return
         except KafkaAwayError as error:
             why = f" ({error})"
-        time.sleep(_PAUSE)
-    raise NotDrainedError(f"waited {_THROUGH_SECONDS:.0f} s for {what}{why}")
+        time.sleep(_PAUSE_SECONDS)
+    raise NotDrainedError(f"waited {_PATIENCE_SECONDS:.0f} s for {what}{why}")

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import create_topics, delete_topics
 from schemas.topics import Topics
 from tests.support.servers import Services, ask
 
@@ -66,6 +66,6 @@ def redis_url(services: dict[str, str]) -> str:
 def topics(bootstrap: str) -> Iterator[Topics]:
     """Fresh, created topics under a prefix of this test's own; dropped afterwards."""
     fresh = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=4)
-    admin.create(bootstrap, fresh)
+    create_topics(bootstrap, fresh)
     yield fresh
-    admin.drop(bootstrap, fresh)
+    delete_topics(bootstrap, fresh)

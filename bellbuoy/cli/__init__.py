@@ -1,1 +1,1 @@
-"""The command line: one module a command, parsing arguments and printing answers."""
+"""Commands of the command line, a module each: a command parses its arguments, calls its part and prints."""

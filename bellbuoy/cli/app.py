@@ -1,36 +1,32 @@
-"""The command: `bellbuoy`."""
+"""The command ``bellbuoy``: its table of commands, its own options, and its exit codes."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from bellbuoy.cli import model_live as cli_model_live  # noqa: F401 - adds its commands to `model`
-from bellbuoy.cli.deadletters_repair import deadletters
+from bellbuoy.cli.check import check
+from bellbuoy.cli.deadletters import deadletters
+from bellbuoy.cli.errors import report_error
 from bellbuoy.cli.explain import explain
 from bellbuoy.cli.model import model
-from bellbuoy.cli.output import emit
+from bellbuoy.cli.options import EXIT_CODES
 from bellbuoy.cli.override import override
 from bellbuoy.cli.portfolio import portfolio
 from bellbuoy.cli.rebuild import rebuild
 from bellbuoy.cli.replay import replay
-from bellbuoy.cli.simulate import register
-from bellbuoy.exit_codes import FAILED, OK
-from bellbuoy.operations import topics as admin
+from bellbuoy.cli.roles import deliver, gateway, journal, worker
+from bellbuoy.cli.simulate import demo, simulate
+from bellbuoy.cli.topics import topics
+from bellbuoy.cli.up import up
 from bellbuoy.own_packages import require_own_packages
-from bellbuoy.settings import load
 
 __all__ = ["app", "main"]
-
-_EXITS = (
-    "Exit codes: 0 ok · 1 failed · 2 usage or configuration · 69 a needed service is away · 70 internal error"
-)
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 app = typer.Typer(
     name="bellbuoy",
@@ -40,20 +36,30 @@ app = typer.Typer(
     "  bellbuoy check              are the settings and the servers right?\n"
     "  bellbuoy worker             one role, against the servers in the settings\n\n"
     "Settings come from bellbuoy.toml and from BELLBUOY_* variables, which win.",
-    epilog=_EXITS,
+    epilog=EXIT_CODES,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-topics_app = typer.Typer(help="Create, check and list the Kafka topics.", no_args_is_help=True, epilog=_EXITS)
-app.add_typer(topics_app, name="topics")
-app.add_typer(deadletters, name="deadletters")
-app.add_typer(model, name="model")
-app.add_typer(override, name="override")
+
+# A command's module imports what it needs when the command runs, so that help and every start are quick.
+for panel, commands in {
+    "Start here": (demo, up, check),
+    "Customers": (explain, portfolio, override, model),
+    "Roles, each a process": (gateway, journal, worker, deliver),
+    "Operation": (topics, deadletters, rebuild, replay, simulate),
+}.items():
+    for command in commands:
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, rich_help_panel=panel)
+        else:
+            app.command(epilog=EXIT_CODES, rich_help_panel=panel)(command)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         print(f"bellbuoy {version('bellbuoy')}")
         raise typer.Exit
 
@@ -70,144 +76,15 @@ def _root(
     require_own_packages()
     if config is not None:
         os.environ["BELLBUOY_CONFIG"] = str(config)
+    if not logging.getLogger().handlers:  # a program that calls this app keeps its own log
+        from bellbuoy import logs
 
-
-@app.command(epilog=_EXITS)
-def up(
-    data: Annotated[Path | None, typer.Option(help="Keep Kafka's and Redis's data here.")] = None,
-) -> None:
-    """
-    Start everything on this machine, until Ctrl-C: Kafka, Redis and the four roles.
-
-    The first start fetches Kafka (45 MB), later ones need no network. The data stays.
-
-    A role that dies is started again; one that keeps dying stops everything.
-
-    \b
-    Examples:
-      bellbuoy up
-      bellbuoy up --data /var/lib/bellbuoy
-      BELLBUOY_GATEWAY__PORT=8081 bellbuoy up
-    """
-    from bellbuoy.local.up import run
-
-    settings = load(**({} if data is None else {"data": data}))
-    run(settings)
-
-
-def _run_role(role: str) -> None:
-    from bellbuoy import logs
-    from bellbuoy.operations import roles
-
-    settings = load()
-    logs.configure(settings.log_level, role)
-    roles.run(role, settings)
-
-
-@app.command(epilog=_EXITS)
-def gateway() -> None:
-    """
-    Run the front door: HTTP in, Kafka topics out.
-
-    Needs Kafka with its topics (`bellbuoy topics create`). Stops on SIGTERM.
-    """
-    _run_role("gateway")
-
-
-@app.command(epilog=_EXITS)
-def journal() -> None:
-    """
-    Run the journal stage: all input topics into one ordered log a partition.
-
-    Needs Kafka with its topics. Start several to share the partitions. Stops on SIGTERM.
-    """
-    _run_role("journal")
-
-
-@app.command(epilog=_EXITS)
-def worker() -> None:
-    """
-    Run the worker: fold the journal into scores, bands and alerts.
-
-    Needs Kafka with its topics. Start several to share the partitions. Stops on SIGTERM.
-    """
-    _run_role("worker")
-
-
-@app.command(epilog=_EXITS)
-def deliver() -> None:
-    """
-    Run delivery: scores and alerts from Kafka into Redis.
-
-    Needs Kafka with its topics; Redis may be away for a while, nothing is lost. Stops on SIGTERM.
-    """
-    _run_role("deliver")
-
-
-@app.command(epilog=_EXITS)
-def check(as_json: _Json = False) -> None:
-    """
-    Check the settings, Kafka, its topics and Redis, and name every fault at once.
-
-    \b
-    Examples:
-      bellbuoy check
-      bellbuoy check --json
-    """
-    from bellbuoy.operations.checks import run
-
-    faults = run(load())
-    lines = [f"{fault.area}: {fault.message}" for fault in faults] or ["All is well."]
-    data: list[dict[str, Any]] = [{"area": fault.area, "message": fault.message} for fault in faults]
-    emit({"ok": not faults, "faults": data}, lines, as_json)
-    raise typer.Exit(max((fault.code for fault in faults), default=OK))
-
-
-@topics_app.command(epilog=_EXITS)
-def create(as_json: _Json = False) -> None:
-    """Create the topics that are missing; those that exist stay as they are."""
-    kafka = load().kafka
-    created = admin.create(kafka.bootstrap, kafka.topics())
-    emit({"created": created}, [f"created {name}" for name in created] or ["All topics exist."], as_json)
-
-
-@topics_app.command("check", epilog=_EXITS)
-def check_topics(as_json: _Json = False) -> None:
-    """Name every topic that is missing or has wrong partitions, compaction or retention; then exit 1."""
-    kafka = load().kafka
-    faults = admin.check(kafka.bootstrap, kafka.topics())
-    emit({"ok": not faults, "faults": faults}, faults or ["All topics are right."], as_json)
-    raise typer.Exit(FAILED if faults else OK)
-
-
-@topics_app.command("list", epilog=_EXITS)
-def list_topics(as_json: _Json = False) -> None:
-    """List this deployment's topics with their partitions on the broker."""
-    kafka = load().kafka
-    found = admin.names(kafka.bootstrap)
-    rows = {spec.name: found.get(spec.name) for spec in kafka.topics().specs()}
-    lines = [
-        f"{name:<40} {'missing' if partitions is None else f'{partitions} partitions'}"
-        for name, partitions in rows.items()
-    ]
-    emit({"topics": [{"name": n, "partitions": p} for n, p in rows.items()]}, lines, as_json)
-
-
-register(app)
-app.command(epilog=_EXITS)(explain)
-app.command(epilog=_EXITS)(portfolio)
-app.command(epilog=_EXITS)(rebuild)
-app.command(epilog=_EXITS)(replay)
+        logs.configure("warning", "command")  # a role says more; standard output belongs to the answer
 
 
 def main() -> None:
     """Run the command; every error becomes a message and an exit code."""
-    from bellbuoy import logs
-
-    logs.configure("warning", "command")  # a role says more; standard output belongs to the answer
     try:
         app()
     except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator
-        from bellbuoy.cli.errors import report_error
-
         sys.exit(report_error(error))

@@ -1,15 +1,13 @@
-"""`bellbuoy deadletters`: look at the records that could not be used."""
+"""The commands ``bellbuoy deadletters``: list, show, repair and resend records that could not be used."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from bellbuoy.cli.deadletters_options import (
-    Json,
+from bellbuoy.cli.deadletters_filter import (
     Producer,
     Reason,
     Since,
@@ -17,27 +15,31 @@ from bellbuoy.cli.deadletters_options import (
     Tenant,
     Topic,
     Until,
-    chosen,
-    line,
-    read_letters,
+    dead_letter_filter,
+    find_dead_letter,
+    printable,
+    read_dead_letters,
 )
+from bellbuoy.cli.deadletters_repair import repair_commands
+from bellbuoy.cli.options import Json
 from bellbuoy.cli.output import emit
-from bellbuoy.exit_codes import FAILED
-from bellbuoy.settings import Settings, load
 from schemas.times import iso
 
 if TYPE_CHECKING:
+    from bellbuoy.settings import Settings
     from schemas.records import DeadLetter
 
-__all__ = ["deadletters", "one"]
+__all__ = ["deadletters"]
 
 deadletters = typer.Typer(
-    help="Look at the records that could not be used, repair them and send them again.", no_args_is_help=True
+    name="deadletters",
+    help="List the records that could not be used, repair them and send them again.",
+    no_args_is_help=True,
 )
 
 
 @deadletters.command("list")
-def list_letters(
+def list_dead_letters(
     reason: Reason = None,
     topic: Topic = None,
     tenant: Tenant = None,
@@ -45,8 +47,10 @@ def list_letters(
     status: Status = None,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Oldest instead of newest.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="List at most so many.")] = 50,
+    oldest_first: Annotated[
+        bool, typer.Option("--oldest-first", help="List the oldest instead of the newest.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """
@@ -58,10 +62,11 @@ def list_letters(
       bellbuoy deadletters list --reason undecodable --topic usage.events --since 2h
       bellbuoy deadletters list --tenant demo --json
     """
+    from bellbuoy.settings import load
     from streams.deadletters.reader import newest, oldest
 
     settings = load()
-    wanted = chosen(
+    wanted = dead_letter_filter(
         settings,
         reason=reason,
         topic=topic,
@@ -71,44 +76,36 @@ def list_letters(
         since=since,
         until=until,
     )
-    letters = (oldest if oldest_first else newest)(read_letters(settings, wanted), limit)
+    letters = (oldest if oldest_first else newest)(read_dead_letters(settings, wanted), limit)
     emit({"deadletters": [_summary(letter) for letter in letters]}, _table(letters), as_json)
 
 
 @deadletters.command()
 def show(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="The letter's id, or its first characters.")],
+    letter_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The dead letter's id, or its first characters.")
+    ],
     as_json: Json = False,
 ) -> None:
     """
-    Show one dead letter whole: why, where, its headers, its key and its value, decoded where it decodes.
+    Show one dead letter in full: why and where it failed, its headers, its key and its decoded value.
 
     \b
     Examples:
       bellbuoy deadletters show 5f0c2a9e
       bellbuoy deadletters show 5f0c2a9e --json
     """
+    from bellbuoy.settings import load
+
     settings = load()
-    everything = _everything(one(settings, letter_id), settings)
-    emit(everything, _lines(everything), as_json)
+    details = _details(find_dead_letter(settings, letter_id), settings)
+    emit(details, _detail_lines(details), as_json)
 
 
-def one(settings: Settings, letter_id: str) -> DeadLetter:
-    """Return the letter whose id begins so; say so and exit when there is none, or several."""
-    from streams.deadletters.reader import DeadLetterFilter
-
-    found = list(read_letters(settings, DeadLetterFilter(ids=(letter_id,))))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        fault = f"{len(found)} dead letters begin with {letter_id}: give more of the id"
-    else:
-        fault = f"no dead letter {letter_id}: `bellbuoy deadletters list` shows their ids"
-    sys.stderr.write(f"bellbuoy: {fault}\n")
-    raise typer.Exit(FAILED)
+deadletters.add_typer(repair_commands)
 
 
-def _place(letter: DeadLetter) -> str:
+def _position(letter: DeadLetter) -> str:
     return f"{letter.topic}/{letter.partition}@{letter.offset}" if letter.offset >= 0 else letter.topic
 
 
@@ -128,21 +125,23 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _everything(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
-    from bellbuoy.operations.deadletters.repair import ANY_TIME, DeadLetterRepair
+def _details(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
+    from bellbuoy.operations.deadletters.repair import NO_TIME_LIMITS, DeadLetterRepair
     from bellbuoy.operations.registry import registry
     from streams.deadletters.reader import decoded_value
 
-    topics, known = settings.kafka.topics(), registry(settings)
-    says = decoded_value(letter, topics, known)
-    mended = None if letter.mended is None else DeadLetterRepair(topics, known, ANY_TIME, 0).draft(letter)
+    topics, schemas = settings.kafka.topics(), registry(settings)
+    value = decoded_value(letter, topics, schemas)
+    repaired = (
+        None if letter.mended is None else DeadLetterRepair(topics, schemas, NO_TIME_LIMITS, 0).draft(letter)
+    )
     return _summary(letter) | {
-        "headers": {name: _text(value) for name, value in letter.headers.items()},
+        "headers": {name: _text(header) for name, header in letter.headers.items()},
         "key": None if letter.key is None else _text(letter.key),
         "value_hex": None if letter.value is None else letter.value.hex(),
-        "value": orjson.loads(orjson.dumps(says, default=_plain)),
+        "value": orjson.loads(orjson.dumps(value, default=_bytes_as_hex)),
         "changed_at": letter.changed_at or None,
-        "mended": None if mended is None else mended.fields,
+        "mended": None if repaired is None else repaired.fields,
     }
 
 
@@ -151,22 +150,30 @@ def _table(letters: list[DeadLetter]) -> list[str]:
         return ["No dead letters."]
     rows = [("ID", "WHEN", "STATUS", "REASON", "TOPIC/PARTITION@OFFSET", "PRODUCER", "DETAIL")]
     rows += [
-        (x.id, iso(x.failed_at), x.status, x.reason, _place(x), line(x.producer or "-"), line(x.detail))
-        for x in letters
+        (
+            letter.id,
+            iso(letter.failed_at),
+            letter.status,
+            letter.reason,
+            _position(letter),
+            printable(letter.producer or "-"),
+            printable(letter.detail),
+        )
+        for letter in letters
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(6)]
     return ["  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[6]]) for row in rows]
 
 
-def _lines(everything: dict[str, Any]) -> list[str]:
-    times = {name: iso(everything[name]) for name in ("failed_at", "changed_at") if everything[name]}
-    return [f"{name:<10} {_shown(name, value)}" for name, value in (everything | times).items()]
+def _detail_lines(details: dict[str, Any]) -> list[str]:
+    times = {name: iso(details[name]) for name in ("failed_at", "changed_at") if details[name]}
+    return [f"{name:<10} {_detail(name, value)}" for name, value in (details | times).items()]
 
 
-def _shown(name: str, value: Any) -> str:
+def _detail(name: str, value: Any) -> str:
     if name in ("value", "mended") and isinstance(value, dict | list):
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return "-" if value is None else line(value)
+    return "-" if value is None else printable(value)
 
 
 def _text(raw: bytes) -> str:
@@ -174,7 +181,7 @@ def _text(raw: bytes) -> str:
     return text if text.isprintable() and "\ufffd" not in text else f"0x{raw.hex()}"
 
 
-def _plain(value: Any) -> Any:
+def _bytes_as_hex(value: Any) -> Any:
     if isinstance(value, bytes):
         return f"0x{value.hex()}"
-    raise TypeError(f"{type(value).__name__} has no place in JSON")
+    raise TypeError(f"{type(value).__name__} can't be written as JSON")

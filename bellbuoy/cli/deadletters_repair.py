@@ -1,8 +1,7 @@
-"""`bellbuoy deadletters repair` and `redrive`: make records right, and send them through the front again."""
+"""The commands ``bellbuoy deadletters repair`` and ``redrive``: correct dead letters and send them again."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,54 +9,56 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
-from bellbuoy.cli.deadletters import deadletters, one
-from bellbuoy.cli.deadletters_options import (
-    Json,
+from bellbuoy.cli.deadletters_filter import (
     Producer,
     Reason,
     Since,
     Tenant,
     Topic,
     Until,
-    chosen,
-    line,
-    read_letters,
+    dead_letter_filter,
+    find_dead_letter,
+    printable,
+    read_dead_letters,
 )
 from bellbuoy.cli.editor import edit_text
-from bellbuoy.cli.output import emit
-from bellbuoy.cli.progress_bar import progress_bar
+from bellbuoy.cli.options import DryRun, Json
+from bellbuoy.cli.output import emit, fail, warn
+from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import FAILED, OK
-from bellbuoy.operations.deadletters.edits import EditError, edited
-from bellbuoy.operations.roles import require_topics
-from bellbuoy.settings import ConfigError, load
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.deadletters.redrive import RedriveOutcome
+    from bellbuoy.operations.deadletters.redrive import RedriveResult
     from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
     from schemas.records import DeadLetter
 
-__all__ = ["deadletters"]
+__all__ = ["repair_commands"]
 
-_MOST_SHOWN = 20
+_SHOWN_LETTERS = 20
 
 _Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="Ids of letters, or their first characters.", show_default=False),
+    typer.Argument(
+        metavar="[ID]...", help="Ids of dead letters, or their first characters.", show_default=False
+    ),
 ]
-_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+repair_commands = typer.Typer()
 
 
-@deadletters.command()
+@repair_commands.command()
 def repair(
     ids: _Ids = None,
     sets: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FIELD=VALUE", help="Set a field, named or by JSON pointer; repeatable."
+            "--set",
+            metavar="FIELD=VALUE",
+            help="Set a field, named plainly or by JSON pointer; repeatable.",
         ),
     ] = None,
     unsets: Annotated[
-        list[str] | None, typer.Option("--unset", metavar="FIELD", help="Take a field away; repeatable.")
+        list[str] | None, typer.Option("--unset", metavar="FIELD", help="Remove a field; repeatable.")
     ] = None,
     file: Annotated[
         typer.FileText | None, typer.Option(help="Take the whole record from this JSON file; - is stdin.")
@@ -69,14 +70,14 @@ def repair(
     producer: Producer = None,
     since: Since = None,
     until: Until = None,
-    dry_run: _DryRun = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """
-    Show every fault of dead letters with its pointer and fix, and make them right.
+    List every fault of dead letters with its JSON pointer and the fix, and correct them.
 
-    What is right by its topic's schema and the rules of admission is kept beside the original, and sent by
-    `redrive`. A letter that still has a fault stays as it was; then the exit code is 1.
+    A record that fits its topic's schema and the rules of admission is kept beside the original, and
+    `redrive` sends it. A dead letter that still has a fault stays as it was; then the exit code is 1.
 
     \b
     Examples:
@@ -87,64 +88,67 @@ def repair(
       bellbuoy deadletters repair 5f0c2a9e --file record.json
     """
     from bellbuoy.operations.deadletters import redrive as redriving
+    from bellbuoy.operations.deadletters.edits import edited
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
 
     settings = load()
     filters = {"reason": reason, "topic": topic, "tenant": tenant, "producer": producer}
     filters |= {"since": since, "until": until}
-    _must_choose(ids, filters)
-    whole = None if file is None else _object(file.read(), "--file")
+    _require_choice(ids, filters)
+    record = None if file is None else _json_object(file.read(), "--file")
     require_topics(settings)
-    letters = read_letters(settings, chosen(settings, tuple(ids or ()), **filters))
-    if whole is not None or edit:
+    letters = read_dead_letters(settings, dead_letter_filter(settings, tuple(ids or ()), **filters))
+    if record is not None or edit:
         if len(ids or ()) != 1:
-            raise ConfigError("--file and --edit make one letter right: give its ID")
-        letters = iter([one(settings, (ids or [""])[0])])
+            raise ConfigError("--file and --edit correct one dead letter: give its ID")
+        letters = iter([find_dead_letter(settings, (ids or [""])[0])])
 
-    edits: list[Path] = []
+    edited_files: list[Path] = []
 
-    def change(mends: DeadLetterRepair, letter: DeadLetter) -> Draft | None:
-        draft = mends.draft(letter) if whole is None else mends.whole(letter, whole)
+    def change(repairs: DeadLetterRepair, letter: DeadLetter) -> Draft | None:
+        draft = repairs.draft(letter) if record is None else repairs.whole(letter, record)
         if draft is None:
             return None
         fields = draft.fields
         if edit:
-            edits.append(edit_text(orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode(), ".json"))
-            fields = _object(edits[-1].read_text(), str(edits[-1]))
-        return replace(draft, fields=edited(fields, sets or (), unsets or (), mends.reader(draft)))
+            text = orjson.dumps(fields, option=orjson.OPT_INDENT_2).decode()
+            edited_files.append(edit_text(text, ".json"))
+            fields = _json_object(edited_files[-1].read_text(), str(edited_files[-1]))
+        return replace(draft, fields=edited(fields, sets or (), unsets or (), repairs.reader(draft)))
 
-    changing = bool(sets or unsets or edit or whole is not None)
-    try:
-        outcome = redriving.repair(settings, letters, change if changing else None, dry_run=dry_run)
-    except EditError as error:
-        raise ConfigError(str(error)) from None
-    for path in edits:
-        if outcome.faulty:
-            sys.stderr.write(f"bellbuoy: your edit is kept in {path}; --file takes it\n")
+    changing = bool(sets or unsets or edit or record is not None)
+    result = redriving.repair(settings, letters, change if changing else None, dry_run=dry_run)
+    for path in edited_files:
+        if result.faulty:
+            warn(f"your edit is kept in {path}; --file takes it")
         else:
             path.unlink()
     verb = "would be repaired" if dry_run else "repaired; `bellbuoy deadletters redrive` sends them"
     key, verb = ("repaired", verb) if changing else ("right", "right already")
-    _tell(outcome, key, verb, dry_run=dry_run, as_json=as_json)
+    _print_result(result, key, verb, dry_run=dry_run, as_json=as_json)
 
 
-@deadletters.command()
+@repair_commands.command()
 def redrive(
     ids: _Ids = None,
-    every: Annotated[bool, typer.Option("--all", help="Every letter that is right.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every dead letter whose record has no fault.")
+    ] = False,
     reason: Reason = None,
     topic: Topic = None,
     tenant: Tenant = None,
     producer: Producer = None,
     since: Since = None,
     until: Until = None,
-    dry_run: _DryRun = False,
+    dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """
-    Send dead letters through the front again, with their own event times and ids.
+    Send the records of dead letters to their input topics again, with their own event times and ids.
 
-    Each letter is sent once, however often this runs and whatever is killed. One that is not right yet stays
-    and is told with its faults, an event that has become too old for the rings as well; then the exit code
+    Each is sent once, however often this runs and whatever is killed. A record that still has a fault stays
+    and is listed with its faults, and so does an event that has become too old to count; then the exit code
     is 1.
 
     \b
@@ -153,52 +157,57 @@ def redrive(
       bellbuoy deadletters redrive --reason invalid --producer app --dry-run
       bellbuoy deadletters redrive --all
     """
+    from bellbuoy.cli.progress_bar import progress_bar
     from bellbuoy.operations.deadletters import redrive as redriving
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
     from streams.kafka.errors import FencedError
 
     settings = load()
     filters = {"reason": reason, "topic": topic, "tenant": tenant, "producer": producer}
     filters |= {"since": since, "until": until}
     if not every:
-        _must_choose(ids, filters)
+        _require_choice(ids, filters)
     require_topics(settings)
-    wanted = chosen(settings, tuple(ids or ()), **filters)
+    wanted = dead_letter_filter(settings, tuple(ids or ()), **filters)
     try:
-        with progress_bar("redriving", None, quiet=as_json) as show:
-            outcome = redriving.redrive(settings, wanted, show, dry_run=dry_run)
+        with progress_bar("redriving", None, quiet=as_json) as progress:
+            result = redriving.redrive(settings, wanted, progress, dry_run=dry_run)
     except FencedError:
-        sys.stderr.write("bellbuoy: another redrive took over; what this one had sent is marked\n")
-        raise typer.Exit(FAILED) from None
-    _tell(outcome, "redriven", "would be sent" if dry_run else "sent", dry_run=dry_run, as_json=as_json)
+        fail("another redrive took over; the records that this one had sent are marked as redriven")
+    verb = "would be sent" if dry_run else "sent"
+    _print_result(result, "redriven", verb, dry_run=dry_run, as_json=as_json)
 
 
-def _must_choose(ids: list[str] | None, filters: dict[str, str | None]) -> None:
+def _require_choice(ids: list[str] | None, filters: dict[str, str | None]) -> None:
     if not ids and not any(filters.values()):
-        raise ConfigError("say which letters: IDs, or a filter such as --reason (see --help)")
+        raise ConfigError("say which dead letters: IDs, or a filter such as --reason (see --help)")
 
 
-def _object(text: str, what: str) -> dict[str, Any]:
+def _json_object(text: str, source: str) -> dict[str, Any]:
     try:
         fields = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise ConfigError(f"{what} is not JSON: {error}") from None
+        raise ConfigError(f"{source} is not JSON: {error}") from None
     if not isinstance(fields, dict):
-        raise ConfigError(f"{what} is not one JSON object")
+        raise ConfigError(f"{source} is not one JSON object")
     return fields
 
 
-def _tell(outcome: RedriveOutcome, key: str, verb: str, *, dry_run: bool, as_json: bool) -> None:
-    lines = [f"{outcome.done:,} {verb}."]
-    if outcome.already:
-        lines.append(f"{outcome.already:,} had been redriven before and stay as they are.")
-    if outcome.faulty:
-        lines.append(f"{len(outcome.faulty):,} not right:")
-    for letter, flaws in outcome.faulty[:_MOST_SHOWN]:
+def _print_result(result: RedriveResult, key: str, verb: str, *, dry_run: bool, as_json: bool) -> None:
+    lines = [f"{result.done:,} {verb}."]
+    if result.already:
+        lines.append(f"{result.already:,} had been redriven before and stay as they are.")
+    if result.faulty:
+        lines.append(f"{len(result.faulty):,} not right:")
+    for letter, flaws in result.faulty[:_SHOWN_LETTERS]:
         lines.append(f"  {letter.id}  {letter.topic}, {letter.reason}")
         lines += [
-            f"    {line(f.pointer or '(whole)')}: {line(f.what)}\n      fix: {line(f.fix)}" for f in flaws
+            f"    {printable(flaw.pointer or '(whole)')}: {printable(flaw.what)}\n"
+            f"      fix: {printable(flaw.fix)}"
+            for flaw in flaws
         ]
-    if len(outcome.faulty) > _MOST_SHOWN:
-        lines.append(f"  … and {len(outcome.faulty) - _MOST_SHOWN:,} more (--json has all)")
-    emit(outcome.as_data(key) | {"dry_run": dry_run}, lines, as_json)
-    raise typer.Exit(FAILED if outcome.faulty else OK)
+    if len(result.faulty) > _SHOWN_LETTERS:
+        lines.append(f"  … and {len(result.faulty) - _SHOWN_LETTERS:,} more (--json has all)")
+    emit(result.as_data(key) | {"dry_run": dry_run}, lines, as_json)
+    raise typer.Exit(FAILED if result.faulty else OK)

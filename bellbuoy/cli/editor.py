@@ -1,4 +1,4 @@
-"""Open a text in the operator's editor."""
+"""A text in the operator's editor."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bellbuoy.settings import ConfigError
+from bellbuoy.errors import ConfigError
 
 __all__ = ["edit_text"]
 
 
 def edit_text(text: str, suffix: str) -> Path:
-    """Return a file with the text as it was left by $VISUAL or $EDITOR; raise ConfigError without one."""
+    """
+    Let the operator edit a text in $VISUAL or $EDITOR, and return the file with the result.
+
+    Raises ConfigError when neither is set or the editor fails.
+    """
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if not editor:
         raise ConfigError("--edit needs an editor: set EDITOR, or use --set, --unset or --file")

@@ -8,17 +8,18 @@ import orjson
 import typer
 
 from bellbuoy.cli.model_live import live_models
+from bellbuoy.cli.options import Json
 from bellbuoy.cli.output import emit
 from bellbuoy.exit_codes import CONFIGURATION, OK
 
 __all__ = ["model"]
 
 _EXITS = "Exit codes: 0 ok · 2 usage, or a model with faults"
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A model file, or `default`.")]
 
 
 model = typer.Typer(
+    name="model",
     help="Check, explain and compare health models.\n\n"
     "A health model is a YAML file that says which measures count, and what makes a score, caps and a band "
     "of them. docs/model.md teaches how to write one; docs/models/ has examples.",
@@ -34,7 +35,7 @@ def check(
     together: Annotated[
         bool, typer.Option("--together", help="Check too that they can be in force together.")
     ] = False,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """
     Check model files, and list every fault with its line, its column and the fix.
@@ -86,7 +87,7 @@ def explain(
     ] = None,
     segment: Annotated[str | None, typer.Option(help="The account's segment.")] = None,
     stage: Annotated[str | None, typer.Option(help="The account's lifecycle stage.")] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """
     Explain a model, or show how it scores an account.
@@ -122,7 +123,7 @@ def diff(
     after: Annotated[
         str, typer.Argument(metavar="B", help="The model file to compare it with, or `default`.")
     ],
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """
     Show the differences between two models: keys, and measures' shares of the score.
@@ -169,7 +170,7 @@ def measures(
     name: Annotated[
         str | None, typer.Argument(metavar="NAME", help="Only measures whose name contains this.")
     ] = None,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """
     List the measures that a model may weigh, each with its KPI, unit, window, sources and needs.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bellbuoy.cli.options import Author, Json
 from bellbuoy.cli.output import emit
 from schemas.identity.keys import ALL_TENANTS
 
@@ -16,10 +17,8 @@ _EXITS = (
     "Exit codes: 0 ok · 1 another change took over · 2 usage, or a model with faults · 69 Kafka is away "
     "· 70 internal error"
 )
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A model file, or `default`.")]
 _Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
-_Author = Annotated[str, typer.Option(help="Who does this, for the record.", show_default="you")]
 
 live_models = typer.Typer()
 
@@ -32,8 +31,8 @@ def apply(
         bool,
         typer.Option("--shadow", help="As a shadow model: it scores for comparison and raises no alert."),
     ] = False,
-    author: _Author = "",
-    as_json: _Json = False,
+    author: Author = "",
+    as_json: Json = False,
 ) -> None:
     """
     Put a model in force in the running deployment, without a restart.
@@ -49,18 +48,18 @@ def apply(
       bellbuoy model apply strict.yaml --tenant acme
       bellbuoy model apply candidate.yaml --shadow
     """
-    from bellbuoy.operations.changes import put_in_force, whose
+    from bellbuoy.operations.changes import put_model_in_force, tenant_in_words
     from bellbuoy.operations.model_files import load_file
-    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
 
     loaded, settings = load_file(file), load()
     require_topics(settings)
-    replaced = put_in_force(
+    replaced = put_model_in_force(
         settings, loaded, tenant=_valid(tenant), shadow=shadow, author=author or getuser()
     )
     what = "scores as a shadow model" if shadow else "is in force"
-    line = f"{loaded.name} {loaded.version} {what} for {whose(tenant)}"
+    line = f"{loaded.name} {loaded.version} {what} for {tenant_in_words(tenant)}"
     line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
     data = {
         "model": loaded.name,
@@ -76,8 +75,8 @@ def apply(
 def withdraw(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name, as `model live` shows it.")],
     tenant: _Tenant = ALL_TENANTS,
-    author: _Author = "",
-    as_json: _Json = False,
+    author: Author = "",
+    as_json: Json = False,
 ) -> None:
     """
     Withdraw a model: its accounts are scored by the models that remain, or else by the default model.
@@ -86,18 +85,18 @@ def withdraw(
     Examples:
       bellbuoy model withdraw strict --tenant acme
     """
-    from bellbuoy.operations.changes import withdraw as take_out
-    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.operations.changes import withdraw_model
+    from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
 
     settings = load()
     require_topics(settings)
-    role = take_out(settings, name, tenant=_valid(tenant), author=author or getuser())
+    role = withdraw_model(settings, name, tenant=_valid(tenant), author=author or getuser())
     emit({"model": name, "tenant": tenant, "role": role}, [f"{name} is withdrawn."], as_json)
 
 
 @live_models.command(epilog=_EXITS)
-def live(as_json: _Json = False) -> None:
+def live(as_json: Json = False) -> None:
     """
     List the models in force in the running deployment, with since when and by whom.
 
@@ -105,8 +104,8 @@ def live(as_json: _Json = False) -> None:
     Examples:
       bellbuoy model live
     """
-    from bellbuoy.operations.changes import in_force, whose
-    from bellbuoy.operations.roles import require_topics
+    from bellbuoy.operations.changes import models_in_force, tenant_in_words
+    from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
     from processors.fold.models_in_force import SHADOW
     from processors.model import DEFAULT, load_model
@@ -115,12 +114,11 @@ def live(as_json: _Json = False) -> None:
     settings = load()
     require_topics(settings)
     lines, data = [f"{DEFAULT.name} {DEFAULT.version}: for all accounts that no other model is for"], []
-    for entry in in_force(settings):
+    for entry in models_in_force(settings):
         version = load_model(entry.text or "").version
         role = ", as a shadow model" if entry.role == SHADOW else ""
-        lines.append(
-            f"{entry.name} {version}: {whose(entry.tenant)}{role}, since {iso(entry.at)}, by {entry.author}"
-        )
+        whose = tenant_in_words(entry.tenant)
+        lines.append(f"{entry.name} {version}: {whose}{role}, since {iso(entry.at)}, by {entry.author}")
         data.append(
             {
                 "model": entry.name,

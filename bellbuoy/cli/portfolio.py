@@ -1,36 +1,37 @@
-"""`bellbuoy portfolio`: how all accounts stand together, and which pull them down."""
+"""The command ``bellbuoy portfolio``: the scores of all accounts together, by parent and by segment."""
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from bellbuoy.cli.output import emit
-from bellbuoy.exit_codes import FAILED
-from bellbuoy.settings import load
+from bellbuoy.cli.options import Json
+from bellbuoy.cli.output import emit, fail, print_table
 
 __all__ = ["portfolio"]
 
 
-class _By(StrEnum):
+class _Weighting(StrEnum):
     MEAN = "mean"
     ARR = "arr"
 
 
 def portfolio(
-    tenant: Annotated[str, typer.Option(help="Whose customers.")] = "demo",
-    by: Annotated[_By, typer.Option(help="Every account counts the same, or as its ARR does.")] = _By.MEAN,
+    tenant: Annotated[str, typer.Option(help="The tenant whose customers are rolled up.")] = "demo",
+    by: Annotated[
+        _Weighting,
+        typer.Option(help="mean: every account counts the same; arr: each counts as its ARR does."),
+    ] = _Weighting.MEAN,
     parent: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only this parent and all below it.")
+        str | None, typer.Option(metavar="ID", help="Only this parent and all accounts below it.")
     ] = None,
     owner: Annotated[str | None, typer.Option(metavar="NAME", help="Only this owner's accounts.")] = None,
     segment: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only the accounts of this segment.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Json = False,
 ) -> None:
     """
     Roll accounts up: the score of all together, by parent and by segment, and the ARR at risk.
@@ -49,23 +50,21 @@ def portfolio(
       bellbuoy portfolio --parent globex-holding --tenant acme
       bellbuoy portfolio --segment mid-market --json
     """
-    from rich.console import Console
-
     from bellbuoy.operations.sinks import serving_reader
-    from bellbuoy.query.portfolio import NothingThereError, as_data, look_up
-    from bellbuoy.render.portfolio import render
+    from bellbuoy.query.portfolio import NoAccountsError, as_data, look_up
+    from bellbuoy.render.portfolio import render_portfolio
+    from bellbuoy.settings import load
 
-    given = {"parent": parent, "owner": owner, "segment": segment}
-    chosen = [(kind, value) for kind, value in given.items() if value is not None]
-    if len(chosen) > 1:
+    options = {"parent": parent, "owner": owner, "segment": segment}
+    filters = [(kind, value) for kind, value in options.items() if value is not None]
+    if len(filters) > 1:
         raise typer.BadParameter("give one of --parent, --owner and --segment")
     try:
         with serving_reader(load()) as reader:
-            found = look_up(reader, tenant, by.value, chosen[0] if chosen else None)
-    except NothingThereError as error:
-        sys.stderr.write(f"bellbuoy: {error}\n")
-        raise typer.Exit(FAILED) from None
+            rolled = look_up(reader, tenant, by.value, filters[0] if filters else None)
+    except NoAccountsError as error:
+        fail(str(error))
     if as_json:
-        emit(as_data(found), [], as_json)
+        emit(as_data(rolled), [], as_json)
     else:
-        Console().print(render(found))
+        print_table(render_portfolio(rolled))

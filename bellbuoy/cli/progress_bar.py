@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where that is a terminal."""
+"""A progress bar on stderr, shown where that is a terminal."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ __all__ = ["progress_bar"]
 
 
 @contextmanager
-def progress_bar(words: str, total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """Show a bar while inside; call what it gives with how much is done. ``total`` ``None``: not known."""
+def progress_bar(title: str, total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
+    """
+    Show a bar while the block runs; it yields a function to call with how much is done so far.
+
+    ``total`` is ``None`` where it is not known.
+    """
     console = Console(stderr=True)
-    columns = (TextColumn(words), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     off = quiet or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=off) as shown:
-        task = shown.add_task("", total=total)
-        yield lambda done: shown.update(task, completed=done)
+    with Progress(*columns, console=console, transient=True, disable=off) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda done: bar.update(task, completed=done)

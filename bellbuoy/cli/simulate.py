@@ -1,4 +1,4 @@
-"""The commands that show Bellbuoy at work: `simulate` and `demo`."""
+"""The commands that show Bellbuoy at work with a simulated company: ``bellbuoy demo`` and ``simulate``."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Annotated
 import orjson
 import typer
 
-from bellbuoy import exit_codes
-from bellbuoy.settings import ConfigError, load
+from bellbuoy.cli.options import Json
+from bellbuoy.cli.output import fail, tell
+from bellbuoy.errors import ConfigError
+from bellbuoy.exit_codes import FAILED, OK
 
-__all__ = ["register"]
+__all__ = ["demo", "simulate"]
 
-_EXITS = (
-    "Exit codes: 0 ok · 1 failed · 2 usage or configuration · 69 a needed service is away · 70 internal error"
-)
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 _Share = Annotated[
     float, typer.Option(min=0.0, max=1.0, rich_help_panel="Disorder, as a share of the events")
 ]
@@ -26,24 +24,20 @@ _Accounts = Annotated[int, typer.Option(min=1, max=100_000, help="How many custo
 _Seed = Annotated[int, typer.Option(help="The same seed gives the same company and events.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to *app*."""
-    app.command(epilog=_EXITS)(demo)
-    app.command(epilog=_EXITS)(simulate)
-
-
 def demo(
     seconds: Annotated[
         float | None,
-        typer.Option(min=1.0, help="Run so long and end with a report.", show_default="until Ctrl-C"),
+        typer.Option(min=1.0, help="Run for so long and end with a report.", show_default="until Ctrl-C"),
     ] = None,
     accounts: _Accounts = 200,
     seed: _Seed = 7,
     data: Annotated[
-        Path | None, typer.Option(help="Keep the demo's data here.", show_default=".bellbuoy/demo")
+        Path | None, typer.Option(help="The directory for the demo's data.", show_default=".bellbuoy/demo")
     ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what earlier demos left there.")] = False,
-    as_json: _Json = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="First delete the data of earlier demos there.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """
     Show everything at work: the whole stack, and a company whose last quarter passes in a minute.
@@ -59,79 +53,82 @@ def demo(
       bellbuoy demo --fresh --seconds 60
       bellbuoy demo --seconds 30 --json
     """
-    from bellbuoy.demo import run as running
-    from bellbuoy.demo.report import lines
+    from bellbuoy.demo.report import report_lines
+    from bellbuoy.demo.run import DemoOptions, run_demo
     from bellbuoy.operations.drain import NotDrainedError
+    from bellbuoy.settings import load
     from bellbuoy.simulator.wire.carrier import CarrierError
 
     if as_json and seconds is None:
         raise ConfigError("--json prints the report of a bounded run: add --seconds")
     settings = load()
-    home = (settings.data / "demo" if data is None else data).absolute()
-    options = running.DemoOptions(data=home, accounts=accounts, seed=seed, seconds=seconds, fresh=fresh)
+    folder = (settings.data / "demo" if data is None else data).absolute()
+    options = DemoOptions(data=folder, accounts=accounts, seed=seed, seconds=seconds, fresh=fresh)
     screen = sys.stdout.isatty() and not as_json
     try:
-        report, balanced = running.run(options, settings, say, screen=screen)
+        report, balanced = run_demo(options, settings, tell, screen=screen)
     except (CarrierError, NotDrainedError) as error:
-        say(f"bellbuoy: {error}")
-        raise typer.Exit(exit_codes.FAILED) from None
+        fail(str(error))
     if report is not None:
-        print(orjson.dumps(report).decode() if as_json else "\n".join(lines(report)))
-    raise typer.Exit(exit_codes.OK if balanced else exit_codes.FAILED)
+        print(orjson.dumps(report).decode() if as_json else "\n".join(report_lines(report)))
+    raise typer.Exit(OK if balanced else FAILED)
 
 
 def simulate(
     accounts: _Accounts = 200,
     days: Annotated[int, typer.Option(min=1, max=3_650, help="How many days to simulate.")] = 90,
     speed: Annotated[
-        float, typer.Option(min=0.001, help="Simulated seconds a real second; 129600 is a quarter a minute.")
+        float,
+        typer.Option(min=0.001, help="Simulated seconds in a real second; 129600 is a quarter in a minute."),
     ] = 129_600.0,
     seed: _Seed = 7,
     start: Annotated[
-        str | None, typer.Option(help="First day, like 2026-01-31.", show_default="that many days ago")
+        str | None, typer.Option(help="The first day, like 2026-01-31.", show_default="that many days ago")
     ] = None,
     per_seat: Annotated[
-        float, typer.Option(min=0.0, max=1_000.0, help="Usage events a seat on a healthy working day.")
+        float,
+        typer.Option(min=0.0, max=1_000.0, help="Usage events of one seat on a healthy working day."),
     ] = 0.25,
     gateway: Annotated[
         str | None, typer.Option(help="Post to this URL.", show_default="the one in the settings")
     ] = None,
-    tenant: Annotated[str, typer.Option(help="Whose keys to post with.")] = "demo",
+    tenant: Annotated[str, typer.Option(help="The tenant whose keys to post with.")] = "demo",
     direct: Annotated[
-        bool, typer.Option("--direct", help="Skip the gateway: Avro straight to Kafka.")
+        bool, typer.Option("--direct", help="Write Avro straight to Kafka instead of posting to the gateway.")
     ] = False,
     events: Annotated[
-        int | None, typer.Option(min=0, help="No company, but exactly so many usage events of now, as load.")
+        int | None,
+        typer.Option(min=0, help="Instead of a company, send exactly so many usage events of now, as load."),
     ] = None,
     rate: Annotated[
         float, typer.Option(min=0.0, help="With --events: at most so many a second; 0: no bound.")
     ] = 0.0,
     truth: Annotated[
-        Path | None, typer.Option(help="Write hidden states and exact totals here, as JSON lines.")
+        Path | None, typer.Option(help="Write hidden states and exact totals to this file, as JSON lines.")
     ] = None,
     late: _Share = 0.02,
     duplicate: _Share = 0.01,
     bad: _Share = 0.002,
     too_late: _Share = 0.001,
     from_future: _Share = 0.0005,
-    as_json: _Json = False,
+    as_json: Json = False,
 ) -> None:
     """
     Run a simulated company against a running Bellbuoy, as its customers' systems would.
 
     Usage comes through the tracking API, billing as signed Stripe webhooks, tickets as signed Zendesk
-    webhooks; late, doubled and broken events are planted, and --truth says which.
+    webhooks. Late, duplicate and broken events are put in on purpose, and --truth says which.
 
-    With journal.clock = "simulated" the simulation owns the time of the whole deployment.
+    With journal.clock = "simulated" the simulation sets the time of the whole deployment.
 
     \b
     Examples:
       bellbuoy simulate --days 30 --truth truth.jsonl
       bellbuoy simulate --direct --events 1000000 --json
     """
-    from bellbuoy.cli.simulation_progress import Show
-    from bellbuoy.simulator.run.job import SimulationOptions, run_simulation
-    from bellbuoy.simulator.wire.carrier import CarrierError
+    from bellbuoy.cli.simulation_progress import SimulationProgress, summary_lines
+    from bellbuoy.settings import load
+    from bellbuoy.simulator.run.simulate import SimulationOptions, run_simulation
     from bellbuoy.simulator.world.disorder import Disorder
 
     options = SimulationOptions(
@@ -149,17 +146,6 @@ def simulate(
         truth=truth,
         disorder=Disorder(late, duplicate, bad, too_late, from_future),
     )
-    with Show(quiet=as_json) as show:
-        try:
-            summary = asyncio.run(run_simulation(options, load(), say, show.run))
-        except CarrierError as error:
-            say(f"bellbuoy: {error}")
-            raise typer.Exit(exit_codes.AWAY) from None
-    from bellbuoy.cli.simulation_progress import lines
-
-    print(orjson.dumps(summary).decode() if as_json else "\n".join(lines(summary)))
-
-
-def say(text: str) -> None:
-    """Tell the operator something on stderr."""
-    sys.stderr.write(f"{text}\n")
+    with SimulationProgress(quiet=as_json) as progress:
+        summary = asyncio.run(run_simulation(options, load(), tell, progress.follow))
+    print(orjson.dumps(summary).decode() if as_json else "\n".join(summary_lines(summary)))

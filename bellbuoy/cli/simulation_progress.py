@@ -1,4 +1,4 @@
-"""How a simulation is shown while it runs, and summed up at its end."""
+"""A progress bar for a running simulation, and the text of its summary."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bellbuoy.simulator.run.job import SimulationRun
+from bellbuoy.simulator.run.simulate import SimulationRun
 from schemas.times import iso
 
-__all__ = ["Show", "lines"]
+__all__ = ["SimulationProgress", "summary_lines"]
 
-_SECONDS = 0.2
+_REFRESH_SECONDS = 0.2
 
 
-class Show:
-    """A progress bar on stderr, where that is a terminal; nothing elsewhere."""
+class SimulationProgress:
+    """A progress bar on stderr, refreshed by a thread; shown where stderr is a terminal."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         console = Console(stderr=True)
-        self._on = sys.stderr.isatty() and not quiet
+        self._shown = sys.stderr.isatty() and not quiet
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -31,9 +31,9 @@ class Show:
             TimeElapsedColumn(),
             console=console,
             transient=True,
-            disable=not self._on,
+            disable=not self._shown,
         )
-        self._over = Event()
+        self._ended = Event()
         self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
@@ -42,32 +42,32 @@ class Show:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self._ended.set()
         if self._thread is not None:
             self._thread.join()
             self._bar.stop()
 
-    def run(self, run: SimulationRun) -> None:
-        """Show this run until the end."""
-        if self._on:
+    def follow(self, run: SimulationRun) -> None:
+        """Start to show this run; it is shown until the block ends."""
+        if self._shown:
             self._bar.start()
-            self._thread = Thread(target=self._follow, args=[run], daemon=True)
+            self._thread = Thread(target=self._refresh, args=[run], daemon=True)
             self._thread.start()
 
-    def _follow(self, run: SimulationRun) -> None:
+    def _refresh(self, run: SimulationRun) -> None:
         total = run.end - run.begin if run.events is None else run.events
         task = self._bar.add_task("", total=total, events=0)
-        while not self._over.wait(_SECONDS):
+        while not self._ended.wait(_REFRESH_SECONDS):
             now, events = run.progress.now, run.truth.delivered
             done = now - run.begin if run.events is None else events
             self._bar.update(task, completed=done, events=events, description=iso(now)[:10])
 
 
-def lines(summary: dict[str, Any]) -> list[str]:
-    """Return a run's summary for people."""
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """Return a run's summary as text for people."""
     bad = ", ".join(f"{count} {kind}" for kind, count in summary["bad"].items()) or "none"
     ended = "" if summary["complete"] else ", stopped early"
-    said = [
+    lines = [
         (
             f"{summary['delivered']:,} events delivered in {summary['seconds']:.1f} s "
             f"({summary['events_per_second']:,} a second); simulated time {summary['simulated_until']}{ended}"
@@ -79,5 +79,5 @@ def lines(summary: dict[str, Any]) -> list[str]:
         ),
     ]
     if summary["repeated"]:
-        said.append(f"  offered again after an unclear answer: {summary['repeated']:,}")
-    return said
+        lines.append(f"  sent again after an unclear answer: {summary['repeated']:,}")
+    return lines

@@ -1,1 +1,1 @@
-"""The demo: the whole stack, a simulated company, and the riskiest of its customers on the screen."""
+"""The demo: the whole stack, a simulated company, and its riskiest customers on the screen."""

@@ -1,4 +1,4 @@
-"""Where a demo lives: its settings, its data, and the company that was simulated there."""
+"""Home of a demo: its settings, its data directory, and the company that was simulated there."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded.errors import PortTakenError
 from bellbuoy.local.embedded.ports import HOST, claim
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.settings import Settings
 
-__all__ = ["DemoCompany", "clear", "demo_settings", "remember"]
+__all__ = ["DemoCompany", "clear_demo_data", "demo_company", "demo_settings"]
 
 _FUTURE_MINUTES = 48 * 60
-"""The demo's clock steps by 12 hours while it runs through a quarter: a quarter of this (``step_limit``)."""
+"""Lets the demo's clock step by 12 hours, a quarter of this (``step_limit``), while the last 90 days pass."""
 
 _REDIS_PORT = 6379
-_OURS = ("kafka", "redis", "worker", "logs", "company.json")
+_DEMO_FILES = ("kafka", "redis", "worker", "logs", "company.json")
 
 
 class DemoCompany(msgspec.Struct, frozen=True):
-    """Which company the data belong to; ``start`` is UTC milliseconds."""
+    """The company that the data belong to; ``start`` is UTC milliseconds."""
 
     seed: int
     accounts: int
@@ -31,7 +32,7 @@ class DemoCompany(msgspec.Struct, frozen=True):
 
 
 def demo_settings(settings: Settings, data: Path) -> Settings:
-    """Return a demo's settings: own data, simulated time, and a free port where the usual one is taken."""
+    """Return a demo's settings: own data, simulated time, and free ports where the usual ones are taken."""
     kafka = _port(int(settings.kafka.bootstrap.rsplit(":", 1)[1]))
     wanted = urlsplit(settings.redis.url).port
     redis = _port(_REDIS_PORT if wanted is None else wanted)
@@ -58,12 +59,12 @@ def demo_settings(settings: Settings, data: Path) -> Settings:
     )
 
 
-def clear(data: Path) -> None:
-    """Remove what demos left in this directory, and nothing else; raise EmbeddedError if one runs there."""
+def clear_demo_data(data: Path) -> None:
+    """Delete the files of demos in this directory, no others; raise EmbeddedError if a demo runs there."""
     home = DataDir(data)
     home.lock()
     try:
-        for name in _OURS:
+        for name in _DEMO_FILES:
             path = home.root / name
             if path.is_dir():
                 shutil.rmtree(path)
@@ -73,8 +74,8 @@ def clear(data: Path) -> None:
         home.unlock()
 
 
-def remember(data: Path, wanted: DemoCompany) -> DemoCompany:
-    """Return the company of these data: ``wanted`` when they are new; raise ConfigError for another."""
+def demo_company(data: Path, wanted: DemoCompany) -> DemoCompany:
+    """Return the company of these data, ``wanted`` if they are new; raise ConfigError for another company."""
     file = data / "company.json"
     try:
         known = msgspec.json.decode(file.read_bytes(), type=DemoCompany)
@@ -86,7 +87,7 @@ def remember(data: Path, wanted: DemoCompany) -> DemoCompany:
     if (known.seed, known.accounts) != (wanted.seed, wanted.accounts):
         raise ConfigError(
             f"the data in {data} belong to the company of --seed {known.seed} --accounts {known.accounts}: "
-            "go on with that one, start clean with --fresh, or choose another --data"
+            "continue with that one, start clean with --fresh, or choose another --data"
         )
     return known
 

@@ -1,4 +1,4 @@
-"""The demo's account of itself: every event in is applied, a duplicate, or a dead letter."""
+"""Report of a demo, with the check that every event is applied, a duplicate, or a dead letter."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bellbuoy.demo.watch import percentile
-from bellbuoy.operations.ledger import Books, Ends, Ledger, books, ends, ledger
+from bellbuoy.operations.ledger import EndOffsets, InputCounts, Ledger, count_inputs, end_offsets, read_ledger
 from schemas.topics import Topics
 
-__all__ = ["Baseline", "DemoReport", "baseline", "draw_up", "lines"]
+__all__ = ["Baseline", "DemoReport", "baseline", "make_report", "report_lines"]
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Where a run begins: the state's ledger and the topics' ends, with nothing under way."""
+    """The start of a run: the state's ledger and the topics' ends, while no event is being processed."""
 
     ledger: Ledger
-    ends: Ends
+    ends: EndOffsets
 
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What a run came to; latencies in milliseconds, ``None`` where no event was scored."""
+    """Totals of a run; latencies in milliseconds, ``None`` where no event was scored."""
 
     events_in: int
     applied: int
@@ -37,36 +37,36 @@ class DemoReport:
 
 
 def baseline(bootstrap: str, topics: Topics) -> Baseline:
-    """Return where a run begins; everything before must be drained. Raises KafkaAwayError."""
-    return Baseline(ledger(bootstrap, topics), ends(bootstrap, topics))
+    """Return the start of a run, once everything before is drained; raise KafkaAwayError."""
+    return Baseline(read_ledger(bootstrap, topics), end_offsets(bootstrap, topics))
 
 
-def draw_up(
+def make_report(
     bootstrap: str, topics: Topics, since: Baseline, latencies: Counter[int], acknowledged: int, repeated: int
 ) -> tuple[DemoReport, list[str]]:
     """
-    Return the report of a drained run and every contradiction in it, in words; none is as it must be.
+    Return the report of a drained run and every contradiction in it, in words; there must be none.
 
-    ``acknowledged`` are the events that the gateway answered with 200, ``repeated`` those sent again
+    ``acknowledged`` counts the events that the gateway answered with 200, ``repeated`` those sent again
     after an unclear answer. Raises KafkaAwayError.
     """
-    now, found = ledger(bootstrap, topics), books(bootstrap, topics, since.ends)
+    after, counts = read_ledger(bootstrap, topics), count_inputs(bootstrap, topics, since.ends)
     report = DemoReport(
-        events_in=found.events_in,
-        applied=sum(now.applied.values()) - sum(since.ledger.applied.values()),
-        duplicates=now.total("duplicates") - since.ledger.total("duplicates"),
-        dead_letters=dict(sorted(found.letters.items())),
-        accounts_scored=found.scored,
-        alerts_opened=found.opened,
-        alerts_resolved=found.resolved,
+        events_in=counts.events_in,
+        applied=sum(after.applied.values()) - sum(since.ledger.applied.values()),
+        duplicates=after.total("duplicates") - since.ledger.total("duplicates"),
+        dead_letters=dict(sorted(counts.dead_letters.items())),
+        accounts_scored=counts.scored,
+        alerts_opened=counts.opened,
+        alerts_resolved=counts.resolved,
         latency_p50_ms=percentile(latencies, 0.5),
         latency_p99_ms=percentile(latencies, 0.99),
     )
-    return report, list(_contradictions(report, since.ledger, now, found, acknowledged, repeated))
+    return report, list(_contradictions(report, since.ledger, after, counts, acknowledged, repeated))
 
 
-def lines(report: DemoReport) -> list[str]:
-    """Return the report for people."""
+def report_lines(report: DemoReport) -> list[str]:
+    """Return the report as text for people."""
     dead = ", ".join(f"{count:,} {reason}" for reason, count in report.dead_letters.items()) or "none"
     return [
         (
@@ -82,7 +82,7 @@ def lines(report: DemoReport) -> list[str]:
 
 
 def _contradictions(
-    report: DemoReport, before: Ledger, after: Ledger, found: Books, acknowledged: int, repeated: int
+    report: DemoReport, before: Ledger, after: Ledger, counts: InputCounts, acknowledged: int, repeated: int
 ) -> Iterator[str]:
     dead = sum(report.dead_letters.values())
     accounted = report.applied + report.duplicates + dead
@@ -92,12 +92,12 @@ def _contradictions(
     if by_position != report.applied:
         yield f"the accounts' states hold {report.applied} events, the positions say {by_position}"
     journaled = after.total("dead_letters") - before.total("dead_letters")
-    if journaled != dead - found.refused:
-        yield f"the journal set {journaled} records aside, but {dead - found.refused} letters are there"
-    offered = report.events_in - found.linked
+    if journaled != dead - counts.refused:
+        yield f"the journal made {journaled} dead letters, but {dead - counts.refused} are on the topic"
+    offered = report.events_in - counts.linked
     if offered < acknowledged:
         yield f"{acknowledged} events were acknowledged, but only {offered} are on the topics"
-    # What was offered again may have landed twice.
+    # An event that was sent again may be on the topic twice.
     elif offered > acknowledged + repeated:
         more = offered - acknowledged - repeated
         yield f"{more} more events are on the topics than were simulated: did somebody else post?"

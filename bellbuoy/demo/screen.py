@@ -1,4 +1,4 @@
-"""What the demo shows: the riskiest customers, the alerts, and how fast it all goes. Pure."""
+"""Screen of the demo, as pure functions: the riskiest customers, the alerts, rates and latencies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from schemas.records import AccountHealth
 from schemas.times import iso
 from sinks.serving import Update
 
-__all__ = ["Moment", "alert_line", "line", "render"]
+__all__ = ["DemoSnapshot", "alert_line", "render_screen", "snapshot_line"]
 
-_FRAME = 14
-"""Lines of the screen around the accounts and the alerts."""
+_FRAME_LINES = 14
+"""The lines of the screen around the accounts and the alerts."""
 
 _SIGNS = {
     "opened": ("▲ opened", "bold red"),
@@ -28,8 +28,8 @@ _SIGNS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """The demo at one moment; times in UTC milliseconds, latencies in milliseconds, names by account id."""
+class DemoSnapshot:
+    """The demo at one time; ``now`` in UTC milliseconds, latencies in milliseconds, names by account id."""
 
     now: int
     live: bool
@@ -43,30 +43,30 @@ class Moment:
     open_alerts: int
 
 
-def render(moment: Moment, hint: str, rows: int) -> RenderableType:
-    """Return the whole screen, ``rows`` lines of the terminal high at most."""
-    alerts = max(3, min(len(moment.alerts), rows // 4))
+def render_screen(snapshot: DemoSnapshot, hint: str, rows: int) -> RenderableType:
+    """Return the whole screen, at most ``rows`` lines high."""
+    alerts = max(3, min(len(snapshot.alerts), rows // 4))
     return Group(
-        _header(moment),
-        _accounts(moment.riskiest[: max(3, rows - alerts - _FRAME)]),
-        _alerts(moment, list(moment.alerts)[-alerts:]),
+        _header(snapshot),
+        _accounts(snapshot.riskiest[: max(3, rows - alerts - _FRAME_LINES)]),
+        _alerts(snapshot, list(snapshot.alerts)[-alerts:]),
         Text(hint, style="dim", no_wrap=True, overflow="ellipsis"),
     )
 
 
-def line(moment: Moment) -> str:
-    """Return the moment in one line, for where there is no terminal."""
-    worst = moment.riskiest[0] if moment.riskiest else None
-    said = [
-        f"{iso(moment.now)[:16]}{' live' if moment.live else ''}",
-        f"{moment.delivered:,} events ({moment.per_second:,.0f} a second)",
-        f"latency p50 {_ms(moment.p50)} p99 {_ms(moment.p99)}",
-        f"{moment.open_alerts} alerts open",
+def snapshot_line(snapshot: DemoSnapshot) -> str:
+    """Return the snapshot in one line, for where there is no terminal."""
+    worst = snapshot.riskiest[0] if snapshot.riskiest else None
+    parts = [
+        f"{iso(snapshot.now)[:16]}{' live' if snapshot.live else ''}",
+        f"{snapshot.delivered:,} events ({snapshot.per_second:,.0f} a second)",
+        f"latency p50 {_ms(snapshot.p50)} p99 {_ms(snapshot.p99)}",
+        f"{snapshot.open_alerts} alerts open",
     ]
     if worst is not None:
         why = f": {worst.reasons[0]}" if worst.reasons else ""
-        said.append(f"riskiest {worst.name or worst.account_id} {worst.score:.0f}{why}")
-    return " · ".join(said)
+        parts.append(f"riskiest {worst.name or worst.account_id} {worst.score:.0f}{why}")
+    return " · ".join(parts)
 
 
 def alert_line(update: Update, names: Mapping[str, str]) -> str:
@@ -76,19 +76,20 @@ def alert_line(update: Update, names: Mapping[str, str]) -> str:
     return f"{iso(update.as_of)[:16]} {sign} [{update.severity}] {who}: {update.title}"
 
 
-def _header(moment: Moment) -> RenderableType:
+def _header(snapshot: DemoSnapshot) -> RenderableType:
     grid = Table.grid(expand=True, padding=(0, 2))
     for _ in range(4):
         grid.add_column(ratio=1)
-    date = Text(iso(moment.now)[:16].replace("T", " ") + " UTC", style="bold")
+    date = Text(iso(snapshot.now)[:16].replace("T", " ") + " UTC", style="bold")
     date.append(
-        "  live" if moment.live else "  catching up with today", style="green" if moment.live else "yellow"
+        "  live" if snapshot.live else "  catching up with today",
+        style="green" if snapshot.live else "yellow",
     )
     grid.add_row(
         date,
-        f"{moment.delivered:,} events, {moment.per_second:,.0f} a second",
-        f"event to score: p50 {_ms(moment.p50)}, p99 {_ms(moment.p99)}",
-        f"{moment.open_alerts} alerts open",
+        f"{snapshot.delivered:,} events, {snapshot.per_second:,.0f} a second",
+        f"event to score: p50 {_ms(snapshot.p50)}, p99 {_ms(snapshot.p99)}",
+        f"{snapshot.open_alerts} alerts open",
     )
     return Panel(grid, title="Bellbuoy demo", title_align="left")
 
@@ -116,17 +117,19 @@ def _accounts(riskiest: Sequence[AccountHealth]) -> RenderableType:
     return table
 
 
-def _alerts(moment: Moment, alerts: Sequence[Update]) -> RenderableType:
+def _alerts(snapshot: DemoSnapshot, alerts: Sequence[Update]) -> RenderableType:
     lines = Text(no_wrap=True, overflow="ellipsis")
     for number, update in enumerate(reversed(alerts)):
         sign, style = _SIGNS.get(update.change or "", ("● alert", ""))
         lines.append("\n" if number else "")
         lines.append(f"{iso(update.as_of)[5:16].replace('T', ' ')} ", style="dim")
         lines.append(f"{sign} ", style=style)
-        lines.append(moment.names.get(update.account_id, update.account_id), style="bold")
+        lines.append(snapshot.names.get(update.account_id, update.account_id), style="bold")
         lines.append(f": {update.title or update.rule}" + (f" → {update.owner}" if update.owner else ""))
     return Panel(
-        lines or Text("none yet", style="dim"), title=f"Alerts, {moment.open_alerts} open", title_align="left"
+        lines or Text("none yet", style="dim"),
+        title=f"Alerts, {snapshot.open_alerts} open",
+        title_align="left",
     )
 
 

@@ -9,18 +9,18 @@ import structlog
 
 from sinks.serving import Reader, ReadError, Update
 
-__all__ = ["Watch", "percentile"]
+__all__ = ["UpdateWatcher", "percentile"]
 
 log = structlog.get_logger(__name__)
 
-_UPDATES_A_READ = 2_000
+_UPDATES_PER_READ = 2_000
 _BLOCK_MS = 200
 _KEPT_ALERTS = 12
 
 
-class Watch:
+class UpdateWatcher:
     """
-    Reads every update after the start, in a thread of its own.
+    Reads every update that is written after its creation, in a thread of its own.
 
     ``latencies`` counts updates by whole milliseconds from an event's arrival at the gateway to the serving
     sink, by the sink's clock; an update that no event caused, only the passing of time, has none. ``alerts``
@@ -32,10 +32,10 @@ class Watch:
         self.alerts: deque[Update] = deque(maxlen=_KEPT_ALERTS)
         self.seen = 0
         self._reader = reader
-        self._over = Event()
+        self._stopping = Event()
         self._after = "0"
-        while known := reader.updates(self._after, _UPDATES_A_READ):
-            self._after = known[-1].id
+        while updates := reader.updates(self._after, _UPDATES_PER_READ):
+            self._after = updates[-1].id
         self._thread = Thread(target=self._follow, name="watch", daemon=True)
 
     def start(self) -> None:
@@ -44,28 +44,28 @@ class Watch:
 
     def stop(self) -> None:
         """Read the stream to its end, then stop the thread."""
-        self._over.set()
+        self._stopping.set()
         self._thread.join()
 
     def _follow(self) -> None:
         while True:
-            last = self._over.is_set()
+            last = self._stopping.is_set()
             try:
-                updates = self._reader.updates(self._after, _UPDATES_A_READ, 0 if last else _BLOCK_MS)
+                updates = self._reader.updates(self._after, _UPDATES_PER_READ, 0 if last else _BLOCK_MS)
             except ReadError as error:
                 log.warning(
                     "The serving sink is away; the update stream is read again in a second.", error=str(error)
                 )
                 if last:
                     return
-                self._over.wait(1.0)
+                self._stopping.wait(1.0)
                 continue
             for update in updates:
-                self._take(update)
+                self._add(update)
             if last and not updates:
                 return
 
-    def _take(self, update: Update) -> None:
+    def _add(self, update: Update) -> None:
         self._after = update.id
         self.seen += 1
         if update.received_at is not None:

@@ -1,1 +1,1 @@
-"""Everything on one machine: embedded servers and the four roles as child processes."""
+"""Everything on one machine: embedded servers, and roles as child processes."""

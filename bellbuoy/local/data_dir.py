@@ -1,4 +1,4 @@
-"""The data directory: one `up` at a time."""
+"""The data directory of a stack, with the lock that lets one process use it at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["DataDir"]
 
 
 class DataDir:
-    """``root`` and what lies in it; the lock goes with the process, however that ends."""
+    """The directory ``root`` and its parts; the kernel releases the lock however the process ends."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
@@ -24,7 +24,7 @@ class DataDir:
         self._lock: IO[str] | None = None
 
     def lock(self) -> None:
-        """Create the directory and take it; raise EmbeddedError when it can't be used or is in use."""
+        """Create the directory and lock it; raise EmbeddedError when it can't be used or is in use."""
         writable(self.root)
         writable(self.logs)
         file = (self.root / "lock").open("a+")
@@ -44,7 +44,7 @@ class DataDir:
         self._lock = file
 
     def unlock(self) -> None:
-        """Give the directory back."""
+        """Release the lock; harmless when it is not held."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -1,9 +1,8 @@
-"""Settings as environment variables: how a parent process hands them to a child."""
+"""Settings as environment variables: how a parent process passes them to a child."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +22,20 @@ def variables(settings: Settings) -> dict[str, str]:
     }
 
 
-def child_environment(settings: Settings, extra: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with *settings* in place of its own; *extra* wins."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("BELLBUOY_")}
+def child_environment(settings: Settings) -> dict[str, str]:
+    """Return this process's environment with *settings* in place of its own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BELLBUOY_")}
     config = {name: os.environ[name] for name in ("BELLBUOY_CONFIG",) if name in os.environ}
-    return {**own, **config, **variables(settings), **extra}
+    return {**inherited, **config, **variables(settings)}
 
 
 def _encode(value: Any) -> str:
-    return str(value) if isinstance(value, Path) else orjson.dumps(value, default=_plain).decode()
+    return str(value) if isinstance(value, Path) else orjson.dumps(value, default=_as_json).decode()
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no place in a variable")
+    raise TypeError(f"{type(value).__name__} can't be written as a variable")

@@ -1,20 +1,28 @@
-"""Which port each part of a stack takes, checked before anything is started."""
+"""Ports of a stack's parts: where each listens, chosen and checked before anything is started."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.local.embedded.ports import HOST, claim
-from bellbuoy.settings import ConfigError, Settings
-from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
+from bellbuoy.settings import Settings
 
-__all__ = ["PortPlan", "PortUse", "place"]
+__all__ = ["PortPlan", "PortUse", "plan_ports", "role_address", "with_role_port"]
+
+_PORT_KEYS = {
+    "gateway": ("gateway", "host", "port"),
+    "journal": ("journal", "metrics_host", "metrics_port"),
+    "worker": ("worker", "metrics_host", "metrics_port"),
+    "deliver": ("delivery", "metrics_host", "metrics_port"),
+}
+"""For each role, the area of its settings and its keys for the host and port that answer ``/readyz``."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortUse:
-    """Where a part listens, and how an operator moves it."""
+    """The address of a part; ``fix`` tells an operator how to change the port."""
 
     host: str
     port: int
@@ -23,7 +31,7 @@ class PortUse:
 
 @dataclass(frozen=True, slots=True)
 class PortPlan:
-    """Every part's spot; ``settings`` name the real ports."""
+    """The addresses of all parts; ``settings`` have the same ports."""
 
     settings: Settings
     kafka: PortUse
@@ -31,73 +39,74 @@ class PortPlan:
     roles: dict[str, PortUse]
 
 
-def place(settings: Settings) -> PortPlan:
+def role_address(settings: Settings, role: str) -> tuple[str, int]:
+    """Return the host and port where a role answers ``/readyz`` and ``/metrics``."""
+    area, host, port = _PORT_KEYS[role]
+    own = getattr(settings, area)
+    return getattr(own, host), getattr(own, port)
+
+
+def with_role_port(settings: Settings, role: str, port: int) -> Settings:
+    """Return the settings with another port for a role."""
+    area, _, key = _PORT_KEYS[role]
+    return settings.model_copy(update={area: getattr(settings, area).model_copy(update={key: port})})
+
+
+def plan_ports(settings: Settings) -> PortPlan:
     """
-    Return where everything goes; a port 0 becomes a free one.
+    Return the port of every part; a port 0 in the settings becomes a free one.
 
     Raises ConfigError when the settings name servers elsewhere, PortTakenError for a port in use.
     """
-    faults = _elsewhere(settings)
-    taken: dict[int, str] = {}
-
-    def spot(what: str, host: str, port: int, fix: str) -> PortUse:
-        if port in taken:
-            raise ConfigError(f"port {port} is given to {taken[port]} and to {what}: {fix}")
-        found = claim(port, what, fix)
-        while found in taken:  # two free ones can be the same
-            found = claim(port, what, fix)
-        taken[found] = what
-        return PortUse(host, found, fix)
-
+    faults = _servers_elsewhere(settings)
     if faults:
         raise ConfigError(
             "`up` starts its own Kafka and Redis on this machine; with others, start the roles one by one "
             "(`bellbuoy gateway`, `journal`, `worker`, `deliver`), or correct:\n" + "\n".join(faults)
         )
-    kafka = spot(
+    used: dict[int, str] = {}
+
+    def use(part: str, host: str, port: int, fix: str) -> PortUse:
+        if port in used:
+            raise ConfigError(f"port {port} is given to {used[port]} and to {part}: {fix}")
+        claimed = claim(port, part, fix)
+        while claimed in used:  # two requests for a free port can return the same one
+            claimed = claim(port, part, fix)
+        used[claimed] = part
+        return PortUse(host, claimed, fix)
+
+    kafka = use(
         "Kafka",
         HOST,
         int(settings.kafka.bootstrap.rsplit(":", 1)[1]),
         f"set kafka.bootstrap (BELLBUOY_KAFKA__BOOTSTRAP) to {HOST}:<another port>",
     )
     url = urlsplit(settings.redis.url)
-    redis = spot(
+    redis = use(
         "Redis",
         HOST,
         6379 if url.port is None else url.port,
         f"set redis.url (BELLBUOY_REDIS__URL) to redis://{HOST}:<another port>/0",
     )
-    streams: dict[str, JournalSettings | WorkerSettings | DeliverySettings]
-    streams = {"journal": settings.journal, "worker": settings.worker, "deliver": settings.delivery}
-    roles = {
-        "gateway": spot(
-            "the gateway",
-            settings.gateway.host,
-            settings.gateway.port,
-            "set gateway.port (BELLBUOY_GATEWAY__PORT) to another",
-        )
-    }
-    for role, area in streams.items():
-        name = "delivery" if role == "deliver" else role
-        fix = f"set {name}.metrics_port (BELLBUOY_{name.upper()}__METRICS_PORT) to another"
-        roles[role] = spot(f"{role}'s metrics", area.metrics_host, area.metrics_port, fix)
-    placed = settings.model_copy(
+    planned = settings.model_copy(
         update={
             "data": settings.data.absolute(),
             "kafka": settings.kafka.model_copy(update={"bootstrap": f"{HOST}:{kafka.port}"}),
             "redis": settings.redis.model_copy(
                 update={"url": f"redis://{HOST}:{redis.port}{url.path or '/0'}"}
             ),
-            "gateway": settings.gateway.model_copy(update={"port": roles["gateway"].port}),
-            "journal": settings.journal.model_copy(update={"metrics_port": roles["journal"].port}),
-            "worker": settings.worker.model_copy(update={"metrics_port": roles["worker"].port}),
-            "delivery": settings.delivery.model_copy(update={"metrics_port": roles["deliver"].port}),
         }
     )
-    return PortPlan(placed, kafka, redis, roles)
+    roles = {}
+    for role, (area, _, key) in _PORT_KEYS.items():
+        part = "the gateway" if role == "gateway" else f"{role}'s metrics"
+        fix = f"set {area}.{key} (BELLBUOY_{area.upper()}__{key.upper()}) to another"
+        roles[role] = use(part, *role_address(settings, role), fix)
+        planned = with_role_port(planned, role, roles[role].port)
+    return PortPlan(planned, kafka, redis, roles)
 
 
-def _elsewhere(settings: Settings) -> list[str]:
+def _servers_elsewhere(settings: Settings) -> list[str]:
     faults = []
     local = (HOST, "localhost")
     servers = settings.kafka.bootstrap.split(",")

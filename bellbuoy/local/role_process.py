@@ -1,89 +1,102 @@
-"""One role under supervision: when it is started again, and when that is given up."""
+"""A role as a child process: started, asked whether it is ready, stopped or killed."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Self
 
-from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.local.embedded.child import Child, signal_name
+from bellbuoy.errors import OperatorError
+from bellbuoy.local.embedded.child import Child, ending
+from bellbuoy.local.embedded.ports import free_port
+from bellbuoy.local.environment import child_environment
+from bellbuoy.local.ports import role_address, with_role_port
+from bellbuoy.settings import Settings
 from schemas.readiness import decode_readiness
 
-__all__ = ["Restarts", "RoleProcess"]
+__all__ = ["COMMAND", "RoleNotReadyError", "RoleProcess"]
+
+# -P: a folder named schemas/ in the working directory must not be imported instead of ours.
+COMMAND: Sequence[str | Path] = (sys.executable, "-P", "-m", "bellbuoy")
+"""The command that takes a role's name as its argument."""
+
+_POLL_SECONDS = 0.02
 
 
-class Restarts:
-    """Allow ``most`` deaths within ``window`` seconds, with a pause before each new start that doubles."""
+class RoleNotReadyError(OperatorError):
+    """
+    A role did not become ready in time, or ended before; the message has the end of its log.
 
-    def __init__(self, most: int = 5, window: float = 60.0, first: float = 0.2, longest: float = 5.0) -> None:
-        self._most = most
-        self._window = window
-        self._first = first
-        self._longest = longest
-        self._deaths: deque[float] = deque()
-
-    def died(self, now: float) -> float | None:
-        """Note a death at *now* (any clock, in seconds); return the pause, or None to give up."""
-        self._deaths.append(now)
-        while self._deaths[0] <= now - self._window:
-            self._deaths.popleft()
-        if len(self._deaths) > self._most:
-            return None
-        return min(self._first * 2.0 ** (len(self._deaths) - 1), self._longest)
+    Operator action: do what the log says and start again.
+    """
 
 
 class RoleProcess:
-    """A role as a child process; ``host`` and ``port`` answer ``/readyz``."""
+    """
+    One role of a deployment as a child process, with these settings; it ends when this process does.
 
-    def __init__(self, name: str, host: str, port: int, log: Path, env: Mapping[str, str]) -> None:
-        self.name = name
+    A port 0 in the settings takes a free one, and keeps it when the role is started again. ``command`` is
+    given the role's name; it may wrap ``COMMAND``.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        settings: Settings,
+        log: Path,
+        *,
+        command: Sequence[str | Path] = COMMAND,
+    ) -> None:
+        host, port = role_address(settings, role)
+        self.role = role
         self.host = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
-        self.port = port
+        self.port = port or free_port()
         self.log = log
         self.starts = 0
-        self._env = env
-        self._restarts = Restarts()
-        self._due: float | None = None
-        self.child = self._spawn()
+        self._env = child_environment(with_role_port(settings, role, self.port))
+        self._command = [*command, role]
+        self._child: Child | None = None
 
     @property
     def url(self) -> str:
-        """Where the role answers HTTP."""
+        """The address where the role answers HTTP."""
         return f"http://{self.host}:{self.port}"
 
-    def _spawn(self) -> Child:
-        self.starts += 1
-        # -P: a folder named schemas/ in the working directory must not be imported instead of ours.
-        return Child(self.name, [sys.executable, "-P", "-m", "bellbuoy", self.name], self.log, self._env)
+    @property
+    def child(self) -> Child:
+        """The process of the last start, running or ended."""
+        assert self._child is not None, f"the {self.role} was never started"
+        return self._child
 
-    def tend(self, now: float) -> str | None:
-        """Start the role again when it is dead and its pause is over; return why when that is given up."""
-        if self._due is not None:
-            if now >= self._due:
-                self._due = None
-                self.child = self._spawn()
-            return None
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self._child is not None and self._child.running
+
+    def start(self) -> Self:
+        """Start the process, for the first time or again after its end; raise OSError."""
+        self.starts += 1
+        self._child = Child(self.role, self._command, self.log, self._env)
+        return self
+
+    def stop(self, seconds: float = 15.0) -> int:
+        """Ask the process to end, kill it after *seconds*, and return its exit code."""
+        self.child.stop(seconds)
         code = self.child.returncode
-        if code is None:
-            return None
-        # A role that refuses its settings would refuse them again.
-        pause = None if code == CONFIGURATION else self._restarts.died(now)
-        if pause is None:
-            often = "" if code == CONFIGURATION else " more than 5 times within 60 s, the last time it"
-            return (
-                f"{self.name}{often} {signal_name(code)}; its log {self.log} ends with:\n{self.child.tail()}"
-            )
-        self._due = now + pause
-        return None
+        assert code is not None
+        return code
+
+    def kill(self) -> None:
+        """End the process as ``kill -9`` does, also a paused one; return once it is gone."""
+        self.child.kill()
 
     def unready(self) -> str:
-        """Return what the role still waits for; empty when it is ready."""
-        if not self.child.running:
-            return f"it {signal_name(self.child.returncode)}"
+        """Return what the role still waits for; an empty string when it is ready."""
+        if not self.running:
+            return f"it {ending(self.child.returncode)}"
         connection = HTTPConnection(self.host, self.port, timeout=2.0)
         try:
             connection.request("GET", "/readyz")
@@ -98,11 +111,13 @@ class RoleProcess:
         finally:
             connection.close()
 
-    def wait_ready(self, seconds: float) -> bool:
-        """Return whether the role became ready within *seconds*."""
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Return once the role is ready; raise RoleNotReadyError when it ends, or after *seconds*."""
         deadline = time.monotonic() + seconds
-        while self.unready():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.05)
-        return True
+        while why := self.unready():
+            if not self.running or time.monotonic() > deadline:
+                raise RoleNotReadyError(
+                    f"the {self.role} isn't ready after {seconds:.0f} s: {why}; "
+                    f"its log {self.log} ends with:\n{self.child.tail()}"
+                )
+            time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""`bellbuoy up` in the foreground: start, say where everything is, stop on a signal."""
+"""Foreground run of the stack: start everything, print the addresses, stop on a signal."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from types import FrameType
 from bellbuoy.local.stack import Stack, StackError
 from bellbuoy.settings import Settings
 
-__all__ = ["run"]
+__all__ = ["run_stack"]
 
 
 class _StopRequested(BaseException):
     """A signal arrived while the stack was starting."""
 
 
-def run(settings: Settings) -> None:
+def run_stack(settings: Settings) -> None:
     """
-    Run the stack until SIGINT or SIGTERM.
+    Run the stack until SIGINT, SIGTERM or SIGHUP.
 
-    Raises what Stack.start raises, and StackError when a part is lost for good; everything is
+    Raises what ``Stack.start`` raises, and StackError when a part is lost for good; everything is
     stopped then.
     """
     began = time.monotonic()
     stack = Stack(settings, say=_say)
-    _on_signals(_request)
+    _on_signals(_request_stop)
     try:
         stack.start()
         _say(_summary(stack, time.monotonic() - began))
@@ -42,7 +42,7 @@ def run(settings: Settings) -> None:
     _say("Stopped.")
 
 
-def _request(_number: int, _frame: FrameType | None) -> None:
+def _request_stop(_number: int, _frame: FrameType | None) -> None:
     raise _StopRequested
 
 

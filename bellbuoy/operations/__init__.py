@@ -1,1 +1,1 @@
-"""What an operator does to a deployment: topics, checks, roles, rebuild, replay, model changes."""
+"""What an operator does to a deployment: check topics, run roles, change models, replay, repair."""

@@ -1,4 +1,4 @@
-"""Changes that people make to what a running deployment does: models put in force, overrides."""
+"""Writers of the changes that people make to a running deployment: models put in force, and overrides."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from contextlib import contextmanager, suppress
 
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.ledger import positions
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import CONFIGURATION
+from bellbuoy.operations.ledger import read_positions
 from bellbuoy.operations.registry import registry
-from bellbuoy.operations.retry import ask_again
+from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from processors.fold.models_in_force import LIVE, SHADOW, InForce, Models
@@ -28,57 +30,59 @@ from streams.kafka.transactional_producer import TransactionalProducer
 __all__ = [
     "ChangeError",
     "OvertakenError",
-    "in_force",
     "journal_time",
-    "override",
-    "put_in_force",
-    "whose",
-    "withdraw",
+    "models_in_force",
+    "put_model_in_force",
+    "tenant_in_words",
+    "withdraw_model",
+    "write_override",
 ]
 
 _SOURCE = "bellbuoy"
 
 
-class ChangeError(Exception):
+class ChangeError(OperatorError):
     """A change can't be made as asked; the message says why and what to do instead."""
 
+    exit_code = CONFIGURATION
 
-class OvertakenError(Exception):
+
+class OvertakenError(OperatorError):
     """
     Another change was made at the same moment, and nothing of this one is in the journal.
 
-    Operator action: look at what stands there now, and make the change again if it is still wanted.
+    Operator action: look at what is in force now, and make the change again if it is still wanted.
     """
 
 
-def whose(tenant: str) -> str:
-    """Return who a change is for, in words."""
+def tenant_in_words(tenant: str) -> str:
+    """Return the tenants that a change is for, in words."""
     return "every tenant" if tenant == ALL_TENANTS else f"tenant {tenant}"
 
 
 def journal_time(settings: Settings) -> int:
-    """Return what time it is for the journal, UTC milliseconds; raise KafkaAwayError."""
+    """Return the journal's present time, UTC milliseconds; raise KafkaAwayError."""
     if settings.journal.clock == "wall":
         return now()
-    found = positions(settings.kafka.bootstrap, settings.kafka.topics()).values()
-    return max((position.written_at for position in found), default=0)
+    positions = read_positions(settings.kafka.bootstrap, settings.kafka.topics()).values()
+    return max((position.written_at for position in positions), default=0)
 
 
-def in_force(settings: Settings) -> list[InForce]:
+def models_in_force(settings: Settings) -> list[InForce]:
     """
     Return the models that the journal has put in force, by tenant, role and name; raise KafkaAwayError.
 
-    Read from the states' changelog: what the worker goes by, not what was only asked for.
+    They are read from the states' changelog: the models that the worker uses, not those only requested.
     """
-    return _standing(ask_again(settings.kafka.bootstrap, lambda: _folded(settings)))
+    return _in_force(retry_while_leaderless(settings.kafka.bootstrap, lambda: _worker_models(settings)))
 
 
-def _standing(models: Models) -> list[InForce]:
+def _in_force(models: Models) -> list[InForce]:
     entries = models.entries
     return [entries[name] for name in sorted(entries) if entries[name].text is not None]
 
 
-def _folded(settings: Settings) -> Models:
+def _worker_models(settings: Settings) -> Models:
     kafka = settings.kafka
     starts = [TopicPartition(kafka.topics().changelog, p, 0) for p in range(kafka.partitions)]
     newest = {
@@ -89,78 +93,92 @@ def _folded(settings: Settings) -> Models:
     return Shared().with_entries(newest).models
 
 
-def _asked_for(settings: Settings) -> list[InForce]:
+def _requested_models(settings: Settings) -> list[InForce]:
     """
     Return the models that will be in force once the worker has folded every change made so far.
 
-    A worker that is away or behind must not hide what a change takes the place of.
+    A worker that is away or behind must not hide the models that a new change replaces.
     """
     kafka = settings.kafka
     decode = codec("model.changes", registry(settings)).decode
     start = TopicPartition(kafka.topics().name("model.changes"), 0, 0)
 
     def read() -> list[InForce]:
-        made = []
+        changes = []
         for record in read_to_end(kafka.bootstrap, [start]):
             with suppress(SchemaError):  # the journal makes a dead letter of it
-                made.append(decode(record.value))
-        return _standing(_folded(settings).with_changes(made, 0, 0))
+                changes.append(decode(record.value))
+        return _in_force(_worker_models(settings).with_changes(changes, 0, 0))
 
-    return ask_again(kafka.bootstrap, read)
+    return retry_while_leaderless(kafka.bootstrap, read)
 
 
-def put_in_force(settings: Settings, model: Model, *, tenant: str, shadow: bool, author: str) -> list[str]:
+def put_model_in_force(
+    settings: Settings, model: Model, *, tenant: str, shadow: bool, author: str
+) -> list[str]:
     """
     Put a model in force for a tenant, or for all, in every partition or in none.
 
-    Returns the names of the models that it takes the place of: one of the same name, and as the model for
-    all the rest the one that was. Raises ChangeError, KafkaAwayError, KafkaException, and OvertakenError
-    when another change was made at the same moment.
+    With ``beside`` it is a shadow model, which scores for comparison only. Returns the names of the models
+    that it replaces: the one of the same name, and for a model without a condition (it is for all accounts
+    that no other model is for) the earlier model without one. Raises ChangeError, KafkaAwayError,
+    KafkaException, and OvertakenError when another change was made at the same moment.
     """
     if len(model.text) > MAX_MODEL_TEXT:
         raise ChangeError(f"the model has {len(model.text):,} characters, at most {MAX_MODEL_TEXT:,}")
     role = SHADOW if shadow else LIVE
-    there = [one for one in _asked_for(settings) if one.tenant == tenant and one.role == role]
-    others = [load_model(one.text or "") for one in there if one.name != model.name]
-    gone = [] if shadow else [one.name for one in others if one.applies is None and model.applies is None]
-    if not shadow and (found := clashes([*(one for one in others if one.name not in gone), model])):
-        raise ChangeError("; ".join(found))
-    changes: list[tuple[str, str | None]] = [(name, None) for name in gone]
+    present = [entry for entry in _requested_models(settings) if (entry.tenant, entry.role) == (tenant, role)]
+    others = [load_model(entry.text or "") for entry in present if entry.name != model.name]
+    replaced = (
+        [] if shadow else [other.name for other in others if other.applies is None and model.applies is None]
+    )
+    if not shadow:
+        conflicts = clashes([*(other for other in others if other.name not in replaced), model])
+        if conflicts:
+            raise ChangeError("; ".join(conflicts))
+    changes: list[tuple[str, str | None]] = [(name, None) for name in replaced]
     changes.append((model.name, model.text))
-    _change_models(settings, changes, tenant, role, author, there)
-    return gone + [one.name for one in there if one.name == model.name]
+    _write_model_changes(settings, changes, tenant, role, author, present)
+    return replaced + [entry.name for entry in present if entry.name == model.name]
 
 
-def withdraw(settings: Settings, name: str, *, tenant: str, author: str) -> str:
+def withdraw_model(settings: Settings, name: str, *, tenant: str, author: str) -> str:
     """
-    Withdraw a model and return the role it had; raise as ``put_in_force`` does.
+    Withdraw a model and return the role it had; raise as ``put_model_in_force`` does.
 
-    Accounts it was for are scored with what is left, in the end with the default model.
+    Its accounts are scored by the models that are left, in the end by the default model.
     """
-    there = _asked_for(settings)
-    role = next((one.role for one in there if (one.tenant, one.name) == (tenant, name)), None)
+    present = _requested_models(settings)
+    role = next((entry.role for entry in present if (entry.tenant, entry.name) == (tenant, name)), None)
     if role is None:
-        known = ", ".join(f"{one.name} for {whose(one.tenant)}" for one in there) or f"only {DEFAULT.name}"
-        raise ChangeError(f"no model {name!r} is in force for {whose(tenant)}; there is {known}")
-    _change_models(settings, [(name, None)], tenant, role, author, there)
+        known = ", ".join(f"{entry.name} for {tenant_in_words(entry.tenant)}" for entry in present)
+        raise ChangeError(
+            f"no model {name!r} is in force for {tenant_in_words(tenant)}; "
+            f"there is {known or f'only {DEFAULT.name}'}"
+        )
+    _write_model_changes(settings, [(name, None)], tenant, role, author, present)
     return role
 
 
-def _change_models(
+def _write_model_changes(
     settings: Settings,
     changes: list[tuple[str, str | None]],
     tenant: str,
     role: str,
     author: str,
-    there: list[InForce],
+    present: list[InForce],
 ) -> None:
-    """Write the changes to every partition, later than all that is there: simulated time may stand still."""
+    """
+    Write the changes to every partition, each (name, text), or (name, ``None``) for a withdrawal.
+
+    Their time is later than that of every present entry, also where simulated time stands still.
+    """
     _check_texts(author=author)
     kafka = settings.kafka
     topics = kafka.topics()
-    at = max([journal_time(settings), *(one.stamp[0] + 1 for one in there)])
+    at = max([journal_time(settings), *(entry.stamp[0] + 1 for entry in present)])
     encode = codec("model.changes", registry(settings)).encode
-    with _whole(kafka.bootstrap, f"{topics.prefix}bellbuoy-models", "of the models") as producer:
+    with _transaction(kafka.bootstrap, f"{topics.prefix}bellbuoy-models", "of the models") as producer:
         for name, text in changes:
             change = ModelChange(
                 event_id=uuid.uuid4().hex,
@@ -179,7 +197,11 @@ def _change_models(
 
 
 def _check_texts(**texts: str) -> None:
-    """Refuse what the journal would not let in: it would become a dead letter after it was called done."""
+    """
+    Raise ChangeError for a text that the journal would refuse.
+
+    The change would become a dead letter after its author was told that it is made.
+    """
     for name, text in texts.items():
         if not text.strip():
             raise ChangeError(f"the {name} is empty; say it in a few words (--{name})")
@@ -190,8 +212,8 @@ def _check_texts(**texts: str) -> None:
 
 
 @contextmanager
-def _whole(bootstrap: str, transactional_id: str, what: str) -> Iterator[TransactionalProducer]:
-    """Commit what is produced within, or nothing; raise OvertakenError when another change came between."""
+def _transaction(bootstrap: str, transactional_id: str, what: str) -> Iterator[TransactionalProducer]:
+    """Commit all that the block produces, or nothing; raise OvertakenError when another change did so."""
     try:
         producer = TransactionalProducer(bootstrap, transactional_id)
         producer.begin()
@@ -204,7 +226,7 @@ def _whole(bootstrap: str, transactional_id: str, what: str) -> Iterator[Transac
         raise OvertakenError(message) from None
 
 
-def override(
+def write_override(
     settings: Settings,
     tenant: str,
     account_id: str,
@@ -216,10 +238,10 @@ def override(
     until: int | None,
 ) -> AccountOverride:
     """
-    Say something of an account in place of what was measured.
+    Write an override of an account's score or of a measure's; ``value`` ``None`` withdraws it.
 
-    Raises ChangeError, KafkaAwayError, KafkaException, and OvertakenError when another was said at the same
-    moment.
+    ``until`` is when it ends, UTC milliseconds of the journal's time. Raises ChangeError, KafkaAwayError,
+    KafkaException, and OvertakenError when another override was written at the same moment.
     """
     kafka = settings.kafka
     topics, at = kafka.topics(), journal_time(settings)
@@ -239,7 +261,8 @@ def override(
     _check_texts(reason=reason, author=author)
     key = account_key(tenant, account_id)
     partition = partition_of(key, topics.partitions)
-    said = codec("account.overrides", registry(settings)).encode(event)
-    with _whole(kafka.bootstrap, f"{topics.prefix}bellbuoy-override-{partition}", "by override") as producer:
-        producer.produce(topics.name("account.overrides"), said, key, partition)
+    encoded = codec("account.overrides", registry(settings)).encode(event)
+    transactional_id = f"{topics.prefix}bellbuoy-override-{partition}"
+    with _transaction(kafka.bootstrap, transactional_id, "by override") as producer:
+        producer.produce(topics.name("account.overrides"), encoded, key, partition)
     return event

@@ -8,34 +8,35 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED
-from bellbuoy.operations import topics as admin
 from bellbuoy.operations.sinks import sinks
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.operations.topics import KafkaAwayError, topic_faults
+from bellbuoy.settings import Settings
 from sinks.port import SinkError, SinkSettingsError
 
-__all__ = ["CheckFailure", "run"]
+__all__ = ["CheckFailure", "check_deployment"]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckFailure:
-    """Something that an operator must repair; ``code`` is the exit code it deserves."""
+    """Something that is wrong with a deployment; ``code`` is the exit code for it."""
 
     area: str
     message: str
     code: int
 
 
-def run(settings: Settings) -> list[CheckFailure]:
-    """Return every failure; none when everything is well."""
+def check_deployment(settings: Settings) -> list[CheckFailure]:
+    """Return everything that is wrong; an empty list when all is well."""
     return [*_kafka(settings), *_sinks(settings)]
 
 
 def _kafka(settings: Settings) -> Iterator[CheckFailure]:
     try:
-        for fault in admin.check(settings.kafka.bootstrap, settings.kafka.topics()):
+        for fault in topic_faults(settings.kafka.bootstrap, settings.kafka.topics()):
             yield CheckFailure("topics", fault, FAILED)
-    except admin.KafkaAwayError as error:
+    except KafkaAwayError as error:
         yield CheckFailure("kafka", str(error), AWAY)
     except KafkaException as error:
         yield CheckFailure("kafka", f"the topics can't be read: {error.args[0].str()}", AWAY)

@@ -1,4 +1,4 @@
-"""Check that everything accepted went through journal, state and delivery into every sink."""
+"""Check whether every accepted event has gone through journal, state and delivery into every sink."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from confluent_kafka import Consumer
 
-from bellbuoy.operations.ledger import Ends, ends, positions
-from bellbuoy.operations.retry import ask_again
+from bellbuoy.errors import OperatorError
+from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions
+from bellbuoy.operations.retry import retry_while_leaderless
 from schemas.codec.record_codec import codec
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
@@ -17,13 +18,13 @@ from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import KafkaRecord
 
-__all__ = ["NotDrainedError", "behind", "undelivered", "wait_drained"]
+__all__ = ["NotDrainedError", "pending_work", "undelivered_output", "wait_drained"]
 
-_PAUSE = 0.1
-_SECONDS = 10.0
+_PAUSE_SECONDS = 0.1
+_TIMEOUT_SECONDS = 10.0
 
 
-class NotDrainedError(Exception):
+class NotDrainedError(OperatorError):
     """
     The pipeline did not catch up in time; nothing is lost.
 
@@ -32,58 +33,60 @@ class NotDrainedError(Exception):
 
 
 def wait_drained(bootstrap: str, topics: Topics, sinks: Collection[Sink], seconds: float) -> None:
-    """Return once nothing is under way; raise NotDrainedError after *seconds*, and KafkaAwayError."""
+    """Return once no work is pending; raise NotDrainedError after *seconds*, and KafkaAwayError."""
     deadline = time.monotonic() + seconds
-    while (what := behind(bootstrap, topics, sinks)) is not None:
+    while (pending := pending_work(bootstrap, topics, sinks)) is not None:
         if time.monotonic() > deadline:
-            raise NotDrainedError(f"not everything was through after {seconds:.0f} s: {what}")
-        time.sleep(_PAUSE)
+            raise NotDrainedError(f"work is still pending after {seconds:.0f} s: {pending}")
+        time.sleep(_PAUSE_SECONDS)
 
 
-def behind(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
+def pending_work(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
     """Return, in words, the first part that has work left, or ``None``; raise KafkaAwayError."""
-    return ask_again(bootstrap, lambda: _behind(bootstrap, topics, sinks))
+    return retry_while_leaderless(bootstrap, lambda: _pending_work(bootstrap, topics, sinks))
 
 
-def _behind(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
+def _pending_work(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
     batches = codec("account.journal")
-    # First: what the worker sent on until then is among the inputs that are looked at next.
-    folded = positions(bootstrap, topics)
-    there = ends(bootstrap, topics)
+    # Read first: what the worker forwarded until now is then among the inputs whose ends are read next.
+    folded = read_positions(bootstrap, topics)
+    ends = end_offsets(bootstrap, topics)
     last: dict[int, KafkaRecord | None] = {
         p: last_record(bootstrap, topics.name("account.journal"), p) for p in range(topics.partitions)
     }
     for partition, record in last.items():
         covered = {} if record is None else {r.topic: r.next for r in batches.decode(record.value).offsets}
         for topic in INPUT_TOPICS:
-            if _unread(bootstrap, topics, topic, partition, covered.get(topic, 0), there):
+            if _unread(bootstrap, topics, topic, partition, covered.get(topic, 0), ends):
                 return f"the journal has not read all of {topics.name(topic)}, partition {partition}"
     for partition, record in last.items():
         if record is not None and (partition not in folded or folded[partition].offset < record.offset):
             return f"the worker has not folded all of the journal's partition {partition}"
-    return undelivered(bootstrap, topics, sinks)
+    return undelivered_output(bootstrap, topics, sinks)
 
 
-def _unread(bootstrap: str, topics: Topics, topic: str, partition: int, following: int, there: Ends) -> bool:
-    if there[topic, partition] <= following:
+def _unread(
+    bootstrap: str, topics: Topics, topic: str, partition: int, next_offset: int, ends: EndOffsets
+) -> bool:
+    if ends[topic, partition] <= next_offset:
         return False
-    # What stands at the end may be the marker of a transaction that moved records here.
+    # The end may be the marker of a transaction that moved records here, not a record.
     record = last_record(bootstrap, topics.name(topic), partition)
-    return record is not None and record.offset >= following
+    return record is not None and record.offset >= next_offset
 
 
-def undelivered(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
-    """Return, in words, an output that a sink has not written to its present end, or ``None``."""
-    there = ends(bootstrap, topics)
+def undelivered_output(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> str | None:
+    """Return, in words, an output that a sink does not have up to its present end, or ``None``."""
+    ends = end_offsets(bootstrap, topics)
     for sink in sinks:
         subscription = Subscription.of(sink, topics)
         reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
         try:
-            committed = reader.committed(subscription.partitions(), timeout=_SECONDS)
+            committed = reader.committed(subscription.partitions(), timeout=_TIMEOUT_SECONDS)
         finally:
             reader.close()
         for part in committed:
-            if max(0, part.offset) < there[topics.plain(part.topic), part.partition]:
+            if max(0, part.offset) < ends[topics.plain(part.topic), part.partition]:
                 return (
                     f"delivery to {sink.name} has not written all of {part.topic}, partition {part.partition}"
                 )

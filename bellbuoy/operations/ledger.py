@@ -1,4 +1,9 @@
-"""The books of a deployment, read from Kafka alone: what came in, what counted, what did not and why."""
+"""
+Ledger of a deployment, read from Kafka alone: which events came in, which counted, and which did not and why.
+
+The state's own totals (``Ledger``) and a count of the topics (``InputCounts``) are taken independently, so
+that comparing them shows a lost or doubled event.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bellbuoy.operations.retry import ask_again
+from bellbuoy.operations.retry import retry_while_leaderless
 from processors.state.encoding import decode_state
 from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.envelope import Envelopes
@@ -21,23 +26,32 @@ from schemas.topics import Topics
 from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import last_record, read_to_end
 
-__all__ = ["Books", "Ends", "Ledger", "applied", "books", "ends", "ledger", "positions"]
+__all__ = [
+    "EndOffsets",
+    "InputCounts",
+    "Ledger",
+    "applied_events",
+    "count_inputs",
+    "end_offsets",
+    "read_ledger",
+    "read_positions",
+]
 
-_SECONDS = 10.0
-_BOOKED = (*INPUT_TOPICS, "events.deadletter", "account.health", "risk.alerts")
-_MARKED = (*_BOOKED, "account.kpis")
+_TIMEOUT_SECONDS = 10.0
+_COUNTED_TOPICS = (*INPUT_TOPICS, "events.deadletter", "account.health", "risk.alerts")
+_TOPICS = (*_COUNTED_TOPICS, "account.kpis")
 
-Ends = dict[tuple[str, int], int]
-"""Offset read next by (topic without prefix, partition)."""
+EndOffsets = dict[tuple[str, int], int]
+"""The offset of the next record to be written, by (topic without prefix, partition)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """
-    What the state says of itself.
+    The totals that the state holds.
 
-    ``applied`` is by (tenant, account), from the account states; ``positions`` by partition carry the
-    totals of every input event read: applied, duplicates, dead letters and moved.
+    ``applied`` counts the events of each (tenant, account), from the account states; ``positions`` by
+    partition carry the totals of every input event read: applied, duplicates, dead letters and moved.
     """
 
     applied: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -54,21 +68,21 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class InputCounts:
     """
-    What the topics hold since given offsets.
+    Counts of the records on the topics from given offsets on.
 
-    ``events`` are those on the input topics, a record that can't be decoded as one, ``moved`` of them
-    copies that the journal moved to their right partition, and transfers of what was counted before, and
-    ``linked`` of them links that the front door drew from other events. ``letters`` are dead letters of
-    input events by reason, ``refused`` of them by the front door. ``scored`` counts accounts, ``opened``
-    and ``resolved`` alerts.
+    ``events`` are those on the input topics; a record that can't be decoded counts as one. Among them,
+    ``moved`` are copies that the journal moved to their right partition and transfers of events counted
+    before, and ``linked`` are links that the gateway derived from other events. ``dead_letters`` are those
+    of input events by reason, ``refused`` of them by the gateway. ``scored`` counts accounts, ``opened`` and
+    ``resolved`` count alerts.
     """
 
     events: int = 0
     moved: int = 0
     linked: int = 0
-    letters: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     scored: int = 0
     opened: int = 0
@@ -76,101 +90,102 @@ class Books:
 
     @property
     def events_in(self) -> int:
-        """Return how many events came in: each once, dead letters and links of the front door included."""
+        """Return how many events came in: each once, including the gateway's dead letters and links."""
         return self.events - self.moved + self.refused
 
 
-def ledger(bootstrap: str, topics: Topics) -> Ledger:
+def read_ledger(bootstrap: str, topics: Topics) -> Ledger:
     """Read the state's changelog to its committed end; raise KafkaAwayError."""
-    return ask_again(bootstrap, lambda: _ledger(bootstrap, topics))
+    return retry_while_leaderless(bootstrap, lambda: _read_ledger(bootstrap, topics))
 
 
-def _ledger(bootstrap: str, topics: Topics) -> Ledger:
+def _read_ledger(bootstrap: str, topics: Topics) -> Ledger:
     starts = [TopicPartition(topics.changelog, p, 0) for p in range(topics.partitions)]
     newest = {record.key or b"": record.value for record in read_to_end(bootstrap, starts)}
-    applied, found = {}, {}
+    applied, positions = {}, {}
     for key, value in newest.items():
         if value is None:
             continue
         if key.startswith(POSITION_KEY):
-            found[int(key.removeprefix(POSITION_KEY))] = decode_position(value)
+            positions[int(key.removeprefix(POSITION_KEY))] = decode_position(value)
         elif is_account(key):
             applied[split_key(key)] = decode_state(value).applied
-    return Ledger(applied, found)
+    return Ledger(applied, positions)
 
 
-def applied(bootstrap: str, topics: Topics) -> int:
+def applied_events(bootstrap: str, topics: Topics) -> int:
     """Return how many events are in the committed state; raise KafkaAwayError."""
-    return sum(position.applied for position in positions(bootstrap, topics).values())
+    return sum(position.applied for position in read_positions(bootstrap, topics).values())
 
 
-def positions(bootstrap: str, topics: Topics) -> dict[int, Position]:
+def read_positions(bootstrap: str, topics: Topics) -> dict[int, Position]:
     """Return the positions alone, each the last record of its partition; raise KafkaAwayError."""
-    found = {}
+    positions = {}
     for partition in range(topics.partitions):
-        last = ask_again(bootstrap, partial(last_record, bootstrap, topics.changelog, partition))
+        last = retry_while_leaderless(bootstrap, partial(last_record, bootstrap, topics.changelog, partition))
         if last is not None and last.value is not None and (last.key or b"").startswith(POSITION_KEY):
-            found[partition] = decode_position(last.value)
-    return found
+            positions[partition] = decode_position(last.value)
+    return positions
 
 
-def ends(bootstrap: str, topics: Topics) -> Ends:
-    """Return where every topic the books are kept of ends now; raise KafkaAwayError."""
-    return ask_again(bootstrap, lambda: _ends(bootstrap, topics))
+def end_offsets(bootstrap: str, topics: Topics) -> EndOffsets:
+    """Return where every topic of the ledger ends now; raise KafkaAwayError."""
+    return retry_while_leaderless(bootstrap, lambda: _end_offsets(bootstrap, topics))
 
 
-def _ends(bootstrap: str, topics: Topics) -> Ends:
+def _end_offsets(bootstrap: str, topics: Topics) -> EndOffsets:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bellbuoy-books", "log_level": 0})
     try:
         return {
             (topic, partition): consumer.get_watermark_offsets(
-                TopicPartition(topics.name(topic), partition), timeout=_SECONDS
+                TopicPartition(topics.name(topic), partition), timeout=_TIMEOUT_SECONDS
             )[1]
-            for topic in _MARKED
+            for topic in _TOPICS
             for partition in range(topics.partitions)
         }
     finally:
         consumer.close()
 
 
-def books(bootstrap: str, topics: Topics, since: Ends) -> Books:
-    """Count what stands on the topics since these offsets, committed records only; raise KafkaAwayError."""
-    return ask_again(bootstrap, lambda: _books(bootstrap, topics, since))
+def count_inputs(bootstrap: str, topics: Topics, since: EndOffsets) -> InputCounts:
+    """Count the committed records on the topics from these offsets on; raise KafkaAwayError."""
+    return retry_while_leaderless(bootstrap, lambda: _count_inputs(bootstrap, topics, since))
 
 
-def _books(bootstrap: str, topics: Topics, since: Ends) -> Books:
+def _count_inputs(bootstrap: str, topics: Topics, since: EndOffsets) -> InputCounts:
     starts = [
         TopicPartition(topics.name(topic), p, offset)
         for (topic, p), offset in since.items()
-        if topic in _BOOKED
+        if topic in _COUNTED_TOPICS
     ]
-    letter, alert, envelopes = codec("events.deadletter"), codec("risk.alerts"), Envelopes()
-    links, events, moved, linked, refused = codec("account.links"), 0, 0, 0, 0
-    letters: Counter[str] = Counter()
+    letters, alerts, links = codec("events.deadletter"), codec("risk.alerts"), codec("account.links")
+    envelopes, events, moved, linked, refused = Envelopes(), 0, 0, 0, 0
+    reasons: Counter[str] = Counter()
     changes: Counter[str] = Counter()
     scored: set[bytes] = set()
     for record in read_to_end(bootstrap, starts):
         match topics.plain(record.topic):
             case "events.deadletter":
-                dead = letter.decode(record.value)
-                if dead.topic in INPUT_TOPICS and dead.status == "open":  # delivery parks outputs there, too
-                    letters[dead.reason] += 1
-                    refused += dead.partition < 0
+                letter = letters.decode(record.value)
+                # Delivery writes dead letters of outputs there, too.
+                if letter.topic in INPUT_TOPICS and letter.status == "open":
+                    reasons[letter.reason] += 1
+                    refused += letter.partition < 0
             case "risk.alerts":
-                changes[alert.decode(record.value).change] += 1
+                changes[alerts.decode(record.value).change] += 1
             case "account.health":
                 scored.add(record.key or b"")
-            case _:
-                events += _events(envelopes, record.value)
+            case topic:
+                events += _events_in(envelopes, record.value)
                 copy = any(name == MOVED_HEADER for name, _ in record.headers)
                 moved += copy
-                linked += (
-                    not copy and topics.plain(record.topic) == "account.links" and _own(links, record.value)
-                )
-    return Books(events, moved, linked, letters, refused, len(scored), changes["opened"], changes["resolved"])
+                linked += not copy and topic == "account.links" and _from_gateway(links, record.value)
+    return InputCounts(
+        events, moved, linked, reasons, refused, len(scored), changes["opened"], changes["resolved"]
+    )
 
 
-def _events(envelopes: Envelopes, value: bytes | None) -> int:
+def _events_in(envelopes: Envelopes, value: bytes | None) -> int:
     if not envelopes.holds(value):
         return 1
     try:
@@ -179,7 +194,7 @@ def _events(envelopes: Envelopes, value: bytes | None) -> int:
         return 1
 
 
-def _own(links: Codec[AccountLink], value: bytes | None) -> bool:
+def _from_gateway(links: Codec[AccountLink], value: bytes | None) -> bool:
     try:
         return links.decode(value).source == OWN_SOURCE
     except SchemaError:

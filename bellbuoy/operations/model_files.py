@@ -1,9 +1,11 @@
-"""Model files on disk."""
+"""Reader of model files, with every fault named by its file and line."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import CONFIGURATION
 from processors.model import Model, ModelError, check_model, default_text
 from processors.model.loading import Checked
 
@@ -13,16 +15,18 @@ DEFAULT_NAME = "default"
 """Stands for the model that comes with Bellbuoy wherever a file is asked for."""
 
 
-class ModelFileError(Exception):
+class ModelFileError(OperatorError):
     """
     A model file can't be read, or has faults; the message lists every one with its line and the fix.
 
-    Operator action: mend the named lines; `bellbuoy model check FILE` shows them again.
+    Operator action: correct the named lines; `bellbuoy model check FILE` lists them again.
     """
+
+    exit_code = CONFIGURATION
 
 
 def check_file(file: str) -> Checked:
-    """Return what a check of a model file finds; raise ModelFileError when it can't be read."""
+    """Return the result of checking a model file; raise ModelFileError when it can't be read."""
     return check_model(default_text() if file == DEFAULT_NAME else _read(Path(file)))
 
 

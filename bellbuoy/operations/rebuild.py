@@ -16,9 +16,10 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy.operations.retry import ask_again
+from bellbuoy.errors import ConfigError, OperatorError
+from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.sinks import sinks
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.settings import Settings
 from sinks.port import Positioned, Sink
 from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import watermarks
@@ -29,7 +30,7 @@ _PAUSE = 0.2
 _SECONDS = 10.0
 
 
-class RebuildError(Exception):
+class RebuildError(OperatorError):
     """
     The sink was not filled in time; delivery goes on with it.
 
@@ -78,7 +79,7 @@ def plan(settings: Settings, sink: Sink) -> RebuildPlan:
     """Return what a rebuild would do now; raise KafkaAwayError."""
     kafka = settings.kafka
     subscription = Subscription.of(sink, kafka.topics())
-    return ask_again(kafka.bootstrap, partial(_plan, kafka.bootstrap, subscription))
+    return retry_while_leaderless(kafka.bootstrap, partial(_plan, kafka.bootstrap, subscription))
 
 
 def _plan(bootstrap: str, subscription: Subscription) -> RebuildPlan:

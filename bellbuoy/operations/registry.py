@@ -1,5 +1,5 @@
 """
-The schema registry of this deployment: the committed file, or a Confluent-compatible server.
+Client for the schema registry of this deployment: the committed file, or a Confluent-compatible server.
 
 The server's API: https://docs.confluent.io/platform/current/schema-registry/develop/api.html. Subjects
 are ``<topic on the broker>-value`` and named here, so no naming strategy of a client applies.
@@ -17,7 +17,9 @@ import structlog
 from fastavro import parse_schema
 from fastavro.schema import SchemaParseException, UnknownType
 
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.errors import ConfigError, OperatorError
+from bellbuoy.exit_codes import AWAY
+from bellbuoy.settings import Settings
 from schemas.codec.registry import Registry, Schema, committed, entries
 from schemas.topics import Topics
 
@@ -25,12 +27,12 @@ __all__ = ["RegistryError", "registry"]
 
 _TIMEOUT_SECONDS = 5.0
 _MISSING_SECONDS = 30.0
-_MOST_MISSING = 10_000
+_MAX_MISSING_IDS = 10_000
 
 log = structlog.get_logger(__name__)
 
 
-class RegistryError(Exception):
+class RegistryError(OperatorError):
     """
     The schema registry does not answer, or refuses a schema; the message says which.
 
@@ -38,14 +40,16 @@ class RegistryError(Exception):
     is registered under the subject: another application's schema, or another release's.
     """
 
+    exit_code = AWAY
+
 
 def registry(settings: Settings) -> Registry:
     """
     Return the registry that the settings name.
 
-    With ``kafka.registry_url`` every committed schema is registered there, which changes nothing when it
-    is there already, and the server's ids are used; ids that are not ours are looked up when met. Raises
-    RegistryError, and ConfigError when the extra ``registry`` is not installed.
+    With ``kafka.registry_url`` every committed schema is registered there (a schema that is there already
+    stays as it is), and the server's ids are used; the schema of an unknown id is looked up when a record
+    carries it. Raises RegistryError, and ConfigError when the extra ``registry`` is not installed.
     """
     url = settings.kafka.registry_url
     return committed() if url is None else _served(url, settings.kafka.topics())
@@ -54,7 +58,7 @@ def registry(settings: Settings) -> Registry:
 def _served(url: str, topics: Topics) -> Registry:
     server = _Server(url)
     ids: dict[str, int] = {}
-    for entry in entries():  # oldest version first, so that the newest one's id stays
+    for entry in entries():  # the oldest version first, so that each subject keeps the newest one's id
         raw = (resources.files("schemas") / "avro" / entry.file).read_text()
         ids[entry.subject] = server.register(topics.name(entry.subject), raw)
     log.info("Schemas are registered.", registry=server.shown, subjects=len(ids))
@@ -72,7 +76,7 @@ class _Server:
                 "uv sync --extra registry, or pip install 'bellbuoy[registry]'"
             ) from None
         self.shown = _without_password(url)
-        self._faults = (client.SchemaRegistryError, httpx2.HTTPError, httpx2.InvalidURL, OSError)
+        self._errors = (client.SchemaRegistryError, httpx2.HTTPError, httpx2.InvalidURL, OSError)
         self._refusal: Any = client.SchemaRegistryError
         self._schema: Any = client.Schema
         self._lock = threading.Lock()
@@ -85,42 +89,48 @@ class _Server:
             raise ConfigError(f"kafka.registry_url: {error}; give http://host:port") from None
 
     def register(self, subject: str, raw: str) -> int:
-        """Return the id of this schema under this subject, registering it when it is new there."""
+        """Return the id of this schema under this subject; register the schema when it is new there."""
         try:
             schema_id: int = self._client.register_schema(subject, self._schema(raw, "AVRO"))
-        except self._faults as error:
-            raise RegistryError(self._told(error, f"can't register {subject}")) from error
+        except self._errors as error:
+            raise RegistryError(self._message(error, f"can't register {subject}")) from error
         return schema_id
 
     def lookup(self, schema_id: int) -> Schema | None:
-        """Return the Avro schema with this id or None; None is remembered for a while, as garbage repeats."""
+        """
+        Return the Avro schema with this id, or ``None`` when there is none.
+
+        ``None`` is cached for 30 seconds: a producer of broken records sends the same id again and again.
+        """
         with self._lock:
             if self._missing.get(schema_id, 0.0) > time.monotonic():
                 return None
             try:
-                found = self._client.get_schema(schema_id)
-            except self._faults as error:
+                registered = self._client.get_schema(schema_id)
+            except self._errors as error:
                 if isinstance(error, self._refusal) and error.http_status_code == 404:
-                    if len(self._missing) >= _MOST_MISSING:
+                    if len(self._missing) >= _MAX_MISSING_IDS:
                         self._missing.clear()
                     self._missing[schema_id] = time.monotonic() + _MISSING_SECONDS
                     return None
-                # Not the record's fault: it must not become a dead letter.
-                raise RegistryError(self._told(error, f"can't look up schema id {schema_id}")) from error
-            return _avro(found)
+                # The record is not at fault: it must not become a dead letter.
+                raise RegistryError(self._message(error, f"can't look up schema id {schema_id}")) from error
+            return _avro(registered)
 
-    def _told(self, error: Any, doing: str) -> str:
+    def _message(self, error: Any, failed: str) -> str:
         if isinstance(error, self._refusal):
-            return f"the schema registry {self.shown} {doing}: {error}"
-        return f"the schema registry {self.shown} {doing}, it doesn't answer: {error or type(error).__name__}"
+            return f"the schema registry {self.shown} {failed}: {error}"
+        return (
+            f"the schema registry {self.shown} {failed}, it doesn't answer: {error or type(error).__name__}"
+        )
 
 
-def _avro(found: Any) -> Schema | None:
-    """Return the schema unless it is of another kind or refers to others: ours do neither."""
-    if found.schema_type not in (None, "AVRO") or found.references:
+def _avro(registered: Any) -> Schema | None:
+    """Return the schema, or ``None`` for one that is not Avro or refers to others: ours are plain Avro."""
+    if registered.schema_type not in (None, "AVRO") or registered.references:
         return None
     try:
-        schema: Schema = msgspec.json.decode(found.schema_str)
+        schema: Schema = msgspec.json.decode(registered.schema_str)
         parse_schema(schema)
     except (msgspec.DecodeError, SchemaParseException, UnknownType):
         return None

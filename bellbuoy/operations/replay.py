@@ -1,4 +1,4 @@
-"""Fold the journal again beside the live state, a process a partition, and sum up what came of it."""
+"""Replay of the journal beside the live state, a process for each partition, and the sum of their reports."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
-from bellbuoy.operations.replay_partition import ReplayJob, ReplayReport, Who, replay_partition
+from bellbuoy.operations.replay_partition import AccountId, ReplayJob, ReplayReport, replay_partition
 from bellbuoy.settings import Settings
 from processors.model import Model
 from schemas.times import DAY
 
-__all__ = ["Replay", "replay"]
+__all__ = ["Replay", "as_data", "comparison_data", "replay_journal"]
 
-_LOOK_SECONDS = 0.2
-_told: Any = None
+_PROGRESS_SECONDS = 0.2
+_progress_queue: Any = None
+"""In a process of the pool: where it reports how many batches it has folded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The partitions' reports together, and how long they took."""
+    """The reports of all partitions, and how long they took."""
 
     reports: list[ReplayReport]
     seconds: float
@@ -43,22 +44,27 @@ class Replay:
 
     @property
     def whole(self) -> bool:
-        """Tell whether the journal still begins where its partitions did, so that nothing is missing."""
+        """Return whether the journal still has every partition's first batch, so that nothing is missing."""
         return not any(r.first for r in self.reports)
 
     @property
-    def states(self) -> list[Who]:
-        """Return the accounts whose state differs from live."""
+    def states(self) -> list[AccountId]:
+        """Return the accounts whose state differs from the live one."""
         return sorted(account for r in self.reports for account in r.states)
 
     @property
     def alerts(self) -> list[str]:
-        """Return the changes of alerts that differ from live."""
+        """Return the changes of alerts that differ from the live ones."""
         return [alert for r in self.reports for alert in r.alerts]
 
     @property
+    def same_as_live(self) -> bool:
+        """Whether states and alerts equal the live ones, for a journal from which nothing is missing."""
+        return self.whole and not self.states and not self.alerts
+
+    @property
     def days_per_minute(self) -> float:
-        """Return how much history a minute folds, in days."""
+        """Return how many days of history are folded in a minute."""
         return (self.ends - self.begins) / DAY / (self.seconds / 60) if self.seconds else 0.0
 
     def total(self, name: str) -> int:
@@ -75,10 +81,45 @@ class Replay:
 
     def opened(self) -> list[tuple[str, str, str, int, int]]:
         """Return (tenant, account, rule, alerts opened, opened under the other model) where they differ."""
-        return sorted((*who, *counts) for r in self.reports for who, counts in r.opened.items())
+        return sorted((*account, *counts) for r in self.reports for account, counts in r.opened.items())
 
 
-def replay(
+def as_data(replayed: Replay, since: int) -> dict[str, Any]:
+    """Return a replay as data for programs; ``since`` is the time from which it reports."""
+    return {
+        "from": since,
+        "journal_begins": replayed.begins,
+        "journal_ends": replayed.ends,
+        "journal_whole": replayed.whole,
+        "batches": replayed.total("batches"),
+        "events": replayed.total("events"),
+        "accounts": replayed.total("accounts"),
+        "alert_changes": replayed.total("changes"),
+        "same_as_live": replayed.same_as_live,
+        "states_differ": replayed.states,
+        "alerts_differ": replayed.alerts,
+        "seconds": round(replayed.seconds, 3),
+        "days_per_minute": round(replayed.days_per_minute, 3),
+    }
+
+
+def comparison_data(replayed: Replay, other: Model) -> dict[str, Any]:
+    """Return what differs under the other model, as data for programs."""
+    return {
+        "model": {"name": other.name, "version": other.version},
+        "bands": [{"band": a, "other": b, "accounts": n} for (a, b), n in sorted(replayed.bands().items())],
+        "bands_differ": [
+            {"tenant": tenant, "account_id": account, "band": band, "other": other_band}
+            for tenant, account, band, other_band in replayed.moved()
+        ],
+        "alerts_opened_differ": [
+            {"tenant": tenant, "account_id": account, "rule": rule, "opened": did, "other": would}
+            for tenant, account, rule, did, would in replayed.opened()
+        ],
+    }
+
+
+def replay_journal(
     settings: Settings,
     model: Model,
     *,
@@ -86,51 +127,56 @@ def replay(
     until: int | None,
     other: Model | None,
     tenant: str | None,
-    told: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> Replay:
-    """Fold every partition; ``told`` hears how many batches are done. Raises KafkaException."""
+    """
+    Fold every partition again and compare the result with the live state, and with another model's.
+
+    Reports what happened from ``since`` on and before ``until``, journal time in UTC milliseconds.
+    ``progress`` is called with how many batches are folded so far. Raises KafkaException.
+    """
     candidate = None if other is None else other.text
     job = partial(
         ReplayJob, settings, model=model.text, since=since, until=until, other=candidate, tenant=tenant
     )
     jobs = [job(partition=partition) for partition in range(settings.kafka.partitions)]
     context = multiprocessing.get_context("spawn")
-    progress: Any = context.Queue()
+    queue: Any = context.Queue()
     done: dict[int, int] = {}
     began = time.monotonic()
     workers = min(len(jobs), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(progress,)) as pool:
-        running = {pool.submit(_run, one) for one in jobs}
+    with ProcessPoolExecutor(workers, context, initializer=_set_progress_queue, initargs=(queue,)) as pool:
+        running = {pool.submit(_replay, job) for job in jobs}
         results = set(running)
         while running:
-            _, running = wait(running, _LOOK_SECONDS)
-            _drain(progress, done)
-            told(sum(done.values()))
+            _, running = wait(running, _PROGRESS_SECONDS)
+            _take_progress(queue, done)
+            progress(sum(done.values()))
     reports = sorted((result.result() for result in results), key=lambda report: report.partition)
     return Replay(reports, time.monotonic() - began)
 
 
-def _begin(progress: Any) -> None:
-    global _told  # noqa: PLW0603 - a pool hands a queue to its processes only as they begin
-    _told = progress
+def _set_progress_queue(queue: Any) -> None:
+    global _progress_queue  # noqa: PLW0603 - a pool hands a queue to its processes only as they begin
+    _progress_queue = queue
 
 
-def _run(job: ReplayJob) -> ReplayReport:
+def _replay(job: ReplayJob) -> ReplayReport:
     last = 0.0
 
-    def told(partition: int, batches: int) -> None:
+    def progress(partition: int, batches: int) -> None:
         nonlocal last
-        if time.monotonic() - last > _LOOK_SECONDS:
+        if time.monotonic() - last > _PROGRESS_SECONDS:
             last = time.monotonic()
-            _told.put((partition, batches))
+            _progress_queue.put((partition, batches))
 
-    return replay_partition(job, told)
+    return replay_partition(job, progress)
 
 
-def _drain(progress: Any, done: dict[int, int]) -> None:
+def _take_progress(queue: Any, done: dict[int, int]) -> None:
     while True:
         try:
-            partition, batches = progress.get_nowait()
+            partition, batches = queue.get_nowait()
         except Empty:
             return
         done[partition] = batches

@@ -1,7 +1,7 @@
 """
-One partition of the journal folded again, outputs muted, and held against what is live.
+Replay of one partition of the journal: folds it again without publishing, and compares with the live state.
 
-Runs in a process of its own: what goes in and comes out is small.
+It runs in a process of its own, so its job and its report are small.
 """
 
 from __future__ import annotations
@@ -30,21 +30,22 @@ from streams.journal.batch_reader import JournalBatchReader, batch_of_account
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.record import KafkaRecord
 
-__all__ = ["ReplayJob", "ReplayReport", "Who", "replay_partition"]
+__all__ = ["AccountId", "ReplayJob", "ReplayReport", "replay_partition"]
 
-Who = tuple[str, str]
-"""Tenant and account id."""
+AccountId = tuple[str, str]
+"""Tenant, and account id within it."""
 
-_PER_FOLD = 16
+_BATCHES_PER_FOLD = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayJob:
     """
-    What to replay.
+    Parameters of one partition's replay.
 
-    ``since`` and ``until`` bound the outcomes that count, journal time in UTC milliseconds; the fold begins
-    where the journal begins all the same. ``model`` and ``other`` are model texts.
+    ``since`` and ``until`` bound the outcomes that are reported, journal time in UTC milliseconds; the fold
+    begins at the journal's beginning in any case. ``model`` and ``other`` are model texts; ``tenant`` is the
+    only tenant to fold.
     """
 
     settings: Settings
@@ -67,12 +68,12 @@ class ReplayJob:
 @dataclass(slots=True)
 class ReplayReport:
     """
-    What came of one partition.
+    Result of one partition's replay.
 
-    ``first`` is the sequence number that the journal begins with: unless 0, what came before is not in it.
-    ``states`` and ``alerts`` name what differs from live. Of the other model, ``bands`` counts (band, other
-    band), ``moved`` names accounts whose band differs, and ``opened`` counts alerts by (tenant, account,
-    rule): under the model, under the other.
+    ``first`` is the sequence number that the journal begins with; unless it is 0, older batches are gone.
+    ``states`` and ``alerts`` name what differs from the live state. For the other model, ``bands`` counts
+    accounts by (band, other band), ``moved`` names the accounts whose band differs, and ``opened`` has the
+    alerts opened by (tenant, account, rule), under the model and under the other, where they differ.
     """
 
     partition: int
@@ -83,7 +84,7 @@ class ReplayReport:
     events: int = 0
     accounts: int = 0
     changes: int = 0
-    states: list[Who] = field(default_factory=list)
+    states: list[AccountId] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     bands: Counter[tuple[str, str]] = field(default_factory=Counter)
     moved: list[tuple[str, str, str, str]] = field(default_factory=list)
@@ -91,7 +92,7 @@ class ReplayReport:
 
 
 class _ModelReplay:
-    """The partition folded with one model, and the alerts that came of it."""
+    """The partition folded with one model, and digests of the alerts that this publishes."""
 
     def __init__(self, job: ReplayJob, models: Models, start: Position) -> None:
         self.folded = FoldedPartition(job.partition, Shared(models), position=start)
@@ -105,8 +106,8 @@ class _ModelReplay:
             for _, alert in outcome.alerts:
                 self._count(alert)
 
-    def judged(self) -> list[bytes]:
-        """Return the accounts that are judged, in their order: neither aliases nor merged ones."""
+    def scored_accounts(self) -> list[bytes]:
+        """Return the keys of the accounts that have a score, sorted: neither aliases nor merged accounts."""
         return sorted(key for key in self.folded.states if not is_forwarded(self.folded.state(key)))
 
     def band(self, key: bytes) -> str:
@@ -115,17 +116,17 @@ class _ModelReplay:
     def _count(self, alert: RiskAlert) -> None:
         if alert.changed_at < self._since:
             return
-        self.alerts[_name(alert)] = xxh3_128_digest(self._codec.encode(alert))
+        self.alerts[_alert_key(alert)] = xxh3_128_digest(self._codec.encode(alert))
         if alert.change == "opened":
             self.opened[alert.tenant, alert.account_id, alert.rule] += 1
 
 
-def replay_partition(job: ReplayJob, told: Callable[[int, int], None]) -> ReplayReport:
+def replay_partition(job: ReplayJob, progress: Callable[[int, int], None]) -> ReplayReport:
     """
-    Fold a partition and hold it against live, or against another model; raise KafkaException.
+    Fold a partition and compare it with the live state, and with another model; raise KafkaException.
 
-    ``told`` hears the partition and how many batches were folded. Live is compared as it stands when this
-    begins; with ``until`` only its alerts are, as the state then is not kept.
+    ``progress`` is called with the partition and how many batches are folded. The live state is the one at
+    the start of the replay; with ``until`` only alerts are compared, as Kafka keeps no older state.
     """
     live, position = _live_states(job)
     report = ReplayReport(job.partition)
@@ -137,7 +138,7 @@ def replay_partition(job: ReplayJob, told: Callable[[int, int], None]) -> Replay
             replay.add(chunk)
         report.batches += len(chunk)
         chunk.clear()
-        told(job.partition, report.batches)
+        progress(job.partition, report.batches)
 
     for offset, batch in _batches(job, position):
         if not replays:
@@ -146,18 +147,18 @@ def replay_partition(job: ReplayJob, told: Callable[[int, int], None]) -> Replay
             models = [Models(load_model(job.model))]
             if job.other is not None:
                 models.append(Models(load_model(job.other), fixed=True))
-            replays = [_ModelReplay(job, one, start) for one in models]
+            replays = [_ModelReplay(job, of_model, start) for of_model in models]
         report.ends = batch.written_at
         report.events += sum(cell.events for cell in batch.usage)
         report.events += sum(len(getattr(batch, name)) for name in ACCOUNT_FIELDS if name != "usage")
         chunk.append((offset, batch))
-        if len(chunk) == _PER_FOLD:
+        if len(chunk) == _BATCHES_PER_FOLD:
             fold()
     if replays:
         fold()
         _compare(job, report, replays, live)
     else:
-        report.states = sorted(map(split_key, live))  # their journal is gone
+        report.states = sorted(map(split_key, live))  # their journal is gone, so none can be replayed
     return report
 
 
@@ -175,7 +176,7 @@ def _batches(job: ReplayJob, position: Position) -> Iterable[tuple[int, JournalB
 
 
 def _live_states(job: ReplayJob) -> tuple[dict[bytes, bytes], Position]:
-    """Return the live states as digests, and the position they stand at."""
+    """Return digests of the live states by key, and the position of the last batch they include."""
     states: dict[bytes, bytes] = {}
     position = Position()
     for record in job.records(job.settings.kafka.topics().changelog):
@@ -195,38 +196,38 @@ def _compare(
     job: ReplayJob, report: ReplayReport, replays: list[_ModelReplay], live: dict[bytes, bytes]
 ) -> None:
     ours = replays[0]
-    report.accounts, report.changes = len(ours.judged()), len(ours.alerts)
+    report.accounts, report.changes = len(ours.scored_accounts()), len(ours.alerts)
     if job.until is None:
-        found = {key: xxh3_128_digest(raw) for key, raw in ours.folded.states.items()}
-        keys = sorted(key for key in found.keys() | live.keys() if found.get(key) != live.get(key))
+        states = {key: xxh3_128_digest(raw) for key, raw in ours.folded.states.items()}
+        keys = sorted(key for key in states.keys() | live.keys() if states.get(key) != live.get(key))
         report.states = [split_key(key) for key in keys]
-    known = _live_alerts(job, report)
-    differ = sorted(
-        key for key in known.keys() | ours.alerts.keys() if known.get(key) != ours.alerts.get(key)
+    published = _live_alerts(job, report)
+    differing = sorted(
+        key for key in published.keys() | ours.alerts.keys() if published.get(key) != ours.alerts.get(key)
     )
-    report.alerts = [f"{alert_id} {change} in batch {sequence}" for alert_id, change, sequence in differ]
+    report.alerts = [f"{alert_id} {change} in batch {sequence}" for alert_id, change, sequence in differing]
     for other in replays[1:]:
-        for key in ours.judged():
-            pair = ours.band(key), other.band(key)
-            report.bands[pair] += 1
-            if pair[0] != pair[1]:
-                report.moved.append((*split_key(key), *pair))
-        for who in sorted(ours.opened.keys() | other.opened.keys()):
-            if ours.opened[who] != other.opened[who]:
-                report.opened[who] = ours.opened[who], other.opened[who]
+        for key in ours.scored_accounts():
+            bands = ours.band(key), other.band(key)
+            report.bands[bands] += 1
+            if bands[0] != bands[1]:
+                report.moved.append((*split_key(key), *bands))
+        for rule in sorted(ours.opened.keys() | other.opened.keys()):
+            if ours.opened[rule] != other.opened[rule]:
+                report.opened[rule] = ours.opened[rule], other.opened[rule]
 
 
 def _live_alerts(job: ReplayJob, report: ReplayReport) -> dict[tuple[str, str, int], bytes]:
-    """Return digests of the alerts that live has published in the time that was replayed."""
+    """Return digests of the alerts that were published in the time that was replayed."""
     alerts = job.codec("risk.alerts")
-    known: dict[tuple[str, str, int], bytes] = {}
+    published: dict[tuple[str, str, int], bytes] = {}
     for record in job.records(job.settings.kafka.topics().name("risk.alerts")):
         alert: RiskAlert = alerts.decode(record.value)
-        told = max(job.since, report.begins) <= alert.changed_at <= report.ends
-        if told and job.tenant in (None, alert.tenant):
-            known[_name(alert)] = xxh3_128_digest(alerts.encode(alert))
-    return known
+        replayed = max(job.since, report.begins) <= alert.changed_at <= report.ends
+        if replayed and job.tenant in (None, alert.tenant):
+            published[_alert_key(alert)] = xxh3_128_digest(alerts.encode(alert))
+    return published
 
 
-def _name(alert: RiskAlert) -> tuple[str, str, int]:
+def _alert_key(alert: RiskAlert) -> tuple[str, str, int]:
     return alert.alert_id, alert.change, alert.sequence

@@ -1,4 +1,4 @@
-"""Ask Kafka something that it may not know just yet."""
+"""Retry of requests to Kafka while a new topic's partitions have no leader yet."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from confluent_kafka import KafkaException
 from bellbuoy.operations.topics import KafkaAwayError
 from streams.kafka.errors import LEADER_UNKNOWN
 
-__all__ = ["ask_again"]
+__all__ = ["retry_while_leaderless"]
 
 T = TypeVar("T")
 
 _SECONDS = 15.0
-_PAUSE = 0.1
+_PAUSE_SECONDS = 0.1
 
 
-def ask_again(bootstrap: str, ask: Callable[[], T]) -> T:
-    """Return what ``ask`` returns, asked again while partitions have no leader; raise KafkaAwayError."""
+def retry_while_leaderless(bootstrap: str, request: Callable[[], T]) -> T:
+    """
+    Return what ``request`` returns, repeating it while partitions have no leader, for 15 seconds at most.
+
+    Raises KafkaAwayError when they get none, and for every other error of Kafka's.
+    """
     deadline = time.monotonic() + _SECONDS
     while True:
         try:
-            return ask()
+            return request()
         except KafkaException as error:
             reason = error.args[0]
             if reason.code() not in LEADER_UNKNOWN or time.monotonic() > deadline:
                 raise KafkaAwayError(bootstrap, reason.str()) from None
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)

@@ -1,4 +1,4 @@
-"""The four long-running roles: what each needs, and how it is started."""
+"""Start of the four long-running roles, with the check of what each needs."""
 
 from __future__ import annotations
 
@@ -8,46 +8,42 @@ from collections.abc import Callable
 
 import structlog
 
-from bellbuoy.operations import topics as admin
+from bellbuoy.errors import OperatorError
 from bellbuoy.operations.registry import registry
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.operations.topics import require_topics
+from bellbuoy.settings import Settings
 
-__all__ = ["PORT_VARIABLES", "ROLES", "RoleError", "require_topics", "run"]
+__all__ = ["ROLES", "RoleError", "run_role"]
 
 log = structlog.get_logger(__name__)
 
 
-class RoleError(Exception):
+class RoleError(OperatorError):
     """
-    A role can't start here; the message names the setting.
+    A role can't start here, or can't go on; the message says why.
 
-    Operator action: change the named setting, or free what is taken.
+    Operator action: do what the message says, then start the role again; nothing is lost.
     """
 
 
-def run(role: str, settings: Settings) -> None:
+def run_role(role: str, settings: Settings) -> None:
     """
     Check what *role* needs, then run it until SIGTERM or SIGINT.
 
     Raises KafkaAwayError, ConfigError for topics that are missing or wrong, and RoleError.
     """
     require_topics(settings)
-    from streams.runtime.health import HealthServerError  # noqa: PLC0415 - a role imports its own libraries only
+    # A role imports its own libraries only.
+    from streams.runtime.errors import DeliveryError  # noqa: PLC0415
+    from streams.runtime.health import HealthServerError  # noqa: PLC0415
 
     faulthandler.enable()  # a crash in a library's native code leaves the threads' stacks in the log
     log.info("Role starts.", bootstrap=settings.kafka.bootstrap)
     try:
         ROLES[role](settings)
-    except HealthServerError as error:
+    except (DeliveryError, HealthServerError) as error:
         raise RoleError(str(error)) from error
     log.info("Role ended.")
-
-
-def require_topics(settings: Settings) -> None:
-    """Raise KafkaAwayError, or ConfigError for topics that are missing or wrong."""
-    faults = admin.check(settings.kafka.bootstrap, settings.kafka.topics())
-    if faults:
-        raise ConfigError("the topics can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
 
 
 def _gateway(settings: Settings) -> None:
@@ -56,15 +52,15 @@ def _gateway(settings: Settings) -> None:
     from gateway.app import build_app  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
-    kafka, front = settings.kafka, settings.gateway
-    listener = _listen(front.host, front.port)
-    if front.tenants == GatewaySettings().tenants and front.host not in ("127.0.0.1", "::1", "localhost"):
+    kafka, http = settings.kafka, settings.gateway
+    listener = _listen(http.host, http.port)
+    if http.tenants == GatewaySettings().tenants and http.host not in ("127.0.0.1", "::1", "localhost"):
         log.warning(
             "The gateway listens beyond this machine with the demo tenant's published keys; "
             "set gateway.tenants to your own.",
-            host=front.host,
+            host=http.host,
         )
-    app = build_app(front, kafka.bootstrap, kafka.topics(), registry(settings))
+    app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings))
     # No worker processes and no reload: one loop, one producer, one readiness.
     config = uvicorn.Config(
         app,
@@ -117,12 +113,4 @@ ROLES: dict[str, Callable[[Settings], None]] = {
     "worker": _worker,
     "deliver": _deliver,
 }
-"""Each role's start; the names are the commands'."""
-
-PORT_VARIABLES = {
-    "gateway": "BELLBUOY_GATEWAY__PORT",
-    "journal": "BELLBUOY_JOURNAL__METRICS_PORT",
-    "worker": "BELLBUOY_WORKER__METRICS_PORT",
-    "deliver": "BELLBUOY_DELIVERY__METRICS_PORT",
-}
-"""The variable that says where each role answers ``/readyz`` and ``/metrics``."""
+"""The function that runs each role; the names are those of the commands."""

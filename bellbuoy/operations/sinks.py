@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.errors import ConfigError
+from bellbuoy.settings import Settings
 from sinks.port import Sink
 from sinks.serving import Reader
 from sinks.settings import SinkSettings

@@ -1,4 +1,4 @@
-"""Create the topics, and prove that they are what the pipeline needs."""
+"""Admin client for the deployment's topics: creates them, deletes them, and finds what is wrong with them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,32 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
     ResourceType,
 )
 
+from bellbuoy.errors import ConfigError, OperatorError
+from bellbuoy.exit_codes import AWAY
+from bellbuoy.settings import Settings
 from schemas.topics import Topics, TopicSpec
 from streams.kafka.errors import LEADER_UNKNOWN
 
-__all__ = ["KafkaAwayError", "check", "create", "drop", "names"]
+__all__ = [
+    "KafkaAwayError",
+    "create_topics",
+    "delete_topics",
+    "require_topics",
+    "topic_faults",
+    "topic_partitions",
+]
 
-_CHECKED = ("cleanup.policy", "retention.ms", "max.message.bytes")
+_CHECKED_KEYS = ("cleanup.policy", "retention.ms", "max.message.bytes")
 
 
-class KafkaAwayError(Exception):
+class KafkaAwayError(OperatorError):
     """
     Kafka doesn't answer.
 
     Operator action: start Kafka (``bellbuoy up`` starts one), or correct ``kafka.bootstrap``.
     """
+
+    exit_code = AWAY
 
     def __init__(self, bootstrap: str, reason: object) -> None:
         super().__init__(
@@ -37,19 +49,26 @@ class KafkaAwayError(Exception):
         )
 
 
-def names(bootstrap: str, seconds: float = 5.0) -> dict[str, int]:
+def require_topics(settings: Settings) -> None:
+    """Raise KafkaAwayError, or ConfigError that lists every topic that is missing or wrong."""
+    faults = topic_faults(settings.kafka.bootstrap, settings.kafka.topics())
+    if faults:
+        raise ConfigError("the topics can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+
+
+def topic_partitions(bootstrap: str, seconds: float = 5.0) -> dict[str, int]:
     """Return every topic on the broker with its number of partitions; raise KafkaAwayError."""
-    return _names(_admin(bootstrap), bootstrap, seconds)
+    return _partitions(_admin(bootstrap), bootstrap, seconds)
 
 
-def create(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list[str]:
+def create_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list[str]:
     """
     Create the topics that are missing and return their names; those that exist stay as they are.
 
     Returns once every partition can be written. Raises KafkaAwayError, and KafkaException for a refusal.
     """
     admin = _admin(bootstrap)
-    existing = _names(admin, bootstrap, seconds)
+    existing = _partitions(admin, bootstrap, seconds)
     missing = [
         NewTopic(spec.name, spec.partitions, topics.replication, config=spec.config)
         for spec in topics.specs()
@@ -70,10 +89,10 @@ def create(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list[str]:
     return sorted(created)
 
 
-def check(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
-    """Return every fault of the topics, each with its fix; raise KafkaAwayError."""
+def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
+    """Return everything that is wrong with the topics, each fault with its fix; raise KafkaAwayError."""
     admin = _admin(bootstrap)
-    existing = _names(admin, bootstrap, seconds)
+    existing = _partitions(admin, bootstrap, seconds)
     faults = []
     present = []
     for spec in topics.specs():
@@ -92,39 +111,41 @@ def check(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
     return faults
 
 
-def drop(bootstrap: str, topics: Topics, seconds: float = 30.0) -> None:
+def delete_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> None:
     """Delete the topics that exist, with everything in them; raise KafkaAwayError or KafkaException."""
     admin = _admin(bootstrap)
-    existing = _names(admin, bootstrap, seconds)
-    doomed = [spec.name for spec in topics.specs() if spec.name in existing]
-    if doomed:
-        for future in admin.delete_topics(doomed, operation_timeout=seconds).values():
+    existing = _partitions(admin, bootstrap, seconds)
+    names = [spec.name for spec in topics.specs() if spec.name in existing]
+    if names:
+        for future in admin.delete_topics(names, operation_timeout=seconds).values():
             future.result(seconds)
 
 
-def _await_leaders(admin: AdminClient, bootstrap: str, wanted: set[str], seconds: float) -> None:
-    # The controller's answer comes before the brokers have heard of the topics.
+def _await_leaders(admin: AdminClient, bootstrap: str, names: set[str], seconds: float) -> None:
+    # The controller answers before the brokers have heard of the topics.
     deadline = time.monotonic() + seconds
     while True:
-        known = admin.list_topics(timeout=seconds).topics
+        topics = admin.list_topics(timeout=seconds).topics
         led = {
             name
-            for name, topic in known.items()
+            for name, topic in topics.items()
             if topic.error is None
             and topic.partitions
             and all(p.leader >= 0 for p in topic.partitions.values())
         }
-        if wanted <= led and _made(admin, {name: len(known[name].partitions) for name in wanted}, seconds):
+        if names <= led and _have_logs(
+            admin, {name: len(topics[name].partitions) for name in names}, seconds
+        ):
             return
         if time.monotonic() > deadline:
-            raise KafkaAwayError(bootstrap, f"no leader for {', '.join(sorted(wanted - led))}")
+            raise KafkaAwayError(bootstrap, f"no leader for {', '.join(sorted(names - led))}")
         time.sleep(0.02)
 
 
-def _made(admin: AdminClient, wanted: Mapping[str, int], seconds: float) -> bool:
-    """Tell whether every partition has its log: a broker knows that it leads one before it has made it."""
+def _have_logs(admin: AdminClient, partitions: Mapping[str, int], seconds: float) -> bool:
+    """Return whether every partition has its log: a broker leads a partition before it has made its log."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    asked = {TopicPartition(n, p): latest for n, count in wanted.items() for p in range(count)}
+    asked = {TopicPartition(n, p): latest for n, count in partitions.items() for p in range(count)}
     try:
         for future in admin.list_offsets(asked, request_timeout=seconds).values():
             future.result(seconds)
@@ -140,28 +161,28 @@ def _admin(bootstrap: str) -> AdminClient:
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 10_000})
 
 
-def _names(admin: AdminClient, bootstrap: str, seconds: float) -> dict[str, int]:
+def _partitions(admin: AdminClient, bootstrap: str, seconds: float) -> dict[str, int]:
     try:
-        found = admin.list_topics(timeout=seconds).topics
+        topics = admin.list_topics(timeout=seconds).topics
     except KafkaException as error:
         raise KafkaAwayError(bootstrap, error.args[0].str()) from None
-    return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
+    return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 
 def _config_faults(admin: AdminClient, specs: list[TopicSpec], seconds: float) -> Iterator[str]:
     if not specs:
         return
-    asked = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
-    answers: dict[str, Any] = {
+    resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
+    configs: dict[str, Any] = {
         resource.name: future.result(seconds)
-        for resource, future in admin.describe_configs(asked, request_timeout=seconds).items()
+        for resource, future in admin.describe_configs(resources, request_timeout=seconds).items()
     }
     for spec in specs:
-        for key in _CHECKED:
-            wanted = spec.config.get(key)
-            actual = answers[spec.name][key].value
-            if wanted is not None and actual != wanted:
+        for key in _CHECKED_KEYS:
+            expected = spec.config.get(key)
+            actual = configs[spec.name][key].value
+            if expected is not None and actual != expected:
                 yield (
-                    f"topic {spec.name} has {key}={actual}, not {wanted}: "
-                    f"run `kafka-configs --alter --topic {spec.name} --add-config {key}={wanted}`"
+                    f"topic {spec.name} has {key}={actual}, not {expected}: "
+                    f"run `kafka-configs --alter --topic {spec.name} --add-config {key}={expected}`"
                 )

@@ -1,1 +1,1 @@
-"""The read side that CLI and console share: accounts, their history and portfolios."""
+"""Reads accounts, their history and portfolios, for the command line and for a console to show."""

@@ -1,4 +1,4 @@
-"""Query of one account in a serving sink: health, KPIs, open alerts, latest scores, rank among its peers."""
+"""Explanation of an account, read from a serving sink: health, KPIs, open alerts, latest scores and rank."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sinks.serving import HistoryEntry, Reader, summary
 
 __all__ = ["Explanation", "as_data", "informing_measures", "look_up", "window_of"]
 
-_HISTORY = 40
+_HISTORY_ENTRIES = 40
 
 
 class Explanation(msgspec.Struct, frozen=True):
     """
     An account's health, its open alerts, and its latest scores, newest first.
 
-    ``kpis`` are its newest ones (``None``: not published yet), which follow the health within a minute.
-    ``standing`` is its place in its segment, ``parent`` the roll-up of the parent it belongs to, and
-    ``group`` that of itself and all below it, where there is any.
+    ``kpis`` are the newest (``None``: not published yet); they follow the health within a minute.
+    ``standing`` is its rank in its segment, ``parent`` the roll-up of the parent that it belongs to, and
+    ``group`` the roll-up of itself and all accounts below it, where there are any.
     """
 
     health: AccountHealth
@@ -37,7 +37,7 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 def look_up(reader: Reader, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
-    """Return what the sink has of an account, or ``None`` and the nearest ids; raise ReadError."""
+    """Return an account's explanation, or ``None`` and the most similar ids; raise ReadError."""
     health = reader.account(tenant, account_id)
     if health is None:
         return None, reader.find(tenant, account_id)
@@ -48,7 +48,7 @@ def look_up(reader: Reader, tenant: str, account_id: str) -> tuple[Explanation |
     return Explanation(
         health,
         alerts,
-        reader.history(tenant, account_id, _HISTORY),
+        reader.history(tenant, account_id, _HISTORY_ENTRIES),
         kpis,
         peer_rank(summary(health, kpis), accounts),
         None if parent is None else rolled(hierarchy, parent),
@@ -58,11 +58,11 @@ def look_up(reader: Reader, tenant: str, account_id: str) -> tuple[Explanation |
 
 def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
     """
-    Return the explanation for programs: the health record's fields, then what else is known.
+    Return the explanation as data for programs: the health record's fields, then alerts, history and ranks.
 
     Its measures are followed by those that only inform, as of ``kpis_as_of``. Each has its ``window`` in
-    words (``None``: not a measure of ours) and, where it rests on the newest word on something, how old that
-    is at *now*, ``age_ms``.
+    words (``None``: a measure unknown to this build), and ``age_ms``: how old its evidence is at
+    *now*, where it has a time.
     """
     data: dict[str, Any] = msgspec.to_builtins(explanation)
     health: dict[str, Any] = data.pop("health")
@@ -70,19 +70,19 @@ def as_data(explanation: Explanation, now: int) -> dict[str, Any]:
     health["measures"] += msgspec.to_builtins(informing_measures(explanation))
     data["kpis_as_of"] = None if explanation.kpis is None else explanation.kpis.as_of
     for measure in health["measures"]:
-        measure["window_of"] = window_of(measure["name"])
+        measure["window"] = window_of(measure["name"])
         measure["age_ms"] = None if measure["as_of"] is None else now - measure["as_of"]
     return health | data
 
 
 def informing_measures(explanation: Explanation) -> list[Measure]:
-    """Return the measures that only inform: those of the KPIs that are not part of the health record."""
+    """Return the measures that only inform: those of the KPIs that the health record does not have."""
     counted = {measure.name for measure in explanation.health.measures}
-    known = [] if explanation.kpis is None else explanation.kpis.measures
-    return [measure for measure in known if measure.name not in counted]
+    measures = [] if explanation.kpis is None else explanation.kpis.measures
+    return [measure for measure in measures if measure.name not in counted]
 
 
 def window_of(measure: str) -> str | None:
-    """Return a measure's window in words; ``None`` for a measure that isn't ours."""
-    known = MEASURES.get(measure)
-    return None if known is None else known.window
+    """Return a measure's window in words; ``None`` for a measure unknown to this build."""
+    definition = MEASURES.get(measure)
+    return None if definition is None else definition.window

@@ -1,4 +1,4 @@
-"""What a journal batch brings an account, in words."""
+"""Summary of a journal batch in words: a phrase for each of its events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _BILLING = {
 
 
 def batch_summary(batch: JournalBatch) -> list[str]:
-    """Return what is in a batch: a phrase for each event, and one for all usage."""
+    """Return a phrase for each event in a batch, and one for all of its usage."""
     return [
         *_usage(batch),
         *map(_support, batch.support),
@@ -54,7 +54,7 @@ def batch_summary(batch: JournalBatch) -> list[str]:
         *map(_action, batch.actions),
         *map(_override, batch.overrides),
         *(f"{link.account_id} linked to {link.into}" for link in batch.links),
-        *(f"what was known of {transfer.origin} joined" for transfer in batch.transfers),
+        *(f"data of {transfer.origin} merged in" for transfer in batch.transfers),
     ]
 
 
@@ -64,24 +64,24 @@ def _usage(batch: JournalBatch) -> Iterator[str]:
     events = sum(cell.events for cell in batch.usage)
     users = {user for cell in batch.usage for user in array("I", cell.users)}
     errors = sum(cell.errors for cell in batch.usage)
-    said = count(events, "usage event")
+    phrase = count(events, "usage event")
     if users:
-        said += f" of {count(len(users), 'user')}"
+        phrase += f" of {count(len(users), 'user')}"
     if errors:
-        said += f", {errors:,} with an error"
+        phrase += f", {errors:,} with an error"
     first = min(cell.day for cell in batch.usage)
     if first < batch.written_at // DAY:
-        said += f", since {_day(first * DAY)}"
-    yield said
+        phrase += f", since {_day(first * DAY)}"
+    yield phrase
 
 
 def _support(event: SupportEvent) -> str:
-    said = _SUPPORT.get(event.kind, f"ticket {{}} {event.kind}").format(event.ticket_id)
+    phrase = _SUPPORT.get(event.kind, f"ticket {{}} {event.kind}").format(event.ticket_id)
     if event.kind == "rated" and event.csat is not None:
-        return f"{said} {event.csat} of 5"
+        return f"{phrase} {event.csat} of 5"
     if event.kind == "merged" and event.merged_into is not None:
-        return f"{said} into {event.merged_into}"
-    return said if event.severity == "unknown" else f"{said} ({event.severity})"
+        return f"{phrase} into {event.merged_into}"
+    return phrase if event.severity == "unknown" else f"{phrase} ({event.severity})"
 
 
 def _billing(event: BillingEvent) -> str:
@@ -90,10 +90,10 @@ def _billing(event: BillingEvent) -> str:
         if event.kind.startswith(("invoice", "payment", "dispute"))
         else event.subscription_id
     )
-    said = _BILLING.get(event.kind, "something happened to {}").format(of or "the subscription")
+    phrase = _BILLING.get(event.kind, "something happened to {}").format(of or "the subscription")
     if event.kind == "cancel_scheduled" and event.cancel_at is not None:
-        return f"{said} for {_day(event.cancel_at)}"
-    return said
+        return f"{phrase} for {_day(event.cancel_at)}"
+    return phrase
 
 
 def _survey(event: SurveyResponse) -> str:
@@ -104,13 +104,13 @@ def _survey(event: SurveyResponse) -> str:
 
 
 def _engagement(event: EngagementEvent) -> str:
-    said = "contact of some kind" if event.kind == "unknown" else event.kind.replace("_", " ")
-    return said if event.name is None else f"{said}: {event.name}"
+    phrase = "contact of some kind" if event.kind == "unknown" else event.kind.replace("_", " ")
+    return phrase if event.name is None else f"{phrase}: {event.name}"
 
 
 def _profile(event: AccountProfile) -> str:
-    given = [name for name in PROFILE_FIELDS if getattr(event, name) is not None]
-    return f"profile said {', '.join(given) or 'nothing'}"
+    fields = [name for name in PROFILE_FIELDS if getattr(event, name) is not None]
+    return f"profile said {', '.join(fields) or 'nothing'}"
 
 
 def _action(event: AlertAction) -> str:

@@ -1,8 +1,8 @@
 """
-An account's past, folded again from its partition of the journal.
+History of an account: its part of the journal folded again, which gives exactly the records published then.
 
-Only what is of the account is folded, so that it is quick; but what all accounts share (models, silent
-sources) hears everything. What comes of it is what was published then, to the byte.
+Only the account's own events are folded, so that it is quick; the state that all accounts share (models,
+silent sources) takes every batch in full.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
+from bellbuoy.query.account import Explanation
+from bellbuoy.query.account import as_data as explanation_data
 from bellbuoy.query.score_changes import ScoreChange, score_change
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
@@ -32,15 +35,24 @@ if TYPE_CHECKING:
     from schemas.codec.registry import Registry
     from schemas.topics import Topics
 
-__all__ = ["AccountHistory", "Step", "account_history", "history_of", "of_account", "steps"]
+__all__ = [
+    "AccountHistory",
+    "Step",
+    "account_history",
+    "as_data",
+    "explanation_then",
+    "history_of",
+    "of_account",
+    "steps",
+]
 
-_HISTORY = 40
-_TELL_EVERY = 1_000
+_HISTORY_ENTRIES = 40
+_BATCHES_PER_PROGRESS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a batch published of the account, some of it perhaps, and what of the batch is the account's."""
+    """The records that a batch published of the account, and the part of the batch that is the account's."""
 
     health: AccountHealth | None
     kpis: AccountKpis | None
@@ -51,13 +63,13 @@ class Step:
 @dataclass(slots=True)
 class AccountHistory:
     """
-    What the journal says of an account up to a time.
+    An account at a time, and its history up to then, from the journal.
 
-    ``first`` is the sequence number it begins with: unless 0, what came before is missing. It ``begins`` at
-    that time (0: it is empty), and ``ends`` with the last of the ``batches`` that were read. ``health`` is
-    the last that was published (``None``: nothing yet), ``history`` the latest changes of score or band,
-    newest first, ``kpis`` and ``alerts`` those of then. ``moves`` are the batches that moved the score, in
-    their order.
+    ``first`` is the sequence number of the journal's first batch; unless it is 0, older batches are gone.
+    ``begins`` and ``ends`` are the times of the first and the last of the ``batches`` that were read,
+    UTC milliseconds (0: the journal is empty). ``health`` is the last that was published (``None``: nothing
+    yet), ``kpis`` and ``alerts`` are those of that time, ``history`` the latest changes of score or band,
+    newest first, and ``moves`` the batches that changed the score, in their order.
     """
 
     first: int = 0
@@ -72,8 +84,26 @@ class AccountHistory:
 
     @property
     def whole(self) -> bool:
-        """Tell whether the journal still begins where the partition did."""
+        """Return whether the journal still has the partition's first batch."""
         return self.first == 0
+
+
+def explanation_then(past: AccountHistory, health: AccountHealth) -> Explanation:
+    """Return the explanation of the account at the end of its history."""
+    return Explanation(health, past.alerts, past.history, past.kpis)
+
+
+def as_data(past: AccountHistory, health: AccountHealth, at: int, since: int | None) -> dict[str, Any]:
+    """Return a history as data for programs: the explanation at *at*, the journal's bounds, every move."""
+    data = explanation_data(explanation_then(past, health), at) | {
+        "at": at,
+        "journal_begins": past.begins,
+        "journal_ends": past.ends,
+        "journal_whole": past.whole,
+    }
+    if since is None:
+        return data
+    return data | {"since": since, "moves": msgspec.to_builtins(past.moves)}
 
 
 def account_history(
@@ -85,12 +115,13 @@ def account_history(
     *,
     until: int | None,
     since: int | None,
-    told: Callable[[int], None],
+    progress: Callable[[int], None],
 ) -> AccountHistory:
     """
-    Return an account's past, with its moves from ``since`` on; raise KafkaException.
+    Return an account's history up to ``until``, with its moves from ``since`` on; raise KafkaException.
 
-    Both times are included, journal time in UTC milliseconds. ``told`` hears how many batches are read.
+    Both times are included, journal time in UTC milliseconds. ``progress`` is called with how many batches
+    are read so far.
     """
     partition = partition_of(account_key(tenant, account_id), topics.partitions)
     journal = JournalBatchReader(codec("account.journal", registry))
@@ -99,7 +130,7 @@ def account_history(
     batches = (
         (record.offset, journal.decode(record.value or b"")) for record in read_to_end(bootstrap, [start])
     )
-    return history_of(batches, partition, tenant, account_id, until=until, since=since, told=told)
+    return history_of(batches, partition, tenant, account_id, until=until, since=since, progress=progress)
 
 
 def history_of(
@@ -110,14 +141,14 @@ def history_of(
     *,
     until: int | None = None,
     since: int | None = None,
-    told: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> AccountHistory:
-    """Return what a partition's batches, given with their offsets, say of an account."""
+    """Return an account's history from its partition's batches, given with their offsets."""
     past = AccountHistory()
-    history: deque[HistoryEntry] = deque(maxlen=_HISTORY)
+    history: deque[HistoryEntry] = deque(maxlen=_HISTORY_ENTRIES)
     alerts: dict[str, RiskAlert] = {}
 
-    def counted() -> Iterator[tuple[int, JournalBatch]]:
+    def counted_batches() -> Iterator[tuple[int, JournalBatch]]:
         for offset, batch in batches:
             if not past.batches:
                 past.first, past.begins = batch.sequence, batch.written_at
@@ -125,11 +156,11 @@ def history_of(
                 return
             past.batches += 1
             past.ends = batch.written_at
-            if past.batches % _TELL_EVERY == 0:
-                told(past.batches)
+            if past.batches % _BATCHES_PER_PROGRESS == 0:
+                progress(past.batches)
             yield offset, batch
 
-    for step in steps(counted(), partition, tenant, account_id):
+    for step in steps(counted_batches(), partition, tenant, account_id):
         past.kpis = step.kpis or past.kpis
         alerts |= {alert.alert_id: alert for alert in step.alerts}
         before, health = past.health, step.health
@@ -146,7 +177,7 @@ def history_of(
             if moved.change:
                 past.moves.append(moved)
         past.health = health
-    told(past.batches)
+    progress(past.batches)
     past.history = list(reversed(history))
     open_alerts = past.health.open_alerts if past.health is not None else []
     past.alerts = [alerts[alert_id] for alert_id in open_alerts if alert_id in alerts]
@@ -156,7 +187,7 @@ def history_of(
 def steps(
     batches: Iterable[tuple[int, JournalBatch]], partition: int, tenant: str, account_id: str
 ) -> Iterator[Step]:
-    """Yield what a partition's batches, given with their offsets, publish of one account."""
+    """Yield the records that a partition's batches, given with their offsets, publish of one account."""
     key = account_key(tenant, account_id)
     folded: FoldedPartition | None = None
     for offset, batch in batches:
@@ -177,8 +208,9 @@ def steps(
 
 
 def of_account(batch: JournalBatch, tenant: str, account_id: str) -> JournalBatch | None:
-    """Return a batch without what is of other accounts; ``None`` when nothing is of this one."""
+    """Return the part of a batch that is this account's; ``None`` when there is none."""
     kept = batch_of_account(batch, tenant, account_id)
     if not any(getattr(kept, name) for name in ACCOUNT_FIELDS):
         return None
-    return replace(kept, models=[one for one in batch.models if one.tenant in (tenant, ALL_TENANTS)])
+    models = [change for change in batch.models if change.tenant in (tenant, ALL_TENANTS)]
+    return replace(kept, models=models)

@@ -1,4 +1,4 @@
-"""A tenant's accounts, or some of them, rolled up: as a whole, by parent and by segment."""
+"""Roll-up of a tenant's accounts, or of some of them: as a whole, by parent and by segment."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 
 import msgspec
 
+from bellbuoy.errors import OperatorError
 from processors.portfolio import By, Hierarchy, RollUp, roll_up, worst
 from schemas.suggestions import nearest
 from sinks.serving import AccountSummary, Reader
 
-__all__ = ["Group", "NothingThereError", "Portfolio", "as_data", "look_up", "portfolio", "rolled"]
+__all__ = ["Group", "NoAccountsError", "Portfolio", "as_data", "look_up", "portfolio", "rolled"]
 
-_WORST = 10
+_WORST_ACCOUNTS = 10
 
 
-class NothingThereError(Exception):
-    """No account is meant by what was asked for; the message names what is near."""
+class NoAccountsError(OperatorError):
+    """No account matches the request; the message suggests similar names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A parent or a segment and its accounts as one; the name is known where a parent is an account."""
+    """The roll-up of a parent's or a segment's accounts; ``name`` is that of a parent that is an account."""
 
     id: str
     name: str | None
@@ -34,9 +35,9 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Portfolio:
     """
-    What is shown of some accounts; parents and segments are sorted, the worst first.
+    The roll-up of some accounts; parents and segments are sorted, the lowest score first.
 
-    ``only`` says which accounts of the tenant these are, such as ``("owner", "ann")``.
+    ``only`` is the filter that chose the accounts, such as ``("owner", "ann")``; ``None``: all of the tenant.
     """
 
     tenant: str
@@ -49,53 +50,53 @@ class Portfolio:
 
 
 def look_up(reader: Reader, tenant: str, by: By, only: tuple[str, str] | None = None) -> Portfolio:
-    """Return the portfolio as a serving sink has it; raise NothingThereError and ReadError."""
+    """Return the portfolio of a tenant's accounts in a serving sink; raise NoAccountsError and ReadError."""
     return portfolio(list(reader.accounts(tenant)), tenant, by, only)
 
 
 def portfolio(
     accounts: Sequence[AccountSummary], tenant: str, by: By, only: tuple[str, str] | None = None
 ) -> Portfolio:
-    """Return the portfolio of these accounts of a tenant; raise NothingThereError."""
+    """Return the portfolio of these accounts of a tenant; raise NoAccountsError."""
     if not accounts:
-        raise NothingThereError(
+        raise NoAccountsError(
             f"tenant {tenant} has no scored account: is it spelt so, and does delivery run?"
         )
     hierarchy = Hierarchy(accounts)
     chosen = list(accounts) if only is None else _chosen(accounts, hierarchy, tenant, *only)
     return Portfolio(
         tenant, by, only, roll_up(chosen), _parents(hierarchy, chosen, by, only), _segments(chosen, by),
-        worst(chosen, _WORST, by),
+        worst(chosen, _WORST_ACCOUNTS, by),
     )  # fmt: skip
 
 
 def rolled(hierarchy: Hierarchy[AccountSummary], parent: str, among: Container[str] | None = None) -> Group:
-    """Return a parent's group as one, or those of it that are among these ids."""
+    """Return the roll-up of a parent and all accounts below it, or only of those ``among`` these ids."""
     group = hierarchy.group(parent)
-    name = next((one.name for one in group if one.account_id == parent), None)
-    return Group(parent, name, roll_up(one for one in group if among is None or one.account_id in among))
+    name = next((account.name for account in group if account.account_id == parent), None)
+    return Group(parent, name, roll_up(a for a in group if among is None or a.account_id in among))
 
 
-def as_data(found: Portfolio) -> dict[str, Any]:
-    """Return the portfolio for programs; ``score`` is the one asked for."""
+def as_data(portfolio: Portfolio) -> dict[str, Any]:
+    """Return the portfolio as data for programs; ``score`` is the one that ``by`` asks for."""
 
     def grouped(groups: Iterable[Group]) -> list[dict[str, Any]]:
         return [
-            {"id": group.id, "name": group.name, "score": group.rolled.score(found.by)}
+            {"id": group.id, "name": group.name, "score": group.rolled.score(portfolio.by)}
             | msgspec.to_builtins(group.rolled)
             for group in groups
         ]
 
-    kind, value = found.only or (None, None)
+    kind, value = portfolio.only or (None, None)
     return {
-        "tenant": found.tenant,
-        "by": found.by,
+        "tenant": portfolio.tenant,
+        "by": portfolio.by,
         "only": None if kind is None else {kind: value},
-        "score": found.rolled.score(found.by),
-        **msgspec.to_builtins(found.rolled),
-        "parents": grouped(found.parents),
-        "segments": grouped(found.segments),
-        "worst_accounts": msgspec.to_builtins(found.worst),
+        "score": portfolio.rolled.score(portfolio.by),
+        **msgspec.to_builtins(portfolio.rolled),
+        "parents": grouped(portfolio.parents),
+        "segments": grouped(portfolio.segments),
+        "worst_accounts": msgspec.to_builtins(portfolio.worst),
     }
 
 
@@ -109,12 +110,12 @@ def _chosen(
     if kind == "parent":
         known, chosen = hierarchy.parents, hierarchy.group(value)
     else:
-        known = sorted({name for one in accounts if (name := getattr(one, kind))})
-        chosen = [one for one in accounts if getattr(one, kind) == value]
+        known = sorted({name for account in accounts if (name := getattr(account, kind))})
+        chosen = [account for account in accounts if getattr(account, kind) == value]
     if not chosen:
-        near = nearest(value, known, 5) or known[:5]
-        hint = f"; did you mean {', '.join(near)}?" if near else f"; no account of it has a {kind}"
-        raise NothingThereError(f"tenant {tenant} has no {kind} {value!r}{hint}")
+        similar = nearest(value, known, 5) or known[:5]
+        hint = f"; did you mean {', '.join(similar)}?" if similar else f"; no account of it has a {kind}"
+        raise NoAccountsError(f"tenant {tenant} has no {kind} {value!r}{hint}")
     return chosen
 
 
@@ -124,21 +125,21 @@ def _parents(
     by: By,
     only: tuple[str, str] | None,
 ) -> list[Group]:
-    ids = {one.account_id for one in chosen}
+    ids = {account.account_id for account in chosen}
     groups = [rolled(hierarchy, parent, ids) for parent in hierarchy.parents if only != ("parent", parent)]
     return _sorted([group for group in groups if group.rolled.accounts], by)
 
 
 def _segments(chosen: Iterable[AccountSummary], by: By) -> list[Group]:
     members: defaultdict[str, list[AccountSummary]] = defaultdict(list)
-    for one in chosen:
-        if one.segment is not None:
-            members[one.segment].append(one)
-    return _sorted([Group(segment, None, roll_up(some)) for segment, some in members.items()], by)
+    for account in chosen:
+        if account.segment is not None:
+            members[account.segment].append(account)
+    return _sorted([Group(segment, None, roll_up(group)) for segment, group in members.items()], by)
 
 
 def _sorted(groups: Iterable[Group], by: By) -> list[Group]:
-    """Return the groups by score, the lowest first and those without one last."""
+    """Return the groups sorted by score, the lowest first and those without a score last."""
 
     def rank(group: Group) -> tuple[bool, float, str]:
         score = group.rolled.score(by)

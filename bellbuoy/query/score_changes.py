@@ -1,4 +1,4 @@
-"""What moved a score: the difference between two health records, and what came in between in words."""
+"""Change of a score: the difference between two health records, and the events between them in words."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ __all__ = ["ScoreChange", "score_change"]
 @dataclass(frozen=True, slots=True)
 class ScoreChange:
     """
-    One batch that changed what an account's score is made of.
+    A journal batch that changed an account's score, or the parts of it.
 
     ``before`` and ``band_before`` are ``None`` where the account was new. ``parts`` maps measures,
-    adjustments and caps to the points that each brought or took; they sum to ``change``.
+    adjustments and caps to the points that each added or took; they sum to ``change``. ``came`` lists in
+    words what the batch brought.
     """
 
     at: int
@@ -31,11 +32,11 @@ class ScoreChange:
 
 
 def score_change(before: AccountHealth | None, after: AccountHealth, batch: JournalBatch) -> ScoreChange:
-    """Return how a batch moved an account, the largest part first."""
+    """Return how a batch changed an account's score, with the largest part first."""
     old, new = {} if before is None else _parts(before), _parts(after)
     changed = {name: new.get(name, 0) - old.get(name, 0) for name in (*new, *old)}
-    parts = sorted(((name, points) for name, points in changed.items() if points), key=_size)
-    was = 0 if before is None else _hundredths(before.score)
+    parts = sorted(((name, points) for name, points in changed.items() if points), key=_largest_first)
+    points_before = 0 if before is None else _hundredths(before.score)
     return ScoreChange(
         at=after.as_of,
         sequence=after.sequence,
@@ -43,18 +44,18 @@ def score_change(before: AccountHealth | None, after: AccountHealth, batch: Jour
         after=after.score,
         band_before=None if before is None else before.band,
         band_after=after.band,
-        change=(_hundredths(after.score) - was) / 100,
+        change=(_hundredths(after.score) - points_before) / 100,
         parts={name: points / 100 for name, points in parts},
-        came=_came(before, after, batch),
+        came=_causes(before, after, batch),
     )
 
 
-def _size(part: tuple[str, int]) -> int:
+def _largest_first(part: tuple[str, int]) -> int:
     return -abs(part[1])
 
 
 def _parts(health: AccountHealth) -> dict[str, int]:
-    """Return what each part brings, in whole hundredths of a point, in which they sum exactly."""
+    """Return the points of each part in whole hundredths, in which they sum exactly."""
     parts = {measure.name: _hundredths(measure.contribution) for measure in health.measures}
     for adjustment in health.adjustments:
         parts[f"adjustment {adjustment.name}"] = _hundredths(adjustment.contribution)
@@ -67,15 +68,17 @@ def _hundredths(points: float) -> int:
     return round(points * 100)
 
 
-def _came(before: AccountHealth | None, after: AccountHealth, batch: JournalBatch) -> list[str]:
-    said = batch_summary(batch)
+def _causes(before: AccountHealth | None, after: AccountHealth, batch: JournalBatch) -> list[str]:
+    causes = batch_summary(batch)
     if before is not None and (before.model, before.model_version) != (after.model, after.model_version):
-        said.append(
+        causes.append(
             f"model {after.model} {after.model_version} in place of {before.model} {before.model_version}"
         )
     elif before is not None and before.variant != after.variant:
-        said.append(f"variant {after.variant or 'none'} of the model in place of {before.variant or 'none'}")
+        causes.append(
+            f"variant {after.variant or 'none'} of the model in place of {before.variant or 'none'}"
+        )
     if before is not None and before.silent_sources != after.silent_sources:
-        held = ", ".join(after.silent_sources) or "none"
-        said.append(f"sources held as silent: {held}")
-    return said or ["time passed"]
+        silent = ", ".join(after.silent_sources) or "none"
+        causes.append(f"silent sources: {silent}")
+    return causes or ["time passed"]

@@ -1,1 +1,1 @@
-"""Answers as text and tables for people: explanations, histories, portfolios, models."""
+"""Text and tables for people: explanations, histories, portfolios and models on a terminal."""

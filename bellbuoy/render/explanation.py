@@ -1,4 +1,4 @@
-"""`bellbuoy explain`: why a customer's score is what it is."""
+"""Text and tables of an explanation: what a customer's score consists of."""
 
 from __future__ import annotations
 
@@ -19,20 +19,24 @@ from schemas.records import AccountHealth, Adjustment, Cap, Measure, RiskAlert
 from schemas.times import iso
 from sinks.serving import HistoryEntry
 
-__all__ = ["breakdown", "informing", "render"]
+__all__ = ["informing_table", "render_explanation", "score_table"]
 
 _NARROW = ("Known beside it", "Value")
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def render(explanation: Explanation, now: int, ago: str = "ago") -> RenderableType:
-    """Return the explanation for people at *now*, UTC milliseconds; ``ago`` is the word for before that."""
+def render_explanation(explanation: Explanation, now: int, ago: str = "ago") -> RenderableType:
+    """
+    Return the explanation as text and tables.
+
+    Ages are relative to *now*, UTC milliseconds, and followed by the word ``ago``.
+    """
     health = explanation.health
     parts: list[RenderableType] = [
         _title(health),
-        _facts(explanation, now, ago),
-        breakdown(health.measures, health.adjustments, health.caps, now),
-        *informing(informing_measures(explanation)),
+        _summary(explanation, now, ago),
+        score_table(health.measures, health.adjustments, health.caps, now),
+        *informing_table(informing_measures(explanation)),
     ]
     if health.reasons:
         parts.append(Text("Costliest: " + "; ".join(health.reasons)))
@@ -51,7 +55,7 @@ def _title(health: AccountHealth) -> Text:
     return title
 
 
-def _facts(explanation: Explanation, now: int, ago: str) -> Table:
+def _summary(explanation: Explanation, now: int, ago: str) -> Table:
     health = explanation.health
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
@@ -59,28 +63,28 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
     grid.add_row("trend", f"{_trend(health)}  {_bars(explanation.history)}".rstrip())
     grid.add_row("coverage", f"{health.coverage:.0%} of the weights are known")
     grid.add_row("owner", Text(health.owner or "nobody"))
-    grid.add_row("customer", Text(" · ".join(_known(health)) or "-"))
+    grid.add_row("customer", Text(" · ".join(_profile(health)) or "-"))
     if explanation.standing is not None:
-        grid.add_row("segment", Text(_standing(explanation.standing)))
+        grid.add_row("segment", Text(_rank(explanation.standing)))
     if explanation.parent is not None:
         parent = explanation.parent
         grid.add_row(
-            "parent", Text(f"{parent.name or ''} {parent.id}: ".lstrip()).append(_together(parent.rolled))
+            "parent", Text(f"{parent.name or ''} {parent.id}: ".lstrip()).append(_roll_up(parent.rolled))
         )
     if explanation.group is not None:
-        grid.add_row("with all below", _together(explanation.group))
+        grid.add_row("with all below", _roll_up(explanation.group))
     variant = f", variant {health.variant}" if health.variant else ""
     grid.add_row("model", f"{health.model} {health.model_version}{variant}")
-    for other in health.beside:
-        band = other.band.replace("_", " ")
-        grid.add_row("shadow model", f"{other.model} {other.model_version} says {other.score:.1f}, {band}")
-    for word in health.overrides:
-        until = "until withdrawn" if word.until is None else f"until {iso(word.until)[:10]}"
+    for shadow in health.beside:
+        band = shadow.band.replace("_", " ")
+        grid.add_row("shadow model", f"{shadow.model} {shadow.model_version}: {shadow.score:.1f}, {band}")
+    for entry in health.overrides:
+        until = "until withdrawn" if entry.until is None else f"until {iso(entry.until)[:10]}"
         grid.add_row(
-            "override", Text(f"{word.target} {word.value:g} by {word.author}, {until}: {word.reason}")
+            "override", Text(f"{entry.target} {entry.value:g} by {entry.author}, {until}: {entry.reason}")
         )
     for source in health.silent_sources:
-        grid.add_row("held", f"what {source} informs: it is silent for every account")
+        grid.add_row("frozen", f"measures from {source}: it is silent for every account")
     grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} {ago})")
     if explanation.kpis is not None:
         since = explanation.kpis.as_of
@@ -89,20 +93,20 @@ def _facts(explanation: Explanation, now: int, ago: str) -> Table:
     return grid
 
 
-def _standing(standing: PeerRank) -> str:
-    peers = f"{count(standing.peers, 'other')} in {standing.segment}"
-    if standing.percentile is None:
+def _rank(rank: PeerRank) -> str:
+    peers = f"{count(rank.peers, 'other')} in {rank.segment}"
+    if rank.percentile is None:
         return f"{peers}: too few to compare with"
-    return f"better than {standing.percentile:.0f} % of {peers}"
+    return f"better than {rank.percentile:.0f} % of {peers}"
 
 
-def _together(rolled: RollUp) -> Text:
-    said = Text(f"{points(rolled.mean)} by mean, {points(rolled.by_arr)} by ARR; ")
-    said.append(bands(rolled))
-    return said.append(f"; worst {rolled.worst}") if rolled.worst is not None else said
+def _roll_up(rolled: RollUp) -> Text:
+    text = Text(f"{points(rolled.mean)} by mean, {points(rolled.by_arr)} by ARR; ")
+    text.append(bands(rolled))
+    return text.append(f"; worst {rolled.worst}") if rolled.worst is not None else text
 
 
-def _known(health: AccountHealth) -> Iterator[str]:
+def _profile(health: AccountHealth) -> Iterator[str]:
     if health.segment:
         yield health.segment
     if health.stage:
@@ -120,32 +124,32 @@ def _bars(history: Sequence[HistoryEntry]) -> str:
     return "".join(_BARS[min(7, int(entry.score / 12.5))] for entry in reversed(history))
 
 
-def breakdown(
+def score_table(
     measures: Sequence[Measure],
     adjustments: Sequence[Adjustment],
     caps: Sequence[Cap],
     now: int | None = None,
 ) -> Table:
     """
-    Return the table of what a score is made of, the costliest measures first.
+    Return the table of a score's parts, with the measures that cost the most points first.
 
-    With *now*, a second line has each measure's value, its window and how old its evidence is.
+    With *now*, a second line has each measure's value, its window and the age of its evidence.
     """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("Measure", "Score", "Points"):
         table.add_column(name, justify="left" if name == "Measure" else "right", no_wrap=True)
     table.add_column("In words")
     counted = [measure for measure in measures if measure.weight]
-    for measure in sorted(counted, key=_cost, reverse=True):
+    for measure in sorted(counted, key=_points_missing, reverse=True):
         known = measure.score is not None
-        said = Text(measure.reason)
+        words = Text(measure.reason)
         if now is not None:
-            said.append("\n" + " · ".join(_grounds(measure, now)), style="dim")
+            words.append("\n" + " · ".join(_evidence(measure, now)), style="dim")
         table.add_row(
             measure.name,
             f"{measure.score:.0f}" if known else "not known",
             f"{measure.contribution:.1f} of {measure.weight:.0f}",
-            said,
+            words,
             style=None if known and not measure.stale else "dim",
         )
     for adjustment in adjustments:
@@ -165,8 +169,8 @@ def breakdown(
     return table
 
 
-def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
-    """Yield the table of what is known beside the score, if anything is, in the model's order."""
+def informing_table(measures: Sequence[Measure]) -> Iterator[RenderableType]:
+    """Yield the table of measures that only inform, in the model's order; nothing when there are none."""
     if not measures:
         return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -186,19 +190,19 @@ def informing(measures: Sequence[Measure]) -> Iterator[RenderableType]:
     yield table
 
 
-def _grounds(measure: Measure, now: int) -> Iterator[str]:
+def _evidence(measure: Measure, now: int) -> Iterator[str]:
     if measure.value is not None:
         yield f"{number(measure.value)} {measure.unit}"
     window = window_of(measure.name)
     if window is not None:
         yield window
     if measure.as_of is not None:
-        yield f"heard {duration(now - measure.as_of)} before" + (", stale" if measure.stale else "")
+        yield f"reported {duration(now - measure.as_of)} before" + (", stale" if measure.stale else "")
     elif measure.stale:
         yield "stale"
 
 
-def _cost(measure: Measure) -> float:
+def _points_missing(measure: Measure) -> float:
     return -1.0 if measure.score is None else measure.weight - measure.contribution
 
 
@@ -206,10 +210,10 @@ def _alerts(alerts: Sequence[RiskAlert], health: AccountHealth, now: int) -> Ite
     if not health.open_alerts:
         yield Text("No alert is open.", style="dim")
     for alert in alerts:
-        said = Text(f"▲ {alert.severity}: {alert.title}", style="bold red")
+        text = Text(f"▲ {alert.severity}: {alert.title}", style="bold red")
         age = duration(max(0, now - alert.opened_at))
-        said.append(f"\n  open for {age}, alert {alert.alert_id}", style="dim")
-        said.append(f"\n  do: {alert.action}" if alert.action else "", style="not bold")
+        text.append(f"\n  open for {age}, alert {alert.alert_id}", style="dim")
+        text.append(f"\n  do: {alert.action}" if alert.action else "", style="not bold")
         if alert.acknowledged_by:
-            said.append(f"\n  {alert.acknowledged_by} is on it", style="green")
-        yield said
+            text.append(f"\n  {alert.acknowledged_by} is on it", style="green")
+        yield text

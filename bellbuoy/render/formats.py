@@ -1,8 +1,8 @@
-"""Facts in the words and figures of a customer success manager."""
+"""Formats of amounts, durations, numbers and bands as a customer success manager reads them."""
 
 from __future__ import annotations
 
-from processors.measures.formats import money as worded
+from processors.measures.formats import money as amount_in_words
 from schemas.records import AccountHealth
 from schemas.times import DAY, HOUR, MINUTE
 from sinks.serving import AccountSummary
@@ -16,16 +16,16 @@ BAND_STYLE = {
     "healthy": "green",
     "unknown": "dim",
 }
-"""How a band is coloured; the band's name always stands beside it."""
+"""The colour of each band; the band's name is always shown with it."""
 
 
 def money(minor: int | None, currency: str | None) -> str:
-    """Return an amount in whole major units, like ``12,340 EUR``; a dash for one that isn't known."""
-    return "-" if minor is None else worded(minor, currency)
+    """Return an amount in whole major units, like ``12,340 EUR``; or a dash for an unknown one."""
+    return "-" if minor is None else amount_in_words(minor, currency)
 
 
 def change(health: AccountHealth | AccountSummary) -> str:
-    """Return how the score moved since the last UTC day change, with its sign."""
+    """Return the change of the score since the last UTC midnight, with its sign."""
     if health.previous_score is None:
         return "new"
     moved = round(health.score - health.previous_score, 1)
@@ -33,7 +33,7 @@ def change(health: AccountHealth | AccountSummary) -> str:
 
 
 def duration(milliseconds: float) -> str:
-    """Return a length of time in its largest sensible unit."""
+    """Return a length of time in its largest whole unit."""
     for unit, size in (("day", DAY), ("hour", HOUR), ("minute", MINUTE)):
         if milliseconds >= size:
             count = int(milliseconds // size)
@@ -42,7 +42,7 @@ def duration(milliseconds: float) -> str:
 
 
 def number(value: float) -> str:
-    """Return a value for people: whole as it is, a share with four decimals, else with two."""
+    """Return a number as text: whole ones as they are, those below 1 with four decimals, others with two."""
     if value == int(value):
         return f"{value:,.0f}"
     return f"{value:.4f}".rstrip("0").rstrip(".") if abs(value) < 1 else f"{value:,.2f}"

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.render.explanation import breakdown, informing
+from bellbuoy.render.explanation import informing_table, score_table
 from processors.measures import MeasureDefinition, MeasureValue, View
 from processors.model import Model
 from processors.model.plan.plan import Plan
@@ -63,8 +63,8 @@ def render_trial(trial: Trial) -> RenderableType:
     """Return the result of a trial for people."""
     verdict = trial.verdict
     return Group(
-        breakdown(verdict.measures, verdict.adjustments, verdict.caps),
-        *informing(trial.informing),
+        score_table(verdict.measures, verdict.adjustments, verdict.caps),
+        *informing_table(trial.informing),
         Text("\n".join(_summary(verdict))),
     )
 

@@ -1,11 +1,11 @@
-"""A portfolio for people."""
+"""Text and tables of a portfolio, for people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich import box
-from rich.console import Group as Together
+from rich.console import Group as RenderGroup
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -16,21 +16,21 @@ from processors.measures.formats import count
 from processors.portfolio import RollUp
 from sinks.serving import AccountSummary
 
-__all__ = ["amounts", "bands", "points", "render"]
+__all__ = ["amounts", "bands", "points", "render_portfolio"]
 
-_MOST_SHOWN = 15
+_SHOWN_GROUPS = 15
 
 
-def render(found: Portfolio) -> RenderableType:
+def render_portfolio(portfolio: Portfolio) -> RenderableType:
     """Return the portfolio as text and tables that fit 100 columns."""
-    parts: list[RenderableType] = [_title(found), _facts(found)]
-    if found.parents:
-        parts += _table("Parent", found.parents)
-    if found.segments:
-        parts += _table("Segment", found.segments)
-    if found.worst:
-        parts += [_worst(found.worst)]
-    return Together(*parts)
+    parts: list[RenderableType] = [_title(portfolio), _summary(portfolio)]
+    if portfolio.parents:
+        parts += _table("Parent", portfolio.parents)
+    if portfolio.segments:
+        parts += _table("Segment", portfolio.segments)
+    if portfolio.worst:
+        parts += [_worst_accounts(portfolio.worst)]
+    return RenderGroup(*parts)
 
 
 def points(score: float | None) -> str:
@@ -39,55 +39,56 @@ def points(score: float | None) -> str:
 
 
 def amounts(minor: Mapping[str, int]) -> str:
-    """Return amounts of several currencies."""
+    """Return the sum of amounts by currency, as text."""
     return " + ".join(money(amount, currency or None) for currency, amount in minor.items()) or "0"
 
 
 def bands(rolled: RollUp) -> Text:
-    """Return how many accounts are in each band."""
-    said = Text()
+    """Return how many accounts are in each band, as coloured text."""
+    text = Text()
     for band, accounts in rolled.bands.items():
         if accounts:
             words = f"{band.replace('_', ' ')} {accounts:,}"
-            said.append(" · " if said else "").append(words, BAND_STYLE[band])
-    return said or Text("-")
+            text.append(" · " if text else "").append(words, BAND_STYLE[band])
+    return text or Text("-")
 
 
-def _kept(rolled: RollUp) -> str:
-    """Return gross and net retention in the currency of which the most was paid."""
+def _retention(rolled: RollUp) -> str:
+    """Return gross and net retention in the currency of the most accounts."""
     if not rolled.retention:
         return "-"
-    kept = max(rolled.retention.values(), key=lambda kept: (kept.accounts, kept.before))
-    return f"{kept.gross:.0%} {kept.net:.0%}"
+    retention = max(rolled.retention.values(), key=lambda one: (one.accounts, one.before))
+    return f"{retention.gross:.0%} {retention.net:.0%}"
 
 
-def _title(found: Portfolio) -> Text:
-    rolled = found.rolled
-    title = Text(found.tenant, style="bold")
-    if found.only is not None:
-        title.append(f"  {found.only[0]} {found.only[1]}", style="bold")
+def _title(portfolio: Portfolio) -> Text:
+    rolled = portfolio.rolled
+    title = Text(portfolio.tenant, style="bold")
+    if portfolio.only is not None:
+        title.append(f"  {portfolio.only[0]} {portfolio.only[1]}", style="bold")
     title.append(f"  {count(rolled.accounts, 'account')}", style="dim")
     if rolled.churned:
         title.append(f", {rolled.churned:,} churned left out", style="dim")
     return title
 
 
-def _facts(found: Portfolio) -> Table:
-    rolled = found.rolled
+def _summary(portfolio: Portfolio) -> Table:
+    rolled = portfolio.rolled
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
     ways = [f"{points(rolled.mean)} by mean", f"{points(rolled.by_arr)} by ARR"]
-    said = Text(" · ".join(ways if found.by == "mean" else reversed(ways)), style="bold")
+    score = Text(" · ".join(ways if portfolio.by == "mean" else reversed(ways)), style="bold")
     if rolled.without_arr:
-        said.append(f"  ({count(rolled.without_arr, 'account')} without ARR weigh nothing)", style="dim")
-    grid.add_row("score", said)
+        score.append(f"  ({count(rolled.without_arr, 'account')} without ARR weigh nothing)", style="dim")
+    grid.add_row("score", score)
     grid.add_row("bands", bands(rolled))
     grid.add_row("ARR at risk", Text(f"{amounts(rolled.arr_at_risk)} of {amounts(rolled.arr)}"))
-    for currency, kept in rolled.retention.items():
-        told = f"gross {kept.gross:.0%}, net {kept.net:.0%} of {money(kept.before, currency or None)} a month"
-        accounts = count(kept.accounts, "account")
-        grid.add_row("retention", Text(f"{told} 12 months ago, of {accounts}"))
+    for currency, retention in rolled.retention.items():
+        paid = money(retention.before, currency or None)
+        accounts = count(retention.accounts, "account")
+        percent = f"gross {retention.gross:.0%}, net {retention.net:.0%}"
+        grid.add_row("retention", Text(f"{percent} of {paid} a month 12 months ago, of {accounts}"))
     return grid
 
 
@@ -102,7 +103,7 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
     if title == "Segment":
         table.add_column("Gross/net", justify="right", no_wrap=True)
     table.add_column("ARR at risk", justify="right")
-    for group in groups[:_MOST_SHOWN]:
+    for group in groups[:_SHOWN_GROUPS]:
         rolled = group.rolled
         middle = map(points, rolled.quartiles or (None,) * 3) if title == "Segment" else [rolled.worst or "-"]
         table.add_row(
@@ -112,30 +113,30 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
             points(rolled.by_arr),
             *map(Text, middle),
             f"{rolled.bands['critical'] + rolled.bands['at_risk']:,}",
-            *([_kept(rolled)] if title == "Segment" else []),
+            *([_retention(rolled)] if title == "Segment" else []),
             Text(amounts(rolled.arr_at_risk)),
         )
     yield table
-    hidden = len(groups) - _MOST_SHOWN
+    hidden = len(groups) - _SHOWN_GROUPS
     if hidden > 0:
         yield Text(f"  … and {hidden:,} more (--json has all)", style="dim")
 
 
-def _worst(accounts: Iterable[AccountSummary]) -> Table:
+def _worst_accounts(accounts: Iterable[AccountSummary]) -> Table:
     table = _columns(
         ("Worst accounts", "left"), ("Score", "right"), ("Today", "right"), ("Band", "left"), ("ARR", "right")
     )
     table.add_column("Owner", max_width=16, no_wrap=True)
     table.add_column("Segment", max_width=16, no_wrap=True)
-    for one in accounts:
+    for account in accounts:
         table.add_row(
-            Text(one.account_id),
-            points(one.score),
-            change(one),
-            Text(one.band.replace("_", " "), style=BAND_STYLE.get(one.band, "")),
-            Text(money(one.arr_minor, one.currency)),
-            Text(one.owner or "-"),
-            Text(one.segment or "-"),
+            Text(account.account_id),
+            points(account.score),
+            change(account),
+            Text(account.band.replace("_", " "), style=BAND_STYLE.get(account.band, "")),
+            Text(money(account.arr_minor, account.currency)),
+            Text(account.owner or "-"),
+            Text(account.segment or "-"),
         )
     return table
 

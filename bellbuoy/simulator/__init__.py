@@ -1,1 +1,1 @@
-"""A simulated company: seeded generation, its wire shapes, its own clock, and the truth about it."""
+"""Simulator of a company's customers: seeded events, wire formats, a simulated clock, exact totals."""

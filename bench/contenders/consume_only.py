@@ -1,4 +1,4 @@
-"""The limit of the usual client: take every record as a Python object, and nothing else."""
+"""Contender that only consumes: every record as a Python object, the limit of the usual client."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.contenders import Contender, Outcome
+from bench.contenders import Contender, ContenderResult
 from bench.load import Load
 
 __all__ = ["CONTENDERS", "LIMIT", "consumer"]
@@ -29,14 +29,14 @@ def consumer(load: Load) -> Consumer:
     return client
 
 
-def run(load: Load) -> Outcome:
+def run(load: Load) -> ContenderResult:
     """Count the records."""
     client, count, started = consumer(load), 0, time.perf_counter()
     while count < load.events:
         count += len(client.consume(20_000, 1.0))
     seconds = time.perf_counter() - started
     client.close()
-    return Outcome(load.events, seconds, count == load.events)
+    return ContenderResult(load.events, seconds, count == load.events)
 
 
 LIMIT = Contender("consume only", run)

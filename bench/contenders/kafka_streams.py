@@ -1,8 +1,8 @@
 """
-Kafka Streams in Java (``bench/kafka_streams``): its DSL over RocksDB with a changelog, set up to be fast.
+Contender Kafka Streams, Java in ``bench/kafka_streams``: its DSL over RocksDB with a changelog, tuned.
 
-The record cache spares RocksDB, changelog and output all but an account's last update between two commits.
-Counting starts in a JVM that has compiled its code.
+Because of the record cache, RocksDB, changelog and output get only the last update of an account between two
+commits. Timing starts in a JVM that has compiled its code.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import struct
 from functools import partial
 from pathlib import Path
 
-from bench.contenders import Contender, Outcome
+from bench.contenders import Contender, ContenderResult
 from bench.jars import KAFKA_STREAMS
 from bench.java import command
 from bench.job import Job
@@ -31,7 +31,7 @@ _WARM_UP = 2_000_000
 _DAY = struct.Struct(">iqq")
 
 
-def run(load: Load, guarantee: str, threads: int) -> Outcome:
+def run(load: Load, guarantee: str, threads: int) -> ContenderResult:
     """Count until Kafka Streams has committed every event; compare the output and the changelog."""
     job = Job(f"streams-{guarantee}-{threads}", load)
     java = command(KAFKA_STREAMS, _SOURCES, "bench.kafka_streams.UsageTotals", _JVM)
@@ -44,11 +44,11 @@ def run(load: Load, guarantee: str, threads: int) -> Outcome:
     }
     seconds = job.run(*java, settings=settings, warm=min(load.events, _WARM_UP))
     exact = job.holds(job.output, _days) and job.holds(f"{job.group}-accounts-changelog", _days)
-    return Outcome(load.events, seconds, exact)
+    return ContenderResult(load.events, seconds, exact)
 
 
 def _days(key: bytes, value: bytes) -> tuple[str, int, int]:
-    """Return account key, events and milliseconds of the bytes that ``DayRing.java`` describes."""
+    """Return the account key, events and milliseconds of a value in the format of ``DayRing.java``."""
     days = list(_DAY.iter_unpack(value))
     return key.decode(), sum(events for _, events, _ in days), sum(duration for _, _, duration in days)
 

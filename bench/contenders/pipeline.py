@@ -1,4 +1,4 @@
-"""Bellbuoy: journal and workers as processes, exactly once, every touched account scored and published."""
+"""Contender Bellbuoy: journal and worker processes, exactly once, each changed account scored, published."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bench.contenders import Contender, Outcome
+from bench.contenders import Contender, ContenderResult
 from bench.load import Load, fill
-from bench.roles import running
+from bench.processes import running_role
 from processors.state.encoding import decode_state
 from processors.state.position import POSITION_KEY, decode_position, is_account
 from streams.kafka.log_reader import read_to_end
@@ -20,27 +20,27 @@ from streams.kafka.record import kafka_record
 __all__ = ["CONTENDERS"]
 
 
-def run(load: Load, workers: int = 1) -> Outcome:
-    """Run both stages until every event is in the committed state; then compare the changelog."""
-    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder, ExitStack() as fleet:
+def run(load: Load, workers: int = 1) -> ContenderResult:
+    """Run both stages until every event is in the committed state, and compare the changelog's totals."""
+    with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder, ExitStack() as workers_running:
         for number in range(workers):
             own = Path(folder) / f"worker-{number}"
-            fleet.enter_context(running("worker", load.bootstrap, load.topics, own))
+            workers_running.enter_context(running_role("worker", load.bootstrap, load.topics, own))
         reader, counted = _changelog(load), dict.fromkeys(range(load.topics.partitions), 0)
-        with running("journal", load.bootstrap, load.topics, Path(folder)):
+        with running_role("journal", load.bootstrap, load.topics, Path(folder)):
             started = time.perf_counter()
             while sum(counted.values()) < load.events:
                 for message in reader.consume(10_000, 0.05):
-                    found = kafka_record(message) if message.error() is None else None
-                    if found is not None and (found.key or b"").startswith(POSITION_KEY):
-                        counted[found.partition] = decode_position(found.value or b"").applied
+                    last = kafka_record(message) if message.error() is None else None
+                    if last is not None and (last.key or b"").startswith(POSITION_KEY):
+                        counted[last.partition] = decode_position(last.value or b"").applied
             seconds = time.perf_counter() - started
         reader.close()
-    return Outcome(load.events, seconds, _totals(load) == load.totals)
+    return ContenderResult(load.events, seconds, _totals(load) == load.totals)
 
 
-def two_workers(load: Load) -> Outcome:
-    """Write the load again, as its topics have been read by our group, and share it between two workers."""
+def two_workers(load: Load) -> ContenderResult:
+    """Run two workers on a copy of the load, as our consumer group has read the load's own topics already."""
     return run(fill(load.bootstrap, load.events, load.accounts, load.seed, load.days), workers=2)
 
 

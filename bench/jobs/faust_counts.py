@@ -1,7 +1,7 @@
 """
-Faust, as its docs teach it: a codec, a Record, an agent, a Table in memory with a changelog, a send.
+The job in Faust, as its documentation teaches: a codec, a Record, an agent, a Table in memory, a send.
 
-Everything else as it comes, but on uvloop, which is faster.
+All other settings are defaults, except for uvloop, which is faster.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DAY_MS = 86_400_000
 
 
 class Avro(codecs.Codec):
-    """The event behind the five bytes of Confluent's framing, by its schema id."""
+    """Decodes the event after the five bytes of Confluent's framing, by its schema id."""
 
     def __init__(self, schema_id: int, schema: str) -> None:
         super().__init__()
@@ -32,26 +32,26 @@ class Avro(codecs.Codec):
 
 
 class Usage(faust.Record, serializer="usage"):
-    """The fields that are counted; Faust leaves the others aside."""
+    """The fields that are counted; Faust ignores the others."""
 
     occurred_at: int
     duration_ms: int | None = None
 
 
 def add(days: dict[str, list[int]], day: int, duration_ms: int, size: int) -> None:
-    """Count an event in its day of the ring, which ends with the newest day; an older event is dropped."""
+    """Count an event in its day of the ring, which ends with the newest day; older events are dropped."""
     if str(day) not in days:
         days[str(day)] = [0, 0]
         oldest = max(map(int, days)) - size
-        for gone in [name for name in days if int(name) <= oldest]:
-            del days[gone]
+        for expired in [name for name in days if int(name) <= oldest]:
+            del days[expired]
     if counted := days.get(str(day)):
         counted[0] += 1
         counted[1] += duration_ms
 
 
 def app(job: dict[str, Any]) -> faust.App:
-    """Return the app that counts until every event is committed, and prints the seconds since the first."""
+    """Return an app that counts until every event is committed, and prints the seconds since the first."""
     codecs.register("usage", Avro(job["schema_id"], job["schema"]))
     app = faust.App(
         job["group"],
@@ -81,7 +81,7 @@ def app(job: dict[str, Any]) -> faust.App:
 
     async def finish() -> None:
         await everything.wait()
-        await app.consumer.commit()  # may only have waited for one under way
+        await app.consumer.commit()  # this may only have waited for a commit in progress
         await app.consumer.commit()
         print(f"took {time.monotonic() - started}", flush=True)
 

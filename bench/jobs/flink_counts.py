@@ -3,10 +3,10 @@
 # dependencies = ["apache-flink==2.3.0"]
 # ///
 """
-Flink SQL through PyFlink: a GROUP BY over the topic, upserts to another one.
+The job in Flink SQL through PyFlink: a GROUP BY over the topic, with upserts to another topic.
 
-Mini-batches with local and global aggregation, state on the heap, a checkpoint every second. Python only
-submits the query: no row passes through it. The query runs twice, as the JVM is warm after the first time.
+It uses mini-batches with local and global aggregation, state on the heap, and a checkpoint every second.
+Python only submits the query: no row passes through it. The query runs twice, as the first run warms the JVM.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ GROUP BY account, occurred_on"""
 
 
 def main(job: dict[str, Any]) -> None:
-    """Count twice, each time until the last checkpoint; print the seconds of the second time."""
+    """Run the query twice, each time until its last checkpoint; print the seconds of the second run."""
     _java(job)
     with closing(create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
@@ -82,11 +82,11 @@ def main(job: dict[str, Any]) -> None:
 
 
 def _java(job: dict[str, Any]) -> None:
-    """Tell PyFlink which JRE to start, and how."""
+    """Set the environment variables by which PyFlink chooses and starts a JRE."""
     os.environ |= {
         "JAVA_HOME": job["java_home"],
         "JVM_ARGS": _JVM,
-        # PyFlink's one way to more on the JVM's own class path, where code stays compiled between queries.
+        # The only way to add to the JVM's own class path, where code stays compiled between queries.
         "HADOOP_CLASSPATH": job["classpath"],
         "FLINK_LOG_DIR": job["folder"],
     }
@@ -95,7 +95,7 @@ def _java(job: dict[str, Any]) -> None:
 def _environment(job: dict[str, Any], port: int) -> TableEnvironment:
     settings = {
         "rest.port": str(port),
-        "web.refresh-interval": "10 ms",  # what it says of tasks is otherwise up to three seconds old
+        "web.refresh-interval": "10 ms",  # otherwise the reported state of tasks is up to three seconds old
         "parallelism.default": str(job["slots"]),
         "pipeline.object-reuse": "true",
         "state.backend.type": "hashmap",
@@ -115,7 +115,7 @@ def _environment(job: dict[str, Any], port: int) -> TableEnvironment:
 
 
 def _registry(schema: str) -> str:
-    """Serve the one schema, whatever its id, as a registry does; return the URL."""
+    """Start a schema registry that answers every id with this schema; return its URL."""
     body = json.dumps({"schema": schema}).encode()
 
     class Answer(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ def _registry(schema: str) -> str:
 
 
 def _await_tasks(port: int, job_id: str) -> None:
-    """Return once every task of the job runs, or when that takes too long: the job then says why."""
+    """Return once every task of the job runs, or after a timeout: the job then fails with the reason."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         try:

@@ -3,9 +3,9 @@
 # dependencies = ["quixstreams==3.28.1", "fastavro==1.13.1"]
 # ///
 """
-Quix Streams, as its docs say it: a stateful ``apply`` in RocksDB with a changelog, then ``to_topic``.
+The job in Quix Streams, as its documentation shows: a stateful ``apply`` in RocksDB, then ``to_topic``.
 
-Everything else as it comes: at least once, a checkpoint every five seconds.
+All other settings are defaults: at least once, a checkpoint every five seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DAY_MS = 86_400_000
 
 
 class Usage(Deserializer):  # type: ignore[misc]  # Quix is not in the environment that checks types
-    """The event behind the five bytes of Confluent's framing, by its schema id."""
+    """Decodes the event after the five bytes of Confluent's framing, by its schema id."""
 
     def __init__(self, schema_id: int, schema: str) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class Usage(Deserializer):  # type: ignore[misc]  # Quix is not in the environme
 
 
 def add(days: dict[str, list[int]], day: int, duration_ms: int, size: int) -> None:
-    """Count an event in its day of the ring, which ends with the newest day; an older event is dropped."""
+    """Count an event in its day of the ring, which ends with the newest day; older events are dropped."""
     if str(day) not in days:
         days[str(day)] = [0, 0]
         oldest = max(map(int, days)) - size
-        for gone in [name for name in days if int(name) <= oldest]:
-            del days[gone]
+        for expired in [name for name in days if int(name) <= oldest]:
+            del days[expired]
     if counted := days.get(str(day)):
         counted[0] += 1
         counted[1] += duration_ms

@@ -1,4 +1,4 @@
-"""A journal and a worker on topics of their own, with a clock that only moves when told."""
+"""A deployment of journal and worker on topics of its own, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -13,42 +13,45 @@ import msgspec
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.operations import topics as admin
-from bellbuoy.operations.ledger import positions
+from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.topics import create_topics, delete_topics
 from bellbuoy.simulator.run.clock import SimulationClock
 from processors.state.encoding import decode_state
 from schemas.codec.registry import committed
 from schemas.records import DeadLetter
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
-from tests.support.role_processes import Feed, Roles, read_all, until
+from tests.support.changelog import read_topic
+from tests.support.input_producer import InputProducer
+from tests.support.role_processes import RoleProcesses
+from tests.support.waiting import until
 
 
 @contextmanager
 def deployed(bootstrap: str, folder: Path, partitions: int = 2) -> Iterator[Deployment]:
     """Run a deployment on new topics, and drop them afterwards."""
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=partitions)
-    admin.create(bootstrap, topics)
-    running = Deployment(bootstrap, topics, folder / "roles")
-    yield running
-    running.roles.stop()
-    admin.drop(bootstrap, topics)
+    create_topics(bootstrap, topics)
+    deployment = Deployment(bootstrap, topics, folder / "roles")
+    yield deployment
+    deployment.roles.stop()
+    delete_topics(bootstrap, topics)
 
 
 class Deployment:
-    """What runs, what feeds it, and what can be asked of it."""
+    """A running journal and worker, a producer of their inputs, and readers of what they write."""
 
     def __init__(self, bootstrap: str, topics: Topics, folder: Path) -> None:
         self.bootstrap, self.topics = bootstrap, topics
         folder.mkdir()
-        self.feed = Feed(bootstrap, topics)
+        self.producer = InputProducer(bootstrap, topics)
         self._clock = SimulationClock(bootstrap, topics)
-        self.roles = Roles(bootstrap, topics, folder, clock="simulated")
+        self.roles = RoleProcesses(bootstrap, topics, folder, clock="simulated")
         for role in ("journal", "worker"):
             self.roles.start(role)
 
     def tick(self, now: int) -> None:
-        """Move the clock and wait until every partition's state is there."""
+        """Set the clock and wait until every partition's state has reached that time."""
         self._clock.tick(now)
         until(
             lambda: [p.written_at for p in self._positions()] == [now] * self.topics.partitions,
@@ -56,20 +59,20 @@ class Deployment:
         )
 
     def read(self) -> int:
-        """Return how many input records have been read, whatever became of them."""
+        """Return how many input events have been read: applied, duplicates, dead letters and moved."""
         return sum(p.applied + p.duplicates + p.dead_letters + p.moved for p in self._positions())
 
     def applied(self) -> int:
         return sum(p.applied for p in self._positions())
 
     def _positions(self) -> list[Any]:
-        return list(positions(self.bootstrap, self.topics).values())
+        return list(read_positions(self.bootstrap, self.topics).values())
 
     def states(self, *without: str) -> dict[bytes, Any]:
-        """Return every account's state, without some fields."""
+        """Return every account's state by key, without the named fields."""
         newest = {
             m.key(): m.value()
-            for m in read_all(self.bootstrap, self.topics.changelog, self.topics.partitions)
+            for m in read_topic(self.bootstrap, self.topics.changelog, self.topics.partitions)
         }
         states = {key: decode_state(value) for key, value in newest.items() if not key.startswith(b"\0")}
         return {

@@ -1,4 +1,4 @@
-"""Real Kafka and Redis as child processes: no Docker, no installation."""
+"""Embedded servers: real Kafka and Redis as child processes, without Docker or an installation."""
 
 from __future__ import annotations
 

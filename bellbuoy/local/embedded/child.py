@@ -1,4 +1,4 @@
-"""Child processes that log to a file, stop in time and never outlive this process."""
+"""A child process that logs to a file, stops in time and never outlives this process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-__all__ = ["Child", "signal_name", "stop_all"]
+__all__ = ["Child", "ending", "stop_all"]
 
-_LOG_BYTES = 20_000_000
+_MAX_LOG_BYTES = 20_000_000
 _TETHER = Path(__file__).with_name("tether.py")
 
 # The kernel ends a tethered child when the *thread* that started it ends, so one thread, which
@@ -25,7 +25,7 @@ _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="children")
 
 class Child:
     """
-    One running child process; its output is appended to ``log``.
+    One child process, from its start on; its output is appended to ``log``.
 
     It has its own session, so that Ctrl-C in a terminal reaches only this process, which stops its
     children in order.
@@ -34,11 +34,11 @@ class Child:
     def __init__(
         self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
     ) -> None:
-        """Start *command*; raises OSError when the log can't be written."""
+        """Start *command*; raise OSError when the log can't be written."""
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > _LOG_BYTES:
+        if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
             log.replace(log.with_name(f"{log.name}.1"))
         with log.open("ab") as out:
             self._log_start = out.tell()
@@ -72,8 +72,17 @@ class Child:
         if self.running:
             self._process.terminate()
 
+    def pause(self) -> None:
+        """Keep the process from running until ``resume``, as a hung machine does; its sockets stay open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process run on; harmless when it is not paused."""
+        if self.running:
+            os.kill(self.pid, signal.SIGCONT)
+
     def kill(self) -> None:
-        """End the process and all of its session; return once it is gone."""
+        """End the process and all of its session, also when it is paused; return once it is gone."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -93,7 +102,7 @@ class Child:
             self.kill()
 
     def tail(self, lines: int = 8) -> str:
-        """Return the last lines this process wrote."""
+        """Return the last lines that this process wrote to its log."""
         try:
             with self.log.open("rb") as out:
                 out.seek(self._log_start)
@@ -104,7 +113,7 @@ class Child:
 
 
 def stop_all(children: Sequence[Child], seconds: float = 5.0) -> None:
-    """Terminate all at once, and kill after *seconds* those that still run."""
+    """Terminate all processes at once, and after *seconds* kill those that still run."""
     for child in children:
         child.terminate()
     deadline = time.monotonic() + seconds
@@ -113,8 +122,8 @@ def stop_all(children: Sequence[Child], seconds: float = 5.0) -> None:
             child.kill()
 
 
-def signal_name(returncode: int | None) -> str:
-    """Say how a process ended, for people."""
+def ending(returncode: int | None) -> str:
+    """Return in words how a process ended."""
     if returncode is None:
         return "still runs"
     if returncode < 0:

@@ -1,4 +1,4 @@
-"""The place where a server keeps its data."""
+"""Checks of the directory where a server keeps its data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["require_space", "writable"]
 
 
 def writable(folder: Path) -> None:
-    """Create *folder* and prove that it can be written; raise EmbeddedError."""
+    """Create *folder* and check by writing a file that it is writable; raise EmbeddedError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -25,7 +25,7 @@ def writable(folder: Path) -> None:
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Raise EmbeddedError unless *size* bytes are free where *folder* is."""
+    """Raise EmbeddedError unless *size* bytes are free on the disk of *folder*."""
     free = shutil.disk_usage(folder).free
     if free < size:
         raise EmbeddedError(

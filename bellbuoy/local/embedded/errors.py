@@ -1,11 +1,14 @@
-"""What can go wrong with a server of our own. Every message names the fix."""
+"""Errors of the embedded servers; every message names the fix."""
 
 from __future__ import annotations
+
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import AWAY
 
 __all__ = ["DownloadError", "EmbeddedError", "MissingExtraError", "PortTakenError"]
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(OperatorError):
     """
     An embedded server can't run.
 
@@ -17,8 +20,10 @@ class DownloadError(EmbeddedError):
     """
     Kafka's files can't be fetched.
 
-    Operator action: give the machine a way to Maven Central once; later starts need no network.
+    Operator action: give the machine access to Maven Central once; later starts need no network.
     """
+
+    exit_code = AWAY
 
 
 class MissingExtraError(EmbeddedError):

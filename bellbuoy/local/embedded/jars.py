@@ -1,7 +1,7 @@
 """
-Sets of jars, Kafka's first: a committed lock, fetched once from Maven Central, checked at every start.
+Cache of jar files that run together, such as Kafka's: fetched once from Maven Central, checked at each start.
 
-A lock fixes every file by its SHA-256, so nothing is resolved at run time and a broken or
+A committed lock names every file with its SHA-256, so nothing is resolved at run time and a broken or
 changed file is never run: it is deleted and fetched again.
 """
 
@@ -25,12 +25,12 @@ from bellbuoy.local.embedded.errors import DownloadError, MissingExtraError
 
 __all__ = ["KAFKA", "Jar", "JarSet", "digest", "fetch"]
 
-_PARALLEL = 4
-_TRIES = 3
+_PARALLEL_FETCHES = 4
+_MAX_TRIES = 3
 
 
 class Jar(msgspec.Struct, frozen=True):
-    """One locked file; ``size`` in bytes."""
+    """One file of a lock; ``size`` in bytes."""
 
     group: str
     artifact: str
@@ -47,9 +47,9 @@ class Jar(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class JarSet:
     """
-    Jars that run together.
+    A set of jars that run together.
 
-    ``name`` is what people read and ``lead`` the artifact whose version is that of the whole set.
+    ``name`` is its name in messages; ``lead`` is the artifact whose version is that of the whole set.
     """
 
     name: str
@@ -67,7 +67,7 @@ class JarSet:
 
     @property
     def cache_dir(self) -> Path:
-        """Where the jars are kept between starts, for all data directories of this user."""
+        """The folder of the jars, shared by all data directories of this user."""
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(base) / "bellbuoy" / self.lock.name.partition(".")[0] / self.version
 
@@ -97,7 +97,7 @@ def digest(path: Path) -> str:
 
 
 def _good(path: Path, jar: Jar) -> bool:
-    """Return whether the file is the locked one; delete it when it is another."""
+    """Return whether the file is the locked one; delete it when it is not."""
     if not path.is_file():
         return False
     if path.stat().st_size == jar.size and digest(path) == jar.sha256:
@@ -112,7 +112,7 @@ def _fetch_all(missing: Sequence[Jar], total: int, folder: Path, name: str) -> N
         bar = progress.add_task(name, total=sum(jar.size for jar in missing))
         if not progress.live.console.is_terminal:
             print(f"{name}: fetching {len(missing)} files, once", file=sys.stderr, flush=True)  # noqa: T201
-        with ThreadPoolExecutor(_PARALLEL) as pool:
+        with ThreadPoolExecutor(_PARALLEL_FETCHES) as pool:
             waiting = {pool.submit(fetch, jar, folder, name): jar for jar in missing}
             try:
                 for done, future in enumerate(as_completed(waiting), start=have + 1):
@@ -143,17 +143,17 @@ def _progress() -> Progress:
 
 def fetch(jar: Jar, folder: Path, name: str) -> Path:
     """
-    Fetch one file of the set *name*, check it, and only then put it in *folder*.
+    Fetch one file of the set *name*, check it, and only then move it to *folder*.
 
     Raises DownloadError after three tries, OSError when *folder* can't be written.
     """
     fault: Exception | None = None
-    for attempt in range(_TRIES):
+    for attempt in range(_MAX_TRIES):
         if attempt:
             time.sleep(2.0**attempt)
         with tempfile.TemporaryDirectory(prefix=".fetching-", dir=folder) as staging:
             try:
-                found = resolve(jar.group, jar.artifact, jar.version, Path(staging))
+                fetched = resolve(jar.group, jar.artifact, jar.version, Path(staging))
             except MissingExtraError:
                 raise
             except Exception as error:
@@ -161,11 +161,11 @@ def fetch(jar: Jar, folder: Path, name: str) -> Path:
                     raise
                 fault = error
                 continue
-            if digest(found) != jar.sha256:
+            if digest(fetched) != jar.sha256:
                 fault = ValueError(f"{jar.file} is not the file the lock names")
                 continue
             target = folder / jar.file
-            shutil.move(found, target)
+            shutil.move(fetched, target)
             return target
     raise DownloadError(
         f"{jar.file} of {name} can't be fetched from Maven Central "

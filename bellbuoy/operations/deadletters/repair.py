@@ -1,8 +1,8 @@
 """
-Mend dead letters: what is wrong with one, in its own form, and what it becomes when that is right.
+Repair of dead letters: finds what is wrong with a record, in the form it came in, and makes the event of it.
 
-A letter's own form is the record of its topic where it decodes, else the vendor's JSON that the front
-door was given. An undecodable one has none: it can only be replaced by a whole record.
+The form of a dead letter is the record of its topic where it decodes, else the vendor's JSON that the
+gateway received. An undecodable one has no form: it can only be replaced by a whole record.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 import orjson
+from jsonpointer import escape
 
-from bellbuoy.operations.deadletters.edits import value_of
+from bellbuoy.operations.deadletters.edits import json_or_text
 from gateway.http.errors import Fault
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
@@ -28,15 +29,15 @@ from schemas.inputs import INPUT_TOPICS, input_of
 from schemas.records import DeadLetter, InputEvent
 from schemas.topics import Topics
 
-__all__ = ["ANY_TIME", "DeadLetterRepair", "Draft", "Flaw"]
+__all__ = ["NO_TIME_LIMITS", "DeadLetterRepair", "Draft", "Flaw"]
 
-ANY_TIME = Admission(horizon_ms=2**62, future_ms=2**62)
-"""Limits that let every event time through."""
+NO_TIME_LIMITS = Admission(horizon_ms=2**62, future_ms=2**62)
+"""Limits of admission that accept every event time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One thing wrong with a letter: the JSON pointer of the field, what is wrong, and how to mend it."""
+    """One thing that is wrong with a dead letter: the field's JSON pointer, what is wrong, and the fix."""
 
     pointer: str
     what: str
@@ -45,7 +46,7 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A letter's fields: a record of ``topic``, or what the front door's reader ``door`` takes."""
+    """Fields of a dead letter: a record of ``topic``, or JSON that the gateway's source ``door`` reads."""
 
     topic: str
     door: str | None
@@ -53,7 +54,7 @@ class Draft:
 
 
 class DeadLetterRepair:
-    """Knows every form of letter; ``now`` is the journal's time, UTC milliseconds."""
+    """Repairs dead letters of every form; ``now`` is the journal's time, UTC milliseconds."""
 
     def __init__(self, topics: Topics, registry: Registry, limits: Admission, now: int) -> None:
         self._topics = topics
@@ -63,7 +64,7 @@ class DeadLetterRepair:
         self._codecs = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
 
     def draft(self, letter: DeadLetter) -> Draft | None:
-        """Return what can be edited: the repaired record, else the original; ``None``: neither decodes."""
+        """Return the fields to edit: the repaired record's, or the original's; ``None``: neither decodes."""
         if (event := self._repaired(letter)) is not None:
             return Draft(self.topic(event), None, msgspec.to_builtins(event))
         topic = self._topics.plain(letter.topic)
@@ -71,7 +72,7 @@ class DeadLetterRepair:
             try:
                 return Draft(topic, None, self._codecs[topic].decode_fields(letter.value))
             except SchemaError:
-                pass  # not Avro: from the front door it is the sender's JSON
+                pass  # not Avro: a dead letter of the gateway holds the sender's JSON
         if letter.offset < 0 and letter.producer in REPAIRS:
             try:
                 fields = orjson.loads(letter.value or b"")
@@ -81,7 +82,7 @@ class DeadLetterRepair:
         return None
 
     def whole(self, letter: DeadLetter, fields: Mapping[str, Any]) -> Draft | None:
-        """Return these fields as the letter's own form, or as a record of its topic where it has none."""
+        """Return a draft of these fields in the dead letter's form; without one, as a record of its topic."""
         topic = self._topics.plain(letter.topic)
         if topic not in INPUT_TOPICS:
             return None
@@ -89,32 +90,32 @@ class DeadLetterRepair:
         if draft is not None and draft.door is not None:
             return Draft(draft.topic, draft.door, dict(fields))
         known = {"tenant": letter.tenant, "source": letter.producer or "repair", "received_at": self._now}
-        given = {name: value for name, value in known.items() if value is not None} | dict(fields)
-        return Draft(topic, None, given)
+        complete = {name: value for name, value in known.items() if value is not None} | dict(fields)
+        return Draft(topic, None, complete)
 
     def reader(self, draft: Draft) -> Callable[[str, str], Any]:
-        """Return how to read what is typed for a field of the draft, given the field's name and the text."""
+        """Return a function that reads a typed value of the draft, given the field's name and the text."""
         if draft.door is not None:
-            return lambda _, text: value_of(text)
+            return lambda _, text: json_or_text(text)
         schema = self._schema(draft.topic)
         types = {field["name"]: field["type"] for field in schema["fields"]}
         return lambda field, text: _typed(field, text, types.get(field))
 
     def judge(self, letter: DeadLetter, draft: Draft | None) -> tuple[InputEvent | None, list[Flaw]]:
-        """Return the event that a draft is, or every flaw that keeps it from being one."""
+        """Return the event of a draft, or ``None`` and every flaw that keeps it from being one."""
         if self._topics.plain(letter.topic) not in INPUT_TOPICS:
-            return None, [Flaw("", "a sink refused this output", "mend the sink, then `bellbuoy rebuild`")]
+            return None, [Flaw("", "a sink refused this output", "repair the sink, then `bellbuoy rebuild`")]
         if draft is None:
             return None, [Flaw("", letter.detail, "give the whole record: --file")]
         event, flaws = self._read(letter, draft)
         if event is None:
             return None, flaws
-        found = refusals(msgspec.structs.asdict(event), self._now, self._limits)
-        flaws = [self._flaw(refusal) for refusal in found]
+        refused = refusals(msgspec.structs.asdict(event), self._now, self._limits)
+        flaws = [self._flaw(refusal) for refusal in refused]
         return (None, flaws) if flaws else (event, [])
 
     def encode(self, event: InputEvent) -> bytes:
-        """Return the event as a record of its topic."""
+        """Return the event encoded as a record of its topic."""
         return self._codecs[self.topic(event)].encode(event)
 
     def topic(self, event: InputEvent) -> str:
@@ -124,9 +125,9 @@ class DeadLetterRepair:
     def _repaired(self, letter: DeadLetter) -> InputEvent | None:
         if letter.mended is None:
             return None
-        for known in self._codecs.values():
+        for topic_codec in self._codecs.values():
             try:
-                event: InputEvent = known.decode(letter.mended)
+                event: InputEvent = topic_codec.decode(letter.mended)
             except SchemaError:
                 continue
             return event
@@ -145,12 +146,12 @@ class DeadLetterRepair:
             fix = f"--set {fault.pointer}=…" if fault.pointer else "--edit"
             return None, [Flaw(fault.pointer, fault.detail, fix)]
         if event is None:
-            return None, [Flaw("", "it says nothing about health", "leave it: there is nothing to redrive")]
+            return None, [Flaw("", "it has no effect on a score", "leave it: there is nothing to redrive")]
         return event, []
 
     def _record(self, topic: str, fields: dict[str, Any]) -> tuple[InputEvent | None, list[Flaw]]:
         schema = self._schema(topic)
-        if flaws := list(_departures(fields, schema)):
+        if flaws := list(_schema_flaws(fields, schema)):
             return None, flaws
         event: InputEvent = msgspec.convert(completed(fields, schema), RECORDS[topic])  # type: ignore[assignment]
         return event, []
@@ -167,26 +168,26 @@ class DeadLetterRepair:
 
 
 def _typed(field: str, text: str, kind: Any) -> Any:
-    value = value_of(text)
+    value = json_or_text(text)
     if "string" in (kind if isinstance(kind, list) else [kind]) and not isinstance(value, str | None):
         return text
     if field.endswith("_at") and isinstance(value, str):
         try:
             return milliseconds(value, f"/{field}")
         except Fault:
-            pass  # the schema says what is wrong with it
+            pass  # the check against the schema says what is wrong with it
     return value
 
 
-def _departures(fields: Mapping[str, Any], schema: Any) -> Iterator[Flaw]:
+def _schema_flaws(fields: Mapping[str, Any], schema: Any) -> Iterator[Flaw]:
     known = ", ".join(field["name"] for field in schema["fields"])
-    for found in departures(fields, schema):
-        pointer = f"/{found.field.replace('~', '~0').replace('/', '~1')}"
-        match found.kind:
+    for departure in departures(fields, schema):
+        pointer = f"/{escape(departure.field)}"
+        match departure.kind:
             case "unknown":
                 yield Flaw(pointer, f"no such field; there are {known}", f"--unset {pointer}")
             case "missing":
-                yield Flaw(pointer, f"missing: {found.expected}", f"--set {pointer}=…")
+                yield Flaw(pointer, f"missing: {departure.expected}", f"--set {pointer}=…")
             case _:
-                given = orjson.dumps(fields[found.field]).decode()
-                yield Flaw(pointer, f"{given:.80} is not {found.expected}", f"--set {pointer}=…")
+                value = orjson.dumps(fields[departure.field]).decode()
+                yield Flaw(pointer, f"{value:.80} is not {departure.expected}", f"--set {pointer}=…")

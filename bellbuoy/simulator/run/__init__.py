@@ -1,1 +1,1 @@
-"""The run of a simulation: its plan, its clock, its pace, and how far the journal has followed."""
+"""Run of a simulation against a deployment: its start, its clock, its pace, and its wait for the journal."""

@@ -1,4 +1,4 @@
-"""The simulation's clock: ticks to every partition of simulation.clock."""
+"""Clock of a simulation: it writes the time as ticks to every partition of simulation.clock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import partial
 
 from confluent_kafka import Producer
 
-from bellbuoy.operations.retry import ask_again
+from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.topics import KafkaAwayError
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
@@ -16,14 +16,14 @@ from schemas.records import ClockTick
 from schemas.topics import Topics
 from streams.kafka.log_reader import last_record
 
-__all__ = ["SimulationClock", "last_time"]
+__all__ = ["SimulationClock", "latest_time"]
 
-_SECONDS = 10.0
+_TIMEOUT_SECONDS = 10.0
 
 
 class SimulationClock:
     """
-    Tells the journal the time; it never goes back.
+    Producer of ticks, which set the journal's time; the time never goes back.
 
     Raises KafkaAwayError when a tick can't be written.
     """
@@ -42,9 +42,9 @@ class SimulationClock:
         self._now = -1
 
     def tick(self, now: int) -> None:
-        """Say that it is ``now`` (UTC ms); return once Kafka has it. A step back is a ValueError."""
+        """Set the time to ``now`` (UTC ms) and return once Kafka has it; raise ValueError for a step back."""
         if now < self._now:
-            raise ValueError(f"the clock stands at {self._now} and can't go back to {now}")
+            raise ValueError(f"the clock is at {self._now} and can't go back to {now}")
         self._now = now
         value = self._codec.encode(ClockTick(now=now))
         failures: list[object] = []
@@ -55,23 +55,25 @@ class SimulationClock:
                 partition=partition,
                 on_delivery=lambda error, _: failures.append(error) if error is not None else None,
             )
-        if self._producer.flush(_SECONDS):
-            raise KafkaAwayError(self._bootstrap, "a clock tick was not taken in time")
+        if self._producer.flush(_TIMEOUT_SECONDS):
+            raise KafkaAwayError(self._bootstrap, "a clock tick was not acknowledged in time")
         if failures:
             raise KafkaAwayError(self._bootstrap, failures[0])
 
 
-def last_time(bootstrap: str, topics: Topics) -> int | None:
+def latest_time(bootstrap: str, topics: Topics) -> int | None:
     """
-    Return the latest time a deployment was told or has written, UTC milliseconds; ``None``: never any.
+    Return the latest time of a deployment's ticks and journal batches, UTC milliseconds; ``None``: none.
 
-    Ticks are kept for a day only, so the journal's newest batches are asked as well. Raises KafkaAwayError.
+    Ticks are kept for a day only, so the journal's newest batches are read as well. Raises KafkaAwayError.
     """
     times = []
     for topic, field in (("simulation.clock", "now"), ("account.journal", "written_at")):
         reader = codec(topic)
         for partition in range(topics.partitions):
-            last = ask_again(bootstrap, partial(last_record, bootstrap, topics.name(topic), partition))
-            with suppress(SchemaError):  # not ours: it tells no time
+            last = retry_while_leaderless(
+                bootstrap, partial(last_record, bootstrap, topics.name(topic), partition)
+            )
+            with suppress(SchemaError):  # a foreign record has no time
                 times += [] if last is None else [int(getattr(reader.decode(last.value), field))]
     return max(times, default=None)

@@ -1,4 +1,4 @@
-"""See how far the journal has followed the simulation's clock."""
+"""Follower of the journal: reads which time of the simulation's clock it has reached."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bellbuoy.operations.retry import ask_again
+from bellbuoy.operations.retry import retry_while_leaderless
 from schemas.codec.record_codec import codec
 from schemas.topics import Topics
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import kafka_record
 
-__all__ = ["Follower"]
+__all__ = ["JournalFollower"]
 
-_BATCHES = 500
+_BATCHES_PER_POLL = 500
 _WAIT_SECONDS = 0.02
 
 
-class Follower:
+class JournalFollower:
     """
-    Follows the time the journal writes in each partition.
+    Consumer of the journal's batches that keeps the newest time of each partition.
 
-    A simulation that ran far ahead of a journal that is away would, when it comes back, be met by events
-    from its future. Raises KafkaAwayError.
+    A simulation waits for it: a journal that was away would otherwise find events from its future when it
+    comes back. Raises KafkaAwayError.
     """
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
@@ -32,7 +32,7 @@ class Follower:
         self._times = dict.fromkeys(range(topics.partitions), -1)
         starts = []
         for partition in self._times:
-            last = ask_again(bootstrap, partial(last_record, bootstrap, self._name, partition))
+            last = retry_while_leaderless(bootstrap, partial(last_record, bootstrap, self._name, partition))
             if last is not None:
                 self._times[partition] = self._batches.decode(last.value).written_at
             starts.append(TopicPartition(self._name, partition, 0 if last is None else last.offset + 1))
@@ -50,17 +50,17 @@ class Follower:
 
     @property
     def reached(self) -> int:
-        """The time every partition has reached, UTC milliseconds; -1 before the first tick."""
+        """The time that every partition has reached, UTC milliseconds; -1 before the first tick."""
         return min(self._times.values())
 
     def poll(self) -> int:
-        """Read what the journal has written since and return the time every partition has reached."""
-        for message in self._consumer.consume(_BATCHES, _WAIT_SECONDS):
+        """Read the batches written since the last call; return the time that every partition has reached."""
+        for message in self._consumer.consume(_BATCHES_PER_POLL, _WAIT_SECONDS):
             if message.error() is None:
-                found = kafka_record(message)
-                self._times[found.partition] = self._batches.decode(found.value).written_at
+                batch = kafka_record(message)
+                self._times[batch.partition] = self._batches.decode(batch.value).written_at
         return self.reached
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._consumer.close()

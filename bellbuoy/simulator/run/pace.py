@@ -1,4 +1,4 @@
-"""How fast simulated time runs against the wall clock."""
+"""Pace of simulated time against the wall clock, and the length of its steps."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ def step_limit(future_minutes: int) -> int:
     """
     Return how far the simulation may run ahead of its last tick, in milliseconds.
 
-    A quarter of what the journal allows an event to lie ahead of its time, since the journal may see a
-    step's events before the tick that ends it; at least a second.
+    It is a quarter of how far the journal allows an event to lie ahead of its time, since the journal may
+    read a step's events before the tick that ends the step; it is at least a second.
     """
     return max(1_000, future_minutes * MINUTE // 4)
 
 
 def next_step(now: int, target: int, limit: int) -> int:
-    """Return where the step from ``now`` to ``target`` ends: within the limit and within its UTC day."""
+    """Return the end of the step from ``now`` to ``target``: within the limit and within its UTC day."""
     return max(now, min(target, now + limit, (now // DAY + 1) * DAY))
 
 
@@ -29,7 +29,7 @@ class Pace:
     """
     Simulated time as a function of wall time; all in UTC milliseconds.
 
-    It runs ``speed`` times as fast from ``start`` until it meets the wall clock, and then with it. A
+    It runs ``speed`` times as fast from ``start`` until it meets the wall clock, and then as fast as that. A
     ``start`` after the wall clock never meets it.
     """
 

@@ -1,31 +1,31 @@
-"""Where a simulation begins, given what the deployment has lived through already."""
+"""Plan of a simulation: the time at which it begins, given the time that the deployment has reached."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from bellbuoy.settings import ConfigError
+from bellbuoy.errors import ConfigError
+from bellbuoy.times import utc_milliseconds
 from schemas.times import DAY, iso
 
-__all__ = ["SimulationPlan", "parse_start", "plan"]
+__all__ = ["SimulationPlan", "parse_start", "plan_simulation"]
 
 
 @dataclass(frozen=True, slots=True)
 class SimulationPlan:
-    """Start of the company, first moment to run from (both UTC milliseconds), and a word to the operator."""
+    """The company's start and the time to run from, both UTC milliseconds, and a note for the operator."""
 
     start: int
     begin: int
     note: str | None = None
 
 
-def plan(wanted: int, known: int | None, *, same_company: bool = False) -> SimulationPlan:
+def plan_simulation(wanted: int, known: int | None, *, same_company: bool = False) -> SimulationPlan:
     """
-    Return the plan for a company wanted from ``wanted`` on; ``known`` is the deployment's latest time.
+    Return the plan for a company that should start at ``wanted``; ``known`` is the deployment's latest time.
 
-    Time never goes back: a deployment that is later already is continued. ``same_company`` says that the
-    very company was run there before, so it goes on; otherwise it is new from that moment.
+    Time never goes back: where the deployment is later than that, the simulation continues at its time. With
+    ``same_company`` the same company was simulated there before and goes on; otherwise it is new there.
     """
     start = wanted // DAY * DAY
     if known is None or known <= start:
@@ -35,14 +35,13 @@ def plan(wanted: int, known: int | None, *, same_company: bool = False) -> Simul
 
 
 def parse_start(text: str) -> int:
-    """Return an ISO 8601 date or time (UTC unless it says otherwise) in milliseconds; raise ConfigError."""
+    """Return an ISO 8601 date or time (UTC unless it names a zone) in UTC milliseconds; raise ConfigError."""
     try:
-        moment = datetime.fromisoformat(text)
+        start = utc_milliseconds(text)
     except ValueError:
         raise ConfigError(
             f"--start: {text!r} is not a date or time: use 2026-01-31 or 2026-01-31T09:30Z"
         ) from None
-    at = (moment if moment.tzinfo else datetime.fromisoformat(f"{moment.isoformat()}+00:00")).timestamp()
-    if at < 0:
+    if start < 0:
         raise ConfigError("--start: before 1970")
-    return int(at * 1000)
+    return start

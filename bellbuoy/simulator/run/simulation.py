@@ -1,4 +1,4 @@
-"""Run a company against the pipeline: step, deliver, then tick, so that no time is told before its events."""
+"""Simulation of a company in steps: it delivers a step's events, then sets the clock."""
 
 from __future__ import annotations
 
@@ -11,28 +11,24 @@ from itertools import islice
 
 from bellbuoy.simulator.run.pace import Pace, next_step
 from bellbuoy.simulator.wire.carrier import Carrier, CarrierError, Receipt
-from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import Delivery
-from bellbuoy.simulator.world.feed import Feed
+from bellbuoy.simulator.world.delivery_reader import DeliveryReader
 from bellbuoy.simulator.world.truth import Truth
+from bellbuoy.times import now as wall_clock
 from schemas.records import AccountProfile, BillingEvent
 from schemas.times import DAY
 
-__all__ = ["Progress", "Simulation", "run_load", "wall_ms"]
+__all__ = ["Progress", "Simulation", "run_load"]
 
 _TICK_SECONDS = 0.25
 _PATIENCE_SECONDS = 120.0
-_CHUNK = 20_000
-
-
-def wall_ms() -> int:
-    """Return the wall clock, UTC milliseconds."""
-    return time.time_ns() // 1_000_000
+_EVENTS_PER_CHUNK = 20_000
 
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands: simulated time, and what was acknowledged so far."""
+    """Progress of a run: the simulated time, and what was acknowledged so far."""
 
     now: int = 0
     receipt: Receipt = field(default_factory=Receipt)
@@ -43,12 +39,12 @@ class Simulation:
     """
     One run of a company from ``begin`` on.
 
-    The tick for a time follows the acknowledgement of everything due before it. ``limit`` bounds, in
-    milliseconds, how far events run ahead of the last tick; ``tick`` tells the journal the time, and
-    ``reached`` asks what time it has come to, so that a journal that is away is waited for.
+    The tick for a time follows the acknowledgement of every event due before it. ``limit`` is how far events
+    may run ahead of the last tick, in milliseconds. ``tick`` sets the journal's time; ``reached`` returns the
+    time that the journal has reached, so that the simulation waits for a journal that is away.
     """
 
-    company: Company
+    company: SimulatedCompany
     carrier: Carrier
     tick: Callable[[int], None]
     truth: Truth
@@ -60,45 +56,45 @@ class Simulation:
 
     async def run(self, stop: asyncio.Event, until: int | None = None) -> None:
         """
-        Run to ``until`` (UTC milliseconds), or until told to stop.
+        Run to ``until`` (UTC milliseconds), or until ``stop`` is set.
 
-        On return everything delivered is acknowledged and counted, and the clock stands at
-        ``progress.now``. Raises KafkaAwayError, and CarrierError also when the journal stands still.
+        On return everything delivered is acknowledged and counted, and the clock is at ``progress.now``.
+        Raises KafkaAwayError, and CarrierError also when the journal does not move on.
         """
-        feed = Feed(self.company.deliveries())
-        introduction = await asyncio.to_thread(self._introduce, feed)
-        self.truth.introduce(self.company, (self.begin - self.company.start) // DAY)
+        deliveries = DeliveryReader(self.company.deliveries())
+        introduction = await asyncio.to_thread(self._introduction, deliveries)
+        self.truth.write_accounts(self.company, (self.begin - self.company.start) // DAY)
         now = self.progress.now = self.begin
         await asyncio.to_thread(self.tick, now)
         await self._step(introduction, now)
-        pace = Pace(now, wall_ms(), self.speed)
+        pace = Pace(now, wall_clock(), self.speed)
         while not stop.is_set() and (until is None or now < until):
-            target = pace.at(wall_ms())
+            target = pace.at(wall_clock())
             target = target if until is None else min(target, until)
             step = next_step(now, target, self.limit)
             if step > now:
-                if not await self._followed(now, stop):
+                if not await self._journal_followed(now, stop):
                     return
-                await self._step(await asyncio.to_thread(feed.until, step), step)
+                await self._step(await asyncio.to_thread(deliveries.until, step), step)
                 now = step
             if step >= target:
                 await _pause(stop, _TICK_SECONDS)
 
-    def _introduce(self, feed: Feed) -> list[Delivery]:
-        """Pass over what is due before ``begin``; who the accounts are is still told on the first day."""
+    def _introduction(self, deliveries: DeliveryReader) -> list[Delivery]:
+        """Skip the deliveries due before ``begin``; return those that introduce accounts on the first day."""
         if self.begin >= self.company.start + DAY:
-            feed.skip(self.begin)
+            deliveries.skip(self.begin)
             return []
-        told = ("subscription_started", None)
+        introducing = ("subscription_started", None)
         return [
             delivery
-            for delivery in feed.until(self.begin)
+            for delivery in deliveries.until(self.begin)
             if isinstance(delivery.event, AccountProfile | BillingEvent)
-            and getattr(delivery.event, "kind", None) in told
+            and getattr(delivery.event, "kind", None) in introducing
         ]
 
-    async def _followed(self, now: int, stop: asyncio.Event) -> bool:
-        """Return once the journal is two steps behind at most; False when stopped meanwhile."""
+    async def _journal_followed(self, now: int, stop: asyncio.Event) -> bool:
+        """Return True once the journal is at most two steps behind; False when stopped meanwhile."""
         if self.reached is None:
             return True
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -114,8 +110,8 @@ class Simulation:
 
     async def _step(self, due: list[Delivery], step: int) -> None:
         self.progress.receipt += await self.carrier.deliver(due)
-        self.truth.delivered_all(due)
-        self.truth.reach(self.company, step)
+        self.truth.count(due)
+        self.truth.write_days(self.company, step)
         await asyncio.to_thread(self.tick, step)
         self.progress.now = step
 
@@ -129,19 +125,19 @@ async def run_load(
     rate: float = 0.0,
 ) -> None:
     """
-    Deliver all, at most ``rate`` events a second (0: as fast as they are taken); raise CarrierError.
+    Deliver all, at most ``rate`` events a second (0: as fast as they are acknowledged); raise CarrierError.
 
     On return everything delivered is acknowledged and counted.
     """
     source: Iterator[Delivery] = iter(deliveries)
-    chunk = _CHUNK if rate <= 0 else max(1, min(_CHUNK, int(rate / 10)))
+    chunk = _EVENTS_PER_CHUNK if rate <= 0 else max(1, min(_EVENTS_PER_CHUNK, int(rate / 10)))
     began = time.monotonic()
     while not stop.is_set():
         batch = await asyncio.to_thread(lambda: list(islice(source, chunk)))
         if not batch:
             return
         progress.receipt += await carrier.deliver(batch)
-        truth.delivered_all(batch)
+        truth.count(batch)
         if rate > 0:
             await _pause(stop, began + truth.delivered / rate - time.monotonic())
 

@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import AWAY
 from bellbuoy.simulator.world.delivery import Delivery
 
 __all__ = ["Carrier", "CarrierError", "Receipt"]
 
 
-class CarrierError(Exception):
+class CarrierError(OperatorError):
     """
     Deliveries were refused for good, or were not accepted for too long.
 
     Operator action: see that the gateway (or Kafka) runs and knows the simulator's keys.
     """
+
+    exit_code = AWAY
 
 
 @dataclass(frozen=True, slots=True)

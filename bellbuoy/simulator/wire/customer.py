@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,13 +12,14 @@ from typing import Any
 import msgspec
 import orjson
 
-from bellbuoy.settings import ConfigError
+from bellbuoy.errors import ConfigError
 from bellbuoy.simulator.wire.carrier import Receipt
 from bellbuoy.simulator.wire.client import Client
 from bellbuoy.simulator.wire.segment import BAD_REASONS, call
 from bellbuoy.simulator.wire.stripe import stripe_event
 from bellbuoy.simulator.wire.zendesk import zendesk_event
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
+from bellbuoy.times import now
 from gateway.settings import GatewaySettings
 from gateway.sources import stripe, zendesk
 from gateway.sources.source import WebhookSource
@@ -113,9 +113,7 @@ class GatewayCarrier:
 
     def _webhook(self, source: WebhookSource, event: dict[str, Any]) -> asyncio.Task[Receipt]:
         body, sign = orjson.dumps(event), self._signers[source.name]
-        return self._post(
-            f"{source.path}/{self._tenant}", body, 1, lambda: sign(body, int(time.time() * 1000))
-        )
+        return self._post(f"{source.path}/{self._tenant}", body, 1, lambda: sign(body, now()))
 
     def _keyed(self, path: str, body: object, events: int) -> asyncio.Task[Receipt]:
         return self._post(path, orjson.dumps(body), events, lambda: self._authorization)

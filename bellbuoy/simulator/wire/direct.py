@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from confluent_kafka import KafkaException, Producer
 
 from bellbuoy.simulator.wire.carrier import CarrierError, Receipt
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
+from bellbuoy.times import now
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key
 from schemas.inputs import INPUT_TOPICS
@@ -72,7 +72,7 @@ class DirectCarrier:
 
     def deliver_now(self, deliveries: Sequence[Delivery]) -> Receipt:
         """Produce every delivery; return once all are acknowledged."""
-        received_at = int(time.time() * 1000)
+        received_at = now()
         for delivery in deliveries:
             topic = topic_of(delivery.event)
             key, value = self._record(topic, delivery, received_at)

@@ -1,1 +1,1 @@
-"""The simulated world: customers, their hidden state, their events, and the truth about them."""
+"""The simulated world: customers with hidden states, the events they cause, and the exact totals."""

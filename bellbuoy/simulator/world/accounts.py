@@ -1,4 +1,4 @@
-"""The simulated book of business: who the customers are."""
+"""Customers of the simulated company: names, segments, plans, seats, owners."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from itertools import product
 from random import Random
 
-from bellbuoy.simulator.world.draws import stream
+from bellbuoy.simulator.world.random_streams import random_stream
 from schemas.times import DAY
 
 __all__ = ["CURRENCY", "OWNERS", "SimAccount", "make_accounts"]
 
 CURRENCY = "EUR"
 OWNERS = ("Ines Marrow", "Tobias Vell", "Amara Quist", "Jonas Fairley", "Mei Tanaka", "Rosa Delgado")
-"""The CSMs."""
+"""The customer success managers."""
 
 _FIRST = (
     "Amber", "Birch", "Cobalt", "Dovetail", "Ember", "Fallow", "Gannet", "Hazel", "Indigo", "Juniper",
@@ -46,7 +46,7 @@ _SEGMENTS = {
 
 @dataclass(frozen=True, slots=True)
 class SimAccount:
-    """One customer as it stands at the start; money in minor units a month, ``renews_in`` in days."""
+    """One customer at the start; ``mrr_minor`` in minor units a month, ``renews_in`` in days."""
 
     index: int
     account_id: str
@@ -72,10 +72,10 @@ class SimAccount:
 
 
 def make_accounts(seed: int, count: int) -> tuple[SimAccount, ...]:
-    """Return the customers of this seed; a larger count keeps the smaller one's customers."""
+    """Return the customers of this seed; a larger count keeps the customers of a smaller one."""
     names = list(product(_FIRST, _SECOND, _TRADE))
-    stream(seed, "names").shuffle(names)
-    return tuple(_make(index, names, stream(seed, "account", index)) for index in range(count))
+    random_stream(seed, "names").shuffle(names)
+    return tuple(_make(index, names, random_stream(seed, "account", index)) for index in range(count))
 
 
 def _make(index: int, names: list[tuple[str, str, str]], draw: Random) -> SimAccount:

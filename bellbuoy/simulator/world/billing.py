@@ -1,4 +1,4 @@
-"""Billing of the simulated customers: subscriptions, monthly invoices, dunning, and the way out."""
+"""Billing of the simulated customers: subscriptions, monthly invoices, dunning and cancellations."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from collections.abc import Iterator
 from typing import Any
 
 from bellbuoy.simulator.world.accounts import CURRENCY, SimAccount
-from bellbuoy.simulator.world.draws import stream
-from bellbuoy.simulator.world.states import CustomerState, Path
+from bellbuoy.simulator.world.random_streams import random_stream
+from bellbuoy.simulator.world.states import CustomerState, StatePath
 from schemas.records import BillingEvent
 from schemas.times import DAY, HOUR
 
 __all__ = ["Subscriber"]
 
-_NOTICE = 14
-"""Days before leaving in which a customer may say so."""
+_NOTICE_DAYS = 14
+"""Days before the churn in which a customer may announce it."""
 
-_RETRIES = (1, 3, 5)
+_RETRY_DAYS = (1, 3, 5)
 """Days after the first failure at which a payment is tried again."""
 
-_FAILURE: dict[CustomerState, float] = {CustomerState.DRIFTING: 0.06, CustomerState.AT_RISK: 0.22}
-_DOWNGRADE = 0.4
-_EXPANSION = 0.6
-_INVOLUNTARY = 0.3
+_FAILURE_CHANCE: dict[CustomerState, float] = {CustomerState.DRIFTING: 0.06, CustomerState.AT_RISK: 0.22}
+_DOWNGRADE_CHANCE = 0.4
+_EXPANSION_CHANCE = 0.6
+_INVOLUNTARY_CHANCE = 0.3
 
 
 class Subscriber:
     """
-    One account's subscription; ``on`` is asked for each day once, in order.
+    One account's subscription; ``events_on`` is called once for each day, in order.
 
-    The path is known ahead: a notice or a failing card is seen before the churn it leads to.
+    The account's future states are known, so a notice or a failing card precedes the churn it leads to.
     """
 
-    def __init__(self, account: SimAccount, path: Path, start: int, seed: int, prefix: str) -> None:
+    def __init__(self, account: SimAccount, path: StatePath, start: int, seed: int, prefix: str) -> None:
         self._account, self._path, self._seed, self._prefix = account, path, seed, prefix
         self._first = start // DAY
         self.seats, self.mrr_minor = account.seats, account.mrr_minor
@@ -40,12 +40,12 @@ class Subscriber:
         self._leaving: int | None = None
         self._gone = False
 
-    def on(self, day: int) -> Iterator[BillingEvent]:
-        """Yield what billing says on a day of the simulation (from 0), and what follows from it later."""
+    def events_on(self, day: int) -> Iterator[BillingEvent]:
+        """Yield the events that begin on a day of the simulation (from 0), and later ones they lead to."""
         if self._gone:
             return
-        state = self._path.on(day)
-        draw = stream(self._seed, self._account.account_id, day, "billing")
+        state = self._path.state_on(day)
+        draw = random_stream(self._seed, self._account.account_id, day, "billing")
         at = (self._first + day) * DAY + int((8 + 9 * draw.random()) * HOUR)
         if day == 0:
             opened = (self._first + day) * DAY
@@ -59,19 +59,22 @@ class Subscriber:
         if self._renews_at < (self._first + day + 1) * DAY:
             self._renews_at += 365 * DAY
             yield self._subscription("subscription_updated", at + HOUR, f"r{day}")
-        leaves = self._path.churns(day, _NOTICE)
+        leaves = self._path.churns(day, _NOTICE_DAYS)
         if leaves is not None and self._leaving is None:
             yield from self._leave(day, leaves, at)
         elif (self._first + day) % 30 == self._account.bill_day and self._leaving is None:
             yield from self._invoice(
-                day, at, failed=draw.random() < _FAILURE.get(state, 0.015), retry=draw.choice(_RETRIES)
+                day,
+                at,
+                failed=draw.random() < _FAILURE_CHANCE.get(state, 0.015),
+                retry=draw.choice(_RETRY_DAYS),
             )
 
     def _resize(self, state: CustomerState, at: int, day: int, level: float) -> Iterator[BillingEvent]:
         factor = 1.0
-        if state is CustomerState.AT_RISK and level < _DOWNGRADE:
+        if state is CustomerState.AT_RISK and level < _DOWNGRADE_CHANCE:
             factor = 0.6
-        elif state is CustomerState.EXPANDING and level < _EXPANSION:
+        elif state is CustomerState.EXPANDING and level < _EXPANSION_CHANCE:
             factor = 1.3
         seats = max(1, round(self.seats * factor))
         if seats != self.seats:
@@ -81,14 +84,16 @@ class Subscriber:
             yield self._subscription("subscription_updated", at, f"u{day}", previous_mrr_minor=before)
 
     def _leave(self, day: int, leaves: int, at: int) -> Iterator[BillingEvent]:
-        draw = stream(self._seed, self._account.account_id, "leaving")
+        draw = random_stream(self._seed, self._account.account_id, "leaving")
         self._leaving = leaves
-        involuntary = draw.random() < _INVOLUNTARY
+        involuntary = draw.random() < _INVOLUNTARY_CHANCE
         spare = leaves - day - 1
         if not involuntary:
-            said = at + draw.randint(0, max(0, spare)) * DAY
+            announced = at + draw.randint(0, max(0, spare)) * DAY
             ends = (self._first + leaves) * DAY
-            yield self._subscription("cancel_scheduled", min(said, ends - HOUR), f"n{day}", cancel_at=ends)
+            yield self._subscription(
+                "cancel_scheduled", min(announced, ends - HOUR), f"n{day}", cancel_at=ends
+            )
             return
         yield self._bill("invoice_issued", at, day, 0)
         for attempt in range(4):
@@ -99,7 +104,7 @@ class Subscriber:
         yield self._bill("invoice_issued", at, day, 0)
         if failed:
             yield self._bill("payment_failed", at + HOUR, day, 1)
-            for attempt, wait in enumerate(_RETRIES):
+            for attempt, wait in enumerate(_RETRY_DAYS):
                 when = at + HOUR + wait * DAY
                 if wait == retry:
                     yield self._bill("invoice_paid", when, day, 2 + attempt)

@@ -1,4 +1,4 @@
-"""The company: every event of a simulation, in the order in which it is handed over."""
+"""The simulated company: every event of a simulation, in the order of delivery."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from itertools import chain
 from bellbuoy.simulator.world.accounts import SimAccount, make_accounts
 from bellbuoy.simulator.world.billing import Subscriber
 from bellbuoy.simulator.world.delivery import Delivery, SimEvent
-from bellbuoy.simulator.world.disorder import Disorder, disturb
-from bellbuoy.simulator.world.draws import origin, stream
+from bellbuoy.simulator.world.disorder import Disorder, with_disorder
+from bellbuoy.simulator.world.random_streams import id_prefix, random_stream
 from bellbuoy.simulator.world.relations import contacts_on, profile_on, surveys_on
-from bellbuoy.simulator.world.states import CustomerState, Path
+from bellbuoy.simulator.world.states import CustomerState, StatePath
 from bellbuoy.simulator.world.support import tickets_on
 from bellbuoy.simulator.world.usage import usage_on
 from schemas.times import DAY
 
-__all__ = ["Company"]
+__all__ = ["SimulatedCompany"]
 
 
-class Company:
+class SimulatedCompany:
     """
     A simulated company; equal arguments give equal deliveries, ids included.
 
-    ``start`` is UTC milliseconds and is brought down to its midnight; ``per_seat`` is the mean of usage
-    events a seat on a healthy working day. The deliveries never end: take as many as needed.
+    ``start`` is UTC milliseconds and is rounded down to midnight; ``per_seat`` is the mean number of usage
+    events of a seat on a healthy working day. The deliveries never end: take as many as needed.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Company:
         self.accounts = make_accounts(seed, accounts)
         self._disorder = disorder or Disorder()
         self._per_seat = per_seat
-        self._origin = origin(seed, self.start)
-        self._paths = {account.account_id: Path(seed, account.account_id) for account in self.accounts}
+        self._id_prefix = id_prefix(seed, self.start)
+        self._paths = {account.account_id: StatePath(seed, account.account_id) for account in self.accounts}
 
     def state(self, account_id: str, day: int) -> CustomerState:
         """Return the hidden state of an account on a day of the simulation, counted from 0."""
-        return self._paths[account_id].on(day)
+        return self._paths[account_id].state_on(day)
 
     def deliveries(self) -> Iterator[Delivery]:
-        """Yield every delivery, by time and without end."""
+        """Yield every delivery in the order of time, without end."""
         waiting: list[tuple[int, int, Delivery]] = []
         serial = 0
         subscribers = {
@@ -61,9 +61,9 @@ class Company:
         day = 0
         while True:
             for account in self.accounts:
-                draw = stream(self.seed, account.account_id, day, "disorder")
+                draw = random_stream(self.seed, account.account_id, day, "disorder")
                 for event in self._events(account, day, subscribers[account.account_id]):
-                    for delivery in disturb(event, self._disorder, draw):
+                    for delivery in with_disorder(event, self._disorder, draw):
                         heappush(waiting, (delivery.at, serial, delivery))
                         serial += 1
             day += 1
@@ -73,11 +73,11 @@ class Company:
 
     def _events(self, account: SimAccount, day: int, subscriber: Subscriber) -> Iterator[SimEvent]:
         path = self._paths[account.account_id]
-        state, date = path.on(day), self.start // DAY + day
+        state, date = path.state_on(day), self.start // DAY + day
         prefix = f"{self._prefix(account)}-{day:x}"
         return chain(
             profile_on(account, path, day, self.start, prefix),
-            subscriber.on(day),
+            subscriber.events_on(day),
             usage_on(account, state, date, self._per_seat, self.seed, prefix),
             tickets_on(account, state, date, self.seed, prefix),
             surveys_on(account, state, date, self.seed, prefix),
@@ -85,4 +85,4 @@ class Company:
         )
 
     def _prefix(self, account: SimAccount) -> str:
-        return f"{self._origin}-{account.index:x}"
+        return f"{self._id_prefix}-{account.index:x}"

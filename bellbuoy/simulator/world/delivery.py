@@ -1,4 +1,4 @@
-"""One delivery of the simulation: an event, when it is handed over, and what was planted in it."""
+"""A delivery of the simulation: an event, the time of its delivery, and the disorder put into it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import msgspec
 from schemas import records as r
 from schemas.inputs import input_of
 
-__all__ = ["BAD_KINDS", "Delivery", "Plant", "SimEvent", "topic_of"]
+__all__ = ["BAD_KINDS", "Delivery", "DeliveryKind", "SimEvent", "topic_of"]
 
 SimEvent: TypeAlias = (
     r.UsageEvent | r.SupportEvent | r.BillingEvent | r.SurveyResponse | r.EngagementEvent | r.AccountProfile
 )
 
-Plant: TypeAlias = Literal["clean", "late", "duplicate", "bad", "too_late", "from_future"]
-"""``clean`` and ``late`` events count; a duplicate, bad, too late or too early one must not."""
+DeliveryKind: TypeAlias = Literal["clean", "late", "duplicate", "bad", "too_late", "from_future"]
+"""``clean`` and ``late`` events must count; duplicate, bad, too late and too early ones must not."""
 
 BAD_KINDS = ("no_account", "wrong_type", "bad_time")
 """The ways in which a usage event is broken when it is sent; ``wire.segment.call`` breaks it."""
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """An event, handed over at ``at`` (simulated UTC milliseconds); ``bad`` names how it is broken."""
+    """An event, delivered at ``at`` (simulated UTC milliseconds); ``bad`` names how it is broken."""
 
     at: int
     event: SimEvent
-    plant: Plant = "clean"
+    kind: DeliveryKind = "clean"
     bad: str | None = None
 
 

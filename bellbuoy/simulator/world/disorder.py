@@ -1,4 +1,4 @@
-"""Plant the disorder of real feeds: late, doubled, broken, ancient and impossible events."""
+"""Disorder of real deliveries: late, duplicate and broken events, events far in the past or future."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from random import Random
 import msgspec
 
 from bellbuoy.simulator.world.delivery import BAD_KINDS, Delivery, SimEvent
-from bellbuoy.simulator.world.draws import log_uniform
+from bellbuoy.simulator.world.random_streams import log_uniform
 from schemas.records import AccountProfile, UsageEvent
 from schemas.times import DAY, HOUR, MINUTE
 
-__all__ = ["Disorder", "disturb"]
+__all__ = ["Disorder", "with_disorder"]
 
-_LATEST = 10 * DAY
-"""How late a late event is at most: far inside every horizon."""
+_MAX_LATENESS = 10 * DAY
+"""The longest delay of a late event: far within every horizon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disorder:
     """
-    How often each fault is planted, as a share of the events it may strike.
+    How often each fault occurs, as a share of the events it may affect.
 
-    Late and duplicate strike all but profiles; the other three add an event beside a usage event.
+    ``late`` and ``duplicate`` affect all events but profiles; the other three add an event to a usage event.
     Raises ValueError for a share outside 0..1.
     """
 
@@ -41,32 +41,32 @@ class Disorder:
                 raise ValueError(f"{field.name} is {value}: give a share from 0 to 1")
 
 
-def disturb(event: SimEvent, disorder: Disorder, draw: Random) -> Iterator[Delivery]:
-    """Yield what really arrives for one event; exactly one delivery of it counts."""
+def with_disorder(event: SimEvent, disorder: Disorder, draw: Random) -> Iterator[Delivery]:
+    """Yield the deliveries of one event; exactly one of them counts."""
     at = event.occurred_at
     if isinstance(event, AccountProfile):
         yield Delivery(at, event)
         return
     late = draw.random() < disorder.late
     if late:
-        at += log_uniform(draw, MINUTE, _LATEST)
+        at += log_uniform(draw, MINUTE, _MAX_LATENESS)
     yield Delivery(at, event, "late" if late else "clean")
     if draw.random() < disorder.duplicate:
         yield Delivery(at + log_uniform(draw, 100, HOUR), event, "duplicate")
     if isinstance(event, UsageEvent):
-        yield from _strays(event, disorder, draw)
+        yield from _bad_copies(event, disorder, draw)
 
 
-def _strays(event: UsageEvent, disorder: Disorder, draw: Random) -> Iterator[Delivery]:
+def _bad_copies(event: UsageEvent, disorder: Disorder, draw: Random) -> Iterator[Delivery]:
     at = event.occurred_at
     if draw.random() < disorder.bad:
         kind = draw.choice(BAD_KINDS)
-        yield Delivery(at, _beside(event, "bad", at), "bad", kind)
+        yield Delivery(at, _copy(event, "bad", at), "bad", kind)
     if draw.random() < disorder.too_late:
-        yield Delivery(at, _beside(event, "old", at - draw.randint(100, 400) * DAY), "too_late")
+        yield Delivery(at, _copy(event, "old", at - draw.randint(100, 400) * DAY), "too_late")
     if draw.random() < disorder.from_future:
-        yield Delivery(at, _beside(event, "new", at + draw.randint(30, 400) * DAY), "from_future")
+        yield Delivery(at, _copy(event, "new", at + draw.randint(30, 400) * DAY), "from_future")
 
 
-def _beside(event: UsageEvent, mark: str, occurred_at: int) -> UsageEvent:
+def _copy(event: UsageEvent, mark: str, occurred_at: int) -> UsageEvent:
     return msgspec.structs.replace(event, event_id=f"{event.event_id}-{mark}", occurred_at=occurred_at)

@@ -1,12 +1,12 @@
-"""What a CSM team knows and does: profiles, survey answers, contacts and milestones."""
+"""Events of a customer success team: profiles, survey answers, contacts and milestones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from bellbuoy.simulator.world.accounts import CURRENCY, SimAccount
-from bellbuoy.simulator.world.draws import stream
-from bellbuoy.simulator.world.states import CustomerState, Path
+from bellbuoy.simulator.world.random_streams import random_stream
+from bellbuoy.simulator.world.states import CustomerState, StatePath
 from schemas.records import AccountProfile, EngagementEvent, SurveyResponse
 from schemas.times import DAY, HOUR
 
@@ -20,7 +20,7 @@ _NPS: dict[CustomerState, tuple[float, float, float]] = {
     CustomerState.DRIFTING: (6.2, 2.0, 0.3),
     CustomerState.AT_RISK: (3.6, 2.2, 0.2),
 }
-_TOUCHES: dict[CustomerState, float] = {
+_CONTACT_CHANCE: dict[CustomerState, float] = {
     CustomerState.ONBOARDING: 0.14,
     CustomerState.AT_RISK: 0.03,
     CustomerState.DRIFTING: 0.03,
@@ -29,12 +29,12 @@ _MILESTONES = ("first_login", "data_connected", "team_invited", "first_report", 
 
 
 def profile_on(
-    account: SimAccount, path: Path, day: int, start: int, prefix: str
+    account: SimAccount, path: StatePath, day: int, start: int, prefix: str
 ) -> Iterator[AccountProfile]:
-    """Yield the whole profile on day 0 (counted from the start) and a change of stage on later ones."""
-    state = path.on(day)
+    """Yield the whole profile on day 0 of the simulation, and changes of the stage on later days."""
+    state = path.state_on(day)
     stage = {CustomerState.ONBOARDING: "onboarding", CustomerState.CHURNED: "churned"}.get(state, "adopted")
-    known = AccountProfile(
+    profile = AccountProfile(
         event_id=f"{prefix}-p{day}",
         tenant="",
         account_id=account.account_id,
@@ -51,16 +51,16 @@ def profile_on(
         domain=account.domain,
     )
     if day == 0:
-        yield known
+        yield profile
     elif path.entered(day) and (
-        state is CustomerState.CHURNED or path.on(day - 1) is CustomerState.ONBOARDING
+        state is CustomerState.CHURNED or path.state_on(day - 1) is CustomerState.ONBOARDING
     ):
         yield AccountProfile(
-            event_id=known.event_id,
+            event_id=profile.event_id,
             tenant="",
-            account_id=known.account_id,
-            source=known.source,
-            occurred_at=known.occurred_at,
+            account_id=profile.account_id,
+            source=profile.source,
+            occurred_at=profile.occurred_at,
             received_at=0,
             stage=stage,
         )
@@ -69,10 +69,10 @@ def profile_on(
 def surveys_on(
     account: SimAccount, state: CustomerState, day: int, seed: int, prefix: str
 ) -> Iterator[SurveyResponse]:
-    """Yield answers and refusals to the survey each account gets every 30 days; ``day`` from 1970-01-01."""
+    """Yield answers and refusals to the survey of every 30 days; ``day`` counts from 1970-01-01."""
     if (day + account.index) % 30 or state not in _NPS:
         return
-    draw = stream(seed, account.account_id, day, "survey")
+    draw = random_stream(seed, account.account_id, day, "survey")
     mean, spread, answers = _NPS[state]
     for n in range(min(3, len(account.users))):
         score = min(10, max(0, round(draw.gauss(mean, spread)))) if draw.random() < answers else None
@@ -91,14 +91,14 @@ def surveys_on(
 
 
 def contacts_on(
-    account: SimAccount, path: Path, day: int, start: int, seed: int, prefix: str
+    account: SimAccount, path: StatePath, day: int, start: int, seed: int, prefix: str
 ) -> Iterator[EngagementEvent]:
-    """Yield contacts and steps of adoption; ``day`` counts from the start of the simulation."""
-    state = path.on(day)
-    draw = stream(seed, account.account_id, day, "contact")
+    """Yield contacts and milestones of adoption; ``day`` counts from the start of the simulation."""
+    state = path.state_on(day)
+    draw = random_stream(seed, account.account_id, day, "contact")
     at = (start // DAY + day) * DAY + int((9 + 8 * draw.random()) * HOUR)
     kinds: list[tuple[str, str | None]] = []
-    if draw.random() < _TOUCHES.get(state, 0.07) and state is not CustomerState.CHURNED:
+    if draw.random() < _CONTACT_CHANCE.get(state, 0.07) and state is not CustomerState.CHURNED:
         kinds.append((draw.choice(("meeting", "email_received", "touch")), None))
     if (
         state is CustomerState.ONBOARDING

@@ -1,4 +1,4 @@
-"""The truth about a simulation: what was hidden, what was planted, and what must have counted."""
+"""Ground truth of a simulation: hidden states, the disorder put in, and the totals that must result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import IO, Any
 
 import msgspec
 
-from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from schemas.times import DAY
 
@@ -19,10 +19,10 @@ _JSON = msgspec.json.Encoder()
 
 class Truth:
     """
-    Tallies of what was delivered and, given a file, the truth as JSON lines.
+    Counts of the delivered events and, given a file, the ground truth as JSON lines.
 
     Lines have a ``type``: ``account`` and ``day`` (an account's hidden state on a UTC day, with
-    ``previous`` on the day of a move) as the simulation passes, ``summary`` at the end. The summary's
+    ``previous`` on the day of a change) while the simulation runs, ``summary`` at the end. The summary's
     ``per_account`` are the events that must count: neither duplicate nor bad, too late or too early.
     """
 
@@ -31,23 +31,23 @@ class Truth:
         self._day = 0
         self.delivered = 0
         self.by_topic: Counter[str] = Counter()
-        self.by_plant: Counter[str] = Counter()
+        self.by_kind: Counter[str] = Counter()
         self.bad: Counter[str] = Counter()
         self.per_account: Counter[str] = Counter()
 
-    def delivered_all(self, deliveries: Iterable[Delivery]) -> None:
+    def count(self, deliveries: Iterable[Delivery]) -> None:
         """Count deliveries that were acknowledged."""
         for delivery in deliveries:
             self.delivered += 1
             self.by_topic[topic_of(delivery.event)] += 1
-            self.by_plant[delivery.plant] += 1
-            if delivery.plant in ("clean", "late"):
+            self.by_kind[delivery.kind] += 1
+            if delivery.kind in ("clean", "late"):
                 self.per_account[delivery.event.account_id] += 1
             if delivery.bad is not None:
                 self.bad[delivery.bad] += 1
 
-    def introduce(self, company: Company, day: int) -> None:
-        """Write who the accounts are; the ``day`` lines begin with this day of the simulation."""
+    def write_accounts(self, company: SimulatedCompany, day: int) -> None:
+        """Write a line for each account; the ``day`` lines begin with this day of the simulation."""
         self._day = day
         for account in company.accounts:
             self._line(
@@ -60,7 +60,7 @@ class Truth:
                 mrr_minor=account.mrr_minor,
             )
 
-    def reach(self, company: Company, now: int) -> None:
+    def write_days(self, company: SimulatedCompany, now: int) -> None:
         """Write the hidden states of every day that began before ``now`` (UTC milliseconds)."""
         while self._file is not None and company.start + self._day * DAY < now:
             day = self._day
@@ -73,20 +73,20 @@ class Truth:
             self._day += 1
 
     def summary(self, **about: Any) -> dict[str, Any]:
-        """Return the tallies as the summary line's fields, with ``about`` before them."""
+        """Return the counts as fields of the summary line, after the fields ``about`` the run."""
         return about | {
             "delivered": self.delivered,
-            "applied": self.by_plant["clean"] + self.by_plant["late"],
-            "late": self.by_plant["late"],
-            "duplicates": self.by_plant["duplicate"],
+            "applied": self.by_kind["clean"] + self.by_kind["late"],
+            "late": self.by_kind["late"],
+            "duplicates": self.by_kind["duplicate"],
             "bad": dict(sorted(self.bad.items())),
-            "too_late": self.by_plant["too_late"],
-            "from_future": self.by_plant["from_future"],
+            "too_late": self.by_kind["too_late"],
+            "from_future": self.by_kind["from_future"],
             "by_topic": dict(sorted(self.by_topic.items())),
         }
 
     def close(self, **about: Any) -> None:
-        """Write the summary line and let go of the file."""
+        """Write the summary line and close the file."""
         self._line("summary", **self.summary(**about), per_account=dict(sorted(self.per_account.items())))
         if self._file is not None:
             self._file.close()

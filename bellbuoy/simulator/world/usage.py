@@ -1,11 +1,11 @@
-"""Usage of the simulated product: the rhythm of weekday and hour, at a rate the hidden state sets."""
+"""Usage of the simulated product: by weekday and hour, at a rate that depends on the hidden state."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from bellbuoy.simulator.world.accounts import SimAccount
-from bellbuoy.simulator.world.draws import poisson, stream
+from bellbuoy.simulator.world.random_streams import poisson, random_stream
 from bellbuoy.simulator.world.states import CustomerState
 from schemas.records import UsageEvent
 from schemas.times import DAY, HOUR
@@ -16,7 +16,7 @@ FEATURES = (
     "dashboard", "reports", "search", "exports", "alerts", "api", "approvals", "budgets", "forecasts",
     "imports", "templates", "audit",
 )  # fmt: skip
-"""The parts of the product, the most used first."""
+"""The features of the product, the most used first."""
 
 ACTIVITY: dict[CustomerState, float] = {
     CustomerState.ONBOARDING: 0.6,
@@ -26,9 +26,9 @@ ACTIVITY: dict[CustomerState, float] = {
     CustomerState.CHURNED: 0.01,
     CustomerState.EXPANDING: 1.35,
 }
-"""Usage in each state, against healthy."""
+"""Usage in each state, relative to healthy."""
 
-_REACH: dict[CustomerState, tuple[float, int]] = {
+_ADOPTION: dict[CustomerState, tuple[float, int]] = {
     CustomerState.ONBOARDING: (0.5, 5),
     CustomerState.HEALTHY: (0.85, 9),
     CustomerState.DRIFTING: (0.5, 5),
@@ -36,11 +36,11 @@ _REACH: dict[CustomerState, tuple[float, int]] = {
     CustomerState.CHURNED: (0.1, 1),
     CustomerState.EXPANDING: (1.0, 12),
 }
-"""Share of the seats that log in, and features they touch."""
+"""Share of the seats that log in, and how many features they use."""
 
-_FAILURES: dict[CustomerState, float] = {CustomerState.DRIFTING: 0.02, CustomerState.AT_RISK: 0.05}
-_WEEKDAY = (1.0, 1.05, 1.05, 1.0, 0.85, 0.12, 0.08)
-_HOUR = (0, 0, 0, 0, 0, 1, 3, 8, 14, 16, 15, 12, 8, 12, 15, 14, 11, 7, 4, 2, 1, 1, 0, 0)
+_ERROR_CHANCE: dict[CustomerState, float] = {CustomerState.DRIFTING: 0.02, CustomerState.AT_RISK: 0.05}
+_WEEKDAY_WEIGHTS = (1.0, 1.05, 1.05, 1.0, 0.85, 0.12, 0.08)
+_HOUR_WEIGHTS = (0, 0, 0, 0, 0, 1, 3, 8, 14, 16, 15, 12, 8, 12, 15, 14, 11, 7, 4, 2, 1, 1, 0, 0)
 _HOURS = range(24)
 _EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday
 
@@ -51,16 +51,16 @@ def usage_on(
     """
     Yield one account's usage on one UTC day, in no order.
 
-    ``day`` counts from 1970-01-01; ``per_seat`` is the mean of events a seat on a healthy working day;
+    ``day`` counts from 1970-01-01; ``per_seat`` is the mean of a seat's events on a healthy working day;
     ``prefix`` starts every event id.
     """
-    draw = stream(seed, account.account_id, day, "usage")
-    mean = per_seat * account.seats * ACTIVITY[state] * _WEEKDAY[(day + _EPOCH_WEEKDAY) % 7]
-    reach, breadth = _REACH[state]
+    draw = random_stream(seed, account.account_id, day, "usage")
+    mean = per_seat * account.seats * ACTIVITY[state] * _WEEKDAY_WEIGHTS[(day + _EPOCH_WEEKDAY) % 7]
+    reach, breadth = _ADOPTION[state]
     users = account.users[: max(1, round(reach * account.seats))]
-    failures = _FAILURES.get(state, 0.006)
+    error_chance = _ERROR_CHANCE.get(state, 0.006)
     count = poisson(draw, mean)
-    for n, hour in enumerate(draw.choices(_HOURS, _HOUR, k=count)):
+    for n, hour in enumerate(draw.choices(_HOURS, _HOUR_WEIGHTS, k=count)):
         at = day * DAY + (hour - account.zone_hours) % 24 * HOUR + int(draw.random() * HOUR)
         feature = FEATURES[int(breadth * draw.random() ** 1.5)]
         yield UsageEvent(
@@ -74,6 +74,6 @@ def usage_on(
             name=f"{feature.capitalize()} Used",
             feature=feature,
             duration_ms=int(draw.expovariate(1 / 90_000)),
-            error=draw.random() < failures,
+            error=draw.random() < error_chance,
             latency_ms=int(draw.lognormvariate(5.3, 0.5)),
         )

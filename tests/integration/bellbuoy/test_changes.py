@@ -15,11 +15,14 @@ from bellbuoy.settings import KafkaSettings, Settings
 from processors.fold.models_in_force import RESCORE_SPREAD
 from processors.model import load_model
 from schemas.codec.record_codec import codec
+from schemas.times import DAY
 from schemas.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
+from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
+from tests.support.input_producer import usage
 from tests.support.recorded_partition import STRICT
-from tests.support.role_processes import DAY, read_all, until, usage
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -35,7 +38,9 @@ def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
 
 def newest(deployment: Deployment) -> dict[str, Any]:
     name, decode = deployment.topics.name("account.health"), codec("account.health").decode
-    records = (decode(m.value()) for m in read_all(deployment.bootstrap, name, deployment.topics.partitions))
+    records = (
+        decode(m.value()) for m in read_topic(deployment.bootstrap, name, deployment.topics.partitions)
+    )
     return {record.account_id: record for record in records}
 
 
@@ -44,7 +49,7 @@ def day(deployment: Deployment, number: int) -> None:
     at = START + number * DAY
     events = [usage(number * 1_000 + n * 10 + i, f"a{n}", at - i) for n in range(ACCOUNTS) for i in range(4)]
     deployment.tick(at)
-    deployment.feed.send("usage.events", events)
+    deployment.producer.send("usage.events", events)
     until(lambda: deployment.applied() == before + len(events), what="the day")
 
 
@@ -61,7 +66,7 @@ def test_a_model_changes_while_all_runs_and_survives_a_crash(deployment: Deploym
     until(lambda: {one.model for one in newest(deployment).values()} == {"strict"}, what="all scored anew")
     assert {one.band for one in newest(deployment).values()} == {"critical"}
     name = deployment.topics.name("risk.alerts")
-    assert read_all(deployment.bootstrap, name, deployment.topics.partitions) == []
+    assert read_topic(deployment.bootstrap, name, deployment.topics.partitions) == []
 
     deployment.roles.processes[1].kill()
     deployment.roles.start("worker")
@@ -117,7 +122,7 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
 
     def change() -> None:
         if kind == "model":
-            changing.put_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
+            changing.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
         else:
             changing.override(
                 settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
@@ -132,9 +137,11 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
     (line,) = capsys.readouterr().err.splitlines()
     assert "took over" in line
     assert "run it again" in line
-    assert read_all(bootstrap, name, topics.partitions) == []
+    assert read_topic(bootstrap, name, topics.partitions) == []
     change()
-    assert len(read_all(bootstrap, name, topics.partitions)) == (topics.partitions if kind == "model" else 1)
+    assert len(read_topic(bootstrap, name, topics.partitions)) == (
+        topics.partitions if kind == "model" else 1
+    )
 
 
 def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics: Topics) -> None:
@@ -147,9 +154,11 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
                 settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
             )
     with pytest.raises(ChangeError, match="shorten --author"):
-        changing.put_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000)
+        changing.put_model_in_force(
+            settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000
+        )
     for name in ("model.changes", "account.overrides"):
-        assert read_all(bootstrap, topics.name(name), topics.partitions) == []
+        assert read_topic(bootstrap, topics.name(name), topics.partitions) == []
 
 
 def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics: Topics) -> None:
@@ -159,7 +168,7 @@ def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics:
 
     def put(name: str) -> list[str]:
         model = load_model(STRICT.replace("model: strict", f"model: {name}"))
-        return changing.put_in_force(settings, model, tenant="*", shadow=False, author="kim")
+        return changing.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
 
     assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
     assert changing.withdraw(settings, "second", tenant="*", author="kim") == "live"

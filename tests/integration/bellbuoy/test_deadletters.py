@@ -168,7 +168,7 @@ def test_what_is_no_letter_is_shown_too(command: Command, bootstrap: str, topics
         (["list", "--reason", "boredom"], 2, "undecodable, unknown_schema"),
         (["list", "--limit", "0"], 2, "--limit"),
         (["list", "--since", "yesterday"], 2, "'yesterday' is no time"),
-        (["redrive"], 2, "say which letters"),
+        (["redrive"], 2, "say which dead letters"),
         (["repair", "--reason", "invalid", "--set", "x"], 2, "FIELD=VALUE"),
         (["repair", "--reason", "invalid", "--edit"], 2, "give its ID"),
     ],

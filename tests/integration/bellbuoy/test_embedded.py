@@ -14,22 +14,29 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 
 from bellbuoy.local.embedded import EmbeddedError, Kafka, PortTakenError, Redis
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import (
+    KafkaAwayError,
+    create_topics,
+    delete_topics,
+    topic_faults,
+    topic_partitions,
+)
 from schemas.topics import Topics
-from tests.support.kernel_processes import alive, eventually
+from tests.support.kernel_processes import alive
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
 
 def test_topics_are_created_once_and_are_right(bootstrap: str, topics: Topics) -> None:
-    assert admin.create(bootstrap, topics) == []
-    assert admin.check(bootstrap, topics) == []
-    assert set(admin.names(bootstrap)) >= {spec.name for spec in topics.specs()}
+    assert create_topics(bootstrap, topics) == []
+    assert topic_faults(bootstrap, topics) == []
+    assert set(topic_partitions(bootstrap)) >= {spec.name for spec in topics.specs()}
 
 
 def test_check_names_missing_topics_and_wrong_partitions(bootstrap: str, topics: Topics) -> None:
-    missing = admin.check(bootstrap, Topics("nobody-made-these-", 4))
-    wrong = admin.check(bootstrap, Topics(topics.prefix, 8))
+    missing = topic_faults(bootstrap, Topics("nobody-made-these-", 4))
+    wrong = topic_faults(bootstrap, Topics(topics.prefix, 8))
 
     assert len(missing) == len(list(topics.specs()))
     assert "bellbuoy topics create" in missing[0]
@@ -38,7 +45,7 @@ def test_check_names_missing_topics_and_wrong_partitions(bootstrap: str, topics:
 
 def test_check_names_a_wrong_retention(bootstrap: str) -> None:
     topics = Topics(f"retention{free_port()}-", 1)
-    admin.create(bootstrap, topics)
+    create_topics(bootstrap, topics)
     name = topics.name("account.journal")
     entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
     change = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
@@ -46,15 +53,15 @@ def test_check_names_a_wrong_retention(bootstrap: str) -> None:
     for future in client.incremental_alter_configs([change]).values():
         future.result(10)
 
-    eventually(lambda: admin.check(bootstrap, topics))
-    (fault,) = admin.check(bootstrap, topics)
+    until(lambda: topic_faults(bootstrap, topics))
+    (fault,) = topic_faults(bootstrap, topics)
     assert f"topic {name} has retention.ms=1000" in fault
-    admin.drop(bootstrap, topics)
+    delete_topics(bootstrap, topics)
 
 
 def test_a_broker_that_is_away_is_said_so() -> None:
-    with pytest.raises(admin.KafkaAwayError, match=r"doesn't answer on 127.0.0.1:.*kafka.bootstrap"):
-        admin.check(f"127.0.0.1:{free_port()}", Topics(), seconds=1.0)
+    with pytest.raises(KafkaAwayError, match=r"doesn't answer on 127.0.0.1:.*kafka.bootstrap"):
+        topic_faults(f"127.0.0.1:{free_port()}", Topics(), seconds=1.0)
 
 
 def test_kafka_keeps_its_data_through_a_stop_and_a_kill(tmp_path: Path) -> None:
@@ -62,7 +69,7 @@ def test_kafka_keeps_its_data_through_a_stop_and_a_kill(tmp_path: Path) -> None:
     topics = Topics("", 1)
     try:
         kafka.start()
-        admin.create(kafka.bootstrap, topics)
+        create_topics(kafka.bootstrap, topics)
         producer = Producer({"bootstrap.servers": kafka.bootstrap})
         producer.produce("usage.events", b"kept", partition=0)
         assert producer.flush(10) == 0
@@ -70,7 +77,7 @@ def test_kafka_keeps_its_data_through_a_stop_and_a_kill(tmp_path: Path) -> None:
         kafka.start()
         kafka.child.kill()
         kafka.start()
-        assert admin.check(kafka.bootstrap, topics) == []
+        assert topic_faults(kafka.bootstrap, topics) == []
         reader = Consumer(
             {"bootstrap.servers": kafka.bootstrap, "group.id": "reader", "auto.offset.reset": "earliest"}
         )
@@ -127,4 +134,4 @@ def test_a_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
         child = int(parent.stdout.readline())
         assert alive(child)
         os.kill(parent.pid, signal.SIGKILL)
-    eventually(lambda: not alive(child))
+    until(lambda: not alive(child))

@@ -17,9 +17,11 @@ from bellbuoy.cli.app import app
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import AccountHealth, BillingEvent, Measure, SupportEvent
-from schemas.times import iso
+from schemas.times import DAY, iso
+from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
-from tests.support.role_processes import DAY, read_all, until, usage
+from tests.support.input_producer import usage
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -35,7 +37,9 @@ def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
 
 def published(deployment: Deployment, account: str, topic: str = "account.health") -> list[Any]:
     name, decode = deployment.topics.name(topic), codec(topic).decode
-    records = [decode(m.value()) for m in read_all(deployment.bootstrap, name, deployment.topics.partitions)]
+    records = [
+        decode(m.value()) for m in read_topic(deployment.bootstrap, name, deployment.topics.partitions)
+    ]
     return [record for record in records if record.account_id == account]
 
 
@@ -48,7 +52,7 @@ def parted(found: dict[str, Any], like: AccountHealth) -> tuple[AccountHealth, l
 def send(deployment: Deployment, at: int, topic: str, events: list[Any]) -> None:
     before = deployment.applied()
     deployment.tick(at)
-    deployment.feed.send(topic, events)
+    deployment.producer.send(topic, events)
     until(lambda: deployment.applied() == before + len(events), what=f"{topic} at {at}")
 
 
@@ -110,7 +114,7 @@ def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
     assert round(sum(move["change"] for move in whole["moves"]), 2) == every[-1].score
 
     said = text(deployment, "a1", "--tenant", "acme", "--since", iso(bill - DAY))
-    for fact in ("What moved it since", "payment failed for in-7", "billing.payment", "time passed"):
+    for fact in ("What changed the score since", "payment failed for in-7", "billing.payment", "time passed"):
         assert fact in said, said
     assert max(map(len, said.splitlines())) <= 100
 

@@ -14,8 +14,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.operations.registry import RegistryError, registry
-from bellbuoy.settings import ConfigError, KafkaSettings, Settings
+from bellbuoy.settings import KafkaSettings, Settings
 from schemas.codec.errors import UndecodableError, UnknownSchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed, entries

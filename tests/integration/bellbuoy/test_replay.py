@@ -13,8 +13,10 @@ from processors.model import default_text
 from processors.state.account import State
 from processors.state.encoding import encode_state
 from schemas.identity.keys import account_key, partition_of
+from schemas.times import DAY
 from tests.support.deployment import Deployment, deployed
-from tests.support.role_processes import DAY, until, usage
+from tests.support.input_producer import usage
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -35,7 +37,7 @@ def test_replay(deployment: Deployment, tmp_path: Path) -> None:
         active = [n for n in range(ACCOUNTS) if n % 2 or day < 24]  # half of them fall silent
         events = [usage(day * 1_000 + n * 10 + i, f"a{n}", at - i) for n in active for i in range(4)]
         deployment.tick(at)
-        deployment.feed.send("usage.events", events)
+        deployment.producer.send("usage.events", events)
         sent += len(events)
         until(lambda sent=sent: deployment.applied() == sent, what="the day")
     deployment.tick(START + 46 * DAY)

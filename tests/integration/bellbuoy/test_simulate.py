@@ -10,13 +10,13 @@ import msgspec
 import pytest
 import uvicorn
 
-from bellbuoy.operations.ledger import books, ends
+from bellbuoy.operations.ledger import count_inputs, end_offsets
 from bellbuoy.settings import Settings, load
 from bellbuoy.simulator.run import simulation
-from bellbuoy.simulator.run.clock import SimulationClock, last_time
-from bellbuoy.simulator.run.job import SimulationOptions, run_simulation
+from bellbuoy.simulator.run.clock import SimulationClock, latest_time
 from bellbuoy.simulator.run.pace import step_limit
 from bellbuoy.simulator.run.plan import parse_start
+from bellbuoy.simulator.run.simulate import SimulationOptions, run_simulation
 from bellbuoy.simulator.wire.carrier import CarrierError
 from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
 from bellbuoy.simulator.world.disorder import Disorder
@@ -27,8 +27,9 @@ from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key, partition_of
 from schemas.times import DAY
+from tests.support.changelog import read_topic
 from tests.support.gateway_client import events_in
-from tests.support.role_processes import Roles, read_all
+from tests.support.role_processes import RoleProcesses
 
 pytestmark = pytest.mark.services
 
@@ -49,7 +50,7 @@ def truth_of(path):
 
 @pytest.fixture
 def journal(bootstrap, topics, tmp_path):
-    roles = Roles(bootstrap, topics, tmp_path, clock="simulated", future_minutes=1_440)
+    roles = RoleProcesses(bootstrap, topics, tmp_path, clock="simulated", future_minutes=1_440)
     roles.start("journal")
     yield
     roles.stop()
@@ -60,13 +61,13 @@ def test_direct_load_lands_exactly_as_the_truth_says(bootstrap, topics, tmp_path
     options = SimulationOptions(
         direct=True, events=20_000, accounts=50, truth=tmp_path / "truth.jsonl", disorder=disorder
     )
-    before = ends(bootstrap, topics)
+    before = end_offsets(bootstrap, topics)
     summary, _ = run(options, settings_for(bootstrap, topics))
     truth = truth_of(options.truth)
     reader = codec("usage.events")
     now = int(time.time() * 1000)
     found, accounts, seen = Counter(), Counter(), set()
-    for record in read_all(bootstrap, topics.name("usage.events"), topics.partitions):
+    for record in read_topic(bootstrap, topics.name("usage.events"), topics.partitions):
         assert partition_of(record.key(), topics.partitions) == record.partition()
         try:
             event = reader.decode(record.value())
@@ -96,7 +97,7 @@ def test_direct_load_lands_exactly_as_the_truth_says(bootstrap, topics, tmp_path
         "from_future": truth["from_future"],
     }
     assert summary["delivered"] == truth["delivered"] == 20_000
-    assert books(bootstrap, topics, before).events_in == 20_000
+    assert count_inputs(bootstrap, topics, before).events_in == 20_000
     assert summary["repeated"] == 0
 
 
@@ -109,12 +110,12 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
     )
     summary, said = run(options, settings)
     landed = {
-        topic: len(read_all(bootstrap, topics.name(topic), topics.partitions))
+        topic: len(read_topic(bootstrap, topics.name(topic), topics.partitions))
         for topic in summary["by_topic"]
     }
     ticks = [
         (message.partition(), codec("simulation.clock").decode(message.value()).now)
-        for message in read_all(bootstrap, topics.name("simulation.clock"), topics.partitions)
+        for message in read_topic(bootstrap, topics.name("simulation.clock"), topics.partitions)
     ]
 
     assert landed == summary["by_topic"]
@@ -124,7 +125,7 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
         assert told == sorted(told)
         assert (told[-1] - told[0]) == 20 * DAY
     assert summary["simulated_until"] == "2026-03-21T00:00:00.000Z"
-    assert last_time(bootstrap, topics) == ticks[-1][1]
+    assert latest_time(bootstrap, topics) == ticks[-1][1]
 
     summary, said = run(
         SimulationOptions(direct=True, accounts=30, days=25, speed=1e9, start="2026-03-01"), settings
@@ -140,7 +141,7 @@ def test_the_simulation_waits_for_a_journal_that_is_away(bootstrap, topics, monk
     with pytest.raises(CarrierError, match="the journal has not followed"):
         run(SimulationOptions(direct=True, accounts=5, days=2, speed=1e9, start="2026-03-01"), settings)
 
-    assert last_time(bootstrap, topics) < 2 * step_limit(60) + parse_start("2026-03-01T00:15")
+    assert latest_time(bootstrap, topics) < 2 * step_limit(60) + parse_start("2026-03-01T00:15")
 
 
 def test_the_clock_refuses_to_go_back(bootstrap, topics):
@@ -150,7 +151,7 @@ def test_the_clock_refuses_to_go_back(bootstrap, topics):
     with pytest.raises(ValueError, match="can't go back"):
         clock.tick(999)
 
-    assert last_time(bootstrap, topics) == 1_000
+    assert latest_time(bootstrap, topics) == 1_000
 
 
 @pytest.fixture
@@ -176,9 +177,9 @@ def test_through_the_gateway_every_event_lands_or_is_a_dead_letter_as_planned(
         truth=tmp_path / "truth.jsonl",
         disorder=Disorder(bad=0.05),
     )
-    before = ends(bootstrap, topics)
+    before = end_offsets(bootstrap, topics)
     summary, said = run(options, settings_for(bootstrap, topics))
-    found = books(bootstrap, topics, before)
+    found = count_inputs(bootstrap, topics, before)
     planned = Counter()
     for kind, count in summary["bad"].items():
         planned[summary["bad_reasons"][kind]] += count
@@ -191,7 +192,7 @@ def test_through_the_gateway_every_event_lands_or_is_a_dead_letter_as_planned(
     for topic, count in summary["by_topic"].items():
         landed = [
             (event, message)
-            for message in read_all(bootstrap, topics.name(topic), topics.partitions)
+            for message in read_topic(bootstrap, topics.name(topic), topics.partitions)
             for event in events_in(topic, message.value())
         ]
         assert len(landed) == count - (found.refused if topic == "usage.events" else 0)
@@ -209,10 +210,12 @@ def test_a_wrong_key_and_an_absent_gateway_are_told_in_words(gateway, bootstrap,
         carrier = GatewayCarrier(url, keys)
         try:
             await carrier.probe()
-            from bellbuoy.simulator.world.company import Company
-            from bellbuoy.simulator.world.feed import Feed
+            from bellbuoy.simulator.world.company import SimulatedCompany
+            from bellbuoy.simulator.world.delivery_reader import DeliveryReader
 
-            await carrier.deliver(Feed(Company(1, 2, 20_000 * DAY).deliveries()).until(20_001 * DAY))
+            await carrier.deliver(
+                DeliveryReader(SimulatedCompany(1, 2, 20_000 * DAY).deliveries()).until(20_001 * DAY)
+            )
         finally:
             await carrier.close()
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from tests.support.kernel_processes import alive, children, eventually
+from tests.support.kernel_processes import alive, children
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow]
 
@@ -140,17 +141,17 @@ def test_a_killed_role_comes_back_and_a_killed_up_takes_everything_along(up) -> 
     assert before is not None
     os.kill(before, signal.SIGKILL)
     one.until(f"gateway (process {before}) died and was started again")
-    eventually(lambda: one.pid("gateway") not in (None, before))
+    until(lambda: one.pid("gateway") not in (None, before))
 
     other = up()
     assert other.ended() == 1
     assert f"another Bellbuoy (process {one.process.pid}) runs in" in other.output
     assert "BELLBUOY_DATA" in other.output
 
-    eventually(lambda: len(children(one.process.pid)) == 6)
+    until(lambda: len(children(one.process.pid)) == 6)
     family = children(one.process.pid)
     one.process.kill()
-    eventually(lambda: not [pid for pid in family if alive(pid)])
+    until(lambda: not [pid for pid in family if alive(pid)])
 
 
 @pytest.mark.parametrize("server", ["kafka", "redis"])
@@ -189,7 +190,7 @@ def test_a_role_that_keeps_dying_stops_everything(up) -> None:
 
 def test_a_signal_during_the_start_leaves_no_process(up) -> None:
     one = up()
-    eventually(lambda: len(children(one.process.pid)) >= 2, 30.0)
+    until(lambda: len(children(one.process.pid)) >= 2, 30.0)
     family = children(one.process.pid)
     one.process.send_signal(signal.SIGINT)
 

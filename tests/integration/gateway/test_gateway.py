@@ -21,7 +21,7 @@ from segment.analytics.client import Client
 from stripe import WebhookSignature
 
 from bellbuoy.local.embedded import Kafka
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import create_topics
 from gateway.app import build_app
 from gateway.settings import GatewaySettings
 from gateway.sources.zendesk import SIGNATURE
@@ -261,7 +261,7 @@ def test_kafka_that_comes_back_is_used_again(tmp_path: Path) -> None:
     call = {"messageId": "m", "userId": "u", "event": "e", "context": {"groupId": "g"}}
     kafka.start()
     try:
-        admin.create(kafka.bootstrap, topics)
+        create_topics(kafka.bootstrap, topics)
         with served(kafka.bootstrap, topics, settings) as address:
 
             def post() -> int:

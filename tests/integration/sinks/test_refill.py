@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from bellbuoy.local.embedded import Redis
+from bellbuoy.local.role_process import RoleProcess
 from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output
@@ -26,7 +27,8 @@ from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import RedisSink
 from tests.support.delivery import delivering, done, publish
 from tests.support.output_records import alert, health, kpis
-from tests.support.role_processes import until
+from tests.support.role_processes import role_settings
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -174,26 +176,21 @@ def test_killed_while_filling_again(
 ) -> None:
     settings, outputs = RedisSettings(url=own.url), story(4_000)
     publish(bootstrap, topics, outputs)
-    given = {
-        "bootstrap": bootstrap,
-        "prefix": topics.prefix,
-        "delivery": {"metrics_port": 0, "session_seconds": 6, "batch_records": 100},
-        "redis": settings.model_dump(),
-    }
-    command = [sys.executable, "-m", "tests.support.deliver_process", json.dumps(given)]
-    with (tmp_path / "log").open("wb") as log:
-        for round_ in range(3):
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-            try:
-                until(lambda: done(bootstrap, topics, RedisSink(settings)))
-                if round_ < 2:
-                    redis.Redis.from_url(own.url).flushall()
-                    until(lambda: seen(settings) > 500, what="filling again")
-                else:
-                    until(lambda: whole(settings, outputs))
-            finally:
-                process.kill()
-                process.wait()
+    role = role_settings(
+        bootstrap, topics, tmp_path, delivery={"batch_records": 100}, redis=settings.model_dump()
+    )
+    process = RoleProcess("deliver", role, tmp_path / "log")
+    for round_ in range(3):
+        process.start()
+        try:
+            until(lambda: done(bootstrap, topics, RedisSink(settings)))
+            if round_ < 2:
+                redis.Redis.from_url(own.url).flushall()
+                until(lambda: seen(settings) > 500, what="filling again")
+            else:
+                until(lambda: whole(settings, outputs))
+        finally:
+            process.kill()
 
     assert content(settings) == untouched(outputs, redis_url)
 

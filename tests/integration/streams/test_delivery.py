@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -19,7 +16,8 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.operations import topics as admin
+from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.topics import delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.records import AccountHealth, DeadLetter, RiskAlert, dead_letters
@@ -40,6 +38,7 @@ from streams.delivery.stage import DeliveryError, run
 from tests.support.delivery import QUICK, committed_offsets, delivering, done
 from tests.support.delivery import publish as write_outputs
 from tests.support.output_records import alert, health, kpis
+from tests.support.role_processes import role_settings
 from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, lose_the_answer, reset, take
 
 pytestmark = pytest.mark.services
@@ -317,7 +316,7 @@ def test_topics_that_are_deleted_end_delivery(bootstrap: str, topics: Topics) ->
     thread.start()
     until(lambda: done(bootstrap, topics, MemorySink()))
     time.sleep(1)  # joined and fetching
-    admin.drop(bootstrap, topics)
+    delete_topics(bootstrap, topics)
     thread.join(90)
 
     assert not thread.is_alive()
@@ -371,31 +370,25 @@ def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
             outputs.append(alert(f"al{n // 100}", n, change, account_id=f"a{n // 100 % 300}"))
     writer = threading.Thread(target=publish, args=(outputs,))
     writer.start()
-    given = {
-        "bootstrap": bootstrap,
-        "prefix": topics.prefix,
-        "delivery": {"metrics_port": 0, "session_seconds": 6, "batch_records": 200},
-        "redis": killed.model_dump(),
-    }
-    command = [sys.executable, "-m", "tests.support.deliver_process", json.dumps(given)]
+    role = role_settings(
+        bootstrap, topics, tmp_path, delivery={"batch_records": 200}, redis=killed.model_dump()
+    )
+    process = RoleProcess("deliver", role, tmp_path / "log")
     client: Any = connect(killed)
     written = partial(client.xlen, Keys(killed.prefix).updates)
 
-    with (tmp_path / "log").open("wb") as log:
-        for kills in range(4):
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-            try:
-                seen = written()
-                until(lambda seen=seen: written() > seen + 500)
-                if kills == 3:
-                    writer.join()
-                    until(lambda: written() >= 12_000)
-                    until(lambda: done(bootstrap, topics, RedisSink(killed)))
-                    process.terminate()
-                    assert process.wait(30) == 0, (tmp_path / "log").read_text()
-            finally:
-                process.kill()
-                process.wait()
+    for kills in range(4):
+        process.start()
+        try:
+            seen = written()
+            until(lambda seen=seen: written() > seen + 500)
+            if kills == 3:
+                writer.join()
+                until(lambda: written() >= 12_000)
+                until(lambda: done(bootstrap, topics, RedisSink(killed)))
+                assert process.stop(30) == 0, process.log.read_text()
+        finally:
+            process.kill()
     sink = RedisSink(clean)
     sink.open()
     sink.write(outputs)

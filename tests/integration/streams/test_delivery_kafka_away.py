@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import create_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.topics import Topics
@@ -54,7 +54,7 @@ def test_kafka_gone_and_back(tmp_path: Path) -> None:
     kafka = Kafka(tmp_path / "kafka")
     kafka.start()
     topics = Topics("away-", partitions=2)
-    admin.create(kafka.bootstrap, topics)
+    create_topics(kafka.bootstrap, topics)
     sink, stop, port = MemorySink(), threading.Event(), free_port()
     thread = threading.Thread(
         target=run,

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import create_topics, delete_topics
 from schemas.topics import Topics
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.transactional_producer import TransactionalProducer
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.services
 
 def _missing(bootstrap: str) -> int:
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=4)
-    admin.create(bootstrap, topics)
+    create_topics(bootstrap, topics)
     try:
         name, sent = topics.name("account.health"), range(80)
         transactions = TransactionalProducer(bootstrap, uuid.uuid4().hex)
@@ -36,7 +36,7 @@ def _missing(bootstrap: str) -> int:
                 return missing
             time.sleep(0.1)
     finally:
-        admin.drop(bootstrap, topics)
+        delete_topics(bootstrap, topics)
 
 
 def test_what_is_written_to_topics_made_just_now_is_all_there(bootstrap: str) -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bellbuoy.operations.ledger import Books, Ends, books, ends, ledger
+from bellbuoy.operations.ledger import EndOffsets, InputCounts, count_inputs, end_offsets, read_ledger
 from schemas.codec.record_codec import codec
 from schemas.records import AccountHealth, AccountProfile, BillingEvent
+from schemas.times import DAY
+from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
 from tests.support.fold_partitions import link
-from tests.support.role_processes import DAY, read_all, until, usage
+from tests.support.input_producer import usage
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -31,29 +34,29 @@ def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
 
 def published(deployment: Deployment) -> list[AccountHealth]:
     name = deployment.topics.name("account.health")
-    messages = read_all(deployment.bootstrap, name, deployment.topics.partitions)
+    messages = read_topic(deployment.bootstrap, name, deployment.topics.partitions)
     return [codec("account.health").decode(message.value()) for message in messages]
 
 
-def balanced(deployment: Deployment, since: Ends, sent: int) -> dict[str, int]:
+def balanced(deployment: Deployment, since: EndOffsets, sent: int) -> dict[str, int]:
     """Wait until every event sent is in a state; return how many each account holds."""
 
     def through() -> bool:
-        found, counted = ledger(deployment.bootstrap, deployment.topics), books_of()
+        found, counted = read_ledger(deployment.bootstrap, deployment.topics), books_of()
         return found.total("applied") == sent == sum(found.applied.values()) and found.read == counted.events
 
-    def books_of() -> Books:
-        return books(deployment.bootstrap, deployment.topics, since)
+    def books_of() -> InputCounts:
+        return count_inputs(deployment.bootstrap, deployment.topics, since)
 
     until(through, what="every event in a state")
-    found, counted = ledger(deployment.bootstrap, deployment.topics), books_of()
+    found, counted = read_ledger(deployment.bootstrap, deployment.topics), books_of()
     assert found.total("moved") == counted.moved > 0
     assert counted.events_in == sent + found.total("duplicates") + found.total("dead_letters")
     return {account: applied for (_, account), applied in found.applied.items()}
 
 
 def test_events_of_a_user_and_a_domain_are_credited_once_they_are_linked(deployment: Deployment) -> None:
-    since = dict.fromkeys(ends(deployment.bootstrap, deployment.topics), 0)
+    since = dict.fromkeys(end_offsets(deployment.bootstrap, deployment.topics), 0)
     deployment.tick(START)
     users = [f"~user:u{number}" for number in range(7)]
     parked = [usage(number, users[number % 7], START - number % 30 * DAY) for number in range(210)]
@@ -61,14 +64,14 @@ def test_events_of_a_user_and_a_domain_are_credited_once_they_are_linked(deploym
     invoice = BillingEvent(
         **bill, event_id="b", account_id="~domain:acme.example", kind="payment_failed", invoice_id="in"
     )
-    deployment.feed.send("usage.events", parked)
-    deployment.feed.send("billing.events", [invoice])
+    deployment.producer.send("usage.events", parked)
+    deployment.producer.send("billing.events", [invoice])
     until(lambda: deployment.applied() == 211, what="what is parked")
     assert not published(deployment)
 
     links = [link(user, "big", START + n, f"l{n}") for n, user in enumerate(users)]
     links.append(link("~domain:acme.example", "big", START, "d"))
-    deployment.feed.send("account.links", [*links, links[0]])  # one is sent twice
+    deployment.producer.send("account.links", [*links, links[0]])  # one is sent twice
     sent = 211 + len(links)
     held = balanced(deployment, since, sent)
     assert held == dict.fromkeys([*users, "~domain:acme.example"], 1) | {"big": 211}
@@ -76,14 +79,14 @@ def test_events_of_a_user_and_a_domain_are_credited_once_they_are_linked(deploym
     # What comes later goes to the account at once, also by a user who is said to be of it again.
     later = [usage(1_000 + number, users[number % 7], START + DAY) for number in range(70)]
     deployment.tick(START + DAY)
-    deployment.feed.send("usage.events", later)
-    deployment.feed.send("account.links", [link(users[0], "big", START + DAY, "again")])
+    deployment.producer.send("usage.events", later)
+    deployment.producer.send("account.links", [link(users[0], "big", START + DAY, "again")])
     control = [
         usage(int(one.event_id[1:]), "control", one.occurred_at, source="control")
         for one in [*parked, *later]
     ]
-    deployment.feed.send("usage.events", control)
-    deployment.feed.send(
+    deployment.producer.send("usage.events", control)
+    deployment.producer.send(
         "billing.events",
         [BillingEvent(**bill, event_id="c", account_id="control", kind="payment_failed", invoice_id="in")],
     )
@@ -99,10 +102,10 @@ def test_events_of_a_user_and_a_domain_are_credited_once_they_are_linked(deploym
 
 
 def test_a_merged_account_ends_and_the_other_knows_all(deployment: Deployment) -> None:
-    since = dict.fromkeys(ends(deployment.bootstrap, deployment.topics), 0)
+    since = dict.fromkeys(end_offsets(deployment.bootstrap, deployment.topics), 0)
     deployment.tick(START)
     of = {"tenant": "acme", "source": "test", "occurred_at": START - DAY, "received_at": START}
-    deployment.feed.send(
+    deployment.producer.send(
         "billing.events",
         [
             BillingEvent(
@@ -111,24 +114,24 @@ def test_a_merged_account_ends_and_the_other_knows_all(deployment: Deployment) -
             for number in range(3)
         ],
     )
-    deployment.feed.send(
+    deployment.producer.send(
         "usage.events", [usage(n, ("old", "new")[n % 2], START - n * DAY) for n in range(20)]
     )
-    deployment.feed.send(
+    deployment.producer.send(
         "account.profiles", [AccountProfile(**of, event_id="p", account_id="new", name="New")]
     )
     until(lambda: deployment.applied() == 24, what="both accounts")
 
-    deployment.feed.send("account.links", [link("old", "new", START)])
-    deployment.feed.send("usage.events", [usage(n, "old", START) for n in range(100, 110)])
+    deployment.producer.send("account.links", [link("old", "new", START)])
+    deployment.producer.send("usage.events", [usage(n, "old", START) for n in range(100, 110)])
     assert balanced(deployment, since, 35) == {"old": 1, "new": 34}
-    deployment.feed.send("account.links", [link("new", "old", START - DAY)])  # older: it closes a circle
+    deployment.producer.send("account.links", [link("new", "old", START - DAY)])  # older: it closes a circle
     assert balanced(deployment, since, 36) == {"old": 1, "new": 35}
     deployment.tick(START + 60_000)
 
     alerts = [
         codec("risk.alerts").decode(message.value())
-        for message in read_all(deployment.bootstrap, deployment.topics.name("risk.alerts"), 3)
+        for message in read_topic(deployment.bootstrap, deployment.topics.name("risk.alerts"), 3)
     ]
     payment = [(a.account_id, a.change, a.title) for a in alerts if a.rule == "payment"]
     assert sorted(payment) == [

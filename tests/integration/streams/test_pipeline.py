@@ -11,41 +11,46 @@ import pytest
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations import topics as admin
-from bellbuoy.operations.ledger import books, ends
+from bellbuoy.operations.ledger import count_inputs, end_offsets
+from bellbuoy.operations.topics import create_topics
+from bellbuoy.times import now
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.inputs import INPUT_TOPICS
+from schemas.times import DAY
 from schemas.topics import Topics
-from tests.support.role_processes import DAY, Feed, Roles, ledger, now, read_all, until, usage
+from tests.support.changelog import changelog_totals, read_topic
+from tests.support.input_producer import InputProducer, usage
+from tests.support.role_processes import RoleProcesses
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[Roles]:
-    running = Roles(bootstrap, topics, tmp_path)
+def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+    running = RoleProcesses(bootstrap, topics, tmp_path)
     yield running
     running.stop()
 
 
-def test_events_reach_the_state_once(bootstrap: str, topics: Topics, roles: Roles) -> None:
-    feed, at = Feed(bootstrap, topics), now()
+def test_events_reach_the_state_once(bootstrap: str, topics: Topics, roles: RoleProcesses) -> None:
+    feed, at = InputProducer(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
     events = [usage(i, f"a{i % 50}", at - (i % 30) * DAY) for i in range(5_000)]
     feed.send("usage.events", events)
     feed.send("usage.events", events[:300])  # a client that retries
-    until(lambda: ledger(bootstrap, topics).total >= 5_000, what="5,000 applied")
-    until(lambda: ledger(bootstrap, topics).duplicates == 300, what="300 duplicates")
-    result = ledger(bootstrap, topics)
+    until(lambda: changelog_totals(bootstrap, topics).total >= 5_000, what="5,000 applied")
+    until(lambda: changelog_totals(bootstrap, topics).duplicates == 300, what="300 duplicates")
+    result = changelog_totals(bootstrap, topics)
     assert result.total == 5_000
     assert set(result.applied.values()) == {100}
     assert result.usage == result.applied
 
 
-def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, roles: Roles) -> None:
-    feed, at = Feed(bootstrap, topics), now()
+def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, roles: RoleProcesses) -> None:
+    feed, at = InputProducer(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
     for topic in INPUT_TOPICS:
@@ -55,11 +60,14 @@ def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, role
     feed.raw("usage.events", codec("usage.events").encode(usage(3, "", at)), partition=0)
     feed.raw("usage.events", b"\0\0\0\0\xff" + b"x" * 20, partition=0)
     feed.send("usage.events", [usage(4, "fine", at)])
-    until(lambda: ledger(bootstrap, topics).dead_letters == len(INPUT_TOPICS) + 4, what="the dead letters")
-    until(lambda: ledger(bootstrap, topics).total == 1, what="the good event")
+    until(
+        lambda: changelog_totals(bootstrap, topics).dead_letters == len(INPUT_TOPICS) + 4,
+        what="the dead letters",
+    )
+    until(lambda: changelog_totals(bootstrap, topics).total == 1, what="the good event")
     letters = [
         codec("events.deadletter").decode(m.value())
-        for m in read_all(bootstrap, topics.name("events.deadletter"))
+        for m in read_topic(bootstrap, topics.name("events.deadletter"))
     ]
     reasons = sorted(letter.reason for letter in letters)
     assert reasons == [
@@ -72,31 +80,31 @@ def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, role
     assert {letter.topic for letter in letters} == set(INPUT_TOPICS)
 
 
-def test_a_misplaced_record_is_moved_not_lost(bootstrap: str, topics: Topics, roles: Roles) -> None:
-    feed, at = Feed(bootstrap, topics), now()
+def test_a_misplaced_record_is_moved_not_lost(bootstrap: str, topics: Topics, roles: RoleProcesses) -> None:
+    feed, at = InputProducer(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
     encode = codec("usage.events").encode
     for i in range(400):  # spread over the partitions regardless of the key
         feed.raw("usage.events", encode(usage(i, f"a{i % 10}", at)), b"whatever", partition=i % 4)
     feed.flush()
-    until(lambda: ledger(bootstrap, topics).total == 400, what="400 applied")
-    result = ledger(bootstrap, topics)
+    until(lambda: changelog_totals(bootstrap, topics).total == 400, what="400 applied")
+    result = changelog_totals(bootstrap, topics)
     assert set(result.applied.values()) == {40}
     assert result.moved > 200
 
 
 def test_envelopes_and_single_events_on_one_topic_are_exact(
-    bootstrap: str, topics: Topics, roles: Roles
+    bootstrap: str, topics: Topics, roles: RoleProcesses
 ) -> None:
     """Through a kill in the middle, after which the dedupe windows are read back from both forms."""
-    feed, at = Feed(bootstrap, topics), now()
+    feed, at = InputProducer(bootstrap, topics), now()
     events = [usage(i, f"a{i % 50}", at - (i % 30) * DAY) for i in range(20_000)]
     journal = roles.start("journal")
     roles.start("worker")
     feed.pack(events[:10_000])
     feed.send("usage.events", events[10_000:12_000])
-    until(lambda: ledger(bootstrap, topics).total >= 12_000, what="12,000 applied")
+    until(lambda: changelog_totals(bootstrap, topics).total >= 12_000, what="12,000 applied")
     journal.kill()
     roles.start("journal")
     feed.send("usage.events", events[:500])  # what came in an envelope comes again alone
@@ -111,29 +119,31 @@ def test_envelopes_and_single_events_on_one_topic_are_exact(
     read = 12_000 + 500 + 11_000 + 4 * 23
 
     def accounted() -> bool:
-        found = ledger(bootstrap, topics)
+        found = changelog_totals(bootstrap, topics)
         return found.total + found.duplicates + found.dead_letters == read
 
     until(accounted, what="every event accounted for")
-    result = ledger(bootstrap, topics)
+    result = changelog_totals(bootstrap, topics)
     assert result.total == 20_020
     assert result.usage == result.applied
     assert (result.duplicates, result.dead_letters) == (500 + 3_000 + 3 * 20, 4 * 3)
     assert result.moved == 3 * 23
-    assert books(bootstrap, topics, dict.fromkeys(ends(bootstrap, topics), 0)).events_in == read
+    assert count_inputs(bootstrap, topics, dict.fromkeys(end_offsets(bootstrap, topics), 0)).events_in == read
     letters = [
         codec("events.deadletter").decode(m.value())
-        for m in read_all(bootstrap, topics.name("events.deadletter"))
+        for m in read_topic(bootstrap, topics.name("events.deadletter"))
     ]
     assert {codec("usage.events").decode(letter.value) for letter in letters} == set(late)
 
 
-def test_kill_nine_of_both_stages_keeps_totals_exact(bootstrap: str, topics: Topics, roles: Roles) -> None:
+def test_kill_nine_of_both_stages_keeps_totals_exact(
+    bootstrap: str, topics: Topics, roles: RoleProcesses
+) -> None:
     at, total, accounts = now(), 200_000, 500
     journal, worker = roles.start("journal"), roles.start("worker")
 
     def feed() -> None:
-        ours = Feed(bootstrap, topics)
+        ours = InputProducer(bootstrap, topics)
         for first in range(0, total, 10_000):
             numbers = range(first, first + 10_000)
             ours.send("usage.events", [usage(i, f"a{i % accounts}", at - (i % 60) * DAY) for i in numbers])
@@ -142,7 +152,11 @@ def test_kill_nine_of_both_stages_keeps_totals_exact(bootstrap: str, topics: Top
     feeder.start()
     for kill in range(6):
         floor = (kill + 1) * total // 8
-        until(lambda floor=floor: ledger(bootstrap, topics).total > floor, 90, f"more than {floor} applied")
+        until(
+            lambda floor=floor: changelog_totals(bootstrap, topics).total > floor,
+            90,
+            f"more than {floor} applied",
+        )
         if kill % 3 != 0:
             journal.kill()
             journal = roles.start("journal")
@@ -150,8 +164,8 @@ def test_kill_nine_of_both_stages_keeps_totals_exact(bootstrap: str, topics: Top
             worker.kill()
             worker = roles.start("worker")
     feeder.join()
-    until(lambda: ledger(bootstrap, topics).total >= total, 150, "all applied")
-    result = ledger(bootstrap, topics)
+    until(lambda: changelog_totals(bootstrap, topics).total >= total, 150, "all applied")
+    result = changelog_totals(bootstrap, topics)
     assert result.total == total
     assert set(result.applied.values()) == {total // accounts}
     assert result.usage == result.applied
@@ -163,20 +177,20 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
     kafka = Kafka(tmp_path / "kafka", port=free_port())
     kafka.start()
     topics, at, total = Topics("b-", 4), now(), 60_000
-    admin.create(kafka.bootstrap, topics)
-    roles = Roles(kafka.bootstrap, topics, tmp_path)
+    create_topics(kafka.bootstrap, topics)
+    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
     running = {role: roles.start(role) for role in ("journal", "worker")}
 
     def feed() -> None:
-        ours = Feed(kafka.bootstrap, topics)
+        ours = InputProducer(kafka.bootstrap, topics)
         for first in range(0, total, 2_000):
             ours.send("usage.events", [usage(i, f"a{i % 100}", at) for i in range(first, first + 2_000)])
 
     def seen() -> int:
         for role, process in running.items():  # a role may give up on a broker that is away: start it again
-            if process.poll() is not None:
+            if not process.running:
                 running[role] = roles.start(role)
-        return ledger(kafka.bootstrap, topics).total
+        return changelog_totals(kafka.bootstrap, topics).total
 
     feeder = Thread(target=feed)
     try:
@@ -187,7 +201,7 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
         kafka.start()
         feeder.join()
         until(lambda: seen() >= total, 120, "all applied")
-        result = ledger(kafka.bootstrap, topics)
+        result = changelog_totals(kafka.bootstrap, topics)
         assert result.total == total
         assert set(result.applied.values()) == {total // 100}
     finally:

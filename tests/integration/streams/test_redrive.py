@@ -11,16 +11,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellbuoy.operations import topics as admin
+from bellbuoy.operations.topics import create_topics, delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
 from schemas.records import DeadLetter
+from schemas.times import DAY
 from schemas.topics import Topics
 from streams.deadletters.redrive import REDRIVEN_HEADER, Redriver, RepairedEvent
 from streams.kafka.errors import FencedError
+from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment
-from tests.support.role_processes import DAY, read_all, until, usage
+from tests.support.input_producer import usage
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -35,14 +38,14 @@ def deploy(bootstrap: str, tmp_path: Path) -> Iterator[Any]:
 
     def start() -> Deployment:
         topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=2)
-        admin.create(bootstrap, topics)
+        create_topics(bootstrap, topics)
         running.append(Deployment(bootstrap, topics, tmp_path / topics.prefix))
         return running[-1]
 
     yield start
     for one in running:
         one.roles.stop()
-        admin.drop(bootstrap, one.topics)
+        delete_topics(bootstrap, one.topics)
 
 
 def right(number: int, **changes: Any) -> Any:
@@ -57,8 +60,8 @@ def test_the_state_is_as_if_the_records_had_been_right(deploy: Any) -> None:
     mended = [right(n) for n in range(1_000, 1_005)]
     negative, timeless, cut, foreign, unnamed = mended
     for one in (ours, control):
-        one.feed.send("usage.events", good)
-    control.feed.send("usage.events", mended)
+        one.producer.send("usage.events", good)
+    control.producer.send("usage.events", mended)
     bad = [
         encode(msgspec.structs.replace(negative, duration_ms=-3)),
         encode(msgspec.structs.replace(timeless, occurred_at=START + 5 * DAY)),
@@ -66,7 +69,7 @@ def test_the_state_is_as_if_the_records_had_been_right(deploy: Any) -> None:
         b"\0\0\0\x7f\xff" + encode(foreign)[5:],
     ]
     for value, event in zip(bad, mended, strict=False):
-        ours.feed.raw("usage.events", value, account_key("acme", event.account_id))
+        ours.producer.raw("usage.events", value, account_key("acme", event.account_id))
     front = DeadLetter(
         id="front",
         reason="unresolved_account",
@@ -86,8 +89,8 @@ def test_the_state_is_as_if_the_records_had_been_right(deploy: Any) -> None:
         tenant="acme",
         failed_at=START,
     )
-    ours.feed.raw("events.deadletter", codec("events.deadletter").encode(front), b"front")
-    ours.feed.flush()
+    ours.producer.raw("events.deadletter", codec("events.deadletter").encode(front), b"front")
+    ours.producer.flush()
     for one in (ours, control):
         one.tick(START)
     until(lambda: (ours.read(), control.read()) == (304, 305), what="everything read")
@@ -133,11 +136,11 @@ def test_redriving_twice_at_a_time_and_after_the_event_came_by_itself(deploy: An
     events = [right(n) for n in range(3)]
     for event in events:
         bad = codec("usage.events").encode(msgspec.structs.replace(event, latency_ms=-1))
-        ours.feed.raw("usage.events", bad, account_key("acme", event.account_id))
-    ours.feed.flush()
+        ours.producer.raw("usage.events", bad, account_key("acme", event.account_id))
+    ours.producer.flush()
     ours.tick(START)
     until(lambda: ours.read() == 3, what="three dead letters")
-    ours.feed.send("usage.events", events[:1])  # its sender mended it meanwhile
+    ours.producer.send("usage.events", events[:1])  # its sender mended it meanwhile
     until(lambda: ours.applied() == 1, what="the sender's own")
     repaired = ours.cli("deadletters", "repair", "--reason", "invalid", "--unset", "latency_ms")
     assert repaired["repaired"] == 3
@@ -154,7 +157,7 @@ def test_redriving_twice_at_a_time_and_after_the_event_came_by_itself(deploy: An
 
     until(lambda: ours.read() == 7, what="three redriven")
     assert ours.applied() == 3
-    records = [m for m in read_all(ours.bootstrap, ours.topics.name("usage.events"), 2) if m.headers()]
+    records = [m for m in read_topic(ours.bootstrap, ours.topics.name("usage.events"), 2) if m.headers()]
     assert sorted(dict(m.headers())[REDRIVEN_HEADER].decode() for m in records) == sorted(
         x.id for x in letters
     )

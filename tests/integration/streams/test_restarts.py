@@ -7,10 +7,7 @@ repeats at rebalances. Those races show now and then, so each is tried ten times
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,20 +19,26 @@ import msgspec
 import pytest
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.operations.ledger import applied
-from bench.roles import Role
+from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.ledger import applied_events
+from bellbuoy.times import now
+from bench.processes import MeasuredProcess
 from processors.alerts.episodes import alert_id
 from processors.state.account import State
 from processors.state.encoding import decode_state
 from processors.state.position import is_account
 from schemas.codec.record_codec import codec
 from schemas.records import BillingEvent
+from schemas.times import DAY
 from schemas.topics import Topics
 from sinks.redis.client import connect
 from sinks.redis.settings import RedisSettings
+from tests.support.changelog import changelog_totals, read_topic
 from tests.support.delivery import publish
+from tests.support.input_producer import InputProducer, usage
 from tests.support.output_records import health
-from tests.support.role_processes import DAY, Feed, Roles, ledger, now, read_all, until, usage
+from tests.support.role_processes import RoleProcesses, role_settings
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -43,8 +46,8 @@ ACCOUNTS = 100
 
 
 @pytest.fixture
-def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[Roles]:
-    running = Roles(bootstrap, topics, tmp_path)
+def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+    running = RoleProcesses(bootstrap, topics, tmp_path)
     yield running
     running.stop()
 
@@ -54,7 +57,7 @@ class Load:
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         self.sent = 0
-        self._feed, self._at, self._over = Feed(bootstrap, topics), now(), Event()
+        self._producer, self._at, self._over = InputProducer(bootstrap, topics), now(), Event()
         self._thread = Thread(target=self._run)
 
     def __enter__(self) -> Self:
@@ -68,14 +71,14 @@ class Load:
     def _run(self) -> None:
         while not self._over.wait(0.02):
             numbers = range(self.sent, self.sent + 50)  # often, not many: races are of batches
-            self.sent += self._feed.send(
+            self.sent += self._producer.send(
                 "usage.events", [usage(i, f"a{i % ACCOUNTS}", self._at - i % 60 * DAY) for i in numbers]
             )
 
 
 def exact(bootstrap: str, topics: Topics, total: int) -> None:
-    until(lambda: applied(bootstrap, topics) >= total, 120, f"all {total} applied")
-    found = ledger(bootstrap, topics)
+    until(lambda: applied_events(bootstrap, topics) >= total, 120, f"all {total} applied")
+    found = changelog_totals(bootstrap, topics)
     assert found.total == total
     assert max(found.applied.values()) - min(found.applied.values()) <= 1
     assert found.usage == found.applied
@@ -83,57 +86,54 @@ def exact(bootstrap: str, topics: Topics, total: int) -> None:
 
 
 def test_a_worker_restarted_over_a_backlog_loses_nothing(
-    bootstrap: str, topics: Topics, roles: Roles
+    bootstrap: str, topics: Topics, roles: RoleProcesses
 ) -> None:
     """Twelve times, on order and by force: the journal runs on, so each start recovers over a backlog."""
     roles.start("journal")
     with Load(bootstrap, topics) as load:
         for restart in range(12):
-            before = applied(bootstrap, topics)
+            before = applied_events(bootstrap, topics)
             worker = roles.start("worker")
-            until(lambda before=before: applied(bootstrap, topics) > before, 60, "some applied")
+            until(lambda before=before: applied_events(bootstrap, topics) > before, 60, "some applied")
             if restart % 3 == 2:
                 worker.kill()
             else:
-                worker.terminate()
-                assert worker.wait(15) == 0
+                assert worker.stop() == 0
     roles.start("worker")
     exact(bootstrap, topics, load.sent)
 
 
 @pytest.mark.parametrize("role", ["worker", "journal"])
 def test_members_that_come_and_go_under_load_lose_nothing(
-    bootstrap: str, topics: Topics, roles: Roles, role: str
+    bootstrap: str, topics: Topics, roles: RoleProcesses, role: str
 ) -> None:
     """Ten times, so twenty rebalances."""
     for one in ("journal", "worker"):
         roles.start(one)
     with Load(bootstrap, topics) as load:
-        until(lambda: applied(bootstrap, topics) > 0, 60, "some applied")
+        until(lambda: applied_events(bootstrap, topics) > 0, 60, "some applied")
         for joined in range(10):
             second = roles.start(role)
             time.sleep(1.0 + 0.25 * joined)  # while it joins, while it takes over, and after
-            before = applied(bootstrap, topics)
-            second.terminate()
-            assert second.wait(15) in (0, -signal.SIGTERM)  # the latter before it listens to signals
-            until(lambda before=before: applied(bootstrap, topics) > before, 60, "the first to go on")
+            before = applied_events(bootstrap, topics)
+            assert second.stop() in (0, -signal.SIGTERM)  # the latter before it listens to signals
+            until(lambda before=before: applied_events(bootstrap, topics) > before, 60, "the first to go on")
     exact(bootstrap, topics, load.sent)
 
 
 @pytest.mark.parametrize("role", ["worker", "journal"])
 def test_a_stop_in_order_is_quick_and_its_partitions_go_on_at_once(
-    bootstrap: str, topics: Topics, roles: Roles, role: str
+    bootstrap: str, topics: Topics, roles: RoleProcesses, role: str
 ) -> None:
     running = {one: roles.start(one) for one in ("journal", "worker")}
     with Load(bootstrap, topics) as load:
-        until(lambda: applied(bootstrap, topics) > 2_000, 60, "some applied")
+        until(lambda: applied_events(bootstrap, topics) > 2_000, 60, "some applied")
         began = time.monotonic()
-        running[role].terminate()
-        assert running[role].wait(15) == 0
+        assert running[role].stop() == 0
         assert time.monotonic() - began < 10
-        before = applied(bootstrap, topics)
+        before = applied_events(bootstrap, topics)
         roles.start(role)
-        until(lambda: applied(bootstrap, topics) > before, 60, "the next to go on")
+        until(lambda: applied_events(bootstrap, topics) > before, 60, "the next to go on")
     exact(bootstrap, topics, load.sent)
 
 
@@ -150,19 +150,18 @@ store.AccountStore.on_rebalance = after
 
 
 def test_a_commit_during_a_rebalance_does_not_keep_the_worker_waiting(
-    bootstrap: str, topics: Topics, roles: Roles
+    bootstrap: str, topics: Topics, roles: RoleProcesses
 ) -> None:
     """Faust would wait for records it never sees: the changelog then ends in a transaction's marker."""
     for one in ("journal", "worker"):
         roles.start(one, prelude=LATE if one == "worker" else "")
     with Load(bootstrap, topics) as load:
-        until(lambda: applied(bootstrap, topics) > 0, 60, "some applied")
+        until(lambda: applied_events(bootstrap, topics) > 0, 60, "some applied")
         second = roles.start("worker", prelude=LATE)
         time.sleep(5)
-        second.terminate()
-        assert second.wait(15) in (0, -signal.SIGTERM)  # the latter before it listens to signals
-        before = applied(bootstrap, topics)
-        until(lambda: applied(bootstrap, topics) > before, 60, "the first to go on")
+        assert second.stop() in (0, -signal.SIGTERM)  # the latter before it listens to signals
+        before = applied_events(bootstrap, topics)
+        until(lambda: applied_events(bootstrap, topics) > before, 60, "the first to go on")
     exact(bootstrap, topics, load.sent)
 
 
@@ -174,8 +173,10 @@ state.encode_state = lambda it, **how: write(read(whole(it, **how))[:{fields}])
 """A build from before the last fields of the state were added, as far as its bytes show."""
 
 
-def test_an_older_build_and_a_newer_one_share_a_group(bootstrap: str, topics: Topics, roles: Roles) -> None:
-    feed, at = Feed(bootstrap, topics), now()
+def test_an_older_build_and_a_newer_one_share_a_group(
+    bootstrap: str, topics: Topics, roles: RoleProcesses
+) -> None:
+    feed, at = InputProducer(bootstrap, topics), now()
 
     def fails(times: int) -> None:
         events = [
@@ -196,24 +197,23 @@ def test_an_older_build_and_a_newer_one_share_a_group(bootstrap: str, topics: To
     roles.start("journal")
     older = roles.start("worker", prelude=OLDER.format(fields=19))
     fails(1)
-    until(lambda: applied(bootstrap, topics) == 40, 60, "the first failures")
+    until(lambda: applied_events(bootstrap, topics) == 40, 60, "the first failures")
     assert {len(fields) for fields in stored(bootstrap, topics).values()} == {19}
     newer = roles.start("worker")
     time.sleep(4)  # they share the partitions now
     fails(2)
-    until(lambda: applied(bootstrap, topics) == 80, 60, "the second failures")
-    older.terminate()
-    assert older.wait(15) == 0
+    until(lambda: applied_events(bootstrap, topics) == 80, 60, "the second failures")
+    assert older.stop() == 0
     fails(3)
-    until(lambda: applied(bootstrap, topics) == 120, 60, "the third failures")
+    until(lambda: applied_events(bootstrap, topics) == 120, 60, "the third failures")
 
-    assert newer.poll() is None
-    assert set(ledger(bootstrap, topics).applied.values()) == {3}
+    assert newer.running
+    assert set(changelog_totals(bootstrap, topics).applied.values()) == {3}
     changes = Counter(
         (alert.alert_id, alert.change, alert.severity)
         for alert in (
             codec("risk.alerts").decode(m.value())
-            for m in read_all(bootstrap, topics.name("risk.alerts"), topics.partitions)
+            for m in read_topic(bootstrap, topics.name("risk.alerts"), topics.partitions)
         )
         if alert.rule == "payment"
     )
@@ -226,7 +226,7 @@ def test_an_older_build_and_a_newer_one_share_a_group(bootstrap: str, topics: To
 
 def stored(bootstrap: str, topics: Topics) -> dict[bytes, Any]:
     """Return the newest state of every account, as its bytes hold it; each must be readable today."""
-    newest = {m.key(): m.value() for m in read_all(bootstrap, topics.changelog, topics.partitions)}
+    newest = {m.key(): m.value() for m in read_topic(bootstrap, topics.changelog, topics.partitions)}
     states = {key: value for key, value in newest.items() if is_account(key)}
     assert all(decode_state(value).account_id for value in states.values())
     return {key: msgspec.msgpack.decode(value, strict=False) for key, value in states.items()}
@@ -236,35 +236,23 @@ def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_p
     """Delivery holds a bounded part of what waits, and writes all of it once the sink answers again."""
     server = Redis(tmp_path / "redis")
     server.start()
-    environment = os.environ | {
-        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
-        "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
-        "BELLBUOY_REDIS__URL": server.url,
-        "BELLBUOY_DELIVERY__METRICS_PORT": "0",
-        "BELLBUOY_DELIVERY__SESSION_SECONDS": "6",
-        "BELLBUOY_LOG_LEVEL": "error",
-    }
-    log = (tmp_path / "log").open("wb")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bellbuoy", "deliver"], env=environment, stdout=log, stderr=log
-    )
+    settings = role_settings(bootstrap, topics, tmp_path, redis={"url": server.url})
+    process = RoleProcess("deliver", settings, tmp_path / "log").start()
     client: Any = connect(RedisSettings(url=server.url))
     try:
         publish(bootstrap, topics, [health(f"a{n}", 1) for n in range(200)])
         until(lambda: client.zcard("bb:risk:demo") == 200, 60, "the first in Redis")
-        before = Role(process.pid).resident_bytes() / 1e6
-        os.kill(server.child.pid, signal.SIGSTOP)
+        before = MeasuredProcess(process.child.pid).resident_bytes() / 1e6
+        server.child.pause()
         most = before
         for batch in range(2, 12):
             publish(bootstrap, topics, [health(f"a{n}", batch) for n in range(6_000)], 2_000)
-            most = max(most, Role(process.pid).resident_bytes() / 1e6)
-        os.kill(server.child.pid, signal.SIGCONT)
+            most = max(most, MeasuredProcess(process.child.pid).resident_bytes() / 1e6)
+        server.child.resume()
         until(lambda: client.zcard("bb:risk:demo") == 6_000, 90, "all in Redis")
         until(lambda: client.hget("bb:account:demo:a5999", "version") == b"11", 60, "the newest in Redis")
         assert most - before < 150, f"{before:.0f} MB became {most:.0f} MB"
     finally:
         process.kill()
-        process.wait()
-        log.close()
-        os.kill(server.child.pid, signal.SIGCONT)
+        server.child.resume()
         server.stop()

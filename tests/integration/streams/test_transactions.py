@@ -13,7 +13,8 @@ from schemas.topics import Topics
 from streams.kafka.errors import FencedError
 from streams.kafka.log_reader import watermarks
 from streams.kafka.transactional_producer import TransactionalProducer
-from tests.support.role_processes import read_all, until
+from tests.support.changelog import read_topic
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
@@ -42,7 +43,7 @@ def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
     second.begin()
     second.produce(name, b"kept", None, 0)
     second.commit()
-    assert [m.value() for m in read_all(bootstrap, name)] == [b"kept"]
+    assert [m.value() for m in read_topic(bootstrap, name)] == [b"kept"]
 
 
 def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
@@ -56,7 +57,7 @@ def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
         first.commit()
     second.begin()
     second.commit()
-    assert read_all(bootstrap, name) == []
+    assert read_topic(bootstrap, name) == []
 
 
 def test_a_partition_that_was_unknown_is_found_once_it_is_there(bootstrap: str, topics: Topics) -> None:

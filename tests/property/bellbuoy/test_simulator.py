@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from bellbuoy.simulator.run.pace import Pace, next_step, step_limit
 from bellbuoy.simulator.world.accounts import make_accounts
-from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import topic_of
+from bellbuoy.simulator.world.delivery_reader import DeliveryReader
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.feed import Feed
-from bellbuoy.simulator.world.load import load
-from bellbuoy.simulator.world.states import INITIAL, TRANSITIONS, CustomerState
-from bellbuoy.simulator.world.states import Path as StatePath
+from bellbuoy.simulator.world.plain_load import plain_load
+from bellbuoy.simulator.world.states import INITIAL, TRANSITIONS, CustomerState, StatePath
 from bellbuoy.simulator.world.truth import Truth
 from schemas.records import BillingEvent, SupportEvent, UsageEvent
 from schemas.times import DAY
@@ -37,34 +36,34 @@ def taken(company, days):
 
 @pytest.fixture(scope="module")
 def quarter():
-    company = Company(7, 150, START)
+    company = SimulatedCompany(7, 150, START)
     return company, taken(company, 90)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, disorder=DISORDERS)
 def test_the_same_seed_gives_the_same_deliveries_in_time_order(seed, disorder):
-    first = taken(Company(seed, 4, START, disorder), 6)
+    first = taken(SimulatedCompany(seed, 4, START, disorder), 6)
 
-    assert first == taken(Company(seed, 4, START, disorder), 6)
+    assert first == taken(SimulatedCompany(seed, 4, START, disorder), 6)
     assert [d.at for d in first] == sorted(d.at for d in first)
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS)
 def test_another_start_gives_other_ids(seed):
-    ids = {d.event.event_id for d in taken(Company(seed, 3, START), 4)}
+    ids = {d.event.event_id for d in taken(SimulatedCompany(seed, 3, START), 4)}
 
-    assert ids.isdisjoint(d.event.event_id for d in taken(Company(seed, 3, START + DAY), 4))
+    assert ids.isdisjoint(d.event.event_id for d in taken(SimulatedCompany(seed, 3, START + DAY), 4))
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, disorder=DISORDERS)
 def test_only_duplicates_repeat_an_id_and_they_come_after_their_original(seed, disorder):
     seen = {}
-    for delivery in taken(Company(seed, 5, START, disorder), 10):
+    for delivery in taken(SimulatedCompany(seed, 5, START, disorder), 10):
         key = (delivery.event.source, delivery.event.event_id)
-        if delivery.plant == "duplicate":
+        if delivery.kind == "duplicate":
             assert seen[key] == delivery.event
         else:
             assert key not in seen
@@ -74,9 +73,9 @@ def test_only_duplicates_repeat_an_id_and_they_come_after_their_original(seed, d
 @settings(max_examples=15, deadline=None)
 @given(seed=SEEDS, disorder=DISORDERS)
 def test_what_is_planted_is_what_the_journal_must_find(seed, disorder):
-    for delivery in taken(Company(seed, 5, START, disorder), 20):
+    for delivery in taken(SimulatedCompany(seed, 5, START, disorder), 20):
         age = delivery.at - delivery.event.occurred_at
-        match delivery.plant:
+        match delivery.kind:
             case "clean" | "bad":
                 assert age == 0
             case "late" | "duplicate":
@@ -85,7 +84,7 @@ def test_what_is_planted_is_what_the_journal_must_find(seed, disorder):
                 assert age > 91 * DAY
             case "from_future":
                 assert age < -7 * DAY
-        assert (delivery.bad is not None) == (delivery.plant == "bad")
+        assert (delivery.bad is not None) == (delivery.kind == "bad")
 
 
 @settings(max_examples=30, deadline=None)
@@ -93,34 +92,34 @@ def test_what_is_planted_is_what_the_journal_must_find(seed, disorder):
 def test_states_only_move_along_legal_transitions(seed, account):
     path = StatePath(seed, account)
 
-    assert path.on(0) in INITIAL
+    assert path.state_on(0) in INITIAL
     for day in range(1, 200):
-        before, after = path.on(day - 1), path.on(day)
+        before, after = path.state_on(day - 1), path.state_on(day)
         assert after is before or after in TRANSITIONS[before]
         assert path.entered(day) == (after is not before)
         if (leaves := path.churns(day, 14)) is not None:
-            assert path.on(leaves) is CustomerState.CHURNED
-            assert path.on(leaves - 1) is not CustomerState.CHURNED
+            assert path.state_on(leaves) is CustomerState.CHURNED
+            assert path.state_on(leaves - 1) is not CustomerState.CHURNED
 
 
 def test_the_rates_are_honoured(quarter):
     _, deliveries = quarter
-    plants = Counter(d.plant for d in deliveries)
-    usage = sum(isinstance(d.event, UsageEvent) and d.plant in ("clean", "late") for d in deliveries)
-    counted = plants["clean"] + plants["late"]
+    kinds = Counter(d.kind for d in deliveries)
+    usage = sum(isinstance(d.event, UsageEvent) and d.kind in ("clean", "late") for d in deliveries)
+    counted = kinds["clean"] + kinds["late"]
     rates = Disorder()
 
-    assert plants["late"] / counted == pytest.approx(rates.late, rel=0.2)
-    assert plants["duplicate"] / counted == pytest.approx(rates.duplicate, rel=0.2)
-    assert plants["bad"] / usage == pytest.approx(rates.bad, rel=0.35)
-    assert plants["too_late"] / usage == pytest.approx(rates.too_late, rel=0.5)
-    assert plants["from_future"] / usage == pytest.approx(rates.from_future, rel=0.6)
+    assert kinds["late"] / counted == pytest.approx(rates.late, rel=0.2)
+    assert kinds["duplicate"] / counted == pytest.approx(rates.duplicate, rel=0.2)
+    assert kinds["bad"] / usage == pytest.approx(rates.bad, rel=0.35)
+    assert kinds["too_late"] / usage == pytest.approx(rates.too_late, rel=0.5)
+    assert kinds["from_future"] / usage == pytest.approx(rates.from_future, rel=0.6)
 
 
 def test_no_rates_plant_nothing():
-    company = Company(3, 20, START, Disorder(0, 0, 0, 0, 0))
+    company = SimulatedCompany(3, 20, START, Disorder(0, 0, 0, 0, 0))
 
-    assert {d.plant for d in taken(company, 20)} == {"clean"}
+    assert {d.kind for d in taken(company, 20)} == {"clean"}
 
 
 def test_the_worse_the_state_the_less_the_use(quarter):
@@ -128,7 +127,7 @@ def test_the_worse_the_state_the_less_the_use(quarter):
     seats = {account.account_id: account.seats for account in company.accounts}
     events, seat_days = Counter(), Counter()
     for delivery in deliveries:
-        if isinstance(delivery.event, UsageEvent) and delivery.plant in ("clean", "late"):
+        if isinstance(delivery.event, UsageEvent) and delivery.kind in ("clean", "late"):
             day = (delivery.event.occurred_at - START) // DAY
             events[company.state(delivery.event.account_id, day)] += 1
     for account, bought in seats.items():
@@ -148,7 +147,7 @@ def test_the_worse_the_state_the_less_the_use(quarter):
 
 
 def test_weekends_and_nights_are_quiet():
-    company = Company(5, 80, START, Disorder(0, 0, 0, 0, 0))
+    company = SimulatedCompany(5, 80, START, Disorder(0, 0, 0, 0, 0))
     days = Counter((d.at // DAY + 3) % 7 for d in taken(company, 28) if isinstance(d.event, UsageEvent))
 
     assert days[5] + days[6] < 0.3 * days[1]
@@ -173,7 +172,7 @@ def test_a_ticket_s_life_is_told_in_order(quarter):
     _, deliveries = quarter
     lives = {}
     for delivery in deliveries:
-        if isinstance(delivery.event, SupportEvent) and delivery.plant != "duplicate":
+        if isinstance(delivery.event, SupportEvent) and delivery.kind != "duplicate":
             lives.setdefault(delivery.event.ticket_id, []).append(delivery.event)
     for life in lives.values():
         life.sort(key=lambda event: event.occurred_at)
@@ -186,12 +185,12 @@ def test_a_ticket_s_life_is_told_in_order(quarter):
 @given(seed=SEEDS, disorder=DISORDERS)
 def test_the_truth_agrees_with_the_deliveries(seed, disorder, tmp_path_factory):
     path = Path(tmp_path_factory.mktemp("truth")) / "truth.jsonl"
-    company = Company(seed, 4, START, disorder)
+    company = SimulatedCompany(seed, 4, START, disorder)
     deliveries = taken(company, 8)
     truth = Truth(path.open("wb"))
-    truth.introduce(company, 0)
-    truth.delivered_all(deliveries)
-    truth.reach(company, START + 8 * DAY)
+    truth.write_accounts(company, 0)
+    truth.count(deliveries)
+    truth.write_days(company, START + 8 * DAY)
     truth.close(seed=seed)
     lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
     kinds = Counter(line["type"] for line in lines)
@@ -217,7 +216,7 @@ def test_the_truth_agrees_with_the_deliveries(seed, disorder, tmp_path_factory):
 
 def test_without_a_file_the_truth_only_counts():
     truth = Truth()
-    truth.reach(Company(1, 2, START), START + DAY)
+    truth.write_days(SimulatedCompany(1, 2, START), START + DAY)
     truth.close()
 
     assert truth.summary(seed=1)["delivered"] == 0
@@ -226,11 +225,11 @@ def test_without_a_file_the_truth_only_counts():
 @settings(max_examples=20, deadline=None)
 @given(seed=SEEDS, events=st.integers(0, 3_000), disorder=DISORDERS)
 def test_load_is_exactly_as_large_as_asked_for(seed, events, disorder):
-    deliveries = list(load(seed, 50, events, START, disorder))
+    deliveries = list(plain_load(seed, 50, events, START, disorder))
 
     assert len(deliveries) == events
-    assert deliveries == list(load(seed, 50, events, START, disorder))
-    fresh = [d for d in deliveries if d.plant != "duplicate"]
+    assert deliveries == list(plain_load(seed, 50, events, START, disorder))
+    fresh = [d for d in deliveries if d.kind != "duplicate"]
     assert len({d.event.event_id for d in fresh}) == len(fresh)
     assert {d.event.event_id for d in deliveries} == {d.event.event_id for d in fresh}
 
@@ -279,19 +278,19 @@ def test_a_step_is_a_quarter_of_what_the_journal_tolerates():
 
 
 def test_a_feed_hands_out_everything_once():
-    company = Company(2, 5, START)
-    feed = Feed(company.deliveries())
+    company = SimulatedCompany(2, 5, START)
+    feed = DeliveryReader(company.deliveries())
     parts = [d for hours in range(1, 73) for d in feed.until(START + hours * DAY // 24)]
 
-    assert parts == taken(Company(2, 5, START), 3)
+    assert parts == taken(SimulatedCompany(2, 5, START), 3)
     assert feed.until(START) == []
 
 
 def test_a_feed_can_begin_later():
-    feed = Feed(Company(2, 5, START).deliveries())
+    feed = DeliveryReader(SimulatedCompany(2, 5, START).deliveries())
     skipped = feed.skip(START + DAY)
 
-    assert feed.until(START + 2 * DAY) == taken(Company(2, 5, START), 2)[skipped:]
+    assert feed.until(START + 2 * DAY) == taken(SimulatedCompany(2, 5, START), 2)[skipped:]
 
 
 def test_a_share_outside_one_is_refused():
@@ -302,6 +301,6 @@ def test_a_share_outside_one_is_refused():
 def test_truth_lines_are_written_as_they_come():
     out = io.BytesIO()
     truth = Truth(out)
-    truth.introduce(Company(1, 2, START), 0)
+    truth.write_accounts(SimulatedCompany(1, 2, START), 0)
 
     assert out.getvalue().count(b"\n") == 2

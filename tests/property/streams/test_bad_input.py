@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from bellbuoy.cli import app as cli
-from bellbuoy.settings import ConfigError, Settings, load
+from bellbuoy.errors import ConfigError
+from bellbuoy.settings import Settings, load
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed

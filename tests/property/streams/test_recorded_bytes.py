@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import topic_of
+from bellbuoy.simulator.world.delivery_reader import DeliveryReader
 from bellbuoy.simulator.world.disorder import Disorder
-from bellbuoy.simulator.world.feed import Feed
 from processors.fold.models_in_force import Models
 from processors.fold.shared import Shared
 from processors.intake.admission import Admission
@@ -82,7 +82,7 @@ def _topic(event: Any) -> str:
     return next(topic for topic, record in RECORDS.items() if type(event) is record)
 
 
-def _happened(feed: Feed, until: int) -> list[Any]:
+def _happened(feed: DeliveryReader, until: int) -> list[Any]:
     events = []
     for delivery in feed.until(until):
         event = msgspec.structs.replace(delivery.event, tenant="demo", received_at=delivery.at)
@@ -118,8 +118,10 @@ def _by_people(number: int, now: int) -> list[Any]:
 
 
 def _digests() -> dict[str, str]:
-    company = Company(11, 25, START, Disorder(late=0.05, duplicate=0.02, bad=0.01, too_late=0.01), 0.4)
-    feed, recording = Feed(company.deliveries()), Recording()
+    company = SimulatedCompany(
+        11, 25, START, Disorder(late=0.05, duplicate=0.02, bad=0.01, too_late=0.01), 0.4
+    )
+    feed, recording = DeliveryReader(company.deliveries()), Recording()
     partition = RecordedPartition(Shared(Models(load_model(MODEL.read_text()))))
     intake = EventSorter(Topics(partitions=1), 0, committed(), Admission(90 * DAY, 3_600_000), 100_000)
     writer, journal = JournalWriter(committed()), codec("account.journal")

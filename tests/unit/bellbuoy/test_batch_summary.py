@@ -140,7 +140,7 @@ def test_everything_else() -> None:
         "score overridden with 35 by ann: Told us",
         "override of score withdrawn by ben",
         "acme linked to other",
-        "what was known of old joined",
+        "data of old merged in",
     ]
 
 

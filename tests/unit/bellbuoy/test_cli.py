@@ -121,8 +121,8 @@ def test_a_stranger_in_place_of_a_package_is_named(tmp_path: Path) -> None:
 
 def test_an_unexpected_error_is_one_line_and_exits_70(tmp_path: Path) -> None:
     script = (
-        "import sys; from bellbuoy.cli import app as cli;"
-        "cli.load = lambda: 1 / 0; sys.argv = ['bellbuoy', 'check']; cli.main()"
+        "import sys, bellbuoy.settings; from bellbuoy.cli.app import main;"
+        "bellbuoy.settings.load = lambda: 1 / 0; sys.argv = ['bellbuoy', 'check']; main()"
     )
     command = [sys.executable, "-P", "-c", script]
 

@@ -1,4 +1,4 @@
-"""The demo's parts that need nobody: its words, its screen, its books, its home."""
+"""The demo's parts that need no server: its texts, its screen, its report, its home."""
 
 from collections import Counter
 
@@ -7,18 +7,19 @@ import orjson
 import pytest
 from rich.console import Console
 
-from bellbuoy.demo.home import DemoCompany, clear, demo_settings, remember
-from bellbuoy.demo.report import DemoReport, _contradictions, lines
-from bellbuoy.demo.screen import Moment, alert_line, line, render
-from bellbuoy.demo.watch import Watch, percentile
+from bellbuoy.demo.home import DemoCompany, clear_demo_data, demo_company, demo_settings
+from bellbuoy.demo.report import DemoReport, _contradictions, report_lines
+from bellbuoy.demo.screen import DemoSnapshot, alert_line, render_screen, snapshot_line
+from bellbuoy.demo.watch import UpdateWatcher, percentile
+from bellbuoy.errors import ConfigError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded.errors import EmbeddedError
-from bellbuoy.operations.ledger import Books, Ledger
+from bellbuoy.operations.ledger import InputCounts, Ledger
 from bellbuoy.query.account import Explanation, as_data
-from bellbuoy.render.explanation import render as explained
+from bellbuoy.render.explanation import render_explanation as explained
 from bellbuoy.render.formats import change, duration, money
-from bellbuoy.settings import ConfigError, Settings
-from bellbuoy.simulator.run.plan import SimulationPlan, parse_start, plan
+from bellbuoy.settings import Settings
+from bellbuoy.simulator.run.plan import SimulationPlan, parse_start, plan_simulation
 from processors.state.position import Position
 from schemas.records import AccountHealth, Cap, Measure, RiskAlert
 from schemas.times import DAY
@@ -123,7 +124,7 @@ def moment(**more):
         "alerts": [update(5, kind="alert", change="opened", title="Cancellation scheduled", owner="Ines")],
         "open_alerts": 3,
     }
-    return Moment(**(given | more))
+    return DemoSnapshot(**(given | more))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +159,7 @@ def test_figures_are_words_a_csm_uses():
 
 
 def test_the_screen_says_who_why_whose_and_how_much():
-    screen = shown(render(moment(), "the hint", 40))
+    screen = shown(render_screen(moment(), "the hint", 40))
 
     for said in (
         "Amber [Mill]",
@@ -173,13 +174,13 @@ def test_the_screen_says_who_why_whose_and_how_much():
         assert said in screen
     assert "▲ opened Amber [Mill]: Cancellation scheduled → Ines" in screen
     assert "catching up" in screen
-    assert "live" in shown(render(moment(live=True, riskiest=[], alerts=[]), "", 10))
+    assert "live" in shown(render_screen(moment(live=True, riskiest=[], alerts=[]), "", 10))
 
 
 def test_without_a_terminal_a_moment_is_one_line():
-    assert line(moment()).count("\n") == 0
-    assert "riskiest Amber [Mill] 32: Down 60 %" in line(moment())
-    assert "riskiest" not in line(moment(riskiest=[]))
+    assert snapshot_line(moment()).count("\n") == 0
+    assert "riskiest Amber [Mill] 32: Down 60 %" in snapshot_line(moment())
+    assert "riskiest" not in snapshot_line(moment(riskiest=[]))
     paid = update(1, change="resolved", severity="warning", title="Paid")
     assert "▼ resolved [warning] a: Paid" in alert_line(paid, {})
 
@@ -200,17 +201,17 @@ def test_a_report_has_exactly_the_fields_it_promises():
     ]
     assert (
         "3 events in = 1 applied + 1 duplicates + 1 dead letters (1 invalid)"
-        in lines(DemoReport(3, 1, 1, {"invalid": 1}))[0]
+        in report_lines(DemoReport(3, 1, 1, {"invalid": 1}))[0]
     )
 
 
-def test_books_that_balance_hold_no_contradiction_and_each_other_kind_is_named():
+def test_totals_that_agree_hold_no_contradiction_and_each_kind_of_contradiction_is_named():
     before, after = (
         Ledger(),
         Ledger({("demo", "a"): 7}, {0: Position(applied=7, duplicates=2, dead_letters=1)}),
     )
     report = DemoReport(events_in=11, applied=7, duplicates=2, dead_letters={"invalid": 2})
-    found = Books(events=10, refused=1)
+    found = InputCounts(events=10, refused=1)
 
     def faults(report=report, after=after, found=found, acknowledged=11, repeated=0):
         return " ".join(_contradictions(report, before, after, found, acknowledged, repeated))
@@ -220,7 +221,7 @@ def test_books_that_balance_hold_no_contradiction_and_each_other_kind_is_named()
         report=DemoReport(12, 7, 2, {"invalid": 2}), acknowledged=12
     )
     assert "the positions say 7" in faults(report=DemoReport(11, 8, 2, {"invalid": 1}))
-    assert "the journal set 1 records aside, but 2 letters" in faults(found=Books(events=10))
+    assert "the journal made 1 dead letters, but 2 are on the topic" in faults(found=InputCounts(events=10))
     assert "12 events were acknowledged, but only 11" in faults(acknowledged=12)
     assert "1 more events" in faults(acknowledged=10)
     assert faults(acknowledged=10, repeated=1) == ""
@@ -238,7 +239,7 @@ class Stream:
 
 def test_a_watch_counts_only_what_comes_after_it_began_and_reads_to_the_end():
     stream = Stream([update(1, received_at=1)])
-    watch = Watch(stream)
+    watch = UpdateWatcher(stream)
     stream.known += [
         update(105, received_at=100),
         update(110),
@@ -254,12 +255,12 @@ def test_a_watch_counts_only_what_comes_after_it_began_and_reads_to_the_end():
 
 
 def test_time_never_goes_back_and_the_operator_is_told():
-    assert plan(3 * DAY + 5, None) == SimulationPlan(3 * DAY, 3 * DAY)
-    assert plan(3 * DAY, 2 * DAY) == SimulationPlan(3 * DAY, 3 * DAY)
-    later = plan(3 * DAY, 5 * DAY + 7)
+    assert plan_simulation(3 * DAY + 5, None) == SimulationPlan(3 * DAY, 3 * DAY)
+    assert plan_simulation(3 * DAY, 2 * DAY) == SimulationPlan(3 * DAY, 3 * DAY)
+    later = plan_simulation(3 * DAY, 5 * DAY + 7)
     assert (later.start, later.begin) == (5 * DAY, 5 * DAY + 7)
     assert "time never goes back" in later.note
-    assert plan(3 * DAY, 5 * DAY + 7, same_company=True).start == 3 * DAY
+    assert plan_simulation(3 * DAY, 5 * DAY + 7, same_company=True).start == 3 * DAY
 
 
 def test_a_start_is_a_date_or_a_time():
@@ -271,13 +272,13 @@ def test_a_start_is_a_date_or_a_time():
 
 
 def test_a_demo_goes_on_with_its_company_and_refuses_another(tmp_path):
-    assert remember(tmp_path, DemoCompany(7, 200, 5)) == DemoCompany(7, 200, 5)
-    assert remember(tmp_path, DemoCompany(7, 200, 99)) == DemoCompany(7, 200, 5)
+    assert demo_company(tmp_path, DemoCompany(7, 200, 5)) == DemoCompany(7, 200, 5)
+    assert demo_company(tmp_path, DemoCompany(7, 200, 99)) == DemoCompany(7, 200, 5)
     with pytest.raises(ConfigError, match=r"--seed 7 --accounts 200: .* --fresh"):
-        remember(tmp_path, DemoCompany(8, 200, 5))
+        demo_company(tmp_path, DemoCompany(8, 200, 5))
     (tmp_path / "company.json").write_text("{")
     with pytest.raises(ConfigError, match="--fresh"):
-        remember(tmp_path, DemoCompany(7, 200, 5))
+        demo_company(tmp_path, DemoCompany(7, 200, 5))
 
 
 def test_fresh_removes_only_what_demos_leave_and_never_under_a_running_one(tmp_path):
@@ -287,9 +288,9 @@ def test_fresh_removes_only_what_demos_leave_and_never_under_a_running_one(tmp_p
     running = DataDir(tmp_path)
     running.lock()
     with pytest.raises(EmbeddedError):
-        clear(tmp_path)
+        clear_demo_data(tmp_path)
     running.unlock()
-    clear(tmp_path)
+    clear_demo_data(tmp_path)
 
     assert (tmp_path / "thesis.txt").exists()
     assert not (tmp_path / "kafka").exists()

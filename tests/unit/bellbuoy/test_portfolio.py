@@ -9,8 +9,8 @@ import orjson
 import pytest
 from rich.console import Console
 
-from bellbuoy.query.portfolio import NothingThereError, as_data, portfolio
-from bellbuoy.render.portfolio import render
+from bellbuoy.query.portfolio import NoAccountsError, as_data, portfolio
+from bellbuoy.render.portfolio import render_portfolio
 from sinks.serving import summary
 from tests.support.output_records import health
 
@@ -21,12 +21,12 @@ def some(*records: Any) -> list[Any]:
 
 def shown(found: Any) -> str:
     console = Console(width=100, file=io.StringIO())
-    console.print(render(found))
+    console.print(render_portfolio(found))
     return console.file.getvalue()
 
 
 def test_no_account_is_an_error_that_says_so() -> None:
-    with pytest.raises(NothingThereError, match="tenant demo has no scored account"):
+    with pytest.raises(NoAccountsError, match="tenant demo has no scored account"):
         portfolio([], "demo", "mean")
 
 
@@ -83,5 +83,5 @@ def test_an_owner_s_part_of_a_group_is_found_below_accounts_of_others() -> None:
 
 
 def test_where_no_account_has_any_the_hint_says_so() -> None:
-    with pytest.raises(NothingThereError, match="no parent 'x'; no account of it has a parent"):
+    with pytest.raises(NoAccountsError, match="no parent 'x'; no account of it has a parent"):
         portfolio(some(health()), "demo", "mean", ("parent", "x"))

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.local.embedded import PortTakenError
-from bellbuoy.local.ports import place
-from bellbuoy.settings import ConfigError, Settings, load
+from bellbuoy.local.ports import plan_ports
+from bellbuoy.settings import Settings, load
 
 FREE: dict[str, Any] = {
     "kafka": {"bootstrap": "127.0.0.1:0"},
@@ -24,7 +25,7 @@ def settings(**changes: Any) -> Settings:
 
 
 def test_a_zero_becomes_a_free_port_and_the_settings_name_it() -> None:
-    placed = place(settings())
+    placed = plan_ports(settings())
     ports = [placed.kafka.port, placed.redis.port, *(spot.port for spot in placed.roles.values())]
 
     assert 0 not in ports
@@ -48,7 +49,7 @@ def test_a_taken_port_is_named_with_its_variable(area: str, shape: Any, variable
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTakenError) as refused:
-            place(settings(**{area: shape(port)}))
+            plan_ports(settings(**{area: shape(port)}))
 
     assert f"port {port} for" in str(refused.value)
     assert variable in str(refused.value)
@@ -59,12 +60,12 @@ def test_one_port_for_two_parts_is_refused() -> None:
         port = taken.getsockname()[1]
 
     with pytest.raises(ConfigError, match=f"port {port} is given to the gateway and to worker's metrics"):
-        place(settings(gateway={"port": port}, worker={"metrics_port": port}))
+        plan_ports(settings(gateway={"port": port}, worker={"metrics_port": port}))
 
 
 def test_servers_elsewhere_are_refused_all_at_once() -> None:
     with pytest.raises(ConfigError) as refused:
-        place(
+        plan_ports(
             settings(
                 kafka={"bootstrap": "kafka.example:9092"}, redis={"url": "rediss://:pw@redis.example:6379/0"}
             )

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bellbuoy.render.explanation import breakdown, informing
+from bellbuoy.render.explanation import informing_table, score_table
 from bellbuoy.render.formats import number
 from schemas.records import Measure
 
@@ -27,11 +27,11 @@ def test_measures_that_inform_stand_in_a_table_of_their_own() -> None:
     informs = Measure(name="usage.unused", weight=0.0, reason="3 of 12 features not used", **common)
     console = Console(width=160, record=True, file=io.StringIO())
 
-    console.print(breakdown([counted], [], []), *informing([informs]))
+    console.print(score_table([counted], [], []), *informing_table([informs]))
 
     above, below = console.export_text().split("Known beside it")
     assert "usage.depth" in above
     assert "usage.unused" not in above
     assert "usage.depth" not in below
     assert all(text in below for text in ("usage.unused", "0.25", "ratio", "28 days", "3 of 12 features"))
-    assert list(informing([])) == []
+    assert list(informing_table([])) == []

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellbuoy.settings import ConfigError
+from bellbuoy.errors import ConfigError
 from bellbuoy.simulator.wire.customer import CustomerKeys
 from bellbuoy.simulator.wire.segment import BAD_REASONS, call
 from bellbuoy.simulator.wire.stripe import stripe_event
 from bellbuoy.simulator.wire.zendesk import zendesk_event
-from bellbuoy.simulator.world.company import Company
+from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import Delivery
 from bellbuoy.simulator.world.disorder import Disorder
 from gateway.http.errors import Fault
@@ -30,7 +30,7 @@ RECEIVED = START + 400 * DAY
 
 @pytest.fixture(scope="module")
 def deliveries() -> list[Delivery]:
-    company = Company(11, 60, START, Disorder(bad=0.05))
+    company = SimulatedCompany(11, 60, START, Disorder(bad=0.05))
     return list(takewhile(lambda d: d.at < START + 60 * DAY, company.deliveries()))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bellbuoy.settings import ConfigError, load
+from bellbuoy.errors import ConfigError
+from bellbuoy.settings import load
 from gateway.settings import GatewaySettings
 
 

@@ -1,4 +1,4 @@
-"""Send a day: usage to Kafka, the rest through the front door, with as much disorder as is asked for."""
+"""Sender of a company's days: usage to Kafka, other events to the gateway, with disorder if asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from chaos.load import Day
+from chaos.company import Day
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
@@ -28,28 +28,28 @@ _HEADERS = {
     "Content-Type": "application/json",
 }
 _PATIENCE_SECONDS = 120.0
-_AT_ONCE = 500
+_EVENTS_PER_REQUEST = 500
 
 
 class NotAcceptedError(Exception):
-    """Something was not taken within two minutes, or was refused; the message says what and why."""
+    """Events were not accepted within two minutes, or were refused; the message says which and why."""
 
 
 @dataclass(slots=True)
 class Sender:
     """
-    What a product team's producer and HTTP client do: retry until it is taken, under the same id.
+    Sends events as a product team's producer and HTTP client do: with the same id until they are accepted.
 
     With ``disorder``, events are shuffled, one in fifty is sent twice and one in a hundred to a wrong
-    partition; a day's ``poison`` is random bytes on every input. ``letters`` counts what must be set aside of
-    that, ``probes`` what must be besides.
+    partition; the poison of a day is random bytes on every input. ``poisoned`` counts those, ``probes`` the
+    probes; each of both must become a dead letter.
     """
 
     bootstrap: str
     topics: Topics
     gateway_port: int
     disorder: random.Random | None = None
-    letters: int = 0
+    poisoned: int = 0
     probes: int = 0
     _producer: Producer = field(init=False)
 
@@ -67,7 +67,7 @@ class Sender:
         )
 
     def send(self, day: Day, seconds: float, *, poison: bool = False) -> None:
-        """Send a day, spread over so many seconds; raise NotAcceptedError."""
+        """Send a day's events, spread over so many seconds; raise NotAcceptedError."""
         began = time.monotonic()
         usage, chance = list(day.usage), self.disorder
         if chance is not None:
@@ -94,13 +94,13 @@ class Sender:
 
     def _flush(self) -> None:
         if left := self._producer.flush(_PATIENCE_SECONDS):
-            raise NotAcceptedError(f"Kafka did not take {left} records within {_PATIENCE_SECONDS:.0f} s")
+            raise NotAcceptedError(f"Kafka did not accept {left} records within {_PATIENCE_SECONDS:.0f} s")
 
-    def found(self, day: Day, settle: Callable[[], None]) -> None:
+    def send_first(self, day: Day, settle: Callable[[], None]) -> None:
         """
-        Send the first day, each account's usage in one record; *settle* returns once all is through.
+        Send the first day, each account's usage in one record; *settle* waits until all of it is processed.
 
-        A score of which nothing was known before would depend on which of its facts came first.
+        Otherwise a new account's first scores would depend on which of its events came first.
         """
         for topic, events in day.typed.items():
             self._post(topic, events)
@@ -115,7 +115,7 @@ class Sender:
         self._flush()
 
     def probe(self) -> None:
-        """Send every partition something that gets through without changing any account: a bad record."""
+        """Send every partition a record that passes through without changing any account: a broken one."""
         for partition in range(self.topics.partitions):
             self._produce(self.topics.name("usage.events"), b"probe", b"probe", partition)
             self.probes += 1
@@ -126,7 +126,7 @@ class Sender:
         for topic in INPUT_TOPICS:
             for partition in range(self.topics.partitions):
                 self._produce(self.topics.name(topic), self.disorder.randbytes(60), b"poison", partition)
-                self.letters += 1
+                self.poisoned += 1
 
     def _produce(self, name: str, value: bytes, key: bytes, partition: int) -> None:
         while True:
@@ -139,24 +139,24 @@ class Sender:
                 return
 
     def _post(self, topic: str, events: list[dict[str, Any]]) -> None:
-        for first in range(0, len(events), _AT_ONCE):
-            self._post_some(topic, events[first : first + _AT_ONCE])
+        for first in range(0, len(events), _EVENTS_PER_REQUEST):
+            self._post_some(topic, events[first : first + _EVENTS_PER_REQUEST])
 
     def _post_some(self, topic: str, events: list[dict[str, Any]]) -> None:
-        deadline, said = time.monotonic() + _PATIENCE_SECONDS, "nothing"
+        deadline, last = time.monotonic() + _PATIENCE_SECONDS, "nothing"
         while time.monotonic() < deadline:
             connection = HTTPConnection("127.0.0.1", self.gateway_port, timeout=15)
             try:
                 connection.request("POST", f"/v1/events/{topic}", json.dumps(events), _HEADERS)
                 answer = connection.getresponse()
-                said = f"{answer.status} {answer.read().decode()}"
+                last = f"{answer.status} {answer.read().decode()}"
                 if answer.status == 200:
                     return
                 if answer.status < 500:
-                    raise NotAcceptedError(f"the front door refused {topic}: {said}")
+                    raise NotAcceptedError(f"the gateway refused {topic}: {last}")
             except (OSError, HTTPException) as error:
-                said = repr(error)
+                last = repr(error)
             finally:
                 connection.close()
             time.sleep(0.2)
-        raise NotAcceptedError(f"the front door did not take {topic} in time; it last said {said}")
+        raise NotAcceptedError(f"the gateway did not accept {topic} in time; its last answer: {last}")

@@ -1,8 +1,8 @@
 """
-A seeded company, day by day: what its accounts do, what is sent of it, and what it sums to.
+A seeded company, day by day: the events of its accounts, what is sent on each day, and the exact totals.
 
-Accounts have fates: they fall silent, come back, cancel, fail to pay, wait for support. Whatever turns a
-score or opens an alert lies a day from the next such thing, so that it doesn't matter how the events of a day
+Accounts have fates: they fall silent, come back, cancel, fail to pay, wait for support. Whatever changes a
+score or opens an alert lies a day from the next such event, so that it doesn't matter how the events of a day
 are cut into batches. One usage event in a hundred is sent three days late.
 """
 
@@ -17,15 +17,15 @@ from processors.alerts.episodes import alert_id
 from schemas.records import UsageEvent
 from schemas.times import DAY, HOUR
 
-__all__ = ["DAYS", "TENANT", "Company", "Day"]
+__all__ = ["DAYS", "TENANT", "ChaosCompany", "Day"]
 
 TENANT = "demo"
 DAYS = 26
-"""Long enough for a silence of 14 days after a usual fortnight."""
+"""Long enough for a silence of 14 days after two normal weeks."""
 
 _START = 20_000 * DAY + 12 * HOUR
 _LATE_DAYS = 3
-_HAPPENINGS: dict[str, list[tuple[int, str, dict[str, Any]]]] = {
+_EVENTS_OF_FATE: dict[str, list[tuple[int, str, dict[str, Any]]]] = {
     "steady": [
         (5, "engagement.events", {"kind": "meeting"}),
         (8, "survey.responses", {"survey_id": "nps", "kind": "nps", "score": 9}),
@@ -60,7 +60,7 @@ _BACK_FROM = {"back": 20}
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day as it is sent: the time, whether it is the first, usage for Kafka, the rest by topic for HTTP."""
+    """The events of a day: usage directly to Kafka, others by topic over HTTP; ``now`` is its time."""
 
     now: int
     first: bool
@@ -69,13 +69,13 @@ class Day:
 
     @property
     def count(self) -> int:
-        """How many events that is."""
+        """The number of events sent on the day."""
         return len(self.usage) + sum(map(len, self.typed.values()))
 
 
 @dataclass(slots=True)
-class Company:
-    """``events`` usage events, about, of so many accounts; the same seed is the same company."""
+class ChaosCompany:
+    """A company with about ``events`` usage events of so many accounts; one seed gives one company."""
 
     seed: int
     events: int
@@ -84,42 +84,42 @@ class Company:
 
     def __post_init__(self) -> None:
         chance = random.Random(f"fates {self.seed}")
-        kinds = sorted(_HAPPENINGS)
+        kinds = sorted(_EVENTS_OF_FATE)
         self.fates = {f"acct-{number:05d}": chance.choice(kinds) for number in range(self.accounts)}
 
     def days(self) -> Iterator[Day]:
-        """Yield every day in its order."""
+        """Yield every day in order."""
         for number in range(DAYS):
             late = self._usage(number - _LATE_DAYS, late=True) if number >= _LATE_DAYS else []
             yield Day(_START + number * DAY, not number, [*self._usage(number), *late], self._typed(number))
 
     def totals(self) -> dict[tuple[str, str], int]:
-        """Return how many events every account sums to when each counts once, by tenant and account."""
-        found = {(TENANT, account): 0 for account in self.fates}
+        """Return the number of events of every (tenant, account) when each counts once."""
+        totals = {(TENANT, account): 0 for account in self.fates}
         for day in self.days():
             for event in day.usage:
-                found[TENANT, event.account_id] += 1
+                totals[TENANT, event.account_id] += 1
             for events in day.typed.values():
                 for typed in events:
-                    found[TENANT, typed["account_id"]] += 1
-        return found
+                    totals[TENANT, typed["account_id"]] += 1
+        return totals
 
     def _usage(self, number: int, *, late: bool = False) -> list[UsageEvent]:
-        """Return what happened on a day and is sent on it, or what of it is sent late."""
+        """Return the usage of a day that is sent on the day itself, or the usage of it that is sent late."""
         chance = random.Random(f"usage {self.seed} {number}")
         now, each = _START + number * DAY, max(1, self.events // (self.accounts * DAYS))
         events = []
         for account, fate in self.fates.items():
             used = number < _SILENT_FROM.get(fate, DAYS) or number >= _BACK_FROM.get(fate, DAYS)
-            for one in range(each):
-                # The first of an account is never late: a late one must not end a silence.
+            for serial in range(each):
+                # The first event of an account is never late: a late event must not end a silence.
                 drawn, user, feature = chance.random(), chance.randrange(12), chance.randrange(6)
-                is_late = drawn < 0.01 and one > 0 and number < 6
+                is_late = drawn < 0.01 and serial > 0 and number < 6
                 at = now - chance.randrange(30 * 60_000)
                 if used and is_late == late:
                     events.append(
                         UsageEvent(
-                            event_id=f"u-{number}-{account}-{one}",
+                            event_id=f"u-{number}-{account}-{serial}",
                             tenant=TENANT,
                             account_id=account,
                             source="chaos",
@@ -135,10 +135,10 @@ class Company:
         return events
 
     def _typed(self, number: int) -> dict[str, list[dict[str, Any]]]:
-        found: dict[str, list[dict[str, Any]]] = {}
+        events: dict[str, list[dict[str, Any]]] = {}
         for account, fate in self.fates.items():
-            for happens, topic, fields in [*_everyone(account), *_HAPPENINGS[fate]]:
-                if happens != number:
+            for day, topic, fields in [*_events_of_everyone(account), *_EVENTS_OF_FATE[fate]]:
+                if day != number:
                     continue
                 event = {
                     "event_id": f"{topic}-{number}-{account}",
@@ -149,11 +149,11 @@ class Company:
                 }
                 if topic == "alert.actions":
                     event["alert_id"] = alert_id(TENANT, account, fields["alert_id"], 1)
-                found.setdefault(topic, []).append(event)
-        return found
+                events.setdefault(topic, []).append(event)
+        return events
 
 
-def _everyone(account: str) -> list[tuple[int, str, dict[str, Any]]]:
+def _events_of_everyone(account: str) -> list[tuple[int, str, dict[str, Any]]]:
     renews_at = _START + 200 * DAY
     return [
         (0, "account.profiles", {"name": f"Company {account}", "segment": "smb", "owner": "ann@example.com"}),

@@ -1,4 +1,4 @@
-"""A simulation's deliveries, taken up to a time."""
+"""Reader of a simulation's deliveries up to a time."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Iterator
 
 from bellbuoy.simulator.world.delivery import Delivery
 
-__all__ = ["Feed"]
+__all__ = ["DeliveryReader"]
 
 
-class Feed:
-    """Hands out deliveries in order; never generates further than asked for, except for one."""
+class DeliveryReader:
+    """Reads deliveries in order; it generates at most one more than was asked for."""
 
     def __init__(self, deliveries: Iterator[Delivery]) -> None:
         self._deliveries = deliveries
         self._next = next(deliveries, None)
 
     def until(self, end: int) -> list[Delivery]:
-        """Return every delivery not yet taken that is due before ``end`` (UTC milliseconds)."""
-        taken = []
+        """Return the deliveries not yet read that are due before ``end`` (UTC milliseconds)."""
+        due = []
         while self._next is not None and self._next.at < end:
-            taken.append(self._next)
+            due.append(self._next)
             self._next = next(self._deliveries, None)
-        return taken
+        return due
 
     def skip(self, end: int) -> int:
-        """Leave out every delivery due before ``end`` and return how many those were."""
+        """Skip the deliveries due before ``end`` and return how many they were."""
         skipped = 0
         while self._next is not None and self._next.at < end:
             skipped += 1

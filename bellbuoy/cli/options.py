@@ -1,0 +1,42 @@
+"""Options that several commands share, and the way they read a time."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from bellbuoy.times import now, utc_milliseconds
+from schemas.times import DAY, HOUR, MINUTE
+
+__all__ = ["EXIT_CODES", "TIME_FORMS", "Author", "DryRun", "Json", "Tenant", "parse_time"]
+
+EXIT_CODES = (
+    "Exit codes: 0 ok · 1 failed · 2 usage or configuration · 69 a needed service is away · 70 internal error"
+)
+TIME_FORMS = "2026-01-31, 2026-01-31T09:30Z, or how long ago: 45m, 12h, 7d"
+"""The forms that ``parse_time`` takes, for help texts."""
+
+Author = Annotated[
+    str, typer.Option(help="Who makes this change; kept with it.", show_default="your user name")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; change nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Tenant = Annotated[str, typer.Option(help="The tenant that the customer belongs to.")]
+
+_AGO = re.compile(r"(\d{1,6})([mhd])\Z")
+_UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
+
+
+def parse_time(text: str | None) -> int | None:
+    """Return a typed time in UTC milliseconds; raise typer.BadParameter for text in none of TIME_FORMS."""
+    if text is None:
+        return None
+    ago = _AGO.match(text)
+    if ago is not None:
+        return now() - int(ago[1]) * _UNIT[ago[2]]
+    try:
+        return utc_milliseconds(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: give {TIME_FORMS}") from None

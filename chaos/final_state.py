@@ -1,0 +1,99 @@
+"""Final state of a run: totals, states, alerts and the sink's contents, in a form that can be equal."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+from msgspec.structs import replace
+
+from bellbuoy.operations.ledger import read_ledger
+from chaos.cluster import Cluster
+from chaos.company import TENANT, ChaosCompany
+from processors.state.encoding import decode_state, encode_state
+from processors.state.position import is_account
+from schemas.codec.record_codec import codec
+from schemas.records import AccountHealth, RiskAlert
+from sinks.redis.reader import RedisReader
+from streams.kafka.log_reader import read_to_end
+
+__all__ = ["FinalState", "read_final_state"]
+
+AlertChange = tuple[str, str, str, int]
+"""A change of an alert: alert id, change, severity and journal time."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalState:
+    """
+    Final state of a run, without what depends on how events were cut into batches.
+
+    ``applied`` counts events by account, ``states`` has a hash of each account's state, ``alerts`` how often
+    each change was published. ``sink`` has what Redis holds, by name, and ``histories`` the score and band at
+    the end of each day, by account. Left out are sequence numbers, times of receipt, and the score before the
+    last batch.
+    """
+
+    applied: dict[tuple[str, str], int]
+    states: dict[bytes, str]
+    alerts: Counter[AlertChange]
+    sink: dict[str, str]
+    histories: dict[str, dict[int, tuple[float, str]]]
+
+
+def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
+    """Read the final state from Kafka and Redis."""
+    ledger = read_ledger(cluster.bootstrap, cluster.topics)
+    reader = cluster.reader()
+    try:
+        sink, histories = _sink(reader, company), _histories(reader, company)
+    finally:
+        reader.close()
+    return FinalState(ledger.applied, _states(cluster), _alerts(cluster), sink, histories)
+
+
+def _states(cluster: Cluster) -> dict[bytes, str]:
+    starts = [TopicPartition(cluster.topics.changelog, p, 0) for p in range(cluster.topics.partitions)]
+    newest = {record.key or b"": record.value or b"" for record in read_to_end(cluster.bootstrap, starts)}
+    states = {}
+    for key, value in newest.items():
+        if is_account(key):
+            state = decode_state(value)
+            state.sequence = -1
+            states[key] = hashlib.sha256(encode_state(state)).hexdigest()[:16]
+    return states
+
+
+def _alerts(cluster: Cluster) -> Counter[AlertChange]:
+    name = cluster.topics.name("risk.alerts")
+    decode = codec("risk.alerts").decode
+    starts = [TopicPartition(name, p, 0) for p in range(cluster.topics.partitions)]
+    changes: list[RiskAlert] = [decode(record.value) for record in read_to_end(cluster.bootstrap, starts)]
+    return Counter((alert.alert_id, alert.change, alert.severity, alert.changed_at) for alert in changes)
+
+
+def _sink(reader: RedisReader, company: ChaosCompany) -> dict[str, str]:
+    contents = {}
+    for account in company.fates:
+        health = reader.account(TENANT, account)
+        contents[f"health {account}"] = repr(None if health is None else _without_batching(health))
+    ranked = reader.riskiest(TENANT, 2 * len(company.fates))
+    contents["ranking"] = repr(sorted((health.score, health.account_id) for health in ranked))
+    contents["unknown"] = repr(reader.unknown(TENANT))
+    open_alerts = reader.open_alerts(TENANT, 10 * len(company.fates))
+    contents["open alerts"] = repr(sorted((a.alert_id, a.severity, a.acknowledged_by) for a in open_alerts))
+    return contents
+
+
+def _histories(reader: RedisReader, company: ChaosCompany) -> dict[str, dict[int, tuple[float, str]]]:
+    """Return the last entry of each day, as a score may be published more than once a day."""
+    return {
+        account: {e.as_of: (e.score, e.band) for e in reversed(reader.history(TENANT, account, 10_000))}
+        for account in company.fates
+    }
+
+
+def _without_batching(health: AccountHealth) -> AccountHealth:
+    return replace(health, previous_score=None, received_at=None, sequence=0)

@@ -1,0 +1,18 @@
+"""Waiting for a condition that another process brings about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "the condition") -> Any:
+    """Return the condition's value once it is true; fail when it isn't within *seconds*."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds} s"
+        time.sleep(0.1)
