@@ -1,4 +1,4 @@
-"""Check that the imported packages are this distribution's: their plain names could clash with others."""
+"""The check that the imported packages are this distribution's: their plain names could clash."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What an operator does to a deployment: check topics, run roles, change models, replay, repair."""
+"""Operations on a deployment: topics, checks, roles, model changes, replay, repair of dead letters."""

@@ -1,4 +1,4 @@
-"""Check whether every accepted event has gone through journal, state and delivery into every sink."""
+"""The check whether every accepted event has gone through journal, state and delivery into the sinks."""
 
 from __future__ import annotations
 

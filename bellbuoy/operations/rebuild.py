@@ -45,7 +45,7 @@ class Rebuildable(Sink, Positioned, Protocol):
 @dataclass(frozen=True, slots=True)
 class RebuildPlan:
     """
-    What a rebuild will do.
+    The work that a rebuild has to do.
 
     ``spans`` are the first offset and the end of everything to deliver, by ``topic/partition``; ``members``
     is how many processes deliver to the sink now.

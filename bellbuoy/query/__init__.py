@@ -1,1 +1,1 @@
-"""Reads accounts, their history and portfolios, for the command line and for a console to show."""
+"""Queries of accounts, their history and portfolios, for the command line and for a console to show."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 __all__ = ["Child", "ending", "stop_all"]
 
-_MAX_LOG_BYTES = 20_000_000
+_LOG_BYTES = 20_000_000
 _TETHER = Path(__file__).with_name("tether.py")
 
 # The kernel ends a tethered child when the *thread* that started it ends, so one thread, which
@@ -38,7 +38,7 @@ class Child:
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
+        if log.exists() and log.stat().st_size > _LOG_BYTES:
             log.replace(log.with_name(f"{log.name}.1"))
         with log.open("ab") as out:
             self._log_start = out.tell()

@@ -22,7 +22,7 @@ _MAX_LATENESS = 10 * DAY
 @dataclass(frozen=True, slots=True)
 class Disorder:
     """
-    How often each fault occurs, as a share of the events it may affect.
+    The rate of each fault, as a share of the events it may affect.
 
     ``late`` and ``duplicate`` affect all events but profiles; the other three add an event to a usage event.
     Raises ValueError for a share outside 0..1.

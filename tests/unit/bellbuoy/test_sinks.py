@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.operations.checks import run as check
+from bellbuoy.operations.checks import check_deployment as check
 from bellbuoy.operations.sinks import serving_reader, sinks
 from bellbuoy.settings import ConfigError, Settings
 from sinks.memory import MemorySink
