@@ -53,7 +53,7 @@ class Report:
         """Return the table of contenders, ours set against each."""
         limit, ours = self.median(consume_only.LIMIT.name), self.median(_OURS)
         rows = [
-            "| contender | events/s, median | least to most | of consume only | bellbuoy is | exact |",
+            "| contender | events/s, median | lowest to highest | relative to consume only | bellbuoy is | exact |",
             "| --- | ---: | ---: | ---: | ---: | --- |",
         ]
         for name, found in self.rates.items():
@@ -79,7 +79,9 @@ class Report:
                 ratio = self.median(ours) / self.median(best)
                 verdict = "met" if ratio >= goal else "not met"
                 rows.append(f"| {ours} | {best} | {ratio:.2f} | {goal:g} | {verdict} |")
-        return "\n".join(["| ours | beside | ratio | goal | |", "| --- | --- | ---: | ---: | --- |", *rows])
+        return "\n".join(
+            ["| ours | compared with | ratio | goal | |", "| --- | --- | ---: | ---: | --- |", *rows]
+        )
 
     def _best(self, names: Iterable[str]) -> str | None:
         """Return the fastest of these contenders of which every total was right."""
@@ -102,14 +104,15 @@ class Report:
         machine = f"{os.cpu_count()} cores ({_processor()}), Python {platform.python_version()}"
         return f"""# Benchmarks
 
-Written by `make bench`. A broker, the engine and the load's client share one machine: {machine}.
+How many events a second Bellbuoy and other engines process, and what an event, an account and a request cost.
+Written by `make bench`. A broker, the engine and the client that sends the load share one machine: {machine}.
 
 ![Events a second of every contender](benchmarks.svg)
 
 ## Contenders
 
 {self.events:,} usage events, {self.accounts:,} accounts (Zipf 0.8), 4 partitions, lz4; {self.repeats}
-repeats, contenders in turn on the same topic, start-up not counted.
+repeats, one contender after the other on the same topic, start-up not counted.
 
 {self.contenders()}
 
@@ -118,9 +121,9 @@ repeats, contenders in turn on the same topic, start-up not counted.
 {_JOB}
 ## Cost by accounts and days
 
-A backlog of a million events through journal and worker: how long each takes, in wall time of the machine.
-The more accounts, the fewer events of each are in a batch, so an account is scored for ever fewer of them;
-with a million accounts nearly every event is an account folded, scored, explained and stored.
+The wall time that an event takes, of a backlog of a million events through journal and worker. The more
+accounts there are, the fewer events of each are in a batch, so an account is scored for fewer events at a
+time; with a million accounts nearly every event has its account folded, scored, explained and stored.
 
 | accounts | of them touched | days of events | µs an event | exact |
 | ---: | ---: | ---: | ---: | --- |
@@ -128,16 +131,16 @@ with a million accounts nearly every event is an account folded, scored, explain
 
 ## Latency
 
-From received to readable in Redis, equally busy accounts with two months of life, everything on this machine
-with the sender, by `python -m bench.latency`.
+The time from received to readable in Redis, by `python -m bench.latency`: equally busy accounts with two months
+of events, everything on this machine, the sender included.
 
-| events/s | accounts | updates/s | p50 ms | p95 ms | p99 ms | most ms | journal p50, p99 ms | cores busy |
+| events/s | accounts | updates/s | p50 ms | p95 ms | p99 ms | highest ms | journal p50, p99 ms | cores busy |
 | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |
 {self._latencies()}
 
-## The front door
+## The gateway
 
-Segment calls of one gateway process, answered when Kafka has acknowledged them, by `python -m bench.gateway`.
+Segment calls to one gateway process, answered when Kafka has acknowledged them, by `python -m bench.gateway`.
 
 | events a request | connections | events/s |
 | ---: | ---: | ---: |
@@ -175,8 +178,8 @@ Segment calls of one gateway process, answered when Kafka has acknowledged them,
         lines = [f"Bytes of an account's state as encoded: {sizes} (`bench/accounts.py` says what each is)."]
         if (found := self.restored) is not None:
             lines.append(
-                f"{found.accounts:,} {found.size} accounts were held again {found.seconds:.1f} s after the "
-                f"worker asked; they take {found.disk_bytes:,.0f} bytes each on the broker's disk, "
+                f"{found.accounts:,} {found.size} accounts were restored {found.seconds:.1f} s after the "
+                f"worker began; they take {found.disk_bytes:,.0f} bytes each on the broker's disk, "
                 f"compressed, and {found.memory_bytes:,.0f} in the worker's memory."
             )
         return "\n".join(lines)
@@ -191,30 +194,32 @@ def _processor() -> str:
 
 
 _JOB = """The job: decode the Avro event, count events and durations per account and day over 90 days, keep
-that durably, emit every account that changed. What an engine emitted and what its changelog holds must sum
-to the load, events and durations of every account, or it is disqualified. What each does:
+the counts durably, emit every account that changed. The counts that an engine emitted and those in its
+changelog must equal the load, in events and durations of every account, or it is disqualified. What each
+does:
 
-- *consume only* takes every record as a Python object with librdkafka's client.
+- *consume only* receives every record as a Python object with librdkafka's client.
 - *fastavro loop* also decodes and counts in a dict, without an engine and without anything durable.
 - *Quix Streams* and *Faust, idiomatic* do the job the way their documentation shows, with their defaults
   (Faust on uvloop). They are slow, so they take only the load's first 100,000 and 20,000 events, on topics of
-  their own; time runs from their first event to the last one committed.
+  their own; time is measured from their first event to the last one committed.
 - *Flink SQL* groups the whole load by account and day, through PyFlink, which only submits the query:
   mini-batches of a second or 20,000 events, local and global aggregation, state on the heap, and instead of a
   changelog a checkpoint every second on this machine's disk; a day leaves the state 90 days after its last
-  change. Its JVM has counted the same events before; time runs from when every task runs to when the query
+  change. Its JVM has counted the same events before; time is measured from when every task runs until the query
   has ended with its last checkpoint.
-- *Kafka Streams* does it in Java with its DSL, on the whole load, with the defaults but for: 64 MB of record
-  cache, which with state as bytes changed in place keeps RocksDB out of the way; a commit every second under
-  both guarantees, because exactly once with its 100 ms writes more often than anyone needs, and at least once
-  with its 30 s would hold every updated account back as long; the throughput collector. It steps over the
-  fields it doesn't count, and its JVM has counted up to two million events of the load before.
+- *Kafka Streams* does it in Java with its DSL, on the whole load, with its defaults but for these: 64 MB of
+  record cache, which together with state as bytes changed in place hardly ever asks RocksDB; a commit every
+  second under both guarantees, because the default of exactly once (100 ms) writes more often than anyone
+  needs, and that of at least once (30 s) would delay every updated account as long; the throughput
+  collector. It steps over the fields it doesn't count, and its JVM has counted up to two million events of
+  the load before.
 - *bellbuoy* is the journal and the worker as two processes: decode, admit, dedupe, roll up, one transaction
-  into the journal; fold into the rings, score and explain every touched account, and one transaction for
-  state changelog, health records, alerts and position. It alone drops duplicates.
+  into the journal; fold into the daily buckets, score and explain every touched account, and one transaction
+  for state changelog, health records, alerts and position. No other contender drops duplicates.
   A backlog is gathered for a second, or while the worker is busy, as Kafka Streams' cache gathers between
   commits.
 - *bellbuoy, 2 workers* shares the four partitions between two workers, as its operator would on two cores.
-- *bellbuoy, envelopes of 100* is the same on a topic of its own, to which the same events were written a
-  hundred of a partition to a record; the others can't read those.
+- *bellbuoy, envelopes of 100* is the same on a topic of its own, with the same events in records of a hundred
+  events of one partition; the other contenders can't read those.
 """

@@ -6,6 +6,7 @@ from processors.measures.measured import ENGAGEMENT, USAGE, USERS, MeasureValue,
 from processors.measures.view import View
 from processors.measures.wording import count
 from processors.state.account import RING_DAYS, Person
+from processors.state.activity import last_day
 
 __all__ = ["champion", "sponsor"]
 
@@ -55,6 +56,6 @@ def _days(view: View, role: str) -> MeasureValue:
 
 
 def _age(view: View, user: int, person: Person) -> int:
-    known = view.state.usage.users.get(user)
-    used = RING_DAYS if known is None else max(0, view.today - (known >> 32))
+    activity = view.state.usage.users.get(user)
+    used = RING_DAYS if activity is None else max(0, view.today - last_day(activity))
     return min(used, RING_DAYS if person.contact_at < 0 else view.age(person.contact_at))

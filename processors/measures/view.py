@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from processors.measures.calendar import holidays
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
+from processors.state.activity import least_activity, masks_on
 from processors.state.usage_parts import PAST, USERS
 from schemas.times import DAY, EPOCH
 
@@ -22,7 +23,6 @@ MONTH = 365.25 / 12
 """Days of a mean month."""
 
 _NONE = Day()
-_MASK = 0xFFFFFFFF
 _RECENT = 35
 _WEEKS = 8
 _BESIDE_USAGE = (
@@ -146,16 +146,13 @@ class View:
     def active(self) -> NDArray[np.int64]:
         """Each user's active days: bit *i* says "active *i* days ago", for the last 32 days."""
         users = self.state.usage.users
-        known = np.fromiter(users.values(), np.int64, len(users))
-        ages = np.minimum(np.maximum(self.today - (known >> 32), 0), 32)
-        days: NDArray[np.int64] = ((known & _MASK) << ages) & _MASK
-        return days
+        return masks_on(np.fromiter(users.values(), np.int64, len(users)), self.today)
 
     def active_users(self, days: int) -> int:
         """Return how many users were active in the last *days* days, today included."""
-        first = self.today - days + 1 << 32
+        least = least_activity(self.today - days + 1)
         return self._counted(
-            ("active", days), lambda: sum(map(first.__le__, self.state.usage.users.values()))
+            ("active", days), lambda: sum(map(least.__le__, self.state.usage.users.values()))
         )
 
     def active_before(self, days: int) -> int:
