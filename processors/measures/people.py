@@ -7,6 +7,7 @@ from processors.measures.example import ago
 from processors.measures.formats import count
 from processors.measures.view import View
 from processors.state.account import RING_DAYS, Person
+from processors.state.activity import last_day
 from processors.state.usage_parts import USERS
 from schemas.records import EngagementEvent, UsageEvent
 
@@ -68,6 +69,6 @@ def _days_since_activity(view: View, role: str) -> MeasureValue:
 
 
 def _age(view: View, user: int, person: Person) -> int:
-    known = view.state.usage.users.get(user)
-    used = RING_DAYS if known is None else max(0, view.today - (known >> 32))
+    activity = view.state.usage.users.get(user)
+    used = RING_DAYS if activity is None else max(0, view.today - last_day(activity))
     return min(used, RING_DAYS if person.contact_at < 0 else view.age(person.contact_at))

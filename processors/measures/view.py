@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from processors.measures.calendar import holidays
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
+from processors.state.activity import least_activity, masks_on
 from processors.state.usage_parts import PAST, USERS
 from schemas.times import DAY, EPOCH
 
@@ -26,8 +27,6 @@ BASELINE_WEEKS = 8
 
 _NO_USAGE = Day()
 _RECENT_DAYS = 35
-_USER_DAYS = 0xFFFFFFFF
-"""The bits of a user's days of use in ``Usage.users``; the bits above them are the last day."""
 
 _NOT_FROM_USAGE = (
     "answers", "churned", "holidays", "months", "revenue", "seats", "solved", "subscription", "tickets",
@@ -152,16 +151,13 @@ class View:
     def active(self) -> NDArray[np.int64]:
         """Each user's active days in the last 32: bit *i* is set when the user was active *i* days ago."""
         users = self.state.usage.users
-        known = np.fromiter(users.values(), np.int64, len(users))
-        ages = np.minimum(np.maximum(self.today - (known >> 32), 0), 32)
-        days: NDArray[np.int64] = ((known & _USER_DAYS) << ages) & _USER_DAYS
-        return days
+        return masks_on(np.fromiter(users.values(), np.int64, len(users)), self.today)
 
     def active_users(self, days: int) -> int:
         """Return the number of users active in the last *days* days, today included."""
-        first = self.today - days + 1 << 32
+        least = least_activity(self.today - days + 1)
         return self._counted(
-            ("active", days), lambda: sum(map(first.__le__, self.state.usage.users.values()))
+            ("active", days), lambda: sum(map(least.__le__, self.state.usage.users.values()))
         )
 
     def active_before(self, days: int) -> int:

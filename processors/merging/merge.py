@@ -14,7 +14,6 @@ from typing import TypeVar
 from processors.observe.engagement import MAX_MOMENTS, forget_aim
 from processors.observe.retract import lift, retraction
 from processors.observe.surveys import Answer, either
-from processors.observe.usage import later_active
 from processors.state.account import (
     Aim,
     Billing,
@@ -28,6 +27,7 @@ from processors.state.account import (
     Ticket,
     Usage,
 )
+from processors.state.activity import united
 from processors.state.parts import NEVER
 
 __all__ = ["merge"]
@@ -71,7 +71,7 @@ def _most(ours: N | None, theirs: N | None) -> N | None:
 
 def _merge_usage(ours: Usage, theirs: Usage) -> None:
     _unite(ours.days, theirs.days, _day)
-    _unite(ours.users, theirs.users, later_active)
+    _unite(ours.users, theirs.users, united)
     _unite(ours.features, theirs.features, max)
     ours.first_at, ours.last_at = (
         _earlier(ours.first_at, theirs.first_at),

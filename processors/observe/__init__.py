@@ -18,11 +18,10 @@ from processors.observe.override import observe_override
 from processors.observe.profile import observe_profile
 from processors.observe.support import observe_support
 from processors.observe.surveys import observe_survey
-from processors.observe.usage import active_days, observe_usage
+from processors.observe.usage import observe_usage
 
 __all__ = [
     "OBSERVERS",
-    "active_days",
     "bound",
     "evict",
     "observe_billing",

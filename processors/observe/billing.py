@@ -8,9 +8,9 @@ from schemas.inputs import BILLING
 from schemas.records import BillingEvent
 from schemas.times import DAY
 
-__all__ = ["observe_billing"]
+__all__ = ["TERMS", "observe_billing"]
 
-_TERMS = ("plan", "seats", "mrr_minor", "currency", "renews_at")
+TERMS = ("plan", "seats", "mrr_minor", "currency", "renews_at")
 _STATUS = {
     "subscription_started": "active",
     "cancel_withdrawn": "active",
@@ -76,7 +76,7 @@ def _observe_subscription(state: State, event: BillingEvent) -> None:
         subscription.started_at = event.occurred_at if began is None else min(began, event.occurred_at)
     elif event.kind == "cancel_scheduled":
         subscription.canceling_at = max(subscription.canceling_at, event.occurred_at)
-    for term in _TERMS:
+    for term in TERMS:
         value = getattr(event, term)
         if value is not None and at > subscription.terms_at.get(term, (-1, 0)):
             subscription.terms_at = dict(sorted((subscription.terms_at | {term: at}).items()))

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from processors.observe.retract import retract
 from processors.state.account import RING_DAYS, Person, State, Subscription
+from processors.state.activity import last_day, least_activity
 from schemas.times import DAY
 
 __all__ = ["HELD_DAYS", "bound", "evict"]
@@ -64,7 +65,8 @@ def evict(state: State, now: int) -> None:
     since, held = first * DAY, (now // DAY - HELD_DAYS) * DAY
     usage = state.usage
     usage.days = {day: bucket for day, bucket in usage.days.items() if day >= first}
-    usage.users = {user: known for user, known in usage.users.items() if known >> 32 >= first}
+    least = least_activity(first)
+    usage.users = {user: activity for user, activity in usage.users.items() if activity >= least}
     usage.features = {feature: day for feature, day in usage.features.items() if day >= first}
     _evict_tickets(state, since)
     state.billing.invoices = {
@@ -128,7 +130,7 @@ def _thin(subscription: Subscription, first: int) -> None:
 def bound(state: State) -> None:
     """Keep only the newest of what a flood could grow without end; see docs/operations.md for the bounds."""
     usage, billing = state.usage, state.billing
-    usage.users = _newest(usage.users, MAX_USERS, lambda kv: (kv[1] >> 32, kv[0]))
+    usage.users = _newest(usage.users, MAX_USERS, lambda kv: (last_day(kv[1]), kv[0]))
     usage.features = _newest(usage.features, MAX_FEATURES, lambda kv: (kv[1], kv[0]))
     state.tickets = _newest(state.tickets, MAX_TICKETS, lambda kv: (kv[1].last_at, kv[0]))
     billing.invoices = _newest(billing.invoices, MAX_INVOICES, lambda kv: (kv[1].last_at, kv[0]))

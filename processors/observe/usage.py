@@ -5,12 +5,11 @@ from __future__ import annotations
 from array import array
 
 from processors.state.account import Day, State
+from processors.state.activity import with_day
 from processors.state.usage_parts import FEATURES, USERS
 from schemas.records import UsageCell
 
-__all__ = ["active_days", "later_active", "observe_usage"]
-
-_MASK = 0xFFFFFFFF
+__all__ = ["observe_usage"]
 
 
 def observe_usage(state: State, cell: UsageCell) -> int:
@@ -31,10 +30,10 @@ def observe_usage(state: State, cell: UsageCell) -> int:
     day.latencies += cell.latencies
     users = usage.users
     for user in array("I", cell.users):
-        known = users.get(user)
-        active = _active(known, today)
-        if active != known:
-            users[user] = active
+        before = users.get(user)
+        after = with_day(before, today)
+        if after != before:
+            users[user] = after
             changed |= USERS
     features = usage.features
     for feature in cell.features:
@@ -47,29 +46,3 @@ def observe_usage(state: State, cell: UsageCell) -> int:
         usage.last_at = cell.last_at
     state.applied += cell.events
     return changed
-
-
-def _active(known: int | None, day: int) -> int:
-    if known is None:
-        return day << 32 | 1
-    last, mask = known >> 32, known & _MASK
-    if day > last:
-        shift = day - last
-        return day << 32 | ((mask << shift | 1) & _MASK if shift < 32 else 1)
-    behind = last - day
-    return known | 1 << behind if behind < 32 else known
-
-
-def active_days(known: int) -> list[int]:
-    """Return the UTC days a user was active on, newest first, of the 32 up to the last."""
-    last, mask = known >> 32, known & _MASK
-    return [last - i for i in range(32) if mask >> i & 1]
-
-
-def later_active(one: int, other: int) -> int:
-    """Return what two places know of one user's days, up to the later last day of the two."""
-    last, mask = max(one, other) >> 32, 0
-    for known in (one, other):
-        behind = last - (known >> 32)
-        mask |= (known << behind) & _MASK if behind < 32 else 0
-    return last << 32 | mask

@@ -1,13 +1,15 @@
 """
-What is known of an account: the state table's value, and the partition's position beside it.
+State of an account: the value of the state table, and so a wire format.
 
-State is a wire format. It is msgpack of arrays: fields are only ever appended, each with a default,
-so bytes of every older build stay readable (``tests/unit/processors/test_state_bytes.py`` keeps some).
+It is msgpack of arrays: fields are only ever appended, each with a default, so that bytes of every older
+build stay readable (``tests/unit/processors/test_state_bytes.py`` keeps some). What a new field needs beside
+its declaration is in ``tests/unit/processors/test_state_fields.py``, which fails until it is there.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from operator import attrgetter
+from typing import get_origin
 
 import msgspec
 
@@ -52,15 +54,12 @@ __all__ = [
     "stamp",
 ]
 
-K = TypeVar("K", int, str)
-V = TypeVar("V")
-
 
 class Episode(msgspec.Struct, array_like=True, gc=False):
     """
-    One rule's alert on an account; ``severity`` is '' while none is open.
+    Alert of one rule on an account; ``severity`` is '' while none is open, ``number`` counts the episodes.
 
-    A ``muted`` one was opened by a change of the model and is told to nobody until it gets worse.
+    A ``muted`` episode was opened by a change of the model; nobody is alerted until it gets worse.
     """
 
     number: int = 0
@@ -73,19 +72,20 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
 
 class State(msgspec.Struct, array_like=True, gc=False):
     """
-    Everything known of one account.
+    State of one account: what is known of it, and what was decided (``DECIDED``).
 
-    ``applied`` counts the events folded in, ``sequence`` is the journal batch that last changed it,
-    ``due`` the journal time at which time alone may change its score (``None``: never). ``surveys``
-    maps a survey to (stamp, kind, score), ``engagement`` a kind to its newest occurrence, ``profile``
-    a field to (stamp, value). ``opening_score`` is the score the UTC day ``scored_day`` began with.
-    ``band_since`` is the journal time at which the band began; ``pending_band`` waits since
-    ``pending_since`` to become the band, '' when none does. ``moments`` maps a kind of engagement to its
-    newest times, ``aims`` names goals and milestones, ``people`` maps the ``brief`` of a user id, ``heard`` a
-    topic to its newest event time, ``retracted`` what was taken back, and ``asked`` the ``brief`` of a key of
-    ``surveys`` to when the survey was sent. ``overrides`` maps ``score`` or a measure to what a person
-    said of it. ``link`` says that all this belongs to another account; then it has moved there, and nothing
-    of this one is judged. ``kpis_due`` is when its KPIs are published next (``None``: nothing renews them).
+    ``applied`` counts the events folded in, ``sequence`` is the journal batch that last changed the account,
+    ``due`` the journal time at which time alone may change its score (``None``: never). ``surveys`` maps a
+    survey to (stamp, kind, score), ``asked`` the ``brief`` of a key of ``surveys`` to when it was sent,
+    ``engagement`` a kind to its newest time, ``moments`` a kind to several of its newest times, ``profile`` a
+    field to (stamp, value), ``people`` the ``brief`` of a user id to the person, and ``heard`` a topic to its
+    newest event time. ``aims`` are goals and milestones by name, ``retracted`` what was taken back.
+    ``overrides`` maps ``score`` or a measure to the value that a person set for it. ``link`` says that this
+    account belongs to another one; then the evidence has moved there, and nothing is judged here.
+
+    ``opening_score`` is the score with which the UTC day ``scored_day`` began. ``band_since`` is the journal
+    time at which the band began; ``pending_band`` waits since ``pending_since`` to become the band, '' when
+    none does. ``kpis_due`` is when the account's KPIs are published next (``None``: nothing renews them).
     """
 
     tenant: str = ""
@@ -132,40 +132,38 @@ DECIDED = (
     "sequence", "due", "episodes", "score", "band", "scored_day", "opening_score", "band_since",
     "pending_band", "pending_since", "kpis_due",
 )  # fmt: skip
-"""Fields of a ``State`` that say what was decided of an account, not what is known of it: they never move."""
+"""
+Fields of a ``State`` that hold decisions about an account, not evidence: they stay when evidence moves.
+"""
+
+
+class _DictFields:
+    """The fields of a struct that are dicts, computed from its definition, so that none is forgotten."""
+
+    def __init__(self, struct: type[msgspec.Struct]) -> None:
+        fields = msgspec.structs.fields(struct)
+        self._names = tuple(field.name for field in fields if get_origin(field.type) is dict)
+        self._values = attrgetter(*self._names)
+
+    def sort(self, struct: msgspec.Struct) -> None:
+        """Bring each of the dicts into the order of its keys; nearly always it is in order already."""
+        for name, items in zip(self._names, self._values(struct), strict=True):
+            if len(items) > 1:
+                ordered = sorted(items)
+                if list(items) != ordered:
+                    setattr(struct, name, {key: items[key] for key in ordered})
+
+
+_STATE, _USAGE, _BILLING = _DictFields(State), _DictFields(Usage), _DictFields(Billing)
 
 
 def arrange(state: State) -> None:
     """Bring every part into the order of its keys, in which it is also read from bytes."""
-    arrange_usage(state)
-    billing = state.billing
-    state.tickets = _in_order(state.tickets)
-    billing.subscriptions = _in_order(billing.subscriptions)
-    billing.invoices = _in_order(billing.invoices)
-    state.surveys = _in_order(state.surveys)
-    state.engagement = _in_order(state.engagement)
-    state.profile = _in_order(state.profile)
-    state.episodes = _in_order(state.episodes)
-    state.moments = _in_order(state.moments)
-    state.aims = _in_order(state.aims)
-    state.people = _in_order(state.people)
-    state.heard = _in_order(state.heard)
-    state.retracted = _in_order(state.retracted)
-    state.asked = _in_order(state.asked)
-    state.overrides = _in_order(state.overrides)
+    _STATE.sort(state)
+    _USAGE.sort(state.usage)
+    _BILLING.sort(state.billing)
 
 
 def arrange_usage(state: State) -> None:
     """Bring what is known of usage into the order of its keys."""
-    usage = state.usage
-    usage.days = _in_order(usage.days)
-    usage.users = _in_order(usage.users)
-    usage.features = _in_order(usage.features)
-
-
-def _in_order(known: dict[K, V]) -> dict[K, V]:
-    """Return the same by rising key; nearly always it is so already."""
-    if len(known) < 2:
-        return known
-    keys, ordered = list(known), sorted(known)
-    return known if keys == ordered else {key: known[key] for key in ordered}
+    _USAGE.sort(state.usage)

@@ -66,10 +66,8 @@ class Usage(msgspec.Struct, array_like=True, gc=False):
     """
     Rings of product usage.
 
-    ``days`` maps a UTC day number to its bucket. ``users`` maps xxh32 of a user id to
-    ``last_day << 32 | mask`` where bit *i* of the mask says "active *i* days before the last":
-    distinct users of any trailing window come from it, merged in any order. ``features`` maps a
-    feature to its last day.
+    ``days`` maps a UTC day number to its bucket, ``users`` the ``brief`` of a user id to the user's activity
+    (``processors.state.activity``), ``features`` a feature to the last day of its use.
     """
 
     days: dict[int, Day] = {}

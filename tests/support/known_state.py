@@ -1,8 +1,8 @@
-"""What a state knows, apart from the ledger, what was decided on the way, and the tombstones."""
+"""Evidence in a state, for comparisons: without the ledger, without what was decided, without the link."""
 
 from __future__ import annotations
 
-from processors.state.account import Link
+from processors.state.account import DECIDED, Link, State
 from processors.state.encoding import decode_state, encode_state
 
 __all__ = ["knowledge"]
@@ -10,16 +10,14 @@ __all__ = ["knowledge"]
 
 def knowledge(raw: bytes, *, retracted: bool = True) -> bytes:
     """
-    Return the bytes of what is known; equal bytes, equal knowledge.
+    Return the bytes of the evidence in a state; equal bytes, equal knowledge.
 
-    Without ``retracted`` also without what was taken back and when each source was last heard.
+    Without ``retracted`` also without what was taken back, how many events there were, and when they were.
     """
-    state = decode_state(raw)
-    state.sequence, state.due, state.kpis_due, state.band = -1, None, None, ""
-    state.score = state.opening_score = None
-    state.episodes, state.scored_day = {}, -1
+    state, blank = decode_state(raw), State()
+    for name in DECIDED:
+        setattr(state, name, getattr(blank, name))
     state.link = Link()
-    state.band_since, state.pending_band, state.pending_since = -1, "", -1
     if not retracted:
         state.retracted, state.heard, state.applied = {}, {}, 0
     return encode_state(state)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
-from processors.observe import active_days
+from processors.state.activity import active_days, last_day
 from processors.state.encoding import decode_state
 from schemas.codec.record_codec import codec
 from schemas.records import UsageEvent
@@ -109,18 +109,18 @@ def test_windows_equal_a_recount(data: st.DataObject) -> None:
             assert sum(b.events for b in ring) == len(inside)
             assert sum(b.duration_ms for b in ring) == sum(e.duration_ms or 0 for e in inside)
             assert sum(b.errors for b in ring) == sum(e.error for e in inside)
-            users = {u for u, known in state.usage.users.items() if known >> 32 > today - days}
+            users = {u for u, activity in state.usage.users.items() if last_day(activity) > today - days}
             assert len(users) == len({e.user_id for e in inside if e.user_id is not None})
         recent = [e for e in mine if e.user_id is not None]
-        for known in state.usage.users.values():
-            last = known >> 32
-            assert all(last - 32 < day <= last for day in active_days(known))
+        for activity in state.usage.users.values():
+            last = last_day(activity)
+            assert all(last - 32 < day <= last for day in active_days(activity))
         pairs = {(e.user_id, e.occurred_at // DAY) for e in recent}
         within = 0
         for user in {u for u, _ in pairs}:
             days_of = sorted(d for u, d in pairs if u == user)
             within += sum(1 for d in days_of if d > days_of[-1] - 32)
-        assert sum(len(active_days(known)) for known in state.usage.users.values()) == within
+        assert sum(len(active_days(activity)) for activity in state.usage.users.values()) == within
 
 
 @given(st.data())

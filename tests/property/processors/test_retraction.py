@@ -29,7 +29,7 @@ def nothing_or(raw: bytes | None) -> bytes | None:
     if raw is None:
         return None
     state = decode_state(raw)
-    blank = type(state)(tenant=state.tenant, account_id=state.account_id, band="", scored_day=-1)
+    blank = type(state)(tenant=state.tenant, account_id=state.account_id)
     return None if state == blank else raw
 
 
