@@ -1,5 +1,5 @@
 """
-Record batches as the broker stores them, without an object per record.
+The record batches of a log, as the broker stores them and without an object per record.
 
 Format: record batch v2 (https://kafka.apache.org/documentation/#recordbatch). The batches that are read are
 the committed ones: those of aborted transactions and control batches are left out.

@@ -166,7 +166,7 @@ def test_a_commit_during_a_rebalance_does_not_keep_the_worker_waiting(
 
 
 OLDER = """
-import msgspec, processors.state.account as state
+import msgspec, processors.state.encoding as state
 whole, read, write = state.encode_state, msgspec.msgpack.decode, msgspec.msgpack.encode
 state.encode_state = lambda it, **how: write(read(whole(it, **how))[:{fields}])
 """

@@ -66,9 +66,9 @@ def test_a_partition_that_was_unknown_is_found_once_it_is_there(bootstrap: str, 
     partition = TopicPartition(name, topics.partitions)
     reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader"})
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    with pytest.raises(KafkaException) as told:
+    with pytest.raises(KafkaException) as raised:
         reader.get_watermark_offsets(partition, timeout=10)
-    assert told.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
+    assert raised.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
     for grown in admin.create_partitions([NewPartitions(name, topics.partitions + 1)]).values():
         grown.result(10)
     assert watermarks(reader, partition) == (0, 0)

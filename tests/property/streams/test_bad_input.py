@@ -204,7 +204,7 @@ def test_arguments_are_taken_or_refused_in_words(arguments: list[str], leading: 
             cli.main()
     out.flush()
     err.flush()
-    said = (out.buffer.getvalue() + err.buffer.getvalue()).decode(errors="replace")
+    output = (out.buffer.getvalue() + err.buffer.getvalue()).decode(errors="replace")
     assert ended.value.code in (0, 1, 2)
-    assert "Traceback" not in said
-    assert "bellbuoy: internal error" not in said
+    assert "Traceback" not in output
+    assert "bellbuoy: internal error" not in output

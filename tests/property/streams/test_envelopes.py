@@ -58,16 +58,16 @@ def alone(each: UsageEvent) -> tuple[bytes, bytes, list[Any]]:
 
 def written(given_runs: list[Any], *, envelopes: bool) -> list[tuple[Any, Any, Any]]:
     """The records of these runs: each in an envelope where it says so and *envelopes* are wanted."""
-    found: list[tuple[Any, Any, Any]] = []
+    records_: list[tuple[Any, Any, Any]] = []
     for run in given_runs:
         match run:
             case (True, events) if envelopes:
-                found.append((b"k", enveloped([ENCODE(each) for each in events]), []))
+                records_.append((b"k", enveloped([ENCODE(each) for each in events]), []))
             case (_, events):
-                found += [alone(each) for each in events]
+                records_ += [alone(each) for each in events]
             case value:
-                found.append((b"k", value, []))
-    return found
+                records_.append((b"k", value, []))
+    return records_
 
 
 def cut(records: list[Any], size: int) -> list[Any]:
@@ -75,9 +75,11 @@ def cut(records: list[Any], size: int) -> list[Any]:
 
 
 @given(runs, st.integers(1, 12), st.integers(1, 12))
-def test_envelopes_make_the_journal_of_their_events(given_runs: list[Any], one: int, other: int) -> None:
-    single = cut(written(given_runs, envelopes=False), one)
-    packed = cut(written(given_runs, envelopes=True), other)
+def test_envelopes_make_the_journal_of_their_events(
+    given_runs: list[Any], size: int, other_size: int
+) -> None:
+    single = cut(written(given_runs, envelopes=False), size)
+    packed = cut(written(given_runs, envelopes=True), other_size)
     expected = outcome(intake(FOUR).sort(single, NOW))
     assert outcome(intake(FOUR).sort(packed, NOW)) == expected
     assert outcome(one_by_one(packed, FOUR)) == expected

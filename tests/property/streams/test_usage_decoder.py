@@ -81,7 +81,7 @@ def read(batches: list[RawBatch]) -> UsageColumns:
     return COLUMNS.read([BatchRecords(b.payload(), b.count, b.base, b.first, b.end) for b in batches])
 
 
-def found(columns: UsageColumns) -> list[tuple[int, int, dict[str, Any]]]:
+def decoded_events(columns: UsageColumns) -> list[tuple[int, int, dict[str, Any]]]:
     """Offset, place and fields of each event."""
     rows = columns.rows
     return list(zip(rows["offset"].tolist(), rows["index"].tolist(), columns.fields(rows), strict=True))
@@ -103,7 +103,7 @@ def test_what_a_producer_writes_is_read_in_columns(batch: list[Any]) -> None:
     kept = stored([batch])
     columns = read(kept)
     assert (len(columns.odd), len(columns.broken)) == (0, 0)
-    assert found(columns) == expected(kept, set())
+    assert decoded_events(columns) == expected(kept, set())
 
 
 @given(st.lists(records, max_size=3), st.sampled_from((0, 3, 4)))
@@ -111,7 +111,7 @@ def test_columns_never_read_what_the_codec_refuses(batches: list[Any], compressi
     kept = stored(batches, compression)
     columns = read(kept)
     assert len(columns.broken) == 0
-    assert found(columns) == expected(kept, set(columns.odd.tolist()))
+    assert decoded_events(columns) == expected(kept, set(columns.odd.tolist()))
 
 
 @given(st.lists(records, min_size=1, max_size=3), st.data())
@@ -137,9 +137,9 @@ def test_bytes_that_are_no_batch_are_read_as_kafka_s_client_reads_them_or_not_at
     odd = set(columns.odd.tolist())
     first = expected([kept], odd)
     if 1 in columns.broken:
-        assert found(columns) == first + first
+        assert decoded_events(columns) == first + first
     else:
-        middle = found(columns)[len(first) : len(found(columns)) - len(first)]
+        middle = decoded_events(columns)[len(first) : len(decoded_events(columns)) - len(first)]
         shifted = [(offset - kept.end, place, fields) for offset, place, fields in middle]
         theirs = replace(other, base=0, first=0, end=kept.end)
         assert shifted == expected([theirs], {offset - kept.end for offset in odd})
@@ -163,7 +163,7 @@ def test_a_changed_byte_is_read_as_the_codec_reads_it_or_not_at_all(form: str) -
         columns = read(kept)
         odd = set(columns.odd.tolist())
         try:
-            assert found(columns) == expected(kept, odd)
+            assert decoded_events(columns) == expected(kept, odd)
         except SchemaError:
             pytest.fail(f"byte {at}: the codec refuses what was read")
 
@@ -181,7 +181,7 @@ def test_a_number_is_read_however_long_it_is_written(number: int, longer: int) -
         value = value[:-1] + bytes([value[-1] | 0x80]) + b"\x80" * (longer - 1) + b"\0"
     kept = stored([[(b"k", value, [])]])
     columns = read(kept)
-    assert found(columns) == expected(kept, set(columns.odd.tolist()))
+    assert decoded_events(columns) == expected(kept, set(columns.odd.tolist()))
     assert len(columns.odd) == 0 or longer
 
 
@@ -242,7 +242,7 @@ def test_identities_and_cells_equal_the_reference(events: list[UsageEvent], days
     kept = stored([[(b"k", codec("usage.events").encode(each), []) for each in sane]])
     identities = [identity(each.tenant, each.source, each.event_id) for each in sane]
     decoded = UsageReader(committed(), LIMITS, 0, 1).read(kept, Names(), NOW)
-    assert [one for part in decoded for one in part.events["identity"].tolist()] == identities
+    assert [id_ for part in decoded for id_ in part.events["identity"].tolist()] == identities
     result = intake().sort(kept, NOW)
     assert (result.admitted, len(result.dead_letters)) == (len(sane), 0)
     batch = result.batch(0, NOW, [])
@@ -274,14 +274,14 @@ def test_accounts_of_another_partition_are_moved() -> None:
 
 def test_aborted_and_cut_batches_are_left_out() -> None:
     random.seed(1)
-    [one] = stored([[(b"k", b"v", [])]])
-    cut = one.raw + one.raw[: len(one.raw) // 2]
+    [batch] = stored([[(b"k", b"v", [])]])
+    cut = batch.raw + batch.raw[: len(batch.raw) // 2]
     batches, following = committed_batches("t", 0, cut, 0, [])
     assert (len(batches), following) == (1, 1)
-    transactional = bytearray(one.raw)
+    transactional = bytearray(batch.raw)
     transactional[22] |= 0x10
     transactional[43:51] = (77).to_bytes(8, "big")
     assert committed_batches("t", 0, bytes(transactional), 0, [(77, 0)]) == ([], 1)
     assert len(committed_batches("t", 0, bytes(transactional), 0, [])[0]) == 1
     with pytest.raises(Exception, match="record format"):
-        committed_batches("t", 0, one.raw[:16] + b"\1" + one.raw[17:], 0, [])
+        committed_batches("t", 0, batch.raw[:16] + b"\1" + batch.raw[17:], 0, [])

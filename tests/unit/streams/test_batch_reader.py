@@ -22,26 +22,26 @@ def batch(sequence: int, **fields: Any) -> JournalBatch:
 
 def test_idle_batches_between_others() -> None:
     moved = [SourceRange(topic="usage.events", first=7, next=9)]
-    given = [
+    batches = [
         *(batch(n) for n in range(60, 70)),
         batch(70, offsets=moved, duplicates=2),
         batch(71, offsets=moved, dead_letters=1),
         *(batch(n, offsets=moved) for n in range(72, 75)),
         batch(75),
     ]
-    reading = JournalBatchReader(CODEC)
+    reader = JournalBatchReader(CODEC)
 
-    found = [reading.decode(CODEC.encode(one)) for one in given]
+    decoded = [reader.decode(CODEC.encode(each)) for each in batches]
 
-    assert [msgspec.structs.replace(one, offsets=[]) for one in found] == [
-        msgspec.structs.replace(one, offsets=[]) for one in given
+    assert [msgspec.structs.replace(each, offsets=[]) for each in decoded] == [
+        msgspec.structs.replace(each, offsets=[]) for each in batches
     ]
 
 
 @pytest.mark.parametrize("cut", [0, 4, 5, 6, 20])
 def test_what_is_cut_off_is_refused_also_after_an_idle_batch(cut: int) -> None:
-    reading = JournalBatchReader(CODEC)
-    reading.decode(CODEC.encode(batch(1)))
+    reader = JournalBatchReader(CODEC)
+    reader.decode(CODEC.encode(batch(1)))
 
     with pytest.raises(SchemaError):
-        reading.decode(CODEC.encode(batch(2))[:cut])
+        reader.decode(CODEC.encode(batch(2))[:cut])
