@@ -168,9 +168,8 @@ class UsageDecoder:
         ends = accumulate(len(batch.payload) for batch in batches)
         spans = np.array([(end, *batch[1:]) for end, batch in zip(ends, batches, strict=True)], np.int64)
         origin = address(data)
-        rows = np.empty(
-            len(data) // _MIN_EVENT_BYTES + 1, EVENT
-        )  # the system gives memory only for what is written
+        # As large as could be needed: the system gives memory only for what is written.
+        rows = np.empty(len(data) // _MIN_EVENT_BYTES + 1, EVENT)
         odd = np.empty(len(data) // _MIN_RECORD_BYTES + 1, np.int64)
         broken = np.empty(len(batches), np.int32)
         events, odds, breaks = _records(
