@@ -37,15 +37,15 @@ def rebuild(
       bellbuoy rebuild redis --dry-run
       bellbuoy rebuild redis
     """
-    from bellbuoy.operations.rebuild import RebuildError, find, plan
+    from bellbuoy.operations.rebuild import RebuildError, find_rebuildable, plan_rebuild
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
     from sinks.port import SinkError
 
     settings = load()
     require_topics(settings)
-    target = find(settings, sink)
-    planned = plan(settings, target)
+    target = find_rebuildable(settings, sink)
+    planned = plan_rebuild(settings, target)
     data: dict[str, Any] = {"sink": sink, "records": planned.records, "members": planned.members}
     try:
         with closing(target):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -12,6 +11,7 @@ from bellbuoy.errors import ConfigError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded.errors import PortTakenError
 from bellbuoy.local.embedded.ports import HOST, claim
+from bellbuoy.local.servers import SINK_SERVERS, sink_servers
 from bellbuoy.settings import Settings
 
 __all__ = ["DemoCompany", "clear_demo_data", "demo_company", "demo_settings"]
@@ -19,8 +19,7 @@ __all__ = ["DemoCompany", "clear_demo_data", "demo_company", "demo_settings"]
 _FUTURE_MINUTES = 48 * 60
 """Lets the demo's clock step by 12 hours, a quarter of this (``step_limit``), while the last 90 days pass."""
 
-_REDIS_PORT = 6379
-_DEMO_FILES = ("kafka", "redis", "worker", "logs", "company.json")
+_DEMO_FILES = ("kafka", *(server.name for server in SINK_SERVERS), "worker", "logs", "company.json")
 
 
 class DemoCompany(msgspec.Struct, frozen=True):
@@ -34,8 +33,8 @@ class DemoCompany(msgspec.Struct, frozen=True):
 def demo_settings(settings: Settings, data: Path) -> Settings:
     """Return a demo's settings: own data, simulated time, and free ports where the usual ones are taken."""
     kafka = _port(int(settings.kafka.bootstrap.rsplit(":", 1)[1]))
-    wanted = urlsplit(settings.redis.url).port
-    redis = _port(_REDIS_PORT if wanted is None else wanted)
+    for server in sink_servers(settings):
+        settings = server.with_port(settings, _port(server.port(settings)))
     moved = {
         area: getattr(settings, area).model_copy(
             update={"metrics_port": _port(getattr(settings, area).metrics_port)}
@@ -51,7 +50,6 @@ def demo_settings(settings: Settings, data: Path) -> Settings:
         update={
             "data": data,
             "kafka": settings.kafka.model_copy(update={"bootstrap": f"{HOST}:{kafka}"}),
-            "redis": settings.redis.model_copy(update={"url": f"redis://{HOST}:{redis}/0"}),
             "gateway": settings.gateway.model_copy(update={"port": _port(settings.gateway.port)}),
             "journal": settings.journal.model_copy(update=journal),
             **moved,

@@ -15,7 +15,7 @@ from bellbuoy.demo.display import DemoDisplay
 from bellbuoy.demo.home import DemoCompany, clear_demo_data, demo_company, demo_settings
 from bellbuoy.demo.report import Baseline, DemoReport, baseline, make_report
 from bellbuoy.demo.watch import UpdateWatcher
-from bellbuoy.local.stack import Stack, StackError
+from bellbuoy.local.stack import Addresses, Stack, StackError
 from bellbuoy.operations.drain import wait_drained
 from bellbuoy.operations.sinks import serving_reader, sinks
 from bellbuoy.settings import Settings
@@ -141,7 +141,7 @@ class Demo:
         try:
             simulation = await asyncio.to_thread(self._simulation, carrier, follower)
             with stop_on_signals() as stop:
-                hint = _hint(self._addresses.gateway, keys.write_key, self._addresses.redis_url)
+                hint = _hint(self._addresses, keys.write_key)
                 names = {account.account_id: account.name for account in simulation.company.accounts}
                 shown = asyncio.create_task(display.run(stop, self._say, hint, names, screen=self._screen))
                 ended = asyncio.create_task(self._stop_in_time(stop))
@@ -189,11 +189,10 @@ class Demo:
         )
 
 
-def _hint(gateway: str, write_key: str, redis_url: str) -> str:
-    usual = redis_url == "redis://127.0.0.1:6379/0"
-    explain = (
-        "bellbuoy explain ACCOUNT" if usual else f"BELLBUOY_REDIS__URL={redis_url} bellbuoy explain ACCOUNT"
-    )
+def _hint(addresses: Addresses, write_key: str) -> str:
+    gateway = addresses.gateway
+    moved = [f"{s.variable}={url}" for s, url in addresses.servers.items() if url != s.usual_url]
+    explain = " ".join([*moved, "bellbuoy explain ACCOUNT"])
     return "\n".join(
         [
             f"Gateway {gateway}   write key {write_key}   why a score is what it is: {explain}",

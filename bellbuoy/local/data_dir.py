@@ -18,10 +18,12 @@ class DataDir:
 
     def __init__(self, root: Path) -> None:
         self.root = root.absolute()
-        self.kafka = self.root / "kafka"
-        self.redis = self.root / "redis"
         self.logs = self.root / "logs"
         self._lock: IO[str] | None = None
+
+    def folder(self, server: str) -> Path:
+        """Return the folder of a server's data."""
+        return self.root / server
 
     def lock(self) -> None:
         """Create the directory and lock it; raise EmbeddedError when it can't be used or is in use."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.local.embedded.ports import HOST, claim
+from bellbuoy.local.servers import LOCAL_HOSTS, SinkServer, sink_servers
 from bellbuoy.settings import Settings
 
 __all__ = ["PortPlan", "PortUse", "plan_ports", "role_address", "with_role_port"]
@@ -35,7 +35,7 @@ class PortPlan:
 
     settings: Settings
     kafka: PortUse
-    redis: PortUse
+    servers: dict[SinkServer, PortUse]
     roles: dict[str, PortUse]
 
 
@@ -61,8 +61,9 @@ def plan_ports(settings: Settings) -> PortPlan:
     faults = _servers_elsewhere(settings)
     if faults:
         raise ConfigError(
-            "`up` starts its own Kafka and Redis on this machine; with others, start the roles one by one "
-            "(`bellbuoy gateway`, `journal`, `worker`, `deliver`), or correct:\n" + "\n".join(faults)
+            "`up` starts its own servers on this machine; with others, start the roles one by one "
+            "(`bellbuoy gateway`, `journal`, `worker`, `deliver`), or correct:\n"
+            + "\n".join(f"  - {fault}" for fault in faults)
         )
     used: dict[int, str] = {}
 
@@ -81,43 +82,28 @@ def plan_ports(settings: Settings) -> PortPlan:
         int(settings.kafka.bootstrap.rsplit(":", 1)[1]),
         f"set kafka.bootstrap (BELLBUOY_KAFKA__BOOTSTRAP) to {HOST}:<another port>",
     )
-    url = urlsplit(settings.redis.url)
-    redis = use(
-        "Redis",
-        HOST,
-        6379 if url.port is None else url.port,
-        f"set redis.url (BELLBUOY_REDIS__URL) to redis://{HOST}:<another port>/0",
-    )
     planned = settings.model_copy(
         update={
             "data": settings.data.absolute(),
             "kafka": settings.kafka.model_copy(update={"bootstrap": f"{HOST}:{kafka.port}"}),
-            "redis": settings.redis.model_copy(
-                update={"url": f"redis://{HOST}:{redis.port}{url.path or '/0'}"}
-            ),
         }
     )
+    servers = {}
+    for server in sink_servers(settings):
+        servers[server] = use(server.title, HOST, server.port(settings), server.fix)
+        planned = server.with_port(planned, servers[server].port)
     roles = {}
     for role, (area, _, key) in _PORT_KEYS.items():
         part = "the gateway" if role == "gateway" else f"{role}'s metrics"
         fix = f"set {area}.{key} (BELLBUOY_{area.upper()}__{key.upper()}) to another"
         roles[role] = use(part, *role_address(settings, role), fix)
         planned = with_role_port(planned, role, roles[role].port)
-    return PortPlan(planned, kafka, redis, roles)
+    return PortPlan(planned, kafka, servers, roles)
 
 
 def _servers_elsewhere(settings: Settings) -> list[str]:
+    brokers = settings.kafka.bootstrap.split(",")
     faults = []
-    local = (HOST, "localhost")
-    servers = settings.kafka.bootstrap.split(",")
-    if len(servers) != 1 or servers[0].rsplit(":", 1)[0] not in local:
-        faults.append(f"  - kafka.bootstrap: must be {HOST}:<port> (got {settings.kafka.bootstrap!r})")
-    try:
-        url = urlsplit(settings.redis.url)
-        here = url.scheme == "redis" and url.hostname in local and not url.username and not url.password
-        _ = url.port
-    except ValueError:
-        here = False
-    if not here:
-        faults.append(f"  - redis.url: must be redis://{HOST}:<port>/<database>, without a password")
-    return faults
+    if len(brokers) != 1 or brokers[0].rsplit(":", 1)[0] not in LOCAL_HOSTS:
+        faults.append(f"kafka.bootstrap: must be {HOST}:<port> (got {settings.kafka.bootstrap!r})")
+    return faults + [fault for server in sink_servers(settings) if (fault := server.elsewhere(settings))]

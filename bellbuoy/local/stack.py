@@ -1,4 +1,4 @@
-"""The whole of Bellbuoy on one machine: Kafka, Redis and the four roles as child processes."""
+"""The whole of Bellbuoy on one machine: Kafka, servers of sinks and the four roles as child processes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Self
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.local.data_dir import DataDir
-from bellbuoy.local.embedded import EmbeddedError, Kafka, Redis
+from bellbuoy.local.embedded import EmbeddedError, Kafka
 from bellbuoy.local.embedded.child import Child, ending, stop_all
 from bellbuoy.local.embedded.disk import require_space
 from bellbuoy.local.ports import PortPlan, plan_ports
 from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.local.servers import EmbeddedServer, SinkServer, sink_servers
 from bellbuoy.local.supervision import SupervisedRole
 from bellbuoy.operations.roles import ROLES
 from bellbuoy.operations.topics import create_topics, require_topics
@@ -34,10 +35,14 @@ class StackError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The addresses of a running stack; ``metrics`` maps a role to its ``/metrics`` URL."""
+    """
+    The addresses of a running stack.
+
+    ``servers`` maps the server of a sink to its URL, and ``metrics`` a role to its ``/metrics`` URL.
+    """
 
     bootstrap: str
-    redis_url: str
+    servers: Mapping[SinkServer, str]
     gateway: str
     metrics: Mapping[str, str]
 
@@ -58,7 +63,7 @@ class Stack:
         self._say = say
         self._data = DataDir(settings.data)
         self._kafka: Kafka | None = None
-        self._redis: Redis | None = None
+        self._servers: dict[str, EmbeddedServer] = {}
         self._roles: dict[str, SupervisedRole] = {}
         self._stopping = threading.Event()
         self._monitor: threading.Thread | None = None
@@ -75,11 +80,11 @@ class Stack:
     @property
     def addresses(self) -> Addresses:
         """The addresses of all parts; raises StackError before the start."""
-        if self._kafka is None or self._redis is None or not self._roles:
+        if self._kafka is None or not self._roles:
             raise StackError("the stack is not started")
         return Addresses(
             bootstrap=self._kafka.bootstrap,
-            redis_url=self.settings.redis.url,
+            servers={server: server.url(self.settings) for server in sink_servers(self.settings)},
             gateway=self._roles["gateway"].process.url,
             metrics={name: f"{role.process.url}/metrics" for name, role in self._roles.items()},
         )
@@ -109,22 +114,26 @@ class Stack:
         if self._monitor is not None and self._monitor is not threading.current_thread():
             self._monitor.join()
         stop_all([role.process.child for role in self._roles.values()], 5.0)
-        stop_all([server.child for server in (self._kafka, self._redis) if server and server.started], 4.0)
+        servers = [self._kafka, *self._servers.values()]
+        stop_all([server.child for server in servers if server is not None and server.started], 4.0)
         self._data.unlock()
 
     def _start_servers(self, ports: PortPlan) -> None:
         data = self._data
         self._kafka = Kafka(
-            data.kafka, port=ports.kafka.port, log=data.logs / "kafka.log", fix=ports.kafka.fix
+            data.folder("kafka"), port=ports.kafka.port, log=data.logs / "kafka.log", fix=ports.kafka.fix
         )
-        self._redis = Redis(
-            data.redis, port=ports.redis.port, log=data.logs / "redis.log", fix=ports.redis.fix
-        )
+        titles = ["Kafka"]
         began = time.monotonic()
         self._kafka.launch()
-        self._redis.start()
+        for server, use in ports.servers.items():
+            log = data.logs / f"{server.name}.log"
+            running = server.embed(data.folder(server.name), port=use.port, log=log, fix=use.fix)
+            self._servers[server.name] = running
+            running.start()
+            titles.append(server.title)
         self._kafka.wait_ready()
-        self._say(f"Kafka and Redis are up ({time.monotonic() - began:.1f} s).")
+        self._say(f"{' and '.join(titles)} are up ({time.monotonic() - began:.1f} s).")
 
     def _create_topics(self) -> None:
         kafka = self.settings.kafka
@@ -165,8 +174,7 @@ class Stack:
     def _tend_all(self) -> str | None:
         """Start ended roles again; return why the stack has failed, if it has."""
         assert self._kafka is not None
-        assert self._redis is not None
-        for name, server in (("kafka", self._kafka), ("redis", self._redis)):
+        for name, server in {"kafka": self._kafka, **self._servers}.items():
             if not server.child.running:
                 return self._cause_of_death(name, server.child)
         for role in self._roles.values():

@@ -58,7 +58,7 @@ def _summary(stack: Stack, seconds: float) -> str:
             f"Bellbuoy is up ({seconds:.1f} s).",
             f"  gateway  {at.gateway}",
             f"  Kafka    {at.bootstrap}",
-            f"  Redis    {at.redis_url}",
+            *(f"  {server.title:<8} {url}" for server, url in at.servers.items()),
             *(f"  metrics  {url}  ({role})" for role, url in at.metrics.items()),
             f"  data     {stack.settings.data}",
             "Ctrl-C stops it; the data stays.",

@@ -24,10 +24,10 @@ from sinks.port import Positioned, Sink
 from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import watermarks
 
-__all__ = ["RebuildError", "RebuildPlan", "Rebuildable", "find", "plan", "refill"]
+__all__ = ["RebuildError", "RebuildPlan", "Rebuildable", "find_rebuildable", "plan_rebuild", "refill"]
 
-_PAUSE = 0.2
-_SECONDS = 10.0
+_PAUSE_SECONDS = 0.2
+_TIMEOUT_SECONDS = 10.0
 
 
 class RebuildError(OperatorError):
@@ -66,7 +66,7 @@ class RebuildPlan:
         )
 
 
-def find(settings: Settings, name: str) -> Rebuildable:
+def find_rebuildable(settings: Settings, name: str) -> Rebuildable:
     """Return the sink of this name; raise ConfigError when it can't be rebuilt."""
     rebuildable: dict[str, Any] = {s.name: s for s in sinks(settings) if isinstance(s, Positioned)}
     if name not in rebuildable:
@@ -75,7 +75,7 @@ def find(settings: Settings, name: str) -> Rebuildable:
     return sink
 
 
-def plan(settings: Settings, sink: Sink) -> RebuildPlan:
+def plan_rebuild(settings: Settings, sink: Sink) -> RebuildPlan:
     """Return what a rebuild would do now; raise KafkaAwayError."""
     kafka = settings.kafka
     subscription = Subscription.of(sink, kafka.topics())
@@ -93,7 +93,9 @@ def _plan(bootstrap: str, subscription: Subscription) -> RebuildPlan:
         }
     finally:
         reader.close()
-    described = admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result(_SECONDS)
+    described = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_SECONDS)[group].result(
+        _TIMEOUT_SECONDS
+    )
     return RebuildPlan(spans, len(described.members))
 
 
@@ -107,5 +109,5 @@ def refill(sink: Rebuildable, planned: RebuildPlan, seconds: float, progress: Ca
                 f"{sink.name} has {written:,} of {planned.records:,} records after {seconds:.0f} s; "
                 "delivery goes on with it"
             )
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
     progress(planned.records)

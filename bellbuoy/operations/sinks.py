@@ -33,7 +33,7 @@ def serving_reader(settings: Settings) -> Iterator[Reader]:
     """
     reader = next((r for _, section in _sections(settings) if (r := section.reader()) is not None), None)
     if reader is None:
-        raise ConfigError("no sink of the settings can be read: give one such as redis")
+        raise ConfigError("no sink of the settings can be read, so there is nothing to show")
     try:
         yield reader
     finally:

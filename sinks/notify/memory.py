@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 
-from sinks.notify.delivery import Delivery
-from sinks.notify.port import ChannelError, Notification, Receipt, UnknownOutcomeError
+from sinks.notify.delivery import DeliveryStatus
+from sinks.notify.port import ChannelError, DeliveryReceipt, Notification, UnknownOutcomeError
 
 __all__ = ["MemoryChannel", "MemoryStore"]
 
@@ -36,7 +36,7 @@ class MemoryChannel:
         if self.faults:
             raise self.faults.popleft()
 
-    def notify(self, notification: Notification, /) -> Receipt:
+    def notify(self, notification: Notification, /) -> DeliveryReceipt:
         """Put the notification into the inbox; raise the next fault, if there is any."""
         fault = self.faults.popleft() if self.faults else None
         if fault is not None and not isinstance(fault, UnknownOutcomeError):
@@ -44,7 +44,7 @@ class MemoryChannel:
         self._inbox.setdefault(notification.dedup_key, notification)
         if fault is not None:
             raise fault
-        return Receipt(message_id=notification.dedup_key)
+        return DeliveryReceipt(message_id=notification.dedup_key)
 
     def close(self) -> None:
         """Do nothing; the inbox stays readable."""
@@ -55,13 +55,13 @@ class MemoryStore:
 
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
-        self._deliveries: OrderedDict[str, Delivery] = OrderedDict()
+        self._deliveries: OrderedDict[str, DeliveryStatus] = OrderedDict()
 
-    def get(self, dedup_key: str, /) -> Delivery | None:
+    def get(self, dedup_key: str, /) -> DeliveryStatus | None:
         """Return the delivery, or ``None``."""
         return self._deliveries.get(dedup_key)
 
-    def put(self, delivery: Delivery, /) -> None:
+    def put(self, delivery: DeliveryStatus, /) -> None:
         """Store the delivery; the oldest goes when there are too many."""
         self._deliveries[delivery.dedup_key] = delivery
         self._deliveries.move_to_end(delivery.dedup_key)

@@ -22,10 +22,10 @@ from schemas.records import RiskAlert
 __all__ = [
     "Channel",
     "ChannelError",
+    "DeliveryReceipt",
     "GoneError",
     "Notification",
     "PermanentError",
-    "Receipt",
     "TemporaryError",
     "UnknownOutcomeError",
 ]
@@ -54,7 +54,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         return blake2b(msgspec.json.encode((self.recipient, versions)), digest_size=16).hexdigest()
 
 
-class Receipt(msgspec.Struct, frozen=True):
+class DeliveryReceipt(msgspec.Struct, frozen=True):
     """Proof that the channel's service took a notification; ``message_id`` is its own id of the message."""
 
     message_id: str | None = None
@@ -104,7 +104,7 @@ class Channel(Protocol):
     def check(self) -> None:
         """Do everything that a delivery does without notifying anybody; raise ChannelError."""
 
-    def notify(self, notification: Notification, /) -> Receipt:
+    def notify(self, notification: Notification, /) -> DeliveryReceipt:
         """
         Deliver the notification, marked with its key, and return once the service has taken it.
 

@@ -28,10 +28,10 @@ from standardwebhooks import Webhook
 from schemas.records import RiskAlert
 from schemas.times import iso
 from sinks.notify.port import (
+    DeliveryReceipt,
     GoneError,
     Notification,
     PermanentError,
-    Receipt,
     TemporaryError,
     UnknownOutcomeError,
 )
@@ -114,14 +114,14 @@ class WebhookChannel:
         if status == _GONE:
             raise GoneError(f"{self._host} answers 410: it wants no more webhooks")
 
-    def notify(self, notification: Notification, /) -> Receipt:
+    def notify(self, notification: Notification, /) -> DeliveryReceipt:
         """Post the notification; raise as the port says."""
         body = msgspec.json.encode(_payload(notification))
         headers = self._signed(notification.dedup_key, body) | {"content-type": "application/json"}
         status, answer = self._runner.run(self._request("POST", headers, body))
         if not 200 <= status < 300:
             raise _failure(self._host, status, answer)
-        return Receipt()
+        return DeliveryReceipt()
 
     def close(self) -> None:
         """Free the event loop; a connection lasts for one request only."""

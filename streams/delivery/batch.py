@@ -15,14 +15,14 @@ from streams.delivery.offsets import Part
 from streams.kafka.errors import END_OF_PARTITION
 from streams.kafka.record import KafkaRecord, kafka_record
 
-__all__ = ["Batch", "SendDeadLetter", "read_batch"]
+__all__ = ["OutputBatch", "SendDeadLetter", "read_batch"]
 
 SendDeadLetter = Callable[[KafkaRecord, str, str], None]
 """Sends a record to the dead-letter topic, with the reason and the detail in words."""
 
 
 @dataclass(slots=True)
-class Batch:
+class OutputBatch:
     """
     Outputs to be written together, and the records that they were decoded from, in the same order.
 
@@ -44,13 +44,13 @@ def read_batch(
     codecs: Mapping[str, Codec[Any]],
     dead_letter: SendDeadLetter,
     refused: Callable[[KafkaError], None],
-) -> Batch:
+) -> OutputBatch:
     """
     Return what these messages hold; a record that can't be decoded is sent to the dead-letter topic.
 
     ``codecs`` are by topic as on the broker; ``refused`` takes an error in place of a record.
     """
-    batch = Batch()
+    batch = OutputBatch()
     for message in messages:
         error = message.error()
         if error is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sinks.port import Rejected, Sink, SinkError
-from streams.delivery.batch import Batch, SendDeadLetter
+from streams.delivery.batch import OutputBatch, SendDeadLetter
 from streams.delivery.status import SinkStatus
 
 __all__ = ["Backoff", "SinkWriter"]
@@ -36,7 +36,7 @@ class SinkWriter:
         self._sink.open()
         self._status.ready()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: OutputBatch) -> None:
         """Write the batch, without what the sink rejects, which is removed from it; raise SinkError."""
         while batch.outputs:
             try:

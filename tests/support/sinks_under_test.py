@@ -18,7 +18,7 @@ import redis
 from bellbuoy.local.embedded import Redis
 from sinks.memory import MemorySink
 from sinks.notify.memory import MemoryChannel, MemoryStore
-from sinks.notify.port import Notification, PermanentError, Receipt, TemporaryError
+from sinks.notify.port import DeliveryReceipt, Notification, PermanentError, TemporaryError
 from sinks.notify.sink import ChannelSink
 from sinks.notify.webhook import WebhookChannel, WebhookSettings
 from sinks.port import Output, Sink
@@ -123,7 +123,7 @@ def documented(folder: Path) -> Iterator[SinkUnderTest]:
 
 def channel(_: Path) -> Iterator[SinkUnderTest]:
     class Picky(MemoryChannel):
-        def notify(self, notification: Notification, /) -> Receipt:
+        def notify(self, notification: Notification, /) -> DeliveryReceipt:
             if notification.alerts[0].title == "never":
                 raise PermanentError("never")
             return super().notify(notification)

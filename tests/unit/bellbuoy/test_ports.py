@@ -26,12 +26,14 @@ def settings(**changes: Any) -> Settings:
 
 def test_a_zero_becomes_a_free_port_and_the_settings_name_it() -> None:
     placed = plan_ports(settings())
-    ports = [placed.kafka.port, placed.redis.port, *(spot.port for spot in placed.roles.values())]
+    [(server, redis)] = placed.servers.items()
+    ports = [placed.kafka.port, redis.port, *(use.port for use in placed.roles.values())]
 
     assert 0 not in ports
     assert len(set(ports)) == 6
     assert placed.settings.kafka.bootstrap == f"127.0.0.1:{placed.kafka.port}"
-    assert placed.settings.redis.url == f"redis://127.0.0.1:{placed.redis.port}/0"
+    assert placed.settings.redis.url == f"redis://127.0.0.1:{redis.port}/0"
+    assert server.port(placed.settings) == redis.port
     assert placed.settings.worker.metrics_port == placed.roles["worker"].port
 
 

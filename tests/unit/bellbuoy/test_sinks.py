@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.operations.checks import check_deployment as check
+from bellbuoy.operations.checks import check_deployment
 from bellbuoy.operations.sinks import serving_reader, sinks
-from bellbuoy.settings import ConfigError, Settings
+from bellbuoy.settings import Settings
 from sinks.memory import MemorySink
 from sinks.port import Sink, SinkSettingsError
 from sinks.serving import ReadError
@@ -50,7 +51,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ConfigError, match=r"toy needs no_such_client: pip install 'bellbuoy\[toy\]'"):
         sinks(WithToy())
-    assert [(one.area, one.code) for one in check(WithToy()) if one.area != "kafka"] == [
+    assert [(one.area, one.code) for one in check_deployment(WithToy()) if one.area != "kafka"] == [
         ("sinks", CONFIGURATION)
     ]
 
@@ -58,7 +59,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_bad_url_is_the_settings_fault() -> None:
     settings = Settings(redis={"url": "http://ann:hunter2@example"}, kafka={"bootstrap": "127.0.0.1:1"})
 
-    found = [one for one in check(settings) if one.area == "redis"]
+    found = [one for one in check_deployment(settings) if one.area == "redis"]
 
     assert [(one.code, "hunter2" in one.message) for one in found] == [(CONFIGURATION, False)]
     assert "redis.url" in found[0].message

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sinks.notify.delivery import Delivery, deliver
+from sinks.notify.delivery import DeliveryStatus, deliver
 from sinks.notify.memory import MemoryChannel, MemoryStore
-from sinks.notify.port import GoneError, Notification, Receipt, TemporaryError, UnknownOutcomeError
+from sinks.notify.port import DeliveryReceipt, GoneError, Notification, TemporaryError, UnknownOutcomeError
 from sinks.notify.sink import ChannelSink
 from sinks.port import Rejected, SinkError
 from tests.support.output_records import alert
@@ -29,7 +29,7 @@ class Post(MemoryChannel):
         self.sent = 0
         self.crash_before, self.crash_after = crash_before, crash_after
 
-    def notify(self, notification: Notification, /) -> Receipt:
+    def notify(self, notification: Notification, /) -> DeliveryReceipt:
         if self.crash_before:
             self.crash_before = False
             raise Crash
@@ -37,7 +37,7 @@ class Post(MemoryChannel):
         if self.crash_after:
             self.crash_after = False
             raise Crash
-        return Receipt(f"m{self.sent}")
+        return DeliveryReceipt(f"m{self.sent}")
 
 
 class Store(MemoryStore):
@@ -47,12 +47,12 @@ class Store(MemoryStore):
         super().__init__()
         self.before, self.after = before, after
 
-    def put(self, delivery: Delivery, /) -> None:
-        if delivery.status == self.before:
+    def put(self, delivery: DeliveryStatus, /) -> None:
+        if delivery.state == self.before:
             self.before = ""
             raise Crash
         super().put(delivery)
-        if delivery.status == self.after:
+        if delivery.state == self.after:
             self.after = ""
             raise Crash
 
@@ -75,7 +75,7 @@ def test_a_crash_costs_a_second_message_where_nobody_knows_of_the_first(
         deliver(channel, store, NOTIFICATION)
 
     for _ in range(3):
-        assert deliver(channel, store, NOTIFICATION).status == "success"
+        assert deliver(channel, store, NOTIFICATION).state == "success"
     assert channel.sent == sent
 
 
@@ -98,10 +98,10 @@ def test_the_status_goes_from_sending_to_success() -> None:
     for _ in range(2):
         with pytest.raises(TemporaryError):
             deliver(channel, store, NOTIFICATION)
-        assert store.get(KEY) == Delivery(dedup_key=KEY, status="sending")
+        assert store.get(KEY) == DeliveryStatus(dedup_key=KEY, state="sending")
 
     assert deliver(channel, store, NOTIFICATION) == store.get(KEY)
-    assert store.get(KEY) == Delivery(dedup_key=KEY, status="success", message_id=KEY)
+    assert store.get(KEY) == DeliveryStatus(dedup_key=KEY, state="success", message_id=KEY)
 
 
 def test_a_failure_is_stored_and_not_tried_again() -> None:
@@ -120,7 +120,7 @@ def test_a_key_is_the_same_for_the_same_change_for_ever() -> None:
 def test_a_store_keeps_the_newest() -> None:
     store = MemoryStore(most=2)
     for key in "abac":
-        store.put(Delivery(dedup_key=key, status="success"))
+        store.put(DeliveryStatus(dedup_key=key, state="success"))
 
     assert [key for key in "abc" if store.get(key)] == ["a", "c"]
 
@@ -131,7 +131,7 @@ def test_every_other_recipient_is_notified_when_one_is_gone() -> None:
         channel, store, lambda alert: ["ann", "gone", "ben"] if alert.alert_id == "a2" else ["ann"]
     )
     gone = Notification(recipient="gone", alerts=(alert("a2"),))
-    store.put(Delivery(dedup_key=gone.dedup_key, status="failed", error="gone: unsubscribed"))
+    store.put(DeliveryStatus(dedup_key=gone.dedup_key, state="failed", error="gone: unsubscribed"))
 
     with pytest.raises(Rejected, match="gone: unsubscribed") as rejected:
         sink.write([alert("a1"), alert("a2"), alert("a3")])

@@ -1,0 +1,109 @@
+"""Registry of the servers that ``up`` runs beside Kafka: one for each sink that needs a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from bellbuoy.local.embedded import Redis
+from bellbuoy.local.embedded.child import Child
+from bellbuoy.local.embedded.ports import HOST
+from bellbuoy.settings import Settings
+
+__all__ = ["LOCAL_HOSTS", "SINK_SERVERS", "EmbeddedServer", "SinkServer", "sink_servers"]
+
+
+LOCAL_HOSTS = (HOST, "localhost")
+"""Names of this machine in an address."""
+
+
+class EmbeddedServer(Protocol):
+    """A server process on this machine."""
+
+    @property
+    def started(self) -> bool:
+        """Whether there is a process, running or ended."""
+
+    @property
+    def child(self) -> Child:
+        """The running process; raises EmbeddedError when it was never started."""
+
+    def start(self) -> None:
+        """Start the server and return once it answers; raise EmbeddedError."""
+
+
+class _Embed(Protocol):
+    def __call__(self, folder: Path, *, port: int, log: Path, fix: str) -> EmbeddedServer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkServer:
+    """
+    Server of one sink; the ``url`` of the sink's section in the settings is its address.
+
+    ``name`` is that of the section, ``title`` that in messages. ``usual_url`` is the address where people
+    expect the server.
+    """
+
+    name: str
+    title: str
+    usual_url: str
+    embed: _Embed
+
+    @property
+    def variable(self) -> str:
+        """The variable that sets the address."""
+        return f"BELLBUOY_{self.name.upper()}__URL"
+
+    @property
+    def fix(self) -> str:
+        """What an operator does to move the server to another port."""
+        usual = urlsplit(self.usual_url)
+        return f"set {self.name}.url ({self.variable}) to {usual.scheme}://{HOST}:<another port>{usual.path}"
+
+    def url(self, settings: Settings) -> str:
+        """Return the address that the settings give."""
+        url: str = getattr(settings, self.name).url
+        return url
+
+    def port(self, settings: Settings) -> int:
+        """Return the port that the settings give; 0 for any free one."""
+        port = urlsplit(self.url(settings)).port
+        return (urlsplit(self.usual_url).port or 0) if port is None else port
+
+    def with_port(self, settings: Settings, port: int) -> Settings:
+        """Return the settings with the address on this machine and this port."""
+        path = urlsplit(self.url(settings)).path or urlsplit(self.usual_url).path
+        url = f"{urlsplit(self.usual_url).scheme}://{HOST}:{port}{path}"
+        section = getattr(settings, self.name).model_copy(update={"url": url})
+        return settings.model_copy(update={self.name: section})
+
+    def elsewhere(self, settings: Settings) -> str | None:
+        """Return what is wrong with an address that is not on this machine, else ``None``."""
+        usual = urlsplit(self.usual_url)
+        try:
+            url = urlsplit(self.url(settings))
+            _ = url.port  # raises for one that is no number
+            if (
+                url.scheme == usual.scheme
+                and url.hostname in LOCAL_HOSTS
+                and not (url.username or url.password)
+            ):
+                return None
+        except ValueError:
+            pass
+        return f"{self.name}.url: must be {usual.scheme}://{HOST}:<port>{usual.path}, without a password"
+
+
+SINK_SERVERS = (SinkServer("redis", "Redis", "redis://127.0.0.1:6379/0", Redis),)
+"""Every server there is."""
+
+
+def sink_servers(settings: Settings) -> Iterator[SinkServer]:
+    """Yield the servers of the sinks that the settings use."""
+    for server in SINK_SERVERS:
+        if getattr(settings, server.name, None) is not None:
+            yield server
