@@ -95,7 +95,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "processors.model.file.reader._MAX_NODES",
         "processors.model.file.reader._MAX_DEPTH",
     ),
-    _LOCAL: ("bellbuoy.local.embedded.child._MAX_LOG_BYTES",),
+    _LOCAL: ("bellbuoy.local.embedded.child._LOG_BYTES",),
 }
 """Settings by their key and constants by module and name, in the order of the page."""
 
