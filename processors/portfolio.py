@@ -1,5 +1,5 @@
 """
-Roll accounts up: a parent with all below it, a segment, a whole portfolio; and place one among its peers.
+The roll-up of accounts (a parent with all below it, a segment, a portfolio) and the rank among peers.
 
 What counts:
 
@@ -146,7 +146,7 @@ class RollUp:
 @dataclass(frozen=True, slots=True)
 class PeerRank:
     """
-    Where an account stands among the others of its segment, of which there are so many ``peers``.
+    The rank of an account among the ``peers`` others of its segment.
 
     The percentile is the share of them that it is better than, ties counted half (``None``: too few peers).
     """

@@ -27,6 +27,7 @@ _WORKER = "Worker"
 _STATE = "State of an account"
 _DELIVERY = "Delivery and Redis"
 _MODEL = "Model files"
+_LOCAL = "`bellbuoy up`"
 
 REFERENCES: dict[str, tuple[str, ...]] = {
     _GATEWAY: (
@@ -94,6 +95,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "processors.model.file.reader._MAX_NODES",
         "processors.model.file.reader._MAX_DEPTH",
     ),
+    _LOCAL: ("bellbuoy.local.embedded.child._LOG_BYTES",),
 }
 """Settings by their key and constants by module and name, in the order of the page."""
 

@@ -29,7 +29,7 @@ _NO_EPISODE = Episode()
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule finds: a severity ('': all is well), a title of one line, and what to do next."""
+    """The finding of a rule: a severity ('': all is well), a title of one line, and what to do next."""
 
     severity: str
     title: str

@@ -5,7 +5,7 @@ Most batches bring an account nothing but more usage. Then only the measures are
 part of the usage that changed: on a day of known users with known features, who was active when stays as it
 was. The other values hold until time alone changes them, which is never before the account is due nor before
 midnight (``tests/property/processors/test_due.py``). So the cache changes no byte of what is stored or
-published (``tests/property/processors/test_caches.py``).
+published (``tests/property/processors/test_evaluation_cache.py``).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ __all__ = ["AccountUpdate", "Judge"]
 @dataclass(slots=True)
 class AccountUpdate:
     """
-    What one batch brought an account, whose state holds it already; nothing where time alone made it due.
+    The events that one batch brought an account, in its state already; none where time alone made it due.
 
     ``received_at`` is when the first event of it was received, ``changed_usage`` the parts of the usage that
     may differ (``processors.state.usage_parts``).

@@ -38,7 +38,7 @@ __all__ = [
 @dataclass(slots=True)
 class Outcome:
     """
-    What batches change: states by account key, the new position, and the records that they publish.
+    The changes by batches: states by account key, the new position, and the records that they publish.
 
     ``accounts`` are the changed accounts as values, for the fold of the next batch. Every batch publishes
     health records and alerts of its own; of an account's states only the last one is here. ``transfers``

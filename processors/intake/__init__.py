@@ -1,1 +1,1 @@
-"""What may enter the journal, and usage rolled up on its way there."""
+"""The intake of the journal: admission of events, and the roll-up of usage."""

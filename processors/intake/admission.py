@@ -79,7 +79,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class NotAdmitted:
-    """Why an event stays out: a reason of the dead-letter topic's closed set, words, and the field."""
+    """The refusal of an event: a reason of the dead letters' closed set, words, and the field at fault."""
 
     reason: str
     detail: str

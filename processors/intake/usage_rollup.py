@@ -1,7 +1,7 @@
 """
-Roll usage events up as they come: one cell per account and UTC day, whatever the number of events.
+The roll-up of usage as it comes: one cell per account and UTC day, whatever the number of events.
 
-What is held grows with the accounts, their days, users and features, not with the events. The outcome is a
+Its memory grows with the accounts, their days, users and features, not with the events. The outcome is a
 function of the set of events alone; ``processors.intake.usage_rollup_rows`` does the same one event at a
 time.
 """

@@ -1,7 +1,7 @@
 """
-Roll usage events up one at a time: what ``processors.intake.columnar_admission`` does to many in columns.
+The roll-up of usage one event at a time: the reference for ``processors.intake.usage_rollup``.
 
-For a few hundred events this is the cheaper way, and it is the reference for the other.
+For a few hundred events it is also the cheaper way.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """
-Merge what is known in two places of one account, as if all of it had been heard in one.
+The merging of two states of one account, as if all events had been observed in one.
 
 Every part of a state is built for that (``processors.state.parts``): counters add, sets unite, the newest
-word counts. What was taken back in one place is gone from the other, too. Of what was decided (score, band,
-episodes) nothing is merged.
+value counts. What was taken back in one state is removed from the other, too. Decisions (score, band,
+episodes) are not merged.
 """
 
 from __future__ import annotations

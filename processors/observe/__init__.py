@@ -1,5 +1,5 @@
 """
-Fold events into what is known of an account.
+The observers: one function for each input topic that folds an event into the state of an account.
 
 Every function here changes the state it is given and commutes with every other call: a set of
 events gives one state in whatever order and batches it comes. Each event is given once; the journal

@@ -1,7 +1,7 @@
 """
-What is kept, and how much of it: rings by time, and bounds for what a flood could grow without end.
+The bounds of a state: rings by time, and limits for what a flood of events could grow without end.
 
-Within the rings and bounds the order of events changes nothing.
+Within the rings and limits the order of events changes nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which caps hold: known facts that keep a score down whatever else is well."""
+"""The caps of a score: known facts that limit it, however good everything else is."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["CapResult", "apply_caps"]
 @dataclass(slots=True)
 class CapResult:
     """
-    What the caps leave of a score (hundredths of a point), and the caps that hold, the lowest first.
+    The score that the caps leave, in hundredths of a point, and the caps that hold, the lowest first.
 
     ``doubts`` are the reasons of caps that can't be judged: they hold, so that missing data never raises a
-    score, but no band is told by them. ``moments`` are the times at which a cap lifts by itself.
+    score, but the band is ``unknown``. ``moments`` are the times at which a cap lifts by itself.
     """
 
     score: int

@@ -1,4 +1,4 @@
-"""What one measure says in a model: its value, its score, its reason, and how old they are."""
+"""The score of one measure in a model, with its value, its reason, and the age of its evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the scores of a plan's terms make its score, and what each of them brings to it."""
+"""The tally: the scores of a plan's terms as one score, with the contribution of each."""
 
 from __future__ import annotations
 

@@ -170,9 +170,9 @@ class Person(msgspec.Struct, array_like=True, gc=False):
 
 class Retraction(msgspec.Struct, array_like=True, gc=False):
     """
-    What was taken back at ``at``: a tombstone, so that what comes late of it doesn't count either.
+    A tombstone of what was taken back at ``at``, so that late events of it don't count either.
 
-    Of a ticket, ``since`` is the earliest thing known and ``into`` are the tickets it was merged into.
+    For a ticket, ``since`` is the earliest time known and ``into`` are the tickets it was merged into.
     """
 
     at: int = -1
@@ -182,10 +182,10 @@ class Retraction(msgspec.Struct, array_like=True, gc=False):
 
 class Link(msgspec.Struct, array_like=True, gc=False):
     """
-    Where what is known of an account belongs: ``into`` another ('': it stays), by the newest word ``at``.
+    The newest link of an account, of the time ``at``: ``into`` is the account it belongs to ('': to itself).
 
-    ``count`` is how many links were heard. ``way`` is there only of evidence that is under way: each account
-    it has left, with the account it left for and the stamp of that link.
+    ``count`` is the number of links received. ``way`` is set only in a transfer: each account that it has
+    left, with the account it left for and the stamp of that link.
     """
 
     into: str = ""
@@ -195,7 +195,7 @@ class Link(msgspec.Struct, array_like=True, gc=False):
 
 
 class OverrideValue(msgspec.Struct, array_like=True, gc=False):
-    """What a person said in place of a measured score, 0 to 100; a null value: it was withdrawn."""
+    """The score, 0 to 100, that a person set in place of a computed one; a null value: it was withdrawn."""
 
     at: Stamp = NEVER
     value: float | None = None

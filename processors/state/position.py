@@ -9,7 +9,7 @@ __all__ = ["POSITION_KEY", "Position", "decode_position", "encode_position", "is
 
 class Position(msgspec.Struct, array_like=True, frozen=True):
     """
-    How far a partition's state has come, and the ledger of all that came so far.
+    The progress of a partition's states in the journal, and the ledger of all events so far.
 
     ``offset`` is that of the journal batch ``sequence``; ``applied`` + ``duplicates`` +
     ``dead_letters`` + ``moved`` is the number of input records read.

@@ -48,9 +48,11 @@ PRIVATE_WORDS = {
 FORMS = {form: word for word in PRIVATE_WORDS for form in (word, f"{word}s", f"{word}ed", f"{word}ing")}
 
 TWICE: dict[str, str] = {
+    "Batch": "a request of several Segment calls, and the records of one write to a sink",
+    "Delivery": "an event that the simulator hands over, and a notification on its way to a person",
     "Fault": "what is wrong with an event at the gateway, and with a model file",
     "Invoice": "Stripe's object on the wire, and an account's invoice in its state",
-    "Rule": "an alert rule, and the rule by which a model combines scores",
+    "Receipt": "what the simulator is answered, and what a notification channel is answered",
     "Subscription": "Stripe's object on the wire, and an account's subscription in its state",
     "Ticket": "Zendesk's object on the wire, and an account's ticket in its state",
     "_Server": "the client of a schema registry, and the HTTP server of the health endpoints",

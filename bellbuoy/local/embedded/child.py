@@ -16,6 +16,8 @@ from pathlib import Path
 __all__ = ["Child", "ending", "stop_all"]
 
 _LOG_BYTES = 20_000_000
+"""Size of the log file of a server or role; a larger one is renamed at the next start."""
+
 _TETHER = Path(__file__).with_name("tether.py")
 
 # The kernel ends a tethered child when the *thread* that started it ends, so one thread, which
