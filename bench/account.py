@@ -27,7 +27,7 @@ from processors.scoring.score import weigh
 from processors.state.encoding import decode_state
 from processors.state.position import Position
 from processors.state.usage_parts import TODAY
-from schemas.codec.record_codec import codec
+from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import account_key
 from schemas.records import JournalBatch
 from sinks.redis.layout import encode_health
@@ -50,29 +50,37 @@ class _Stopwatch:
         return answer
 
 
-def costs(size: Size, count: int, rounds: int) -> dict[str, float]:
-    """Return each step's microseconds per account, for accounts of one size."""
+def costs(size: Size, count: int, rounds: int, *, keep: bool = True) -> dict[str, float]:
+    """
+    Return the microseconds an account of each step, for accounts of one size.
+
+    Without ``keep`` accounts are not kept as values between batches, so that each is decoded anew.
+    """
     clock, states, position = _Stopwatch(), grow(size, count), Position(sequence=0)
     accounts = {key: LoadedAccount(decode_state(raw)) for key, raw in states.items()}
+    take = accounts.get if keep else lambda _: None
+    journal, health = codec("account.journal"), codec("account.health")
     for number in range(1, rounds + 1):
         batch = JournalBatch(
             sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
         )
         _steps(clock, states, batch)
-        fold = Fold(states, position, partition=0, shared=Shared(), take=accounts.get)
-        outcome = _through(clock, fold, batch)
+        fold = Fold(states, position, partition=0, shared=Shared(), take=take)
+        outcome = _through(clock, fold, batch, journal, health)
         states |= outcome.states
         position = outcome.position
     return {step: median(seconds) / count * 1e6 for step, seconds in clock.seconds.items()}
 
 
-def _through(clock: _Stopwatch, fold: Fold, batch: JournalBatch) -> Outcome:
-    packed = clock.time("journal: encode the cell", lambda: _JOURNAL.encode(batch))
-    clock.time("worker: decode the cell", lambda: _JOURNAL.decode(packed))
+def _through(
+    clock: _Stopwatch, fold: Fold, batch: JournalBatch, journal: Codec[Any], health: Codec[Any]
+) -> Outcome:
+    packed = clock.time("journal: encode the cell", lambda: journal.encode(batch))
+    clock.time("worker: decode the cell", lambda: journal.decode(packed))
     clock.time("worker: fold", lambda: fold.add(batch, 0, ()))
     outcome = clock.time("worker: encode the state", fold.outcome)
-    written = clock.time("worker: encode the health", lambda: [_HEALTH.encode(r) for _, r in outcome.health])
-    read = clock.time("delivery: decode the health", lambda: [_HEALTH.decode(raw) for raw in written])
+    written = clock.time("worker: encode the health", lambda: [health.encode(r) for _, r in outcome.health])
+    read = clock.time("delivery: decode the health", lambda: [health.decode(raw) for raw in written])
     clock.time("delivery: encode for Redis", lambda: [encode_health(record) for record in read])
     return outcome
 
@@ -108,9 +116,6 @@ def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch) -
 def _each(call: Callable[..., None], *columns: Sequence[Any]) -> None:
     for row in zip(*columns, strict=True):
         call(*row)
-
-
-_JOURNAL, _HEALTH = codec("account.journal"), codec("account.health")
 
 
 def main() -> None:

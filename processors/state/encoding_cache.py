@@ -4,7 +4,7 @@ Cache of one account's encoded state: the bytes of what didn't change since the 
 Most batches bring an account nothing but more usage, which changes a day's sums and a few numbers of its
 state. Copying the bytes of the rest is cheaper than walking over hundreds of values, most of which have left
 the processor's caches since. The bytes are those of the whole state
-(``tests/property/processors/test_caches.py``).
+(``tests/property/processors/test_evaluation_cache.py``).
 
 The encoded state is an array of fields, so the bytes of fields that stand together may be copied as one.
 Which fields stand where is computed from the structs. A field that isn't named here is encoded anew every

@@ -35,15 +35,14 @@ class SinkUnderTest:
     A destination and the sinks that write to it.
 
     ``sink`` returns a further sink of the destination. ``content`` is all that the destination holds, without
-    what depends on its clock. ``away`` makes it unreachable for a while, where that can be. ``rejected`` is a
-    record that it never takes. ``keyed`` sinks keep the newest record of a key, whatever comes late.
+    what depends on its clock. ``away`` makes it unreachable for a while, and ``rejected`` is a record that it
+    never takes (``REMOTE`` sinks have both).
     """
 
     sink: Callable[[], Sink]
     content: Callable[[], Any]
     away: Callable[[], AbstractContextManager[None]] | None = None
     rejected: Output | None = None
-    keyed: bool = True
 
 
 def memory(_: Path) -> Iterator[SinkUnderTest]:
@@ -141,7 +140,6 @@ def channel(_: Path) -> Iterator[SinkUnderTest]:
         lambda: sorted((each.dedup_key, each.recipient) for each in picky.inbox),
         away,
         alert("bad", title="never"),
-        keyed=False,
     )
 
 
@@ -162,15 +160,16 @@ def webhook(_: Path) -> Iterator[SinkUnderTest]:
             lambda: sorted((key, payload["data"]["recipient"]) for key, payload in receiver.inbox.items()),
             away,
             alert("bad", title="never"),
-            keyed=False,
         )
 
 
-SINKS = [
-    memory,
-    pytest.param(redis_sink, marks=pytest.mark.services),
-    documented,
-    channel,
-    webhook,
-]
+_REDIS = pytest.param(redis_sink, marks=pytest.mark.services)
+
+SINKS = [memory, _REDIS, documented, channel, webhook]
 """Every sink; a new one is a function above and a line here."""
+
+KEYED = [memory, _REDIS, documented]
+"""Those that keep the newest record of a key; a channel delivers each change for itself."""
+
+REMOTE = [_REDIS, documented, channel, webhook]
+"""Those whose destination can be away, and can refuse a record for good."""
