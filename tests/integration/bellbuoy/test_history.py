@@ -128,4 +128,4 @@ def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
     client.delete_records([part])[part].result(30)
     cut = deployment.cli("explain", "a1", "--tenant", "acme", "--at", iso(ticket))
     assert (cut["journal_whole"], cut["journal_begins"] > START) == (False, True)
-    assert "what came before is gone" in text(deployment, "a1", "--tenant", "acme", "--at", iso(ticket))
+    assert "older batches are gone" in text(deployment, "a1", "--tenant", "acme", "--at", iso(ticket))

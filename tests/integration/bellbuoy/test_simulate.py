@@ -185,7 +185,7 @@ def test_through_the_gateway_every_event_lands_or_is_a_dead_letter_as_planned(
         planned[summary["bad_reasons"][kind]] += count
 
     assert "journal.clock is wall" in said[0]
-    assert found.letters == planned
+    assert found.dead_letters == planned
     assert found.events_in - found.linked == summary["delivered"]
     assert found.linked >= summary["by_topic"]["account.profiles"] > 0
     assert found.refused == sum(summary["bad"].values()) > 0

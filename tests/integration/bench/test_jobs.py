@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.contenders import Outcome, idiomatic_faust, quix
+from bench.contenders import ContenderResult, idiomatic_faust, quix
 from bench.job import Job, day_ring
 from bench.load import Load
 from tests.support.aged_load import fill
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.services
 
 @pytest.mark.parametrize(("engine", "run"), [("quix", quix.run), ("faust", idiomatic_faust.run)])
 def test_an_engine_counts_the_days_of_the_ring_and_no_others(
-    bootstrap: str, engine: str, run: Callable[[Load], Outcome]
+    bootstrap: str, engine: str, run: Callable[[Load], ContenderResult]
 ) -> None:
     days = [*range(120)] * 10
     random.Random(2).shuffle(days)
