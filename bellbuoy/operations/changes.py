@@ -119,7 +119,7 @@ def put_model_in_force(
     """
     Put a model in force for a tenant, or for all, in every partition or in none.
 
-    With ``beside`` it is a shadow model, which scores for comparison only. Returns the names of the models
+    With ``shadow`` it is a shadow model, which scores for comparison only. Returns the names of the models
     that it replaces: the one of the same name, and for a model without a condition (it is for all accounts
     that no other model is for) the earlier model without one. Raises ChangeError, KafkaAwayError,
     KafkaException, and OvertakenError when another change was made at the same moment.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bellbuoy.cli.errors import report_error
-from bellbuoy.operations import changes as changing
+from bellbuoy.operations import changes
 from bellbuoy.operations.changes import ChangeError, OvertakenError
 from bellbuoy.settings import KafkaSettings, Settings
 from processors.fold.models_in_force import RESCORE_SPREAD
@@ -122,15 +122,15 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
 
     def change() -> None:
         if kind == "model":
-            changing.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
+            changes.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
         else:
-            changing.override(
+            changes.write_override(
                 settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
             )
 
     name = topics.name("model.changes" if kind == "model" else "account.overrides")
     with monkeypatch.context() as patched:
-        patched.setattr(changing, "TransactionalProducer", Overtaken)
+        patched.setattr(changes, "TransactionalProducer", Overtaken)
         with pytest.raises(OvertakenError) as told:
             change()
     assert report_error(told.value) == 1
@@ -150,11 +150,11 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
     )
     for reason, author, what in (("x" * 1_025, "kim", "1,025 characters"), (" ", "kim", "reason is empty")):
         with pytest.raises(ChangeError, match=what):
-            changing.override(
+            changes.write_override(
                 settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
             )
     with pytest.raises(ChangeError, match="shorten --author"):
-        changing.put_model_in_force(
+        changes.put_model_in_force(
             settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000
         )
     for name in ("model.changes", "account.overrides"):
@@ -168,10 +168,10 @@ def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics:
 
     def put(name: str) -> list[str]:
         model = load_model(STRICT.replace("model: strict", f"model: {name}"))
-        return changing.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
+        return changes.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
 
     assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
-    assert changing.withdraw(settings, "second", tenant="*", author="kim") == "live"
+    assert changes.withdraw_model(settings, "second", tenant="*", author="kim") == "live"
     with pytest.raises(ChangeError, match="no model 'second' is in force"):
-        changing.withdraw(settings, "second", tenant="*", author="kim")
-    assert changing.in_force(settings) == []
+        changes.withdraw_model(settings, "second", tenant="*", author="kim")
+    assert changes.models_in_force(settings) == []
