@@ -154,9 +154,7 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
                 settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
             )
     with pytest.raises(ChangeError, match="shorten --author"):
-        changes.put_model_in_force(
-            settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000
-        )
+        changes.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000)
     for name in ("model.changes", "account.overrides"):
         assert read_topic(bootstrap, topics.name(name), topics.partitions) == []
 
