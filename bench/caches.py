@@ -114,7 +114,7 @@ CACHES = (
     ),
     Cache(
         "results of plain terms",
-        lambda: patch.object(score, "_plainly", score._plainly.__wrapped__),  # noqa: SLF001 - the switch
+        lambda: patch.object(score, "_plain_result", score._plain_result.__wrapped__),  # noqa: SLF001 - the switch
         ("fold: weigh",),
     ),
     Cache(

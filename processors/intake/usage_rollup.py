@@ -29,7 +29,7 @@ _NAME_BYTES = 250
 """Of an account's or a feature's name with its number, about."""
 
 
-def _none() -> Pairs:
+def _no_pairs() -> Pairs:
     return np.empty(0, np.uint64)
 
 
@@ -45,8 +45,8 @@ class UsageRollup:
 
     names: Names = field(default_factory=Names)
     cells: NDArray[Any] = field(default_factory=lambda: np.empty(0, CELL))
-    users: Pairs = field(default_factory=_none)
-    named: Pairs = field(default_factory=_none)
+    users: Pairs = field(default_factory=_no_pairs)
+    named: Pairs = field(default_factory=_no_pairs)
 
     @property
     def events(self) -> int:
@@ -63,11 +63,11 @@ class UsageRollup:
         """Take more events, an array of ``processors.intake.columnar_admission.USAGE``."""
         if not len(events):
             return
-        self.cells, users, named = _rolled(self.cells, events, len(self.names.accounts))
+        self.cells, users, named = _rolled_up(self.cells, events, len(self.names.accounts))
         self.users = _distinct(np.concatenate((self.users, users)))
         self.named = _distinct(np.concatenate((self.named, named)))
 
-    def parted(self, at: int) -> tuple[UsageRollup, UsageRollup]:
+    def split_at(self, at: int) -> tuple[UsageRollup, UsageRollup]:
         """Return the first so many cells, and the others."""
         users, named = (int(np.searchsorted(pairs, at << 32)) for pairs in (self.users, self.named))
         past = np.uint64(at) << _HALF
@@ -76,7 +76,7 @@ class UsageRollup:
             UsageRollup(self.names, self.cells[at:], self.users[users:] - past, self.named[named:] - past),
         )
 
-    def divided(self) -> tuple[UsageRollup, UsageRollup]:
+    def halved(self) -> tuple[UsageRollup, UsageRollup]:
         """
         Return a single cell as two: all that was counted stays with the first.
 
@@ -106,8 +106,8 @@ class UsageRollup:
         places[order] = np.arange(len(order), dtype=np.uint64)
         cells = cells[order]
         named = self.named & ~_LOW | feature_ranks[self.named & _LOW].astype(np.uint64)
-        cells["users_end"], users = _placed(self.users, places)
-        cells["features_end"], named = _placed(named, places)
+        cells["users_end"], users = _ordered_pairs(self.users, places)
+        cells["features_end"], named = _ordered_pairs(named, places)
         return Cells(cells, users.astype(np.uint32), named.astype(np.int64), accounts, features)
 
 
@@ -125,7 +125,7 @@ def _distinct(pairs: Pairs) -> Pairs:
     return pairs[np.concatenate(([True], pairs[1:] != pairs[:-1]))] if len(pairs) else pairs
 
 
-def _placed(pairs: Pairs, places: Pairs) -> tuple[Any, Pairs]:
+def _ordered_pairs(pairs: Pairs, places: Pairs) -> tuple[Any, Pairs]:
     """Return where each place's second halves end, and these, by the place of the first half."""
     pairs = places[pairs >> _HALF] << _HALF | pairs & _LOW
     pairs.sort()
@@ -134,7 +134,7 @@ def _placed(pairs: Pairs, places: Pairs) -> tuple[Any, Pairs]:
 
 
 @compiled
-def _rolled(known: Any, events: Any, accounts: Any) -> Any:
+def _rolled_up(known: Any, events: Any, accounts: Any) -> Any:
     """Return the known cells with these events, and the events' (cell, user) and (cell, feature)."""
     cells = np.empty(len(known) + len(events), CELL)
     before = np.empty(len(cells), np.int64)  # the cell of the same account that was met before

@@ -58,10 +58,10 @@ def roll_up(events: Iterable[Mapping[str, Any]]) -> list[UsageCell]:
         cell.first_at = min(cell.first_at, at)
         cell.last_at = max(cell.last_at, at)
         cell.received_at = min(cell.received_at, received)
-    return [_packed(key, cells[key]) for key in sorted(cells)]
+    return [_usage_cell(key, cells[key]) for key in sorted(cells)]
 
 
-def _packed(key: tuple[str, str, int], cell: _Cell) -> UsageCell:
+def _usage_cell(key: tuple[str, str, int], cell: _Cell) -> UsageCell:
     return UsageCell(
         tenant=key[0],
         account_id=key[1],

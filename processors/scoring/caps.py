@@ -31,7 +31,7 @@ class CapResult:
 
 def apply_caps(plan: Plan, facts: Sequence[MeasureValue], view: View, score: int) -> CapResult:
     """Return what the plan's caps leave of a score; facts stand in the order of ``plan.reads``."""
-    held = CapResult(score)
+    result = CapResult(score)
     for rule in plan.caps:  # by rising limit
         fact = facts[rule.at]
         value = known_value(fact)
@@ -40,29 +40,29 @@ def apply_caps(plan: Plan, facts: Sequence[MeasureValue], view: View, score: int
         end = _end(rule, fact)
         if end is not None and end <= view.now:
             continue
-        asked = _ask(rule, facts, view)
-        if asked is False or (rule.lifts_unknown and (value is None or asked is None)):
+        holds = _condition_holds(rule, facts, view)
+        if holds is False or (rule.lifts_unknown and (value is None or holds is None)):
             continue
-        _apply(held, rule, fact, end)
-        if value is None or asked is None:
-            held.doubts.append(fact.reason)
-    return held
+        _apply(result, rule, fact, end)
+        if value is None or holds is None:
+            result.doubts.append(fact.reason)
+    return result
 
 
-def _apply(held: CapResult, rule: CapRule, fact: MeasureValue, end: int | None) -> None:
-    taken = max(0, held.score - rule.limit)
-    held.score -= taken
-    ends = [moment for moment in (end, fact.until) if moment is not None]
-    held.caps.append(
+def _apply(result: CapResult, rule: CapRule, fact: MeasureValue, end: int | None) -> None:
+    cut = max(0, result.score - rule.limit)
+    result.score -= cut
+    ends = [time for time in (end, fact.until) if time is not None]
+    result.caps.append(
         Cap(
             name=rule.name,
             limit=rule.limit / 100,
-            contribution=-taken / 100 if taken else 0.0,
+            contribution=-cut / 100 if cut else 0.0,
             until=min(ends, default=None),
             reason=fact.reason if rule.say is None else fill_template(rule.say, fact.reason, fact.value),
         )
     )
-    held.moments += ends
+    result.moments += ends
 
 
 def _end(rule: CapRule, fact: MeasureValue) -> int | None:
@@ -73,7 +73,7 @@ def _end(rule: CapRule, fact: MeasureValue) -> int | None:
     return min(ends, default=None)
 
 
-def _ask(rule: CapRule, facts: Sequence[MeasureValue], view: View) -> bool | None:
+def _condition_holds(rule: CapRule, facts: Sequence[MeasureValue], view: View) -> bool | None:
     condition = rule.condition
     if condition is None:
         return True

@@ -15,7 +15,7 @@ __all__ = ["MeasureScore", "fill_template", "known_value", "score_measure"]
 
 class MeasureScore(NamedTuple):
     """
-    A measure judged: ``known`` counts for the coverage.
+    Score of one measure; ``known`` tells whether it counts for the coverage.
 
     A score can stand without a known value, when the model says what unknown counts as. ``moments`` are
     the times at which age changes something.
@@ -33,14 +33,14 @@ def known_value(fact: MeasureValue) -> float | None:
     """
     Return the fact's value; what is not a number is not known.
 
-    -0.0 becomes 0.0: they are equal, so what is remembered of one would be told of the other.
+    -0.0 becomes 0.0: they are equal, so a cached result of one would be given for the other.
     """
     value = fact.value
     return None if value is None or value != value else value + 0.0  # noqa: PLR0124 - NaN differs from itself
 
 
 def score_measure(term: PlanTerm, facts: Sequence[MeasureValue], now: int) -> MeasureScore:
-    """Return what a term says of the facts, which stand in the order of ``Plan.reads``."""
+    """Return the score of a term from the facts, which stand in the order of ``Plan.reads``."""
     fact = facts[term.at]
     value, reason, stale = known_value(fact), fact.reason, fact.held
     age = None if fact.as_of is None else max(0, now - fact.as_of)

@@ -27,8 +27,8 @@ from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
 __all__ = ["BandState", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
 
 _REASONS = 5
-_WORTH_SAYING = 100
-_REMEMBERED = 16_384
+_WORTH_NAMING = 100
+_CACHED_RESULTS = 16_384
 
 
 class Verdict(NamedTuple):
@@ -60,11 +60,11 @@ class BandState(NamedTuple):
     due: int | None = None
 
 
-_lost = itemgetter(0)
+_lost_points = itemgetter(0)
 
 
 class _TermResult(NamedTuple):
-    """What a term says: the hundredths of a point it brings, its weight if known, what it lost and why."""
+    """Result of a term: the hundredths of a point it brings, its weight if known, what it lost and why."""
 
     points: int
     known: float
@@ -75,53 +75,53 @@ class _TermResult(NamedTuple):
 
 def in_force(view: View) -> dict[str, OverrideValue]:
     """Return the overrides of an account that hold, by target."""
-    return {target: word for target, word in view.state.overrides.items() if word.holds(view.now)}
+    return {target: override for target, override in view.state.overrides.items() if override.holds(view.now)}
 
 
-def override_reason(word: OverrideValue) -> str:
+def override_reason(override: OverrideValue) -> str:
     """Return an override in words."""
-    return f"Set to {word.value:g} by {word.author}: {word.reason}"
+    return f"Set to {override.value:g} by {override.author}: {override.reason}"
 
 
-def assess(state: State, now: int, model: Model, held: FrozenSources = NOTHING_FROZEN) -> Verdict:
-    """Return the verdict on an account at *now* (journal time, UTC milliseconds), some sources held."""
+def assess(state: State, now: int, model: Model, frozen: FrozenSources = NOTHING_FROZEN) -> Verdict:
+    """Return the verdict on an account at *now* (journal time, UTC milliseconds), some sources frozen."""
     view = View(state, now)
     plan = model.for_account(view)
-    return weigh(plan, frozen_values(plan.reads, view, held), view, model.next_change(now))
+    return weigh(plan, frozen_values(plan.reads, view, frozen), view, model.next_change(now))
 
 
 def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | None = None) -> Verdict:
     """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
     overrides = in_force(view) if view.state.overrides else {}
-    said, total, adjustments = _said(plan, facts, view.now, overrides)
-    held = apply_caps(plan, facts, view, total)
-    later = held.moments
+    results, total, adjustments = _score_terms(plan, facts, view.now, overrides)
+    capped = apply_caps(plan, facts, view, total)
+    later = capped.moments
     measures, shares, worst = [], [], []
-    for _, known, lost, measure, moments in said:
+    for _, known, lost, measure, moments in results:
         measures.append(measure)
         shares.append(known)
-        if lost[0] >= _WORTH_SAYING:
+        if lost[0] >= _WORTH_NAMING:
             worst.append(lost)
         if moments:
             later += moments
     if ends is not None:
         later.append(ends)
-    score, doubts = held.score, held.doubts
+    score, doubts = capped.score, capped.doubts
     if overrides:
         later += [one.until for one in overrides.values() if one.until is not None]
-        if (word := overrides.get("score")) is not None:
-            score, doubts = round((word.value or 0.0) * 100), []
-            brought = (score - held.score) / 100
+        if (override := overrides.get("score")) is not None:
+            score, doubts = round((override.value or 0.0) * 100), []
+            brought = (score - capped.score) / 100
             adjustments = [
                 *adjustments,
-                Adjustment(name="override", contribution=brought, reason=override_reason(word)),
+                Adjustment(name="override", contribution=brought, reason=override_reason(override)),
             ]
     coverage = round(sum(shares) / 100, 6)
-    worst.sort(key=_lost, reverse=True)  # equals stay in the model's order
-    reasons = [override_reason(word) for word in overrides.values()] if overrides else []
+    worst.sort(key=_lost_points, reverse=True)  # equals stay in the model's order
+    reasons = [override_reason(override) for override in overrides.values()] if overrides else []
     reasons += doubts
-    if held.caps:
-        reasons += [cap.reason for cap in held.caps]
+    if capped.caps:
+        reasons += [cap.reason for cap in capped.caps]
     reasons += [why for _, why in worst]
     return Verdict(
         plan,
@@ -130,7 +130,7 @@ def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | Non
         "score" in overrides or (coverage >= plan.min_coverage and not doubts),
         tuple(measures),
         tuple(adjustments),
-        tuple(held.caps),
+        tuple(capped.caps),
         tuple(dict.fromkeys(reasons))[:_REASONS],
         min([moment for moment in later if moment > view.now], default=None) if later else None,
     )
@@ -143,10 +143,12 @@ def inform(plan: Plan, facts: Sequence[MeasureValue], now: int) -> tuple[list[Me
     With them comes the next time at which the age of evidence changes one of them.
     """
     ratio = 100 / plan.scale
-    told = [_alone(term, facts[term.at], score_measure(term, facts, now), ratio) for term in plan.informs]
+    informing = [
+        _linear_result(term, facts[term.at], score_measure(term, facts, now), ratio) for term in plan.informs
+    ]
     return (
-        [one.measure for one in told if one.measure.value is not None],
-        min([moment for one in told for moment in one.moments], default=None),
+        [one.measure for one in informing if one.measure.value is not None],
+        min([moment for one in informing for moment in one.moments], default=None),
     )
 
 
@@ -188,68 +190,76 @@ def _rank(band: str) -> int:
     return BAND_ORDER.index(band)
 
 
-def _said(
+def _score_terms(
     plan: Plan, facts: Sequence[MeasureValue], now: int, overrides: Mapping[str, OverrideValue]
 ) -> tuple[Sequence[_TermResult], int, Sequence[Adjustment]]:
-    """Return what each term says, the score in hundredths of a point, and what else is in it."""
+    """Return the result of each term, the score in hundredths of a point, and the adjustments in it."""
     ratio = 100 / plan.scale
     if plan.linear:
-        said = [
-            _plainly(term, facts[term.at], ratio)
+        results = [
+            _plain_result(term, facts[term.at], ratio)
             if term.plain and term.name not in overrides
-            else _alone(term, facts[term.at], _judged(term, facts, now, overrides, ratio), ratio)
+            else _linear_result(
+                term, facts[term.at], _measure_score(term, facts, now, overrides, ratio), ratio
+            )
             for term in plan.terms
         ]
-        return said, sum([one.points for one in said]), ()
-    judgements = [_judged(term, facts, now, overrides, ratio) for term in plan.terms]
-    total, points, adjustments = tally(plan, [judged.score for judged in judgements])
-    together = zip(plan.terms, judgements, points, strict=True)
+        return results, sum([one.points for one in results]), ()
+    scores = [_measure_score(term, facts, now, overrides, ratio) for term in plan.terms]
+    total, points, adjustments = tally(plan, [scored.score for scored in scores])
+    together = zip(plan.terms, scores, points, strict=True)
     return (
-        [_say(t, facts[t.at], judged, brought, ratio) for t, judged, brought in together],
+        [_term_result(t, facts[t.at], scored, brought, ratio) for t, scored, brought in together],
         total,
         adjustments,
     )
 
 
-def _judged(
+def _measure_score(
     term: PlanTerm,
     facts: Sequence[MeasureValue],
     now: int,
     overrides: Mapping[str, OverrideValue],
     ratio: float,
 ) -> MeasureScore:
-    """Return what the facts say of a term, or a person in their place."""
-    word = overrides.get(term.name)
-    if word is None or word.value is None:
+    """Return the score of a term from the facts, or from the override that a person set on it."""
+    override = overrides.get(term.name)
+    if override is None or override.value is None:
         return score_measure(term, facts, now)
-    return MeasureScore(known_value(facts[term.at]), word.value / ratio, override_reason(word), known=True)
+    return MeasureScore(
+        known_value(facts[term.at]), override.value / ratio, override_reason(override), known=True
+    )
 
 
-@lru_cache(_REMEMBERED)
-def _plainly(term: PlanTerm, fact: MeasureValue, ratio: float) -> _TermResult:
-    """Return what a plain term says of a fact; most facts of an account are what they were before."""
+@lru_cache(_CACHED_RESULTS)
+def _plain_result(term: PlanTerm, fact: MeasureValue, ratio: float) -> _TermResult:
+    """Return the result of a plain term; cached, because most facts of an account did not change."""
     value = known_value(fact)
     score = None if value is None or term.curve is None else term.curve.score(value)
-    return _alone(term, fact, MeasureScore(value, score, fact.reason, value is not None, fact.held), ratio)
+    return _linear_result(
+        term, fact, MeasureScore(value, score, fact.reason, value is not None, fact.held), ratio
+    )
 
 
-def _alone(term: PlanTerm, fact: MeasureValue, judged: MeasureScore, ratio: float) -> _TermResult:
-    points = 0 if judged.score is None else round(term.factor * judged.score)
-    return _say(term, fact, judged, points, ratio)
+def _linear_result(term: PlanTerm, fact: MeasureValue, scored: MeasureScore, ratio: float) -> _TermResult:
+    points = 0 if scored.score is None else round(term.factor * scored.score)
+    return _term_result(term, fact, scored, points, ratio)
 
 
-def _say(term: PlanTerm, fact: MeasureValue, judged: MeasureScore, points: int, ratio: float) -> _TermResult:
+def _term_result(
+    term: PlanTerm, fact: MeasureValue, scored: MeasureScore, points: int, ratio: float
+) -> _TermResult:
     measure = Measure(
         name=term.name,
-        value=judged.value,
+        value=scored.value,
         unit=term.unit,
-        score=None if judged.score is None else judged.score * ratio,
+        score=None if scored.score is None else scored.score * ratio,
         weight=term.weight,
         contribution=points / 100,
-        reason=judged.reason,
+        reason=scored.reason,
         group=term.group,
         as_of=fact.as_of,
-        stale=judged.stale,
+        stale=scored.stale,
     )
-    known = term.weight if judged.known else 0.0
-    return _TermResult(points, known, (term.most - points, judged.reason), measure, judged.moments)
+    known = term.weight if scored.known else 0.0
+    return _TermResult(points, known, (term.most - points, scored.reason), measure, scored.moments)

@@ -70,7 +70,7 @@ class SortedEvents:
         cells = len(self.usage.cells)
         room = (cells + sum(map(len, self.events.values()))) // 2
         taken = min(room, cells)
-        usage = self.usage.parted(taken) if room else self.usage.divided()
+        usage = self.usage.split_at(taken) if room else self.usage.halved()
         first = SortedEvents(
             usage[0], {}, self.dead_letters, self.misplaced, self.duplicates, self.read_by_topic
         )

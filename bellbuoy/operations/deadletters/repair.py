@@ -46,10 +46,10 @@ class Flaw:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """Fields of a dead letter: a record of ``topic``, or JSON that the gateway's source ``door`` reads."""
+    """Fields of a dead letter: a record of ``topic``, or JSON that the gateway source ``source`` reads."""
 
     topic: str
-    door: str | None
+    source: str | None
     fields: dict[str, Any]
 
 
@@ -87,15 +87,15 @@ class DeadLetterRepair:
         if topic not in INPUT_TOPICS:
             return None
         draft = self.draft(letter)
-        if draft is not None and draft.door is not None:
-            return Draft(draft.topic, draft.door, dict(fields))
+        if draft is not None and draft.source is not None:
+            return Draft(draft.topic, draft.source, dict(fields))
         known = {"tenant": letter.tenant, "source": letter.producer or "repair", "received_at": self._now}
         complete = {name: value for name, value in known.items() if value is not None} | dict(fields)
         return Draft(topic, None, complete)
 
     def reader(self, draft: Draft) -> Callable[[str, str], Any]:
         """Return a function that reads a typed value of the draft, given the field's name and the text."""
-        if draft.door is not None:
+        if draft.source is not None:
             return lambda _, text: json_or_text(text)
         schema = self._schema(draft.topic)
         types = {field["name"]: field["type"] for field in schema["fields"]}
@@ -137,11 +137,11 @@ class DeadLetterRepair:
         return self._registry.readers[f"{topic}-value"]
 
     def _read(self, letter: DeadLetter, draft: Draft) -> tuple[InputEvent | None, list[Flaw]]:
-        if draft.door is None:
+        if draft.source is None:
             return self._record(draft.topic, draft.fields)
-        sender = Sender(letter.tenant or "", draft.door, letter.failed_at)
+        sender = Sender(letter.tenant or "", draft.source, letter.failed_at)
         try:
-            event = REPAIRS[draft.door](orjson.dumps(draft.fields), sender, letter.headers)
+            event = REPAIRS[draft.source](orjson.dumps(draft.fields), sender, letter.headers)
         except Fault as fault:
             fix = f"--set {fault.pointer}=…" if fault.pointer else "--edit"
             return None, [Flaw(fault.pointer, fault.detail, fix)]

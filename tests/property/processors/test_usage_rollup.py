@@ -101,7 +101,7 @@ def test_parts_hold_what_they_hold_together(one: Any, two: Any, three: Any) -> N
 @given(events, st.integers(0, 12))
 def test_parted_usage_holds_the_same(given_: Any, at: int) -> None:
     whole = rolled(given_)
-    first, second = whole.parted(min(at, len(whole.cells)))
+    first, second = whole.split_at(min(at, len(whole.cells)))
     assert len(first.cells) == min(at, len(whole.cells))
     assert together(first, second) == content(whole)[0]
     assert first.events + second.events == len(given_)
@@ -115,10 +115,10 @@ def test_a_cell_is_divided_down_to_one_user_or_feature(given_: Any) -> None:
         usage = waiting.pop()
         if len(usage.users) + len(usage.named) < 2:
             with pytest.raises(ValueError, match="too large"):
-                usage.divided()
+                usage.halved()
             pieces.append(usage)
         else:
-            waiting += usage.divided()
+            waiting += usage.halved()
     assert together(*pieces) == content(whole)[0]
     assert sum(piece.events for piece in pieces) == len(given_)
 

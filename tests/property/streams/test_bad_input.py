@@ -1,4 +1,4 @@
-"""Garbage at the doors that aren't HTTP: topics, settings, arguments. (HTTP: ``test_gateway_input``.)"""
+"""Malformed input that does not come by HTTP: topics, settings, arguments. (HTTP: ``test_gateway_input``.)"""
 
 from __future__ import annotations
 
