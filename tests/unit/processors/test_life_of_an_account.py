@@ -2,63 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
-from processors.fold.partition import FoldedPartition
-from processors.fold.shared import Shared
 from processors.state.encoding import decode_state
-from schemas.records import (
-    AccountHealth,
-    AccountProfile,
-    AlertAction,
-    BillingEvent,
-    JournalBatch,
-    RiskAlert,
-    SupportEvent,
-    UsageEvent,
-)
-from schemas.times import DAY
-from tests.support.generators import batch
+from schemas.records import AccountProfile, AlertAction, BillingEvent, RiskAlert, SupportEvent, UsageEvent
+from schemas.times import DAY, HOUR
+from tests.support.account_story import AccountStory
 
 START = 20_000 * DAY
-HOUR = DAY // 24
-_ids = itertools.count()
 
 
-class Account:
-    """One account whose journal is written by hand."""
+class Account(AccountStory):
+    """One account: a healthy customer once it is ``established``."""
 
     def __init__(self) -> None:
-        self.folded = FoldedPartition(0, Shared())
-        self.now = START
-        self.alerts: list[RiskAlert] = []
-        self.health: AccountHealth | None = None
-
-    def event(self, type_: type, **fields: Any) -> Any:
-        return type_(
-            event_id=f"e{next(_ids)}",
-            tenant="acme",
-            account_id="a",
-            source="test",
-            occurred_at=fields.pop("at", self.now),
-            received_at=self.now,
-            **fields,
-        )
-
-    def at(self, now: int, *happened: Any, actions: list[AlertAction] | None = None) -> list[RiskAlert]:
-        """Write a batch at this time and return the alerts it made."""
-        self.now = now
-        sequence = self.folded.position.sequence + 1
-        written = batch(sequence, now, list(happened))
-        if actions:
-            written = JournalBatch(sequence=sequence, written_at=now, actions=actions)
-        [outcome] = self.folded.apply([(sequence, written)])
-        new = [alert for _, alert in outcome.alerts]
-        self.alerts += new
-        for _, health in outcome.health:
-            self.health = health
-        return new
+        super().__init__(START)
 
     def usage(self, **fields: Any) -> UsageEvent:
         return self.event(UsageEvent, **({"name": "did", "user_id": "u", "feature": "f"} | fields))
@@ -88,7 +46,6 @@ def rules(alerts: list[RiskAlert]) -> list[tuple[str, str, str]]:
 def test_a_good_customer_is_healthy_without_alerts() -> None:
     account = Account()
     account.established()
-    assert account.health is not None
     assert account.health.band == "healthy"
     assert account.health.score > 95
     assert account.health.coverage == 1.0
@@ -99,12 +56,18 @@ def test_a_good_customer_is_healthy_without_alerts() -> None:
 def test_a_stranger_is_unknown_not_bad() -> None:
     account = Account()
     account.at(START, account.event(AccountProfile, name="New"))
-    assert account.health is not None
     assert account.health.band == "unknown"
     assert account.alerts == []
 
 
 def test_silence_is_noticed_on_time_without_an_event() -> None:
+    """
+    Silence opens an alert after 7 days and makes it worse after 14, to the hour of the batch.
+
+        day      0 ... 59 | 60 ... 66 | 67 ... 73 | 74 ... 79 | 80
+        usage    x x x x  |           |           |           | x
+        quiet                           opened      updated     resolved
+    """
     account = Account()
     account.established()
     last = account.now - HOUR
@@ -121,12 +84,19 @@ def test_silence_is_noticed_on_time_without_an_event() -> None:
 
 
 def test_the_same_episode_has_the_same_id_and_the_next_another() -> None:
+    """
+    An episode keeps its id until it is resolved; the next episode of the rule has another.
+
+        hour     +1          +2          +3
+        event    scheduled   withdrawn   scheduled
+        change   opened      resolved    opened
+        id       A           A           B
+    """
     account = Account()
     account.established()
     cancel = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s")
     first = account.at(account.now + HOUR, cancel)
     assert ("canceling", "opened", "critical") in rules(first)
-    assert account.health is not None
     assert account.health.score <= 20
     withdrawn = account.event(BillingEvent, kind="cancel_withdrawn", subscription_id="s", at=account.now + 1)
     second = account.at(account.now + HOUR, withdrawn)
@@ -138,6 +108,13 @@ def test_the_same_episode_has_the_same_id_and_the_next_another() -> None:
 
 
 def test_a_failed_payment_is_first_a_notice_then_a_warning_then_over() -> None:
+    """
+    One alert for one invoice: worse with the third failure, over with the payment.
+
+        day      +1       +2       +3        +3 and an hour
+        event    failed   failed   failed    paid
+        alert    notice            warning   resolved
+    """
     account = Account()
     account.established()
     seen = []
@@ -154,12 +131,18 @@ def test_a_failed_payment_is_first_a_notice_then_a_warning_then_over() -> None:
 
 
 def test_an_urgent_ticket_caps_the_score_after_48_hours_and_not_before() -> None:
+    """
+    The cap on the score (40) waits for 48 hours.
+
+        hour     0 ......... 47   49 ......... 54   55
+        ticket   opened                             solved
+        score    over 40          40 at most        over 70
+    """
     account = Account()
     account.established()
     opened = account.now
     ticket = account.event(SupportEvent, ticket_id="t", kind="opened", severity="urgent", at=opened)
     account.at(opened, ticket)
-    assert account.health is not None
     assert account.health.caps == []
     scores = {}
     for hour in range(1, 55):
@@ -178,31 +161,43 @@ def test_an_urgent_ticket_caps_the_score_after_48_hours_and_not_before() -> None
 def test_a_halved_week_drops_the_score_and_says_so() -> None:
     account = Account()
     account.established()
-    before = account.health.score if account.health else 0
+    before = account.health.score
     for day in range(60, 68):
         few = account.busy_day(day)[:8]
         account.at(START + day * DAY + 10 * HOUR, *few)
-    assert account.health is not None
     assert account.health.score < before - 10
     assert account.health.reasons[0].startswith("Usage down 60% against its usual week")
 
 
 def test_a_churned_account_is_silent_for_good() -> None:
+    """
+    The end of a subscription resolves every alert; nothing is published of the account afterwards.
+
+        hour     +1       +2         200 days
+        event    failed   canceled   none
+        alert    opened   resolved   none
+    """
     account = Account()
     account.established()
     account.at(account.now + HOUR, account.event(BillingEvent, kind="payment_failed", invoice_id="i"))
     gone = account.event(BillingEvent, kind="subscription_canceled", subscription_id="s", at=account.now + 1)
     closing = account.at(account.now + HOUR, gone)
     assert ("payment", "resolved", "notice") in rules(closing)
-    assert account.health is not None
     assert account.health.stage == "churned"
     for _ in range(200):
         assert account.at(account.now + DAY) == []
-    state = decode_state(account.folded.states[b"acme:a"])
+    state = decode_state(account.partition.states[b"acme:a"])
     assert state.usage.days == {}
 
 
 def test_acknowledging_updates_and_dismissing_silences_the_episode() -> None:
+    """
+    A dismissed episode stays silent, also when its cause goes on.
+
+        hour     +1       then           then        +1, +2, +3
+        event    failed   acknowledged   dismissed   failed
+        alert    opened   updated        resolved    none
+    """
     account = Account()
     account.established()
     failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")

@@ -10,12 +10,11 @@ import pytest
 from processors.fold.models_in_force import RESCORE_SPREAD, Models
 from processors.model import DEFAULT, load_model
 from schemas.identity.keys import ALL_TENANTS
-from schemas.records import AccountProfile, BillingEvent, JournalBatch, ModelChange, UsageEvent
-from schemas.times import DAY, HOUR
-from tests.support.generators import batch
-from tests.support.recorded_partition import KIND, STRICT, RecordedPartition
+from schemas.records import AccountProfile, BillingEvent, ModelChange, UsageEvent
+from schemas.times import DAY, HOUR, MINUTE
+from tests.support.account_story import AccountStory
+from tests.support.recorded_partition import KIND, STRICT
 
-MINUTE = 60_000
 START = 20_000 * DAY + 12 * HOUR
 _ids = itertools.count()
 
@@ -33,128 +32,122 @@ def change(text: str | None, at: int, **fields: Any) -> ModelChange:
     return ModelChange(**(basics | {"text": text} | fields))
 
 
-class Company:
-    """Accounts in daily use, as long as wanted; every batch is the next one."""
+class Company(AccountStory):
+    """Accounts in daily use, for as many days as a test wants."""
 
     def __init__(self, tenants: tuple[str, ...] = ("acme",), accounts: int = 20) -> None:
-        self.partition = RecordedPartition()
-        self.now = START
-        self.who = [(tenant, f"a{n}") for tenant in tenants for n in range(accounts)]
-        seats = [self.event(AccountProfile, *who, seats=3, segment="smb") for who in self.who]
+        super().__init__(START)
+        self.accounts = [(f"a{n}", tenant) for tenant in tenants for n in range(accounts)]
+        seats = [self.event(AccountProfile, *each, seats=3, segment="smb") for each in self.accounts]
         paid = [
-            self.event(BillingEvent, *who, kind="subscription_started", subscription_id="s")
-            for who in self.who
+            self.event(BillingEvent, *each, kind="subscription_started", subscription_id="s")
+            for each in self.accounts
         ]
-        self.write(batch(0, self.now, [*seats, *paid]))
-
-    def event(self, type_: type, tenant: str, account: str, **fields: Any) -> Any:
-        return type_(
-            event_id=f"e{next(_ids)}",
-            tenant=tenant,
-            account_id=account,
-            source="test",
-            occurred_at=self.now,
-            received_at=self.now,
-            **fields,
-        )
-
-    def write(self, *batches: JournalBatch) -> None:
-        self.partition.add(*batches)
-
-    def later(self, ms: int, *happened: Any, models: list[ModelChange] | None = None) -> None:
-        self.now += ms
-        one = batch(self.partition.position.sequence + 1, self.now, list(happened))
-        if models:
-            one = JournalBatch(sequence=one.sequence, written_at=self.now, models=models)
-        self.write(one)
+        self.at(self.now, *seats, *paid)
 
     def days(self, number: int) -> None:
         for _ in range(number):
             self.now += DAY
             used = [
-                self.event(UsageEvent, *who, name="did", user_id=f"u{n}", feature=f"f{n}")
-                for who in self.who
+                self.event(UsageEvent, *each, name="did", user_id=f"u{n}", feature=f"f{n}")
+                for each in self.accounts
                 for n in range(6)
             ]
-            self.write(batch(self.partition.position.sequence + 1, self.now, used))
-        self.later(MINUTE)  # then no account waits to publish its KPIs
+            self.at(self.now, *used)
+        self.after(MINUTE)  # then no account waits to publish its KPIs
 
 
 def test_a_change_takes_effect_for_every_account_within_its_spread_and_alerts_nobody() -> None:
     company = Company()
     company.days(40)
     assert {one.band for one in company.partition.health[-20:]} == {"healthy"}
-    company.later(HOUR, models=[change(STRICT, company.now)])
+    company.after(HOUR, models=[change(STRICT, company.now)])
     before = len(company.partition.health)
-    company.later(RESCORE_SPREAD)
+    company.after(RESCORE_SPREAD)
     anew = company.partition.health[before:]
-    assert sorted(one.account_id for one in anew) == sorted(account for _, account in company.who)
+    assert sorted(one.account_id for one in anew) == sorted(account for account, _ in company.accounts)
     assert {(one.model, one.model_version, one.band) for one in anew} == {
         ("strict", load_model(STRICT).version, "critical")
     }
-    assert company.partition.alerts == []
+    assert company.alerts == []
     assert all(one.open_alerts == [] for one in anew)
 
 
 def test_the_accounts_are_not_scored_all_at_once() -> None:
     company = Company()
     company.days(3)
-    company.later(HOUR, models=[change(STRICT, company.now)])
+    company.after(HOUR, models=[change(STRICT, company.now)])
     sizes = []
     for _ in range(6):
         before = len(company.partition.health)
-        company.later(RESCORE_SPREAD // 6 + 1)
+        company.after(RESCORE_SPREAD // 6 + 1)
         sizes.append(len(company.partition.health) - before)
     assert sum(sizes) == 20
     assert max(sizes) < 15
 
 
 def test_what_a_change_muted_is_told_once_it_gets_worse() -> None:
+    """
+    An alert that only the change of models would open is muted; it opens when the account gets worse.
+
+        day      0 ... 39   40 and an hour    +1 minute   +5 days
+        model    default    strict
+        band     healthy                      at_risk     critical
+        alert                                 none        opened, critical
+    """
     company = Company(accounts=1)
     company.days(40)
-    company.later(HOUR, models=[change(STRICT.replace("[7, 20]", "[7, 45]"), company.now)])
-    company.later(RESCORE_SPREAD)
+    company.after(HOUR, models=[change(STRICT.replace("[7, 20]", "[7, 45]"), company.now)])
+    company.after(RESCORE_SPREAD)
     assert company.partition.newest("a0").band == "at_risk"
-    assert company.partition.alerts == []
-    company.later(5 * DAY)
-    health = [alert for alert in company.partition.alerts if alert.rule == "health"]
+    assert company.alerts == []
+    company.after(5 * DAY)
+    health = [alert for alert in company.alerts if alert.rule == "health"]
     assert [(one.change, one.severity) for one in health] == [("opened", "critical")]
 
 
 def test_what_a_change_muted_ends_unheard() -> None:
     company = Company(accounts=1)
     company.days(40)
-    company.later(HOUR, models=[change(STRICT, company.now)])
-    company.later(RESCORE_SPREAD)
-    company.later(HOUR, models=[change(KIND, company.now)])
-    company.later(RESCORE_SPREAD)
+    company.after(HOUR, models=[change(STRICT, company.now)])
+    company.after(RESCORE_SPREAD)
+    company.after(HOUR, models=[change(KIND, company.now)])
+    company.after(RESCORE_SPREAD)
     assert company.partition.newest("a0").band == "healthy"
-    assert company.partition.alerts == []
+    assert company.alerts == []
 
 
 def test_an_open_alert_is_resolved_where_the_new_model_says_all_is_well() -> None:
+    """
+    An alert that one model opened ends with the model under which its cause is gone.
+
+        day      0      1 ... 40   60         60 and an hour
+        model    kind                         calm
+        usage           x x x x    20 days without
+        alert                      opened     resolved
+    """
     company = Company(accounts=1)
-    company.later(HOUR, models=[change(KIND, company.now)])
+    company.after(HOUR, models=[change(KIND, company.now)])
     company.days(40)
-    company.later(20 * DAY)
-    assert [one.change for one in company.partition.alerts if one.rule == "health"] == ["opened"]
+    company.after(20 * DAY)
+    assert [one.change for one in company.alerts if one.rule == "health"] == ["opened"]
     calm = STRICT.replace("[[0, 0], [7, 20]]", "[[0, 90], [7, 90]]")
-    company.later(HOUR, models=[change(calm, company.now)])
-    company.later(RESCORE_SPREAD)
-    assert [one.change for one in company.partition.alerts if one.rule == "health"] == ["opened", "resolved"]
+    company.after(HOUR, models=[change(calm, company.now)])
+    company.after(RESCORE_SPREAD)
+    assert [one.change for one in company.alerts if one.rule == "health"] == ["opened", "resolved"]
 
 
 def test_tenants_have_their_own() -> None:
     company = Company(("acme", "globex"), 3)
     company.days(30)
-    company.later(
+    company.after(
         HOUR,
         models=[
             change(KIND, company.now, tenant=ALL_TENANTS),
             change(STRICT, company.now, tenant="globex"),
         ],
     )
-    company.later(RESCORE_SPREAD)
+    company.after(RESCORE_SPREAD)
     assert {(one.tenant, one.model) for one in company.partition.health[-6:]} == {
         ("acme", "kind"),
         ("globex", "strict"),
@@ -164,10 +157,10 @@ def test_tenants_have_their_own() -> None:
 def test_models_stand_side_by_side_for_the_accounts_they_apply_to() -> None:
     company = Company(accounts=2)
     company.days(5)
-    company.later(1, company.event(AccountProfile, "acme", "a1", segment="enterprise"))
+    company.after(1, company.event(AccountProfile, "a1", segment="enterprise"))
     special = STRICT + "applies: {when: account.segment == 'enterprise', priority: 5}\n"
-    company.later(HOUR, models=[change(special, company.now), change(KIND, company.now)])
-    company.later(RESCORE_SPREAD)
+    company.after(HOUR, models=[change(special, company.now), change(KIND, company.now)])
+    company.after(RESCORE_SPREAD)
     assert company.partition.newest("a0").model == "kind"
     assert company.partition.newest("a1").model == "strict"
 
@@ -176,8 +169,8 @@ def test_a_shadow_model_scores_for_comparison_and_changes_nothing_else() -> None
     with_it, without = Company(accounts=2), Company(accounts=2)
     for company in (with_it, without):
         company.days(30)
-    with_it.later(HOUR, models=[change(STRICT, with_it.now, role="beside")])
-    without.later(HOUR)
+    with_it.after(HOUR, models=[change(STRICT, with_it.now, role="beside")])
+    without.after(HOUR)
     for company in (with_it, without):
         company.days(1)
     one, other = with_it.partition.newest("a0"), without.partition.newest("a0")
@@ -190,10 +183,10 @@ def test_a_withdrawn_model_leaves_what_was_before() -> None:
     company = Company(accounts=1)
     company.days(30)
     before = company.partition.newest("a0")
-    company.later(HOUR, models=[change(STRICT, company.now)])
-    company.later(RESCORE_SPREAD)
-    company.later(HOUR, models=[change(None, company.now, name="strict")])
-    company.later(RESCORE_SPREAD)
+    company.after(HOUR, models=[change(STRICT, company.now)])
+    company.after(RESCORE_SPREAD)
+    company.after(HOUR, models=[change(None, company.now, name="strict")])
+    company.after(RESCORE_SPREAD)
     after = company.partition.newest("a0")
     assert (after.model, after.score) == (before.model, before.score)
 

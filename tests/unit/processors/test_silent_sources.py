@@ -1,27 +1,22 @@
-"""A source that falls silent for everybody is our fault: measures are held, and nobody is alerted."""
+"""A source that falls silent for everybody is our fault: measures are frozen, and nobody is alerted."""
 
 from __future__ import annotations
-
-import itertools
-from typing import Any
 
 import pytest
 
 from processors.silent_sources import CATCHING_UP, KNOWN_FOR, MIN_ACCOUNTS, MIN_SILENCE, Feed, is_silent
 from schemas.records import AccountProfile, BillingEvent, UsageEvent
 from schemas.times import DAY, HOUR
-from tests.support.generators import batch
-from tests.support.recorded_partition import RecordedPartition
+from tests.support.account_story import AccountStory
 
 START = 20_000 * DAY + 9 * HOUR
-_ids = itertools.count()
 
 
-class Company:
+class Company(AccountStory):
     """Accounts that use the product every day at nine."""
 
     def __init__(self, accounts: int = 12) -> None:
-        self.partition, self.now = RecordedPartition(), START
+        super().__init__(START)
         self.accounts = [f"a{n}" for n in range(accounts)]
         known = [self.event(AccountProfile, one, seats=3) for one in self.accounts]
         paid = [
@@ -29,21 +24,6 @@ class Company:
             for one in self.accounts
         ]
         self.at(START, *known, *paid)
-
-    def event(self, type_: type, account: str, **fields: Any) -> Any:
-        return type_(
-            event_id=f"e{next(_ids)}",
-            tenant="acme",
-            account_id=account,
-            source="test",
-            occurred_at=fields.pop("at", self.now),
-            received_at=self.now,
-            **fields,
-        )
-
-    def at(self, now: int, *happened: Any) -> None:
-        self.now = now
-        self.partition.add(batch(self.partition.position.sequence + 1, now, list(happened)))
 
     def use(self, accounts: list[str], at: int) -> list[UsageEvent]:
         return [
@@ -68,24 +48,24 @@ class Company:
 
 
 def quiet(company: Company) -> list[tuple[str, str]]:
-    return [(one.account_id, one.change) for one in company.partition.alerts if one.rule == "quiet"]
+    return [(one.account_id, one.change) for one in company.alerts if one.rule == "quiet"]
 
 
-def test_a_dead_source_alerts_nobody_and_holds_what_it_informs() -> None:
+def test_a_dead_source_alerts_nobody_and_freezes_what_it_informs() -> None:
     company = Company()
     company.days(40)
     before = {one: company.partition.newest(one).score for one in company.accounts}
     company.silence(10)
-    assert company.partition.alerts == []
+    assert company.alerts == []
     company.at(company.now, *[company.event(AccountProfile, one, seats=3) for one in company.accounts])
     for one in company.accounts:
         health = company.partition.newest(one)
         assert health.silent_sources == ["usage.events"]
         assert health.band == "healthy"
         assert health.score == pytest.approx(before[one], abs=5)
-        held = [measure for measure in health.measures if measure.name.startswith("usage.")]
-        assert all(measure.stale for measure in held)
-        assert all("silent for every account" in measure.reason for measure in held)
+        frozen = [measure for measure in health.measures if measure.name.startswith("usage.")]
+        assert all(measure.stale for measure in frozen)
+        assert all("silent for every account" in measure.reason for measure in frozen)
         assert not any(m.stale for m in health.measures if m.name.startswith("billing."))
 
 
@@ -125,7 +105,15 @@ def test_a_source_known_for_too_short_is_not_judged() -> None:
     assert MIN_SILENCE < DAY
 
 
-def test_when_it_speaks_again_each_account_is_held_until_it_is_heard_itself() -> None:
+def test_when_it_speaks_again_each_account_is_frozen_until_its_own_first_event() -> None:
+    """
+    The end of a silence thaws an account with its own first event, and not before.
+
+        usage of a0   x x x ... |  9 days without  | x
+        usage of a1   x x x ... |  9 days without  |     x (late, of three days ago)
+        frozen a0               [==================]
+        frozen a1               [======================]
+    """
     company = Company()
     company.days(40)
     company.silence(9)
@@ -134,11 +122,11 @@ def test_when_it_speaks_again_each_account_is_held_until_it_is_heard_itself() ->
     company.at(back + HOUR, *[company.event(AccountProfile, one, seats=3) for one in company.accounts])
     assert company.partition.newest("a0").silent_sources == []
     assert company.partition.newest("a1").silent_sources == ["usage.events"]
-    assert company.partition.alerts == []
+    assert company.alerts == []
     missed = company.use(company.accounts, company.now - 3 * DAY)
     company.at(back + 2 * HOUR, *missed)
     assert company.partition.newest("a1").silent_sources == []
-    assert company.partition.alerts == []
+    assert company.alerts == []
 
 
 def test_who_stays_silent_after_the_outage_is_silent() -> None:
