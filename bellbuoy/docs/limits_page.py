@@ -61,6 +61,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "streams.journal.loop._MAX_GATHERED_BYTES",
         "journal.most_rest_seconds",
         "journal.dedupe_events",
+        "streams.journal.set_aside._MOST_LETTERS",
     ),
     _WORKER: (
         "streams.worker.fold_loop._QUEUE_BATCHES",

@@ -14,6 +14,7 @@ from schemas.times import DAY, MINUTE
 from streams.journal import metrics
 from streams.journal.packing import JournalPacker, PackedBatch
 from streams.journal.restore import restore_dedupe_windows
+from streams.journal.set_aside import read_set_aside
 from streams.journal.sorted_events import SortedEvents
 from streams.journal.sorting import EventSorter
 from streams.kafka.cluster import Cluster
@@ -73,9 +74,10 @@ class JournalPartition:
         self._sequence, self._written_at = batch.sequence, batch.written_at
         for source in batch.offsets:
             self._next_offsets[self._topics.name(source.topic)] = source.next
+        restorer = self._sorter.restorer(read_set_aside(cluster, self.number))
         fetcher = RecordBatchFetcher(cluster.bootstrap)
         try:
-            restore_dedupe_windows(fetcher, self._sorter, self._next_offsets, self._written_at)
+            restore_dedupe_windows(fetcher, restorer, self._next_offsets)
         finally:
             fetcher.close()
 

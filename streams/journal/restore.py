@@ -17,23 +17,25 @@ log = structlog.get_logger(__name__)
 
 _FIRST_REACH = 2_000
 """Records of an input that are read back first."""
+_NOW = 0
+"""Any time: a restorer has no limits of time."""
 _SILENT_SECONDS = 10.0
 """An input that brings no records for this long has no more of them."""
 
 
 def restore_dedupe_windows(
-    fetcher: RecordBatchFetcher, sorter: EventSorter, next_offsets: Mapping[str, int], now: int
+    fetcher: RecordBatchFetcher, sorter: EventSorter, next_offsets: Mapping[str, int]
 ) -> None:
     """
-    Fill the sorter's windows with the events before ``next_offsets``, the offset to read next of each input.
+    Fill the windows with the events before ``next_offsets``, the offset to read next of each input.
 
-    How many events a record holds shows only when it is read, so the reach, in records, begins short and
-    grows where it brought too few events. ``now`` is the time of the newest journal batch.
+    ``sorter`` is the partition's ``restorer``. How many events a record holds shows only when it is read, so
+    the reach, in records, begins short and grows where it brought too few events.
     """
     wanted = sorter.window_events
     reach = {name: min(wanted, _FIRST_REACH) for name, end in next_offsets.items() if end}
     while reach:
-        _read_back(fetcher, sorter, next_offsets, now, reach)
+        _read_back(fetcher, sorter, next_offsets, reach)
         events = {name: sorter.deduped_events(name) for name in reach}
         reach = {
             name: min(wanted, max(2 * records, records * wanted * 5 // (4 * max(1, events[name]))))
@@ -46,7 +48,6 @@ def _read_back(
     fetcher: RecordBatchFetcher,
     sorter: EventSorter,
     next_offsets: Mapping[str, int],
-    now: int,
     reach: Mapping[str, int],
 ) -> None:
     """Fill the windows of these inputs anew from so many records back."""
@@ -60,7 +61,7 @@ def _read_back(
     while any(fetcher.position(*tp) < next_offsets[tp[0]] for tp in starts):
         batches = fetcher.poll()
         read_before = (replace(b, end=min(b.end, next_offsets[b.topic])) for b in batches)
-        sorter.sort((b for b in read_before if b.first < b.end), now)
+        sorter.sort((b for b in read_before if b.first < b.end), _NOW)
         if batches:
             silent_since = time.monotonic()
         elif time.monotonic() - silent_since > _SILENT_SECONDS:

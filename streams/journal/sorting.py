@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import compress
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from schemas.inputs import BY_TOPIC, INPUT_TOPICS, USAGE
 from schemas.topics import Topics
 from streams.journal.dead_letters import not_admitted, undecodable
 from streams.journal.dedupe import DedupeWindow
+from streams.journal.set_aside import SetAside
 from streams.journal.sorted_events import MisplacedRecord, SortedEvents
 from streams.journal.usage_reader import DecodedEvent, DecodedUsage, UsageReader
 from streams.kafka.headers import INDEX_HEADER
@@ -33,6 +34,8 @@ from streams.kafka.record import KafkaRecord
 from streams.kafka.record_batches import RawBatch
 
 __all__ = ["EventSorter"]
+
+_NO_TIME_LIMITS = Admission(horizon_ms=2**62, future_ms=2**62)
 
 
 class EventSorter:
@@ -44,11 +47,25 @@ class EventSorter:
         self.partition = partition
         self.window_events = window_events
         self._topics = topics
+        self._registry = registry
         self._limits = limits
+        self._set_aside = SetAside()
         self._usage = UsageReader(registry, limits, partition, topics.partitions)
         self._envelopes = Envelopes(registry)
         self._codecs: dict[str, Codec[Any]] = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
         self._windows = {topic: DedupeWindow(window_events) for topic in INPUT_TOPICS}
+
+    def restorer(self, set_aside: SetAside) -> Self:
+        """
+        Return a sorter that fills the dedupe windows of this one with events that were sorted before.
+
+        All that are not in *set_aside* were admitted, whatever the limits of time say of them today.
+        """
+        restorer = type(self)(
+            self._topics, self.partition, self._registry, _NO_TIME_LIMITS, self.window_events
+        )
+        restorer._windows, restorer._set_aside = self._windows, set_aside  # noqa: SLF001 - its own
+        return restorer
 
     def sort(self, batches: Iterable[RawBatch], now: int, into: SortedEvents | None = None) -> SortedEvents:
         """
@@ -92,6 +109,9 @@ class EventSorter:
             events = np.concatenate((events, usage_of(others, names)))
             # Of two events with one id, the first one in the log is admitted.
             events = events[np.lexsort((events["place"], events["offset"]))]
+        if self._set_aside:
+            places = zip(events["offset"].tolist(), events["place"].tolist(), strict=True)
+            events = events[[not self._set_aside.holds(USAGE.topic, *place) for place in places]]
         new = self._windows[USAGE.topic].claim(np.ascontiguousarray(events["identity"]))
         into.duplicates += len(events) - int(new.sum())
         return events if new.all() else events[new]
@@ -99,6 +119,8 @@ class EventSorter:
     def _sort_records(self, topic: str, records: Iterable[KafkaRecord], now: int, into: SortedEvents) -> None:
         decoded: list[DecodedEvent] = []
         for record in records:
+            if self._set_aside.holds(topic, record.offset):
+                continue
             try:
                 decoded.append(DecodedEvent(record, 0, self._codecs[topic].decode_fields(record.value)))
             except SchemaError as error:

@@ -14,7 +14,7 @@ from streams.kafka.errors import END_OF_PARTITION, LEADER_UNKNOWN, TIMED_OUT
 from streams.kafka.record import KafkaRecord, kafka_record
 from streams.kafka.retry import REQUEST_SECONDS, retry
 
-__all__ = ["end_offsets", "last_record", "read_to_end", "watermarks"]
+__all__ = ["end_offsets", "last_record", "read_to_end", "watermarks", "watermarks_of"]
 
 _FIRST_LOOK_BACK, _LOOK_BACK_GROWTH = 16, 8
 """Offsets read back in search of the last record: transaction markers and aborted records take some too."""
@@ -37,6 +37,15 @@ def watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]
         LEADER_UNKNOWN,
         refresh_metadata,
     )
+
+
+def watermarks_of(bootstrap: str, partition: TopicPartition) -> tuple[int, int]:
+    """Return the first offset of a partition and the offset after its last one; uses its own client."""
+    consumer = _consumer(bootstrap)
+    try:
+        return watermarks(consumer, partition)
+    finally:
+        consumer.close()
 
 
 def end_offsets(bootstrap: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
@@ -82,11 +91,7 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Ka
 
 def last_record(bootstrap: str, topic: str, partition: int) -> KafkaRecord | None:
     """Return the last committed record of a partition, or ``None`` when it holds none."""
-    consumer = _consumer(bootstrap)
-    try:
-        low, high = watermarks(consumer, TopicPartition(topic, partition))
-    finally:
-        consumer.close()
+    low, high = watermarks_of(bootstrap, TopicPartition(topic, partition))
     look_back = _FIRST_LOOK_BACK
     while high > low:
         start = max(low, high - look_back)
