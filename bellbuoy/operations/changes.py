@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from confluent_kafka import TopicPartition
 
@@ -33,6 +33,7 @@ __all__ = [
     "journal_time",
     "models_in_force",
     "put_model_in_force",
+    "requested_models",
     "tenant_in_words",
     "withdraw_model",
     "write_override",
@@ -93,7 +94,7 @@ def _worker_models(settings: Settings) -> Models:
     return Shared().with_entries(newest).models
 
 
-def _requested_models(settings: Settings) -> list[InForce]:
+def requested_models(settings: Settings) -> list[InForce]:
     """
     Return the models that will be in force once the worker has folded every change made so far.
 
@@ -126,19 +127,20 @@ def put_model_in_force(
     """
     if len(model.text) > MAX_MODEL_TEXT:
         raise ChangeError(f"the model has {len(model.text):,} characters, at most {MAX_MODEL_TEXT:,}")
+    _check_texts(author=author)
     role = SHADOW if shadow else LIVE
-    present = [entry for entry in _requested_models(settings) if (entry.tenant, entry.role) == (tenant, role)]
-    others = [load_model(entry.text or "") for entry in present if entry.name != model.name]
-    replaced = (
-        [] if shadow else [other.name for other in others if other.applies is None and model.applies is None]
-    )
-    if not shadow:
-        conflicts = clashes([*(other for other in others if other.name not in replaced), model])
-        if conflicts:
+    with _model_transaction(settings) as producer:
+        requested = requested_models(settings)
+        present = [entry for entry in requested if (entry.tenant, entry.role) == (tenant, role)]
+        others = [load_model(entry.text or "") for entry in present if entry.name != model.name]
+        replaced = [other.name for other in others if other.applies is None and model.applies is None]
+        if shadow:
+            replaced = []
+        elif conflicts := clashes([*(other for other in others if other.name not in replaced), model]):
             raise ChangeError("; ".join(conflicts))
-    changes: list[tuple[str, str | None]] = [(name, None) for name in replaced]
-    changes.append((model.name, model.text))
-    _write_model_changes(settings, changes, tenant, role, author, present)
+        changes: list[tuple[str, str | None]] = [(name, None) for name in replaced]
+        changes.append((model.name, model.text))
+        _produce_model_changes(producer, settings, changes, tenant, role, author, present)
     return replaced + [entry.name for entry in present if entry.name == model.name]
 
 
@@ -148,19 +150,28 @@ def withdraw_model(settings: Settings, name: str, *, tenant: str, author: str) -
 
     Its accounts are scored by the models that are left, in the end by the default model.
     """
-    present = _requested_models(settings)
-    role = next((entry.role for entry in present if (entry.tenant, entry.name) == (tenant, name)), None)
-    if role is None:
-        known = ", ".join(f"{entry.name} for {tenant_in_words(entry.tenant)}" for entry in present)
-        raise ChangeError(
-            f"no model {name!r} is in force for {tenant_in_words(tenant)}; "
-            f"there is {known or f'only {DEFAULT.name}'}"
-        )
-    _write_model_changes(settings, [(name, None)], tenant, role, author, present)
+    _check_texts(author=author)
+    with _model_transaction(settings) as producer:
+        present = requested_models(settings)
+        role = next((entry.role for entry in present if (entry.tenant, entry.name) == (tenant, name)), None)
+        if role is None:
+            known = ", ".join(f"{entry.name} for {tenant_in_words(entry.tenant)}" for entry in present)
+            raise ChangeError(
+                f"no model {name!r} is in force for {tenant_in_words(tenant)}; "
+                f"there is {known or f'only {DEFAULT.name}'}"
+            )
+        _produce_model_changes(producer, settings, [(name, None)], tenant, role, author, present)
     return role
 
 
-def _write_model_changes(
+def _model_transaction(settings: Settings) -> AbstractContextManager[TransactionalProducer]:
+    """Return the transaction of a change of models, inside which the models so far are to be read."""
+    prefix = settings.kafka.topics().prefix
+    return _transaction(settings.kafka.bootstrap, f"{prefix}bellbuoy-models", "of the models")
+
+
+def _produce_model_changes(
+    producer: TransactionalProducer,
     settings: Settings,
     changes: list[tuple[str, str | None]],
     tenant: str,
@@ -169,31 +180,28 @@ def _write_model_changes(
     present: list[InForce],
 ) -> None:
     """
-    Write the changes to every partition, each (name, text), or (name, ``None``) for a withdrawal.
+    Produce the changes to every partition, each (name, text), or (name, ``None``) for a withdrawal.
 
     Their time is later than that of every present entry, also where simulated time stands still.
     """
-    _check_texts(author=author)
-    kafka = settings.kafka
-    topics = kafka.topics()
+    topics = settings.kafka.topics()
     at = max([journal_time(settings), *(entry.stamp[0] + 1 for entry in present)])
     encode = codec("model.changes", registry(settings)).encode
-    with _transaction(kafka.bootstrap, f"{topics.prefix}bellbuoy-models", "of the models") as producer:
-        for name, text in changes:
-            change = ModelChange(
-                event_id=uuid.uuid4().hex,
-                tenant=tenant,
-                account_id="*",
-                source=_SOURCE,
-                occurred_at=at,
-                received_at=at,
-                author=author,
-                text=text,
-                role=role,
-                name=name,
-            )
-            for partition in range(topics.partitions):
-                producer.produce(topics.name("model.changes"), encode(change), tenant.encode(), partition)
+    for name, text in changes:
+        change = ModelChange(
+            event_id=uuid.uuid4().hex,
+            tenant=tenant,
+            account_id="*",
+            source=_SOURCE,
+            occurred_at=at,
+            received_at=at,
+            author=author,
+            text=text,
+            role=role,
+            name=name,
+        )
+        for partition in range(topics.partitions):
+            producer.produce(topics.name("model.changes"), encode(change), tenant.encode(), partition)
 
 
 def _check_texts(**texts: str) -> None:
@@ -213,7 +221,11 @@ def _check_texts(**texts: str) -> None:
 
 @contextmanager
 def _transaction(bootstrap: str, transactional_id: str, what: str) -> Iterator[TransactionalProducer]:
-    """Commit all that the block produces, or nothing; raise OvertakenError when another change did so."""
+    """
+    Commit all that the block produces, or nothing; raise OvertakenError when another change did so.
+
+    An earlier change under the same transactional id has ended, and can be read, before the block begins.
+    """
     try:
         producer = TransactionalProducer(bootstrap, transactional_id)
         producer.begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -14,6 +15,10 @@ from streams.kafka.errors import FATAL, FENCED, FencedError
 from streams.kafka.retry import REQUEST_SECONDS, retry
 
 __all__ = ["TransactionalProducer"]
+
+_UNHEARD = logging.getLogger(f"{__name__}.librdkafka")
+_UNHEARD.disabled = True
+"""Takes librdkafka's own lines on a producer that was fenced; FencedError says it to who can act on it."""
 
 
 class TransactionalProducer:
@@ -37,6 +42,7 @@ class TransactionalProducer:
                 "message.max.bytes": MAX_DEAD_LETTER_BYTES,
                 "queue.buffering.max.messages": 1_000_000,
                 **RECONNECT_QUIETLY,
+                "logger": _UNHEARD,
             }
         )
         # Of two producers that open at the same time, one may be fenced before it has its answer.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,27 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
         assert read_topic(bootstrap, topics.name(name), topics.partitions) == []
 
 
+def test_changes_at_one_moment_leave_one_model_and_tell_the_losers(bootstrap: str, topics: Topics) -> None:
+    settings = Settings(
+        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+    )
+
+    def put(name: str) -> str:
+        model = load_model(STRICT.replace("model: strict", f"model: {name}"))
+        try:
+            changes.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
+        except OvertakenError:
+            return ""
+        return name
+
+    with ThreadPoolExecutor(3) as pool:
+        for number in range(4):
+            made = {*pool.map(put, [f"m{number}-{n}" for n in range(3)])} - {""}
+            assert made
+            (left,) = {entry.name for entry in changes.requested_models(settings)}
+            assert left in made
+
+
 def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics: Topics) -> None:
     settings = Settings(
         kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
@@ -169,6 +191,10 @@ def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics:
         return changes.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
 
     assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
+    # Again and again, as the markers of a transaction may come before or after its author has its answer.
+    for number in range(6):
+        assert put(f"another-{number}") == ["second" if number == 0 else f"another-{number - 1}"]
+    assert put("second") == ["another-5"]
     assert changes.withdraw_model(settings, "second", tenant="*", author="kim") == "live"
     with pytest.raises(ChangeError, match="no model 'second' is in force"):
         changes.withdraw_model(settings, "second", tenant="*", author="kim")
