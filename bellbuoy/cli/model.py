@@ -82,32 +82,39 @@ def explain(
     facts: Annotated[
         list[str] | None,
         typer.Option(
-            "--fact", metavar="NAME=VALUE", help="Score an account for which a measure has this value."
+            "--fact", metavar="NAME=VALUE", help="Score an account of which a measure or a fact is this."
         ),
     ] = None,
-    segment: Annotated[str | None, typer.Option(help="The account's segment.")] = None,
-    stage: Annotated[str | None, typer.Option(help="The account's lifecycle stage.")] = None,
+    segment: Annotated[str | None, typer.Option(help="The same as --fact account.segment=.")] = None,
+    stage: Annotated[str | None, typer.Option(help="The same as --fact account.stage=.")] = None,
     as_json: Json = False,
 ) -> None:
     """
     Explain a model, or show how it scores an account.
 
-    With --fact, --segment or --stage the model scores an account of which nothing else is known.
+    With --fact, --segment or --stage the model scores an account of which nothing else is known. Facts that
+    conditions read are named as there: account.seats, account.plan, account.renewal_days.
 
     \b
     Examples:
       bellbuoy model explain default
       bellbuoy model explain health.yaml --fact usage.drop=0.4 --fact support.urgent=60
-      bellbuoy model explain health.yaml --stage onboarding
+      bellbuoy model explain health.yaml --stage onboarding --fact account.seats=50
     """
     from rich.console import Console
 
     from bellbuoy.operations.model_files import load_file
-    from bellbuoy.render.model import render_model, render_trial, trial_data, try_out
+    from bellbuoy.query.trial import read_facts, try_out
+    from bellbuoy.render.model import render_model, render_trial, trial_data
 
     loaded = load_file(file)
-    if facts or segment or stage:
-        trial = try_out(loaded, _values(facts or []), segment=segment, stage=stage)
+    profile = {"account.segment": segment, "account.stage": stage}
+    given = [*(facts or []), *(f"{name}={value}" for name, value in profile.items() if value is not None)]
+    if given:
+        try:
+            trial = try_out(loaded, read_facts(given))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
         data, shown = trial_data(trial), render_trial(trial)
     else:
         data, shown = orjson.loads(loaded.text), render_model(loaded)
@@ -126,7 +133,7 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """
-    Show the differences between two models: keys, and measures' shares of the score.
+    Show the differences between two models: measures' shares of the score, then keys.
 
     \b
     Examples:
@@ -187,24 +194,6 @@ def measures(
     if not named:
         raise typer.BadParameter(f"no measure has {name!r} in its name; `bellbuoy model measures` lists them")
     emit(as_data(named), list(as_lines(named)), as_json)
-
-
-def _values(options: list[str]) -> dict[str, float]:
-    from processors.measures import MEASURES
-    from schemas.suggestions import suggestion
-
-    values = {}
-    for option in options:
-        name, equals, value = option.partition("=")
-        try:
-            values[name] = float(value)
-        except ValueError:
-            raise typer.BadParameter(f"{option!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
-        if name not in MEASURES or not equals:
-            raise typer.BadParameter(
-                f"no such measure: {name}; {suggestion(name, list(MEASURES), 'docs/measures.md')}"
-            )
-    return values
 
 
 def _summary(model: Any) -> str:

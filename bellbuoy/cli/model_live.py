@@ -115,7 +115,7 @@ def live(as_json: Json = False) -> None:
     require_topics(settings)
     lines, data = [f"{DEFAULT.name} {DEFAULT.version}: for all accounts that no other model is for"], []
     for entry in models_in_force(settings):
-        version = load_model(entry.text or "").version
+        version = load_model(entry.text or "", accepted=True).version
         role = ", as a shadow model" if entry.role == SHADOW else ""
         whose = tenant_in_words(entry.tenant)
         lines.append(f"{entry.name} {version}: {whose}{role}, since {iso(entry.at)}, by {entry.author}")

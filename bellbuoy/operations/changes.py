@@ -132,7 +132,9 @@ def put_model_in_force(
     with _model_transaction(settings) as producer:
         requested = requested_models(settings)
         present = [entry for entry in requested if (entry.tenant, entry.role) == (tenant, role)]
-        others = [load_model(entry.text or "") for entry in present if entry.name != model.name]
+        others = [
+            load_model(entry.text or "", accepted=True) for entry in present if entry.name != model.name
+        ]
         replaced = [other.name for other in others if other.applies is None and model.applies is None]
         if shadow:
             replaced = []

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 import orjson
@@ -12,22 +12,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bellbuoy.query.trial import Trial
 from bellbuoy.render.explanation import informing_table, score_table
-from processors.measures import MeasureDefinition, MeasureValue, View
 from processors.model import Model
 from processors.model.plan.plan import Plan
-from processors.scoring.score import Verdict, inform, settle, weigh
-from processors.state.account import State, stamp
-from schemas.records import Measure
+from processors.scoring.score import settle
+from processors.state.account import State
 
-__all__ = ["Trial", "render_model", "render_trial", "trial_data", "try_out"]
-
-
-class Trial(NamedTuple):
-    """Trial of a model on an account: the verdict, and the measures that inform."""
-
-    verdict: Verdict
-    informing: list[Measure]
+__all__ = ["render_model", "render_trial", "trial_data"]
 
 
 def render_model(model: Model) -> RenderableType:
@@ -40,32 +32,13 @@ def render_model(model: Model) -> RenderableType:
     return Group(*parts)
 
 
-def try_out(model: Model, values: Mapping[str, float], *, segment: str | None, stage: str | None) -> Trial:
-    """Return the trial of a model on an account of which only these measures and this profile are known."""
-    state = State(tenant="example", account_id="example")
-    profile = {"segment": segment, "stage": stage}
-    state.profile = {name: (stamp(0, ""), value) for name, value in profile.items() if value is not None}
-    view = View(state, 0)
-    plan = model.for_account(view)
-
-    def known(reads: Sequence[MeasureDefinition]) -> list[MeasureValue]:
-        return [
-            MeasureValue(values[read.name], f"{read.name} is {values[read.name]:g}")
-            if read.name in values
-            else read(view)
-            for read in reads
-        ]
-
-    return Trial(weigh(plan, known(plan.reads), view), inform(plan, known(plan.shows), view.now)[0])
-
-
 def render_trial(trial: Trial) -> RenderableType:
     """Return the result of a trial for people."""
     verdict = trial.verdict
     return Group(
         score_table(verdict.measures, verdict.adjustments, verdict.caps),
         *informing_table(trial.informing),
-        Text("\n".join(_summary(verdict))),
+        Text("\n".join(_summary(trial))),
     )
 
 
@@ -83,17 +56,23 @@ def trial_data(trial: Trial) -> dict[str, Any]:
             "adjustments": verdict.adjustments,
             "caps": verdict.caps,
             "reasons": verdict.reasons,
+            "doubts": [*verdict.doubts, *trial.doubts],
         }
     )
     return builtins
 
 
-def _summary(verdict: Verdict) -> Iterator[str]:
+def _summary(trial: Trial) -> Iterator[str]:
+    verdict = trial.verdict
     plan, band = verdict.plan, settle(verdict, State(), 0).band
     label = plan.bands.label(band)
     own = f", {verdict.score * plan.scale / 10_000:g} of {plan.scale:g}" if plan.scale != 100 else ""
     yield f"{verdict.score / 100:g} of 100{own}: {band.replace('_', ' ')}{f' ({label})' if label else ''}"
     yield f"{verdict.coverage:.0%} of the weights are known, {plan.min_coverage:.0%} are needed for a band"
+    for doubt in verdict.doubts:
+        yield f"the band is unknown, because a cap can't be judged: {doubt}"
+    for doubt in trial.doubts:
+        yield f"not applied: {doubt}"
     if plan.variant:
         yield f"variant {plan.variant}"
 

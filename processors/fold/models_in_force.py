@@ -157,7 +157,7 @@ def _entry(change: ModelChange, at: int, sequence: int) -> InForce | None:
     """Return the entry that a change makes; ``None`` for a text that is no model, which no form accepts."""
     name, text = change.name, change.text
     if text is not None:
-        checked = check_model(text)
+        checked = check_model(text, accepted=True)
         if checked.model is None:
             return None
         name, text = checked.model.name, checked.model.text
@@ -168,4 +168,4 @@ def _entry(change: ModelChange, at: int, sequence: int) -> InForce | None:
 
 @lru_cache(256)
 def _load(text: str) -> Model:
-    return load_model(text)
+    return load_model(text, accepted=True)

@@ -27,13 +27,13 @@ class Difference:
 
 def differences(before: Model, after: Model) -> list[Difference]:
     """
-    Return the keys that differ, then the measures' shares of the score that differ, in points of 100.
+    Return the measures' shares of the score that differ, in points of 100, then the keys that differ.
 
     A measure's share can differ though none of its keys does: weights are relative to their neighbours.
     """
     old, new = (dict(_flat(json.loads(model.text), "")) for model in (before, after))
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    differing = [Difference(key, old.get(key), new.get(key)) for key in keys]
+    differing = []
     plans, others = _plans(before), _plans(after)
     for variant in plans.keys() & others.keys():
         shares, changed = _shares(plans[variant]), _shares(others[variant])
@@ -43,7 +43,7 @@ def differences(before: Model, after: Model) -> list[Difference]:
             for name in {**shares, **changed}
             if shares.get(name) != changed.get(name)
         ]
-    return differing
+    return differing + [Difference(key, old.get(key), new.get(key)) for key in keys]
 
 
 def _flat(data: Any, where: str) -> Iterator[tuple[str, str]]:

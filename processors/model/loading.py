@@ -13,7 +13,7 @@ from processors.model.file.faults import Fault, ModelError
 from processors.model.file.format import AppliesSpec, BodySpec, ModelSpec, VariantSpec
 from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
-from processors.model.file.variants import origin, patched
+from processors.model.file.variants import idle_removals, origin, patched
 from processors.model.model import Applies, Model, Variant
 from processors.model.plan.planner import condition, make_plan
 
@@ -29,21 +29,30 @@ class Checked:
     warnings: tuple[Fault, ...]
 
 
-def load_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) -> Model:
-    """Return the model in a model file's text; raise ModelError, which lists every fault with its line."""
-    checked = check_model(text, measures)
+def load_model(
+    text: str, measures: Mapping[str, MeasureDefinition] = MEASURES, *, accepted: bool = False
+) -> Model:
+    """
+    Return the model in a model file's text; raise ModelError, which lists every fault with its line.
+
+    A text that is ``accepted`` passed the checks of the build that put it in force; it isn't refused for what
+    was no fault then.
+    """
+    checked = check_model(text, measures, accepted=accepted)
     if checked.model is None:
         raise ModelError(checked.faults)
     return checked.model
 
 
-def check_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES) -> Checked:
-    """Return the model in a model file's text, or every fault in it."""
+def check_model(
+    text: str, measures: Mapping[str, MeasureDefinition] = MEASURES, *, accepted: bool = False
+) -> Checked:
+    """Return the model in a model file's text, or every fault in it; ``accepted`` as in ``load_model``."""
     try:
         document = read(text)
     except ModelError as error:
         return Checked(None, error.faults, ())
-    loader = _Loader(document, measures)
+    loader = _Loader(document, measures, accepted)
     model = loader.model()
     faults = sorted(dict.fromkeys(loader.faults))
     warnings = tuple(fault for fault in faults if fault.warning)
@@ -55,6 +64,7 @@ def check_model(text: str, measures: Mapping[str, MeasureDefinition] = MEASURES)
 class _Loader:
     document: Document
     measures: Mapping[str, MeasureDefinition]
+    accepted: bool
     faults: list[Fault] = field(default_factory=list)
 
     def model(self) -> Model | None:
@@ -95,9 +105,12 @@ class _Loader:
                 return fault  # reported already, and not caused by the variant
             return marks.fault(origin(data, name, path), message, fix, warning=warning)
 
-        def report(path: Path, message: str, fix: str, *, warning: bool = False) -> None:
-            self.faults.append(at(path, message, fix, warning=warning))
+        def report(path: Path, message: str, fix: str, *, warning: bool = False, late: bool = False) -> None:
+            if not (late and self.accepted):
+                self.faults.append(at(path, message, fix, warning=warning))
 
+        for path, message, fix in idle_removals(data, name):
+            self._report(path, message, fix, late=True)
         body, faults = validated(BodySpec, patched(data, name), at)
         self.faults.extend(faults)
         if body is None:
@@ -105,8 +118,11 @@ class _Loader:
         plan = make_plan(body, self.measures, name, report, whole=not faults)
         return None if plan is None else Variant(applies, plan)
 
-    def _report(self, path: Path, message: str, fix: str, *, warning: bool = False) -> None:
-        self.faults.append(self.document.marks.fault(path, message, fix, warning=warning))
+    def _report(
+        self, path: Path, message: str, fix: str, *, warning: bool = False, late: bool = False
+    ) -> None:
+        if not (late and self.accepted):
+            self.faults.append(self.document.marks.fault(path, message, fix, warning=warning))
 
     def _applies(self, spec: AppliesSpec | VariantSpec, path: Path) -> Applies:
         at: Path = (*path, "when")

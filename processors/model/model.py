@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from processors.measures import View
-from processors.model.plan.account_facts import ACCOUNT, Value
 from processors.model.plan.conditions import Condition
 from processors.model.plan.plan import Plan
 
@@ -30,8 +29,7 @@ class Applies:
             return False
         if self.condition is None:
             return True
-        facts: dict[str, Value] = {name: ACCOUNT[name][1](view) for name in self.condition.account}
-        return self.condition.holds(facts, {}) is True
+        return self.condition.holds(view, {}) is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +70,15 @@ class Model:
             if variant.applies.to(view):
                 return variant.plan
         return self.plan
+
+    def doubts(self, view: View) -> Iterator[str]:
+        """Yield of each variant before the one that is for an account why its condition can't be judged."""
+        for variant in self.variants:
+            condition = variant.applies.condition
+            if condition is not None and condition.holds(view, {}) is None:
+                yield f"variant {variant.plan.variant}: {condition.doubt(view, {})}"
+            elif variant.applies.to(view):
+                return
 
     def next_change(self, now: int) -> int | None:
         """Return the next time after *now* at which a variant reaches its end date."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from processors.measures import MeasureValue, View
-from processors.model.plan.account_facts import ACCOUNT
 from processors.model.plan.plan import CapRule, Plan
 from processors.scoring.measure_score import fill_template, known_value
 from schemas.records import Cap
@@ -44,8 +43,11 @@ def apply_caps(plan: Plan, facts: Sequence[MeasureValue], view: View, score: int
         if holds is False or (rule.lifts_unknown and (value is None or holds is None)):
             continue
         _apply(result, rule, fact, end)
-        if value is None or holds is None:
+        if value is None:
             result.doubts.append(fact.reason)
+        if holds is None and rule.condition is not None:
+            doubt = rule.condition.doubt(view, _asked_values(rule, facts))
+            result.doubts.append(f"Cap {rule.name}: {doubt}")
     return result
 
 
@@ -77,5 +79,8 @@ def _condition_holds(rule: CapRule, facts: Sequence[MeasureValue], view: View) -
     condition = rule.condition
     if condition is None:
         return True
-    account = {name: ACCOUNT[name][1](view) for name in condition.account}
-    return condition.holds(account, {name: known_value(facts[at]) for name, at in rule.asks})
+    return condition.holds(view, _asked_values(rule, facts))
+
+
+def _asked_values(rule: CapRule, facts: Sequence[MeasureValue]) -> dict[str, float | None]:
+    return {name: known_value(facts[at]) for name, at in rule.asks}

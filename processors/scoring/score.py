@@ -35,7 +35,8 @@ class Verdict(NamedTuple):
     """
     A score in hundredths of a point with everything it was made of; ``settle`` finds the band.
 
-    ``judged`` tells whether enough is known for a band. ``due`` is the next time at which the age of
+    ``judged`` tells whether enough is known for a band; ``doubts`` are the reasons why a cap can't be judged.
+    ``due`` is the next time at which the age of
     evidence, a cap's end or a variant's end changes something.
     """
 
@@ -48,6 +49,7 @@ class Verdict(NamedTuple):
     caps: tuple[Cap, ...]
     reasons: tuple[str, ...]
     due: int | None
+    doubts: tuple[str, ...] = ()
 
 
 class BandState(NamedTuple):
@@ -133,6 +135,7 @@ def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | Non
         tuple(capped.caps),
         tuple(dict.fromkeys(reasons))[:_REASONS],
         min([moment for moment in later if moment > view.now], default=None) if later else None,
+        tuple(doubts),
     )
 
 

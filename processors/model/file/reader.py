@@ -78,6 +78,8 @@ def read(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
+        if _tab_at(text, line, column):
+            _refuse(line, column, "a tab", "indent with spaces: YAML allows no tabs there")
         problem = " ".join(filter(None, (error.context, error.problem)))
         _refuse(line, column, f"not YAML, {problem}", "check the indentation, colons and brackets before it")
     except (yaml.YAMLError, UnicodeError) as error:
@@ -85,6 +87,13 @@ def read(text: str) -> Document:
     if not isinstance(data, dict):
         _refuse(1, 1, "not a model", "a model is a mapping that begins with `model: name`")
     return Document(data, reader.marks, tuple(reader.faults))
+
+
+def _tab_at(text: str, line: int, column: int) -> bool:
+    """Tell whether a tab stands there, or the line is indented with one; both are counted from 1."""
+    lines = text.split("\n")
+    indented = lines[line - 1] if line <= len(lines) else ""
+    return indented[column - 1 : column] == "\t" or "\t" in indented[: len(indented) - len(indented.lstrip())]
 
 
 class _Reader:

@@ -15,7 +15,7 @@ from processors.model.file.format import json_schema
 from processors.model.file.reader import Path
 from schemas.suggestions import suggestion
 
-__all__ = ["validated"]
+__all__ = ["known_keys", "validated"]
 
 Spec = TypeVar("Spec", bound=BaseModel)
 FaultAt: TypeAlias = Callable[[Path, str, str], Fault]
@@ -68,6 +68,13 @@ def validated(kind: type[Spec], data: dict[str, Any], at: FaultAt) -> tuple[Spec
     return None, faults
 
 
+_ELSEWHERE = dict.fromkeys(
+    ("alerts", "alert", "alert_rules", "rules", "notify", "notifications"),
+    "leave it out: a model makes scores and bands, and the alert rules are not part of it",
+)
+"""Keys of a model that people look for in it, and where to find what they mean."""
+
+
 def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     match kind:
@@ -76,7 +83,7 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
         case "missing":
             return at(path[:-1], f"{path[-1]} is missing", f"add `{path[-1]}: …`")
         case "extra_forbidden":
-            return at(path, "no such key", suggestion(str(path[-1]), _keys(path[:-1]), "docs/model.md"))
+            return at(path, "no such key", _instead(path))
         case "literal_error":
             options = [option.strip(" '") for option in context["expected"].replace(" or ", ",").split(",")]
             return at(path, f"{value!r:.40} is none of the choices", f"use {', '.join(options)}")
@@ -119,7 +126,14 @@ def _schema() -> dict[str, Any]:
     return json_schema()
 
 
-def _keys(path: Path) -> list[str]:
+def _instead(path: Path) -> str:
+    """Return what to do about a key that the format doesn't know."""
+    if len(path) == 1 and path[0] in _ELSEWHERE:
+        return _ELSEWHERE[str(path[0])]
+    return suggestion(str(path[-1]), known_keys(path[:-1]), "docs/model.md")
+
+
+def known_keys(path: Path) -> list[str]:
     """Return the keys that the format knows at this path."""
     node = _resolved(_schema())
     for part in path:

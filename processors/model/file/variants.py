@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from processors.model.file.reader import Path
+from processors.model.file.validation import known_keys
+from schemas.suggestions import suggestion
 
-__all__ = ["origin", "patched"]
+__all__ = ["idle_removals", "origin", "patched"]
 
 _ENTRIES = ("groups", "measures", "caps")
 _FIELDS = ("score", "hysteresis")
@@ -23,6 +26,26 @@ def patched(data: dict[str, Any], variant: str) -> dict[str, Any]:
         elif key in patch or key in data:
             body[key] = patch[key] if key in patch else data[key]
     return body
+
+
+def idle_removals(data: dict[str, Any], variant: str) -> Iterator[tuple[Path, str, str]]:
+    """Yield the path, the message and the fix of every null of a variant that removes nothing."""
+    patch = data["variants"][variant]
+    for section in (*_ENTRIES, *_FIELDS):
+        given, base = patch.get(section), data.get(section)
+        if not isinstance(given, dict):
+            continue
+        present = list(base) if isinstance(base, dict) else []
+        for name, value in given.items():
+            path: Path = ("variants", variant, section, name)
+            if value is None and section in _ENTRIES and name not in present:
+                yield path, "nothing to remove: the model has none", suggestion(name, present, section)
+            elif value is None and section in _FIELDS and name not in (keys := known_keys((section,))):
+                yield path, "no such key", suggestion(name, keys, "docs/model.md")
+            elif isinstance(value, dict):
+                keys = known_keys((section, name))
+                for key in [key for key, inner in value.items() if inner is None and key not in keys]:
+                    yield (*path, key), "no such key", suggestion(key, keys, "docs/model.md")
 
 
 def origin(data: dict[str, Any], variant: str, path: Path) -> Path:

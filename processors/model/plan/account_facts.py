@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeAlias
 
 from processors.measures import View
+from processors.model.plan.condition_types import FactType
 from schemas.times import DAY
 
-__all__ = ["ACCOUNT", "Value"]
+__all__ = ["ACCOUNT", "ACCOUNT_FACTS", "Fact", "Value"]
 
-Value: TypeAlias = str | int | None
+Value: TypeAlias = str | int | float | bool | None
+
+
+class Fact(NamedTuple):
+    """A fact of an account: what it is, its type, and the function that returns it (``None``: not known)."""
+
+    about: str
+    type: FactType
+    read: Callable[[View], Value]
+
+
+_TEXT, _WHOLE = FactType("text"), FactType("int")
+_STATUS = FactType("text", ("active", "canceling", "canceled"))
 
 
 def _plan(view: View) -> Value:
@@ -32,18 +45,23 @@ def _tenure(view: View) -> Value:
     return None if first is None else view.age(first)
 
 
-ACCOUNT: dict[str, tuple[str, Callable[[View], Value]]] = {
-    "tenant": ("the tenant", lambda view: view.state.tenant),
-    "id": ("the account's id", lambda view: view.state.account_id),
-    "segment": ("the profile's segment", lambda view: view.state.fact("segment")),
-    "stage": ("the profile's lifecycle stage", lambda view: view.state.fact("stage")),
-    "owner": ("the CSM", lambda view: view.state.fact("owner")),
-    "currency": ("the profile's currency", lambda view: view.state.fact("currency")),
-    "arr_minor": ("annual recurring revenue in minor units", lambda view: view.state.amount("arr_minor")),
-    "seats": ("the seats bought", lambda view: view.seats),
-    "plan": ("the subscription's plan", _plan),
-    "status": ("the subscription's status: active, canceling or canceled", _status),
-    "tenure_days": ("days since the day of the first usage", _tenure),
-    "renewal_days": ("whole days to the renewal", _renewal),
+ACCOUNT: Mapping[str, Fact] = {
+    "tenant": Fact("the tenant", _TEXT, lambda view: view.state.tenant),
+    "id": Fact("the account's id", _TEXT, lambda view: view.state.account_id),
+    "segment": Fact("the profile's segment", _TEXT, lambda view: view.state.fact("segment")),
+    "stage": Fact("the profile's lifecycle stage", _TEXT, lambda view: view.state.fact("stage")),
+    "owner": Fact("the CSM", _TEXT, lambda view: view.state.fact("owner")),
+    "currency": Fact("the profile's currency", _TEXT, lambda view: view.state.fact("currency")),
+    "arr_minor": Fact(
+        "annual recurring revenue in minor units", _WHOLE, lambda view: view.state.amount("arr_minor")
+    ),
+    "seats": Fact("the seats bought", _WHOLE, lambda view: view.seats),
+    "plan": Fact("the subscription's plan", _TEXT, _plan),
+    "status": Fact("the subscription's status: active, canceling or canceled", _STATUS, _status),
+    "tenure_days": Fact("days since the day of the first usage", _WHOLE, _tenure),
+    "renewal_days": Fact("whole days to the renewal", _WHOLE, _renewal),
 }
-"""Every fact by name: what it is, and the function that returns it (``None``: not known)."""
+"""Every fact by name."""
+
+ACCOUNT_FACTS: Mapping[str, Fact] = {f"account.{name}": fact for name, fact in ACCOUNT.items()}
+"""The facts by the name that conditions use."""

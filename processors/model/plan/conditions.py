@@ -9,106 +9,154 @@ that the cost of a condition is bounded by its length.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any
 
-from processors.model.plan.account_facts import ACCOUNT, Value
-from schemas.suggestions import suggestion
+from processors.measures import View
+from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
+from processors.model.plan.condition_types import ConditionFault, FactType, TypeCheck
+from processors.model.plan.expression import ExpressionError, parse, tokens
 
 __all__ = ["Condition", "ConditionError", "compile_condition"]
 
-_STRINGS = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
-_LOOPS = re.compile(r"\.\s*(all|exists|exists_one|existsOne|map|filter)\s*\(")
-_PATHS = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(\s*\()?")
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?(.+)")
-_FUNCTIONS = {"startsWith", "endsWith", "contains", "matches", "size"}
+_WORDS = {"and": "&&", "or": "||", "not": "!"}
+_OPERATORS = {"&": "&&", "|": "||", "<>": "!=", "===": "==", "!==": "!=", "=<": "<=", "=>": ">="}
+_FOREIGN_OPERATOR = re.compile(r"<>|={3,}|!==|(?<![=!<>])=[<>]|(?<!&)&(?!&)|(?<!\|)\|(?!\|)")
 _CACHED_ANSWERS = 4_096
 
 
 class ConditionError(ValueError):
-    """A condition that can't be compiled; ``fix`` says how to correct it."""
+    """A condition that can't be compiled, with each fault and its fix; the message is that of the first."""
 
-    def __init__(self, message: str, fix: str) -> None:
-        super().__init__(message)
-        self.fix = fix
+    def __init__(self, faults: Iterable[ConditionFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(self.faults[0].message)
+
+    @property
+    def fix(self) -> str:
+        """The fix of the first fault."""
+        return self.faults[0].fix
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A compiled condition; ``account`` and ``measures`` name what it reads."""
+    """
+    A compiled condition; ``facts`` and ``measures`` name what it reads.
+
+    ``needs`` are those of them that it can't be judged without. ``faults`` are what builds before the check
+    of types let pass: such a condition may never be judged.
+    """
 
     text: str
-    account: tuple[str, ...]
+    facts: Mapping[str, Fact]
     measures: tuple[str, ...]
+    needs: tuple[str, ...]
+    faults: tuple[ConditionFault, ...]
     _ask: Callable[[tuple[Any, ...]], bool | None] = field(repr=False, compare=False)
 
-    def holds(self, account: Mapping[str, Value], measures: Mapping[str, float | None]) -> bool | None:
-        """Tell whether the condition holds; ``None``: something that it needs is not known."""
-        return self._ask((*(account[n] for n in self.account), *(measures[n] for n in self.measures)))
+    def holds(self, view: View, measures: Mapping[str, float | None]) -> bool | None:
+        """
+        Tell whether the condition holds for an account whose measures have these values.
+
+        ``None``: it can't be judged, because something that it needs is not known, or can't be computed, such
+        as a division by a number that is 0.
+        """
+        facts = [fact.read(view) for fact in self.facts.values()]
+        return self._ask((*facts, *(measures[name] for name in self.measures)))
+
+    def doubt(self, view: View, measures: Mapping[str, float | None]) -> str:
+        """Say why the condition can't be judged for an account: the names that are not known."""
+        known = {name: fact.read(view) for name, fact in self.facts.items()} | dict(measures)
+        unknown = [name for name in self.needs if known[name] is None]
+        why = f"{' and '.join(unknown)} not known" if unknown else "it can't be computed"
+        return f"the condition {self.text} can't be judged: {why}"
 
 
-def compile_condition(text: str, measures: tuple[str, ...]) -> Condition:
-    """Return the condition over account facts and these measures; raise ConditionError."""
-    plain = _STRINGS.sub("''", text)
-    if _LOOPS.search(plain):  # a program no longer tells a loop from the operators that it is expanded to
-        raise ConditionError("a condition has no loops", "compare single facts, with `in` for several values")
+def compile_condition(
+    text: str, measures: Iterable[str], facts: Mapping[str, Fact] = ACCOUNT_FACTS
+) -> Condition:
+    """Return the condition over facts and these measures; raise ConditionError."""
+    known = {name: fact.type for name, fact in facts.items()}
+    known |= {name: FactType("double") for name in measures if name not in known}
     program = _compile(text)
-    for function in program.functions():
-        if function.isidentifier() and function not in _FUNCTIONS:  # an operator's name is no identifier
-            raise _unknown(f"function: {function}", function, ["has", *_FUNCTIONS])
-    account, read = _read(plain, set(program.variables()), measures)
-    condition = Condition(text, account, read, _asker(program, account, read))
-    if not account and not read and condition.holds({}, {}) is None:
-        raise ConditionError("neither true nor false", "compare a fact, such as account.segment == 'smb'")
-    return condition
+    check = TypeCheck(text, known, _text_of, _check_pattern)
+    try:
+        check.check(parse(text))
+    except ExpressionError as error:
+        raise _error(f"not CEL that conditions may use, {error}") from None
+    if any(not fault.late for fault in check.faults):
+        raise ConditionError(check.faults)
+    account = {name: facts[name] for name in check.reads if name in facts}
+    read = tuple(name for name in check.reads if name not in facts)
+    asker = _asker(program, tuple(account), read)
+    return Condition(text, account, read, tuple(check.needs), tuple(check.faults), asker)
+
+
+def _error(message: str, fix: str = "see docs/model.md") -> ConditionError:
+    return ConditionError([ConditionFault(message, fix, late=False)])
 
 
 def _compile(text: str) -> Any:
     try:
         return _cel().compile(text)
     except ValueError as error:
-        error_at = _SYNTAX_ERROR.search(str(error))
-        column, message = (error_at[1], error_at[2]) if error_at else ("1", "not CEL")
-        if message.startswith("token recognition error at: '="):
-            raise ConditionError("a single =", "compare with ==") from None
-        raise ConditionError(f"not CEL at character {column}, {message:.80}", "see docs/model.md") from None
+        raise _foreign(text) or _syntax_error(str(error)) from None
 
 
-def _read(
-    plain: str, variables: set[str], measures: tuple[str, ...]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the account facts and the measures that a text reads; the library names the variables only."""
-    account, read = [], []
-    for match in _PATHS.finditer(plain):
-        path = match[0].removesuffix(match[1] or "")
-        if match[1]:  # a call: has(...), size(...) or fact.startsWith(...)
-            path = path.rpartition(".")[0]
-        if path.partition(".")[0] not in variables:
-            continue
-        if path.startswith("account."):
-            name = path.removeprefix("account.")
-            if name not in ACCOUNT:
-                raise _unknown(f"fact: {path}", name, list(ACCOUNT))
-            account.append(name)
-        elif path in measures:
-            read.append(path)
-        else:
-            known = [*measures, *(f"account.{name}" for name in ACCOUNT)]
-            raise _unknown(f"fact or measure: {path}", path, known)
-    return tuple(dict.fromkeys(account)), tuple(dict.fromkeys(read))
+def _syntax_error(text: str) -> ConditionError:
+    error_at = _SYNTAX_ERROR.search(text)
+    column, message = (error_at[1], error_at[2]) if error_at else ("1", "not CEL")
+    if message.startswith("token recognition error at: '="):
+        return _error("a single =", "compare with ==")
+    return _error(f"not CEL at character {column}, {message:.80}")
 
 
-def _unknown(what: str, name: str, known: list[str]) -> ConditionError:
-    return ConditionError(f"no such {what}", suggestion(name, known, "docs/model.md"))
+def _foreign(text: str) -> ConditionError | None:
+    """Return the fault of a text with an operator of another language."""
+    bare = re.sub(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"", lambda quoted: " " * len(quoted[0]), text)
+    if found := _FOREIGN_OPERATOR.search(bare):
+        operator = found[0]
+        return _error(
+            f"{operator} at character {found.start() + 1}", f"write {_OPERATORS.get(operator, '==')}"
+        )
+    try:
+        words = tokens(text)
+    except ExpressionError:
+        return None
+    for before, token in zip([None, *words], words, strict=False):
+        operator = _WORDS.get(token.text.lower(), "") if token.kind == "name" else ""
+        if operator and (before is None or before.text != "."):
+            return _error(f"{token.text} at character {token.start + 1}", f"write {operator}")
+        if before is not None and before.kind == "int" and before.end == token.start and token.kind == "name":
+            said = f"{before.text}{token.text}"
+            fix = f"write {before.text}, in the unit of the fact"
+            return _error(f"{said} at character {before.start + 1}", fix)
+    return None
+
+
+def _text_of(literal: str) -> str:
+    """Return the text that a literal stands for."""
+    text: str = _cel().compile(literal).execute({})
+    return text
+
+
+def _check_pattern(pattern: str) -> None:
+    """Raise ValueError with the reason when a text is no regular expression of the library's."""
+    try:
+        _cel().compile("''.matches(pattern)").execute({"pattern": pattern})
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].removeprefix("error: ")
+        raise ValueError(reason.partition(". ")[0]) from None
 
 
 def _asker(
-    program: Any, account: tuple[str, ...], measures: tuple[str, ...]
+    program: Any, facts: tuple[str, ...], measures: tuple[str, ...]
 ) -> Callable[[tuple[Any, ...]], bool | None]:
     """Return the condition as a function of what it reads; few values differ, so answers are cached."""
-    paths = [("account", name) for name in account] + [tuple(name.split(".")) for name in measures]
+    paths = [tuple(name.split(".")) for name in (*facts, *measures)]
     tops = {path[0] for path in paths}
 
     @lru_cache(_CACHED_ANSWERS)

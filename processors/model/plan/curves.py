@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
 
 from processors.model.file.format import CurveSpec, EdgeSpec, GridSpec
 
-__all__ = ["Curve", "compile_curve", "half_up", "range_index"]
+__all__ = ["Curve", "compile_curve", "half_up", "range_index", "scores_by_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,20 @@ def compile_curve(spec: CurveSpec) -> Curve:
     points = [(x, y) for x, y in spec.points or ()]
     scores = [y for _, y in points] + ([] if spec.outside is None else [spec.outside])
     return Curve(_straight(points, spec.outside), min(scores), max(scores))
+
+
+def scores_by_path(spec: CurveSpec) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    """Yield every score of a curve's specification with its path in it."""
+    for index, (_, score) in enumerate(spec.points or ()):
+        yield ("points", index), score
+    if spec.outside is not None:
+        yield ("outside",), spec.outside
+    for index, step in enumerate(spec.steps or ()):
+        yield ("steps", index, "score"), step.score
+    for index, row in enumerate(spec.grid.rows if spec.grid is not None else ()):
+        for column, cell in enumerate(row.scores):
+            if cell is not None:
+                yield ("grid", "rows", index, "scores", column), cell
 
 
 def half_up(value: float, decimals: int) -> float:

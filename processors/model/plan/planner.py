@@ -11,8 +11,9 @@ from processors.measures import USAGE, MeasureDefinition
 from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
 from processors.model.file.reader import Path
 from processors.model.plan.bands import compile_bands
+from processors.model.plan.condition_types import ConditionFault
 from processors.model.plan.conditions import Condition, ConditionError, compile_condition
-from processors.model.plan.curves import Curve, compile_curve
+from processors.model.plan.curves import Curve, compile_curve, scores_by_path
 from processors.model.plan.hazards import hazards
 from processors.model.plan.plan import CapRule, Fade, Plan, PlanTerm
 from processors.model.plan.tree import Tree, build_tree
@@ -31,8 +32,10 @@ _TESTS: tuple[tuple[str, Callable[[float, float], bool]], ...] = (
 class PlanReport(Protocol):
     """A function that takes the faults found, each at a path of the file."""
 
-    def __call__(self, path: Path, message: str, fix: str, *, warning: bool = False) -> None:
-        """Report one fault, or a warning."""
+    def __call__(
+        self, path: Path, message: str, fix: str, *, warning: bool = False, late: bool = False
+    ) -> None:
+        """Report one fault, or a warning; a ``late`` fault is one that older builds let pass."""
 
 
 def make_plan(
@@ -52,12 +55,17 @@ def make_plan(
 
 
 def condition(text: str, measures: Iterable[str], path: Path, report: PlanReport) -> Condition | None:
-    """Return the compiled condition, or ``None`` after reporting its fault."""
+    """Return the compiled condition, or ``None``, after reporting every fault of it."""
+    compiled: Condition | None = None
+    faults: tuple[ConditionFault, ...]
     try:
-        return compile_condition(text, tuple(measures))
+        compiled = compile_condition(text, measures)
+        faults = compiled.faults
     except ConditionError as error:
-        report(path, str(error), error.fix)
-        return None
+        faults = error.faults
+    for message, fix, late in faults:
+        report(path, message, fix, late=late)
+    return compiled
 
 
 class _Planner:
@@ -184,10 +192,29 @@ class _Planner:
             path: Path = ("groups", name) if name else ("score",)
             self._fault(path, "all weights are zero", "give at least one measure a weight")
         if low < -1e-9:
-            self._fault(("score",), f"the score can fall to {low:g}", "add `min: 0` to score")
+            fix = "raise it to 0, or add `min: 0` to score"
+            if not self._blame_curves(lambda value: value < 0, f"the score can fall to {low:g}", fix):
+                self._fault(("score",), f"the score can fall to {low:g}", "add `min: 0` to score")
         if high > score.scale + 1e-9:
-            fix = f"add `max: {score.scale:g}` to score, or correct `scale`"
-            self._fault(("score",), f"the score can rise to {high:g} of {score.scale:g}", fix)
+            rises = f"the score can rise to {high:g} of {score.scale:g}"
+            fix = f"lower it to {score.scale:g} or less, or correct `scale` of score"
+            if not self._blame_curves(lambda value: value > score.scale, rises, fix):
+                fix = f"add `max: {score.scale:g}` to score, or correct `scale`"
+                self._fault(("score",), rises, fix)
+
+    def _blame_curves(self, beyond: Callable[[float], bool], message: str, fix: str) -> bool:
+        """Report every part of a curve whose score lies beyond the scale, unless scores are summed."""
+        body = self._body
+        summed = {name for name, group in body.groups.items() if group.combine == "sum"}
+        found = False
+        for name, spec in body.measures.items():
+            if spec.curve is None or spec.informs or body.score.combine == "sum" or spec.group in summed:
+                continue
+            for path, value in scores_by_path(spec.curve):
+                if beyond(value):
+                    found = True
+                    self._fault(("measures", name, "curve", *path), f"{message}: {value:g} here", fix)
+        return found
 
     def _check_edges(self) -> None:
         for index, band in enumerate(self._body.bands):

@@ -61,8 +61,66 @@ def test_explain_tries_a_model_on_an_account() -> None:
     assert "at most 40 while support.urgent is at least 48" in run("explain", "default")[1]
 
 
-def test_explain_refuses_a_measure_that_is_none() -> None:
-    assert run("explain", "default", "--fact", "usage.dropp=1")[0] == 2
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        ("usage.dropp=1", "no such measure: usage.dropp; did you mean usage.drop?"),
+        ("usage.drop=much", "write NAME=NUMBER"),
+        ("usage.drop", "write NAME=VALUE"),
+        ("account.seat=5", "no such fact: account.seat; did you mean account.seats?"),
+        ("account.seats=ten", "write a whole number, such as account.seats=50"),
+        ("account.status=cancelled", "did you mean canceled?"),
+    ],
+)
+def test_explain_refuses_a_fact_that_is_none(fact: str, said: str) -> None:
+    result = CliRunner().invoke(app, ["model", "explain", "default", "--fact", fact])
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("fact", "condition"),
+    [
+        ("account.tenant=acme", 'account.tenant == "acme"'),
+        ("account.id=a-1", 'account.id == "a-1"'),
+        ("account.segment=smb", 'account.segment == "smb"'),
+        ("account.stage=onboarding", 'account.stage == "onboarding"'),
+        ("account.owner=Ines", 'account.owner == "Ines"'),
+        ("account.currency=EUR", 'account.currency == "EUR"'),
+        ("account.arr_minor=500", "account.arr_minor == 500"),
+        ("account.seats=50", "account.seats == 50"),
+        ("account.plan=pro", 'account.plan == "pro"'),
+        ("account.status=canceled", 'account.status == "canceled"'),
+        ("account.tenure_days=40", "account.tenure_days == 40"),
+        ("account.renewal_days=20", "account.renewal_days == 20"),
+    ],
+)
+def test_explain_tries_a_condition_on_every_fact(tmp_path: Path, fact: str, condition: str) -> None:
+    file = tmp_path / "health.yaml"
+    variant = f"{{priority: 1, when: '{condition}', min_coverage: 0.5}}"
+    file.write_text(f"{SMALL}variants: {{special: {variant}}}\n")
+    known = json.loads(run("explain", str(file), "--fact", fact, "--json")[1])
+    assert (known["variant"], known["doubts"]) == ("special", [])
+    other = json.loads(run("explain", str(file), "--fact", "usage.depth=3", "--json")[1])
+    assert other["variant"] == ""
+    if not fact.startswith(("account.tenant", "account.id")):
+        [doubt] = other["doubts"]
+        name = fact.partition("=")[0]
+        assert doubt == f"variant special: the condition {condition} can't be judged: {name} not known"
+
+
+def test_explain_names_the_cap_that_can_not_be_judged(tmp_path: Path) -> None:
+    file = tmp_path / "health.yaml"
+    cap = "{limit: 40, measure: support.urgent, at_least: 48, when: account.seats > 10}"
+    file.write_text(f"{SMALL}caps: {{big: {cap}}}\n")
+    facts = [f"--fact={name}" for name in ("usage.silence=0", "usage.depth=9", "support.urgent=60")]
+    said = " ".join(run("explain", str(file), *facts)[1].split())
+    assert (
+        "the band is unknown, because a cap can't be judged: Cap big: the condition account.seats > 10"
+        in said
+    )
+    assert "can't be judged: account.seats not known" in said
+    assert "because" not in run("explain", str(file), *facts, "--fact=account.seats=50")[1]
 
 
 def test_diff_names_what_differs(tmp_path: Path) -> None:

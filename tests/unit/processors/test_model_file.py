@@ -117,7 +117,8 @@ def test_every_fault_says_how_to_mend_it() -> None:
     [
         ("", "1:1: not a model; a model is a mapping"),
         ("- a\n- b\n", "1:1: not a model"),
-        ("model: a\n\tversion: 1\n", "2:1: not YAML"),
+        ("model: a\n\tversion: 1\n", "2:1: a tab; indent with spaces"),
+        ("model: a\nmeasures:\n  usage.depth:\n  \tweight: 3\n", "4:3: a tab; indent with spaces"),
         ("model: [a\n", "not YAML"),
         ("model: a\nmodel: b\n", "2:1: model: given twice, first in line 1; keep one of them"),
         ("model: !!python/object:os.system a\n", "the tag tag:yaml.org,2002:python/object:os.system"),
@@ -159,6 +160,21 @@ def test_what_is_no_model_is_refused_in_its_place(text: str, said: str) -> None:
         ("applies: {when: account.segmnt == 'a'}", "no such fact: account.segmnt; did you mean segment?"),
         ("applies: {when: 'account.segment =='}", "not CEL at character"),
         ("applies: {when: '1 + 1'}", "neither true nor false"),
+        ("applies: {when: account.seats > '40'}", "7:11: applies.when: account.seats > '40': a whole"),
+        ("applies: {when: account.seats > 4 and account.plan == 'a'}", "and at character 19; write &&"),
+        ("caps: {x: {limit: 2, measure: usage.depth, below: 1, when: account.segment}}",
+         "7:54: caps.x.when: account.segment: text where true or false is needed"),
+        ("variants: {a: {when: account.plan in 'pro', priority: 1}}", "'pro' is text, no list"),
+        ("variants: {a: {when: 'account.plan.matches(\"(\")', priority: 1}}", "unclosed group"),
+        ("variants: {a: {when: 'true', priority: 1, measures: {usage.dept: null}}}",
+         "7:54: variants.a.measures.usage.dept: nothing to remove: the model has none; did you mean usage.d"),
+        ("variants: {a: {when: 'true', priority: 1, caps: {x: null}}}", "variants.a.caps.x: nothing to"),
+        ("variants: {a: {when: 'true', priority: 1, measures: {usage.depth: {fad: null}}}}",
+         "variants.a.measures.usage.depth.fad: no such key; did you mean fade?"),
+        ("variants: {a: {when: 'true', priority: 1, hysteresis: {margn: null}}}", "did you mean margin?"),
+        ("variants: {a: {when: 'true', priority: 1, measures: {usage.depth: {curve: {points: [[0, 120]]}}}}}",
+         "measures.usage.depth.curve.points.0: the score can rise to 105 of 100: 120 here; lower it"),
+        ("alerts: {}", "7:1: alerts: no such key; leave it out: a model makes scores and bands"),
         ("applies: {when: '[1].all(x, x > 0)'}", "a condition has no loops"),
         ("variants: {a: {when: 'true', priority: 1, score: {combine: sum}}}",
          "7:43: variants.a.score: the score can rise to 400"),
@@ -331,6 +347,35 @@ def test_a_cap_asks_its_condition_too(segment: str, depth: float | None, expecte
     assert (verdict.score, verdict.judged) == (expected, judged)
 
 
+def test_a_condition_that_can_not_be_judged_is_named() -> None:
+    when = 'when: account.plan == "pro" && usage.depth < 3.0'
+    facts: dict[str, float | MeasureValue | None] = WELL | {"support.urgent": 60.0, "usage.depth": None}
+    verdict = score(load_model(CAPPED.replace("lasts: 3d", when)), facts)
+    assert not verdict.judged
+    [doubt] = verdict.doubts
+    assert doubt.startswith('Cap urgent: the condition account.plan == "pro" && usage.depth < 3.0 can\'t be ')
+    assert doubt.endswith("judged: account.plan and usage.depth not known")
+    assert doubt == verdict.reasons[0]
+
+
+def test_a_condition_that_can_not_be_computed_is_named() -> None:
+    when = "when: 100 / account.tenure_days > 5"
+    at = view()
+    at.state.usage.first_at = NOW
+    facts: dict[str, float | MeasureValue | None] = WELL | {"support.urgent": 60.0}
+    verdict = score(load_model(CAPPED.replace("lasts: 3d", when)), facts, at)
+    assert (verdict.score, verdict.judged) == (4_000, False)
+    assert verdict.doubts[0].endswith("can't be judged: it can't be computed")
+
+
+def test_a_model_in_force_is_not_refused_for_what_was_no_fault_when_it_was_put_in_force() -> None:
+    text = f"{SMALL}applies: {{when: account.seats > '40'}}\n"
+    assert faults(text)
+    assert load_model(text, accepted=True).applies is not None
+    typo = "variants: {a: {when: 'true', priority: 1, measures: {usage.dept: null}}}"
+    assert load_model(f"{SMALL}{typo}\n", accepted=True).variants
+
+
 AGED = SMALL.replace("usage.depth: {", "usage.depth: {stale_after: 30d, forget_after: 90d, ")
 
 
@@ -434,9 +479,9 @@ def test_the_version_is_the_number_and_the_content() -> None:
 def test_a_difference_names_the_key_and_the_shares_it_moves() -> None:
     found = differences(load_model(SMALL), load_model(SMALL.replace("weight: 3", "weight: 4")))
     assert [(d.where, d.before, d.after) for d in found] == [
-        ("measures.usage.silence.weight", "3", "4"),
         ("share of usage.silence", "75.0", "80.0"),
         ("share of usage.depth", "25.0", "20.0"),
+        ("measures.usage.silence.weight", "3", "4"),
     ]
     assert differences(DEFAULT, DEFAULT) == []
 
