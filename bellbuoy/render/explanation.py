@@ -206,6 +206,12 @@ def _points_missing(measure: Measure) -> float:
     return -1.0 if measure.score is None else measure.weight - measure.contribution
 
 
+def who_has_it(alert: RiskAlert, now: int) -> str:
+    """Return who acknowledged an alert, since when, and the note on it, in words."""
+    since = "" if alert.acknowledged_at is None else f" for {duration(max(0, now - alert.acknowledged_at))}"
+    return f"{alert.acknowledged_by} is on it{since}" + (f": {alert.note}" if alert.note else "")
+
+
 def _alerts(alerts: Sequence[RiskAlert], health: AccountHealth, now: int) -> Iterator[RenderableType]:
     if not health.open_alerts:
         yield Text("No alert is open.", style="dim")
@@ -215,5 +221,5 @@ def _alerts(alerts: Sequence[RiskAlert], health: AccountHealth, now: int) -> Ite
         text.append(f"\n  open for {age}, alert {alert.alert_id}", style="dim")
         text.append(f"\n  do: {alert.action}" if alert.action else "", style="not bold")
         if alert.acknowledged_by:
-            text.append(f"\n  {alert.acknowledged_by} is on it", style="green")
+            text.append(f"\n  {who_has_it(alert, now)}", style="green")
         yield text

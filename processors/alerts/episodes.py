@@ -2,7 +2,8 @@
 Alert episodes: what opens, updates, resolves and acknowledges the alert of a rule on an account.
 
 The first severity that a rule finds opens an episode, a worse one updates it, all-is-well resolves it, and
-can't-tell leaves it alone. An episode changes by such a transition only, never by computing anew:
+can't-tell leaves it alone. An episode changes by such a transition only, never by computing anew. What a
+person does with an alert is kept beside what the alert says:
 
     the rule finds    well   notice   warning  warning  notice   can't tell  well      warning
     the episode              opened   updated                                resolved  opened
@@ -71,7 +72,7 @@ def update_episodes(
             change = "opened"
         elif not finding.severity:
             muted = before.muted
-            after = replace(before, severity="", muted=False)
+            after = _ended(before)
             change = "resolved"
         elif _SEVERITY_RANK[finding.severity] <= _SEVERITY_RANK[before.severity]:
             continue
@@ -81,6 +82,8 @@ def update_episodes(
         else:
             after = replace(before, severity=finding.severity)
             change = "updated"
+        if after.severity:
+            after = replace(after, title=finding.title, action=finding.action)
         _store(state, rule.name, after)
         if not after.dismissed and not muted:
             severity = finding.severity or before.severity
@@ -90,7 +93,7 @@ def update_episodes(
 
 def acknowledge(state: State, action: AlertAction) -> list[EpisodeChange]:
     """
-    Fold what a person did with an alert; an alert that isn't open any more stays as it is.
+    Fold what a person did with an alert, whose title and action stay; one that isn't open stays as it is.
 
     A dismissed alert is resolved at once, and its rule stays silent until all was well again.
     """
@@ -99,16 +102,17 @@ def acknowledge(state: State, action: AlertAction) -> list[EpisodeChange]:
         acted_on = alert_id(state.tenant, state.account_id, rule, before.number) == action.alert_id
         if not acted_on or not before.severity or before.dismissed or before.muted:
             continue
+        noted = replace(before, note=action.note or before.note)
         if action.kind == "acknowledged":
-            after = replace(before, acknowledged_by=action.author)
-            change, title = "updated", f"{action.author} is on it"
+            after = replace(noted, acknowledged_by=action.author, acknowledged_at=action.occurred_at)
+            change = "updated"
         elif action.kind == "dismissed":
-            after = replace(before, dismissed=True)
-            change, title = "resolved", f"Dismissed by {action.author}"
+            after = replace(noted, dismissed=True, dismissed_by=action.author)
+            change = "resolved"
         else:
             continue
         _store(state, rule, after)
-        return [EpisodeChange(rule, change, before.severity, title, "", after)]
+        return [EpisodeChange(rule, change, after.severity, after.title or rule, after.action, after)]
     return []
 
 
@@ -117,12 +121,16 @@ def resolve_merged(state: State) -> list[EpisodeChange]:
     changes = []
     for rule, before in sorted(state.episodes.items()):
         if before.severity:
-            after = replace(before, severity="", muted=False)
+            after = _ended(before)
             _store(state, rule, after)
             if not before.dismissed and not before.muted:
                 title = f"Merged into {state.link.into}"
                 changes.append(EpisodeChange(rule, "resolved", before.severity, title, "", after))
     return changes
+
+
+def _ended(episode: Episode) -> Episode:
+    return replace(episode, severity="", muted=False, title="", action="")
 
 
 def _store(state: State, rule: str, episode: Episode) -> None:

@@ -94,11 +94,14 @@ class Judge:
         model_ends = earliest(evaluation.model.next_change(now), self._models.next_change(state.tenant, now))
         verdict = weigh(evaluation.plan, evaluation.values, evaluation.view, model_ends)
         score_changed, band_due = _enter_score(state, verdict, now)
-        changes = update.episode_changes + update_episodes(
-            evaluation.view,
-            frozen=evaluation.frozen,
-            switched=switched,
-            usage_only=evaluation.usage_only,
+        changes = _last_of_each(
+            update.episode_changes
+            + update_episodes(
+                evaluation.view,
+                frozen=evaluation.frozen,
+                switched=switched,
+                usage_only=evaluation.usage_only,
+            )
         )
         if state.kpis_due is not None and state.kpis_due <= now:
             self._publish_kpis(key, evaluation, verdict, outcome)
@@ -138,7 +141,7 @@ class Judge:
         alerts = alert_records(
             origin,
             state,
-            update.episode_changes + resolve_merged(state),
+            _last_of_each(update.episode_changes + resolve_merged(state)),
             model,
             score=state.score or 0,
             reasons=(),
@@ -174,6 +177,15 @@ class Judge:
         informing, view.state.kpis_due = inform(plan, values, view.now)
         record = kpis_record(self._origin, evaluation, [*verdict.measures, *informing])
         outcome.kpis.append((key, record))
+
+
+def _last_of_each(changes: list[EpisodeChange]) -> list[EpisodeChange]:
+    """
+    Return the changes without those that a later one of the same kind, of the same alert, makes out of date.
+
+    Two records of one batch and of one kind would have the same version; the later one says all.
+    """
+    return list({(change.rule, change.episode.number, change.change): change for change in changes}.values())
 
 
 def _enter_score(state: State, verdict: Verdict, now: int) -> tuple[bool, int | None]:

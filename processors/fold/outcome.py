@@ -167,6 +167,9 @@ def alert_records(
             model_version=model.version,
             partition=origin.partition,
             sequence=origin.sequence,
+            acknowledged_at=change.episode.acknowledged_at,
+            dismissed_by=change.episode.dismissed_by,
+            note=change.episode.note,
         )
 
 

@@ -59,7 +59,9 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     """
     Alert of one rule on an account; ``severity`` is '' while none is open, ``number`` counts the episodes.
 
-    A ``muted`` episode was opened by a change of the model; nobody is alerted until it gets worse.
+    ``title`` and ``action`` are those of the open alert. ``note`` is the newest one of the people who
+    acknowledged or dismissed it. A ``muted`` episode was opened by a change of the model; nobody is alerted
+    until it gets worse.
     """
 
     number: int = 0
@@ -68,6 +70,11 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     acknowledged_by: str | None = None
     dismissed: bool = False
     muted: bool = False
+    title: str = ""
+    action: str = ""
+    acknowledged_at: int | None = None
+    dismissed_by: str | None = None
+    note: str | None = None
 
 
 class State(msgspec.Struct, array_like=True, gc=False):

@@ -132,7 +132,12 @@ class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The opening, a change or the end of an alert episode."""
+    """
+    The opening, a change or the end of an alert episode.
+
+    ``acknowledged_by`` is who has it, since ``acknowledged_at``; ``dismissed_by`` is who ended it because it
+    was of no use, and ``note`` the newest word of either.
+    """
 
     alert_id: str
     tenant: str
@@ -158,3 +163,6 @@ class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     model_version: str
     partition: int
     sequence: int
+    acknowledged_at: int | None = None
+    dismissed_by: str | None = None
+    note: str | None = None

@@ -116,8 +116,9 @@ local function write_kpis(record)
 end
 
 local function write_alert(record)
-  local _, tenant, account, score, band, id, rule, change, severity, title, owner, acknowledged_by,
-    opened_at, changed_at, received_at, partition, version, alert = unpack(record)
+  local _, tenant, account, score, band, id, rule, change, severity, title, owner, action,
+    acknowledged_by, acknowledged_at, dismissed_by, note, opened_at, changed_at, received_at, partition, version,
+    alert = unpack(record)
   local key, open = prefix .. ':alert:' .. id, prefix .. ':alerts:' .. tenant
   local old = redis.pcall('HMGET', key, 'changed_at', 'version', 'change')
   if old.err then return false, key .. ': ' .. old.err end
@@ -135,9 +136,10 @@ local function write_alert(record)
     'version', version, 'alert_id', id, 'rule', rule, 'change', change, 'severity', severity,
     'title', title, 'owner', owner)
   redis.call('HSET', key, 'tenant', tenant, 'account', account, 'rule', rule, 'change', change,
-    'severity', severity, 'title', title, 'owner', owner, 'acknowledged_by', acknowledged_by,
-    'opened_at', opened_at, 'changed_at', changed_at, 'partition', partition, 'version', version,
-    'alert', alert)
+    'severity', severity, 'title', title, 'owner', owner, 'action', action,
+    'acknowledged_by', acknowledged_by, 'acknowledged_at', acknowledged_at, 'dismissed_by', dismissed_by,
+    'note', note, 'opened_at', opened_at, 'changed_at', changed_at, 'partition', partition,
+    'version', version, 'alert', alert)
   if change == 'resolved' then redis.call('EXPIRE', key, alert_ttl) end
   return true
 end

@@ -150,6 +150,16 @@ def test_an_account_whose_key_is_something_else_is_rejected(
     )
 
 
+def test_who_has_an_alert_stands_beside_what_it_says(sink: RedisSink, raw: Any, keys: Keys) -> None:
+    sink.write([alert(sequence=1)])
+    taken = {"acknowledged_by": "kim", "acknowledged_at": AT + 2, "note": "I call"}
+    sink.write([alert(sequence=2, change="updated", **taken)])
+    names = ("title", "action", "acknowledged_by", "acknowledged_at", "dismissed_by", "note", "version")
+    assert raw.hmget(keys.alert("a1"), names) == [
+        "Acme GmbH turned at risk", "Call the champion", "kim", str(AT + 2), "", "I call", "2"
+    ]  # fmt: skip
+
+
 def test_an_alert_whose_key_is_something_else_is_rejected(sink: RedisSink, raw: Any, keys: Keys) -> None:
     raw.set(keys.alert("a1"), "not ours")
 

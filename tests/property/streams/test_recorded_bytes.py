@@ -44,10 +44,10 @@ DAYS = 60
 EXPECTED = {
     "journal": "bee155564485ef6970348a85e2b4d467b41e73def053fd7af96325ce50992bdb",
     "dead letters": "8f4950474d53addf393230f7ac20ef1b044dc777ed6d02eb125a96aca833b2ad",
-    "changelog": "238a8aaaa89ab3809c818e2a3afa8822b3f47d1f285293ee850de9a89aea2cc7",
+    "changelog": "1b9e46feff0f1fd609e050e39603d4e6722f989099a0ff1eebedef4465b66e9b",
     "account.health": "529fd8872ad0928dc9ec50b47c4f27f26e10d7086fccb8c07e458ee58e715e7d",
     "account.kpis": "70ae40020f5db2129d1e4d8ad3af6a9fda93c8c62ba6fe2cf6843157e2d8cdf8",
-    "risk.alerts": "ff4ede53b06e2b02d45c157490ad2c80511e2380970d1a7ae3f0e2133658dd9d",
+    "risk.alerts": "1f06f9a2524bd23f98b20f85863ca729367eb20b8bb4d66c1d0b4bd0074047e4",
 }
 
 

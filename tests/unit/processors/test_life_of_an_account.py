@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from processors.alerts.episodes import acknowledge
 from processors.state.encoding import decode_state
 from schemas.records import AccountProfile, AlertAction, BillingEvent, RiskAlert, SupportEvent, UsageEvent
 from schemas.times import DAY, HOUR
@@ -206,9 +207,51 @@ def test_acknowledging_updates_and_dismissing_silences_the_episode() -> None:
     taken = account.at(account.now + 1, actions=[account.event(AlertAction, kind="acknowledged", **act)])
     assert [(a.change, a.acknowledged_by) for a in taken] == [("updated", "ann")]
     gone = account.at(account.now + 1, actions=[account.event(AlertAction, kind="dismissed", **act)])
-    assert [a.change for a in gone] == ["resolved"]
+    assert [(a.change, a.dismissed_by, a.acknowledged_by) for a in gone] == [("resolved", "ann", "ann")]
     for _ in range(3):
         failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
         assert "payment" not in [a.rule for a in account.at(account.now + HOUR, failed)]
     unknown = account.event(AlertAction, kind="acknowledged", alert_id="nope", author="ann")
     assert account.at(account.now + 1, actions=[unknown]) == []
+
+
+def test_what_a_person_did_stands_beside_what_the_alert_says() -> None:
+    account = Account()
+    account.established()
+    cancel = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s")
+    [alert] = [a for a in account.at(account.now + HOUR, cancel) if a.rule == "canceling"]
+    act = {"alert_id": alert.alert_id}
+    acknowledged = account.event(AlertAction, kind="acknowledged", author="kim", note="I call them", **act)
+    dismissed = account.event(AlertAction, kind="dismissed", author="ben", at=account.now + 9, **act)
+    [taken] = account.at(account.now + 1, actions=[acknowledged])
+    [gone] = account.at(account.now + 9, actions=[dismissed])
+    assert {(a.title, a.action, a.severity) for a in (alert, taken, gone)} == {
+        ("Cancellation scheduled", "Talk to the sponsor before the term ends", "critical")
+    }
+    since = acknowledged.occurred_at
+    assert (taken.acknowledged_by, taken.acknowledged_at, taken.note) == ("kim", since, "I call them")
+    assert (gone.acknowledged_by, gone.dismissed_by, gone.note) == ("kim", "ben", "I call them")
+
+
+def test_an_alert_that_gets_worse_as_it_is_acknowledged_says_both_at_once() -> None:
+    """Of two records of one batch a sink keeps the first, as they have one version."""
+    account = Account()
+    account.established()
+    alert, *_ = account.at(
+        account.now + HOUR, account.event(BillingEvent, kind="payment_failed", invoice_id="i")
+    )
+    act = account.event(AlertAction, kind="acknowledged", alert_id=alert.alert_id, author="kim")
+    failures = [account.event(BillingEvent, kind="payment_failed", invoice_id="i") for _ in range(2)]
+    [said] = [a for a in account.at(account.now + HOUR, *failures, actions=[act]) if a.rule == "payment"]
+    assert (said.title, said.severity, said.acknowledged_by) == ("Payment keeps failing", "warning", "kim")
+
+
+def test_an_alert_that_an_older_build_opened_is_acknowledged_by_its_rule() -> None:
+    account = Account()
+    account.established()
+    failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
+    [alert] = account.at(account.now + HOUR, failed)
+    state = decode_state(account.partition.states[b"acme:a"])
+    state.episodes["payment"].title = ""
+    act = account.event(AlertAction, kind="acknowledged", alert_id=alert.alert_id, author="kim")
+    assert [change.title for change in acknowledge(state, act)] == ["payment"]
