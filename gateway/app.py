@@ -88,7 +88,7 @@ def assemble(
         *_source_routes(settings, Dispatcher(outbox, topics, registry), registry, clock),
         Route("/livez", _livez, name="/livez"),
         Route("/readyz", readyz, name="/readyz"),
-        Route("/metrics", _metrics, name="/metrics"),
+        *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),
     ]
     start_series(REPAIRS, [source.name for source in WEBHOOKS])
     return Starlette(

@@ -68,7 +68,17 @@ class GatewaySettings(BaseModel):
         default=8080,
         ge=0,
         le=65535,
-        description="Port of the gateway: events, health and metrics. 0: any free one.",
+        description="Port of the gateway: events and health, and metrics unless `gateway.metrics_port` is "
+        "set. 0: any free one.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", description="Address of `/metrics` where `gateway.metrics_port` is set."
+    )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port of `/metrics`, apart from the events: set it where `gateway.port` is public.",
     )
     tenants: dict[str, TenantSettings] = Field(
         default={"demo": _DEMO_TENANT},

@@ -38,7 +38,15 @@ class JournalSettings(BaseModel):
         "one. With a backlog there is no pause.",
     )
     idle_seconds: float = Field(
-        default=1.0, gt=0, description="Time after which an idle partition gets an empty batch."
+        default=1.0,
+        gt=0,
+        description="Time after which a partition without events gets an empty batch. The time grows to a "
+        "tenth of that since the last event.",
+    )
+    most_idle_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Longest time without a batch, and so the longest delay of what time alone changes.",
     )
     dedupe_events: int = Field(
         default=100_000, gt=0, description="Events of each input partition whose ids the dedupe window keeps."

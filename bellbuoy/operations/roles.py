@@ -48,8 +48,10 @@ def run_role(role: str, settings: Settings) -> None:
 
 def _gateway(settings: Settings) -> None:
     import uvicorn  # noqa: PLC0415
+    from prometheus_client import start_http_server  # noqa: PLC0415
 
     from gateway.app import build_app  # noqa: PLC0415
+    from gateway.metrics import REGISTRY  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     kafka, http = settings.kafka, settings.gateway
@@ -60,6 +62,15 @@ def _gateway(settings: Settings) -> None:
             "set gateway.tenants to your own.",
             host=http.host,
         )
+    if http.metrics_port is not None:
+        try:
+            start_http_server(http.metrics_port, http.metrics_host, REGISTRY)
+        except OSError as error:
+            raise RoleError(
+                f"the gateway's metrics can't listen on {http.metrics_host}:{http.metrics_port} "
+                f"({error.strerror or error}): free the port, or change gateway.metrics_port "
+                "(BELLBUOY_GATEWAY__METRICS_PORT)"
+            ) from None
     app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings))
     # No worker processes and no reload: one loop, one producer, one readiness.
     config = uvicorn.Config(

@@ -1,4 +1,4 @@
-"""A reader of journal batches that decodes idle ones quickly: an idle partition gets one every second."""
+"""A reader of journal batches that decodes idle ones quickly: an idle partition gets many of them."""
 
 from __future__ import annotations
 

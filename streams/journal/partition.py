@@ -23,6 +23,7 @@ from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import last_record
 from streams.kafka.record_batches import RawBatch
 from streams.kafka.transactional_producer import TransactionalProducer
+from streams.pacing.idle import idle_interval
 from streams.settings import JournalSettings
 
 __all__ = ["JournalPartition"]
@@ -56,7 +57,7 @@ class JournalPartition:
         self._sequence, self._written_at = -1, 0
         self._next_offsets = {cluster.topics.name(topic): 0 for topic in INPUT_TOPICS}
         self._last_tick = 0
-        self._last_write = time.monotonic()
+        self._last_write = self._last_events = time.monotonic()
         self._before_first_tick: list[RawBatch] = []
         self._gathered = SortedEvents()
         self._gathered_ends: dict[str, int] = {}
@@ -114,7 +115,8 @@ class JournalPartition:
         """Return whether to write a batch though there are no events, so that silence is noticed."""
         if wall_time is None:
             return self._last_tick > self._written_at
-        return time.monotonic() - self._last_write >= self._settings.idle_seconds
+        since_events = self._last_write - self._last_events
+        return time.monotonic() - self._last_write >= idle_interval(self._settings, since_events)
 
     def gather(self, batches: Sequence[RawBatch], wall_time: int) -> None:
         """Add the events of these batches to the batch that is written next; skip what was read already."""
@@ -149,6 +151,8 @@ class JournalPartition:
         self._sequence, self._written_at, self._next_offsets = self._sequence + len(packed), now, ends
         self._gathered, self._gathered_ends = SortedEvents(), {}
         self._last_write = time.monotonic()
+        if any(batch.events.total for batch in packed):
+            self._last_events = self._last_write
         self._count(packed, time.perf_counter() - began)
         return self._sequence
 

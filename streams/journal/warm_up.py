@@ -1,7 +1,9 @@
 """
 Compiler warm-up: compiles what the journal calls before it joins its group.
 
-The first time on a machine this takes some 15 seconds, longer than a session; later about one.
+The first time on a machine this takes some 15 seconds, longer than a session; later about one. As a program,
+``python -m streams.journal.warm_up`` fills the compiler's cache and ends: the container image does so when it
+is built.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
-from schemas.codec.registry import Registry
+from schemas.codec.registry import Registry, committed
 from schemas.identity.keys import account_key
 from schemas.records import UsageEvent
 from schemas.topics import Topics
@@ -37,3 +39,7 @@ def warm_up(registry: Registry) -> None:
     batches, _ = committed_batches("usage.events", 0, bytes(builder.build()), 0, [])
     sorter = EventSorter(Topics(partitions=1), 0, registry, Admission(_NOW, _NOW), 10_000)
     sorter.sort(batches, _NOW).usage.rolled_up().encode()
+
+
+if __name__ == "__main__":
+    warm_up(committed())

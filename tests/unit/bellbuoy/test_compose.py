@@ -78,7 +78,10 @@ def test_checks_and_scrapes_ask_where_the_role_answers(services: dict[str, Any])
         for job in yaml.safe_load((ROOT / "ops" / "prometheus.yml").read_text())["scrape_configs"]
     }
     assert set(scraped) == set(ROLES)
-    areas = {"gateway": ("GATEWAY__HOST", "GATEWAY__PORT")} | {
+    gateway = services["gateway"]
+    assert scraped.pop("gateway")["port"] == gateway["environment"]["BELLBUOY_GATEWAY__METRICS_PORT"]
+    assert "http://127.0.0.1:8080/readyz" in gateway["healthcheck"]["test"][-1]
+    areas = {
         role: (f"{area}__METRICS_HOST", f"{area}__METRICS_PORT")
         for role, area in (("journal", "JOURNAL"), ("worker", "WORKER"), ("deliver", "DELIVERY"))
     }
@@ -99,7 +102,8 @@ def test_every_variable_is_a_setting(
     plain = variables(Settings())
 
     for name, value in services[service]["environment"].items():
-        default = re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value))
+        passed_on = '{"acme":{"write_keys":["a-long-random-key"]}}'  # from the shell
+        default = passed_on if value is None else re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value))
         monkeypatch.setenv(name, default)
 
     assert variables(load()) != plain
@@ -115,7 +119,33 @@ def test_nothing_is_open_to_others_and_data_stays(compose: dict[str, Any]) -> No
     assert {"kafka", "redis", "prometheus"} <= set(compose["volumes"]) <= mounted
 
 
-def test_kafka_makes_no_topic_by_accident_and_has_two_doors(services: dict[str, Any]) -> None:
+def test_metrics_are_not_published(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    metrics = {
+        str(value)
+        for role in ROLES
+        for name, value in services[role]["environment"].items()
+        if name.endswith("METRICS_PORT")
+    }
+    assert len(metrics) == len(ROLES)
+    assert not metrics & {port.rpartition(":")[2] for port in published}
+
+
+def test_memory_and_logs_are_bounded(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert service["logging"]["options"]["max-size"], name
+        assert name == "topics" or service["mem_limit"], name
+
+
+def test_compiled_code_is_in_the_image_and_where_the_journal_may_write(services: dict[str, Any]) -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "RUN python -m streams.journal.warm_up\nVOLUME /var/lib/bellbuoy\n" in dockerfile
+    assert "NUMBA_CACHE_DIR=/var/lib/bellbuoy/compiled" in dockerfile
+    assert "NUMBA_CPU_NAME=generic" in dockerfile
+    assert services["journal"]["volumes"] == ["journal:/var/lib/bellbuoy"]
+
+
+def test_kafka_makes_no_topic_by_accident_and_has_two_listeners(services: dict[str, Any]) -> None:
     environment = services["kafka"]["environment"]
 
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"

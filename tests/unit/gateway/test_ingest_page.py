@@ -25,7 +25,9 @@ def test_the_limits_are_the_defaults_of_the_settings() -> None:
     }
 
     assert set(limits) == {
-        name for name in GatewaySettings.model_fields if name not in ("host", "port", "tenants")
+        name
+        for name in GatewaySettings.model_fields
+        if name not in ("host", "port", "tenants", "metrics_host", "metrics_port")
     }
     for name, default in limits.items():
         assert float(default) == getattr(settings, name), name

@@ -464,3 +464,9 @@ def test_every_answer_is_json_and_counted(gateway: GatewayClient) -> None:
     assert 'bellbuoy_ingest_requests_total{code="405",route="/v1/track"}' in metrics
     assert 'route="other"' in metrics
     assert "nowhere" not in metrics
+
+
+def test_metrics_with_a_port_of_their_own_are_not_among_the_routes() -> None:
+    apart = GatewayClient(SETTINGS.model_copy(update={"metrics_port": 9100}))
+    assert apart.request("GET", "/metrics").status == 404
+    assert apart.request("GET", "/livez").status == 200
