@@ -9,6 +9,7 @@ from typing import Any
 
 from chaos.company import ChaosCompany
 from chaos.faults import FAULTS
+from chaos.invariants import violations
 from chaos.run import Run, RunFault
 
 __all__ = ["RunComparison", "compare_runs", "reliability_page"]
@@ -23,7 +24,8 @@ class RunComparison:
     A disturbed run compared with the undisturbed run of the same company.
 
     ``lost`` and ``doubled`` count events over all accounts, relative to the company's exact totals, not to
-    the other run. ``differences`` names everything that is not equal.
+    the other run. ``differences`` names everything that is not equal, and everything that is wrong with
+    either run by itself (``chaos.invariants``).
     """
 
     seed: int
@@ -128,8 +130,11 @@ def compare_runs(seed: int, company: ChaosCompany, undisturbed: Run, disturbed: 
     expected, actual = undisturbed.final, disturbed.final
     totals = company.totals()
     off = {account: actual.applied.get(account, 0) - events for account, events in totals.items()}
-    differences = [f"{account}: {number:+d} events" for account, number in off.items() if number]
-    differences += [f"{account}: not known to the load" for account in actual.applied.keys() - totals.keys()]
+    differences = [
+        f"{name} run: {what}"
+        for name, final in (("undisturbed", expected), ("disturbed", actual))
+        for what in violations(final, totals)
+    ]
     state = _differing("state", expected.states, actual.states)
     alerts = _differing("alert", expected.alerts, actual.alerts)
     sink = [

@@ -31,14 +31,15 @@ class FinalState:
     Final state of a run, without what depends on how events were cut into batches.
 
     ``applied`` counts events by account, ``states`` has a hash of each account's state, ``alerts`` how often
-    each change was published. ``sink`` has what Redis holds, by name, and ``histories`` the score and band at
-    the end of each day, by account. Left out are sequence numbers, times of receipt, and the score before the
-    last batch.
+    each change was published, ``open_alerts`` the ids that Redis calls open. ``sink`` has what Redis holds,
+    by name, and ``histories`` the score and band at the end of each day, by account. Left out are sequence
+    numbers, times of receipt, and the score before the last batch.
     """
 
     applied: dict[tuple[str, str], int]
     states: dict[bytes, str]
     alerts: Counter[AlertChange]
+    open_alerts: frozenset[str]
     sink: dict[str, str]
     histories: dict[str, dict[int, tuple[float, str]]]
 
@@ -49,9 +50,17 @@ def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
     reader = cluster.reader()
     try:
         sink, histories = _sink(reader, company), _histories(reader, company)
+        open_alerts = reader.open_alerts(TENANT, 10 * len(company.fates))
     finally:
         reader.close()
-    return FinalState(ledger.applied, _states(cluster), _alerts(cluster), sink, histories)
+    return FinalState(
+        ledger.applied,
+        _states(cluster),
+        _alerts(cluster),
+        frozenset(alert.alert_id for alert in open_alerts),
+        sink,
+        histories,
+    )
 
 
 def _states(cluster: Cluster) -> dict[bytes, str]:
