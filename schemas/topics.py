@@ -16,6 +16,7 @@ __all__ = [
     "CHANGELOG_CONFIG",
     "MAX_DEAD_LETTER_BYTES",
     "MAX_MESSAGE_BYTES",
+    "MAX_RECORD_BYTES",
     "TopicSpec",
     "Topics",
 ]
@@ -23,8 +24,11 @@ __all__ = [
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 """The largest record that inputs, journal, changelog and outputs take."""
 
+MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 65_536
+"""The largest record that the pipeline writes to them, which leaves room for headers."""
+
 MAX_DEAD_LETTER_BYTES = 8 * 1024 * 1024
-"""The largest dead letter: any record fits in whole, with the reason."""
+"""The largest dead letter: the record, whole or in part, with its repaired form and the reason."""
 
 CHANGELOG_CONFIG = {
     "cleanup.policy": "compact",
@@ -81,15 +85,24 @@ class Topics:
         large = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
         huge = {"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)}
         for topic in INPUT_TOPICS:
-            yield TopicSpec(self.name(topic), self.partitions, {"retention.ms": str(14 * DAY)} | large)
-        yield TopicSpec(
-            self.name("account.journal"), self.partitions, {"retention.ms": str(400 * DAY)} | large
-        )
-        yield TopicSpec(self.changelog, self.partitions, CHANGELOG_CONFIG | large)
-        yield TopicSpec(self.name("account.health"), self.partitions, CHANGELOG_CONFIG | large)
-        yield TopicSpec(self.name("account.kpis"), self.partitions, CHANGELOG_CONFIG | large)
-        yield TopicSpec(self.name("risk.alerts"), self.partitions, {"retention.ms": str(400 * DAY)})
-        yield TopicSpec(
-            self.name("events.deadletter"), self.partitions, {"retention.ms": str(90 * DAY)} | huge
-        )
-        yield TopicSpec(self.name("simulation.clock"), self.partitions, {"retention.ms": str(DAY)})
+            yield self._spec(self.name(topic), _kept(14 * DAY) | large)
+        yield self._spec(self.name("account.journal"), _kept(400 * DAY) | large)
+        yield self._spec(self.changelog, CHANGELOG_CONFIG | large)
+        yield self._spec(self.name("account.health"), CHANGELOG_CONFIG | large)
+        yield self._spec(self.name("account.kpis"), CHANGELOG_CONFIG | large)
+        yield self._spec(self.name("risk.alerts"), _kept(400 * DAY))
+        yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
+        yield self._spec(self.name("simulation.clock"), _kept(DAY))
+
+    def _spec(self, name: str, config: dict[str, str]) -> TopicSpec:
+        common = {
+            # A record is kept for as long as its topic says from its arrival, whatever time its producer
+            # gives it; and the broker's clock is what the journal's is compared with.
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(max(1, self.replication - 1)),
+        }
+        return TopicSpec(name, self.partitions, config | common)
+
+
+def _kept(milliseconds: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(milliseconds)}

@@ -15,7 +15,7 @@ def check(as_json: Json = False) -> None:
     """
     Check the settings, Kafka, its topics and Redis, and list everything that is wrong.
 
-    The exit code is the gravest of what is found.
+    The exit code is the gravest of what is found. What works, but could be safer, is listed as advice.
 
     \b
     Examples:
@@ -25,8 +25,14 @@ def check(as_json: Json = False) -> None:
     from bellbuoy.operations.checks import check_deployment
     from bellbuoy.settings import load
 
-    failures = check_deployment(load())
-    lines = [f"{failure.area}: {failure.message}" for failure in failures] or ["All is well."]
-    data = [{"area": failure.area, "message": failure.message} for failure in failures]
-    emit({"ok": not failures, "faults": data}, lines, as_json)
-    raise typer.Exit(max((failure.code for failure in failures), default=OK))
+    found = check_deployment(load())
+    faults, advice = [x for x in found if x.code != OK], [x for x in found if x.code == OK]
+    lines = [f"{fault.area}: {fault.message}" for fault in faults] or ["All is well."]
+    lines += [f"advice: {x.message}" for x in advice]
+    data = {
+        "ok": not faults,
+        "faults": [{"area": x.area, "message": x.message} for x in faults],
+        "advice": [{"area": x.area, "message": x.message} for x in advice],
+    }
+    emit(data, lines, as_json)
+    raise typer.Exit(max((fault.code for fault in faults), default=OK))

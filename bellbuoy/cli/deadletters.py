@@ -131,13 +131,15 @@ def _details(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
     from streams.deadletters.reader import decoded_value
 
     topics, schemas = settings.kafka.topics(), registry(settings)
-    value = decoded_value(letter, topics, schemas)
+    value = None if letter.cut else decoded_value(letter, topics, schemas)
     repaired = (
         None if letter.mended is None else DeadLetterRepair(topics, schemas, NO_TIME_LIMITS, 0).draft(letter)
     )
     return _summary(letter) | {
         "headers": {name: _text(header) for name, header in letter.headers.items()},
         "key": None if letter.key is None else _text(letter.key),
+        "value_bytes": letter.value_bytes or None,
+        "value_sha256": letter.value_sha256,
         "value_hex": None if letter.value is None else letter.value.hex(),
         "value": orjson.loads(orjson.dumps(value, default=_bytes_as_hex)),
         "changed_at": letter.changed_at or None,

@@ -28,13 +28,19 @@ def create(as_json: Json = False) -> None:
 
 @topics.command(epilog=EXIT_CODES)
 def check(as_json: Json = False) -> None:
-    """List every topic that is missing or has wrong partitions, compaction or retention; then exit with 1."""
-    from bellbuoy.operations.topics import topic_faults
+    """
+    List every topic that is missing or has wrong partitions, compaction, size or retention; then exit with 1.
+
+    A topic may keep more than is asked, for longer. What works, but could be safer, is listed as advice.
+    """
+    from bellbuoy.operations.topics import topic_advice, topic_faults
     from bellbuoy.settings import load
 
     kafka = load().kafka
     faults = topic_faults(kafka.bootstrap, kafka.topics())
-    emit({"ok": not faults, "faults": faults}, faults or ["All topics are right."], as_json)
+    advice = topic_advice(kafka.bootstrap, kafka.topics())
+    lines = [*(faults or ["All topics are right."]), *(f"advice: {text}" for text in advice)]
+    emit({"ok": not faults, "faults": faults, "advice": advice}, lines, as_json)
     raise typer.Exit(FAILED if faults else OK)
 
 

@@ -46,8 +46,11 @@ REFERENCES: dict[str, tuple[str, ...]] = {
     ),
     _RECORDS: (
         "schemas.topics.MAX_MESSAGE_BYTES",
-        "streams.journal.packing._MAX_RECORD_BYTES",
+        "schemas.topics.MAX_RECORD_BYTES",
         "schemas.topics.MAX_DEAD_LETTER_BYTES",
+        "schemas.records.dead_letters.MAX_WHOLE_BYTES",
+        "schemas.records.dead_letters._KEPT_BYTES",
+        "schemas.records.dead_letters._KEPT_TEXT",
         "schemas.codec.envelope.MAX_EVENTS",
         "schemas.codec.envelope._MAX_BYTES",
         "schemas.identity.keys._MAX_ACCOUNT",

@@ -18,10 +18,11 @@ Every Kafka topic of a deployment. Generated from the topic contract and the sch
 `python -m bellbuoy.docs`; a test holds it to the code.
 
 `bellbuoy topics create` makes those that are missing; `bellbuoy topics check` compares the broker's with this
-page. Every topic has `kafka.partitions` partitions and `kafka.replication` copies, and its name begins with
-`kafka.topic_prefix` ([settings](settings.md)). A record is Avro behind a zero byte and the id of its schema
-(Confluent's wire format); the schemas are in `schemas/avro/`, their ids in `schemas/avro/registry.json`. The
-key of an account's records is `tenant:account`, and its murmur2 hash gives the partition.
+page: a topic may keep more, for longer. Every topic has `kafka.partitions` partitions and `kafka.replication`
+copies, and its name begins with `kafka.topic_prefix` ([settings](settings.md)). A record is Avro behind a
+zero byte and the id of its schema (Confluent's wire format); the schemas are in `schemas/avro/`, their ids in
+`schemas/avro/registry.json`. The key of an account's records is `tenant:account`, and its murmur2 hash gives
+the partition.
 """
 
 

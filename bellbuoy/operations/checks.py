@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED
+from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, OK
 from bellbuoy.operations.sinks import sinks
-from bellbuoy.operations.topics import KafkaAwayError, topic_faults
+from bellbuoy.operations.topics import KafkaAwayError, topic_advice, topic_faults
 from bellbuoy.settings import Settings
 from sinks.port import SinkError, SinkSettingsError
 
@@ -20,7 +20,7 @@ __all__ = ["CheckFailure", "check_deployment"]
 
 @dataclass(frozen=True, slots=True)
 class CheckFailure:
-    """Something that is wrong with a deployment; ``code`` is the exit code for it."""
+    """Something that is wrong with a deployment; ``code`` is the exit code for it, OK for mere advice."""
 
     area: str
     message: str
@@ -36,6 +36,8 @@ def _kafka(settings: Settings) -> Iterator[CheckFailure]:
     try:
         for fault in topic_faults(settings.kafka.bootstrap, settings.kafka.topics()):
             yield CheckFailure("topics", fault, FAILED)
+        for advice in topic_advice(settings.kafka.bootstrap, settings.kafka.topics()):
+            yield CheckFailure("topics", advice, OK)
     except KafkaAwayError as error:
         yield CheckFailure("kafka", str(error), AWAY)
     except KafkaException as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -26,11 +26,18 @@ __all__ = [
     "create_topics",
     "delete_topics",
     "require_topics",
+    "topic_advice",
     "topic_faults",
     "topic_partitions",
 ]
 
-_CHECKED_KEYS = ("cleanup.policy", "retention.ms", "max.message.bytes")
+_REQUIRED = ("cleanup.policy", "retention.ms", "max.message.bytes")
+"""Settings of a topic without which its records can't be relied on."""
+_ADVISED = ("message.timestamp.type", "min.insync.replicas")
+"""Settings of a topic that an older release left to the broker."""
+_AT_LEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"})
+"""Settings that may also be larger."""
+_UNLIMITED = -1
 
 
 class KafkaAwayError(OperatorError):
@@ -90,7 +97,11 @@ def create_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list
 
 
 def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
-    """Return everything that is wrong with the topics, each fault with its fix; raise KafkaAwayError."""
+    """
+    Return everything that is wrong with the topics, each fault with its fix; raise KafkaAwayError.
+
+    A topic may keep more than is asked, for longer: only its cleanup policy must be the very same.
+    """
     admin = _admin(bootstrap)
     existing = _partitions(admin, bootstrap, seconds)
     faults = []
@@ -107,8 +118,16 @@ def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[s
                     f"keys would move, so set kafka.partitions to {partitions}, "
                     "or use a new kafka.topic_prefix and create the topics anew"
                 )
-    faults.extend(_config_faults(admin, present, seconds))
+    faults.extend(_deviations(admin, bootstrap, present, _REQUIRED, seconds))
     return faults
+
+
+def topic_advice(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
+    """Return what is weaker than it should be though everything works, with the fix; raise KafkaAwayError."""
+    admin = _admin(bootstrap)
+    existing = _partitions(admin, bootstrap, seconds)
+    present = [spec for spec in topics.specs() if spec.name in existing]
+    return list(_deviations(admin, bootstrap, present, _ADVISED, seconds))
 
 
 def delete_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> None:
@@ -169,7 +188,9 @@ def _partitions(admin: AdminClient, bootstrap: str, seconds: float) -> dict[str,
     return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 
-def _config_faults(admin: AdminClient, specs: list[TopicSpec], seconds: float) -> Iterator[str]:
+def _deviations(
+    admin: AdminClient, bootstrap: str, specs: list[TopicSpec], keys: Sequence[str], seconds: float
+) -> Iterator[str]:
     if not specs:
         return
     resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
@@ -178,11 +199,17 @@ def _config_faults(admin: AdminClient, specs: list[TopicSpec], seconds: float) -
         for resource, future in admin.describe_configs(resources, request_timeout=seconds).items()
     }
     for spec in specs:
-        for key in _CHECKED_KEYS:
-            expected = spec.config.get(key)
-            actual = configs[spec.name][key].value
-            if expected is not None and actual != expected:
+        for key in keys:
+            expected, actual = spec.config.get(key), configs[spec.name][key].value
+            if expected is not None and not _suffices(key, actual, expected):
+                wanted = f"less than {expected}" if key in _AT_LEAST else f"not {expected}"
                 yield (
-                    f"topic {spec.name} has {key}={actual}, not {expected}: "
-                    f"run `kafka-configs --alter --topic {spec.name} --add-config {key}={expected}`"
+                    f"topic {spec.name} has {key}={actual}, {wanted}: run `kafka-configs --bootstrap-server "
+                    f"{bootstrap} --alter --topic {spec.name} --add-config {key}={expected}`"
                 )
+
+
+def _suffices(key: str, actual: str, expected: str) -> bool:
+    if key in _AT_LEAST:
+        return int(actual) == _UNLIMITED or int(actual) >= int(expected)
+    return actual == expected

@@ -1,8 +1,9 @@
 """
 The dead letter, a record or request that could not be used, and its two constructors.
 
-A dead letter holds the input whole, with a reason from a closed set (``REASONS``). Its id is the same each
-time the same input fails, so that a retry or a crash makes no second one; each constructor says from what.
+A dead letter holds the input, with a reason from a closed set (``REASONS``). Its id is the same each time the
+same input fails, so that a retry or a crash makes no second one; each constructor says from what. Of a record
+too large for a dead letter it holds the beginning, and the size and the hash of the whole.
 """
 
 from __future__ import annotations
@@ -10,17 +11,38 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from xxhash import xxh3_128_hexdigest
 
-__all__ = ["REASONS", "STATUSES", "DeadLetter", "of_record", "of_request"]
+__all__ = [
+    "MAX_WHOLE_BYTES",
+    "PIPELINE_HEADERS",
+    "REASONS",
+    "STATUSES",
+    "DeadLetter",
+    "of_record",
+    "of_request",
+]
 
 REASONS = ("undecodable", "unknown_schema", "invalid", "too_late", "from_future", "unresolved_account")
 """Why input becomes a dead letter; a closed set."""
 
 STATUSES = ("open", "repaired", "redriven")
 """What has been done with a dead letter, in the order in which it happens; a closed set."""
+
+MAX_WHOLE_BYTES = 4 * 1024 * 1024 - 65_536
+"""The largest record, with key and headers, that a dead letter holds whole; of a larger one parts."""
+
+_KEPT_BYTES = 65_536
+"""The beginning of a value or key that is kept, and the most of headers, where a record is too large."""
+
+_KEPT_TEXT = 4_096
+"""Characters of the words, of the producer and of the tenant in a dead letter; what is longer is cut."""
+
+PIPELINE_HEADERS = "bellbuoy-"
+"""Prefix of headers that the pipeline sets itself; they do not hold for an event that is sent anew."""
 
 _NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -31,7 +53,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``topic`` is the topic it was read from or meant for; ``partition`` and ``offset`` are -1 where it never
     reached Kafka. ``pointer`` is the JSON pointer of the field at fault. ``status`` is one of STATUSES; once
-    it is 'repaired', ``mended`` holds the corrected record. Times are UTC milliseconds.
+    it is 'repaired', ``mended`` holds the corrected record. Where ``value`` is only the beginning,
+    ``value_bytes`` is the size of the whole value and ``value_sha256`` its hash. Times are UTC milliseconds.
     """
 
     id: str
@@ -50,6 +73,13 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     status: str = "open"
     mended: bytes | None = None
     changed_at: int = 0
+    value_bytes: int = 0
+    value_sha256: str | None = None
+
+    @property
+    def cut(self) -> bool:
+        """Whether ``value`` is only the beginning of the record's value."""
+        return self.value_bytes > 0
 
 
 def of_record(
@@ -72,24 +102,23 @@ def of_record(
     Return the dead letter of a record read from Kafka; raise ValueError for a reason outside REASONS.
 
     Its id is a hash of the topic, partition and offset, and of ``index``, the number of the event within an
-    envelope, unless that is 0.
+    envelope, unless that is 0. A record larger than ``MAX_WHOLE_BYTES`` is kept in part: the first 64 KiB of
+    value and key, and 64 KiB of headers, the pipeline's own first.
     """
     _check(reason)
     position = f"{topic}|{partition}|{offset}" + (f"|{index}" if index else "")
     return DeadLetter(
         id=xxh3_128_hexdigest(position.encode()),
         reason=reason,
-        detail=detail,
+        detail=detail[:_KEPT_TEXT],
         pointer=pointer,
         topic=topic,
         partition=partition,
         offset=offset,
-        key=key,
-        value=value,
-        headers=dict(headers),
-        producer=producer,
-        tenant=tenant,
+        producer=producer and producer[:_KEPT_TEXT],
+        tenant=tenant and tenant[:_KEPT_TEXT],
         failed_at=failed_at,
+        **_content(key, value, headers),
     )
 
 
@@ -117,8 +146,8 @@ def of_request(
     return DeadLetter(
         id=digest.hexdigest(),
         reason=reason,
-        detail=_encodable(detail),
-        pointer=_encodable(pointer),
+        detail=_encodable(detail[:_KEPT_TEXT]),
+        pointer=_encodable(pointer[:_KEPT_TEXT]),
         topic=topic,
         value=body,
         headers=dict(headers),
@@ -126,6 +155,24 @@ def of_request(
         tenant=tenant,
         failed_at=failed_at,
     )
+
+
+def _content(key: bytes | None, value: bytes | None, headers: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the fields of a dead letter that hold the record itself, whole or in part."""
+    value_size = len(value or b"")
+    size = value_size + len(key or b"") + sum(len(name) + len(header) for name, header in headers.items())
+    if size <= MAX_WHOLE_BYTES:
+        return {"key": key, "value": value, "headers": dict(headers)}
+    kept, room = {}, _KEPT_BYTES
+    for name, header in sorted(headers.items(), key=lambda item: not item[0].startswith(PIPELINE_HEADERS)):
+        if (taken := len(name) + len(header)) <= room:
+            kept[name] = header
+            room -= taken
+    content: dict[str, Any] = {"key": key and key[:_KEPT_BYTES], "value": value, "headers": kept}
+    if value is not None and value_size > _KEPT_BYTES:
+        digest = hashlib.sha256(value).hexdigest()
+        content |= {"value": value[:_KEPT_BYTES], "value_bytes": value_size, "value_sha256": digest}
+    return content
 
 
 def _check(reason: str) -> None:

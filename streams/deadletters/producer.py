@@ -49,7 +49,7 @@ class DeadLetterProducer:
         )
 
     def send_record(self, record: KafkaRecord, reason: str, detail: str) -> None:
-        """Send a whole record as a dead letter; the same record gives the same dead letter id each time."""
+        """Send a record as a dead letter; the same record gives the same dead letter id each time."""
         letter = dead_letters.of_record(
             reason=reason,
             detail=detail,

@@ -18,6 +18,7 @@ from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import DeadLetter, InputEvent
+from schemas.records.dead_letters import PIPELINE_HEADERS
 from schemas.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
 
@@ -25,9 +26,6 @@ __all__ = ["REDRIVEN_HEADER", "Redriver", "RepairedEvent"]
 
 REDRIVEN_HEADER = "bellbuoy-redriven"
 """On a record that was redriven: the id of its dead letter."""
-
-_PIPELINE_HEADERS = "bellbuoy-"
-"""Prefix of headers that the pipeline sets itself; they do not hold for the event sent anew."""
 
 
 class RepairedEvent(NamedTuple):
@@ -62,7 +60,7 @@ class Redriver:
         for letter, topic, event in repaired:
             key = account_key(event.tenant, event.account_id)
             value = self._codecs[topic].encode(replace(event, received_at=now))
-            kept = [item for item in letter.headers.items() if not item[0].startswith(_PIPELINE_HEADERS)]
+            kept = [item for item in letter.headers.items() if not item[0].startswith(PIPELINE_HEADERS)]
             headers = [*kept, (REDRIVEN_HEADER, letter.id.encode())]
             partition = partition_of(key, self._topics.partitions)
             self._producer.produce(self._topics.name(topic), value, key, partition, headers)

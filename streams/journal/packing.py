@@ -8,13 +8,10 @@ from typing import NamedTuple
 from schemas.codec.journal_batch import JournalWriter
 from schemas.codec.registry import Registry
 from schemas.records import SourceRange
-from schemas.topics import MAX_MESSAGE_BYTES, Topics
+from schemas.topics import MAX_RECORD_BYTES, Topics
 from streams.journal.sorted_events import SortedEvents
 
 __all__ = ["JournalPacker", "PackedBatch"]
-
-_MAX_RECORD_BYTES = MAX_MESSAGE_BYTES - 65_536
-"""Size of a journal record's value, which leaves room for headers; a larger batch is split."""
 
 
 class PackedBatch(NamedTuple):
@@ -51,7 +48,7 @@ class JournalPacker:
         ]
         cells = events.usage.rolled_up().encode()
         value = self._writer.write(events.batch(sequence, written_at, ranges), cells)
-        if len(value) <= _MAX_RECORD_BYTES:
+        if len(value) <= MAX_RECORD_BYTES:
             return [PackedBatch(events, value)]
         first_half, second_half = events.halves()
         first = self.pack(first_half, sequence, written_at, starts, starts)

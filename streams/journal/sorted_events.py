@@ -16,7 +16,7 @@ from streams.kafka.record import KafkaRecord
 __all__ = ["MisplacedRecord", "SortedEvents"]
 
 _RECORD_BYTES = 2_000
-"""Memory of a decoded event, or of a record on its way elsewhere, about."""
+"""Memory of a decoded event, or of a record on its way elsewhere without its value, about."""
 
 
 class MisplacedRecord(NamedTuple):
@@ -57,9 +57,10 @@ class SortedEvents:
     @property
     def nbytes(self) -> int:
         """The memory that they take, in bytes, about."""
-        return self.usage.nbytes + _RECORD_BYTES * (
-            sum(map(len, self.events.values())) + len(self.dead_letters) + len(self.misplaced)
-        )
+        elsewhere = sum(len(letter.value or b"") for letter in self.dead_letters)
+        elsewhere += sum(len(moved.record.value or b"") for moved in self.misplaced)
+        counted = sum(map(len, self.events.values())) + len(self.dead_letters) + len(self.misplaced)
+        return self.usage.nbytes + _RECORD_BYTES * counted + elsewhere
 
     def halves(self) -> tuple[SortedEvents, SortedEvents]:
         """

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.intake.admission import Admission, admit, identity
+from processors.intake.admission import Admission, NotAdmitted, admit, identity
 from processors.intake.columnar_admission import Names, usage_of
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
@@ -23,7 +23,7 @@ from schemas.codec.record_codec import Codec, codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.inputs import BY_TOPIC, INPUT_TOPICS, USAGE
-from schemas.topics import Topics
+from schemas.topics import MAX_RECORD_BYTES, Topics
 from streams.journal.dead_letters import not_admitted, undecodable
 from streams.journal.dedupe import DedupeWindow
 from streams.journal.set_aside import SetAside
@@ -148,8 +148,11 @@ class EventSorter:
                 partition = partition_of(key, self._topics.partitions)
                 if partition != self.partition and not everywhere:
                     record = self._alone(topic, event)
-                    into.misplaced.append(MisplacedRecord(record.topic, partition, key, record))
-                    continue
+                    if (size := record.nbytes) <= MAX_RECORD_BYTES:
+                        into.misplaced.append(MisplacedRecord(record.topic, partition, key, record))
+                        continue
+                    what = f"its account is on partition {partition}, and {size} bytes are too many to move"
+                    refusal = NotAdmitted("invalid", what, None)
                 if refusal is None:
                     yield event
                     continue

@@ -14,7 +14,7 @@ from streams.kafka.errors import END_OF_PARTITION, LEADER_UNKNOWN, TIMED_OUT
 from streams.kafka.record import KafkaRecord, kafka_record
 from streams.kafka.retry import REQUEST_SECONDS, retry
 
-__all__ = ["end_offsets", "last_record", "read_to_end", "watermarks", "watermarks_of"]
+__all__ = ["end_offsets", "last_record", "read_to_end", "record_at", "watermarks", "watermarks_of"]
 
 _FIRST_LOOK_BACK, _LOOK_BACK_GROWTH = 16, 8
 """Offsets read back in search of the last record: transaction markers and aborted records take some too."""
@@ -100,6 +100,15 @@ def last_record(bootstrap: str, topic: str, partition: int) -> KafkaRecord | Non
             return read[0] if read else None
         look_back *= _LOOK_BACK_GROWTH
     return None
+
+
+def record_at(bootstrap: str, topic: str, partition: int, offset: int) -> KafkaRecord | None:
+    """Return the committed record at an offset, or ``None`` when it isn't there any more."""
+    first, end = watermarks_of(bootstrap, TopicPartition(topic, partition))
+    if not first <= offset < end:
+        return None
+    record = next(read_to_end(bootstrap, [TopicPartition(topic, partition, offset)]), None)
+    return record if record is not None and record.offset == offset else None
 
 
 def _consumer(bootstrap: str) -> Consumer:

@@ -19,6 +19,12 @@ class KafkaRecord(NamedTuple):
     value: bytes | None
     headers: list[tuple[str, bytes]]
 
+    @property
+    def nbytes(self) -> int:
+        """The size of key, value and headers in bytes."""
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.key or b"") + len(self.value or b"") + headers
+
 
 def kafka_record(message: Message) -> KafkaRecord:
     """Return the record in a message that carries no error."""

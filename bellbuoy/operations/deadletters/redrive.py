@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ from bellbuoy.times import now
 from processors.intake.admission import Admission
 from schemas.records import DeadLetter
 from schemas.times import DAY, MINUTE
+from streams.deadletters.original import original_value
 from streams.deadletters.producer import DeadLetterProducer
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
 from streams.deadletters.redrive import Redriver, RepairedEvent
@@ -59,7 +61,9 @@ def dead_letter_repair(settings: Settings) -> DeadLetterRepair:
     """Return the repair of dead letters at the journal's present time; raise KafkaAwayError."""
     kafka, journal = settings.kafka, settings.journal
     limits = Admission(journal.horizon_days * DAY, journal.future_minutes * MINUTE)
-    return DeadLetterRepair(kafka.topics(), registry(settings), limits, journal_time(settings))
+    topics, schemas = kafka.topics(), registry(settings)
+    original = partial(original_value, kafka.bootstrap, topics, schemas)
+    return DeadLetterRepair(topics, schemas, limits, journal_time(settings), original)
 
 
 def repair(

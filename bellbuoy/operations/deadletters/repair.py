@@ -54,13 +54,25 @@ class Draft:
 
 
 class DeadLetterRepair:
-    """Repairs dead letters of every form; ``now`` is the journal's time, UTC milliseconds."""
+    """
+    Repairs dead letters of every form; ``now`` is the journal's time, UTC milliseconds.
 
-    def __init__(self, topics: Topics, registry: Registry, limits: Admission, now: int) -> None:
+    ``original`` returns the whole value of a dead letter that holds only its beginning, or ``None``.
+    """
+
+    def __init__(
+        self,
+        topics: Topics,
+        registry: Registry,
+        limits: Admission,
+        now: int,
+        original: Callable[[DeadLetter], bytes | None] = lambda _: None,
+    ) -> None:
         self._topics = topics
         self._registry = registry
         self._limits = limits
         self._now = now
+        self._original = original
         self._codecs = {topic: codec(topic, registry) for topic in INPUT_TOPICS}
 
     def draft(self, letter: DeadLetter) -> Draft | None:
@@ -70,7 +82,8 @@ class DeadLetterRepair:
         topic = self._topics.plain(letter.topic)
         if topic in INPUT_TOPICS:
             try:
-                return Draft(topic, None, self._codecs[topic].decode_fields(letter.value))
+                value = self._original(letter) if letter.cut else letter.value
+                return Draft(topic, None, self._codecs[topic].decode_fields(value))
             except SchemaError:
                 pass  # not Avro: a dead letter of the gateway holds the sender's JSON
         if letter.offset < 0 and letter.producer in REPAIRS:
@@ -106,7 +119,11 @@ class DeadLetterRepair:
         if self._topics.plain(letter.topic) not in INPUT_TOPICS:
             return None, [Flaw("", "a sink refused this output", "repair the sink, then `bellbuoy rebuild`")]
         if draft is None:
-            return None, [Flaw("", letter.detail, "give the whole record: --file")]
+            what = letter.detail
+            if letter.cut and self._original(letter) is None:
+                where = f"{letter.topic}/{letter.partition}@{letter.offset}"
+                what = f"{letter.value_bytes} bytes, of which the beginning is kept; {where} has them no more"
+            return None, [Flaw("", what, "give the whole record: --file")]
         event, flaws = self._read(letter, draft)
         if event is None:
             return None, flaws

@@ -5,24 +5,25 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from bellbuoy.local.embedded import EmbeddedError, Kafka, PortTakenError, Redis
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.operations.topics import (
     KafkaAwayError,
     create_topics,
-    delete_topics,
+    topic_advice,
     topic_faults,
     topic_partitions,
 )
 from schemas.topics import Topics
 from tests.support.kernel_processes import alive
+from tests.support.topic_settings import alter
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
@@ -43,20 +44,37 @@ def test_check_names_missing_topics_and_wrong_partitions(bootstrap: str, topics:
     assert "has 4 partitions, not 8" in wrong[0]
 
 
-def test_check_names_a_wrong_retention(bootstrap: str) -> None:
-    topics = Topics(f"retention{free_port()}-", 1)
-    create_topics(bootstrap, topics)
-    name = topics.name("account.journal")
-    entry = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
-    change = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[entry])
-    client = AdminClient({"bootstrap.servers": bootstrap})
-    for future in client.incremental_alter_configs([change]).values():
-        future.result(10)
+def test_check_names_what_is_less_than_asked(bootstrap: str, topics: Topics) -> None:
+    journal, changelog = topics.name("account.journal"), topics.changelog
+    alter(bootstrap, journal, retention_ms="1000", max_message_bytes="1000")
+    alter(bootstrap, changelog, cleanup_policy="compact,delete")
+    faults = until(lambda: len(found := topic_faults(bootstrap, topics)) == 3 and found)
+    told = "\n".join(faults)
+    assert f"topic {journal} has retention.ms=1000, less than 34560000000: run `kafka-configs" in told
+    assert f"topic {journal} has max.message.bytes=1000, less than 4194304" in told
+    assert f"topic {changelog} has cleanup.policy=compact,delete, not compact" in told
+    assert all(f"--bootstrap-server {bootstrap} --alter" in fault for fault in faults)
 
-    until(lambda: topic_faults(bootstrap, topics))
-    (fault,) = topic_faults(bootstrap, topics)
-    assert f"topic {name} has retention.ms=1000" in fault
-    delete_topics(bootstrap, topics)
+
+def test_an_operator_may_keep_more_for_longer(bootstrap: str, topics: Topics) -> None:
+    alter(bootstrap, topics.name("account.journal"), retention_ms="-1", max_message_bytes="20000000")
+    alter(bootstrap, topics.name("usage.events"), retention_ms=str(99 * 86_400_000), retention_bytes="-1")
+    alter(bootstrap, topics.changelog, max_message_bytes="9000000", segment_ms="900000")
+    time.sleep(1)
+    assert topic_faults(bootstrap, topics) == []
+    assert topic_advice(bootstrap, topics) == []
+
+
+def test_topics_of_an_older_release_get_advice(bootstrap: str, topics: Topics) -> None:
+    name = topics.name("usage.events")
+    alter(bootstrap, name, message_timestamp_type="CreateTime")
+    [advice] = until(lambda: topic_advice(bootstrap, topics))
+    assert f"topic {name} has message.timestamp.type=CreateTime, not LogAppendTime: run" in advice
+    assert topic_faults(bootstrap, topics) == []
+    copied = Topics(topics.prefix, topics.partitions, replication=3)
+    advised = [text for text in topic_advice(bootstrap, copied) if "min.insync" in text]
+    assert len(advised) == len(list(topics.specs()))
+    assert "has min.insync.replicas=1, less than 2: run" in advised[0]
 
 
 def test_a_broker_that_is_away_is_said_so() -> None:

@@ -43,7 +43,7 @@ STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
     "journal": "bee155564485ef6970348a85e2b4d467b41e73def053fd7af96325ce50992bdb",
-    "dead letters": "8f4950474d53addf393230f7ac20ef1b044dc777ed6d02eb125a96aca833b2ad",
+    "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "1b9e46feff0f1fd609e050e39603d4e6722f989099a0ff1eebedef4465b66e9b",
     "account.health": "529fd8872ad0928dc9ec50b47c4f27f26e10d7086fccb8c07e458ee58e715e7d",
     "account.kpis": "70ae40020f5db2129d1e4d8ad3af6a9fda93c8c62ba6fe2cf6843157e2d8cdf8",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hypothesis import example, given
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry, committed
-from schemas.identity.keys import account_key
+from schemas.codec.varint import varint
+from schemas.identity.keys import account_key, partition_of
 from schemas.records import SupportEvent, UsageEvent
 from schemas.times import DAY, HOUR
+from schemas.topics import Topics
 from streams.journal.set_aside import SetAside
 from streams.journal.sorting import EventSorter
 from tests.property.streams.test_bad_input import stored as stored_on
@@ -103,3 +106,24 @@ def test_an_index_of_an_envelope_stands_for_one_event_and_a_record_for_all(index
     assert whole.holds("usage.events", 0, index)
     assert not whole.holds("usage.events", 1, index)
     assert not SetAside(letters, 1)
+
+
+def test_a_record_too_large_to_be_moved_is_set_aside() -> None:
+    known, four = committed(), Topics(partitions=4)
+    schema = json.loads(json.dumps(known.readers["support.events-value"]))
+    schema["fields"].append({"name": "body", "type": "string"})
+    served = known.with_ids(known.ids, lambda found: schema if found == 4711 else None)
+    ticket = SupportEvent(
+        event_id="1", tenant="acme", account_id="a", source="s", occurred_at=NOW, received_at=NOW,
+        kind="opened", ticket_id="t",
+    )  # fmt: skip
+    target = partition_of(account_key("acme", "a"), 4)
+    for size, moved in ((1_000, True), (5_000_000, False)):
+        text = varint(size) + b"x" * size
+        value = b"\0" + (4711).to_bytes(4, "big") + codec("support.events").encode(ticket)[5:] + text
+        batches = stored_on("support.events", [(None, value)])
+        elsewhere = EventSorter(four, (target + 1) % 4, served, LIMITS, 1_000)
+        sorted_ = elsewhere.sort(batches, NOW)
+        assert (len(sorted_.misplaced), len(sorted_.dead_letters)) == (moved, not moved)
+    assert sorted_.dead_letters[0].reason == "invalid"
+    assert f"partition {target}" in sorted_.dead_letters[0].detail

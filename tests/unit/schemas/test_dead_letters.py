@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from schemas.codec.record_codec import codec
 from schemas.records import DeadLetter, dead_letters
-from schemas.records.dead_letters import REASONS
+from schemas.records.dead_letters import MAX_WHOLE_BYTES, REASONS
+from schemas.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 
 def of_record(**fields: object) -> DeadLetter:
@@ -75,3 +78,38 @@ def test_text_of_a_request_that_is_no_utf_8_can_be_written() -> None:
 def test_a_reason_outside_the_set_is_refused(make: Callable[..., DeadLetter]) -> None:
     with pytest.raises(ValueError, match="use one of undecodable"):
         make(reason="unknown")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"value": b"x" * 9_000_000},
+        {"value": b"x" * MAX_WHOLE_BYTES, "key": b"k" * 9_000_000},
+        {"value": b"x", "headers": {f"h{n}": b"v" * 1_000 for n in range(9_000)}},
+        {"value": None, "headers": {"h": b"v" * 9_000_000, "bellbuoy-envelope-index": b"3"}},
+        {"value": b"x" * 100, "key": b"k" * MAX_WHOLE_BYTES},
+        {"value": b"x", "detail": "d" * 9_000_000, "producer": "p" * 9_000_000, "tenant": "t" * 9_000_000},
+    ],
+)
+def test_the_letter_of_a_record_of_any_size_can_be_written(fields: dict[str, object]) -> None:
+    letter = of_record(**fields)
+
+    assert len(codec("events.deadletter").encode(letter)) < 300_000
+    assert letter.id == of_record().id
+    value = fields["value"]
+    if isinstance(value, bytes) and len(value) > 65_536:
+        assert letter.cut
+        assert letter.value == value[:65_536]
+        assert (letter.value_bytes, letter.value_sha256) == (len(value), hashlib.sha256(value).hexdigest())
+    else:
+        assert (letter.cut, letter.value, letter.value_sha256) == (False, value, None)
+    if "bellbuoy-envelope-index" in fields.get("headers", {}):  # type: ignore[operator]
+        assert letter.headers == {"bellbuoy-envelope-index": b"3"}
+
+
+def test_a_record_that_fits_is_kept_whole() -> None:
+    letter = of_record(value=b"x" * (MAX_WHOLE_BYTES - 3), key=b"k", headers={"a": b"b"})
+
+    assert (letter.cut, letter.value_bytes, len(letter.value or b"")) == (False, 0, MAX_WHOLE_BYTES - 3)
+    repaired = msgspec.structs.replace(letter, mended=b"y" * MAX_MESSAGE_BYTES)
+    assert len(codec("events.deadletter").encode(repaired)) < MAX_DEAD_LETTER_BYTES - 10_000

@@ -53,7 +53,7 @@ def test_events_that_fit_are_one_batch() -> None:
 
 def test_events_that_do_not_fit_are_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     [whole] = batches(sorted_events(40))
-    monkeypatch.setattr(packing, "_MAX_RECORD_BYTES", 500)
+    monkeypatch.setattr(packing, "MAX_RECORD_BYTES", 500)
 
     parts = batches(sorted_events(40))
 
@@ -70,7 +70,7 @@ def test_events_that_do_not_fit_are_several_batches(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_single_event_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packing, "_MAX_RECORD_BYTES", 10)
+    monkeypatch.setattr(packing, "MAX_RECORD_BYTES", 10)
 
     with pytest.raises(ValueError, match="too large"):
         batches(sorted_events(1))
