@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["AWAY", "CONFIGURATION", "FAILED", "INTERNAL", "OK"]
+__all__ = ["AWAY", "CONFIGURATION", "FAILED", "INTERNAL", "LOG_CHANGED", "OK"]
 
 OK: Final = 0
 """Done."""
@@ -14,6 +14,10 @@ FAILED: Final = 1
 
 CONFIGURATION: Final = 2
 """The command line, the settings or a file given to it can't be used; the message has every fault."""
+
+LOG_CHANGED: Final = 3
+"""A topic is not the log any more that positions and states were taken from; the message names the command
+that mends it, and a restart alone doesn't."""
 
 AWAY: Final = 69
 """A service that the command needs, Kafka or Redis, does not answer."""

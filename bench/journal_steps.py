@@ -68,5 +68,5 @@ def _stored(size: Size, count: int, number: int) -> list[RawBatch]:
     data = bytearray(builder.build())
     base = number * count * _EVENTS
     data[:8] = base.to_bytes(8, "big")
-    batches, _ = committed_batches("usage.events", 0, bytes(data), base, [])
+    batches, *_ = committed_batches("usage.events", 0, bytes(data), base, [])
     return list(batches)

@@ -12,6 +12,7 @@ from bellbuoy.docs.markdown import table
 from gateway import metrics as gateway
 from streams.delivery import metrics as delivery
 from streams.journal import metrics as journal
+from streams.kafka import log_faults
 from streams.runtime import health, latency
 from streams.worker import metrics as worker
 
@@ -19,9 +20,9 @@ __all__ = ["MODULES", "Exported", "metrics", "page"]
 
 MODULES: dict[str, tuple[ModuleType, ...]] = {
     "gateway": (gateway,),
-    "journal": (journal, health),
-    "worker": (worker, health),
-    "deliver": (delivery, latency, health),
+    "journal": (journal, log_faults, health),
+    "worker": (worker, log_faults, health),
+    "deliver": (delivery, log_faults, latency, health),
 }
 """The modules whose metrics each role exports."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import LOG_CHANGED
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.settings import Settings
@@ -26,14 +27,26 @@ class RoleError(OperatorError):
     """
 
 
+class LogChangedRoleError(OperatorError):
+    """
+    A topic is not the log any more that a role's positions and states were taken from.
+
+    Operator action: run the command that the message names, then start the role again.
+    """
+
+    exit_code = LOG_CHANGED
+
+
 def run_role(role: str, settings: Settings) -> None:
     """
     Check what *role* needs, then run it until SIGTERM or SIGINT.
 
-    Raises KafkaAwayError, ConfigError for topics that are missing or wrong, and RoleError.
+    Raises KafkaAwayError, ConfigError for topics that are missing or wrong, RoleError and
+    LogChangedRoleError.
     """
     require_topics(settings)
     # A role imports its own libraries only.
+    from streams.kafka.errors import LogChangedError  # noqa: PLC0415
     from streams.runtime.errors import DeliveryError  # noqa: PLC0415
     from streams.runtime.health import HealthServerError  # noqa: PLC0415
 
@@ -43,6 +56,8 @@ def run_role(role: str, settings: Settings) -> None:
         ROLES[role](settings)
     except (DeliveryError, HealthServerError) as error:
         raise RoleError(str(error)) from error
+    except LogChangedError as error:
+        raise LogChangedRoleError(str(error)) from error
     log.info("Role ended.")
 
 

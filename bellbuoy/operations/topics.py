@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re-exported
@@ -18,11 +18,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 from bellbuoy.errors import ConfigError, OperatorError
 from bellbuoy.exit_codes import AWAY
 from bellbuoy.settings import Settings
+from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics, TopicSpec
 from streams.kafka.errors import LEADER_UNKNOWN
 
 __all__ = [
+    "AREAS",
+    "Area",
     "KafkaAwayError",
+    "area_of",
     "create_topics",
     "delete_topics",
     "require_topics",
@@ -30,6 +34,10 @@ __all__ = [
     "topic_faults",
     "topic_partitions",
 ]
+
+Area = Literal["inputs", "journal", "changelog", "outputs"]
+AREAS: tuple[Area, ...] = get_args(Area)
+"""The parts of a deployment's topics that are recovered each in its own way."""
 
 _REQUIRED = ("cleanup.policy", "retention.ms", "max.message.bytes")
 """Settings of a topic without which its records can't be relied on."""
@@ -104,6 +112,7 @@ def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[s
     """
     admin = _admin(bootstrap)
     existing = _partitions(admin, bootstrap, seconds)
+    counts = {existing[spec.name] for spec in topics.specs() if spec.name in existing}
     faults = []
     present = []
     for spec in topics.specs():
@@ -113,11 +122,16 @@ def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[s
         else:
             present.append(spec)
             if partitions != spec.partitions:
-                faults.append(
-                    f"topic {spec.name} has {partitions} partitions, not {spec.partitions}: "
-                    f"keys would move, so set kafka.partitions to {partitions}, "
-                    "or use a new kafka.topic_prefix and create the topics anew"
-                )
+                fault = f"topic {spec.name} has {partitions} partitions, not {spec.partitions}: "
+                if len(counts) == 1:
+                    fault += (
+                        f"keys would move, so set kafka.partitions to {partitions}, "
+                        "or use a new kafka.topic_prefix and create the topics anew"
+                    )
+                else:
+                    area = area_of(spec.name, topics)
+                    fault += f"keys have moved, so run `bellbuoy recover {area} --dry-run`"
+                faults.append(fault)
     faults.extend(_deviations(admin, bootstrap, present, _REQUIRED, seconds))
     return faults
 
@@ -128,6 +142,16 @@ def topic_advice(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[s
     existing = _partitions(admin, bootstrap, seconds)
     present = [spec for spec in topics.specs() if spec.name in existing]
     return list(_deviations(admin, bootstrap, present, _ADVISED, seconds))
+
+
+def area_of(name: str, topics: Topics) -> Area:
+    """Return what a topic (its name on the broker) is part of, as ``bellbuoy recover`` names it."""
+    if name == topics.changelog:
+        return "changelog"
+    plain = topics.plain(name)
+    if plain == "account.journal":
+        return "journal"
+    return "inputs" if plain in (*INPUT_TOPICS, "simulation.clock") else "outputs"
 
 
 def delete_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> None:

@@ -11,12 +11,15 @@ simulation's clock batches neither rest nor gather: the simulation waits for the
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from threading import Event, Thread
 
-from schemas.inputs import INPUT_TOPICS
 from streams.journal.partition import JournalPartition
 from streams.kafka.cluster import Cluster
-from streams.kafka.fetcher import RecordBatchFetcher
+from streams.kafka.fetcher import EARLIEST, RecordBatchFetcher
+from streams.kafka.log_faults import LogFault
+from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.record_batches import RawBatch
 from streams.pacing.progress import ProgressWatcher
 from streams.settings import JournalSettings
@@ -42,7 +45,9 @@ class JournalLoop:
         progress: ProgressWatcher,
         *,
         fetch_bytes: int,
+        in_doubt: Callable[[], None],
     ) -> None:
+        """Take what the loop works with; ``in_doubt`` asks for an inspection of the inputs."""
         self.error: BaseException | None = None
         self.round_began = time.monotonic()
         self._partition = partition
@@ -51,10 +56,10 @@ class JournalLoop:
         self._clock = cluster.topics.name("simulation.clock")
         self._clock_codec = cluster.codec("simulation.clock")
         self._fetcher = RecordBatchFetcher(cluster.bootstrap, max_bytes=fetch_bytes)
-        names = [cluster.topics.name(topic) for topic in INPUT_TOPICS]
-        if settings.clock == "simulated":
-            names.append(self._clock)
-        self._fetcher.assign({(name, partition.number): partition.next_offset(name) for name in names})
+        self._in_doubt = in_doubt
+        self._inspections: SimpleQueue[tuple[Mapping[Part, LogPosition], list[LogFault]]] = SimpleQueue()
+        self._clock_read = {(self._clock, partition.number)} if settings.clock == "simulated" else set()
+        self._assign()
         self._gathering_since: float | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"journal-{partition.number}", daemon=True)
@@ -67,6 +72,10 @@ class JournalLoop:
         """Ask the loop to end after the batch that it is writing."""
         self._stopping.set()
 
+    def inspected(self, positions: Mapping[Part, LogPosition], faults: list[LogFault]) -> None:
+        """Take the answer of an inspection, which covered these positions; faults of others are ignored."""
+        self._inspections.put((positions, faults))
+
     def join(self) -> None:
         """Return once the loop has ended."""
         self._thread.join()
@@ -75,12 +84,33 @@ class JournalLoop:
         try:
             while not self._stopping.is_set():
                 self.round_began = time.monotonic()
+                while not self._inspections.empty():
+                    self._take(*self._inspections.get())
                 if self._fetch_and_write():
                     self._rest()
         except BaseException as error:  # noqa: BLE001 - the stage raises it and ends the process
             self.error = error
         finally:
             self._fetcher.close()
+
+    def _take(self, positions: Mapping[Part, LogPosition], faults: list[LogFault]) -> None:
+        """Go on where the inputs' logs have what is new, and trust what was in doubt and found right."""
+        ours = [fault for fault in faults if fault.partition == self._partition.number]
+        gone = {(fault.topic, fault.partition) for fault in ours}
+        trusted = (self._fetcher.in_doubt & positions.keys()) - gone
+        movable = [fault for fault in ours if fault.can_be_read_on]
+        if movable and self._partition.gathered_events:
+            wall_time = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
+            self._partition.write([], wall_time)
+        moved = [self._partition.dispel(fault) for fault in movable]
+        if trusted or any(moved):
+            self._assign()
+
+    def _assign(self) -> None:
+        """Fetch each input from where it is read to."""
+        read = self._partition.read_positions()
+        starts = dict.fromkeys(self._clock_read, EARLIEST) | {part: at.offset for part, at in read.items()}
+        self._fetcher.assign(starts, {part: position.epoch for part, position in read.items()})
 
     def _fetch_and_write(self) -> bool:
         """Fetch once, and write or gather what came; return whether to rest then."""
@@ -91,6 +121,8 @@ class JournalLoop:
                     self._partition.tick(self._clock_codec.decode(tick.value).now)
             else:
                 inputs.append(batch)
+        if self._fetcher.in_doubt:
+            self._in_doubt()
         wall_time = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
         if not (inputs or self._partition.gathered_events or self._partition.empty_batch_due(wall_time)):
             return False

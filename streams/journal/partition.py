@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -12,14 +12,18 @@ from processors.intake.admission import Admission
 from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY, MINUTE
 from streams.journal import metrics
+from streams.journal.input_faults import InputFaults
 from streams.journal.packing import JournalPacker, PackedBatch
-from streams.journal.restore import restore_dedupe_windows
+from streams.journal.restore import input_positions, require_all_applied, restore_dedupe_windows
 from streams.journal.set_aside import read_set_aside
 from streams.journal.sorted_events import SortedEvents
 from streams.journal.sorting import EventSorter
 from streams.kafka.cluster import Cluster
-from streams.kafka.fetcher import EARLIEST, RecordBatchFetcher
+from streams.kafka.fetcher import RecordBatchFetcher
 from streams.kafka.headers import MOVED_HEADER
+from streams.kafka.log_faults import LogFault
+from streams.kafka.log_inspector import LogInspector
+from streams.kafka.log_position import LOGS_HEADER, LogPosition, Part, encode_positions
 from streams.kafka.log_reader import last_record
 from streams.kafka.record_batches import RawBatch
 from streams.kafka.transactional_producer import TransactionalProducer
@@ -37,10 +41,11 @@ class JournalPartition:
 
     Making it fences every earlier owner, then restores the position from the journal's last record: sequence
     number, time, and the offset to read next of each input. Times are UTC milliseconds; *wall_time* is
-    ``None`` where a simulation's clock is followed.
+    ``None`` where a simulation's clock is followed. Raises LogChangedError where the journal is not the one
+    that the worker has applied; what happened to an input goes to *faults*.
     """
 
-    def __init__(self, cluster: Cluster, number: int, settings: JournalSettings) -> None:
+    def __init__(self, cluster: Cluster, number: int, settings: JournalSettings, faults: InputFaults) -> None:
         self.number = number
         self._settings = settings
         self._topics = cluster.topics
@@ -56,6 +61,9 @@ class JournalPartition:
         )
         self._sequence, self._written_at = -1, 0
         self._next_offsets = {cluster.topics.name(topic): 0 for topic in INPUT_TOPICS}
+        self._topic_ids = dict.fromkeys(self._next_offsets, b"")
+        self._epochs = dict.fromkeys(self._next_offsets, -1)
+        self._faults = faults
         self._last_tick = 0
         self._last_write = self._last_events = time.monotonic()
         self._before_first_tick: list[RawBatch] = []
@@ -69,18 +77,41 @@ class JournalPartition:
 
     def _restore(self, cluster: Cluster) -> None:
         last = last_record(cluster.bootstrap, self._journal, self.number)
+        read: dict[str, LogPosition] = {}
+        if last is not None:
+            batch = cluster.codec("account.journal").decode(last.value)
+            self._sequence, self._written_at = batch.sequence, batch.written_at
+            read = {self._topics.name(t): p for t, p in input_positions(batch, last.headers).items()}
+        require_all_applied(cluster, self.number, self._sequence)
+        self._follow_inputs(LogInspector(cluster.bootstrap), read)
         if last is None:
             return
-        batch = cluster.codec("account.journal").decode(last.value)
-        self._sequence, self._written_at = batch.sequence, batch.written_at
-        for source in batch.offsets:
-            self._next_offsets[self._topics.name(source.topic)] = source.next
         restorer = self._sorter.restorer(read_set_aside(cluster, self.number))
-        fetcher = RecordBatchFetcher(cluster.bootstrap)
+        fetcher = RecordBatchFetcher(cluster.bootstrap, checked=False)
         try:
             restore_dedupe_windows(fetcher, restorer, self._next_offsets)
         finally:
             fetcher.close()
+
+    def _follow_inputs(self, inspector: LogInspector, read: Mapping[str, LogPosition]) -> None:
+        """Go on in each input where it was left or its log has what is new; read others from the start."""
+        topics = inspector.topics(self._next_offsets)
+        starts = inspector.starts((name, self.number) for name in topics)
+        for name in self._next_offsets:
+            position = read.get(name, LogPosition(starts.get((name, self.number), 0)))
+            if not position.topic_id and name in topics:
+                position = position._replace(topic_id=topics[name].topic_id)
+            self._move(name, position)
+        positions = {(name, self.number): position for name, position in read.items()}
+        faults = inspector.faults(positions, self._topics.partitions)
+        self._faults.standing([fault for fault in faults if not fault.can_be_read_on])
+        for fault in faults:
+            if fault.can_be_read_on:
+                self._faults.handled(fault)
+                self._move(fault.topic, fault.resume)
+
+    def _move(self, name: str, position: LogPosition) -> None:
+        self._next_offsets[name], self._topic_ids[name], self._epochs[name] = position[0], *position[1:]
 
     @property
     def sequence(self) -> int:
@@ -103,9 +134,30 @@ class JournalPartition:
             TopicPartition(name, self.number, offset) for name, offset in self._next_offsets.items() if offset
         ]
 
-    def next_offset(self, name: str) -> int:
-        """Return the offset to read next of an input; ``EARLIEST`` for the simulation's clock."""
-        return self._next_offsets.get(name, EARLIEST)
+    def read_positions(self) -> dict[Part, LogPosition]:
+        """Return how far each input is read, what is gathered included."""
+        ends = self._next_offsets | self._gathered_ends
+        return {
+            (name, self.number): LogPosition(offset, self._topic_ids[name], self._epochs[name])
+            for name, offset in ends.items()
+        }
+
+    def dispel(self, fault: LogFault) -> bool:
+        """
+        Go on in an input from where its log has what is new; return whether the fault holds here.
+
+        The positions may have moved on since the fault was found. Call with nothing gathered.
+        """
+        position = self.read_positions()[fault.topic, self.number]
+        known = position.topic_id == fault.position.topic_id and position.epoch == fault.position.epoch
+        if fault.kind == "made_anew":
+            known = position.topic_id == fault.position.topic_id
+        if fault.kind == "head_gone":
+            known = known and position.offset < fault.resume.offset
+        if known:
+            self._faults.handled(fault)
+            self._move(fault.topic, fault.resume)
+        return known
 
     def tick(self, now: int) -> None:
         """Set the simulation's clock to *now*, unless it is later already."""
@@ -124,6 +176,7 @@ class JournalPartition:
         for batch in batches:
             if batch.first >= self._gathered_ends.get(batch.topic, self._next_offsets[batch.topic]):
                 self._gathered_ends[batch.topic] = batch.end
+                self._epochs[batch.topic] = batch.epoch
                 fresh.append(batch)
         self._sorter.sort(fresh, max(self._written_at, wall_time), self._gathered)
 
@@ -161,9 +214,11 @@ class JournalPartition:
             value = self._dead_letter_codec.encode(letter)
             self._producer.produce(self._dead_letters, value, letter.id.encode(), self.number)
         for topic, partition, key, record in batch.events.misplaced:
-            headers = [*record.headers, (MOVED_HEADER, str(self.number).encode())]
-            self._producer.produce(topic, record.value, key, partition, headers)
-        self._producer.produce(self._journal, batch.value, None, self.number)
+            moved = [*record.headers, (MOVED_HEADER, str(self.number).encode())]
+            self._producer.produce(topic, record.value, key, partition, moved)
+        logs = (LogPosition(0, self._topic_ids[n], self._epochs[n]) for n in self._next_offsets)
+        headers = [(LOGS_HEADER, encode_positions(logs))]
+        self._producer.produce(self._journal, batch.value, None, self.number, headers)
 
     def _count(self, packed: list[PackedBatch], seconds: float) -> None:
         metrics.TRANSACTION_SECONDS.observe(seconds)

@@ -1,17 +1,23 @@
-"""Restores the dedupe windows of a partition, by reading its inputs back from where the journal ends."""
+"""The restore of a journal partition: positions in the inputs, and dedupe windows read back from there."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import structlog
 
+from processors.state.position import POSITION_KEY, decode_position
+from schemas.records import JournalBatch
 from streams.journal.sorting import EventSorter
+from streams.kafka.cluster import Cluster
+from streams.kafka.errors import LogChangedError
 from streams.kafka.fetcher import RecordBatchFetcher
+from streams.kafka.log_position import LOGS_HEADER, LogPosition, decode_positions
+from streams.kafka.log_reader import last_record
 
-__all__ = ["restore_dedupe_windows"]
+__all__ = ["input_positions", "require_all_applied", "restore_dedupe_windows"]
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +27,34 @@ _NOW = 0
 """Any time: a restorer has no limits of time."""
 _SILENT_SECONDS = 10.0
 """An input that brings no records for this long has no more of them."""
+
+
+def input_positions(batch: JournalBatch, headers: Sequence[tuple[str, bytes]]) -> dict[str, LogPosition]:
+    """
+    Return how far each input (topic without prefix) was read when a journal record was written.
+
+    The header says of which logs the positions are, in the batch's order; older records have none.
+    """
+    logs = decode_positions(dict(headers).get(LOGS_HEADER, b"")) or [LogPosition(0)] * len(batch.offsets)
+    return {
+        source.topic: log._replace(offset=source.next)
+        for source, log in zip(batch.offsets, logs, strict=True)
+    }
+
+
+def require_all_applied(cluster: Cluster, number: int, sequence: int) -> None:
+    """Raise LogChangedError when the worker has applied batches beyond this one, the journal's last."""
+    applied = last_record(cluster.bootstrap, cluster.topics.changelog, number)
+    if applied is None or applied.value is None or not (applied.key or b"").startswith(POSITION_KEY):
+        return
+    position = decode_position(applied.value)
+    if position.sequence > sequence:
+        name = cluster.topics.name("account.journal")
+        raise LogChangedError(
+            f"{name}/{number} ends with batch {sequence}, and the worker has applied batch "
+            f"{position.sequence}: the journal lost its tail or was made anew; "
+            "run `bellbuoy recover journal --dry-run`"
+        )
 
 
 def restore_dedupe_windows(

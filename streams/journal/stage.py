@@ -11,23 +11,28 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.codec.registry import Registry
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from streams.journal import metrics
+from streams.journal.input_faults import InputFaults
 from streams.journal.loop import JournalLoop
 from streams.journal.partition import JournalPartition
 from streams.journal.warm_up import warm_up
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.cluster import Cluster
 from streams.kafka.consumer_group import leave_group
-from streams.kafka.errors import BROKER_AWAY, FencedError
+from streams.kafka.errors import BROKER_AWAY, TOPIC_UNKNOWN, FencedError, LogChangedError
+from streams.kafka.log_faults import LogFault
+from streams.kafka.log_position import LogPosition, Part
+from streams.kafka.log_watch import LogWatch
 from streams.pacing.progress import ProgressWatcher
 from streams.runtime.health import Health
 from streams.settings import JournalSettings
@@ -72,6 +77,16 @@ class JournalMember:
         self._revoked_partitions: dict[int, JournalPartition] = {}
         self._loops: list[JournalLoop] = []
         self._committed_at = 0.0
+        self._faults = InputFaults(health, cluster.topics)
+        self._watch = LogWatch(
+            cluster.bootstrap,
+            cluster.topics.partitions,
+            self._read,
+            self._written,
+            self._inspected,
+            self._fail,
+        )
+        self._error: BaseException | None = None
         self._stopping = Event()
 
     def stop(self) -> None:
@@ -85,6 +100,7 @@ class JournalMember:
         if self._settings.clock == "simulated":
             names.append(self._topics.name("simulation.clock"))
         self._progress.start()
+        self._watch.start()
         consumer.subscribe(names, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
             while not self._stopping.is_set():
@@ -95,6 +111,7 @@ class JournalMember:
         finally:
             with suppress(Exception):  # the error that ends this came first
                 self._stop_loops()
+            self._watch.close()
             leave_group(consumer)
             self._progress.close()
             log.info("Journal stopped.")
@@ -102,8 +119,36 @@ class JournalMember:
     def _check_loops(self) -> None:
         """Raise the error that ended a loop; else send a heartbeat, unless one takes too long for a round."""
         _raise_errors(self._loops)
+        if self._error is not None:
+            raise self._error
         if all(time.monotonic() - loop.round_began < _MAX_ROUND_SECONDS for loop in self._loops):
             self._health.heartbeat()
+
+    def _read(self) -> dict[Part, LogPosition]:
+        """Return how far the inputs are read, for the watch."""
+        partitions = list(self._partitions.values())
+        return {part: at for partition in partitions for part, at in partition.read_positions().items()}
+
+    def _written(self) -> set[Part]:
+        """Return the partitions of the journal that are written here, for the watch."""
+        return {(self._topics.name("account.journal"), number) for number in list(self._partitions)}
+
+    def _inspected(self, positions: Mapping[Part, LogPosition], faults: list[LogFault]) -> None:
+        """Take the watch's answer; raise LogChangedError when the journal is not the log that was written."""
+        journal = self._topics.name("account.journal")
+        for fault in faults:
+            if fault.topic == journal and fault.kind != "head_gone":
+                raise LogChangedError(
+                    f"{fault.sentence}: the journal stops; start it again, and if it then stops as well, "
+                    "run `bellbuoy recover journal --dry-run`"
+                )
+        inputs = [fault for fault in faults if fault.topic != journal]
+        self._faults.standing([fault for fault in inputs if not fault.can_be_read_on])
+        for loop in list(self._loops):
+            loop.inspected(positions, inputs)
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
 
     def _stop_loops(self) -> None:
         """Return once no partition is read or written any more; raise the error that ended a loop."""
@@ -129,9 +174,11 @@ class JournalMember:
             error = message.error()
             if error is None:
                 continue
-            if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART or error.fatal():
+            if error.fatal():
                 raise KafkaException(error)
-            if error.code() in BROKER_AWAY:
+            if error.code() in TOPIC_UNKNOWN:
+                self._watch.wake()  # it says which topic is gone
+            elif error.code() in BROKER_AWAY:
                 log.warning("Kafka is away.", error=error.str())
             else:
                 log.warning("Kafka refused a request; it is sent again.", error=error.str())
@@ -144,7 +191,7 @@ class JournalMember:
         self._revoked_partitions = {}
         for number in sorted(owned - set(self._partitions)):
             began = time.perf_counter()
-            self._partitions[number] = JournalPartition(self._cluster, number, self._settings)
+            self._partitions[number] = JournalPartition(self._cluster, number, self._settings, self._faults)
             seconds = time.perf_counter() - began
             metrics.RESTORE_SECONDS.observe(seconds)
             log.info("Partition taken over.", partition=number, seconds=round(seconds, 3))
@@ -152,7 +199,14 @@ class JournalMember:
         consumer.pause(assignment)
         fetch_bytes = self._settings.fetch_bytes // len(owned) if owned else 0
         self._loops = [
-            JournalLoop(self._cluster, partition, self._settings, self._progress, fetch_bytes=fetch_bytes)
+            JournalLoop(
+                self._cluster,
+                partition,
+                self._settings,
+                self._progress,
+                fetch_bytes=fetch_bytes,
+                in_doubt=self._watch.wake,
+            )
             for partition in self._partitions.values()
         ]
         self._progress.watch(owned)

@@ -36,7 +36,7 @@ def warm_up(registry: Registry) -> None:
     )  # fmt: skip
     value = codec("usage.events", registry).encode(event)
     builder.append(0, timestamp=_NOW, key=account_key("t", "a"), value=value, headers=[])
-    batches, _ = committed_batches("usage.events", 0, bytes(builder.build()), 0, [])
+    batches, *_ = committed_batches("usage.events", 0, bytes(builder.build()), 0, [])
     sorter = EventSorter(Topics(partitions=1), 0, registry, Admission(_NOW, _NOW), 10_000)
     sorter.sort(batches, _NOW).usage.rolled_up().encode()
 

@@ -19,6 +19,7 @@ __all__ = [
     "TIMED_OUT",
     "TOPIC_UNKNOWN",
     "FencedError",
+    "LogChangedError",
 ]
 
 END_OF_PARTITION = KafkaError._PARTITION_EOF
@@ -67,3 +68,11 @@ FENCED = frozenset(
 
 class FencedError(Exception):
     """Another process owns this partition now; no reader will see anything of the open transaction."""
+
+
+class LogChangedError(Exception):
+    """
+    A topic is not the log any more that positions and states were taken from; going on would be wrong.
+
+    Operator action: run the command that the message names. A restart alone doesn't help.
+    """

@@ -38,7 +38,7 @@ class RawBatch:
     One record batch; ``raw`` is the batch as stored, with its header.
 
     The offsets of its records count from ``base``. Only those in ``[first, end)`` were asked for: a fetch
-    from the middle of a batch returns the whole batch.
+    from the middle of a batch returns the whole batch. ``epoch`` is that of the leader that appended it.
     """
 
     topic: str
@@ -49,6 +49,7 @@ class RawBatch:
     count: int
     codec: int
     raw: bytes
+    epoch: int = -1
 
     def payload(self) -> bytes:
         """Return the records' bytes, decompressed."""
@@ -67,20 +68,21 @@ class RawBatch:
 
 def committed_batches(
     topic: str, partition: int, fetched: bytes, first: int, aborted: list[tuple[int, int]]
-) -> tuple[list[RawBatch], int]:
+) -> tuple[list[RawBatch], int, int]:
     """
-    Return the committed batches in the bytes fetched from offset ``first``, and the offset to fetch next.
+    Return the committed batches in the bytes fetched from offset ``first``, and where to fetch next.
 
+    That is an offset and the leader epoch of the last batch before it, committed or not; -1 without a batch.
     ``aborted`` holds (producer id, first offset) of aborted transactions. A batch that the end of the bytes
     cuts off is left for the next fetch. Raises CorruptRecordException for a format older than v2.
     """
     batches: list[RawBatch] = []
     pending = sorted(aborted, key=lambda entry: entry[1])
     aborting: set[int] = set()
-    position, next_offset = 0, first
+    position, next_offset, epoch = 0, first, -1
     while position + _HEADER.size <= len(fetched):
-        base, length, _, magic, _, attributes, last, _, _, producer, _, _, count = _HEADER.unpack_from(
-            fetched, position
+        base, length, leader_epoch, magic, _, attributes, last, _, _, producer, _, _, count = (
+            _HEADER.unpack_from(fetched, position)
         )
         batch_end = position + _LENGTH_END + length
         if batch_end > len(fetched):
@@ -95,7 +97,17 @@ def committed_batches(
             aborting.discard(producer)
         elif end > first and not (attributes & _TRANSACTIONAL_BIT and producer in aborting):
             batches.append(
-                RawBatch(topic, partition, base, max(base, first), end, count, attributes & _CODEC_BITS, raw)
+                RawBatch(
+                    topic,
+                    partition,
+                    base,
+                    max(base, first),
+                    end,
+                    count,
+                    attributes & _CODEC_BITS,
+                    raw,
+                    leader_epoch,
+                )
             )
-        next_offset = max(next_offset, end)
-    return batches, next_offset
+        next_offset, epoch = max(next_offset, end), leader_epoch
+    return batches, next_offset, epoch

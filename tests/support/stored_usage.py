@@ -124,7 +124,7 @@ def stored(batches: list[list[tuple[Any, Any, Any]]], compression: int = 0) -> l
         data = bytearray(builder.build())
         data[:8] = base.to_bytes(8, "big")
         base, found = base + len(batch), found + bytes(data)
-    result, following = committed_batches("usage.events", 0, found, 0, [])
+    result, following, _ = committed_batches("usage.events", 0, found, 0, [])
     assert following == base
     return result
 

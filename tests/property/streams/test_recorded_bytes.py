@@ -74,7 +74,7 @@ class Recording:
             data = bytearray(builder.build())
             base = self._next.get(topic, 0)
             data[:8] = base.to_bytes(8, "big")
-            batches, self._next[topic] = committed_batches(topic, 0, bytes(data), base, [])
+            batches, self._next[topic], _ = committed_batches(topic, 0, bytes(data), base, [])
             yield from batches
 
 

@@ -276,12 +276,12 @@ def test_aborted_and_cut_batches_are_left_out() -> None:
     random.seed(1)
     [batch] = stored([[(b"k", b"v", [])]])
     cut = batch.raw + batch.raw[: len(batch.raw) // 2]
-    batches, following = committed_batches("t", 0, cut, 0, [])
+    batches, following, _ = committed_batches("t", 0, cut, 0, [])
     assert (len(batches), following) == (1, 1)
     transactional = bytearray(batch.raw)
     transactional[22] |= 0x10
     transactional[43:51] = (77).to_bytes(8, "big")
-    assert committed_batches("t", 0, bytes(transactional), 0, [(77, 0)]) == ([], 1)
+    assert committed_batches("t", 0, bytes(transactional), 0, [(77, 0)]) == ([], 1, -1)
     assert len(committed_batches("t", 0, bytes(transactional), 0, [])[0]) == 1
     with pytest.raises(Exception, match="record format"):
         committed_batches("t", 0, batch.raw[:16] + b"\1" + batch.raw[17:], 0, [])
