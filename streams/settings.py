@@ -59,6 +59,12 @@ class JournalSettings(BaseModel):
         ge=0,
         description="Events further ahead of journal time than this become dead letters, `from_future`.",
     )
+    clock_tolerance_minutes: int = Field(
+        default=60,
+        gt=0,
+        description="While the host's clock is further than this from that of the broker, the journal writes "
+        "nothing: journal time can't go back.",
+    )
     session_seconds: float = Field(
         default=10.0, ge=6.0, description="Time after which a member that Kafka does not hear of is replaced."
     )

@@ -28,6 +28,8 @@ __all__ = ["JournalLoop"]
 
 _STOP_CHECK_SECONDS = 0.05
 """How often a resting loop sees whether it is to stop."""
+_CLOCK_CHECK_SECONDS = 0.5
+"""How often a loop whose host's clock is wrong looks at it again."""
 _GATHER_SECONDS = 1.0
 """A backlog is gathered at least so long: an account costs the worker the same for one event as for many."""
 _MAX_GATHERED_BYTES = 32_000_000
@@ -63,6 +65,11 @@ class JournalLoop:
         self._gathering_since: float | None = None
         self._stopping = Event()
         self._thread = Thread(target=self._run, name=f"journal-{partition.number}", daemon=True)
+
+    @property
+    def clock_fault(self) -> str:
+        """Why the host's clock can't be used now; an empty string where it can."""
+        return self._partition.clock.fault
 
     def start(self) -> None:
         """Start the thread."""
@@ -100,7 +107,9 @@ class JournalLoop:
         trusted = (self._fetcher.in_doubt & positions.keys()) - gone
         movable = [fault for fault in ours if fault.can_be_read_on]
         if movable and self._partition.gathered_events:
-            wall_time = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
+            wall_time = None
+            if self._settings.clock == "wall" and (wall_time := self._wall_time()) is None:
+                return
             self._partition.write([], wall_time)
         moved = [self._partition.dispel(fault) for fault in movable]
         if trusted or any(moved):
@@ -123,7 +132,9 @@ class JournalLoop:
                 inputs.append(batch)
         if self._fetcher.in_doubt:
             self._in_doubt()
-        wall_time = time.time_ns() // 1_000_000 if self._settings.clock == "wall" else None
+        wall_time = None
+        if self._settings.clock == "wall" and (wall_time := self._wall_time()) is None:
+            return False  # stopped while the clock was wrong; nothing of this round is written
         if not (inputs or self._partition.gathered_events or self._partition.empty_batch_due(wall_time)):
             return False
         if wall_time is not None and self._fetcher.behind and self._gathering():
@@ -133,6 +144,14 @@ class JournalLoop:
         sequence = self._partition.write(inputs, wall_time)
         self._progress.request(self._partition.number, sequence)
         return bool(inputs) and wall_time is not None and not self._fetcher.behind
+
+    def _wall_time(self) -> int | None:
+        """Return the time once the host's clock is right; ``None`` when stopped before."""
+        while (wall_time := self._partition.clock.wall_time()) is None:
+            self.round_began = time.monotonic()
+            if self._stopping.wait(_CLOCK_CHECK_SECONDS):
+                return None
+        return wall_time
 
     def _gathering(self) -> bool:
         """Return whether to go on gathering the backlog, so that more events are folded together."""

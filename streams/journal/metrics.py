@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 __all__ = [
     "BATCHES",
+    "CLOCK_SKEW",
     "CONSUMED",
     "DEAD_LETTERS",
     "DUPLICATES",
@@ -28,6 +29,11 @@ REBALANCES = Counter("bellbuoy_journal_rebalances_total", "Assignments received.
 PARTITIONS = Gauge("bellbuoy_journal_assigned_partitions", "Partitions owned now.")
 WRITTEN_AT = Gauge(
     "bellbuoy_journal_written_timestamp_seconds", "Journal time of the newest batch.", ["partition"]
+)
+CLOCK_SKEW = Gauge(
+    "bellbuoy_journal_clock_skew_seconds",
+    "How far this host's clock is ahead of that of the partition's broker.",
+    ["partition"],
 )
 TRANSACTION_SECONDS = Histogram(
     "bellbuoy_journal_transaction_seconds",

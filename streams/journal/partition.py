@@ -12,6 +12,7 @@ from processors.intake.admission import Admission
 from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY, MINUTE
 from streams.journal import metrics
+from streams.journal.clock import JournalClock
 from streams.journal.input_faults import InputFaults
 from streams.journal.packing import JournalPacker, PackedBatch
 from streams.journal.restore import input_positions, require_all_applied, restore_dedupe_windows
@@ -59,6 +60,7 @@ class JournalPartition:
         self._producer = TransactionalProducer(
             cluster.bootstrap, f"{cluster.topics.prefix}bellbuoy-journal-{number}"
         )
+        self.clock = JournalClock(number, settings.clock_tolerance_minutes * MINUTE, self._ask_broker_time)
         self._sequence, self._written_at = -1, 0
         self._next_offsets = {cluster.topics.name(topic): 0 for topic in INPUT_TOPICS}
         self._topic_ids = dict.fromkeys(self._next_offsets, b"")
@@ -201,6 +203,7 @@ class JournalPartition:
         for batch in packed:
             self._produce(batch)
         self._producer.commit()
+        self.clock.tell(self._producer.appended_at)
         self._sequence, self._written_at, self._next_offsets = self._sequence + len(packed), now, ends
         self._gathered, self._gathered_ends = SortedEvents(), {}
         self._last_write = time.monotonic()
@@ -218,7 +221,15 @@ class JournalPartition:
             self._producer.produce(topic, record.value, key, partition, moved)
         logs = (LogPosition(0, self._topic_ids[n], self._epochs[n]) for n in self._next_offsets)
         headers = [(LOGS_HEADER, encode_positions(logs))]
-        self._producer.produce(self._journal, batch.value, None, self.number, headers)
+        self._producer.produce(self._journal, batch.value, None, self.number, headers, timed=True)
+
+    def _ask_broker_time(self) -> int | None:
+        """Return the time of the journal's broker, as it says of a record in an aborted transaction."""
+        self._producer.appended_at = None
+        self._producer.begin()
+        self._producer.produce(self._journal, None, None, self.number, timed=True)
+        self._producer.abort()
+        return self._producer.appended_at
 
     def _count(self, packed: list[PackedBatch], seconds: float) -> None:
         metrics.TRANSACTION_SECONDS.observe(seconds)

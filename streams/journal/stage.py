@@ -121,6 +121,8 @@ class JournalMember:
         _raise_errors(self._loops)
         if self._error is not None:
             raise self._error
+        clock_fault = next((loop.clock_fault for loop in self._loops if loop.clock_fault), "")
+        self._health.set_condition("clock", not clock_fault, clock_fault)
         if all(time.monotonic() - loop.round_began < _MAX_ROUND_SECONDS for loop in self._loops):
             self._health.heartbeat()
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import NoReturn
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
 from schemas.producer_settings import DURABLE
 from schemas.topics import MAX_DEAD_LETTER_BYTES
@@ -28,6 +28,9 @@ class TransactionalProducer:
     The transactional id belongs to the partition, so opening the producer aborts a dead owner's open
     transaction at once and shuts out a zombie. Raises FencedError and KafkaException as ``commit`` does.
     """
+
+    appended_at: int | None = None
+    """When the broker took the last timed record, UTC milliseconds by its clock; ``None``: it didn't say."""
 
     def __init__(self, bootstrap: str, transactional_id: str) -> None:
         self._producer = Producer(
@@ -65,15 +68,20 @@ class TransactionalProducer:
         key: bytes | None,
         partition: int,
         headers: Sequence[tuple[str, bytes]] = (),
+        *,
+        timed: bool = False,
     ) -> None:
         """
         Add a record to the open transaction; wait for room while the client's buffer is full.
 
+        ``timed`` records set ``appended_at`` once the broker has them, where their topic keeps its times.
         Raises FencedError and KafkaException as ``commit`` does: the broker may have refused meanwhile.
         """
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, headers=list(headers))
+                self._producer.produce(
+                    topic, value, key, partition, self._appended if timed else None, headers=list(headers)
+                )
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
@@ -92,6 +100,20 @@ class TransactionalProducer:
             retry(lambda: self._producer.commit_transaction(REQUEST_SECONDS))
         except KafkaException as error:
             self._fail(error)
+        self._producer.poll(0)  # what the broker has said of timed records
+
+    def abort(self) -> None:
+        """Write what was produced, then abort the open transaction; raise as ``commit`` does."""
+        self._producer.flush(REQUEST_SECONDS)
+        try:
+            retry(lambda: self._producer.abort_transaction(REQUEST_SECONDS))
+        except KafkaException as error:
+            self._fail(error)
+
+    def _appended(self, error: KafkaError | None, message: Message) -> None:
+        kind, at = message.timestamp()
+        if error is None:
+            self.appended_at = at if kind == TIMESTAMP_LOG_APPEND_TIME else None
 
     def _fail(self, error: KafkaException) -> NoReturn:
         reason = error.args[0]
