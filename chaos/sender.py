@@ -24,7 +24,7 @@ from schemas.topics import Topics
 __all__ = ["NotAcceptedError", "Sender"]
 
 _HEADERS = {
-    "Authorization": "Basic " + base64.b64encode(b"demo-write-key:").decode(),
+    "Authorization": "Basic " + base64.b64encode(b"demo-server-key:").decode(),
     "Content-Type": "application/json",
 }
 _PATIENCE_SECONDS = 120.0

@@ -12,21 +12,23 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Route
 
-from gateway.http.auth import WriteKeys
-from gateway.http.concurrency_limit import ConcurrencyLimit
+from gateway.http.auth import ApiKeys
+from gateway.http.body import BodyReader
+from gateway.http.cors import TrackingCors
 from gateway.http.errors import HttpError
 from gateway.http.metrics_middleware import RequestMetrics, RouteLabels
+from gateway.http.paths import PlainPaths
 from gateway.metrics import REGISTRY, start_series
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
 from gateway.settings import GatewaySettings
-from gateway.sources.registry import REPAIRS, WEBHOOKS
+from gateway.sources.registry import REPAIRS, RESERVED, WEBHOOKS
 from gateway.sources.segment.endpoint import SegmentEndpoint
 from gateway.sources.typed.endpoint import TypedEndpoint
 from gateway.sources.webhook import WebhookEndpoint
@@ -37,14 +39,6 @@ from schemas.topics import Topics
 __all__ = ["assemble", "build_app"]
 
 log = structlog.get_logger(__name__)
-
-_CORS = Middleware(
-    CORSMiddleware,
-    allow_origins=["*"],
-    allow_methods=["POST"],
-    allow_headers=["authorization", "content-type", "content-encoding"],
-    max_age=86_400,
-)
 
 
 def build_app(settings: GatewaySettings, bootstrap: str, topics: Topics, registry: Registry) -> Starlette:
@@ -91,36 +85,34 @@ def assemble(
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),
     ]
     start_series(REPAIRS, [source.name for source in WEBHOOKS])
-    return Starlette(
+    app = Starlette(
         routes=routes,
+        # From the outside in. Starlette answers failures outside of every middleware, where a browser may not
+        # read the answer and nothing counts it; so they are answered inside of these.
         middleware=[
+            Middleware(PlainPaths),
             Middleware(RequestMetrics, labels=RouteLabels(routes)),
-            Middleware(ConcurrencyLimit, limit=settings.max_requests),
+            Middleware(TrackingCors),
+            Middleware(ServerErrorMiddleware, handler=_failed),
         ],
-        exception_handlers={
-            HttpError: _refused,
-            HTTPException: _no_route,
-            ClientDisconnect: _disconnected,
-            Exception: _failed,
-        },
+        exception_handlers={HttpError: _refused, HTTPException: _no_route, ClientDisconnect: _disconnected},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def _source_routes(
     settings: GatewaySettings, dispatcher: Dispatcher, registry: Registry, clock: Callable[[], int]
-) -> list[BaseRoute]:
-    """Return the routes of every source: those for write keys, which browsers may call, and the webhooks."""
-    keys = WriteKeys(settings.write_keys())
-    tracking = SegmentEndpoint(settings, keys, dispatcher, clock)
-    typed = TypedEndpoint(settings, keys, dispatcher, registry, clock)
+) -> list[Route]:
+    """Return the routes of every source: those for keys, and the webhooks."""
+    keys, bodies = ApiKeys(settings.keys()), BodyReader(settings)
+    tracking = SegmentEndpoint(settings, keys, bodies, dispatcher, clock, settings.public_url)
+    typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED)
     webhooks = [
-        WebhookEndpoint(source, settings.secrets(source), settings, dispatcher, clock) for source in WEBHOOKS
+        WebhookEndpoint(source, settings.secrets(source), bodies, dispatcher, clock) for source in WEBHOOKS
     ]
-    return [
-        Mount("/v1", routes=[*tracking.routes(), *typed.routes()], middleware=[_CORS]),
-        *(route for webhook in webhooks for route in webhook.routes()),
-    ]
+    return [*tracking.routes(), *typed.routes(), *(route for hook in webhooks for route in hook.routes())]
 
 
 async def _livez(_request: Request) -> Response:

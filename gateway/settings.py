@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator
 
+from gateway.http.auth import Scope
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
 from schemas.identity.keys import valid_tenant
@@ -27,13 +28,23 @@ class _Tenant(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     write_keys: Secrets = Field(
-        default=(), description="Write keys of the tracking routes and of typed events."
+        default=(),
+        description="Write keys: they may track, and nothing else, so they may stand in web pages and apps.",
+    )
+    server_keys: Secrets = Field(
+        default=(),
+        description="Server keys: they may track and send typed events, among them billing, overrides and "
+        "links. Keep them on your own machines.",
     )
 
     def secrets(self, source: WebhookSource) -> list[str]:
         """Return the secrets with which a source may sign this tenant's webhooks."""
         secrets: Secrets = getattr(self, source.secrets_key)
-        return [secret.get_secret_value() for secret in secrets]
+        return _values(secrets)
+
+
+def _values(secrets: Secrets) -> list[str]:
+    return [secret.get_secret_value() for secret in secrets]
 
 
 if TYPE_CHECKING:
@@ -43,7 +54,7 @@ else:
         "TenantSettings",
         __base__=_Tenant,
         __module__=__name__,
-        __doc__="A tenant's secrets at the gateway: its write keys, and the secrets of each webhook source.",
+        __doc__="A tenant's secrets at the gateway: its keys, and the secrets of each webhook source.",
         **{
             source.secrets_key: (
                 Secrets,
@@ -54,7 +65,8 @@ else:
     )
 
 _DEMO_TENANT = TenantSettings.model_validate(
-    {"write_keys": ["demo-write-key"]} | {source.secrets_key: [source.demo_secret] for source in WEBHOOKS}
+    {"write_keys": ["demo-write-key"], "server_keys": ["demo-server-key"]}
+    | {source.secrets_key: [source.demo_secret] for source in WEBHOOKS}
 )
 
 
@@ -97,8 +109,28 @@ class GatewaySettings(BaseModel):
         description="Largest single event; beyond it 413, or `invalid` for one event of a batch.",
     )
     max_batch_events: int = Field(default=2_500, gt=0, description="Most events of a request; beyond it 413.")
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/?#\s]+/?$",
+        description="Address under which browsers and apps reach the gateway, like `https://events.example`; "
+        "their SDKs are told it. Without it, the address that they asked.",
+    )
     max_requests: int = Field(
-        default=128, gt=0, description="Most requests under way at once; beyond it 503 with `Retry-After`."
+        default=128,
+        gt=0,
+        description="Most requests processed at once, from the end of the body to the answer; beyond it 503 "
+        "with `Retry-After`.",
+    )
+    max_connections: int = Field(
+        default=2_048,
+        gt=0,
+        description="Most connections; beyond it the one that the gateway has waited for longest is closed.",
+    )
+    head_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        description="Longest wait for the head of a request, from the connection or the answer before; "
+        "then the connection is closed.",
     )
     body_seconds: float = Field(
         default=20.0, gt=0, description="Longest wait for the body of a request; then 408."
@@ -112,11 +144,11 @@ class GatewaySettings(BaseModel):
         default=10.0, gt=0, description="Longest wait for Kafka's confirmation; then 503 with `Retry-After`."
     )
 
-    def write_keys(self) -> dict[str, list[str]]:
-        """Return the write keys of each tenant."""
+    def keys(self) -> dict[Scope, dict[str, list[str]]]:
+        """Return the keys of each tenant, by scope."""
         return {
-            name: [key.get_secret_value() for key in tenant.write_keys]
-            for name, tenant in self.tenants.items()
+            "track": {name: _values(tenant.write_keys) for name, tenant in self.tenants.items()},
+            "server": {name: _values(tenant.server_keys) for name, tenant in self.tenants.items()},
         }
 
     def secrets(self, source: WebhookSource) -> dict[str, list[str]]:
@@ -131,9 +163,13 @@ class GatewaySettings(BaseModel):
                 raise ValueError(f"tenant {name!r}: use 1-63 of a-z, 0-9, _ and -")
         owners: dict[str, str] = {}
         for name, tenant in tenants.items():
-            for key in {key.get_secret_value() for key in tenant.write_keys}:
+            write, server = set(_values(tenant.write_keys)), set(_values(tenant.server_keys))
+            if write & server:
+                raise ValueError(
+                    f"tenant {name!r} has a key in write_keys and in server_keys: give servers a key that "
+                    "stands in no page"
+                )
+            for key in write | server:
                 if owners.setdefault(key, name) != name:
-                    raise ValueError(
-                        f"tenants {owners[key]!r} and {name!r} share a write key: give each its own"
-                    )
+                    raise ValueError(f"tenants {owners[key]!r} and {name!r} share a key: give each its own")
         return tenants

@@ -31,9 +31,14 @@ _LOCAL = "`bellbuoy up`"
 
 REFERENCES: dict[str, tuple[str, ...]] = {
     _GATEWAY: (
+        "gateway.max_connections",
+        "gateway.head_seconds",
+        "gateway.http.protocol.MAX_HEAD_BYTES",
         "gateway.max_requests",
         "gateway.body_seconds",
         "gateway.max_body_bytes",
+        "gateway.http.body.MAX_GZIP_MEMBERS",
+        "gateway.http.body.MAX_UNPROVEN_GZIP_BYTES",
         "gateway.max_event_bytes",
         "gateway.max_batch_events",
         "gateway.max_waiting_events",

@@ -30,10 +30,11 @@ replication = 3
 
 [gateway.tenants.acme]
 write_keys = ["..."]
+server_keys = ["..."]
 ```
 
 The same in the environment: `BELLBUOY_KAFKA__REPLICATION=3` and
-`BELLBUOY_GATEWAY__TENANTS='{"acme": {"write_keys": ["..."]}}'`.
+`BELLBUOY_GATEWAY__TENANTS='{"acme": {"write_keys": ["..."], "server_keys": ["..."]}}'`.
 """
 
 _TYPES = {

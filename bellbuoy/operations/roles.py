@@ -66,6 +66,7 @@ def _gateway(settings: Settings) -> None:
     from prometheus_client import start_http_server  # noqa: PLC0415
 
     from gateway.app import build_app  # noqa: PLC0415
+    from gateway.http.protocol import server_config  # noqa: PLC0415
     from gateway.metrics import REGISTRY  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
@@ -87,16 +88,7 @@ def _gateway(settings: Settings) -> None:
                 "(BELLBUOY_GATEWAY__METRICS_PORT)"
             ) from None
     app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings))
-    # No worker processes and no reload: one loop, one producer, one readiness.
-    config = uvicorn.Config(
-        app,
-        loop="uvloop",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=4,
-    )
-    uvicorn.Server(config).run(sockets=[listener])
+    uvicorn.Server(server_config(app, http)).run(sockets=[listener])
 
 
 def _journal(settings: Settings) -> None:

@@ -1,1 +1,1 @@
-"""HTTP for all sources: write keys, bodies, JSON decoding, errors, request metrics, concurrency limit."""
+"""HTTP for all sources: connections, paths, CORS, keys, bodies, JSON decoding, times, errors and limits."""

@@ -1,45 +1,46 @@
-"""ASGI middleware that bounds how many requests are processed at once."""
+"""The limit of the requests that are processed at once."""
 
 from __future__ import annotations
 
-import orjson
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gateway.http.errors import HttpError
 from gateway.metrics import ACTIVE_REQUESTS
 
-__all__ = ["ConcurrencyLimit"]
+__all__ = ["ConcurrencyLimit", "busy"]
 
-_BUSY = HttpError(503, "busy", "too many requests at once: try again", retry_after=1)
+
+def busy() -> HttpError:
+    """Return the answer to a request that comes while too much is under way."""
+    return HttpError(503, "busy", "too many requests at once: try again", retry_after=1)
 
 
 class ConcurrencyLimit:
     """
-    Answers 503 with ``Retry-After`` while ``limit`` requests are under way; the body is not read.
+    A limit of ``limit`` requests that are processed, or wait for Kafka, at once.
 
-    Health and metrics are never limited. The limit bounds memory (that many bodies) and, since all requests
-    share one event loop, the time for which an accepted request waits for the others.
+    All requests share one event loop, so the limit bounds the time for which an accepted request waits for
+    the others. A request counts only once its whole body is here: a slow sender takes no one's place.
     """
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._active = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 503."""
-        if scope["type"] != "http" or not scope["path"].startswith(("/v1/", "/webhooks/")):
-            await self._app(scope, receive, send)
-            return
+    def check(self) -> None:
+        """Raise HttpError (503) while the limit is reached."""
         if self._active >= self._limit:
-            answer = Response(orjson.dumps(_BUSY.body()), 503, _BUSY.headers(), "application/json")
-            await answer(scope, receive, send)
-            return
+            raise busy()
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Count one request during a ``with`` block; raise HttpError (503) while the limit is reached."""
+        self.check()
         self._active += 1
         ACTIVE_REQUESTS.inc()
         try:
-            await self._app(scope, receive, send)
+            yield
         finally:
             self._active -= 1
             ACTIVE_REQUESTS.dec()

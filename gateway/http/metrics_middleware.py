@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.metrics import REQUEST_SECONDS, REQUESTS
@@ -21,12 +21,12 @@ class RouteLabels:
     ``other``. So there are never more labels than routes, whatever is requested.
     """
 
-    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+    def __init__(self, routes: Iterable[Route]) -> None:
         self._exact: dict[str, str] = {}
         self._prefixes: dict[str, str] = {}
-        for path, label in _named(routes):
-            prefix, parameter, _ = path.partition("{")
-            (self._prefixes if parameter else self._exact)[prefix] = label
+        for route in routes:
+            prefix, parameter, _ = route.path.partition("{")
+            (self._prefixes if parameter else self._exact)[prefix] = route.name
 
     def label(self, path: str) -> str:
         """Return the label of a path."""
@@ -36,7 +36,7 @@ class RouteLabels:
 
 
 class RequestMetrics:
-    """The outermost middleware: notes status and duration of every request."""
+    """Middleware that notes status and duration of every request."""
 
     def __init__(self, app: ASGIApp, labels: RouteLabels) -> None:
         self._app = app
@@ -63,11 +63,3 @@ class RequestMetrics:
             REQUESTS.labels(label, str(code)).inc()
             if label.startswith(("/v1", "/webhooks")):
                 REQUEST_SECONDS.observe(time.perf_counter() - started)
-
-
-def _named(routes: Iterable[BaseRoute], below: str = "") -> Iterator[tuple[str, str]]:
-    for route in routes:
-        if isinstance(route, Mount):
-            yield from _named(route.routes, below + route.path)
-        elif isinstance(route, Route):
-            yield below + route.path, route.name

@@ -78,11 +78,13 @@ class Dispatcher:
         raw: bytes,
         fault: Fault,
         headers: Mapping[str, bytes] = _NO_HEADERS,
+        receipt: str = "",
     ) -> None:
         """
         Add a dead letter for an event that was meant for ``topic``; a retry of the event has the same id.
 
-        ``headers`` hold what the request said about the event outside the event's own JSON ``raw``.
+        ``headers`` hold what the request said about the event outside the event's own JSON ``raw``;
+        ``receipt`` tells an event without an id from another one with the same content.
         """
         dead_letter = dead_letters.of_request(
             reason=fault.reason,
@@ -90,6 +92,7 @@ class Dispatcher:
             pointer=fault.pointer,
             topic=topic,
             body=raw,
+            receipt=receipt,
             headers=headers,
             producer=sender.source,
             tenant=sender.tenant,

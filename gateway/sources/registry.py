@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gateway.sources import segment, stripe, typed, zendesk
 from gateway.sources.source import Source, ToRecord, WebhookSource
+from schemas.records import OWN_SOURCE
 
-__all__ = ["REPAIRS", "SOURCES", "WEBHOOKS"]
+__all__ = ["REPAIRS", "RESERVED", "SOURCES", "WEBHOOKS"]
 
 SOURCES: tuple[Source, ...] = (segment.SOURCE, typed.SOURCE, stripe.SOURCE, zendesk.SOURCE)
 """Every source."""
@@ -15,3 +16,10 @@ WEBHOOKS = tuple(source for source in SOURCES if isinstance(source, WebhookSourc
 
 REPAIRS: dict[str, ToRecord] = {source.name: source.to_record for source in SOURCES if source.to_record}
 """How to map a dead letter's original JSON again, by the name of the source that made it."""
+
+RESERVED = frozenset({OWN_SOURCE, *(source.name for source in SOURCES if source is not typed.SOURCE)})
+"""
+The names in the field ``source`` that a typed event may not claim.
+
+A vendor's event is proven by its signature, and an event's id is unique within its source alone.
+"""

@@ -9,10 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.body import read_body
+from gateway.http.body import BodyReader
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
-from gateway.http.limits import RequestLimits
 from gateway.http.sender import Sender
 from gateway.metrics import IGNORED, REJECTED
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
@@ -43,14 +42,14 @@ class WebhookEndpoint:
         self,
         source: WebhookSource,
         secrets: Mapping[str, Sequence[str]],
-        limits: RequestLimits,
+        bodies: BodyReader,
         dispatcher: Dispatcher,
         clock: Callable[[], int],
     ) -> None:
         self._source = source
         self._scheme = source.signature_scheme()
         self._secrets = secrets
-        self._limits = limits
+        self._bodies = bodies
         self._dispatcher = dispatcher
         self._clock = clock
 
@@ -70,19 +69,19 @@ class WebhookEndpoint:
                 404, "unknown_tenant", f"no tenant of that name has a {source.name} secret: see the settings"
             )
         sender = Sender(tenant, source.name, self._clock())
-        body = await read_body(request, self._limits)
-        try:
-            self._scheme.verify(request.headers, body, secrets, sender.received_at)
-        except BadSignatureError as error:
-            raise _bad_signature(sender, error) from error
-        try:
-            events = source.split(well_formed(body))
-        except Fault as fault:
-            raise _unexpected_body(sender, fault) from fault
-        records = RequestRecords()
-        for event in events:
-            self._add(records, event, sender)
-        await self._dispatcher.send(records)
+        async with self._bodies.body_of(request, proven=False) as body:
+            try:
+                self._scheme.verify(request.headers, body, secrets, sender.received_at)
+            except BadSignatureError as error:
+                raise _bad_signature(sender, error) from error
+            try:
+                events = source.split(well_formed(body))
+            except Fault as fault:
+                raise _unexpected_body(sender, fault) from fault
+            records = RequestRecords()
+            for event in events:
+                self._add(records, event, sender)
+            await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
 
     def _add(self, records: RequestRecords, event: bytes, sender: Sender) -> None:

@@ -129,6 +129,7 @@ def of_request(
     pointer: str,
     topic: str,
     body: bytes,
+    receipt: str = "",
     headers: Mapping[str, bytes] = _NO_HEADERS,
     producer: str,
     tenant: str,
@@ -138,11 +139,13 @@ def of_request(
     Return the dead letter of a request's event that was meant for *topic* and never reached Kafka.
 
     Its id is a BLAKE2b hash of the event's bytes with the tenant as key, so that a client's retry of the same
-    event has the same id. ``detail`` and ``pointer`` may quote the event: what UTF-8 can't hold is replaced.
-    Raises ValueError for a reason outside REASONS.
+    event has the same id; ``receipt``, where there is one, tells an event without an id of its own from
+    another with the same bytes. ``detail`` and ``pointer`` may quote the event: what UTF-8 can't hold is
+    replaced. Raises ValueError for a reason outside REASONS.
     """
     _check(reason)
     digest = hashlib.blake2b(body, digest_size=16, person=b"deadletter", key=tenant.encode())
+    digest.update(receipt.encode())
     return DeadLetter(
         id=digest.hexdigest(),
         reason=reason,

@@ -23,7 +23,13 @@ NOW = 1_780_000_000_000
 STAMP = "2026-05-28T20:26:40Z"
 """NOW in ISO 8601."""
 
-KEY = {"authorization": "Basic " + base64.b64encode(b"key-1:").decode()}
+
+def basic(key: str) -> dict[str, str]:
+    """Return the header of Basic auth with a key as the user name."""
+    return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
+
+
+KEY, SERVER_KEY = basic("key-1"), basic("server-1")
 
 
 def old_secret(source: WebhookSource) -> str:
@@ -37,13 +43,13 @@ def new_secret(source: WebhookSource) -> str:
 SETTINGS = GatewaySettings.model_validate(
     {
         "tenants": {
-            "acme": {"write_keys": ["key-1", "key-2"]}
+            "acme": {"write_keys": ["key-1", "key-2"], "server_keys": ["server-1"]}
             | {source.secrets_key: [old_secret(source), new_secret(source)] for source in WEBHOOKS},
             "other": {"write_keys": ["key-other"]},
         }
     }
 )
-"""The tenant ``acme`` has two of each key and secret; ``other`` has a write key alone."""
+"""The tenant ``acme`` has two write keys and two of each secret; ``other`` has a write key alone."""
 
 
 @dataclass
@@ -65,11 +71,16 @@ def events_in(topic: str, value: bytes) -> list[Any]:
 
 
 class GatewayClient:
-    """Sends requests to a gateway of its own; ``outbox`` holds what the gateway sent to Kafka."""
+    """
+    Sends requests to a gateway of its own; ``outbox`` holds what the gateway sent to Kafka.
+
+    ``last`` is the last answer, also that of a request in which the gateway failed and raised.
+    """
 
     def __init__(self, settings: GatewaySettings = SETTINGS) -> None:
         self.outbox = MemoryOutbox()
         self.now = NOW
+        self.last: Answer | None = None
         self.app = assemble(settings, self.outbox, Topics("t-"), committed(), lambda: self.now)
 
     def request(
@@ -78,8 +89,9 @@ class GatewayClient:
         return asyncio.run(self._request(method, path, body, headers or {}))
 
     def post(self, path: str, body: Any = b"", headers: dict[str, str] | None = None) -> Answer:
-        """Post bytes as they are, or anything else as JSON; with the write key of ``acme`` unless given."""
-        return self.request("POST", path, encoded(body), KEY if headers is None else headers)
+        """Post bytes as they are, else JSON; with ``acme``'s key for the route unless given."""
+        own = SERVER_KEY if path.startswith("/v1/events") else KEY
+        return self.request("POST", path, encoded(body), own if headers is None else headers)
 
     def webhook(
         self, source: WebhookSource, body: Any, *, secret: str | None = None, at: int = NOW
@@ -118,10 +130,13 @@ class GatewayClient:
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),
         }
-        await self.app(scope, receive, send)
-        start, *rest = sent
-        answered = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], answered, b"".join(part.get("body", b"") for part in rest))
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            start, *rest = sent
+            answered = {name.decode(): value.decode() for name, value in start["headers"]}
+            self.last = Answer(start["status"], answered, b"".join(part.get("body", b"") for part in rest))
+        return self.last
 
 
 def encoded(body: Any) -> bytes:

@@ -40,10 +40,11 @@ _WEBHOOKS: dict[type[msgspec.Struct], tuple[WebhookSource, Callable[[Any], dict[
 
 @dataclass(frozen=True, slots=True)
 class CustomerKeys:
-    """The write key and the webhook secrets, by name of the source, that one tenant's systems use."""
+    """The keys and the webhook secrets, by name of the source, that one tenant's systems use."""
 
     tenant: str
     write_key: str
+    server_key: str
     secrets: Mapping[str, str]
 
     @classmethod
@@ -52,12 +53,14 @@ class CustomerKeys:
         if tenant not in settings.tenants:
             names = ", ".join(settings.tenants) or "none"
             raise ConfigError(f"no tenant {tenant!r} in gateway.tenants (there are: {names})")
-        write_key = _first(tenant, "write_keys", settings.write_keys()[tenant])
+        keys = settings.keys()
+        write_key = _first(tenant, "write_keys", keys["track"][tenant])
+        server_key = _first(tenant, "server_keys", keys["server"][tenant])
         secrets = {
             source.name: _first(tenant, source.secrets_key, settings.secrets(source)[tenant])
             for source, _ in _WEBHOOKS.values()
         }
-        return cls(tenant, write_key, secrets)
+        return cls(tenant, write_key, server_key, secrets)
 
 
 class GatewayCarrier:
@@ -72,8 +75,7 @@ class GatewayCarrier:
     def __init__(self, url: str, keys: CustomerKeys) -> None:
         self._client = Client(url)
         self._tenant = keys.tenant
-        basic = base64.b64encode(f"{keys.write_key}:".encode()).decode()
-        self._authorization = {"Authorization": f"Basic {basic}"}
+        self._write_key, self._server_key = _basic(keys.write_key), _basic(keys.server_key)
         self._signers = {
             source.name: partial(source.signature_scheme().sign, keys.secrets[source.name])
             for source, _ in _WEBHOOKS.values()
@@ -106,17 +108,21 @@ class GatewayCarrier:
             else:
                 tracked.append(delivery)
         for batch in _batches(tracked):
-            yield self._keyed("/v1/batch", {"batch": [call(delivery) for delivery in batch]}, len(batch))
+            calls = {"batch": [call(delivery) for delivery in batch]}
+            yield self._keyed("/v1/batch", calls, len(batch), self._write_key)
         for topic, events in typed.items():
             for batch in _batches(events):
-                yield self._keyed(f"/v1/events/{topic}", [_typed(delivery) for delivery in batch], len(batch))
+                listed = [_typed(delivery) for delivery in batch]
+                yield self._keyed(f"/v1/events/{topic}", listed, len(batch), self._server_key)
 
     def _webhook(self, source: WebhookSource, event: dict[str, Any]) -> asyncio.Task[Receipt]:
         body, sign = orjson.dumps(event), self._signers[source.name]
         return self._post(f"{source.path}/{self._tenant}", body, 1, lambda: sign(body, now()))
 
-    def _keyed(self, path: str, body: object, events: int) -> asyncio.Task[Receipt]:
-        return self._post(path, orjson.dumps(body), events, lambda: self._authorization)
+    def _keyed(
+        self, path: str, body: object, events: int, authorization: Mapping[str, str]
+    ) -> asyncio.Task[Receipt]:
+        return self._post(path, orjson.dumps(body), events, lambda: authorization)
 
     def _post(
         self, path: str, body: bytes, events: int, headers: Callable[[], Mapping[str, str]]
@@ -124,9 +130,13 @@ class GatewayCarrier:
         return asyncio.get_running_loop().create_task(self._client.post(path, body, events, headers))
 
 
+def _basic(key: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
+
+
 def _first(tenant: str, field: str, secrets: Sequence[str]) -> str:
     if not secrets:
-        raise ConfigError(f"gateway.tenants.{tenant}.{field} is empty: the simulator signs with it, add one")
+        raise ConfigError(f"gateway.tenants.{tenant}.{field} is empty: the simulator sends with it, add one")
     return secrets[0]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any, TypeVar
 
 import msgspec
 import orjson
@@ -34,6 +34,9 @@ __all__ = [
     "call_type",
     "dead_letter_headers",
     "decode_batch",
+    "group_of",
+    "key_in",
+    "receipt_of",
     "record_of",
     "sent_at_of",
     "to_record",
@@ -47,7 +50,20 @@ MAX_DURATION_MS = 366 * DAY
 
 _MAX_INT = 2**31 - 1
 
-Id = str | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None
+Id = str | int | float | None
+"""An id as some JSON writers put it: also as a number, with or without a fraction of zero."""
+
+_MIN_ID, _MAX_ID = -(2**63), 2**64 - 1
+_MAX_EXACT = 2**53
+"""Up to here a floating-point number is one whole number only."""
+
+Empty = tuple[()]
+"""An empty array: PHP writes an empty map so."""
+
+_MAX_SMALL = 4_096
+"""Bytes of a batch's own time or context; a larger one is not read."""
+
+T = TypeVar("T")
 
 
 class Context(msgspec.Struct, rename="camel"):
@@ -68,8 +84,15 @@ class Properties(msgspec.Struct):
     error: Any = None
 
 
+class Company(msgspec.Struct):
+    """The company in the traits of an identify call; the specification gives it these names."""
+
+    id: Any = None
+    name: Any = None
+
+
 class Traits(msgspec.Struct):
-    """The traits of a group that are read; any other is ignored."""
+    """The traits of a group, and the company of an identify call; any other is ignored."""
 
     name: Any = None
     segment: Any = None
@@ -82,6 +105,7 @@ class Traits(msgspec.Struct):
     domain: Any = None
     website: Any = None
     parent_id: Any = None
+    company: Any = None
 
 
 class Call(msgspec.Struct, rename="camel"):
@@ -97,31 +121,82 @@ class Call(msgspec.Struct, rename="camel"):
     name: str | None = None
     category: str | None = None
     timestamp: str | int | None = None
+    original_timestamp: str | int | None = None
     sent_at: Any = None
-    write_key: Any = None
-    context: Context | None = None
-    properties: Properties | None = None
-    traits: Traits | None = None
+    context: Context | Empty | None = None
+    properties: Properties | Empty | None = None
+    traits: Traits | Empty | None = None
 
 
 class Batch(msgspec.Struct, rename="camel"):
     """Several calls; each stays raw JSON, so that a bad call does not affect the others."""
 
     batch: list[msgspec.Raw]
-    sent_at: Any = None
-    write_key: Any = None
-    context: Any = None
+    sent_at: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+    context: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+
+
+class _Keyed(msgspec.Struct, rename="camel"):
+    write_key: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
+
+
+class _Named(msgspec.Struct, rename="camel"):
+    """What tells an event from another one with the same content."""
+
+    message_id: Any = None
+    timestamp: Any = None
+    original_timestamp: Any = None
 
 
 CALL_DECODER: Decoder[Call] = Decoder(Call)
 _BATCHES: Decoder[Batch] = Decoder(Batch)
-_TYPE_HEADER, _SENT_AT_HEADER = "bellbuoy-call", "bellbuoy-sent-at"
+_KEYED: Decoder[_Keyed] = Decoder(_Keyed)
+_NAMED: Decoder[_Named] = Decoder(_Named)
+_CONTEXTS: Decoder[Context] = Decoder(Context)
+_TEXTS: Decoder[str] = Decoder(str)
+_TIMES: Decoder[str | int] = Decoder(str | int)
+_TYPE_HEADER, _SENT_AT_HEADER, _RECEIPT_HEADER = "bellbuoy-call", "bellbuoy-sent-at", "bellbuoy-receipt"
 _NO_PROPERTIES, _NO_TRAITS, _NO_CONTEXT = Properties(), Traits(), Context()
+
+
+def key_in(body: bytes) -> str | None:
+    """
+    Return the write key in a body, or ``None``; raise Fault for what is no JSON object.
+
+    Nothing else of the body is read, so that a body without a known key costs next to nothing.
+    """
+    try:
+        keyed = _KEYED.read(body)
+    except Fault:
+        # An unpaired surrogate makes the reader stop; the same text with other characters does not.
+        keyed = _KEYED.read(body.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
+    return _read_or_none(_TEXTS, keyed.write_key)
 
 
 def decode_batch(body: bytes) -> Batch:
     """Return the batch in a body; raise Fault."""
     return _BATCHES.read(body)
+
+
+def group_of(batch: Batch) -> Id:
+    """Return the account in the context of a batch, or ``None`` where there is none that can be read."""
+    context = _read_or_none(_CONTEXTS, batch.context)
+    return context.group_id if context else None
+
+
+def receipt_of(raw: bytes, receipt: str) -> str:
+    """
+    Return the receipt of a call that neither has an id nor says when it happened, else an empty text.
+
+    Two such calls with the same content are two events, so what the gateway adds, ``receipt``, tells them
+    apart.
+    """
+    try:
+        named = _NAMED.read(raw)
+    except Fault:
+        return receipt
+    values = (named.message_id, named.timestamp, named.original_timestamp)
+    return receipt if all(value is None or value == "" for value in values) else ""
 
 
 def call_type(call: Call) -> str:
@@ -133,12 +208,12 @@ def call_type(call: Call) -> str:
 
 def topic_of(kind: str | None) -> str:
     """Return the topic that calls of this type are meant for."""
-    return "account.profiles" if kind == "group" else "usage.events"
+    return "account.profiles" if kind in ("group", "identify") else "usage.events"
 
 
 def sent_at_of(message: Call | Batch) -> int | None:
     """Return ``sentAt`` of a call or batch in UTC milliseconds, or ``None`` where it is not a time."""
-    value = message.sent_at
+    value = message.sent_at if isinstance(message, Call) else _read_or_none(_TIMES, message.sent_at)
     try:
         return milliseconds(value, "/sentAt") if isinstance(value, str | int) else None
     except Fault:
@@ -152,30 +227,36 @@ def record_of(
     sender: Sender,
     *,
     sent_at: int | None = None,
-    group: object = None,
+    group: Id = None,
+    receipt: str = "",
     on_unusable: Callable[[str], object] = lambda _: None,
 ) -> InputEvent | None:
     """
-    Return the record of a call, or ``None`` for one that says nothing about health (identify, alias).
+    Return the record of a call, or ``None`` for one that says nothing about health.
 
-    ``raw`` is the call's JSON, hashed where ``messageId`` is missing; ``sent_at`` is UTC milliseconds;
-    ``group`` is the account in the context of the batch; ``on_unusable`` is called with the name of each
-    free-form property that is left out. Usage that names no account belongs to the alias of its user.
-    Raises Fault with the field at fault, reason ``unresolved_account`` where there is no ``userId`` either.
+    That is an alias, and an identify call without a company. ``raw`` is the call's JSON, hashed where
+    ``messageId`` is missing, together with ``receipt`` where the call doesn't say when it happened either;
+    ``sent_at`` is UTC milliseconds; ``group`` is the account in the context of the batch; ``on_unusable`` is
+    called with the name of each free-form property that is left out. Usage that names no account belongs to
+    the alias of its user. Raises Fault with the field at fault, reason ``unresolved_account`` where there is
+    no ``userId`` either.
     """
     user = _id(call.user_id, "/userId")
     if user is None and (user := _id(call.anonymous_id, "/anonymousId")) is None:
         raise Fault("userId or anonymousId is missing", "/userId")
-    if kind == "identify":
-        return None
     if kind == "alias":
         if _id(call.previous_id, "/previousId") is None:
             raise Fault("previousId is missing", "/previousId")
         return None
     occurred_at = sender.received_at
-    if call.timestamp is not None:
-        occurred_at = unskewed(milliseconds(call.timestamp, "/timestamp"), sent_at, sender.received_at)
-    event_id = _id(call.message_id, "/messageId") or _content_hash(raw)
+    time, pointer = call.timestamp, "/timestamp"
+    if time is None:
+        time, pointer = call.original_timestamp, "/originalTimestamp"
+    if time is not None:
+        occurred_at = unskewed(milliseconds(time, pointer), sent_at, sender.received_at)
+    event_id = _id(call.message_id, "/messageId") or _content_hash(raw, receipt_of(raw, receipt))
+    if kind == "identify":
+        return _company(call, event_id, occurred_at, sender, on_unusable)
     if kind == "group":
         return _profile(call, event_id, occurred_at, sender, on_unusable)
     return _usage(kind, call, event_id, occurred_at, sender, user, group, on_unusable)
@@ -186,9 +267,9 @@ def user_of(call: Call) -> str | None:
     return _id(call.user_id, "/userId")
 
 
-def dead_letter_headers(kind: str | None, sent_at: int | None) -> dict[str, bytes]:
-    """Return the headers of a call's dead letter: the type, which may be in the path only, and ``sentAt``."""
-    values = {_TYPE_HEADER: kind, _SENT_AT_HEADER: sent_at}
+def dead_letter_headers(kind: str | None, sent_at: int | None, receipt: str) -> dict[str, bytes]:
+    """Return the headers of a call's dead letter: what is known of the call outside of its own JSON."""
+    values = {_TYPE_HEADER: kind, _SENT_AT_HEADER: sent_at, _RECEIPT_HEADER: receipt or None}
     return {name: str(value).encode() for name, value in values.items() if value is not None}
 
 
@@ -200,7 +281,8 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Input
     sent_at = sent_at_of(call)
     if sent_at is None and _SENT_AT_HEADER in headers:
         sent_at = int(headers[_SENT_AT_HEADER])
-    return record_of(kind, call, raw, sender, sent_at=sent_at)
+    receipt = headers.get(_RECEIPT_HEADER, b"").decode()
+    return record_of(kind, call, raw, sender, sent_at=sent_at, receipt=receipt)
 
 
 def _usage(
@@ -210,10 +292,10 @@ def _usage(
     occurred_at: int,
     sender: Sender,
     user: str,
-    group: object,
+    group: Id,
     on_unusable: Callable[[str], object],
 ) -> UsageEvent:
-    properties = call.properties or _NO_PROPERTIES
+    properties = call.properties if isinstance(call.properties, Properties) else _NO_PROPERTIES
     values = FreeForm(properties, on_unusable)
     feature = values.text("feature") or values.text("category")
     if kind == "track":
@@ -246,7 +328,7 @@ def _profile(
     account = _id(call.group_id, "/groupId")
     if account is None:
         raise Fault("groupId is missing", "/groupId")
-    traits = FreeForm(call.traits or _NO_TRAITS, on_unusable)
+    traits = FreeForm(_traits_of(call), on_unusable)
     currency = traits.currency("currency")
     arr = traits.count("arr_minor", MAX_LONG)
     if arr is None and (major := traits.number("arr")) is not None:
@@ -271,16 +353,46 @@ def _profile(
     )
 
 
-def _account(call: Call, properties: Properties, group: object) -> str:
+def _company(
+    call: Call, event_id: str, occurred_at: int, sender: Sender, on_unusable: Callable[[str], object]
+) -> AccountProfile | None:
+    """Return the profile of the company in an identify call, which links the user to it as a group does."""
+    stated = _traits_of(call).company
+    if stated is None:
+        return None
+    try:
+        company = msgspec.convert(stated, Company)
+        account = account_or_alias(_id(msgspec.convert(company.id, Id), "") or "", "")
+    except (Fault, msgspec.ValidationError):
+        on_unusable("company")
+        return None
+    return AccountProfile(
+        event_id=event_id,
+        tenant=sender.tenant,
+        account_id=account,
+        source=sender.source,
+        occurred_at=occurred_at,
+        received_at=sender.received_at,
+        name=FreeForm(company, on_unusable).text("name"),
+    )
+
+
+def _traits_of(call: Call) -> Traits:
+    return call.traits if isinstance(call.traits, Traits) else _NO_TRAITS
+
+
+def _account(call: Call, properties: Properties, group: Id) -> str:
+    context = call.context if isinstance(call.context, Context) else _NO_CONTEXT
     named = (
-        ((call.context or _NO_CONTEXT).group_id, "/context/groupId"),
+        (context.group_id, "/context/groupId"),
         (call.group_id, "/groupId"),
         (properties.group_id, "/properties/groupId"),
-        (group if isinstance(group, str | int) and not isinstance(group, bool) else None, ""),
+        (group, ""),
     )
     for value, pointer in named:
-        if value is not None and value != "":
-            return account_or_alias(str(value), pointer)
+        account = _number_as_text(value, pointer)
+        if account:
+            return account_or_alias(account, pointer)
     user = user_of(call)
     if user is not None and (alias := alias_of_user(user)) is not None:
         return alias
@@ -288,7 +400,19 @@ def _account(call: Call, properties: Properties, group: object) -> str:
 
 
 def _id(value: Id, pointer: str) -> str | None:
-    return None if value is None or value == "" else _checked_text(str(value), pointer)
+    text = _number_as_text(value, pointer)
+    return _checked_text(text, pointer) if text else None
+
+
+def _number_as_text(value: Id, pointer: str) -> str | None:
+    """Return an id as text: 42 and 42.0 are the same id, and so are an id missing and an empty one."""
+    if isinstance(value, float):
+        if not value.is_integer() or abs(value) > _MAX_EXACT:
+            raise Fault("an id that is a number is a whole one: send it as text", pointer)
+        value = int(value)
+    if isinstance(value, int) and not _MIN_ID <= value <= _MAX_ID:
+        raise Fault("an id that is a number has at most 64 bits: send it as text", pointer)
+    return None if value is None or value == "" else str(value)
 
 
 def _checked_text(value: str, pointer: str) -> str:
@@ -297,7 +421,16 @@ def _checked_text(value: str, pointer: str) -> str:
     return value
 
 
-def _content_hash(raw: bytes) -> str:
+def _read_or_none(decoder: Decoder[T], raw: msgspec.Raw) -> T | None:
+    if not 0 < memoryview(raw).nbytes <= _MAX_SMALL:
+        return None
+    try:
+        return decoder.read(raw)
+    except Fault:
+        return None
+
+
+def _content_hash(raw: bytes, receipt: str) -> str:
     try:
         call = orjson.loads(raw)
         for transport in ("sentAt", "writeKey"):  # these differ between a call and its retry
@@ -305,4 +438,6 @@ def _content_hash(raw: bytes) -> str:
         raw = orjson.dumps(call, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONDecodeError:
         pass  # orjson is stricter than msgspec in parts that are not read: hash the bytes as they are
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()
+    digest = hashlib.blake2b(raw, digest_size=16)
+    digest.update(receipt.encode())
+    return digest.hexdigest()

@@ -1,15 +1,17 @@
-"""The HTTP endpoints of Segment's tracking API: one call a request, or a batch of calls."""
+"""The HTTP endpoints of Segment's API: one call a request, a batch of calls, and the settings of an SDK."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import WriteKeys
-from gateway.http.body import check_event_size, read_body
+from gateway.http.auth import ApiKeys
+from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
@@ -20,40 +22,65 @@ from gateway.sources.segment import SOURCE
 from gateway.sources.segment.calls import (
     CALL_DECODER,
     CALLS,
-    Batch,
     Call,
+    Id,
     call_type,
     dead_letter_headers,
     decode_batch,
+    group_of,
+    key_in,
+    receipt_of,
     record_of,
     sent_at_of,
     topic_of,
     user_of,
 )
+from gateway.sources.segment.sdk_settings import sdk_settings
 
 __all__ = ["SegmentEndpoint"]
 
 _SUCCESS = b'{"success": true}'
+_BATCH_PATHS = ("/batch", "/b", "/import")
+"""Paths of a batch: its name, its short form in browsers, and the one of the libraries for Java and Ruby."""
 
 
 class SegmentEndpoint:
-    """The tracking routes; ``clock`` returns UTC milliseconds."""
+    """
+    The tracking routes; ``clock`` returns UTC milliseconds.
+
+    ``public_url`` is the gateway's address for browsers and apps; without it, it is the one they used.
+    """
 
     def __init__(
-        self, limits: RequestLimits, keys: WriteKeys, dispatcher: Dispatcher, clock: Callable[[], int]
+        self,
+        limits: RequestLimits,
+        keys: ApiKeys,
+        bodies: BodyReader,
+        dispatcher: Dispatcher,
+        clock: Callable[[], int],
+        public_url: str | None = None,
     ) -> None:
         self._limits = limits
         self._keys = keys
+        self._bodies = bodies
         self._dispatcher = dispatcher
         self._clock = clock
+        self._public_url = public_url
 
     def routes(self) -> list[Route]:
-        """Return the routes below ``/v1``; each has a short form, which shares its label."""
-        endpoints = {kind: self._single(kind) for kind in CALLS} | {"batch": self._batch}
-        return [
-            Route(path, endpoint, methods=["POST"], name=f"/v1/{kind}")
-            for kind, endpoint in endpoints.items()
+        """Return the routes; the names of a call share its label."""
+        singles = [
+            Route(f"/v1{path}", self._single(kind), methods=["POST"], name=f"/v1/{kind}")
+            for kind in CALLS
             for path in (f"/{kind}", f"/{kind[0]}")
+        ]
+        batches = [
+            Route(f"/v1{path}", self._batch, methods=["POST"], name="/v1/batch") for path in _BATCH_PATHS
+        ]
+        return [
+            *singles,
+            *batches,
+            Route("/v1/projects/{key}/settings", self._settings, methods=["GET"], name="/v1/projects"),
         ]
 
     def _single(self, kind: str) -> Callable[[Request], Awaitable[Response]]:
@@ -61,20 +88,22 @@ class SegmentEndpoint:
 
         async def endpoint(request: Request) -> Response:
             received_at = self._clock()
-            tenant = self._keys.from_header(request.headers.get("authorization"))
-            body = well_formed(await read_body(request, self._limits))
-            try:
-                call = CALL_DECODER.read(body)
-                sender = self._sender(tenant, call, received_at)
-                if len(body) > self._limits.max_event_bytes:
-                    raise HttpError(
-                        413, "too_large", f"an event has at most {self._limits.max_event_bytes} bytes"
-                    )
-                records = RequestRecords()
-                self._add(records, kind, call, body, sender, sent_at=sent_at_of(call))
-            except Fault as fault:
-                raise HttpError.of(fault) from fault
-            await self._dispatcher.send(records)
+            grant = self._keys.from_header(request.headers.get("authorization"))
+            async with self._bodies.body_of(request, proven=grant is not None) as body:
+                try:
+                    grant = grant or self._keys.grant(key_in(body))
+                    if len(body) > self._limits.max_event_bytes:
+                        raise HttpError(
+                            413, "too_large", f"an event has at most {self._limits.max_event_bytes} bytes"
+                        )
+                    raw = well_formed(body)
+                    call = CALL_DECODER.read(raw)
+                    sender = Sender(grant.tenant, SOURCE.name, received_at)
+                    records = RequestRecords()
+                    self._add(records, kind, call, raw, sender, sent_at=sent_at_of(call), receipt=_receipt())
+                except Fault as fault:
+                    raise HttpError.of(fault) from fault
+                await self._dispatcher.send(records)
             return Response(_SUCCESS, media_type="application/json")
 
         return endpoint
@@ -82,33 +111,53 @@ class SegmentEndpoint:
     async def _batch(self, request: Request) -> Response:
         """Accept a batch; a bad call in it becomes a dead letter and does not affect the others."""
         received_at = self._clock()
-        tenant = self._keys.from_header(request.headers.get("authorization"))
-        body = well_formed(await read_body(request, self._limits))
-        try:
-            batch = decode_batch(body)
-        except Fault as fault:
-            raise HttpError.of(fault) from fault
-        sender = self._sender(tenant, batch, received_at)
-        if len(batch.batch) > self._limits.max_batch_events:
-            raise HttpError(
-                413, "too_large", f"a batch has at most {self._limits.max_batch_events} events", "/batch"
-            )
-        sent_at = sent_at_of(batch)
-        group = batch.context.get("groupId") if isinstance(batch.context, dict) else None
-        records = RequestRecords()
-        for call in batch.batch:
-            self._add_of_batch(records, bytes(call), sender, sent_at, group)
-        await self._dispatcher.send(records)
+        grant = self._keys.from_header(request.headers.get("authorization"))
+        async with self._bodies.body_of(request, proven=grant is not None) as body:
+            try:
+                grant = grant or self._keys.grant(key_in(body))
+                batch = decode_batch(well_formed(body))
+            except Fault as fault:
+                raise HttpError.of(fault) from fault
+            if len(batch.batch) > self._limits.max_batch_events:
+                raise HttpError(
+                    413, "too_large", f"a batch has at most {self._limits.max_batch_events} events", "/batch"
+                )
+            sender = Sender(grant.tenant, SOURCE.name, received_at)
+            sent_at, group, receipt = sent_at_of(batch), group_of(batch), _receipt()
+            records = RequestRecords()
+            for index, call in enumerate(batch.batch):
+                self._add_of_batch(records, bytes(call), sender, sent_at, group, f"{receipt}/{index}")
+            await self._dispatcher.send(records)
         return Response(_SUCCESS, media_type="application/json")
 
-    def _sender(self, tenant: str | None, message: Call | Batch, received_at: int) -> Sender:
-        tenant = tenant or self._keys.tenant(message.write_key)
-        if tenant is None:
-            raise self._keys.unauthorized()
-        return Sender(tenant, SOURCE.name, received_at)
+    async def _settings(self, request: Request) -> Response:
+        """Answer what browser and mobile SDKs ask before they send: where to send, and what to load."""
+        key = request.path_params["key"]
+        try:
+            grant = self._keys.grant(key)
+        except HttpError as error:
+            raise HttpError(404, "unknown_key", "no tenant has this write key: see the settings") from error
+        if grant.scope != "track":
+            raise HttpError(
+                403,
+                "public_server_key",
+                "this is a server key, and an SDK in a page or an app shows its key to anyone: "
+                f"use one of gateway.tenants.{grant.tenant}.write_keys, and replace this server key",
+            )
+        address = self._public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
+        body = orjson.dumps(sdk_settings(key, address))
+        return Response(
+            body, headers={"Cache-Control": "private, max-age=120"}, media_type="application/json"
+        )
 
     def _add_of_batch(
-        self, records: RequestRecords, raw: bytes, sender: Sender, sent_at: int | None, group: object
+        self,
+        records: RequestRecords,
+        raw: bytes,
+        sender: Sender,
+        sent_at: int | None,
+        group: Id,
+        receipt: str,
     ) -> None:
         kind = None
         try:
@@ -116,10 +165,10 @@ class SegmentEndpoint:
             call = CALL_DECODER.read(raw)
             kind = call_type(call)
             own = sent_at_of(call)
-            self._add(records, kind, call, raw, sender, sent_at=sent_at if own is None else own, group=group)
+            sent_at = sent_at if own is None else own
+            self._add(records, kind, call, raw, sender, sent_at=sent_at, group=group, receipt=receipt)
         except Fault as fault:
-            headers = dead_letter_headers(kind, sent_at)
-            self._dispatcher.add_dead_letter(records, sender, topic_of(kind), raw, fault, headers)
+            self._add_dead_letter(records, kind, raw, sender, fault, sent_at, receipt)
 
     def _add(
         self,
@@ -130,23 +179,49 @@ class SegmentEndpoint:
         sender: Sender,
         *,
         sent_at: int | None,
-        group: object = None,
+        receipt: str,
+        group: Id = None,
     ) -> None:
         try:
             record = record_of(
-                kind, call, raw, sender, sent_at=sent_at, group=group, on_unusable=_count_unusable
+                kind,
+                call,
+                raw,
+                sender,
+                sent_at=sent_at,
+                group=group,
+                receipt=receipt,
+                on_unusable=_count_unusable,
             )
         except Fault as fault:
             if fault.reason == "invalid":
                 raise
-            headers = dead_letter_headers(kind, sent_at)
-            self._dispatcher.add_dead_letter(records, sender, topic_of(kind), raw, fault, headers)
+            self._add_dead_letter(records, kind, raw, sender, fault, sent_at, receipt)
             return
         if record is None:
             IGNORED.labels(SOURCE.name).inc()
         else:
             self._dispatcher.add(records, record)
             self._dispatcher.add_links(records, record, user_of(call))
+
+    def _add_dead_letter(
+        self,
+        records: RequestRecords,
+        kind: str | None,
+        raw: bytes,
+        sender: Sender,
+        fault: Fault,
+        sent_at: int | None,
+        receipt: str,
+    ) -> None:
+        receipt = receipt_of(raw, receipt)
+        headers = dead_letter_headers(kind, sent_at, receipt)
+        self._dispatcher.add_dead_letter(records, sender, topic_of(kind), raw, fault, headers, receipt)
+
+
+def _receipt() -> str:
+    """Return a text that no other request has."""
+    return secrets.token_hex(8)
 
 
 def _count_unusable(name: str) -> None:

@@ -10,6 +10,9 @@ from gateway.sources.signatures import BadSignatureError, check_signing_time
 
 __all__ = ["StripeSignature"]
 
+_MAX_HEADER = 1_024
+"""Characters of the header; Stripe sends one signature for each active secret, of 64 characters."""
+
 
 class StripeSignature:
     """
@@ -29,6 +32,12 @@ class StripeSignature:
         header = headers.get("stripe-signature")
         if not header or not header.isascii():
             raise BadSignatureError("Stripe-Signature is missing")
+        if len(header) > _MAX_HEADER:
+            raise BadSignatureError(f"Stripe-Signature is longer than {_MAX_HEADER} characters")
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            raise BadSignatureError("the body is not UTF-8, which Stripe always sends") from None
         matches = [_matches(header, body, secret) for secret in secrets]
         if not any(matches):
             raise BadSignatureError("the signature does not match")
@@ -39,5 +48,5 @@ class StripeSignature:
 def _matches(header: str, body: bytes, secret: str) -> bool:
     try:
         return bool(WebhookSignature.verify_header(body, header, secret))
-    except (SignatureVerificationError, UnicodeDecodeError):
+    except SignatureVerificationError:
         return False

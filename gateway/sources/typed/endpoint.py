@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import WriteKeys
-from gateway.http.body import check_event_size, read_body
+from gateway.http.auth import ApiKeys
+from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
@@ -28,25 +28,32 @@ _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
 class TypedEndpoint:
-    """The endpoint ``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds."""
+    """
+    The endpoint ``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds.
+
+    ``reserved`` are the sources that a typed event may not claim.
+    """
 
     def __init__(
         self,
         limits: RequestLimits,
-        keys: WriteKeys,
+        keys: ApiKeys,
+        bodies: BodyReader,
         dispatcher: Dispatcher,
         registry: Registry,
         clock: Callable[[], int],
+        reserved: frozenset[str],
     ) -> None:
         self._limits = limits
         self._keys = keys
+        self._bodies = bodies
         self._dispatcher = dispatcher
         self._clock = clock
-        self._forms = {topic: Form(topic, registry) for topic in OFFERED_TOPICS}
+        self._forms = {topic: Form(topic, registry, reserved) for topic in OFFERED_TOPICS}
 
     def routes(self) -> list[Route]:
-        """Return the one route, below ``/v1``."""
-        return [Route("/events/{topic}", self.post, methods=["POST"], name="/v1/events")]
+        """Return the one route."""
+        return [Route("/v1/events/{topic}", self.post, methods=["POST"], name="/v1/events")]
 
     async def post(self, request: Request) -> Response:
         """
@@ -55,29 +62,28 @@ class TypedEndpoint:
         200: all were; 207: some were; 400: none was.
         """
         received_at = self._clock()
-        tenant = self._keys.from_header(request.headers.get("authorization"))
-        if tenant is None:
-            raise self._keys.unauthorized()
+        grant = self._keys.server_grant(request.headers.get("authorization"))
         form = self._forms.get(request.path_params["topic"])
         if form is None:
             raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED_TOPICS)}")
-        body = well_formed(await read_body(request, self._limits))
-        single = not body.lstrip(b" \t\r\n").startswith(b"[")
-        try:
-            items = [msgspec.Raw(body)] if single else _LISTS.read(body)
-        except Fault as fault:
-            raise HttpError.of(fault) from fault
-        if len(items) > self._limits.max_batch_events:
-            raise HttpError(
-                413, "too_large", f"a list has at most {self._limits.max_batch_events} events", ""
-            )
-        records = RequestRecords()
-        sender = Sender(tenant, SOURCE.name, received_at)
-        results = [
-            self._add(records, form, bytes(item), sender, "" if single else f"/{index}")
-            for index, item in enumerate(items)
-        ]
-        await self._dispatcher.send(records)
+        async with self._bodies.body_of(request, proven=True) as received:
+            body = well_formed(received)
+            single = not body.lstrip(b" \t\r\n").startswith(b"[")
+            try:
+                items = [msgspec.Raw(body)] if single else _LISTS.read(body)
+            except Fault as fault:
+                raise HttpError.of(fault) from fault
+            if len(items) > self._limits.max_batch_events:
+                raise HttpError(
+                    413, "too_large", f"a list has at most {self._limits.max_batch_events} events", ""
+                )
+            records = RequestRecords()
+            sender = Sender(grant.tenant, SOURCE.name, received_at)
+            results = [
+                self._add(records, form, bytes(item), sender, "" if single else f"/{index}")
+                for index, item in enumerate(items)
+            ]
+            await self._dispatcher.send(records)
         return _answer(results)
 
     def _add(

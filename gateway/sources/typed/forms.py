@@ -82,13 +82,27 @@ _FIELD_TYPES: dict[str, Any] = {
 _SCORE_RANGES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 
 
-class Form:
-    """Reader of the JSON form of one input topic, named without prefix."""
+_UNITS = {
+    "_minor": "a whole number of minor units of the currency: 12.50 USD is 1250",
+    "_ms": "a whole number of milliseconds",
+    "_ppm": "a whole number of millionths",
+}
+"""The unit of a field, by the end of its name."""
 
-    def __init__(self, topic: str, registry: Registry) -> None:
+
+class Form:
+    """
+    Reader of the JSON form of one input topic, named without prefix.
+
+    ``reserved`` are names of sources that only their own endpoints may give, in lower case.
+    """
+
+    def __init__(self, topic: str, registry: Registry, reserved: frozenset[str] = frozenset()) -> None:
         self._record = RECORDS[topic]
-        schema = registry.readers[f"{topic}-value"]
-        fields = [_field(field) for field in schema["fields"] if field["name"] != "received_at"]
+        self._reserved = reserved
+        declared = [f for f in registry.readers[f"{topic}-value"]["fields"] if f["name"] != "received_at"]
+        self._notes = {f"/{field['name']}": _note(field) for field in declared}
+        fields = [_field(field) for field in declared]
         self._times = tuple(name for name, *_ in fields if name.endswith("_at"))
         self._texts = tuple(name for name, kind, *_ in fields if name not in self._times)
         struct = msgspec.defstruct(self._record.__name__, fields, kw_only=True, forbid_unknown_fields=True)
@@ -96,7 +110,11 @@ class Form:
 
     def read(self, raw: bytes | msgspec.Raw, sender: Sender) -> InputEvent:
         """Return the record of a JSON object; raise Fault with the pointer of the field that does not fit."""
-        values = msgspec.structs.asdict(self._decoder.read(raw))
+        try:
+            values = msgspec.structs.asdict(self._decoder.read(raw))
+        except Fault as fault:
+            note = self._notes.get(fault.pointer)
+            raise Fault(f"{fault.detail}; {note}" if note else fault.detail, fault.pointer) from fault
         if values["tenant"] not in (None, sender.tenant):
             raise Fault("the write key belongs to another tenant; leave tenant out", "/tenant")
         account_or_alias(values["account_id"], "/account_id")
@@ -107,6 +125,11 @@ class Form:
         for name in self._times:
             if values[name] is not None:
                 values[name] = milliseconds(values[name], f"/{name}")
+        if (values["source"] or "").strip().casefold() in self._reserved:
+            raise Fault(
+                f"the source {values['source']!r} has an endpoint of its own: name another, or leave it out",
+                "/source",
+            )
         values |= {"tenant": sender.tenant, "received_at": sender.received_at}
         values["source"] = values["source"] or sender.source
         if values["occurred_at"] is None:
@@ -114,6 +137,24 @@ class Form:
         record: Any = self._record(**values)
         _check_meaning(record)
         return record  # type: ignore[no-any-return]
+
+
+def _note(field: dict[str, Any]) -> str:
+    """Return what a field may hold, in words: the choices of an enum, else its meaning and its unit."""
+    name = field["name"]
+    symbols = _symbols(field)
+    if symbols:
+        return f"{name} is one of {', '.join(symbols)}"
+    unit = next((unit for end, unit in _UNITS.items() if name.endswith(end)), None)
+    meaning = field["doc"].rstrip(".")
+    return f"{name}: {meaning}, {unit}" if unit else f"{name}: {meaning}"
+
+
+def _symbols(field: dict[str, Any]) -> tuple[str, ...]:
+    declared = field["type"][1] if isinstance(field["type"], list) else field["type"]
+    if not isinstance(declared, dict):
+        return ()
+    return tuple(symbol for symbol in declared["symbols"] if symbol != "unknown" or "default" in field)
 
 
 def _field(field: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
@@ -124,8 +165,7 @@ def _field(field: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
         return name, str | _INT64 | None, None
     optional = isinstance(declared, list)
     avro = declared[1] if optional else declared
-    if isinstance(avro, dict):
-        symbols = tuple(s for s in avro["symbols"] if s != "unknown" or "default" in field)
+    if symbols := _symbols(field):
         accepted: Any = Literal[symbols]
     else:
         accepted = _FIELD_TYPES.get(name) or _AVRO_TYPES[avro]

@@ -220,8 +220,8 @@ def test_a_wrong_key_and_an_absent_gateway_are_told_in_words(gateway, bootstrap,
             await carrier.close()
 
     good = CustomerKeys.of(settings.gateway, "demo")
-    bad = CustomerKeys("demo", "no-such-key", good.secrets)
-    with pytest.raises(CarrierError, match=r"HTTP 401 .*unknown write key"):
+    bad = CustomerKeys("demo", "no-such-key", "no-such-key", good.secrets)
+    with pytest.raises(CarrierError, match=r"HTTP 401 .*unknown key"):
         asyncio.run(deliver(gateway, bad))
     with pytest.raises(CarrierError, match=r"doesn't answer on http://127.0.0.1:9 .*bellbuoy up"):
         asyncio.run(deliver("http://127.0.0.1:9", good))

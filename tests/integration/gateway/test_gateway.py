@@ -23,6 +23,7 @@ from stripe import WebhookSignature
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.operations.topics import create_topics
 from gateway.app import build_app
+from gateway.http.protocol import server_config
 from gateway.settings import GatewaySettings
 from gateway.sources.zendesk import SIGNATURE
 from schemas.codec.registry import committed
@@ -39,8 +40,8 @@ KEY = ("key-1", "")
 def served(bootstrap: str, topics: Topics, settings: GatewaySettings = SETTINGS) -> Iterator[str]:
     """Run the gateway in a real uvicorn on a free port; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(build_app(settings, bootstrap, topics, committed()), log_level="warning")
-    server = uvicorn.Server(config)
+    app = build_app(settings, bootstrap, topics, committed())
+    server = uvicorn.Server(server_config(app, settings))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

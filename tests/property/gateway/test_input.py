@@ -14,7 +14,7 @@ from gateway.sources import stripe, zendesk
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
 from schemas.inputs import OFFERED_TOPICS
-from tests.support.gateway_client import KEY, NOW, GatewayClient, new_secret
+from tests.support.gateway_client import NOW, SERVER_KEY, GatewayClient, new_secret
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
 PATHS = [f"/v1/{call}" for call in (*CALLS, "batch")] + [f"/v1/events/{topic}" for topic in OFFERED_TOPICS]
@@ -110,7 +110,9 @@ def sound(gateway: GatewayClient) -> int:
 def test_no_input_makes_it_fail(path: str, body: bytes, packed: bool) -> None:
     gateway = GatewayClient()
     answer = gateway.post(
-        path, gzip.compress(body) if packed else body, KEY | ({"content-encoding": "gzip"} if packed else {})
+        path,
+        gzip.compress(body) if packed else body,
+        SERVER_KEY | ({"content-encoding": "gzip"} if packed else {}),
     )
 
     assert answer.status in TAKEN
@@ -128,7 +130,9 @@ def test_no_input_makes_it_fail(path: str, body: bytes, packed: bool) -> None:
 )
 @settings(max_examples=200, deadline=None)
 def test_no_bytes_make_it_fail(path: str, body: bytes, encoding: str) -> None:
-    assert GatewayClient().post(path, body, KEY | {"content-encoding": encoding}).status in TAKEN | {415}
+    assert GatewayClient().post(path, body, SERVER_KEY | {"content-encoding": encoding}).status in TAKEN | {
+        415
+    }
 
 
 @given(

@@ -7,12 +7,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from gateway.app import assemble
 from gateway.outbox.port import MemoryOutbox, OutgoingRecord
 from gateway.settings import GatewaySettings
 from schemas.codec.registry import committed
 from schemas.topics import Topics
-from tests.support.gateway_client import KEY, NOW, SETTINGS
+from tests.support.gateway_client import KEY, NOW, SETTINGS, basic
 
 BODY = json.dumps({"userId": "u", "event": "e", "context": {"groupId": "g"}}).encode()
 
@@ -35,7 +37,7 @@ class SlowOutbox(MemoryOutbox):
 
 
 async def request(
-    app: Any, path: str, chunks: list[bytes | None], read: list[int]
+    app: Any, path: str, chunks: list[bytes | None], read: list[int], headers: dict[str, str] = KEY
 ) -> tuple[int, dict[str, str], bytes]:
     """Send one request; a chunk of None never arrives. ``read`` gets an item for each read of the body."""
     left, answers = list(chunks), []
@@ -58,11 +60,11 @@ async def request(
         "raw_path": path.encode(),
         "root_path": "",
         "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in KEY.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
     await app(scope, receive, send)
-    headers = {name.decode(): value.decode() for name, value in answers[0]["headers"]}
-    return answers[0]["status"], headers, b"".join(message.get("body", b"") for message in answers[1:])
+    answered = {name.decode(): value.decode() for name, value in answers[0]["headers"]}
+    return answers[0]["status"], answered, b"".join(message.get("body", b"") for message in answers[1:])
 
 
 def gateway(outbox: MemoryOutbox, **bounds: Any) -> Any:
@@ -100,3 +102,42 @@ def test_a_body_that_never_ends_is_given_up() -> None:
         assert len(outbox.records) == 1
 
     asyncio.run(drip())
+
+
+def test_an_unknown_key_in_the_header_is_refused_unread() -> None:
+    async def stranger() -> None:
+        app = gateway(MemoryOutbox())
+        for path in ("/v1/track", "/v1/batch", "/v1/events/usage.events"):
+            read: list[int] = []
+            status, _, _ = await request(app, path, [BODY], read, basic("nobody"))
+            assert (status, read) == (401, [])
+
+    asyncio.run(stranger())
+
+
+@pytest.mark.parametrize("headers", [{}, KEY])
+def test_slow_senders_take_no_place(headers: dict[str, str]) -> None:
+    async def crowd() -> None:
+        app = gateway(MemoryOutbox(), max_requests=2)
+        slow = [asyncio.create_task(request(app, "/v1/batch", [b"{", None], [], headers)) for _ in range(50)]
+        await asyncio.sleep(0)
+        assert (await request(app, "/v1/track", [BODY], []))[0] == 200
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    asyncio.run(crowd())
+
+
+def test_the_slowest_body_is_given_up_when_all_hold_too_much_memory() -> None:
+    async def crowd() -> None:
+        app = gateway(MemoryOutbox(), max_requests=2, max_body_bytes=1_000)
+        slow = [asyncio.create_task(request(app, "/v1/batch", [b" " * 900, None], [])) for _ in range(2)]
+        await asyncio.sleep(0)
+        status, _, _ = await request(app, "/v1/track", [BODY + b" " * 400], [])
+        first, *_ = await asyncio.wait_for(slow[0], 10)
+        assert (status, first, slow[1].done()) == (200, 503, False)
+        slow[1].cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    asyncio.run(crowd())

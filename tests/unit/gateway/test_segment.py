@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.gateway_client import KEY, NOW, SETTINGS, GatewayClient
+from gateway.http.sender import Sender
+from gateway.settings import GatewaySettings
+from gateway.sources.segment.calls import to_record
+from tests.support.gateway_client import KEY, NOW, SERVER_KEY, SETTINGS, Answer, GatewayClient, basic
 
 TRACK = {
     "messageId": "m-1",
@@ -24,10 +27,6 @@ TRACK = {
 @pytest.fixture
 def gateway() -> GatewayClient:
     return GatewayClient()
-
-
-def basic(key: str) -> dict[str, str]:
-    return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
 
 
 def test_a_track_call_becomes_a_usage_event(gateway: GatewayClient) -> None:
@@ -104,7 +103,11 @@ def test_an_unknown_key_is_401(gateway: GatewayClient, headers: dict[str, str], 
         ({"context": {"groupId": ["a"]}}, "/context/groupId"),
         ({"context": {"groupId": "a\nb"}}, "/context/groupId"),
         ({"context": {"groupId": "x" * 257}}, "/context/groupId"),
-        ({"properties": []}, "/properties"),
+        ({"properties": [1]}, "/properties"),
+        ({"userId": 42.5}, "/userId"),
+        ({"userId": 2**64}, "/userId"),
+        ({"userId": 1e300}, "/userId"),
+        ({"timestamp": None, "originalTimestamp": "never"}, "/originalTimestamp"),
     ],
 )
 def test_a_bad_field_is_400_with_its_pointer(
@@ -127,8 +130,8 @@ def test_a_bad_field_is_400_with_its_pointer(
         b"null",
         b"\xff",
         b'{"a": NaN}',
-        b"[" * 100_000,
-        b'{"x":' * 9000,
+        b"[" * 30_000,
+        b'{"x":' * 6000,
         b"\0",
     ],
 )
@@ -417,6 +420,8 @@ def test_gzip_is_read_and_bounded_after_decompression(gateway: GatewayClient) ->
     assert gateway.post("/v1/track", gzip.compress(b"{}")[:-4], headers).json["code"] == "invalid_gzip"
     assert gateway.post("/v1/track", b"", headers).json["code"] == "invalid_gzip"
     assert gateway.post("/v1/track", b"{}", KEY | {"content-encoding": "br"}).status == 415
+    padded = gzip.compress(json.dumps(TRACK).encode()) + b"\0" * 512
+    assert gateway.post("/v1/track", padded, headers).status == 200
 
 
 def test_what_is_too_large_is_413(gateway: GatewayClient) -> None:
@@ -439,16 +444,219 @@ def test_a_full_or_absent_log_is_503_with_retry_after(gateway: GatewayClient) ->
     assert (down.status, down.headers["retry-after"], down.json["code"]) == (503, "2", "unavailable")
 
 
-def test_browsers_may_call(gateway: GatewayClient) -> None:
-    asked = {"origin": "https://app.example", "access-control-request-method": "POST"}
-    preflight = gateway.request(
-        "OPTIONS", "/v1/t", headers=asked | {"access-control-request-headers": "content-type"}
-    )
-    answer = gateway.post("/v1/t", TRACK, KEY | {"origin": "https://app.example"})
+BROWSER = {"origin": "https://app.example"}
+
+
+@pytest.mark.parametrize("path", ["/v1/t", "/v1/batch", "/v1/import/", "/v1/projects/key-1/settings"])
+@pytest.mark.parametrize(
+    "header", ["content-type", "authorization,x-retry-count", "anonymousid", "x-any-thing"]
+)
+def test_browsers_may_call_the_tracking_routes_with_any_header(
+    gateway: GatewayClient, path: str, header: str
+) -> None:
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": header}
+    preflight = gateway.request("OPTIONS", path, headers=BROWSER | asked)
 
     assert preflight.status == 200
     assert preflight.headers["access-control-allow-origin"] == "*"
-    assert answer.headers["access-control-allow-origin"] == "*"
+    assert preflight.headers["access-control-allow-headers"] == header
+
+
+def test_a_browser_can_read_every_answer_of_the_tracking_routes(gateway: GatewayClient) -> None:
+    def answers() -> Iterator[Answer]:
+        yield gateway.post("/v1/t", TRACK, KEY | BROWSER)
+        yield gateway.post("/v1/t", {}, KEY | BROWSER)
+        yield gateway.post("/v1/t", TRACK, BROWSER)
+        yield gateway.post("/v1/teleport", TRACK, BROWSER)
+        yield gateway.request("GET", "/v1/t", headers=BROWSER)
+        gateway.outbox.full = True
+        yield gateway.post("/v1/b", {"batch": [TRACK | {"type": "track"}]}, KEY | BROWSER)
+        gateway.outbox.send = None  # type: ignore[method-assign,assignment]
+        with pytest.raises(TypeError):
+            gateway.post("/v1/t", TRACK, KEY | BROWSER)
+        assert gateway.last is not None
+        yield gateway.last
+
+    read = list(answers())
+    assert [answer.status for answer in read] == [200, 400, 401, 404, 405, 503, 500]
+    assert {answer.headers.get("access-control-allow-origin") for answer in read} == {"*"}
+    assert {answer.headers["access-control-expose-headers"] for answer in read} == {"Retry-After"}
+
+
+@pytest.mark.parametrize("path", ["/v1/events/usage.events", "/webhooks/stripe/acme", "/metrics"])
+def test_browsers_may_not_call_what_is_for_servers(gateway: GatewayClient, path: str) -> None:
+    asked = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
+    preflight = gateway.request("OPTIONS", path, headers=BROWSER | asked)
+    answer = gateway.post(path, {}, SERVER_KEY | BROWSER)
+
+    assert preflight.status == 405
+    for headers in (preflight.headers, answer.headers):
+        assert not [name for name in headers if name.startswith("access-control")]
+
+
+def test_a_refused_preflight_is_json(gateway: GatewayClient) -> None:
+    answer = gateway.request("OPTIONS", "/v1/t", headers=BROWSER | {"access-control-request-method": "PUT"})
+
+    assert (answer.status, answer.json["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/batch", "/v1/b", "/v1/import", "/v1/import/", "/v1/batch//", "//v1/batch", "/v1//b/"]
+)
+def test_a_batch_is_taken_under_each_of_its_names(gateway: GatewayClient, path: str) -> None:
+    """Java's client posts to /v1/import/ with the key in the body, Ruby's to /v1/import."""
+    body = {"batch": [TRACK | {"type": "track"}], "writeKey": "key-1", "sequence": 1}
+    answer = gateway.post(path, body, {"host": "evil.example"})
+
+    assert (answer.status, len(gateway.sent("usage.events"))) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/track/", "/livez/", "/webhooks/stripe/acme/", "/v1/events/usage.events/"]
+)
+def test_a_slash_at_the_end_is_never_a_redirect(gateway: GatewayClient, path: str) -> None:
+    for method in ("POST", "GET"):
+        answer = gateway.request(method, path, headers={"host": "evil.example"})
+        assert answer.status not in (301, 302, 307, 308, 404)
+        assert "location" not in answer.headers
+
+
+def test_browser_and_mobile_sdks_are_told_to_send_here(gateway: GatewayClient) -> None:
+    answer = gateway.request(
+        "GET", "/v1/projects/key-1/settings", headers=BROWSER | {"host": "events.example:8443"}
+    )
+    segment = answer.json["integrations"]["Segment.io"]
+
+    assert answer.status == 200
+    assert (segment["apiKey"], segment["apiHost"], segment["protocol"]) == (
+        "key-1",
+        "events.example:8443/v1",
+        "http",
+    )
+    assert list(answer.json["integrations"]) == ["Segment.io"]  # nothing else is loaded
+    assert answer.json["metrics"]["sampleRate"] == 0
+
+
+def test_the_public_address_stands_in_the_settings_of_sdks() -> None:
+    public = GatewaySettings(**(SETTINGS.model_dump() | {"public_url": "https://events.example/"}))
+    answer = GatewayClient(public).request("GET", "/v1/projects/key-1/settings", headers={"host": "10.0.0.1"})
+    segment = answer.json["integrations"]["Segment.io"]
+
+    assert (segment["apiHost"], segment["protocol"]) == ("events.example/v1", "https")
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "code"), [("nobody", 404, "unknown_key"), ("server-1", 403, "public_server_key")]
+)
+def test_sdks_get_settings_for_a_write_key_only(
+    gateway: GatewayClient, key: str, status: int, code: str
+) -> None:
+    answer = gateway.request("GET", f"/v1/projects/{key}/settings")
+
+    assert (answer.status, answer.json["code"]) == (status, code)
+
+
+def test_a_server_key_may_track(gateway: GatewayClient) -> None:
+    assert gateway.post("/v1/track", TRACK, SERVER_KEY).status == 200
+    assert gateway.post("/v1/track", TRACK | {"writeKey": "server-1"}, {}).status == 200
+
+
+@pytest.mark.parametrize("empty", ["properties", "traits", "context"])
+def test_an_empty_array_is_an_empty_object(gateway: GatewayClient, empty: str) -> None:
+    call = TRACK | {"type": "track", "groupId": "g", empty: []}
+
+    assert gateway.post("/v1/track", call).status == 200
+    assert gateway.post("/v1/group", call).status == 200
+    assert gateway.post("/v1/batch", {"batch": [call], "context": []}).status == 200
+    assert len(gateway.sent("usage.events")) == 2
+    assert not gateway.sent("events.deadletter")
+
+
+@pytest.mark.parametrize(
+    ("sent", "id_"),
+    [(42, "42"), (42.0, "42"), (2**64 - 1, "18446744073709551615"), (-(2**63), "-9223372036854775808")],
+)
+def test_an_id_may_be_a_number(gateway: GatewayClient, sent: float, id_: str) -> None:
+    gateway.post("/v1/track", TRACK | {"userId": sent, "context": {"groupId": sent}, "messageId": sent})
+    gateway.post(
+        "/v1/batch", {"batch": [TRACK | {"type": "track", "context": {}}], "context": {"groupId": sent}}
+    )
+
+    own, lent = gateway.sent("usage.events")
+    assert (own.user_id, own.account_id, own.event_id, lent.account_id) == (id_, id_, id_, id_)
+
+
+def test_the_original_timestamp_stands_in_for_the_timestamp(gateway: GatewayClient) -> None:
+    own = {"originalTimestamp": "2026-05-28T20:00:00Z"}
+    gateway.post("/v1/track", TRACK | {"timestamp": None} | own)
+    gateway.post("/v1/track", TRACK | own)
+
+    assert [event.occurred_at for event in gateway.sent("usage.events")] == [NOW - 1_600_000, NOW]
+
+
+def test_events_without_id_and_time_are_each_an_event(gateway: GatewayClient) -> None:
+    call = {"type": "track", "userId": "u", "event": "Login", "context": {"groupId": "a"}}
+    for _ in range(2):
+        gateway.post("/v1/track", call)
+    gateway.post("/v1/batch", {"batch": [call, call, call | {"messageId": ""}]})
+
+    assert len({event.event_id for event in gateway.sent("usage.events")}) == 5
+
+
+def test_dead_letters_of_events_without_id_and_time_are_each_kept(gateway: GatewayClient) -> None:
+    nobody = {"type": "track", "anonymousId": "a", "event": "Login"}
+    bad = nobody | {"event": 7}
+    gateway.post("/v1/batch", {"batch": [nobody, nobody, bad, bad, bad | {"messageId": "m"}]})
+    gateway.post("/v1/batch", {"batch": [bad | {"messageId": "m"}]})
+
+    letters = gateway.sent("events.deadletter")
+    assert len({letter.id for letter in letters}) == 5
+    mended = [letter.value.replace(b'"anonymousId"', b'"userId"') for letter in letters[:2]]
+    sender = Sender("acme", "segment", NOW)
+    first, again, second = (
+        to_record(raw, sender, letter.headers)
+        for raw, letter in ((mended[0], letters[0]), (mended[0], letters[0]), (mended[1], letters[1]))
+    )
+    assert first is not None
+    assert second is not None
+    assert first == again
+    assert first.event_id != second.event_id
+
+
+@pytest.mark.parametrize(
+    "company", [{"id": "acme-inc", "name": "Acme", "plan": "x"}, {"id": "acme-inc", "name": 7}]
+)
+def test_identify_with_a_company_is_a_profile_and_a_link(
+    gateway: GatewayClient, company: dict[str, Any]
+) -> None:
+    call = {
+        "type": "identify",
+        "userId": "u",
+        "messageId": "m",
+        "traits": {"email": "u@x", "company": company},
+    }
+    assert gateway.post("/v1/identify", call).status == 200
+    assert gateway.post("/v1/batch", {"batch": [call]}).status == 200
+
+    profile, same = gateway.sent("account.profiles")
+    assert profile == same
+    assert (profile.account_id, profile.name) == ("acme-inc", "Acme" if company["name"] == "Acme" else None)
+    link, *_ = gateway.sent("account.links")
+    assert (link.account_id, link.into) == ("~user:u", "acme-inc")
+
+
+@pytest.mark.parametrize(
+    "company", ["Acme", [], {}, {"id": ""}, {"id": ["a"]}, {"id": "a\tb"}, {"name": "Acme"}]
+)
+def test_a_company_that_names_no_account_says_nothing(gateway: GatewayClient, company: Any) -> None:
+    assert gateway.post("/v1/identify", {"userId": "u", "traits": {"company": company}}).status == 200
+    assert not gateway.outbox.records
+
+
+def test_half_an_emoji_beside_the_key_is_no_reason_to_refuse(gateway: GatewayClient) -> None:
+    body = json.dumps(TRACK | {"event": "cut \ud83d", "writeKey": "key-1"}).encode()
+
+    assert gateway.post("/v1/track", body, {}).status == 200
 
 
 def test_every_answer_is_json_and_counted(gateway: GatewayClient) -> None:

@@ -17,7 +17,9 @@ from gateway.settings import GatewaySettings
     [
         ({"a": {"write_keys": [""]}}, "blank"),
         ({"a": {"stripe_secrets": ["  "]}}, "blank"),
-        ({"a": {"write_keys": ["same"]}, "b": {"write_keys": ["x", "same"]}}, "share a write key"),
+        ({"a": {"write_keys": ["same"]}, "b": {"write_keys": ["x", "same"]}}, "share a key"),
+        ({"a": {"write_keys": ["x"]}, "b": {"server_keys": ["x"]}}, "share a key"),
+        ({"a": {"write_keys": ["x"], "server_keys": ["x"]}}, "stands in no page"),
         ({"Not A Name": {}}, "use 1-63"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway_client import NOW, GatewayClient
+from tests.support.gateway_client import KEY, NOW, GatewayClient
 
 TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
 SURVEY = {"event_id": "e-2", "account_id": "acme-inc", "survey_id": "s-1", "kind": "nps", "score": 9}
@@ -145,6 +145,53 @@ def test_what_an_alias_or_a_link_can_not_be(
 
     assert (answer.status, answer.json["pointer"]) == (400, pointer)
     assert not gateway.outbox.records
+
+
+@pytest.mark.parametrize("topic", sorted(LEAST))
+def test_a_write_key_may_send_no_typed_event(gateway: GatewayClient, topic: str) -> None:
+    answer = gateway.post(f"/v1/events/{topic}", LEAST[topic], KEY)
+
+    assert (answer.status, answer.json["code"]) == (403, "missing_scope")
+    assert "`server`" in answer.json["message"]
+    assert "gateway.tenants.acme.server_keys" in answer.json["message"]
+    assert not gateway.outbox.records
+
+
+@pytest.mark.parametrize("source", ["stripe", "zendesk", "segment", "bellbuoy", "Stripe", " STRIPE "])
+def test_a_source_with_an_endpoint_of_its_own_can_not_be_claimed(gateway: GatewayClient, source: str) -> None:
+    answer = gateway.post("/v1/events/billing.events", BILL | {"source": source})
+
+    assert (answer.status, answer.json["pointer"]) == (400, "/source")
+    assert "leave it out" in answer.json["message"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "event", "says"),
+    [
+        ("support.events", TICKET | {"kind": "open"}, "kind is one of opened, replied, answered"),
+        (
+            "support.events",
+            TICKET | {"severity": "P1"},
+            "severity is one of unknown, low, normal, high, urgent",
+        ),
+        (
+            "alert.actions",
+            LEAST["alert.actions"] | {"kind": "snoozed"},
+            "kind is one of acknowledged, dismissed",
+        ),
+        (
+            "billing.events",
+            BILL | {"amount_minor": "12.50"},
+            "minor units of the currency: 12.50 USD is 1250",
+        ),
+        ("usage.events", LEAST["usage.events"] | {"duration_ms": 1.5}, "a whole number of milliseconds"),
+        ("survey.responses", SURVEY | {"score": "9"}, "nps 0..10, csat 1..5, ces 1..7"),
+    ],
+)
+def test_a_refusal_says_what_the_field_may_hold(
+    gateway: GatewayClient, topic: str, event: dict[str, Any], says: str
+) -> None:
+    assert says in gateway.post(f"/v1/events/{topic}", event).json["message"]
 
 
 def test_the_tenant_may_be_repeated_and_the_source_named(gateway: GatewayClient) -> None:
