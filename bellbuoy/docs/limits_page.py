@@ -91,6 +91,9 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "processors.observe.bounds.MAX_KINDS",
         "processors.observe.engagement.MAX_MOMENTS",
         "processors.observe.bounds.MAX_RETRACTED",
+        "processors.observe.bounds.MAX_OVERRIDES",
+        "processors.observe.bounds.MAX_WAY",
+        "processors.observe.bounds.MAX_TEXTS",
     ),
     _DELIVERY: (
         "delivery.batch_records",

@@ -124,11 +124,12 @@ def _evaluate_all(state: State, now: int, models: Models, frozen: FrozenSources)
 def _evaluate_usage(
     account: LoadedAccount, last: Evaluation, now: int, models: Models, changed_usage: int
 ) -> Evaluation | None:
-    """Return the evaluation after more usage; ``None`` when the account has another plan now."""
+    """Return the evaluation after more usage; ``None`` when more than that must be evaluated."""
     state = account.state
     sizes = _usage_sizes(state)
     if sizes != last.usage_sizes:
-        bound(state)
+        if bound(state):
+            return None
         arrange_usage(state)
         sizes, changed_usage = _usage_sizes(state), TODAY | PAST | USERS | FEATURES
     if account.encoding is None:

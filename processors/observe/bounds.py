@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import nlargest
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from processors.observe.retract import retract
-from processors.state.account import RING_DAYS, Person, State, Subscription
+from processors.state.account import (
+    RING_DAYS,
+    Aim,
+    Billing,
+    Invoice,
+    Link,
+    OverrideValue,
+    Person,
+    Retraction,
+    Stamp,
+    State,
+    Subscription,
+    Usage,
+)
 from processors.state.activity import last_day, least_activity
 from schemas.times import DAY
 
@@ -52,6 +65,18 @@ MAX_PEOPLE = 500
 
 MAX_RETRACTED = 1_000
 """Tombstones of tickets, invoices and goals that were taken back, the newest."""
+
+MAX_OVERRIDES = 200
+"""Targets of overrides, those with the newest word; others are forgotten."""
+
+MAX_WAY = 500
+"""Links that evidence on its way has followed, the newest; a longer circle of links is not recognized."""
+
+MAX_TEXTS = 500_000
+"""Characters of all ids and names; beyond it the older half of what has the most of them is forgotten."""
+
+_FEW = 64
+"""Entries of a state that can't reach ``MAX_TEXTS``, however long their texts are."""
 
 K = TypeVar("K", int, str)
 V = TypeVar("V")
@@ -127,25 +152,36 @@ def _thin(subscription: Subscription, first: int) -> None:
         subscription.mrr_days = kept
 
 
-def bound(state: State) -> None:
-    """Keep only the newest of what a flood could grow without end; see docs/operations.md for the bounds."""
-    usage, billing = state.usage, state.billing
-    usage.users = _newest(usage.users, MAX_USERS, lambda kv: (last_day(kv[1]), kv[0]))
-    usage.features = _newest(usage.features, MAX_FEATURES, lambda kv: (kv[1], kv[0]))
-    state.tickets = _newest(state.tickets, MAX_TICKETS, lambda kv: (kv[1].last_at, kv[0]))
-    billing.invoices = _newest(billing.invoices, MAX_INVOICES, lambda kv: (kv[1].last_at, kv[0]))
-    billing.subscriptions = _newest(
-        billing.subscriptions, MAX_SUBSCRIPTIONS, lambda kv: (kv[1].status_at, kv[0])
-    )
-    for subscription in billing.subscriptions.values():
+def bound(state: State) -> bool:
+    """
+    Keep only the newest of what a flood could grow without end; see docs/reference/limits.md for the bounds.
+
+    Returns whether anything but usage had to be forgotten for the length of its texts.
+    """
+    entries = 0
+    for each in _COLLECTIONS:
+        known = each.known(state)
+        if len(known) > each.most:
+            each.keep(state, each.most)
+        entries += len(known)
+    for subscription in state.billing.subscriptions.values():
         if len(subscription.mrr_days) > MAX_MRR_DAYS:
             subscription.mrr_days = dict(list(subscription.mrr_days.items())[-MAX_MRR_DAYS:])
-    state.surveys = _newest(state.surveys, MAX_SURVEYS, lambda kv: (kv[1][0], kv[0]))
-    state.asked = _newest(state.asked, MAX_SURVEYS, lambda kv: (kv[1], kv[0]))
-    state.moments = _newest(state.moments, MAX_KINDS, lambda kv: (kv[1][-1], kv[0]))
-    state.aims = _newest(state.aims, MAX_AIMS, lambda kv: (kv[1].last_at, kv[0]))
-    state.people = _newest(state.people, MAX_PEOPLE, lambda kv: (bool(kv[1].role), _last(kv[1]), kv[0]))
-    state.retracted = _newest(state.retracted, MAX_RETRACTED, lambda kv: (kv[1].at, kv[0]))
+    entries += sum(len(gone.into) for gone in state.retracted.values())
+    return entries > _FEW and _bound_texts(state)
+
+
+def _bound_texts(state: State) -> bool:
+    """Forget the older half of what has the longest texts until all fit; return as ``bound`` does."""
+    characters = [each.characters(each.known(state)) for each in _COLLECTIONS]
+    forgotten = False
+    while sum(characters) > MAX_TEXTS:
+        longest = characters.index(max(characters))
+        each = _COLLECTIONS[longest]
+        each.keep(state, len(each.known(state)) // 2)
+        characters[longest] = each.characters(each.known(state))
+        forgotten |= each.holder is not _usage
+    return forgotten
 
 
 def _newest(known: dict[K, V], most: int, by: Callable[[tuple[K, V]], Any]) -> dict[K, V]:
@@ -154,3 +190,93 @@ def _newest(known: dict[K, V], most: int, by: Callable[[tuple[K, V]], Any]) -> d
 
 def _last(person: Person) -> int:
     return max(person.role_at[0], person.left_at, person.contact_at)
+
+
+def _state(state: State) -> State:
+    return state
+
+
+def _usage(state: State) -> Usage:
+    return state.usage
+
+
+def _billing(state: State) -> Billing:
+    return state.billing
+
+
+def _link(state: State) -> Link:
+    return state.link
+
+
+def _of_keys(known: dict[str, Any]) -> int:
+    return sum(map(len, known))
+
+
+def _of_invoices(known: dict[str, Invoice]) -> int:
+    return _of_keys(known) + sum(len(x.currency) for x in known.values() if x.currency)
+
+
+def _of_subscriptions(known: dict[str, Subscription]) -> int:
+    return _of_keys(known) + sum(len(x.plan or "") + len(x.currency or "") for x in known.values())
+
+
+def _of_aims(known: dict[str, Aim]) -> int:
+    return _of_keys(known) + sum(len(x.currency) for x in known.values() if x.currency)
+
+
+def _of_retracted(known: dict[str, Retraction]) -> int:
+    return _of_keys(known) + sum(len(ticket) for x in known.values() for ticket in x.into)
+
+
+def _of_overrides(known: dict[str, OverrideValue]) -> int:
+    return _of_keys(known) + sum(len(x.reason) + len(x.author) for x in known.values())
+
+
+def _of_way(known: dict[str, tuple[str, Stamp]]) -> int:
+    return _of_keys(known) + sum(len(into) for into, _ in known.values())
+
+
+def _no_texts(_: dict[int, Any]) -> int:
+    return 0
+
+
+class _Collection(NamedTuple):
+    """
+    One dict of a state: the struct that holds it, its name there, and how many entries are kept.
+
+    ``age`` orders its items, ``characters`` counts its texts.
+    """
+
+    holder: Callable[[State], Any]
+    name: str
+    most: int
+    age: Callable[[tuple[Any, Any]], Any]
+    characters: Callable[[Any], int]
+
+    def known(self, state: State) -> dict[Any, Any]:
+        known: dict[Any, Any] = getattr(self.holder(state), self.name)
+        return known
+
+    def keep(self, state: State, most: int) -> None:
+        """Keep so many entries, the newest."""
+        setattr(self.holder(state), self.name, _newest(self.known(state), most, self.age))
+
+
+_COLLECTIONS = (
+    _Collection(_usage, "users", MAX_USERS, lambda kv: (last_day(kv[1]), kv[0]), _no_texts),
+    _Collection(_usage, "features", MAX_FEATURES, lambda kv: (kv[1], kv[0]), _of_keys),
+    _Collection(_state, "tickets", MAX_TICKETS, lambda kv: (kv[1].last_at, kv[0]), _of_keys),
+    _Collection(_billing, "invoices", MAX_INVOICES, lambda kv: (kv[1].last_at, kv[0]), _of_invoices),
+    _Collection(
+        _billing, "subscriptions", MAX_SUBSCRIPTIONS, lambda kv: (kv[1].status_at, kv[0]), _of_subscriptions
+    ),
+    _Collection(_state, "surveys", MAX_SURVEYS, lambda kv: (kv[1][0], kv[0]), _of_keys),
+    _Collection(_state, "asked", MAX_SURVEYS, lambda kv: (kv[1], kv[0]), _no_texts),
+    _Collection(_state, "moments", MAX_KINDS, lambda kv: (kv[1][-1], kv[0]), _of_keys),
+    _Collection(_state, "aims", MAX_AIMS, lambda kv: (kv[1].last_at, kv[0]), _of_aims),
+    _Collection(_state, "people", MAX_PEOPLE, lambda kv: (bool(kv[1].role), _last(kv[1]), kv[0]), _no_texts),
+    _Collection(_state, "retracted", MAX_RETRACTED, lambda kv: (kv[1].at, kv[0]), _of_retracted),
+    _Collection(_state, "overrides", MAX_OVERRIDES, lambda kv: (kv[1].at, kv[0]), _of_overrides),
+    _Collection(_link, "way", MAX_WAY, lambda kv: (kv[1][1], kv[0]), _of_way),
+)
+"""All of a state that events could grow without end."""

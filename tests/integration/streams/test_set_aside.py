@@ -14,6 +14,7 @@ from confluent_kafka.admin import AdminClient
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key
 from schemas.producer_settings import DURABLE
+from schemas.records import SupportEvent, SurveyResponse
 from schemas.times import DAY
 from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
@@ -141,3 +142,36 @@ def test_a_backfill_older_than_the_retention_is_applied(ours: Deployment) -> Non
         process.start()
     ours.tick(START)
     until(lambda: ours.applied() == 300, what="the backfill")
+
+
+def test_an_account_of_long_texts_stops_nothing(ours: Deployment) -> None:
+    def text(number: int) -> str:
+        return f"{number:05}".ljust(1_024, "\U0001f6df")
+
+    common = {"tenant": "acme", "account_id": "long", "source": "s", "received_at": START}
+    tickets = [
+        SupportEvent(event_id=f"t{n}", occurred_at=START - n, kind="opened", ticket_id=text(n), **common)
+        for n in range(2_000)
+    ]
+    answers = [
+        SurveyResponse(
+            event_id=f"s{n}",
+            occurred_at=START - n,
+            kind="nps",
+            score=9,
+            survey_id=text(n),
+            user_id=text(n),
+            **common,
+        )
+        for n in range(2_000)
+    ]
+    ours.producer.send("support.events", tickets)
+    ours.producer.send("survey.responses", answers)
+    ours.producer.send("usage.events", [usage(1, f"a{n}", START, event_id=f"e{n}") for n in range(8)])
+    ours.tick(START)
+    until(lambda: ours.applied() == 4_008, what="everything")
+    [state] = [state for key, state in ours.states().items() if key == account_key("acme", "long")]
+    assert text(0) in state["tickets"]  # the newest
+    assert len(state["tickets"]) < 2_000
+    restart(ours, "worker")
+    ours.tick(START + DAY)
