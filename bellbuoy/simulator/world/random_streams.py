@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from hashlib import blake2s
+from hashlib import blake2b, blake2s
 from random import Random
 
-__all__ = ["id_prefix", "log_uniform", "poisson", "random_stream"]
+from numpy.random import PCG64, Generator
+
+__all__ = ["id_prefix", "log_uniform", "number_stream", "poisson", "random_stream"]
 
 _MAX_EXACT_MEAN = 60.0
 
@@ -14,6 +16,16 @@ _MAX_EXACT_MEAN = 60.0
 def random_stream(*parts: object) -> Random:
     """Return the random stream named by these parts; the same parts give the same numbers."""
     return Random("/".join(map(str, parts)))
+
+
+def number_stream(*parts: object) -> Generator:
+    """
+    Return numpy's stream of the numbers that these parts name; the same parts give the same numbers.
+
+    An array of days by people is filled day after day, so that more days never change the earlier ones.
+    """
+    digest = blake2b("/".join(map(str, parts)).encode(), digest_size=16).digest()
+    return Generator(PCG64(int.from_bytes(digest, "little")))
 
 
 def id_prefix(seed: int, start: int) -> str:

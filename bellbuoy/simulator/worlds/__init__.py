@@ -1,0 +1,1 @@
+"""Worlds with known truth: customers who leave for a known cause, to measure health models against."""
