@@ -112,7 +112,7 @@ def explain(
     given = [*(facts or []), *(f"{name}={value}" for name, value in profile.items() if value is not None)]
     if given:
         try:
-            trial = try_out(loaded, read_facts(given))
+            trial = try_out(loaded, read_facts(given, loaded))
         except ValueError as error:
             raise typer.BadParameter(str(error)) from None
         data, shown = trial_data(trial), render_trial(trial)

@@ -94,12 +94,13 @@ def _change(
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
     from processors.measures import MEASURES
+    from processors.observe.override import is_target
     from schemas.identity.aliases import is_alias
     from schemas.identity.keys import valid_account, valid_tenant
     from schemas.suggestions import suggestion
     from schemas.times import DAY, iso
 
-    if target not in ("score", *MEASURES):
+    if not is_target(target):
         raise typer.BadParameter(
             f"no such measure: {target}; {suggestion(target, list(MEASURES), 'docs/measures.md')}"
         )

@@ -61,6 +61,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "schemas.identity.keys._MAX_ACCOUNT",
         "processors.intake.admission.MAX_TEXT",
         "processors.intake.admission.MAX_MODEL_TEXT",
+        "processors.intake.own_facts.MAX_OWN_TEXT",
         "journal.horizon_days",
         "journal.future_minutes",
     ),
@@ -94,6 +95,8 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "processors.observe.bounds.MAX_OVERRIDES",
         "processors.observe.bounds.MAX_WAY",
         "processors.observe.bounds.MAX_TEXTS",
+        "processors.state.own.MAX_OWN",
+        "processors.observe.bounds.MAX_OWN_USERS",
     ),
     _DELIVERY: (
         "delivery.batch_records",

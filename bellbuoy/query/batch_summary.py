@@ -110,7 +110,10 @@ def _engagement(event: EngagementEvent) -> str:
 
 def _profile(event: AccountProfile) -> str:
     fields = [name for name in PROFILE_FIELDS if getattr(event, name) is not None]
-    return f"profile said {', '.join(fields) or 'nothing'}"
+    fields += [f"own.{name}" for name in event.own]
+    said = [f"profile said {', '.join(fields)}"] if fields else []
+    said += [f"counted {number:,} of {name}" for name, number in event.counted.items()]
+    return ", ".join(said) or "profile said nothing"
 
 
 def _action(event: AlertAction) -> str:

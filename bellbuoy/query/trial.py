@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from datetime import timedelta
+from typing import NamedTuple, TypeAlias
 
 from processors.measures import MEASURES, MeasureDefinition, MeasureValue, View
 from processors.model import Model
 from processors.model.plan.account_facts import ACCOUNT_FACTS
 from processors.scoring.score import Verdict, inform, weigh
 from processors.state.account import State, Subscription, stamp
+from processors.state.activity import with_day
+from processors.state.own import OwnCount, OwnFact
 from schemas.records import Measure
 from schemas.suggestions import suggestion
-from schemas.times import DAY
+from schemas.times import DAY, EPOCH
 
 __all__ = ["Trial", "read_facts", "try_out"]
 
+TrialValue: TypeAlias = float | bool | str
+
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}
 _AT = stamp(0, "")
 _PROFILE = ("segment", "stage", "owner", "currency", "arr_minor", "seats")
 
@@ -32,16 +38,18 @@ class Trial(NamedTuple):
     doubts: list[str]
 
 
-def read_facts(options: Iterable[str]) -> dict[str, float | str]:
+def read_facts(options: Iterable[str], model: Model) -> dict[str, TrialValue]:
     """
     Return the facts in these texts, such as ``usage.drop=0.4`` or ``account.plan=pro``, by name.
 
+    Of a date among the model's own facts the value is the days since it.
+
     Raises ValueError with the fix for a name that is none, and for a value that doesn't fit.
     """
-    return dict(_fact(option) for option in options)
+    return dict(_fact(option, model) for option in options)
 
 
-def _fact(option: str) -> tuple[str, float | str]:
+def _fact(option: str, model: Model) -> tuple[str, TrialValue]:
     name, equals, value = option.partition("=")
     if not equals:
         raise ValueError(f"{option!r}: write NAME=VALUE, such as usage.drop=0.4 or account.plan=pro")
@@ -55,6 +63,8 @@ def _fact(option: str) -> tuple[str, float | str]:
             return name, int(value)
         except ValueError:
             raise ValueError(f"{option!r}: write a whole number, such as {name}=50") from None
+    if name.startswith("own."):
+        return name, _own_value(option, name.removeprefix("own."), value, model)
     if name not in MEASURES:
         known = [*ACCOUNT_FACTS] if name.startswith("account.") and name != "account.tenure" else [*MEASURES]
         what = "fact" if name.startswith("account.") else "measure"
@@ -65,25 +75,41 @@ def _fact(option: str) -> tuple[str, float | str]:
         raise ValueError(f"{option!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
 
 
-def try_out(model: Model, facts: Mapping[str, float | str]) -> Trial:
+def _own_value(option: str, name: str, value: str, model: Model) -> TrialValue:
+    spec = model.own.get(name)
+    if spec is None:
+        raise ValueError(f"no such fact: own.{name}; {suggestion(name, list(model.own), 'the file')}")
+    if spec.kind == "flag":
+        if value not in _FLAGS:
+            raise ValueError(f"{option!r}: write own.{name}=true or own.{name}=false")
+        return _FLAGS[value]
+    try:
+        return int(value) if spec.counts or spec.kind == "date" else float(value)
+    except ValueError:
+        raise ValueError(f"{option!r}: write a number, such as own.{name}=3") from None
+
+
+def try_out(model: Model, facts: Mapping[str, TrialValue]) -> Trial:
     """Return the trial of a model on an account of which only these measures and account facts are known."""
-    view = View(_state(facts), 0)
+    view = View(_state(facts, model), 0)
     plan = model.for_account(view)
 
+    given = facts.keys() & MEASURES.keys()
+
     def known(reads: Sequence[MeasureDefinition]) -> list[MeasureValue]:
-        return [_value(read.name, facts[read.name]) if read.name in facts else read(view) for read in reads]
+        return [_value(read.name, facts[read.name]) if read.name in given else read(view) for read in reads]
 
     verdict = weigh(plan, known(plan.reads), view)
     return Trial(verdict, inform(plan, known(plan.shows), view.now)[0], [*model.doubts(view)])
 
 
-def _value(name: str, value: float | str) -> MeasureValue:
+def _value(name: str, value: TrialValue) -> MeasureValue:
     number = float(value)
     return MeasureValue(number, f"{name} is {number:g}")
 
 
-def _state(facts: Mapping[str, float | str]) -> State:
-    """Return the state of an account at time 0 that has these account facts."""
+def _state(facts: Mapping[str, TrialValue], model: Model) -> State:
+    """Return the state of an account at time 0 that has these account facts and facts of the model's own."""
     known = {name.removeprefix("account."): value for name, value in facts.items() if name in ACCOUNT_FACTS}
     state = State(tenant=str(known.get("tenant", "example")), account_id=str(known.get("id", "example")))
     for field in _PROFILE:
@@ -98,4 +124,15 @@ def _state(facts: Mapping[str, float | str]) -> State:
         subscription.plan = str(known["plan"]) if "plan" in known else None
         if "renewal_days" in known:
             subscription.renews_at = int(known["renewal_days"]) * DAY
+    for name, spec in model.own.items():
+        said = facts.get(f"own.{name}")
+        if said is None:
+            continue
+        if spec.counts:
+            number = int(said)
+            state.own_counts[name] = OwnCount({0: number}, dict.fromkeys(range(number), with_day(None, 0)))
+        elif spec.kind == "date":
+            state.own[name] = OwnFact(_AT, (EPOCH - timedelta(days=int(said))).isoformat())
+        else:
+            state.own[name] = OwnFact(_AT, said)
     return state

@@ -106,7 +106,8 @@ def _changes_daily(state: State) -> bool:
     usage, billing = state.usage, state.billing
     rings = usage.days or usage.users or state.tickets or billing.invoices or billing.subscriptions
     newest = state.surveys or state.engagement or state.aims or state.people or state.asked
-    return bool(rings or newest or "started_at" in state.profile)
+    own = state.own or state.own_counts
+    return bool(rings or newest or own or "started_at" in state.profile)
 
 
 def _next_step(since: int, now: int, step: int) -> int:

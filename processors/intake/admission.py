@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import xxhash
 
+from processors.intake.own_facts import own_refusals
 from processors.state.encoding import decode_state
 from schemas.identity.aliases import ALIAS, ALIAS_FORMS, is_alias, known_alias
 from schemas.identity.keys import valid_account, valid_tenant
@@ -116,6 +117,9 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
             low, high = BOUNDS[field]
             if not low <= value <= high:
                 yield NotAdmitted("invalid", f"{value} is outside {low}..{high}", f"/{field}")
+    if "own" in event:
+        for pointer, why in own_refusals(event["own"], event["counted"]):
+            yield NotAdmitted("invalid", why, pointer)
     if "into" in event:
         yield from _link_refusals(event)
     if "origin" in event:

@@ -9,6 +9,7 @@ episodes) are not merged.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import add
 from typing import TypeVar
 
 from processors.observe.engagement import MAX_MOMENTS, forget_aim
@@ -19,6 +20,7 @@ from processors.state.account import (
     Billing,
     Day,
     Invoice,
+    OwnCount,
     Person,
     Retraction,
     Stamp,
@@ -52,6 +54,8 @@ def merge(state: State, other: State) -> None:
     _unite(state.heard, other.heard, max)
     _unite(state.asked, other.asked, min)
     _unite(state.overrides, other.overrides, lambda ours, theirs: theirs if theirs.at > ours.at else ours)
+    _unite(state.own, other.own, lambda ours, theirs: theirs if theirs.at > ours.at else ours)
+    _unite(state.own_counts, other.own_counts, _own_count)
     _unite(state.retracted, other.retracted, _retraction)
     _take_back(state)
 
@@ -162,6 +166,14 @@ def _person(ours: Person, theirs: Person) -> Person:
         ours.role_at, ours.role = theirs.role_at, theirs.role
     ours.left_at = max(ours.left_at, theirs.left_at)
     ours.contact_at = max(ours.contact_at, theirs.contact_at)
+    return ours
+
+
+def _own_count(ours: OwnCount, theirs: OwnCount) -> OwnCount:
+    _unite(ours.days, theirs.days, add)
+    ours.days = dict(sorted(ours.days.items()))
+    _unite(ours.users, theirs.users, united)
+    ours.users = dict(sorted(ours.users.items()))
     return ours
 
 

@@ -15,6 +15,8 @@ from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
 from processors.model.file.variants import idle_removals, origin, patched
 from processors.model.model import Applies, Model, Variant
+from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
+from processors.model.plan.own import own_facts, own_measures
 from processors.model.plan.planner import condition, make_plan
 
 __all__ = ["Checked", "check_model", "load_model"]
@@ -66,6 +68,7 @@ class _Loader:
     measures: Mapping[str, MeasureDefinition]
     accepted: bool
     faults: list[Fault] = field(default_factory=list)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
     def model(self) -> Model | None:
         data = self.document.data
@@ -74,7 +77,10 @@ class _Loader:
         self.faults.extend(faults)
         if spec is None:
             return None
-        plan = make_plan(spec, self.measures, "", self._report, whole=not faults)
+        own = own_measures(spec.own)
+        self.measures = {**self.measures, **own}
+        self.facts = {**ACCOUNT_FACTS, **own_facts(spec.own, own)}
+        plan = make_plan(spec, self.measures, self.facts, "", self._report, whole=not faults)
         applies = None if spec.applies is None else self._applies(spec.applies, ("applies",))
         self._priorities(spec)
         variants = [self._variant(name, variant) for name, variant in spec.variants.items()]
@@ -89,6 +95,7 @@ class _Loader:
             applies=applies,
             plan=plan,
             variants=tuple(sorted((v for v in variants if v is not None), key=lambda v: -v.applies.priority)),
+            own=spec.own,
         )
 
     def _faulty(self) -> bool:
@@ -115,7 +122,7 @@ class _Loader:
         self.faults.extend(faults)
         if body is None:
             return None
-        plan = make_plan(body, self.measures, name, report, whole=not faults)
+        plan = make_plan(body, self.measures, self.facts, name, report, whole=not faults)
         return None if plan is None else Variant(applies, plan)
 
     def _report(
@@ -126,10 +133,12 @@ class _Loader:
 
     def _applies(self, spec: AppliesSpec | VariantSpec, path: Path) -> Applies:
         at: Path = (*path, "when")
-        when = None if spec.when is None else condition(spec.when, self.measures, at, self._report)
+        when = (
+            None if spec.when is None else condition(spec.when, self.measures, self.facts, at, self._report)
+        )
         if when is not None and when.measures:
             message = f"the measure {when.measures[0]} can't choose accounts"
-            self._report(at, message, "ask account.* facts; caps may ask measures")
+            self._report(at, message, "ask account.* and own.* facts; caps may ask measures")
         tenants = spec.tenants if isinstance(spec, AppliesSpec) else None
         until = spec.until if isinstance(spec, VariantSpec) else None
         return Applies(spec.priority, None if tenants is None else frozenset(tenants), when, until)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from processors.measures import View
+from processors.model.file.format import OwnSpec
 from processors.model.plan.conditions import Condition
 from processors.model.plan.plan import Plan
 
@@ -48,7 +49,7 @@ class Model:
     ``text`` is canonical (JSON, which is YAML too): without comments and layout, with the measures in the
     order of the file; ``load_model`` of it gives an equal model. ``version`` is the file's number and the
     first characters of the text's SHA-256, so that a file changed without a new number still has a version of
-    its own. ``variants`` are sorted by falling priority.
+    its own. ``variants`` are sorted by falling priority; ``own`` declares the team's own facts and counters.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Model:
     applies: Applies | None
     plan: Plan
     variants: tuple[Variant, ...]
+    own: Mapping[str, OwnSpec]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Model) and self.text == other.text

@@ -26,6 +26,7 @@ from processors.state.account import (
     Usage,
 )
 from processors.state.activity import last_day, least_activity
+from processors.state.own import MAX_OWN, OwnCount, OwnFact
 from schemas.times import DAY
 
 __all__ = ["HELD_DAYS", "bound", "evict"]
@@ -78,6 +79,9 @@ MAX_TEXTS = 500_000
 _FEW = 64
 """Entries of a state that can't reach ``MAX_TEXTS``, however long their texts are."""
 
+MAX_OWN_USERS = 2_000
+"""Users kept of each counter of a tenant's own, the last active ones; others no longer count."""
+
 K = TypeVar("K", int, str)
 V = TypeVar("V")
 
@@ -114,6 +118,11 @@ def evict(state: State, now: int) -> None:
     # Nothing older than the rings is admitted, so nothing can come any more that a tombstone must stop.
     state.retracted = {key: gone for key, gone in state.retracted.items() if gone.at >= since}
     state.asked = {key: at for key, at in state.asked.items() if at >= since}
+    state.own = {name: fact for name, fact in state.own.items() if fact.at[0] >= held}
+    for counter in state.own_counts.values():
+        counter.days = {day: number for day, number in counter.days.items() if day >= first}
+        counter.users = {user: activity for user, activity in counter.users.items() if activity >= least}
+    state.own_counts = {name: counter for name, counter in state.own_counts.items() if counter.days}
 
 
 def _evict_tickets(state: State, since: int) -> None:
@@ -167,6 +176,10 @@ def bound(state: State) -> bool:
     for subscription in state.billing.subscriptions.values():
         if len(subscription.mrr_days) > MAX_MRR_DAYS:
             subscription.mrr_days = dict(list(subscription.mrr_days.items())[-MAX_MRR_DAYS:])
+    for counter in state.own_counts.values():
+        if len(counter.users) > MAX_OWN_USERS:
+            users = _newest(counter.users, MAX_OWN_USERS, lambda kv: (last_day(kv[1]), kv[0]))
+            counter.users = dict(sorted(users.items()))
     entries += sum(len(gone.into) for gone in state.retracted.values())
     return entries > _FEW and _bound_texts(state)
 
@@ -186,6 +199,10 @@ def _bound_texts(state: State) -> bool:
 
 def _newest(known: dict[K, V], most: int, by: Callable[[tuple[K, V]], Any]) -> dict[K, V]:
     return known if len(known) <= most else dict(nlargest(most, known.items(), by))
+
+
+def _last_counted(counter: OwnCount) -> int:
+    return max(counter.days, default=-1)
 
 
 def _last(person: Person) -> int:
@@ -230,6 +247,11 @@ def _of_retracted(known: dict[str, Retraction]) -> int:
 
 def _of_overrides(known: dict[str, OverrideValue]) -> int:
     return _of_keys(known) + sum(len(x.reason) + len(x.author) for x in known.values())
+
+
+def _of_own(known: dict[str, OwnFact]) -> int:
+    texts = (len(x.value) for x in known.values() if isinstance(x.value, str))
+    return _of_keys(known) + sum(texts) + sum(len(x.author) for x in known.values())
 
 
 def _of_way(known: dict[str, tuple[str, Stamp]]) -> int:
@@ -277,6 +299,8 @@ _COLLECTIONS = (
     _Collection(_state, "people", MAX_PEOPLE, lambda kv: (bool(kv[1].role), _last(kv[1]), kv[0]), _no_texts),
     _Collection(_state, "retracted", MAX_RETRACTED, lambda kv: (kv[1].at, kv[0]), _of_retracted),
     _Collection(_state, "overrides", MAX_OVERRIDES, lambda kv: (kv[1].at, kv[0]), _of_overrides),
+    _Collection(_state, "own", MAX_OWN, lambda kv: (kv[1].at, kv[0]), _of_own),
+    _Collection(_state, "own_counts", MAX_OWN, lambda kv: (_last_counted(kv[1]), kv[0]), _of_keys),
     _Collection(_link, "way", MAX_WAY, lambda kv: (kv[1][1], kv[0]), _of_way),
 )
 """All of a state that events could grow without end."""

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from processors.measures import MEASURES
 from processors.state.account import OverrideValue, State, stamp
+from processors.state.own import OWN_NAME
 from schemas.records import AccountOverride
 
-__all__ = ["observe_override"]
+__all__ = ["is_target", "observe_override"]
+
+
+def is_target(name: str) -> bool:
+    """Tell whether an override may have this target: the score, or a measure, one of a team's own too."""
+    top, _, own = name.partition(".")
+    return name == "score" or name in MEASURES or (top == "own" and OWN_NAME.fullmatch(own) is not None)
 
 
 def observe_override(state: State, event: AccountOverride) -> None:

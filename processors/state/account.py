@@ -13,6 +13,7 @@ from typing import get_origin
 
 import msgspec
 
+from processors.state.own import OwnCount, OwnFact
 from processors.state.parts import (
     RING_DAYS,
     Aim,
@@ -41,6 +42,8 @@ __all__ = [
     "Invoice",
     "Link",
     "OverrideValue",
+    "OwnCount",
+    "OwnFact",
     "Person",
     "Retraction",
     "Stamp",
@@ -87,8 +90,9 @@ class State(msgspec.Struct, array_like=True, gc=False):
     ``engagement`` a kind to its newest time, ``moments`` a kind to several of its newest times, ``profile`` a
     field to (stamp, value), ``people`` the ``brief`` of a user id to the person, and ``heard`` a topic to its
     newest event time. ``aims`` are goals and milestones by name, ``retracted`` what was taken back.
-    ``overrides`` maps ``score`` or a measure to the value that a person set for it. ``link`` says that this
-    account belongs to another one; then the evidence has moved there, and nothing is judged here.
+    ``overrides`` maps ``score`` or a measure to the value that a person set for it. ``own`` and
+    ``own_counts`` are facts and counters that the tenant named (``processors.state.own``). ``link`` says that
+    this account belongs to another one; then the evidence has moved there, and nothing is judged here.
 
     ``opening_score`` is the score with which the UTC day ``scored_day`` began. ``band_since`` is the journal
     time at which the band began; ``pending_band`` waits since ``pending_since`` to become the band, '' when
@@ -123,6 +127,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     overrides: dict[str, OverrideValue] = {}
     link: Link = msgspec.field(default_factory=Link)
     kpis_due: int | None = None
+    own: dict[str, OwnFact] = {}
+    own_counts: dict[str, OwnCount] = {}
 
     def fact(self, field: str) -> str | None:
         """Return a text field of the profile, if known."""

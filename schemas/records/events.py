@@ -118,7 +118,12 @@ class EngagementEvent(InputEvent, frozen=True, kw_only=True):
 
 
 class AccountProfile(InputEvent, frozen=True, kw_only=True):
-    """Master data of an account; a null field leaves the known value as it is."""
+    """
+    Master data of an account; a null field leaves the known value as it is.
+
+    ``own`` are facts that the tenant named itself, said by ``author``; a null one is no longer known.
+    ``counted`` says how many events of own counters happened, to ``user_id``.
+    """
 
     name: str | None = None
     segment: str | None = None
@@ -134,6 +139,10 @@ class AccountProfile(InputEvent, frozen=True, kw_only=True):
     features: int | None = None
     key_feature: str | None = None
     uptime_ppm: int | None = None
+    own: dict[str, float | bool | str | None] = {}
+    author: str | None = None
+    counted: dict[str, int] = {}
+    user_id: str | None = None
 
 
 class AlertAction(InputEvent, frozen=True, kw_only=True):

@@ -29,6 +29,18 @@ ENGAGEMENTS = (
     "sponsor_named", "sponsor_left", "key_action", "praise_received", "complaint_received", "advocacy_shown",
 )  # fmt: skip
 
+OWN_VALUES = st.none() | st.booleans() | st.sampled_from((0.0, 3.0, 4.5, "2026-09-01", "gold"))
+OWN = {
+    "n": {"kind": "number", "forget_after": "30d"},
+    "m": {"kind": "number", "unit": "versions"},
+    "d": {"kind": "date"},
+    "f": {"kind": "flag", "forget_after": "60d"},
+    "p": {"kind": "pulse"},
+    "c": {"kind": "count", "days": 30},
+    "u": {"kind": "users", "days": 28, "per": "seats"},
+}
+"""Declarations of the own facts and counters that events of ``events`` speak of."""
+
 times = st.integers(NOW - 89 * DAY, NOW)
 
 
@@ -105,6 +117,10 @@ def events(draw: st.DrawFn) -> Any:
                 "features": draw(small),
                 "key_feature": draw(st.none() | st.sampled_from("fgh")),
                 "uptime_ppm": draw(st.none() | st.integers(0, 1_000_000)),
+                "own": draw(st.dictionaries(st.sampled_from("nmdfp"), OWN_VALUES, max_size=2)),
+                "author": draw(st.none() | st.sampled_from(("ann", "bob"))),
+                "counted": draw(st.dictionaries(st.sampled_from("cu"), st.integers(1, 3), max_size=2)),
+                "user_id": draw(st.none() | st.sampled_from("uv")),
             }
 
 

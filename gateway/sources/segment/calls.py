@@ -85,10 +85,11 @@ class Properties(msgspec.Struct):
 
 
 class Company(msgspec.Struct):
-    """The company in the traits of an identify call; the specification gives it these names."""
+    """The company in the traits of an identify call: the specification's names, and facts of its own."""
 
     id: Any = None
     name: Any = None
+    own: Any = None
 
 
 class Traits(msgspec.Struct):
@@ -106,6 +107,7 @@ class Traits(msgspec.Struct):
     website: Any = None
     parent_id: Any = None
     company: Any = None
+    own: Any = None
 
 
 class Call(msgspec.Struct, rename="camel"):
@@ -350,6 +352,7 @@ def _profile(
         seats=traits.count("seats", _MAX_INT),
         domain=traits.text("domain") or host_of(traits.text("website")),
         parent_id=traits.account("parent_id"),
+        own=traits.own("own"),
     )
 
 
@@ -366,6 +369,7 @@ def _company(
     except (Fault, msgspec.ValidationError):
         on_unusable("company")
         return None
+    traits = FreeForm(company, on_unusable)
     return AccountProfile(
         event_id=event_id,
         tenant=sender.tenant,
@@ -373,7 +377,8 @@ def _company(
         source=sender.source,
         occurred_at=occurred_at,
         received_at=sender.received_at,
-        name=FreeForm(company, on_unusable).text("name"),
+        name=traits.text("name"),
+        own=traits.own("own"),
     )
 
 

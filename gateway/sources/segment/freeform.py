@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from processors.intake.own_facts import own_refusals
+from processors.state.own import MAX_OWN, OwnValue
 from schemas.identity.keys import valid_account
 
 __all__ = ["MAX_LONG", "MAX_TEXT", "FreeForm", "host_of", "is_text"]
@@ -59,6 +61,18 @@ class FreeForm:
         """Return a text that may be an account id, or ``None``."""
         value = self.text(name)
         return value if value and self._check(name, value, valid_account(value)) else None
+
+    def own(self, name: str) -> dict[str, OwnValue]:
+        """Return the facts of the sender's own in an object, without those that can't be used."""
+        value = getattr(self._values, name)
+        if not self._check(name, value, isinstance(value, dict)):
+            return {}
+        usable = {
+            fact: said
+            for fact, said in value.items()
+            if self._check(name, said, not any(own_refusals({fact: said}, {})))
+        }
+        return dict(list(usable.items())[:MAX_OWN])
 
     def _check(self, name: str, value: object, good: object) -> bool:
         """Tell whether a value can be used; report one that is neither good nor absent."""

@@ -16,7 +16,9 @@ from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
+from processors.intake.own_facts import own_refusals
 from processors.measures import MEASURES
+from processors.observe.override import is_target
 from schemas.codec.record_codec import RECORDS
 from schemas.codec.registry import Registry
 from schemas.identity.aliases import is_alias
@@ -24,6 +26,7 @@ from schemas.identity.keys import valid_account
 from schemas.records import (
     AccountLink,
     AccountOverride,
+    AccountProfile,
     AlertAction,
     InputEvent,
     SupportEvent,
@@ -154,7 +157,9 @@ def _symbols(field: dict[str, Any]) -> tuple[str, ...]:
     declared = field["type"][1] if isinstance(field["type"], list) else field["type"]
     if not isinstance(declared, dict):
         return ()
-    return tuple(symbol for symbol in declared["symbols"] if symbol != "unknown" or "default" in field)
+    return tuple(
+        symbol for symbol in declared.get("symbols", ()) if symbol != "unknown" or "default" in field
+    )
 
 
 def _field(field: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
@@ -165,6 +170,8 @@ def _field(field: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
         return name, str | _INT64 | None, None
     optional = isinstance(declared, list)
     avro = declared[1] if optional else declared
+    if isinstance(avro, dict) and avro["type"] == "map":
+        return name, dict[str, Any], {}  # ``own_refusals`` judges the values
     if symbols := _symbols(field):
         accepted: Any = Literal[symbols]
     else:
@@ -181,7 +188,10 @@ def _check_meaning(record: InputEvent) -> None:
         low, high = _SCORE_RANGES[record.kind]
         if not low <= record.score <= high:
             raise Fault(f"a score of {record.kind} is {low} to {high}", "/score")
-    if isinstance(record, AccountOverride) and record.target not in ("score", *MEASURES):
+    if isinstance(record, AccountProfile):
+        for pointer, why in own_refusals(record.own, record.counted):
+            raise Fault(why, pointer)
+    if isinstance(record, AccountOverride) and not is_target(record.target):
         fix = suggestion(record.target, list(MEASURES), "docs/measures.md")
         raise Fault(f"target is `score` or a measure; {fix}", "/target")
     if isinstance(record, AccountOverride) and _ends_before_it_begins(record):

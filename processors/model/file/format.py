@@ -35,13 +35,18 @@ __all__ = [
     "GroupSpec",
     "MeasureSpec",
     "ModelSpec",
+    "OwnSpec",
     "VariantSpec",
     "json_schema",
 ]
 
 NAME = r"^[a-z][a-z0-9_.-]{0,63}$"
+_OWN = r"^[a-z][a-z0-9_]{0,63}$"
 _UNITS = {"s": 1_000, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _LOWER, _UPPER = ("above", "at_least"), ("below", "at_most")
+_LONGEST_USER_DAYS = 32
+"""Days for which it is known when each user was active."""
+
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 
 
@@ -89,6 +94,7 @@ Date: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]}),
 ]
 Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
+OwnName: TypeAlias = Annotated[str, Field(pattern=_OWN)]
 Words: TypeAlias = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_template)]
 Condition: TypeAlias = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -414,6 +420,54 @@ class VariantSpec(_Spec):
     min_coverage: Any = Field(None)
 
 
+class OwnSpec(_Spec):
+    """
+    A fact or a counter of the team's own, which its senders name.
+
+    It is a measure and a fact of conditions, both by the name ``own.<name>``.
+    """
+
+    kind: Literal["number", "date", "flag", "pulse", "count", "users"] = Field(
+        description="number; date: the days since it; flag: true or false; pulse: 1 to 5, as a person judges "
+        "the account; count: what happened in `days`; users: the people whom it happened to in `days`."
+    )
+    title: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
+        None, description="What it is called in reasons; left out: its name."
+    )
+    unit: Annotated[str, Field(min_length=1, max_length=30)] | None = Field(
+        None, description="The unit of a number or of a count."
+    )
+    forget_after: Duration | None = Field(
+        None, description="Whole days after which it is no longer known, unless it was said again."
+    )
+    days: int | None = Field(None, ge=1, le=90, description="The days that a counter counts, today included.")
+    per: Literal["seats"] | None = Field(
+        None, description="seats: the counter is divided by the seats, and not known without them."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> OwnSpec:
+        if self.counts and self.days is None:
+            raise _fault(f"{self.kind} without days", "add `days: 30`, 90 at most")
+        if self.kind == "users" and self.days is not None and self.days > _LONGEST_USER_DAYS:
+            raise _fault(f"users of {self.days} days", f"make it {_LONGEST_USER_DAYS} days or less")
+        if self.counts and self.forget_after is not None:
+            raise _fault("forget_after of a counter", "leave it out: `days` says how far it reaches")
+        for key in ("days", "per"):
+            if not self.counts and getattr(self, key) is not None:
+                raise _fault(f"{key} of a {self.kind}", f"leave {key} out, or make it a count or users")
+        if self.unit is not None and self.kind not in ("number", "count"):
+            raise _fault(f"the unit of a {self.kind}", "leave it out")
+        if self.forget_after is not None and (self.forget_after < DAY or self.forget_after % DAY):
+            raise _fault("forget_after is no number of whole days", "write it as 90d")
+        return self
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is a counter."""
+        return self.kind in ("count", "users")
+
+
 class ModelSpec(BodySpec):
     """A Bellbuoy health model."""
 
@@ -422,6 +476,10 @@ class ModelSpec(BodySpec):
     about: str | None = Field(None, description="What the model is for.")
     applies: AppliesSpec | None = Field(
         None, description="Which accounts the model is for; left out: all that no other model is for."
+    )
+    own: dict[OwnName, OwnSpec] = Field(
+        {},
+        description="Facts and counters of the team's own by name; measures and conditions read own.<name>.",
     )
     variants: dict[Name, VariantSpec] = Field({}, description="Segments and lifecycle stages by name.")
 
@@ -440,7 +498,7 @@ def json_schema() -> dict[str, Any]:
     for name in ("score", "hysteresis", "bands", "min_coverage"):
         variant[name] = schema["properties"][name]
     for node in (schema, defs["VariantSpec"]):
-        for name in ("groups", "measures", "caps", "variants"):
+        for name in ("groups", "measures", "caps", "own", "variants"):
             if name in node["properties"]:
                 node["properties"][name]["additionalProperties"] = False
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Bellbuoy health model"} | {

@@ -101,7 +101,9 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
 
 def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:
     """Remove the faulty part from the data, or replace it by a stand-in when it is needed."""
-    if len(path) >= 3 and path[0] in ("measures", "caps", "groups", "variants"):
+    if path[:1] == ("own",):
+        path = path[:2]
+    elif len(path) >= 3 and path[0] in ("measures", "caps", "groups", "variants"):
         path = path[:3]
     elif len(path) >= 2 and path[0] in ("bands", "score", "hysteresis", "applies"):
         path = path[:1]
@@ -117,6 +119,8 @@ def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:
         holder[last] = copy.deepcopy(_NEEDED[str(last)])
     elif len(path) == 2 and path[0] == "groups":
         holder[last] = {}
+    elif len(path) == 2 and path[0] == "own":  # what reads it is no further fault
+        holder[last] = {"kind": "number"}
     else:
         holder.pop(last, None)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from processors.measures import USAGE, MeasureDefinition
 from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
 from processors.model.file.reader import Path
+from processors.model.plan.account_facts import Fact
 from processors.model.plan.bands import compile_bands
 from processors.model.plan.condition_types import ConditionFault
 from processors.model.plan.conditions import Condition, ConditionError, compile_condition
@@ -41,6 +42,7 @@ class PlanReport(Protocol):
 def make_plan(
     body: BodySpec,
     measures: Mapping[str, MeasureDefinition],
+    facts: Mapping[str, Fact],
     variant: str,
     report: PlanReport,
     *,
@@ -51,15 +53,17 @@ def make_plan(
 
     A body that isn't ``whole``, because faulty parts were left out, is only searched for more faults.
     """
-    return _Planner(body, measures, report).plan(variant, whole=whole)
+    return _Planner(body, measures, facts, report).plan(variant, whole=whole)
 
 
-def condition(text: str, measures: Iterable[str], path: Path, report: PlanReport) -> Condition | None:
+def condition(
+    text: str, measures: Iterable[str], facts: Mapping[str, Fact], path: Path, report: PlanReport
+) -> Condition | None:
     """Return the compiled condition, or ``None``, after reporting every fault of it."""
     compiled: Condition | None = None
     faults: tuple[ConditionFault, ...]
     try:
-        compiled = compile_condition(text, measures)
+        compiled = compile_condition(text, measures, facts)
         faults = compiled.faults
     except ConditionError as error:
         faults = error.faults
@@ -69,9 +73,16 @@ def condition(text: str, measures: Iterable[str], path: Path, report: PlanReport
 
 
 class _Planner:
-    def __init__(self, body: BodySpec, measures: Mapping[str, MeasureDefinition], report: PlanReport) -> None:
+    def __init__(
+        self,
+        body: BodySpec,
+        measures: Mapping[str, MeasureDefinition],
+        facts: Mapping[str, Fact],
+        report: PlanReport,
+    ) -> None:
         self._body = body
         self._measures = measures
+        self._facts = facts
         self._report = report
         self._reads: dict[str, int] = {}
         self._shows: dict[str, int] = {}
@@ -151,6 +162,8 @@ class _Planner:
         """Return the index of a measure among those that the plan reads, or shows; report an unknown one."""
         if name not in self._measures:
             fix = suggestion(name, list(self._measures), "docs/measures.md")
+            if name.startswith("own.") and not any(each.startswith("own.") for each in self._measures):
+                fix = f"declare it: `own: {{{name.removeprefix('own.')}: {{kind: number}}}}`"
             self._fault(path, f"no such measure: {name}", fix)
             return -1
         return indices.setdefault(name, len(indices))
@@ -160,7 +173,7 @@ class _Planner:
         at = self._index(spec.measure, (*path, "measure"), self._reads)
         when = None
         if spec.when is not None:
-            when = condition(spec.when, self._measures, (*path, "when"), self._report)
+            when = condition(spec.when, self._measures, self._facts, (*path, "when"), self._report)
             self._sound = self._sound and when is not None
         if spec.limit > self._body.score.scale:
             self._fault(

@@ -7,16 +7,20 @@ from hypothesis import strategies as st
 
 from processors.fold.due import next_due
 from processors.measures import MEASURES, MeasureValue, View
+from processors.model.file.format import OwnSpec
+from processors.model.plan.own import own_measures
 from processors.state.account import State
 from processors.state.encoding import decode_state
 from schemas.times import DAY
-from tests.support.generators import NOW, batchings, histories
+from tests.support.generators import NOW, OWN, batchings, histories
 from tests.support.reference_fold import reference_fold
+
+OWN_MEASURES = own_measures({name: OwnSpec.model_validate(spec) for name, spec in OWN.items()})
 
 
 def facts(state: State, now: int) -> dict[str, MeasureValue]:
     view = View(state, now)
-    return {name: measured(view) for name, measured in MEASURES.items()}
+    return {name: measured(view) for name, measured in (MEASURES | OWN_MEASURES).items()}
 
 
 @given(st.data())

@@ -19,19 +19,24 @@ from processors.observe import observe_usage
 from processors.state.encoding import decode_state
 from schemas.records import JournalBatch, UsageEvent
 from schemas.times import DAY
-from tests.support.generators import NOW, batch, batchings, histories
+from tests.support.generators import NOW, OWN, batch, batchings, histories
 from tests.support.reference_fold import reference_fold
 
 NOON = NOW // DAY * DAY + DAY // 2
+NAMES = [*MEASURES, *(f"own.{name}" for name in OWN)]
 EVERYTHING = load_model(
     json.dumps(
         {
             "model": "everything",
             "version": 1,
-            "measures": {name: {"curve": {"points": [[0, 0], [50, 100]]}} for name in MEASURES},
-            "caps": {name: {"measure": name, "at_least": 20, "limit": 70} for name in MEASURES},
+            "own": OWN,
+            "measures": {name: {"curve": {"points": [[0, 0], [50, 100]]}} for name in NAMES},
+            "caps": {name: {"measure": name, "at_least": 20, "limit": 70} for name in NAMES},
             "bands": [{"band": "critical", "below": 40}, {"band": "healthy"}],
-            "variants": {"old": {"priority": 1, "when": "account.tenure_days > 40", "score": {"max": 90}}},
+            "variants": {
+                "old": {"priority": 1, "when": "account.tenure_days > 40", "score": {"max": 90}},
+                "flagged": {"priority": 2, "when": "own.f && own.c > 1.0", "score": {"max": 80}},
+            },
         }
     )
 )

@@ -42,9 +42,9 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "bee155564485ef6970348a85e2b4d467b41e73def053fd7af96325ce50992bdb",
+    "journal": "02802e4dd47d47ea73763a2489a56345a7daf8b48b3ca6c37afa851eeda07366",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "1b9e46feff0f1fd609e050e39603d4e6722f989099a0ff1eebedef4465b66e9b",
+    "changelog": "5075726059a5b4a158b952bec13f11411bfad93d875a9f63f7e6f1f738a45617",
     "account.health": "529fd8872ad0928dc9ec50b47c4f27f26e10d7086fccb8c07e458ee58e715e7d",
     "account.kpis": "70ae40020f5db2129d1e4d8ad3af6a9fda93c8c62ba6fe2cf6843157e2d8cdf8",
     "risk.alerts": "1f06f9a2524bd23f98b20f85863ca729367eb20b8bb4d66c1d0b4bd0074047e4",

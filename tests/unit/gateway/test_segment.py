@@ -313,6 +313,26 @@ def test_group_becomes_a_profile(gateway: GatewayClient) -> None:
     assert (profile.domain, profile.parent_id) == ("acme.example", "holding")
 
 
+@pytest.mark.parametrize("kind", ["group", "identify"])
+def test_traits_carry_facts_of_the_senders_own(gateway: GatewayClient, kind: str) -> None:
+    own = {"versions_behind": 3, "pilot": True, "review": "2026-11-02", "gone": None}
+    traits: dict[str, Any] = {"own": own | {"Bad name": 1, "list": [1], "huge": 1e300}}
+    if kind == "identify":
+        traits = {"company": traits | {"id": "acme-inc"}}
+    answer = gateway.post(f"/v1/{kind}", {"userId": "u", "groupId": "acme-inc", "traits": traits})
+    assert answer.status == 200
+    (profile,) = gateway.sent("account.profiles")
+    assert (profile.account_id, profile.own) == ("acme-inc", own)
+
+
+@pytest.mark.parametrize("own", [None, 3, "text", [], {f"x{n}": n for n in range(40)}])
+def test_own_traits_of_any_type_are_accepted(gateway: GatewayClient, own: Any) -> None:
+    answer = gateway.post("/v1/group", {"userId": "u", "groupId": "a", "traits": {"own": own, "name": "A"}})
+    assert answer.status == 200
+    (profile,) = gateway.sent("account.profiles")
+    assert (profile.name, len(profile.own)) == ("A", 32 if isinstance(own, dict) else 0)
+
+
 def test_group_links_the_user_and_the_domain_to_the_account(gateway: GatewayClient) -> None:
     call = {"userId": "u", "groupId": "acme-inc", "messageId": "m", "traits": {"domain": "Acme.Example."}}
     for _ in range(2):

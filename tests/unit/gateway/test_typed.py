@@ -85,6 +85,15 @@ def test_each_event_of_a_list_has_its_result(gateway: GatewayClient) -> None:
         ("survey.responses", SURVEY | {"step": "sent"}, "/score"),
         ("account.profiles", BASICS | {"country": "Germany"}, "/country"),
         ("account.profiles", BASICS | {"uptime_ppm": 1_000_001}, "/uptime_ppm"),
+        ("account.profiles", BASICS | {"own": {"Versions": 1}}, "/own/Versions"),
+        ("account.profiles", BASICS | {"own": {"x" * 65: 1}}, "/own/" + "x" * 64),
+        ("account.profiles", BASICS | {"own": {"x": 1e16}}, "/own/x"),
+        ("account.profiles", BASICS | {"own": {"x": "y" * 257}}, "/own/x"),
+        ("account.profiles", BASICS | {"own": {"x": [1]}}, "/own/x"),
+        ("account.profiles", BASICS | {"own": 3}, "/own"),
+        ("account.profiles", BASICS | {"own": {f"x{n}": n for n in range(33)}}, "/own"),
+        ("account.profiles", BASICS | {"counted": {"x": 0}}, "/counted/x"),
+        ("account.profiles", BASICS | {"counted": {"x": 1.5}}, "/counted/x"),
         ("billing.events", BILL | {"amount_minor": 2**63}, "/amount_minor"),
         ("billing.events", BILL | {"amount_minor": 1.5}, "/amount_minor"),
         ("billing.events", BILL | {"currency": "usd"}, "/currency"),
@@ -219,3 +228,20 @@ def test_an_override_that_ends_before_it_was_said_is_refused(gateway: GatewayCli
         assert (answer.status, answer.json["pointer"]) == (400, "/expires_at")
     kept = gateway.post("/v1/events/account.overrides", override | {"expires_at": NOW - 1})
     assert kept.status == 200  # history that has run out meanwhile
+
+
+def test_a_profile_carries_facts_and_counts_of_the_senders_own(gateway: GatewayClient) -> None:
+    own = {"pulse": 4, "pilot": True, "review": "2026-11-02", "gone": None}
+    event = BASICS | {"own": own, "author": "Ines", "counted": {"posts": 2}, "user_id": "u-7"}
+    assert gateway.post("/v1/events/account.profiles", event).status == 200
+    (profile,) = gateway.sent("account.profiles")
+    assert (profile.own, profile.author) == (own, "Ines")
+    assert (profile.counted, profile.user_id) == ({"posts": 2}, "u-7")
+
+
+@pytest.mark.parametrize(("target", "status"), [("own.pulse", 200), ("own.Pulse", 400), ("own.", 400)])
+def test_a_measure_of_the_teams_own_may_be_overridden(
+    gateway: GatewayClient, target: str, status: int
+) -> None:
+    event = BASICS | {"target": target, "value": 50, "reason": "seen", "author": "Ines"}
+    assert gateway.post("/v1/events/account.overrides", event).status == status

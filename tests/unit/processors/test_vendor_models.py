@@ -60,6 +60,27 @@ def test_every_example_has_no_faults(name: str) -> None:
     assert checked.model.name == name
 
 
+def test_sourcegraph_by_hand() -> None:
+    """30 % of 10, 15 % of (5 + 10 + 5) / 3 and 55 % of (5 + 0) / 2 are 3 + 1 + 1.375."""
+    facts: dict[str, float | MeasureValue] = {
+        "own.account_pulse": 4, "own.versions_behind": 2, "own.defect_tickets": 1,
+        "own.question_tickets": 7, "usage.breadth": 0.62, "usage.stickiness": 0.12,
+    }  # fmt: skip
+    verdict = score(model("sourcegraph").plan, facts)
+    assert list(scores(verdict).values()) == [100, 50, 100, 50, 50, 0]
+    assert (own(verdict), label(verdict)) == (pytest.approx(5.375), "Yellow")
+
+
+def test_sourcegraph_agrees_with_the_case_worked_out_without_pulse() -> None:
+    """15 % of 10 and 55 % of (5 + 0) / 2 are 2.875, and 4.107 where only these two groups are weighed."""
+    facts: dict[str, float | MeasureValue] = {
+        "own.versions_behind": 0, "own.defect_tickets": 0, "own.question_tickets": 0,
+        "usage.breadth": 0.62, "usage.stickiness": 0.12,
+    }  # fmt: skip
+    verdict = score(model("sourcegraph").plan, facts)
+    assert own(verdict) / 0.7 == pytest.approx(4.107, abs=0.001)
+
+
 def test_gainsight_weighted_group_40_12_is_40() -> None:
     plan = model("gainsight").plan
     verdict = score(plan, {"support.open": 26.5, "support.urgent": 41, "support.reopened": 7.9})
