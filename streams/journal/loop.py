@@ -11,15 +11,14 @@ simulation's clock batches neither rest nor gather: the simulation waits for the
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Thread
 
 from streams.journal.partition import JournalPartition
 from streams.kafka.cluster import Cluster
 from streams.kafka.fetcher import EARLIEST, RecordBatchFetcher
-from streams.kafka.log_faults import LogFault
-from streams.kafka.log_position import LogPosition, Part
+from streams.kafka.log_inspector import Inspection
 from streams.kafka.record_batches import RawBatch
 from streams.pacing.progress import ProgressWatcher
 from streams.settings import JournalSettings
@@ -59,7 +58,7 @@ class JournalLoop:
         self._clock_codec = cluster.codec("simulation.clock")
         self._fetcher = RecordBatchFetcher(cluster.bootstrap, max_bytes=fetch_bytes)
         self._in_doubt = in_doubt
-        self._inspections: SimpleQueue[tuple[Mapping[Part, LogPosition], list[LogFault]]] = SimpleQueue()
+        self._inspections: SimpleQueue[Inspection] = SimpleQueue()
         self._clock_read = {(self._clock, partition.number)} if settings.clock == "simulated" else set()
         self._assign()
         self._gathering_since: float | None = None
@@ -79,9 +78,9 @@ class JournalLoop:
         """Ask the loop to end after the batch that it is writing."""
         self._stopping.set()
 
-    def inspected(self, positions: Mapping[Part, LogPosition], faults: list[LogFault]) -> None:
-        """Take the answer of an inspection, which covered these positions; faults of others are ignored."""
-        self._inspections.put((positions, faults))
+    def inspected(self, inspection: Inspection) -> None:
+        """Take the answer of an inspection of the inputs; what it says of other partitions is ignored."""
+        self._inspections.put(inspection)
 
     def join(self) -> None:
         """Return once the loop has ended."""
@@ -92,7 +91,7 @@ class JournalLoop:
             while not self._stopping.is_set():
                 self.round_began = time.monotonic()
                 while not self._inspections.empty():
-                    self._take(*self._inspections.get())
+                    self._take(self._inspections.get())
                 if self._fetch_and_write():
                     self._rest()
         except BaseException as error:  # noqa: BLE001 - the stage raises it and ends the process
@@ -100,11 +99,12 @@ class JournalLoop:
         finally:
             self._fetcher.close()
 
-    def _take(self, positions: Mapping[Part, LogPosition], faults: list[LogFault]) -> None:
+    def _take(self, inspection: Inspection) -> None:
         """Go on where the inputs' logs have what is new, and trust what was in doubt and found right."""
-        ours = [fault for fault in faults if fault.partition == self._partition.number]
+        read = self._partition.read_positions()
+        ours = [fault for fault in inspection.faults if (fault.topic, fault.partition) in read]
         gone = {(fault.topic, fault.partition) for fault in ours}
-        trusted = (self._fetcher.in_doubt & positions.keys()) - gone
+        trusted = (self._fetcher.in_doubt & inspection.ends.keys()) - gone
         movable = [fault for fault in ours if fault.can_be_read_on]
         if movable and self._partition.gathered_events:
             wall_time = None

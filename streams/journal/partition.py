@@ -15,7 +15,7 @@ from streams.journal import metrics
 from streams.journal.clock import JournalClock
 from streams.journal.input_faults import InputFaults
 from streams.journal.packing import JournalPacker, PackedBatch
-from streams.journal.restore import input_positions, require_all_applied, restore_dedupe_windows
+from streams.journal.restore import input_positions, require_applied_journal, restore_dedupe_windows
 from streams.journal.set_aside import read_set_aside
 from streams.journal.sorted_events import SortedEvents
 from streams.journal.sorting import EventSorter
@@ -43,7 +43,8 @@ class JournalPartition:
     Making it fences every earlier owner, then restores the position from the journal's last record: sequence
     number, time, and the offset to read next of each input. Times are UTC milliseconds; *wall_time* is
     ``None`` where a simulation's clock is followed. Raises LogChangedError where the journal is not the one
-    that the worker has applied; what happened to an input goes to *faults*.
+    that the worker has applied; what happened to an input goes to *faults*. ``journal_from`` is the journal's
+    beginning, with the id that its topic had then.
     """
 
     def __init__(self, cluster: Cluster, number: int, settings: JournalSettings, faults: InputFaults) -> None:
@@ -66,6 +67,7 @@ class JournalPartition:
         self._topic_ids = dict.fromkeys(self._next_offsets, b"")
         self._epochs = dict.fromkeys(self._next_offsets, -1)
         self._faults = faults
+        self.journal_from = LogPosition(0)
         self._last_tick = 0
         self._last_write = self._last_events = time.monotonic()
         self._before_first_tick: list[RawBatch] = []
@@ -84,8 +86,11 @@ class JournalPartition:
             batch = cluster.codec("account.journal").decode(last.value)
             self._sequence, self._written_at = batch.sequence, batch.written_at
             read = {self._topics.name(t): p for t, p in input_positions(batch, last.headers).items()}
-        require_all_applied(cluster, self.number, self._sequence)
-        self._follow_inputs(LogInspector(cluster.bootstrap), read)
+        inspector = LogInspector(cluster.bootstrap)
+        if (journal := inspector.topics([self._journal]).get(self._journal)) is not None:
+            self.journal_from = LogPosition(0, journal.topic_id)
+        require_applied_journal(cluster, self.number, self._sequence, self.journal_from.topic_id)
+        self._follow_inputs(inspector, read)
         if last is None:
             return
         restorer = self._sorter.restorer(read_set_aside(cluster, self.number))
@@ -105,7 +110,7 @@ class JournalPartition:
                 position = position._replace(topic_id=topics[name].topic_id)
             self._move(name, position)
         positions = {(name, self.number): position for name, position in read.items()}
-        faults = inspector.faults(positions, self._topics.partitions)
+        faults = inspector.inspect(positions, self._topics.partitions).faults
         self._faults.standing([fault for fault in faults if not fault.can_be_read_on])
         for fault in faults:
             if fault.can_be_read_on:

@@ -17,7 +17,7 @@ from streams.kafka.fetcher import RecordBatchFetcher
 from streams.kafka.log_position import LOGS_HEADER, LogPosition, decode_positions
 from streams.kafka.log_reader import last_record
 
-__all__ = ["input_positions", "require_all_applied", "restore_dedupe_windows"]
+__all__ = ["input_positions", "require_applied_journal", "restore_dedupe_windows"]
 
 log = structlog.get_logger(__name__)
 
@@ -42,14 +42,25 @@ def input_positions(batch: JournalBatch, headers: Sequence[tuple[str, bytes]]) -
     }
 
 
-def require_all_applied(cluster: Cluster, number: int, sequence: int) -> None:
-    """Raise LogChangedError when the worker has applied batches beyond this one, the journal's last."""
+def require_applied_journal(cluster: Cluster, number: int, sequence: int, topic_id: bytes) -> None:
+    """
+    Raise LogChangedError when the worker has applied another journal than the one of this id.
+
+    So it has, too, when it is beyond *sequence*, the journal's last batch.
+    """
     applied = last_record(cluster.bootstrap, cluster.topics.changelog, number)
     if applied is None or applied.value is None or not (applied.key or b"").startswith(POSITION_KEY):
         return
     position = decode_position(applied.value)
+    # The worker writes the positions of its logs beside its own; the journal's is the first.
+    known = next(iter(decode_positions(dict(applied.headers).get(LOGS_HEADER, b""))), LogPosition(0)).topic_id
+    name = cluster.topics.name("account.journal")
+    if known and topic_id and known != topic_id:
+        raise LogChangedError(
+            f"{name}/{number} was made anew: the worker has applied batch {position.sequence} of another "
+            "journal; run `bellbuoy recover journal --dry-run`"
+        )
     if position.sequence > sequence:
-        name = cluster.topics.name("account.journal")
         raise LogChangedError(
             f"{name}/{number} ends with batch {sequence}, and the worker has applied batch "
             f"{position.sequence}: the journal lost its tail or was made anew; "

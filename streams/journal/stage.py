@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from threading import Event
 
@@ -30,7 +29,7 @@ from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.cluster import Cluster
 from streams.kafka.consumer_group import leave_group
 from streams.kafka.errors import BROKER_AWAY, TOPIC_UNKNOWN, FencedError, LogChangedError
-from streams.kafka.log_faults import LogFault
+from streams.kafka.log_inspector import Inspection
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.log_watch import LogWatch
 from streams.pacing.progress import ProgressWatcher
@@ -81,11 +80,11 @@ class JournalMember:
         self._watch = LogWatch(
             cluster.bootstrap,
             cluster.topics.partitions,
-            self._read,
-            self._written,
+            self._positions,
             self._inspected,
             self._fail,
         )
+        self._ends: dict[Part, LogPosition] = {}
         self._error: BaseException | None = None
         self._stopping = Event()
 
@@ -126,28 +125,27 @@ class JournalMember:
         if all(time.monotonic() - loop.round_began < _MAX_ROUND_SECONDS for loop in self._loops):
             self._health.heartbeat()
 
-    def _read(self) -> dict[Part, LogPosition]:
-        """Return how far the inputs are read, for the watch."""
+    def _positions(self) -> dict[Part, LogPosition]:
+        """Return how far the inputs are read, and where the journal ended, for the watch."""
         partitions = list(self._partitions.values())
-        return {part: at for partition in partitions for part, at in partition.read_positions().items()}
+        read = {part: at for partition in partitions for part, at in partition.read_positions().items()}
+        written = {(self._topics.name("account.journal"), p.number): p.journal_from for p in partitions}
+        return read | {part: self._ends.get(part, begun) for part, begun in written.items()}
 
-    def _written(self) -> set[Part]:
-        """Return the partitions of the journal that are written here, for the watch."""
-        return {(self._topics.name("account.journal"), number) for number in list(self._partitions)}
-
-    def _inspected(self, positions: Mapping[Part, LogPosition], faults: list[LogFault]) -> None:
+    def _inspected(self, inspection: Inspection) -> None:
         """Take the watch's answer; raise LogChangedError when the journal is not the log that was written."""
         journal = self._topics.name("account.journal")
-        for fault in faults:
+        for fault in inspection.faults:
             if fault.topic == journal and fault.kind != "head_gone":
                 raise LogChangedError(
                     f"{fault.sentence}: the journal stops; start it again, and if it then stops as well, "
                     "run `bellbuoy recover journal --dry-run`"
                 )
-        inputs = [fault for fault in faults if fault.topic != journal]
-        self._faults.standing([fault for fault in inputs if not fault.can_be_read_on])
+        self._ends = {part: end for part, end in inspection.ends.items() if part[0] == journal}
+        unreadable = [f for f in inspection.faults if f.topic != journal and not f.can_be_read_on]
+        self._faults.standing(unreadable)
         for loop in list(self._loops):
-            loop.inspected(positions, inputs)
+            loop.inspected(inspection)
 
     def _fail(self, error: BaseException) -> None:
         self._error = error

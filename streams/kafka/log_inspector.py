@@ -12,11 +12,11 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are re-exported
 
 from streams.kafka.errors import LEADER_UNKNOWN, TOPIC_UNKNOWN
-from streams.kafka.leader_epochs import epoch_ends
+from streams.kafka.leader_epochs import UNKNOWN, epoch_ends
 from streams.kafka.log_faults import LogFault, LogState, fault_of
 from streams.kafka.log_position import ID_BYTES, LogPosition, Part
 
-__all__ = ["LogInspector", "TopicState"]
+__all__ = ["Inspection", "LogInspector", "TopicState"]
 
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -29,6 +29,19 @@ class TopicState(NamedTuple):
 
     topic_id: bytes
     partitions: int
+
+
+class Inspection(NamedTuple):
+    """
+    The answer to the question whether positions still hold.
+
+    ``starts`` and ``ends`` are the present ones of the logs that could answer; an end is a position that can
+    be inspected later.
+    """
+
+    faults: list[LogFault]
+    starts: dict[Part, int]
+    ends: dict[Part, LogPosition]
 
 
 class LogInspector:
@@ -65,34 +78,26 @@ class LogInspector:
         """Return the first offset of each partition that answers."""
         return {part: offset for part, (offset, _) in self._offsets(parts, _EARLIEST).items()}
 
-    def ends(self, parts: Iterable[Part]) -> dict[Part, LogPosition]:
-        """Return the end of each partition that answers, as a position that can be checked later."""
-        parts = list(parts)
-        topics = self.topics(topic for topic, _ in parts)
-        return {
-            part: LogPosition(offset, topics[part[0]].topic_id, epoch)
-            for part, (offset, epoch) in self._offsets(parts, _LATEST).items()
-            if part[0] in topics
-        }
-
-    def faults(self, positions: Mapping[Part, LogPosition], partitions: int) -> list[LogFault]:
+    def inspect(self, positions: Mapping[Part, LogPosition], partitions: int) -> Inspection:
         """Return what is wrong with positions in topics that must have so many partitions."""
         topics = self.topics(topic for topic, _ in positions)
         parts = [part for part in positions if part[0] in topics and part[1] < topics[part[0]].partitions]
         starts, ends = self.starts(parts), self._offsets(parts, _LATEST)
         epochs = self._epoch_ends({p: positions[p].epoch for p in parts if positions[p].epoch >= 0})
-        found = []
+        inspection = Inspection([], starts, {})
         for part, position in positions.items():
             topic = topics.get(part[0])
             if topic is None:
-                found.append(LogFault("deleted", *part, position, LogPosition(0)))
+                inspection.faults.append(LogFault("deleted", *part, position, LogPosition(0)))
             elif part in starts and part in ends and (position.epoch < 0 or part in epochs):
+                end, epoch = ends[part]
                 state = LogState(
-                    topic.topic_id, topic.partitions, starts[part], ends[part][0], *epochs.get(part, ())
+                    topic.topic_id, topic.partitions, starts[part], end, *epochs.get(part, UNKNOWN)
                 )
+                inspection.ends[part] = LogPosition(end, topic.topic_id, epoch)
                 if (fault := fault_of(part, position, state, partitions)) is not None:
-                    found.append(fault)
-        return found
+                    inspection.faults.append(fault)
+        return inspection
 
     def _offsets(self, parts: Iterable[Part], spec: Any) -> dict[Part, tuple[int, int]]:
         """Return offset and leader epoch of one end of each partition that has a leader."""

@@ -14,7 +14,15 @@ from streams.kafka.errors import END_OF_PARTITION, LEADER_UNKNOWN, TIMED_OUT
 from streams.kafka.record import KafkaRecord, kafka_record
 from streams.kafka.retry import REQUEST_SECONDS, retry
 
-__all__ = ["end_offsets", "last_record", "read_to_end", "record_at", "watermarks", "watermarks_of"]
+__all__ = [
+    "end_offsets",
+    "first_record",
+    "last_record",
+    "read_to_end",
+    "record_at",
+    "watermarks",
+    "watermarks_of",
+]
 
 _FIRST_LOOK_BACK, _LOOK_BACK_GROWTH = 16, 8
 """Offsets read back in search of the last record: transaction markers and aborted records take some too."""
@@ -87,6 +95,11 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Ka
                     raise KafkaException(error)
     finally:
         consumer.close()
+
+
+def first_record(bootstrap: str, topic: str, partition: int, offset: int) -> KafkaRecord | None:
+    """Return the first committed record of a partition from an offset on, or ``None`` when there is none."""
+    return next(read_to_end(bootstrap, [TopicPartition(topic, partition, offset)]), None)
 
 
 def last_record(bootstrap: str, topic: str, partition: int) -> KafkaRecord | None:

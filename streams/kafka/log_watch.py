@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from confluent_kafka import KafkaException
 
-from streams.kafka.log_faults import LogFault
-from streams.kafka.log_inspector import LogInspector
+from streams.kafka.log_inspector import Inspection, LogInspector
 from streams.kafka.log_position import LogPosition, Part
 
 __all__ = ["LogWatch"]
@@ -24,25 +23,22 @@ class LogWatch:
     """
     A watch on the logs of one role.
 
-    ``read`` returns the positions up to which the role has read; ``written`` are partitions that it writes,
-    of which the watch remembers the end. ``report`` is called after each inspection, in the watch's thread,
-    with what was inspected and what is wrong; ``fail`` with whatever that raises, which ends the watch.
+    ``positions`` returns those to inspect: up to which the role has read, and where the logs that it writes
+    ended at the last inspection. ``report`` is called after each inspection, in the watch's thread; ``fail``
+    with whatever that raises, which ends the watch.
     """
 
     def __init__(
         self,
         bootstrap: str,
         partitions: int,
-        read: Callable[[], Mapping[Part, LogPosition]],
-        written: Callable[[], Collection[Part]],
-        report: Callable[[Mapping[Part, LogPosition], list[LogFault]], None],
+        positions: Callable[[], Mapping[Part, LogPosition]],
+        report: Callable[[Inspection], None],
         fail: Callable[[BaseException], None],
     ) -> None:
         self._inspector = LogInspector(bootstrap)
         self._partitions = partitions
-        self._read, self._written = read, written
-        self._report, self._fail = report, fail
-        self._ends: dict[Part, LogPosition] = {}
+        self._positions, self._report, self._fail = positions, report, fail
         self._woken, self._stopping = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-watch", daemon=True)
 
@@ -64,7 +60,7 @@ class LogWatch:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._inspect()
+                self._report(self._inspector.inspect(self._positions(), self._partitions))
             except KafkaException as error:  # whoever reads and writes says that Kafka is away
                 log.debug("Logs not inspected.", error=error.args[0].str())
             except BaseException as error:  # noqa: BLE001 - the role raises it and ends
@@ -73,12 +69,3 @@ class LogWatch:
             self._woken.wait(_SECONDS)
             self._woken.clear()
             self._stopping.wait(0.1)  # whoever looks often into a log that is gone must not ask as often
-
-    def _inspect(self) -> None:
-        written = self._written()
-        self._ends = {part: end for part, end in self._ends.items() if part in written}
-        positions = dict(self._read()) | self._ends
-        faults = self._inspector.faults(positions, self._partitions)
-        self._report(positions, faults)
-        if not faults:
-            self._ends = self._inspector.ends(written)

@@ -112,9 +112,17 @@ class FoldLoop:
             raise _Gap(state.position.offset + 1, state.position.sequence, beyond_gap)
 
     async def _rewind(self, gap: _Gap) -> None:
-        """Read again from the state's position; batches from beyond the gap are skipped until then."""
+        """
+        Read again from the state's position; batches from beyond the gap are skipped until then.
+
+        Raises LogChangedError when that was done before, and the batches are not there.
+        """
         if self._sought_at is not None and time.monotonic() - self._sought_at < _SEEK_AGAIN_SECONDS:
             return
+        if self._sought_at is not None and (state := self._store.partitions.get(self._tp.partition)):
+            await asyncio.get_running_loop().run_in_executor(
+                self._pool, state.logs.require_next, state.position
+            )
         self._sought_at = time.monotonic()
         metrics.REWINDS.inc()
         log.info(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -24,6 +24,7 @@ from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.worker import metrics
+from streams.worker.logs import StateLogs
 
 __all__ = ["PartitionState"]
 
@@ -34,6 +35,8 @@ _CACHE_BYTES = 6_000_000
 that, typical ones 12 times and heavy ones 9 times (`python -m bench.account_memory`): 55 to 90 MB. The least
 recently used are decoded again when needed."""
 
+Headers = Sequence[tuple[str, bytes]]
+
 _fold_lock = threading.Lock()
 """Python runs one thread at a time: partitions that take turns are done one by one, not all at the end."""
 
@@ -42,7 +45,8 @@ class PartitionState:
     """
     Accounts of one partition in the process that owns it.
 
-    Making it fences every earlier owner, then restores states and position from the changelog.
+    Making it fences every earlier owner, then restores states and position from the changelog. Raises
+    LogChangedError when journal or changelog are not the ones that the states came from.
     """
 
     def __init__(self, cluster: Cluster, number: int) -> None:
@@ -57,7 +61,9 @@ class PartitionState:
             cluster.bootstrap, f"{cluster.topics.app_id}-accounts-{number}"
         )
         began = time.perf_counter()
-        self._folded = self._restored(cluster.bootstrap)
+        self._folded, headers = self._restored(cluster.bootstrap)
+        self.logs = StateLogs(cluster, number, headers)
+        self.logs.require(self.position)
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         metrics.ACCOUNTS.labels(partition=number).set(len(self.states))
@@ -79,13 +85,14 @@ class PartitionState:
         """The states in memory, as stored, by account key."""
         return self._folded.states
 
-    def _restored(self, bootstrap: str) -> FoldedPartition:
+    def _restored(self, bootstrap: str) -> tuple[FoldedPartition, Headers]:
         position, states, entries = Position(), dict[bytes, bytes](), dict[bytes, bytes]()
+        headers: Headers = []
         for record in read_to_end(bootstrap, [TopicPartition(self._topics.changelog, self.number, 0)]):
             key, value = record.key or b"", record.value
             if key.startswith(POSITION_KEY):
                 if value is not None:
-                    position = decode_position(value)
+                    position, headers = decode_position(value), record.headers
             elif key.startswith(SHARED_KEY):
                 if value is not None:
                     entries[key] = value
@@ -94,7 +101,7 @@ class PartitionState:
             else:
                 states[key] = value
         shared = Shared().with_entries(entries)
-        return FoldedPartition(self.number, shared, states, position, cache_bytes=_CACHE_BYTES)
+        return FoldedPartition(self.number, shared, states, position, cache_bytes=_CACHE_BYTES), headers
 
     def apply(self, batches: Batches) -> Iterator[Outcome]:
         """
@@ -113,14 +120,14 @@ class PartitionState:
             began = time.perf_counter()
             outcome = self._folded.prepare(run)
             folded = time.perf_counter()
-            self._produce(outcome)
+            self._produce(outcome, self.logs.headers(run))
         self._producer.commit()
         self._folded.commit(outcome)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome
 
-    def _produce(self, outcome: Outcome) -> None:
+    def _produce(self, outcome: Outcome, logs: Headers) -> None:
         producer, partition = self._producer, self.number
         producer.begin()
         for key, entry in outcome.shared_entries.items():
@@ -140,4 +147,4 @@ class PartitionState:
             target = partition_of(key, self._topics.partitions)
             producer.produce(topic, self._transfer.encode(transfer), key, target, headers)
         position = encode_position(outcome.position)
-        producer.produce(self._topics.changelog, position, position_key(partition), partition)
+        producer.produce(self._topics.changelog, position, position_key(partition), partition, logs)

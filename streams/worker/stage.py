@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from yarl import URL
 from schemas.codec.registry import Registry
 from schemas.topics import Topics
 from streams.kafka.cluster import Cluster
+from streams.kafka.errors import LogChangedError
+from streams.kafka.log_faults import LogFault
+from streams.kafka.log_inspector import Inspection
+from streams.kafka.log_watch import LogWatch
 from streams.pacing.progress import ProgressReporter
 from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
@@ -28,6 +33,7 @@ __all__ = ["build_app", "run"]
 
 log = structlog.get_logger(__name__)
 
+EXIT_LOG_CHANGED = 3
 EXIT_SOFTWARE = 70
 
 
@@ -46,8 +52,8 @@ class _Worker(faust.Worker):
 
 def build_app(
     cluster: Cluster, settings: WorkerSettings, data_dir: Path, progress: ProgressReporter
-) -> faust.App:
-    """Return the app; nothing is connected until it starts."""
+) -> tuple[faust.App, AccountStore]:
+    """Return the app and the store of its table; nothing is connected until it starts."""
     check_signatures()
     topics = cluster.topics
     broker = URL(f"kafka://{cluster.bootstrap.replace(',', ';kafka://')}")
@@ -80,7 +86,7 @@ def build_app(
     store.open(
         cluster.bootstrap,
         topics.changelog,
-        lambda partition: PartitionState(cluster, partition),
+        partial(_restored, cluster),
         progress.own,
     )
     table._data = store  # noqa: SLF001 - Faust chooses a store by URL only, and ours needs arguments
@@ -93,17 +99,24 @@ def build_app(
         internal=False,
     )
     bind_agent(app, journal, store, cluster.codec("account.journal"), progress, _fail)
-    return app
+    return app, store
 
 
 def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry) -> None:
-    """Run the worker until SIGTERM or SIGINT; an unexpected error ends the process with exit code 70."""
+    """
+    Run the worker until SIGTERM or SIGINT.
+
+    An unexpected error ends the process with exit code 70, a topic that is another log by now with 3.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     health = Health("worker")
     health.set_condition("recovered", False, "state not restored yet")
     health.serve(settings.metrics_host, settings.metrics_port)
     progress = ProgressReporter(bootstrap, topics)
-    app = build_app(Cluster(bootstrap, topics, registry), settings, data_dir, progress)
+    app, store = build_app(Cluster(bootstrap, topics, registry), settings, data_dir, progress)
+    watch = LogWatch(
+        bootstrap, topics.partitions, store.log_positions, partial(_inspected, store, health), _fail
+    )
 
     async def heartbeat() -> None:
         health.heartbeat()
@@ -113,16 +126,40 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     worker = _Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     progress.start()
+    watch.start()
     freeze_startup_objects()
     try:
         worker.execute_from_commandline()
     finally:
+        watch.close()
         progress.close()
         health.close()
 
 
+def _restored(cluster: Cluster, partition: int) -> PartitionState:
+    try:
+        return PartitionState(cluster, partition)
+    except LogChangedError as error:  # Faust would begin the rebalance again
+        _fail(error)
+        raise
+
+
+def _inspected(store: AccountStore, health: Health, inspection: Inspection) -> None:
+    """Take the watch's answer; raise LogChangedError."""
+    faults: list[LogFault] = []
+    for state in list(store.partitions.values()):
+        state.logs.take(inspection, state.position)
+        faults += state.logs.output_faults
+    told = "; ".join(sorted({fault.sentence for fault in faults}))
+    health.set_condition("outputs", not told, f"{told}: run `bellbuoy recover outputs --dry-run`")
+
+
 def _fail(error: BaseException) -> None:
     """End the process at once: a restart continues at the state's position, exactly."""
+    if isinstance(error, LogChangedError):
+        log.critical("Worker stopped: a topic is not the log that the states came from.", reason=str(error))
+        logging.shutdown()
+        os._exit(EXIT_LOG_CHANGED)
     log.critical(
         "Worker stopped: a batch could not be folded; a restart continues before it.", exc_info=error
     )

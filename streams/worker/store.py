@@ -16,6 +16,7 @@ from faust.stores import memory
 from faust.types import TP
 
 from processors.state.position import Position
+from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.log_reader import end_offsets
 from streams.worker import metrics
 from streams.worker.partition import PartitionState
@@ -73,6 +74,11 @@ class AccountStore(memory.Store[bytes, bytes]):
         self.partitions |= {state.number: state for state in restored}
         self._on_owned({number: state.position for number, state in self.partitions.items()})
         self._last_offsets = await loop.run_in_executor(self._pool, self._changelog_ends, sorted(owned))
+
+    def log_positions(self) -> dict[Part, LogPosition]:
+        """Return what to inspect: the positions of the owned partitions in all their logs."""
+        states = list(self.partitions.values())
+        return {part: at for state in states for part, at in state.logs.positions(state.position).items()}
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the last changelog offset that memory holds: for everything owned, the changelog's end."""

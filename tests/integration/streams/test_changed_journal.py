@@ -1,0 +1,121 @@
+"""Journal, changelog and outputs that are not the logs any more that the states came from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
+from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.ledger import applied_events
+from bellbuoy.times import now
+from schemas.topics import Topics
+from streams.kafka.log_reader import end_offsets
+from tests.support.damaged_logs import add_partitions, cut_head, make_anew
+from tests.support.input_producer import InputProducer, usage
+from tests.support.role_processes import RoleProcesses
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+    running = RoleProcesses(bootstrap, topics, tmp_path)
+    yield running
+    running.stop()
+
+
+def send(bootstrap: str, topics: Topics, first: int, count: int) -> None:
+    numbers, at = range(first, first + count), now()
+    InputProducer(bootstrap, topics).send("usage.events", [usage(n, f"a{n % 20}", at) for n in numbers])
+
+
+def applied(bootstrap: str, topics: Topics, events: int) -> None:
+    until(lambda: applied_events(bootstrap, topics) >= events, 90, f"{events} events applied")
+    assert applied_events(bootstrap, topics) == events
+
+
+def stopped(role: RoleProcess, area: str) -> None:
+    """Wait until a role has ended with the exit code and the command that mends it."""
+    until(lambda: not role.running, 60, f"the end of the {role.role}")
+    assert role.child.returncode in (LOG_CHANGED, CONFIGURATION), role.log.read_text()
+    assert f"bellbuoy recover {area}" in role.log.read_text()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_journal_cut_beyond_the_position_stops_the_worker(
+    bootstrap: str, topics: Topics, roles: RoleProcesses, running: bool
+) -> None:
+    journal, worker = roles.start("journal"), roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    if running:
+        worker.child.pause()
+    else:
+        worker.stop()
+    name = topics.name("account.journal")
+    before = end_offsets(bootstrap, name, range(4))
+    send(bootstrap, topics, 200, 200)
+    until(lambda: all(end > before[p] + 8 for p, end in end_offsets(bootstrap, name, range(4)).items()))
+    for partition, end in before.items():
+        cut_head(bootstrap, name, partition, end + 6)
+    if running:
+        worker.child.resume()
+    else:
+        worker.start()
+    stopped(worker, "journal")
+    assert journal.running
+
+
+def test_a_journal_cut_up_to_the_position_changes_nothing(
+    bootstrap: str, topics: Topics, roles: RoleProcesses
+) -> None:
+    journal, worker = roles.start("journal"), roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    journal.stop()
+    worker.stop()
+    for partition in range(4):
+        cut_head(bootstrap, topics.name("account.journal"), partition, -1)
+    send(bootstrap, topics, 200, 200)
+    worker.start()
+    worker.wait_ready()
+    assert worker.running
+
+
+def anew(bootstrap: str, topics: Topics, name: str) -> None:
+    make_anew(bootstrap, topics, name)
+
+
+def widened(bootstrap: str, topics: Topics, name: str) -> None:
+    add_partitions(bootstrap, name, 8)
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("damage", [anew, widened])
+@pytest.mark.parametrize("area", ["journal", "changelog"])
+def test_a_journal_or_changelog_made_anew_or_widened_stops_the_roles(
+    bootstrap: str,
+    topics: Topics,
+    roles: RoleProcesses,
+    area: str,
+    damage: Callable[[str, Topics, str], None],
+    running: bool,
+) -> None:
+    journal, worker = roles.start("journal"), roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    name = topics.changelog if area == "changelog" else topics.name("account.journal")
+    if not running:
+        journal.stop()
+        worker.stop()
+    damage(bootstrap, topics, name)
+    if not running:
+        journal.start()
+        worker.start()
+    stopped(worker, area)
+    if area == "journal":
+        until(lambda: not journal.running, what="the journal's end")
