@@ -83,6 +83,13 @@ class GatewaySettings(BaseModel):
         description="Port of the gateway: events and health, and metrics unless `gateway.metrics_port` is "
         "set. 0: any free one.",
     )
+    listen_fd: int | None = Field(
+        default=None,
+        ge=0,
+        description="Number of an open listening socket that the process inherits, as from systemd (3) or "
+        "`bellbuoy up`; `host` and `port` are not used then. The socket outlives the process, so a restart "
+        "refuses no connection.",
+    )
     metrics_host: str = Field(
         default="127.0.0.1", description="Address of `/metrics` where `gateway.metrics_port` is set."
     )

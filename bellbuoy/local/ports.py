@@ -9,7 +9,7 @@ from bellbuoy.local.embedded.ports import HOST, claim
 from bellbuoy.local.servers import LOCAL_HOSTS, SinkServer, sink_servers
 from bellbuoy.settings import Settings
 
-__all__ = ["PortPlan", "PortUse", "plan_ports", "role_address", "with_role_port"]
+__all__ = ["PortPlan", "PortUse", "plan_ports", "role_address", "with_listener", "with_role_port"]
 
 _PORT_KEYS = {
     "gateway": ("gateway", "host", "port"),
@@ -50,6 +50,13 @@ def with_role_port(settings: Settings, role: str, port: int) -> Settings:
     """Return the settings with another port for a role."""
     area, _, key = _PORT_KEYS[role]
     return settings.model_copy(update={area: getattr(settings, area).model_copy(update={key: port})})
+
+
+def with_listener(settings: Settings, descriptor: int) -> Settings:
+    """Return the settings with an inherited listening socket for the gateway."""
+    return settings.model_copy(
+        update={"gateway": settings.gateway.model_copy(update={"listen_fd": descriptor})}
+    )
 
 
 def plan_ports(settings: Settings) -> PortPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from bellbuoy.errors import OperatorError
 from bellbuoy.local.embedded.child import Child, ending
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.environment import child_environment
-from bellbuoy.local.ports import role_address, with_role_port
+from bellbuoy.local.ports import role_address, with_listener, with_role_port
 from bellbuoy.settings import Settings
 from schemas.readiness import decode_readiness
 
@@ -39,7 +40,8 @@ class RoleProcess:
     One role of a deployment as a child process, with these settings; it ends when this process does.
 
     A port 0 in the settings takes a free one, and keeps it when the role is started again. ``command`` is
-    given the role's name; it may wrap ``COMMAND``.
+    given the role's name; it may wrap ``COMMAND``. ``listener`` is the gateway's listening socket: it
+    outlives the process, so that connections wait for the next one.
     """
 
     def __init__(
@@ -49,14 +51,19 @@ class RoleProcess:
         log: Path,
         *,
         command: Sequence[str | Path] = COMMAND,
+        listener: socket.socket | None = None,
     ) -> None:
         host, port = role_address(settings, role)
         self.role = role
         self.host = "127.0.0.1" if host in ("0.0.0.0", "::", "localhost") else host
-        self.port = port or free_port()
+        self.port = listener.getsockname()[1] if listener is not None else port or free_port()
         self.log = log
         self.starts = 0
-        self._env = child_environment(with_role_port(settings, role, self.port))
+        own = with_role_port(settings, role, self.port)
+        self._fds = () if listener is None else (listener.fileno(),)
+        if listener is not None:
+            own = with_listener(own, listener.fileno())
+        self._env = child_environment(own)
         self._command = [*command, role]
         self._child: Child | None = None
 
@@ -79,7 +86,7 @@ class RoleProcess:
     def start(self) -> Self:
         """Start the process, for the first time or again after its end; raise OSError."""
         self.starts += 1
-        self._child = Child(self.role, self._command, self.log, self._env)
+        self._child = Child(self.role, self._command, self.log, self._env, self._fds)
         return self
 
     def stop(self, seconds: float = 15.0) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ from bellbuoy.local.ports import PortPlan, plan_ports
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.local.servers import EmbeddedServer, SinkServer, sink_servers
 from bellbuoy.local.supervision import SupervisedRole
-from bellbuoy.operations.roles import ROLES
+from bellbuoy.operations.roles import ROLES, listen
 from bellbuoy.operations.topics import create_topics, require_topics
 from bellbuoy.settings import Settings
 
@@ -53,7 +54,9 @@ class Stack:
 
     A port 0 in the settings takes a free one: ``settings`` and ``addresses`` have the real ones once
     started. A role that dies is started again; a server that dies, or a role that dies more than 5
-    times within 60 s, sets ``failure`` and ``failed``. ``say`` is called with what an operator should know.
+    times within 60 s, sets ``failure`` and ``failed``. The gateway's listening socket stays open in
+    between, so connections wait for the next process instead of being refused. ``say`` is called with what
+    an operator should know.
     """
 
     def __init__(self, settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> None:
@@ -65,6 +68,7 @@ class Stack:
         self._kafka: Kafka | None = None
         self._servers: dict[str, EmbeddedServer] = {}
         self._roles: dict[str, SupervisedRole] = {}
+        self._listener: socket.socket | None = None
         self._stopping = threading.Event()
         self._monitor: threading.Thread | None = None
 
@@ -114,6 +118,8 @@ class Stack:
         if self._monitor is not None and self._monitor is not threading.current_thread():
             self._monitor.join()
         stop_all([role.process.child for role in self._roles.values()], 5.0)
+        if self._listener is not None:
+            self._listener.close()
         servers = [self._kafka, *self._servers.values()]
         stop_all([server.child for server in servers if server is not None and server.started], 4.0)
         self._data.unlock()
@@ -143,8 +149,11 @@ class Stack:
             self._say(f"{len(created)} topics created.")
 
     def _start_roles(self) -> None:
+        gateway = self.settings.gateway
+        self._listener = listen(gateway.host, gateway.port)
         for name in ROLES:
-            process = RoleProcess(name, self.settings, self._data.logs / f"{name}.log")
+            listener = self._listener if name == "gateway" else None
+            process = RoleProcess(name, self.settings, self._data.logs / f"{name}.log", listener=listener)
             self._roles[name] = SupervisedRole(process.start())
         self._monitor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
         self._monitor.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import resource
 import socket
 from collections.abc import Callable
 
@@ -14,9 +15,12 @@ from bellbuoy.operations.registry import registry
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.settings import Settings
 
-__all__ = ["ROLES", "RoleError", "run_role"]
+__all__ = ["ROLES", "RoleError", "listen", "run_role"]
 
 log = structlog.get_logger(__name__)
+
+_OTHER_FILES = 256
+"""Files of the gateway beside its connections: Kafka's sockets, logs, libraries."""
 
 
 class RoleError(OperatorError):
@@ -71,7 +75,7 @@ def _gateway(settings: Settings) -> None:
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     kafka, http = settings.kafka, settings.gateway
-    listener = _listen(http.host, http.port)
+    listener = listen(http.host, http.port) if http.listen_fd is None else _inherited(http.listen_fd)
     if http.tenants == GatewaySettings().tenants and http.host not in ("127.0.0.1", "::1", "localhost"):
         log.warning(
             "The gateway listens beyond this machine with the demo tenant's published keys; "
@@ -87,6 +91,7 @@ def _gateway(settings: Settings) -> None:
                 f"({error.strerror or error}): free the port, or change gateway.metrics_port "
                 "(BELLBUOY_GATEWAY__METRICS_PORT)"
             ) from None
+    _allow_connections(http.max_connections)
     app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings))
     uvicorn.Server(server_config(app, http)).run(sockets=[listener])
 
@@ -114,7 +119,8 @@ def _deliver(settings: Settings) -> None:
     delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, sinks(settings), registry(settings))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket for the gateway; raise RoleError where there can be none."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
@@ -123,6 +129,35 @@ def _listen(host: str, port: int) -> socket.socket:
             f"the gateway can't listen on {host}:{port} ({error.strerror or error}): free the port, "
             "or change gateway.host and gateway.port (BELLBUOY_GATEWAY__PORT)"
         ) from None
+
+
+def _allow_connections(connections: int) -> None:
+    """Raise the soft limit of open files for so many connections, or say what is missing."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + _OTHER_FILES
+    if soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(needed, hard), hard))
+    if hard < needed:
+        log.warning(
+            "Fewer files may be open than gateway.max_connections needs; raise the limit (ulimit -n) or "
+            "lower the setting.",
+            needed=needed,
+            limit=hard,
+        )
+
+
+def _inherited(descriptor: int) -> socket.socket:
+    try:
+        listener = socket.socket(fileno=descriptor)
+        listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:
+        listens = 0
+    if not listens:
+        raise RoleError(
+            f"gateway.listen_fd is {descriptor}, which is no listening socket of this process: pass one on, "
+            "or leave the setting out"
+        )
+    return listener
 
 
 ROLES: dict[str, Callable[[Settings], None]] = {

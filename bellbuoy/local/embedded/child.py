@@ -34,9 +34,14 @@ class Child:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], log: Path, env: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        env: Mapping[str, str] | None = None,
+        pass_fds: Sequence[int] = (),
     ) -> None:
-        """Start *command*; raise OSError when the log can't be written."""
+        """Start *command* with these file descriptors open; raise OSError when the log can't be written."""
         self.name = name
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -52,6 +57,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=None if env is None else dict(env),
                 start_new_session=True,
+                pass_fds=pass_fds,
             ).result()
 
     @property

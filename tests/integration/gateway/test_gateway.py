@@ -16,7 +16,6 @@ from typing import Any
 import httpx2
 import pytest
 import uvicorn
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from segment.analytics.client import Client
 from stripe import WebhookSignature
 
@@ -27,9 +26,9 @@ from gateway.http.protocol import server_config
 from gateway.settings import GatewaySettings
 from gateway.sources.zendesk import SIGNATURE
 from schemas.codec.registry import committed
-from schemas.identity.keys import partition_of
 from schemas.topics import Topics
-from tests.support.gateway_client import SETTINGS, events_in
+from tests.support.gateway_client import SETTINGS
+from tests.support.stored_events import stored_events
 
 pytestmark = pytest.mark.services
 
@@ -61,45 +60,6 @@ def until(condition: Callable[[], object], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
-def everything(bootstrap: str, topics: Topics, topic: str) -> list[Any]:
-    """Read a topic from its start to its end; check that each record is where its key belongs."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
-    name, records = topics.name(topic), []
-    try:
-        for partition in range(topics.partitions):
-            at = TopicPartition(name, partition, 0)
-            end = last_offset(consumer, at)
-            consumer.assign([at])
-            position = 0
-            while position < end:
-                message = consumer.poll(10)
-                assert message is not None
-                assert message.error() is None
-                assert topic == "events.deadletter" or partition == partition_of(
-                    message.key(), topics.partitions
-                )
-                value, offset = message.value(), message.offset()
-                assert value is not None
-                assert offset is not None
-                records += events_in(topic, value)
-                position = offset + 1
-    finally:
-        consumer.close()
-    return records
-
-
-def last_offset(consumer: Consumer, at: TopicPartition) -> int:
-    """Ask until the partition, perhaps just created, has a leader that answers."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return consumer.get_watermark_offsets(at, timeout=10)[1]
-        except KafkaException:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
 @pytest.fixture
 def address(bootstrap: str, topics: Topics) -> Iterator[str]:
     with served(bootstrap, topics) as address:
@@ -124,15 +84,15 @@ def test_the_genuine_segment_client_needs_only_another_host(
     client.join()
 
     assert not faults
-    usage = everything(bootstrap, topics, "usage.events")
+    usage = stored_events(bootstrap, topics, "usage.events")
     assert len(usage) == 101
     assert sorted(event.duration_ms for event in usage if event.name != "page") == list(range(100))
     aliases = {event.account_id for event in usage if event.account_id.startswith("~")}
     assert aliases == {"~user:u-7", "~user:u-42", "~user:u-99"}
-    assert not everything(bootstrap, topics, "events.deadletter")
-    (link,) = everything(bootstrap, topics, "account.links")
+    assert not stored_events(bootstrap, topics, "events.deadletter")
+    (link,) = stored_events(bootstrap, topics, "account.links")
     assert (link.account_id, link.into) == ("~user:u-1", "acct-1")
-    (profile,) = everything(bootstrap, topics, "account.profiles")
+    (profile,) = stored_events(bootstrap, topics, "account.profiles")
     assert (profile.account_id, profile.name, profile.arr_minor) == ("acct-1", "Acme", 120_000)
 
 
@@ -155,8 +115,8 @@ def test_three_bad_of_a_hundred(address: str, bootstrap: str, topics: Topics) ->
     answer = httpx2.post(f"{address}/v1/batch", json={"batch": batch}, auth=KEY)
 
     assert (answer.status_code, answer.content) == (200, b'{"success": true}')
-    assert len({event.event_id for event in everything(bootstrap, topics, "usage.events")}) == 97
-    dead_letters = everything(bootstrap, topics, "events.deadletter")
+    assert len({event.event_id for event in stored_events(bootstrap, topics, "usage.events")}) == 97
+    dead_letters = stored_events(bootstrap, topics, "events.deadletter")
     assert sorted(dead_letter.pointer for dead_letter in dead_letters) == ["/event", "/timestamp", "/userId"]
     assert {dead_letter.reason for dead_letter in dead_letters} == {"invalid"}
     assert all(json.loads(dead_letter.value) in batch for dead_letter in dead_letters)
@@ -175,7 +135,7 @@ def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: str, topics:
     )
 
     assert (answer.status_code, forged.status_code) == (200, 401)
-    (bill,) = everything(bootstrap, topics, "billing.events")
+    (bill,) = stored_events(bootstrap, topics, "billing.events")
     assert (bill.kind, bill.account_id, bill.amount_minor) == ("payment_failed", "cus_1", 900)
 
     ticket = {
@@ -187,7 +147,7 @@ def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: str, topics:
     signed = SIGNATURE.headers("zendesk-old", stamp, content)
 
     assert httpx2.post(f"{address}/webhooks/zendesk/acme", content=content, headers=signed).status_code == 200
-    assert [step.kind for step in everything(bootstrap, topics, "support.events")] == ["opened"]
+    assert [step.kind for step in stored_events(bootstrap, topics, "support.events")] == ["opened"]
 
 
 def test_many_clients_at_once_lose_nothing(address: str, bootstrap: str, topics: Topics) -> None:
@@ -204,7 +164,7 @@ def test_many_clients_at_once_lose_nothing(address: str, bootstrap: str, topics:
     for thread in threads:
         thread.join()
 
-    events = everything(bootstrap, topics, "usage.events")
+    events = stored_events(bootstrap, topics, "usage.events")
     assert len(events) == len({event.event_id for event in events}) == 4 * 20 * 50
 
 
@@ -274,7 +234,7 @@ def test_kafka_that_comes_back_is_used_again(tmp_path: Path) -> None:
             kafka = Kafka(tmp_path, port=kafka.port)
             kafka.start()
             until(lambda: post() == 200)
-        assert {event.event_id for event in everything(kafka.bootstrap, topics, "usage.events")} == {"m"}
+        assert {event.event_id for event in stored_events(kafka.bootstrap, topics, "usage.events")} == {"m"}
     finally:
         kafka.stop()
 
@@ -309,4 +269,4 @@ def test_ten_times_too_much_loses_nothing_that_was_acknowledged(bootstrap: str, 
     refused = [retry for status, retry, _ in answers if status != 200]
     assert {status for status, _, _ in answers} == {200, 503}
     assert all(refused)
-    assert taken <= {event.event_id for event in everything(bootstrap, topics, "usage.events")}
+    assert taken <= {event.event_id for event in stored_events(bootstrap, topics, "usage.events")}

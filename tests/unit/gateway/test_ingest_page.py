@@ -27,7 +27,7 @@ def test_the_limits_are_the_defaults_of_the_settings() -> None:
     assert set(limits) == {
         name
         for name in GatewaySettings.model_fields
-        if name not in ("host", "port", "public_url", "tenants", "metrics_host", "metrics_port")
+        if name not in ("host", "port", "listen_fd", "public_url", "tenants", "metrics_host", "metrics_port")
     }
     for name, default in limits.items():
         assert float(default) == getattr(settings, name), name
