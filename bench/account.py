@@ -108,7 +108,7 @@ def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch) -
     clock.time("fold: weigh", lambda: [weigh(one.plan, one.values, one.view) for one in evaluations])
     clock.time(
         "fold: update alert episodes",
-        lambda: [update_episodes(one.view, usage_only=True) for one in evaluations],
+        lambda: [update_episodes(one.view, one.view.state.band, usage_only=True) for one in evaluations],
     )
     clock.time("fold: evict (once a day)", lambda: _each(evict, decoded, [now] * len(decoded)))
 

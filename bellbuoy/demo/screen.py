@@ -108,7 +108,7 @@ def _accounts(riskiest: Sequence[AccountHealth]) -> RenderableType:
         table.add_row(
             Text(f"{health.score:.0f}", style=style),
             change(health),
-            Text(health.band.replace("_", " "), style=style),
+            Text(health.label or health.band.replace("_", " "), style=style),
             Text(health.name or health.account_id),
             Text("; ".join(health.reasons)),
             Text(health.owner or "nobody"),

@@ -49,7 +49,8 @@ def trial_data(trial: Trial) -> dict[str, Any]:
         {
             "score": verdict.score / 100,
             "scale": verdict.plan.scale,
-            "band": settle(verdict, State(), 0).band,
+            "band": verdict.plan.bands.severity(settle(verdict, State(), 0).band),
+            "label": verdict.plan.bands.label(settle(verdict, State(), 0).band),
             "coverage": verdict.coverage,
             "variant": verdict.plan.variant,
             "measures": [*verdict.measures, *trial.informing],
@@ -67,7 +68,9 @@ def _summary(trial: Trial) -> Iterator[str]:
     plan, band = verdict.plan, settle(verdict, State(), 0).band
     label = plan.bands.label(band)
     own = f", {verdict.score * plan.scale / 10_000:g} of {plan.scale:g}" if plan.scale != 100 else ""
-    yield f"{verdict.score / 100:g} of 100{own}: {band.replace('_', ' ')}{f' ({label})' if label else ''}"
+    severity = plan.bands.severity(band)
+    worded = severity.replace("_", " ") + (f" ({label})" if label else "")
+    yield f"{verdict.score / 100:g} of 100{own}: {worded}"
     yield f"{verdict.coverage:.0%} of the weights are known, {plan.min_coverage:.0%} are needed for a band"
     for doubt in verdict.doubts:
         yield f"the band is unknown, because a cap can't be judged: {doubt}"

@@ -49,18 +49,19 @@ def alert_id(tenant: str, account_id: str, rule: str, episode: int) -> str:
 
 
 def update_episodes(
-    view: View, *, frozen: Container[str] = (), switched: bool = False, usage_only: bool = False
+    view: View, band: str, *, frozen: Container[str] = (), switched: bool = False, usage_only: bool = False
 ) -> list[EpisodeChange]:
     """
     Run every rule; change the state's episodes and return the changes to publish, in the rules' order.
 
-    A rule that rests on a ``frozen`` source can't tell. Where another model has ``switched`` the band,
-    nothing has happened to the customer: an episode that this opens is muted until it gets worse. After
-    ``usage_only``, while the account wasn't due, the rules that don't read usage find what they found before.
+    ``band`` says how bad the account's band is, whatever its model calls it (``Bands.severity``). A rule that
+    rests on a ``frozen`` source can't tell. Where another model has ``switched`` the band, nothing has
+    happened to the customer: an episode that this opens is muted until it gets worse. After ``usage_only``,
+    while the account wasn't due, the rules that don't read usage find what they found before.
     """
     state, changes = view.state, []
     for rule in _USAGE_RULES if usage_only else RULES.values():
-        finding = _CHURNED if view.churned else rule.judge(view, state.band)
+        finding = _CHURNED if view.churned else rule.judge(view, band)
         if finding is None or (rule.source in frozen and not view.churned):
             continue
         before = state.episodes.get(rule.name, _NO_EPISODE)

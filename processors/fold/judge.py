@@ -94,10 +94,12 @@ class Judge:
         model_ends = earliest(evaluation.model.next_change(now), self._models.next_change(state.tenant, now))
         verdict = weigh(evaluation.plan, evaluation.values, evaluation.view, model_ends)
         score_changed, band_due = _enter_score(state, verdict, now)
+        band = evaluation.plan.bands.severity(state.band)
         changes = _last_of_each(
             update.episode_changes
             + update_episodes(
                 evaluation.view,
+                band,
                 frozen=evaluation.frozen,
                 switched=switched,
                 usage_only=evaluation.usage_only,
@@ -124,6 +126,7 @@ class Judge:
                 changes,
                 evaluation.model,
                 score=verdict.score,
+                band=band,
                 reasons=verdict.reasons,
                 received_at=update.received_at,
             )
@@ -133,7 +136,8 @@ class Judge:
         """End what was published of an account, and send its evidence to the account that it belongs to."""
         origin, account, received_at = self._origin, update.account, update.received_at
         state = account.state
-        model = self._models.of(View(state, origin.written_at))
+        view = View(state, origin.written_at)
+        model = self._models.of(view)
         if state.score is not None:
             last = tombstone_health(origin, state, model, received_at)
             outcome.health.append((key, last))
@@ -144,6 +148,7 @@ class Judge:
             _last_of_each(update.episode_changes + resolve_merged(state)),
             model,
             score=state.score or 0,
+            band=model.for_account(view).bands.severity(state.band),
             reasons=(),
             received_at=received_at,
         )
@@ -207,5 +212,5 @@ def _shadow_score(model: Model, view: View, frozen: FrozenSources) -> ShadowScor
         model=model.name,
         model_version=model.version,
         score=verdict.score / 100,
-        band=bands.of(verdict.score) if verdict.judged else "unknown",
+        band=bands.severity(bands.of(verdict.score)) if verdict.judged else "unknown",
     )

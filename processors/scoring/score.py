@@ -22,7 +22,7 @@ from processors.scoring.measure_score import MeasureScore, known_value, score_me
 from processors.scoring.tally import tally
 from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import OverrideValue, State
-from schemas.records import BAND_ORDER, Adjustment, Cap, Measure
+from schemas.records import Adjustment, Cap, Measure
 
 __all__ = ["BandState", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
 
@@ -167,11 +167,13 @@ def settle(verdict: Verdict, state: State, now: int) -> BandState:
         return BandState(band, state.band_since if state.band_since >= 0 else now)
     if "unknown" in (band, state.band):
         return BandState(band, now)
-    better = _rank(band) > _rank(state.band)
+    better = bands.is_better(band, state.band)
+    if better is None:
+        return BandState(band, now)
     wait = bands.better_for if better else bands.worse_for
     if not wait:
         return BandState(band, now)
-    same_way = state.pending_band and (_rank(state.pending_band) > _rank(state.band)) == better
+    same_way = state.pending_band and bands.is_better(state.pending_band, state.band) == better
     since = state.pending_since if same_way else now
     if now - since >= wait:
         return BandState(band, now)
@@ -184,13 +186,9 @@ def _band(verdict: Verdict, before: str) -> str:
         return "unknown"
     bands = verdict.plan.bands
     plain = bands.of(verdict.score)
-    if before not in bands.names or _rank(plain) <= _rank(before):
+    if before not in bands.names or not bands.is_better(plain, before):
         return plain
-    return max(bands.of(verdict.score - bands.margin), before, key=_rank)
-
-
-def _rank(band: str) -> int:
-    return BAND_ORDER.index(band)
+    return max(bands.of(verdict.score - bands.margin), before, key=bands.names.index)
 
 
 def _score_terms(

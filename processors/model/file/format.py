@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from schemas.records import BAND_ORDER
+from schemas.suggestions import suggestion
 from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = [
@@ -348,17 +349,43 @@ class CapSpec(_Spec):
 class BandSpec(EdgeSpec):
     """A band over the score, from the worst up."""
 
-    band: Literal["critical", "at_risk", "watch", "healthy"]
+    band: Name = Field(description="The band's name; critical, at_risk, watch and healthy say how bad it is.")
+    named: Literal["critical", "at_risk", "watch", "healthy"] | None = Field(
+        None,
+        alias="is",
+        description="How bad a band with another name is: what alert rules, roll-ups and colours go by.",
+    )
     label: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
         None, description="The band's name for people, such as Red."
     )
 
+    @model_validator(mode="after")
+    def _severity_is_known(self) -> BandSpec:
+        if self.band == "unknown":
+            raise _fault("unknown is the band of accounts that can't be judged", "choose another name")
+        if self.band in BAND_ORDER and self.named not in (None, self.band):
+            raise _fault(f"{self.band} can't be {self.named}", "leave `is` out, or choose another name")
+        if self.band not in BAND_ORDER and self.named is None:
+            close = suggestion(self.band, BAND_ORDER, "docs/model.md")
+            hint = f", or {close}" if close.startswith("did you mean") else ""
+            choices = ", ".join(BAND_ORDER)
+            raise _fault(f"how bad is {self.band}?", f"add `is:` with one of {choices}{hint}")
+        return self
+
+    @property
+    def severity(self) -> str:
+        """How bad the band is: one of BAND_ORDER."""
+        return self.named or self.band
+
 
 def _improving(bands: list[BandSpec]) -> list[BandSpec]:
     _rising(bands, "bands")
-    order = [BAND_ORDER.index(band.band) for band in bands]
-    if order != sorted(set(order)):
-        raise _fault("the bands do not improve", f"order them {', '.join(BAND_ORDER)}, each once at most")
+    order = [BAND_ORDER.index(band.severity) for band in bands]
+    if order != sorted(order):
+        raise _fault("the bands do not improve", f"order them {', '.join(BAND_ORDER)}")
+    names = [band.band for band in bands]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise _fault(f"the band {twice[0]} is there twice", "give each band its own name")
     return bands
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from processors.model.file.format import BandSpec, HysteresisSpec
+from schemas.records import BAND_ORDER
 
 __all__ = ["Bands", "compile_bands"]
 
@@ -17,12 +18,14 @@ class Bands:
     """
     Bands from the worst up; scores are in hundredths of a point.
 
+    ``severities`` say how bad each is: one of ``BAND_ORDER``, which is published as an account's band.
     ``ends`` are the first scores of the second and all better bands. A better band is entered only
     ``margin`` above its edge. ``better_for`` and ``worse_for`` are the milliseconds for which the score must
     be in a band before the band is entered.
     """
 
     names: tuple[str, ...]
+    severities: tuple[str, ...]
     labels: tuple[str, ...]
     ends: tuple[int, ...]
     margin: int = 0
@@ -33,9 +36,27 @@ class Bands:
         """Return the band of a score, whatever the band before it."""
         return self.names[bisect_right(self.ends, score)]
 
+    def severity(self, band: str) -> str:
+        """Return how bad a band is: one of ``BAND_ORDER``, or unknown, as a band of another model is too."""
+        if band in self.names:
+            return self.severities[self.names.index(band)]
+        return band if band in BAND_ORDER else "unknown"
+
+    def is_better(self, band: str, other: str) -> bool | None:
+        """Tell whether a band is better than another; ``None`` where one is of a model with other names."""
+        if band in self.names and other in self.names:
+            return self.names.index(band) > self.names.index(other)
+        severities = self.severity(band), self.severity(other)
+        if "unknown" in severities:
+            return None
+        return BAND_ORDER.index(severities[0]) > BAND_ORDER.index(severities[1])
+
     def label(self, band: str) -> str:
-        """Return a band's name for people; '' when the model gives it none."""
-        return self.labels[self.names.index(band)] if band in self.names else ""
+        """Return a band's name for people; '' for a name of BAND_ORDER to which the model gives no other."""
+        if band not in self.names:
+            return ""
+        own = "" if band in BAND_ORDER else band.replace("_", " ")
+        return self.labels[self.names.index(band)] or own
 
 
 def compile_bands(specs: Sequence[BandSpec], hysteresis: HysteresisSpec, scale: float) -> Bands:
@@ -49,6 +70,7 @@ def compile_bands(specs: Sequence[BandSpec], hysteresis: HysteresisSpec, scale: 
             ends.append(floor(value * hundredths + 1e-6) + 1 if included else ceil(value * hundredths - 1e-6))
     return Bands(
         tuple(spec.band for spec in specs),
+        tuple(spec.severity for spec in specs),
         tuple(spec.label or "" for spec in specs),
         tuple(ends),
         round(hysteresis.margin * hundredths),

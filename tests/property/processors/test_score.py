@@ -93,11 +93,14 @@ def test_settling_twice_changes_nothing(before: str, score: int) -> None:
     assert again == once
 
 
+NAMES = ("critical", "healthy")
+
+
 @given(st.lists(st.tuples(st.integers(1, 48), st.integers(0, 10_000)), max_size=40))
 def test_a_band_that_must_wait_is_entered_when_it_was_due_all_the_while(
     steps: list[tuple[int, int]],
 ) -> None:
-    waiting = Bands(("critical", "healthy"), ("", ""), (5000,), 0, better_for=24 * HOUR, worse_for=6 * HOUR)
+    waiting = Bands(NAMES, NAMES, ("", ""), (5000,), 0, better_for=24 * HOUR, worse_for=6 * HOUR)
     plan = replace(PLAN, bands=waiting)
     now, state = NOW, State(band="critical", band_since=NOW)
     due_since: int | None = None
