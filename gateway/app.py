@@ -110,7 +110,10 @@ def _source_routes(
     tracking = SegmentEndpoint(settings, keys, bodies, dispatcher, clock, settings.public_url)
     typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED)
     webhooks = [
-        WebhookEndpoint(source, settings.secrets(source), bodies, dispatcher, clock) for source in WEBHOOKS
+        WebhookEndpoint(
+            source, settings.secrets(source), settings.test_secrets(source), bodies, dispatcher, clock
+        )
+        for source in WEBHOOKS
     ]
     return [*tracking.routes(), *typed.routes(), *(route for hook in webhooks for route in hook.routes())]
 

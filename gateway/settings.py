@@ -42,10 +42,17 @@ class _Tenant(BaseModel):
         secrets: Secrets = getattr(self, source.secrets_key)
         return _values(secrets)
 
+    def test_secrets(self, source: WebhookSource) -> list[str]:
+        """Return the secrets with which a source may sign webhooks of its test mode."""
+        secrets: Secrets = getattr(self, source.test_secrets_key, ())
+        return _values(secrets)
+
 
 def _values(secrets: Secrets) -> list[str]:
     return [secret.get_secret_value() for secret in secrets]
 
+
+_TESTED = tuple(source for source in WEBHOOKS if source.is_test is not None)
 
 if TYPE_CHECKING:
     TenantSettings = _Tenant
@@ -62,11 +69,23 @@ else:
             )
             for source in WEBHOOKS
         },
+        **{
+            source.test_secrets_key: (
+                Secrets,
+                Field(
+                    default=(),
+                    description=f"Signing secrets of {source.title}'s test mode; what no such secret signed "
+                    "counts only if it is live.",
+                ),
+            )
+            for source in _TESTED
+        },
     )
 
 _DEMO_TENANT = TenantSettings.model_validate(
     {"write_keys": ["demo-write-key"], "server_keys": ["demo-server-key"]}
     | {source.secrets_key: [source.demo_secret] for source in WEBHOOKS}
+    | {source.test_secrets_key: [source.demo_secret] for source in _TESTED}
 )
 
 
@@ -161,6 +180,10 @@ class GatewaySettings(BaseModel):
     def secrets(self, source: WebhookSource) -> dict[str, list[str]]:
         """Return the secrets of a source, by tenant."""
         return {name: tenant.secrets(source) for name, tenant in self.tenants.items()}
+
+    def test_secrets(self, source: WebhookSource) -> dict[str, list[str]]:
+        """Return the secrets of a source's test mode, by tenant."""
+        return {name: tenant.test_secrets(source) for name, tenant in self.tenants.items()}
 
     @field_validator("tenants")
     @classmethod

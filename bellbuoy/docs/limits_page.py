@@ -85,6 +85,8 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "processors.observe.bounds.MAX_TICKETS",
         "processors.observe.bounds.MAX_INVOICES",
         "processors.observe.bounds.MAX_SUBSCRIPTIONS",
+        "processors.observe.bounds.MAX_DISPUTES",
+        "processors.observe.snapshots.MAX_SNAPSHOTS",
         "processors.observe.bounds.MAX_MRR_DAYS",
         "processors.observe.bounds.MAX_SURVEYS",
         "processors.observe.bounds.MAX_AIMS",

@@ -25,6 +25,8 @@ __all__ = ["batch_summary"]
 _SUPPORT = {
     "replied": "customer replied to ticket {}",
     "answered": "ticket {} answered by an agent",
+    "updated": "ticket {} changed",
+    "moved": "ticket {} moved to another account",
     "unknown": "something happened to ticket {}",
 }
 _BILLING = {
@@ -32,6 +34,7 @@ _BILLING = {
     "invoice_issued": "invoice {} issued",
     "invoice_paid": "invoice {} paid",
     "invoice_voided": "invoice {} voided",
+    "invoice_uncollectible": "invoice {} written off",
     "dispute_opened": "dispute opened for {}",
     "dispute_closed": "dispute closed for {}",
     "subscription_started": "subscription {} started",

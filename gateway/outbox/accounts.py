@@ -1,4 +1,4 @@
-"""Check of account ids, and the links from aliases to accounts that follow from a profile. Pure."""
+"""Check of account ids, and the records that follow from an event for other accounts. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from gateway.http.errors import Fault
 from schemas.identity.aliases import ALIAS, ALIAS_FORMS, alias_of_domain, alias_of_user, is_alias, known_alias
 from schemas.identity.keys import valid_account
-from schemas.records import OWN_SOURCE, AccountLink, AccountProfile, InputEvent
+from schemas.records import OWN_SOURCE, AccountLink, AccountProfile, InputEvent, SupportEvent
 
-__all__ = ["account_or_alias", "links_of"]
+__all__ = ["account_or_alias", "derived_records"]
 
 
 def account_or_alias(account_id: str, pointer: str) -> str:
@@ -23,19 +23,37 @@ def account_or_alias(account_id: str, pointer: str) -> str:
     return account_id
 
 
-def links_of(event: InputEvent, user: str | None = None) -> Iterator[AccountLink]:
+def derived_records(event: InputEvent, user: str | None = None) -> Iterator[AccountLink | SupportEvent]:
     """
-    Yield the links that follow from a profile: its domain, and ``user``, belong to its account.
+    Yield the records that follow from an event.
 
-    Any other event has no links. A link's id is derived from the event's, so that a retry makes the same
-    links again.
+    From a profile follow links: its domain, and ``user``, belong to its account. From a ticket that was moved
+    follows that the account before has it no more. The id of a record is derived from the event's, so that a
+    retry makes the same records again.
     """
+    if isinstance(event, SupportEvent):
+        if event.moved_from not in (None, event.account_id):
+            yield _moved(event, str(event.moved_from))
+        return
     if not isinstance(event, AccountProfile) or is_alias(event.account_id):
         return
     if event.domain and (alias := alias_of_domain(event.domain)) is not None:
         yield _link(event, "domain", alias)
     if user is not None and (alias := alias_of_user(user)) is not None:
         yield _link(event, "user", alias)
+
+
+def _moved(event: SupportEvent, account: str) -> SupportEvent:
+    return SupportEvent(
+        event_id=f"moved of {event.source} {event.event_id}",
+        tenant=event.tenant,
+        account_id=account,
+        source=OWN_SOURCE,
+        occurred_at=event.occurred_at,
+        received_at=event.received_at,
+        ticket_id=event.ticket_id,
+        kind="moved",
+    )
 
 
 def _link(event: AccountProfile, kind: str, alias: str) -> AccountLink:

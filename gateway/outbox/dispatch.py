@@ -10,7 +10,7 @@ from types import MappingProxyType
 from gateway.http.errors import Fault, HttpError
 from gateway.http.sender import Sender
 from gateway.metrics import DEAD_LETTERS, EVENTS
-from gateway.outbox.accounts import links_of
+from gateway.outbox.accounts import derived_records
 from gateway.outbox.port import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
@@ -65,10 +65,10 @@ class Dispatcher:
             records.records.append(OutgoingRecord(self._names[topic], key, value))
         records.events[topic] += 1
 
-    def add_links(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
-        """Add the links that follow from an event; ``user`` is a user known to belong to its account."""
-        for link in links_of(event, user):
-            self.add(records, link)
+    def add_derived(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
+        """Add the records that follow from an event; ``user`` is a user known to belong to its account."""
+        for record in derived_records(event, user):
+            self.add(records, record)
 
     def add_dead_letter(
         self,

@@ -51,7 +51,8 @@ class WebhookSource(Source):
     ``signature_scheme`` returns how the vendor signs; it is called once, at the start of a process that needs
     it, because a vendor's library may take long to load. ``split`` returns the JSON of each event in a
     verified body, and raises Fault for a body that is not of the kind this endpoint is for. ``demo_secret``
-    is the published secret of the demo tenant.
+    is the published secret of the demo tenant. ``is_test`` tells whether an event is of the vendor's test
+    mode; ``None``: the vendor marks none so. Such an event counts only where a secret for tests signed it.
     """
 
     to_record: ToRecord
@@ -59,6 +60,7 @@ class WebhookSource(Source):
     signature_scheme: Callable[[], SignatureScheme]
     split: Callable[[bytes], Sequence[bytes]]
     demo_secret: str
+    is_test: Callable[[bytes], bool] | None = None
 
     @property
     def path(self) -> str:
@@ -69,3 +71,8 @@ class WebhookSource(Source):
     def secrets_key(self) -> str:
         """The key of a tenant's settings that holds the secrets."""
         return f"{self.name}_secrets"
+
+    @property
+    def test_secrets_key(self) -> str:
+        """The key of a tenant's settings that holds the secrets for the vendor's test mode."""
+        return f"{self.name}_test_secrets"

@@ -29,7 +29,8 @@ class WebhookEndpoint:
     """
     The endpoint of one webhook source, with a path for each tenant.
 
-    ``secrets`` are those of each tenant that has any; ``clock`` returns UTC milliseconds. The answers are
+    ``secrets`` are those of each tenant that has any, ``test_secrets`` those for the vendor's test mode;
+    ``clock`` returns UTC milliseconds. The answers are
 
     - 404: the tenant has no secret of this source;
     - 401: the signature does not prove that the vendor sent the body;
@@ -42,6 +43,7 @@ class WebhookEndpoint:
         self,
         source: WebhookSource,
         secrets: Mapping[str, Sequence[str]],
+        test_secrets: Mapping[str, Sequence[str]],
         bodies: BodyReader,
         dispatcher: Dispatcher,
         clock: Callable[[], int],
@@ -49,6 +51,7 @@ class WebhookEndpoint:
         self._source = source
         self._scheme = source.signature_scheme()
         self._secrets = secrets
+        self._test_secrets = test_secrets
         self._bodies = bodies
         self._dispatcher = dispatcher
         self._clock = clock
@@ -62,7 +65,8 @@ class WebhookEndpoint:
         """Verify one body, and send the records of its events."""
         source = self._source
         tenant = request.path_params["tenant"]
-        secrets = self._secrets.get(tenant)
+        for_tests = self._test_secrets.get(tenant, ())
+        secrets = [*self._secrets.get(tenant, ()), *for_tests]
         if not secrets:
             REJECTED.labels(source.name, "unknown_tenant").inc()
             raise HttpError(
@@ -78,11 +82,22 @@ class WebhookEndpoint:
                 events = source.split(well_formed(body))
             except Fault as fault:
                 raise _unexpected_body(sender, fault) from fault
+            may_test = self._signed(for_tests, request, body, sender)
             records = RequestRecords()
             for event in events:
-                self._add(records, event, sender)
+                if not may_test and source.is_test is not None and source.is_test(event):
+                    IGNORED.labels(source.name).inc()
+                else:
+                    self._add(records, event, sender)
             await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
+
+    def _signed(self, secrets: Sequence[str], request: Request, body: bytes, sender: Sender) -> bool:
+        try:
+            self._scheme.verify(request.headers, body, secrets, sender.received_at)
+        except BadSignatureError:
+            return False
+        return True
 
     def _add(self, records: RequestRecords, event: bytes, sender: Sender) -> None:
         try:
@@ -91,7 +106,7 @@ class WebhookEndpoint:
                 IGNORED.labels(sender.source).inc()
                 return
             self._dispatcher.add(records, record)
-            self._dispatcher.add_links(records, record)
+            self._dispatcher.add_derived(records, record)
         except Fault as fault:
             self._dispatcher.add_dead_letter(records, sender, self._source.topic, event, fault)
 

@@ -133,7 +133,7 @@ _PAID = Finding("", "Paid")
 def payment(view: View, _band: str) -> Finding | None:
     """Judge failed payments: first a notice for billing, a warning once retries run out."""
     failing = failing_invoices(view.state)
-    attempts = max((invoice.failures for invoice in failing), default=0)
+    attempts = max((invoice.failed_payments for invoice in failing), default=0)
     days = overdue_days(view.state, view.now)
     if attempts >= 3 or days > 30:
         return Finding("warning", "Payment keeps failing", "Bring finance and the sponsor together")

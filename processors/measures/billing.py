@@ -5,9 +5,9 @@ from __future__ import annotations
 from processors.measures.definition import BILLING, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
-from processors.measures.queries import failing_invoices, overdue_days
+from processors.measures.queries import ended_at, failing_invoices, overdue_days, runs
 from processors.measures.view import View
-from processors.state.account import RING_DAYS
+from processors.state.account import RING_DAYS, Subscription
 from schemas.records import BillingEvent
 from schemas.times import DAY
 
@@ -26,6 +26,13 @@ _DOWNGRADED = ago(
 _UNPAID = ago(
     40, BillingEvent, kind="invoice_issued", invoice_id="i-1", amount_minor=90_000, currency="EUR", due_at=-12
 )
+_IN_DOUBT = {
+    "past_due": (0.5, "Subscription past due"),
+    "paused": (0.5, "Subscription paused"),
+    "unpaid": (0.1, "Subscription unpaid: no payment is tried any more"),
+}
+"""How firm a subscription is that is neither canceled nor in good standing, and its reason."""
+
 _FAILED = ago((9, 2), BillingEvent, kind="payment_failed", invoice_id="i-1", currency="EUR")
 
 
@@ -43,7 +50,7 @@ def payment(view: View) -> MeasureValue:
     failing = failing_invoices(view.state)
     if not failing:
         return MeasureValue(0, "No failed payments")
-    attempts = max(invoice.failures for invoice in failing)
+    attempts = max(invoice.failed_payments for invoice in failing)
     return MeasureValue(attempts, f"Payment failed {count(attempts, 'time')}")
 
 
@@ -86,7 +93,7 @@ def owed(view: View) -> MeasureValue:
 @measure(
     "billing.disputes",
     kpi="Failed payments (involuntary)",
-    unit="invoices",
+    unit="payments",
     window="now",
     sources=_SOURCES,
     needs=_NO_INVOICE,
@@ -94,7 +101,9 @@ def owed(view: View) -> MeasureValue:
 )
 def disputes(view: View) -> MeasureValue:
     """Return the number of payments in dispute."""
-    disputed = sum(1 for invoice in view.state.billing.invoices.values() if invoice.disputed)
+    billing = view.state.billing
+    disputed = sum(invoice.disputed for invoice in billing.invoices.values())
+    disputed += sum(dispute.open for dispute in billing.disputes.values())
     return MeasureValue(
         disputed, f"{count(disputed, 'payment')} in dispute" if disputed else "No payment in dispute"
     )
@@ -113,18 +122,31 @@ def commitment(view: View) -> MeasureValue:
     """
     Return how firm the subscription is: 1 while it runs, 0.5 for 60 days after a downgrade.
 
-    0.1 while a cancellation is scheduled, 0 once it is in effect.
+    0.5 while it is paused or past due, 0.1 while it is unpaid or a cancellation is scheduled, 0 once it has
+    ended. Not known before the first payment.
     """
     current = view.subscription
     if current is None:
         return MeasureValue(None, "No subscription known")
     if current.status == "canceled":
-        return MeasureValue(0.0, "Subscription canceled")
+        return MeasureValue(0.0, _ended(current))
+    if current.standing == "incomplete":
+        return MeasureValue(None, "Subscription not begun: its first payment is not made")
     if current.status == "canceling":
         return MeasureValue(0.1, "Cancellation scheduled")
+    if current.standing in _IN_DOUBT:
+        return MeasureValue(*_IN_DOUBT[current.standing])
     if current.downgraded_at[0] > view.now - 60 * DAY:
         return MeasureValue(0.5, f"Downgraded to {current.downgrade_ratio:.0%} of its price within 60 days")
-    return MeasureValue(1.0, "Subscription running")
+    return MeasureValue(
+        1.0, "Subscription on trial" if current.standing == "trialing" else "Subscription running"
+    )
+
+
+def _ended(subscription: Subscription) -> str:
+    if subscription.standing == "expired":
+        return "Subscription ended: its first payment was never made"
+    return "Subscription canceled"
 
 
 @measure(
@@ -141,17 +163,25 @@ def commitment(view: View) -> MeasureValue:
     ),
 )
 def signals(view: View) -> MeasureValue:
-    """Return the number of cancellations scheduled (also those withdrawn), downgrades and ends."""
+    """
+    Return the number of cancellations scheduled (also those withdrawn), downgrades and ends.
+
+    A subscription that is past due, unpaid or paused is a sign while it is.
+    """
     subscriptions = view.state.billing.subscriptions.values()
     if not subscriptions:
         return MeasureValue(None, "No subscription known")
+    paid = [each for each in subscriptions if each.standing not in ("incomplete", "expired")]
+    running = [each for each in paid if runs(each)]
     numbers = {
-        "cancellation scheduled": sum(_within(view, each.canceling_at, RING_DAYS) for each in subscriptions),
-        "downgrade": sum(_within(view, each.downgraded_at[0], RING_DAYS) for each in subscriptions),
-        "subscription ended": sum(
-            each.status == "canceled" and _within(view, each.status_at[0], RING_DAYS)
-            for each in subscriptions
+        "cancellation scheduled": sum(
+            each.status == "canceling" or _within(view, each.canceling_at, RING_DAYS) for each in paid
         ),
+        "downgrade": sum(_within(view, each.downgraded_at[0], RING_DAYS) for each in paid),
+        "subscription past due": sum(each.standing == "past_due" for each in running),
+        "subscription unpaid": sum(each.standing == "unpaid" for each in running),
+        "subscription paused": sum(each.standing == "paused" for each in running),
+        "subscription ended": sum(_within(view, _end(each), RING_DAYS) for each in paid),
     }
     signs = [f"{number} x {sign}" if number > 1 else sign for sign, number in numbers.items() if number]
     return MeasureValue(
@@ -171,10 +201,20 @@ def signals(view: View) -> MeasureValue:
 def renewal(view: View) -> MeasureValue:
     """Return the whole days to the next renewal."""
     current = view.subscription
-    if current is None or current.renews_at is None:
+    if current is None:
         return MeasureValue(None, "No renewal date known")
+    if current.renews_at is None:
+        ended = current.status == "canceled"
+        return MeasureValue(
+            None, "No renewal: the subscription has ended" if ended else "No renewal date known"
+        )
     days = max(0, (current.renews_at - view.now) // DAY)
     return MeasureValue(days, f"Renews in {count(days, 'day')}")
+
+
+def _end(subscription: Subscription) -> int:
+    at = ended_at(subscription)
+    return -1 if at is None else at
 
 
 def _within(view: View, at: int, days: int) -> bool:

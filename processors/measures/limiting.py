@@ -44,7 +44,7 @@ __all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stall
 def cancellation(view: View) -> MeasureValue:
     """Return 1 while a cancellation is scheduled, 2 when it is in effect, otherwise 0."""
     current = view.subscription
-    if current is not None and current.status == "canceled":
+    if current is not None and current.status == "canceled" and current.standing != "expired":
         return MeasureValue(2, "Subscription canceled")
     if current is not None and current.status == "canceling":
         return MeasureValue(1, "Cancellation scheduled", until=current.cancel_at)

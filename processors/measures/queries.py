@@ -8,11 +8,13 @@ from schemas.times import DAY
 __all__ = [
     "customer_since",
     "days_silent",
+    "ended_at",
     "failing_invoices",
     "oldest_due",
     "open_tickets",
     "overdue_days",
     "recurring_revenue",
+    "runs",
     "seats_bought",
     "subscription",
 ]
@@ -32,7 +34,7 @@ def open_tickets(state: State) -> list[tuple[str, Ticket]]:
 
 def failing_invoices(state: State) -> list[Invoice]:
     """Return the unsettled invoices with a failed payment."""
-    return [i for i in state.billing.invoices.values() if i.failures and not i.settled]
+    return [i for i in state.billing.invoices.values() if i.failed_payments and not i.settled]
 
 
 def oldest_due(state: State) -> int | None:
@@ -48,42 +50,64 @@ def overdue_days(state: State, now: int) -> int:
 
 
 def subscription(state: State) -> Subscription | None:
-    """Return the subscription that represents the account: one not canceled first, then the newest."""
+    """Return the subscription that represents the account: the firmest first, then the newest."""
     subscriptions = state.billing.subscriptions
     if not subscriptions:
         return None
-    rank = {"active": 2, "canceling": 1, "canceled": 0}
     return max(
         subscriptions.items(),
-        key=lambda item: (rank[item[1].status], item[1].status_at, item[0]),
+        key=lambda item: (_firmness(item[1]), item[1].status_at, item[0]),
     )[1]
+
+
+def _firmness(subscription: Subscription) -> int:
+    """Rank a subscription by how much of a customer it makes; one that was never paid makes none."""
+    if subscription.standing in ("incomplete", "expired"):
+        return 0 if subscription.standing == "expired" else 1
+    if subscription.status == "active":
+        return {"paused": 5, "unpaid": 4}.get(subscription.standing, 6)
+    return 3 if subscription.status == "canceling" else 2
+
+
+def runs(subscription: Subscription) -> bool:
+    """Tell whether a subscription has begun and not ended."""
+    return subscription.status != "canceled" and subscription.standing != "incomplete"
+
+
+def ended_at(subscription: Subscription) -> int | None:
+    """Return when a subscription ended, in UTC milliseconds; ``None``: it has not."""
+    if subscription.status != "canceled":
+        return None
+    said = subscription.status_at[0]
+    return said if subscription.cancel_at is None else min(said, subscription.cancel_at)
 
 
 def recurring_revenue(state: State) -> tuple[int, str | None] | None:
     """
-    Return the monthly recurring revenue of all subscriptions not canceled (minor units) and its currency.
+    Return the monthly recurring revenue of all subscriptions (minor units) and its currency.
 
-    Without a price in billing, it is a twelfth of the profile's annual revenue. ``None``: not known, or in
-    several currencies.
+    Where billing says no price, or that a price is unknown, it is a twelfth of the profile's annual revenue.
+    ``None``: not known, or in several currencies.
     """
-    subscriptions = state.billing.subscriptions.values()
-    if all(each.mrr_minor is None for each in subscriptions):
+    said = [each for each in state.billing.subscriptions.values() if "mrr_minor" in each.terms_at]
+    if not said or any(each.revenue is None for each in said):
         annual = state.amount("arr_minor")
         return None if annual is None else (annual // 12, state.fact("currency"))
-    living = [each for each in subscriptions if each.status != "canceled" and each.mrr_minor is not None]
-    currencies = {each.currency for each in living}
+    current = [each for each in said if runs(each)] or said
+    currencies = {each.currency for each in current}
     if len(currencies) > 1:
         return None
-    return sum(each.mrr_minor or 0 for each in living), currencies.pop() if living else None
+    return sum(each.revenue or 0 for each in current), currencies.pop()
 
 
 def customer_since(state: State) -> int | None:
-    """Return when the first subscription, or the profile's customer relation, began: UTC milliseconds."""
-    known = [each.started_at for each in state.billing.subscriptions.values()]
+    """Return when the first paid subscription, or the profile's relation, began: UTC milliseconds."""
+    subscriptions = state.billing.subscriptions.values()
+    known = [each.started_at for each in subscriptions if each.standing not in ("incomplete", "expired")]
     return min((at for at in (*known, state.amount("started_at")) if at is not None), default=None)
 
 
 def seats_bought(state: State) -> int | None:
     """Return the seats of all subscriptions not canceled, or of the profile; ``None`` or 0: not known."""
-    sold = [s.seats for s in state.billing.subscriptions.values() if s.seats and s.status != "canceled"]
+    sold = [s.seats for s in state.billing.subscriptions.values() if s.seats and runs(s)]
     return sum(sold) if sold else state.amount("seats")

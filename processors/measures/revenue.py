@@ -7,8 +7,10 @@ from itertools import pairwise
 from processors.measures.definition import BILLING, PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
+from processors.measures.queries import ended_at
 from processors.measures.view import MONTH, View
 from processors.state.account import Subscription
+from processors.state.parts import SNAPSHOT
 from processors.state.usage_parts import USERS
 from schemas.records import BillingEvent, UsageEvent
 from schemas.times import DAY
@@ -171,11 +173,20 @@ def _retention(view: View, kind: str) -> MeasureValue:
 
 
 def _prices(view: View) -> tuple[list[tuple[int, int]], int, str | None] | None:
-    """Return each subscription's price then and now, how many days ago then was, and the currency."""
+    """
+    Return each subscription's price then and now, how many days ago then was, and the currency.
+
+    ``None``: a price is not known, or there was none a month ago.
+    """
     subscriptions = list(view.state.billing.subscriptions.values())
     known = [day for each in subscriptions for day in _steps(each)]
     since = max(view.today - _YEAR, min(known, default=view.today))
-    prices = [(_price(each, since), _price(each, view.today)) for each in subscriptions]
+    prices = []
+    for each in subscriptions:
+        then, now = _price(each, since), _price(each, view.today)
+        if then is None or now is None:
+            return None
+        prices.append((then, now))
     currencies = {each.currency for each in subscriptions}
     if view.today - since < MONTH or not any(then for then, _ in prices) or len(currencies) > 1:
         return None
@@ -202,38 +213,44 @@ def lifetime_value(view: View) -> MeasureValue:
         return MeasureValue(None, _UNKNOWN if known is None else "The start of the contract is not known")
     subscriptions = view.state.billing.subscriptions.values()
     priced = [each for each in subscriptions if _steps(each)]
-    so_far = sum(_paid(each, view.today) for each in priced) if priced else known[0] * months
+    paid = [_paid(each, view.today) for each in priced]
+    if any(each is None for each in paid):
+        return MeasureValue(None, "Part of the recurring revenue so far is not known")
+    so_far = sum(each or 0 for each in paid) if priced else known[0] * months
     value = so_far + known[0] / _MONTHLY_CHURN
     return MeasureValue(value, f"{money(so_far, known[1])} so far, {money(value, known[1])} expected in all")
 
 
-def _steps(subscription: Subscription) -> dict[int, int]:
-    """Return each price by the UTC day from which on it was valid."""
-    if subscription.mrr_days:
-        return {day: price for day, (_, price) in subscription.mrr_days.items()}
-    if subscription.mrr_minor is None:
-        return {}
-    return {subscription.terms_at["mrr_minor"][0] // DAY: subscription.mrr_minor}
+def _steps(subscription: Subscription) -> dict[int, int | None]:
+    """Return each price by the UTC day from which on it was valid; the last one is what is known now."""
+    steps: dict[int, int | None] = {day: price for day, (_, price) in subscription.mrr_days.items()}
+    said = subscription.terms_at.get("mrr_minor")
+    if said is not None and (said[1] == SNAPSHOT or not steps):
+        steps[said[0] // DAY] = subscription.revenue
+    return dict(sorted(steps.items()))
 
 
 def _ended(subscription: Subscription) -> int | None:
-    return subscription.status_at[0] // DAY if subscription.status == "canceled" else None
+    end = ended_at(subscription)
+    return None if end is None else end // DAY
 
 
-def _price(subscription: Subscription, day: int) -> int:
-    """Return the price on a UTC day; 0 before the first one known and after the end."""
+def _price(subscription: Subscription, day: int) -> int | None:
+    """Return the price on a UTC day; 0 before the first one known and after the end; ``None``: unknown."""
     end = _ended(subscription)
     if end is not None and day >= end:
         return 0
     return next((price for since, price in reversed(_steps(subscription).items()) if since <= day), 0)
 
 
-def _paid(subscription: Subscription, today: int) -> float:
-    """Return the price of every day until today, summed."""
+def _paid(subscription: Subscription, today: int) -> float | None:
+    """Return the price of every day until today, summed; ``None`` where one of them is unknown."""
     end = _ended(subscription)
     until = today if end is None else min(today, end)
     days = [*_steps(subscription).items(), (until, 0)]
-    return (
-        sum(price * max(0, min(after, until) - since) for (since, price), (after, _) in pairwise(days))
-        / MONTH
-    )
+    sums = [
+        None if price is None else price * lasted
+        for (since, price), (after, _) in pairwise(days)
+        if (lasted := max(0, min(after, until) - since))
+    ]
+    return None if any(each is None for each in sums) else sum(each or 0 for each in sums) / MONTH

@@ -187,16 +187,18 @@ class View:
 
     @cached_property
     def tickets(self) -> list[Ticket]:
-        """The tickets that were not deleted."""
-        return [ticket for ticket in self.state.tickets.values() if not ticket.deleted]
+        """The tickets that were neither deleted nor moved to another account."""
+        return [ticket for ticket in self.state.tickets.values() if not (ticket.deleted or ticket.gone)]
 
     @cached_property
     def solved(self) -> list[tuple[Ticket, int]]:
         """The tickets solved in the last 90 days, each with the time at which it was solved."""
         solved = []
         for ticket in self.tickets:
-            at = ticket.solved_at if ticket.solved_at >= 0 else ticket.status[0]
-            if not ticket.open and self.age(at) < RING_DAYS:
+            at = ticket.solved_at
+            if at < 0 and not ticket.snapshots:  # a snapshot says that a ticket is solved, but not since when
+                at = ticket.status[0]
+            if at >= 0 and not ticket.open and self.age(at) < RING_DAYS:
                 solved.append((ticket, at))
         return solved
 
@@ -222,7 +224,8 @@ class View:
     def churned(self) -> bool:
         """Whether the account is no longer a customer."""
         current = self.subscription
-        return (current is not None and current.status == "canceled") or self.state.fact("stage") == "churned"
+        ended = current is not None and current.status == "canceled" and current.standing != "expired"
+        return ended or self.state.fact("stage") == "churned"
 
     @cached_property
     def revenue(self) -> tuple[int, str | None] | None:

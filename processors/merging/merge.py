@@ -12,8 +12,11 @@ from collections.abc import Callable
 from operator import add
 from typing import TypeVar
 
+from processors.observe.billing import settle
 from processors.observe.engagement import MAX_MOMENTS, forget_aim
 from processors.observe.retract import lift, retraction
+from processors.observe.snapshots import united_snapshots
+from processors.observe.support import settle_ticket
 from processors.observe.surveys import Answer, either
 from processors.state.account import (
     Aim,
@@ -96,7 +99,9 @@ def _ticket(ours: Ticket, theirs: Ticket) -> Ticket:
     ours.opened_at = min(ours.opened_at, theirs.opened_at)
     ours.last_at = max(ours.last_at, theirs.last_at)
     if theirs.status > ours.status:
-        ours.status, ours.open = theirs.status, theirs.open
+        ours.status, ours.open, ours.gone = theirs.status, theirs.open, theirs.gone
+    elif theirs.status == ours.status == NEVER:
+        ours.open = ours.open or theirs.open
     if theirs.severity_at > ours.severity_at:
         ours.severity_at, ours.severity = theirs.severity_at, theirs.severity
     ours.reopens += theirs.reopens
@@ -108,12 +113,15 @@ def _ticket(ours: Ticket, theirs: Ticket) -> Ticket:
     ours.deleted = ours.deleted or theirs.deleted
     ours.answers += theirs.answers
     ours.solved_at = max(ours.solved_at, theirs.solved_at)
+    ours.snapshots = united_snapshots(ours.snapshots, theirs.snapshots)
+    settle_ticket(ours)
     return ours
 
 
 def _merge_billing(ours: Billing, theirs: Billing) -> None:
     _unite(ours.subscriptions, theirs.subscriptions, _subscription)
     _unite(ours.invoices, theirs.invoices, _invoice)
+    _unite(ours.disputes, theirs.disputes, lambda one, other: other if other.at > one.at else one)
 
 
 def _invoice(ours: Invoice, theirs: Invoice) -> Invoice:
@@ -121,6 +129,7 @@ def _invoice(ours: Invoice, theirs: Invoice) -> Invoice:
     if theirs.settled_at > ours.settled_at:
         ours.settled_at, ours.settled = theirs.settled_at, theirs.settled
     ours.failures += theirs.failures
+    ours.attempts = max(ours.attempts, theirs.attempts)
     ours.amount_minor = _most(ours.amount_minor, theirs.amount_minor)
     ours.currency = _most(ours.currency, theirs.currency)
     ours.due_at = _most(ours.due_at, theirs.due_at)
@@ -143,10 +152,12 @@ def _subscription(ours: Subscription, theirs: Subscription) -> Subscription:
     _unite(ours.mrr_days, theirs.mrr_days, _newer)
     ours.mrr_days = dict(sorted(ours.mrr_days.items()))
     ours.canceling_at = max(ours.canceling_at, theirs.canceling_at)
+    ours.snapshots = united_snapshots(ours.snapshots, theirs.snapshots)
+    settle(ours)
     return ours
 
 
-def _newer(ours: tuple[Stamp, int], theirs: tuple[Stamp, int]) -> tuple[Stamp, int]:
+def _newer(ours: tuple[Stamp, int | None], theirs: tuple[Stamp, int | None]) -> tuple[Stamp, int | None]:
     return theirs if theirs[0] > ours[0] else ours
 
 

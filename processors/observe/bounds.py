@@ -23,6 +23,7 @@ from processors.state.account import (
     Stamp,
     State,
     Subscription,
+    SubscriptionSnapshot,
     Usage,
 )
 from processors.state.activity import last_day, least_activity
@@ -45,6 +46,9 @@ MAX_TICKETS = 2_000
 
 MAX_INVOICES = 1_000
 """Invoices, those with the newest event; others are forgotten."""
+
+MAX_DISPUTES = 200
+"""Disputes of payments, those with the newest event; others are forgotten."""
 
 MAX_SUBSCRIPTIONS = 200
 """Subscriptions, those whose status is the newest; others are forgotten."""
@@ -101,7 +105,12 @@ def evict(state: State, now: int) -> None:
     state.billing.invoices = {
         key: invoice
         for key, invoice in state.billing.invoices.items()
-        if invoice.last_at >= since or (not invoice.settled and (invoice.failures or invoice.due_at))
+        if invoice.last_at >= since or (not invoice.settled and (invoice.failed_payments or invoice.due_at))
+    }
+    state.billing.disputes = {
+        key: dispute
+        for key, dispute in state.billing.disputes.items()
+        if dispute.open or dispute.at[0] >= since
     }
     for subscription in state.billing.subscriptions.values():
         _thin(subscription, first)
@@ -152,7 +161,7 @@ def _thin(subscription: Subscription, first: int) -> None:
     if len(steps) < 2:
         return
     kept: dict[int, Any] = {}
-    before: int | None = None
+    before: Any = steps  # equal to no amount, nor to None: an amount that is known to be unknown
     for day, step in steps.items():
         if day >= first or step[1] != before:
             kept[day] = step
@@ -176,6 +185,7 @@ def bound(state: State) -> bool:
     for subscription in state.billing.subscriptions.values():
         if len(subscription.mrr_days) > MAX_MRR_DAYS:
             subscription.mrr_days = dict(list(subscription.mrr_days.items())[-MAX_MRR_DAYS:])
+        entries += len(subscription.snapshots)
     for counter in state.own_counts.values():
         if len(counter.users) > MAX_OWN_USERS:
             users = _newest(counter.users, MAX_OWN_USERS, lambda kv: (last_day(kv[1]), kv[0]))
@@ -234,7 +244,9 @@ def _of_invoices(known: dict[str, Invoice]) -> int:
 
 
 def _of_subscriptions(known: dict[str, Subscription]) -> int:
-    return _of_keys(known) + sum(len(x.plan or "") + len(x.currency or "") for x in known.values())
+    described: list[Subscription | SubscriptionSnapshot] = [*known.values()]
+    described += [each for subscription in known.values() for each in subscription.snapshots]
+    return _of_keys(known) + sum(len(each.plan or "") + len(each.currency or "") for each in described)
 
 
 def _of_aims(known: dict[str, Aim]) -> int:
@@ -292,6 +304,7 @@ _COLLECTIONS = (
     _Collection(
         _billing, "subscriptions", MAX_SUBSCRIPTIONS, lambda kv: (kv[1].status_at, kv[0]), _of_subscriptions
     ),
+    _Collection(_billing, "disputes", MAX_DISPUTES, lambda kv: (kv[1].at, kv[0]), _of_keys),
     _Collection(_state, "surveys", MAX_SURVEYS, lambda kv: (kv[1][0], kv[0]), _of_keys),
     _Collection(_state, "asked", MAX_SURVEYS, lambda kv: (kv[1], kv[0]), _no_texts),
     _Collection(_state, "moments", MAX_KINDS, lambda kv: (kv[1][-1], kv[0]), _of_keys),

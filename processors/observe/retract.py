@@ -8,6 +8,7 @@ what is said of it later counts again.
 from __future__ import annotations
 
 from processors.state.account import Retraction, State, Ticket
+from processors.state.parts import NEVER
 
 __all__ = ["lift", "retract", "retract_ticket", "retraction"]
 
@@ -44,6 +45,8 @@ def lift(state: State, ticket_id: str, at: int) -> None:
             # Its own events say when it was last heard of; a merge into it doesn't.
             ticket = state.tickets.setdefault(key, Ticket(opened_at=at))
             ticket.opened_at = min(ticket.opened_at, at)
+            if ticket.status == NEVER:
+                ticket.open = True
         elif gone.since is None or at < gone.since:
             gone.since = at
             waiting += gone.into

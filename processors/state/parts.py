@@ -16,18 +16,24 @@ import xxhash
 
 __all__ = [
     "NEVER",
+    "NOT_PAYING",
     "RING_DAYS",
+    "SNAPSHOT",
     "Aim",
     "Billing",
     "Day",
     "Invoice",
     "Link",
     "OverrideValue",
+    "PaymentDispute",
     "Person",
     "Retraction",
+    "Snapshot",
     "Stamp",
     "Subscription",
+    "SubscriptionSnapshot",
     "Ticket",
+    "TicketSnapshot",
     "Usage",
     "brief",
     "stamp",
@@ -37,9 +43,16 @@ RING_DAYS = 90
 """Days a ring reaches back from now; the bucket of the day 90 days ago is the last one kept."""
 
 Stamp: TypeAlias = tuple[int, int]
-"""(occurred_at, hash of the event id): orders events for last-writer-wins, ties included."""
+"""
+(occurred_at, order): orders events for last-writer-wins, ties included.
+
+The order of an event is its rank and, below it, a hash of its id; that of a snapshot is ``SNAPSHOT``.
+"""
 
 NEVER: Stamp = (-1, 0)
+
+SNAPSHOT = 1 << 40
+"""The order of what a snapshot says: at one time it is newer than what any other event says."""
 
 
 def brief(text: str) -> int:
@@ -47,9 +60,9 @@ def brief(text: str) -> int:
     return xxhash.xxh32_intdigest(text.encode())
 
 
-def stamp(occurred_at: int, event_id: str) -> Stamp:
-    """Return the stamp of an event."""
-    return occurred_at, brief(event_id)
+def stamp(occurred_at: int, event_id: str, rank: int = 0) -> Stamp:
+    """Return the stamp of an event; of those of one time, the highest rank (0 to 255) is the newest."""
+    return occurred_at, rank << 32 | brief(event_id)
 
 
 class Day(msgspec.Struct, array_like=True, gc=False):
@@ -77,12 +90,35 @@ class Usage(msgspec.Struct, array_like=True, gc=False):
     last_at: int | None = None
 
 
+class Snapshot(msgspec.Struct, array_like=True, gc=False):
+    """
+    A whole object as a source described it at the time ``at``; the base of the snapshots of each kind.
+
+    ``order`` is that of its event's stamp, ``sequence`` its position in one action. ``version`` and
+    ``previous`` are fingerprints of the object after and before the event (``processors.observe.snapshots``).
+    """
+
+    at: int = -1
+    order: int = 0
+    version: int | None = None
+    previous: int | None = None
+    sequence: int | None = None
+
+
+class TicketSnapshot(Snapshot, array_like=True, gc=False):
+    """A whole ticket; it is ``gone`` when it was deleted or belongs to another account."""
+
+    open: bool = True
+    severity: str = "unknown"
+    gone: bool = False
+
+
 class Ticket(msgspec.Struct, array_like=True, gc=False):
     """
     One support ticket; ``opened_at`` is the earliest thing known of it, ``solved_at`` the newest solution.
 
     ``answers`` counts what agents answered. ``deleted`` was said by older builds; now a deleted ticket
-    is retracted.
+    is retracted, or ``gone`` as the newest of its ``snapshots`` says.
     """
 
     opened_at: int = 0
@@ -100,10 +136,17 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
     deleted: bool = False
     answers: int = 0
     solved_at: int = -1
+    gone: bool = False
+    snapshots: list[TicketSnapshot] = []
 
 
 class Invoice(msgspec.Struct, array_like=True, gc=False):
-    """One invoice; ``settled`` is '' or 'paid' ('voided' was said by older builds; now it is retracted)."""
+    """
+    One invoice; ``settled`` is '', 'paid' or 'uncollectible'.
+
+    'voided' was said by older builds; now a voided invoice is retracted. ``attempts`` is the largest number
+    of failed payments that an event said, ``failures`` counts the events that said none.
+    """
 
     last_at: int = 0
     settled_at: Stamp = NEVER
@@ -114,14 +157,47 @@ class Invoice(msgspec.Struct, array_like=True, gc=False):
     due_at: int | None = None
     disputed_at: Stamp = NEVER
     disputed: bool = False
+    attempts: int = 0
+
+    @property
+    def failed_payments(self) -> int:
+        """The number of failed attempts to pay it."""
+        return max(self.failures, self.attempts)
+
+
+class PaymentDispute(msgspec.Struct, array_like=True, gc=False):
+    """One dispute of a payment, as the newest word on it says."""
+
+    at: Stamp = NEVER
+    open: bool = True
+
+
+class SubscriptionSnapshot(Snapshot, array_like=True, gc=False):
+    """A whole subscription, with the fields of :class:`Subscription`."""
+
+    status: str = "active"
+    standing: str = ""
+    cancel_at: int | None = None
+    plan: str | None = None
+    seats: int | None = None
+    mrr_minor: int | None = None
+    currency: str | None = None
+    renews_at: int | None = None
+
+
+NOT_PAYING = frozenset({"incomplete", "expired", "trialing", "unpaid", "paused"})
+"""The standings in which a subscription brings no revenue."""
 
 
 class Subscription(msgspec.Struct, array_like=True, gc=False):
     """
-    One subscription; ``status`` is 'active', 'canceling' or 'canceled'.
+    One subscription; ``status`` is 'active', 'canceling' or 'canceled': whether the customer means to stay.
 
-    ``mrr_days`` maps a UTC day to the newest word of that day on the monthly recurring revenue: its
-    history, in minor units.
+    ``standing`` is where its payment stands: 'incomplete' (not paid for the first time yet), 'expired'
+    (never paid, and ended), 'trialing', 'past_due', 'unpaid', 'paused', or '' in good standing.
+    ``mrr_minor`` is what its price comes to in a month, paid or not. ``mrr_days`` maps a UTC day to the
+    newest word of that day on the monthly recurring revenue (0 where the standing brings none, ``None``:
+    known to be unknown): its history, in minor units. ``snapshots`` are those of the newest two times.
     """
 
     status_at: Stamp = NEVER
@@ -136,15 +212,23 @@ class Subscription(msgspec.Struct, array_like=True, gc=False):
     downgraded_at: Stamp = NEVER
     downgrade_ratio: float = 0.0
     started_at: int | None = None
-    mrr_days: dict[int, tuple[Stamp, int]] = {}
+    mrr_days: dict[int, tuple[Stamp, int | None]] = {}
     canceling_at: int = -1
+    standing: str = ""
+    snapshots: list[SubscriptionSnapshot] = []
+
+    @property
+    def revenue(self) -> int | None:
+        """What it brings in a month, in minor units; ``None``: not known."""
+        return 0 if self.standing in NOT_PAYING or self.status == "canceled" else self.mrr_minor
 
 
 class Billing(msgspec.Struct, array_like=True, gc=False):
-    """Subscriptions and invoices by id."""
+    """Subscriptions, invoices and disputes by id."""
 
     subscriptions: dict[str, Subscription] = {}
     invoices: dict[str, Invoice] = {}
+    disputes: dict[str, PaymentDispute] = {}
 
 
 class Aim(msgspec.Struct, array_like=True, gc=False):

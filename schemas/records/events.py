@@ -63,7 +63,13 @@ class UsageEnvelope(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SupportEvent(InputEvent, frozen=True, kw_only=True):
-    """One step in the life of a support ticket; ``csat`` is 1 to 5."""
+    """
+    One step in the life of a support ticket; ``csat`` is 1 to 5.
+
+    With ``snapshot`` it also says the whole ticket, so that a severity ``unknown`` is known to be none.
+    ``version``, ``previous_version`` and ``sequence`` order the snapshots of one time
+    (``processors.observe.snapshots``). ``moved_from`` is the account that had the ticket before.
+    """
 
     ticket_id: str
     kind: str
@@ -71,10 +77,23 @@ class SupportEvent(InputEvent, frozen=True, kw_only=True):
     csat: int | None = None
     subject: str | None = None
     merged_into: str | None = None
+    status: str = "unknown"
+    snapshot: bool = False
+    version: int | None = None
+    previous_version: int | None = None
+    sequence: int | None = None
+    opened_at: int | None = None
+    moved_from: str | None = None
 
 
 class BillingEvent(InputEvent, frozen=True, kw_only=True):
-    """One step in the life of a subscription or an invoice; money is in minor units."""
+    """
+    One step in the life of a subscription or an invoice; money is in minor units.
+
+    With ``snapshot`` it also says the whole subscription, so that a null field is known to be unknown.
+    ``version`` and ``previous_version`` order the snapshots of one time (``processors.observe.snapshots``).
+    ``mrr_minor`` is what the price comes to, whether or not the ``status`` says that it is paid.
+    """
 
     kind: str
     subscription_id: str | None = None
@@ -88,6 +107,13 @@ class BillingEvent(InputEvent, frozen=True, kw_only=True):
     previous_mrr_minor: int | None = None
     renews_at: int | None = None
     cancel_at: int | None = None
+    status: str = "unknown"
+    cancel_scheduled: bool = False
+    snapshot: bool = False
+    version: int | None = None
+    previous_version: int | None = None
+    attempts: int | None = None
+    dispute_id: str | None = None
 
 
 class SurveyResponse(InputEvent, frozen=True, kw_only=True):

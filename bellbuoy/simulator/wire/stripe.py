@@ -32,7 +32,7 @@ def stripe_event(event: BillingEvent) -> dict[str, Any]:
         "object": "event",
         "api_version": "2026-08-26.basil",
         "created": event.occurred_at // 1000,
-        "livemode": False,
+        "livemode": True,
         "type": kind,
         "data": data,
     }

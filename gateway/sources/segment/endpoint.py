@@ -202,7 +202,7 @@ class SegmentEndpoint:
             IGNORED.labels(SOURCE.name).inc()
         else:
             self._dispatcher.add(records, record)
-            self._dispatcher.add_links(records, record, user_of(call))
+            self._dispatcher.add_derived(records, record, user_of(call))
 
     def _add_dead_letter(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.sources.signatures import SignatureScheme
 from gateway.sources.source import WebhookSource
-from gateway.sources.stripe.events import split, to_record
+from gateway.sources.stripe.events import is_test, split, to_record
 
 __all__ = ["SOURCE"]
 
@@ -24,4 +24,5 @@ SOURCE = WebhookSource(
     split=split,
     to_record=to_record,
     demo_secret="whsec_demo",  # noqa: S106 - published
+    is_test=is_test,
 )

@@ -1,5 +1,5 @@
 """
-The parts of Stripe's objects that are read, and the recurring revenue of a subscription's items. Pure.
+The parts of Stripe's objects that are read. Pure.
 
 Two shapes of the API are read. Before version 2025-03-31 a subscription had the billing period, and an
 invoice named its subscription; since then a subscription's items have the period, and an invoice names a
@@ -9,42 +9,44 @@ Source: https://docs.stripe.com/changelog/basil
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated, Any
 
 import msgspec
 
 __all__ = [
     "Charge",
+    "Customer",
+    "Discount",
     "Dispute",
     "Invoice",
     "PreviousAttributes",
+    "Price",
     "StripeEvent",
     "Subscription",
+    "SubscriptionItem",
     "SubscriptionItems",
     "identifier",
-    "monthly_minor",
-    "seats",
 ]
 
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+AmountDecimal = Annotated[str, msgspec.Meta(pattern=r"^-?\d{1,18}(\.\d{1,12})?$")] | None
+"""An amount with at most 12 decimal places, as text."""
+
+Metadata = dict[str, Any] | None
 Unset = msgspec.UnsetType
 _UNSET: Any = msgspec.UNSET
-
-_MONTHS = {"month": Fraction(1), "year": Fraction(12), "week": Fraction(12, 52), "day": Fraction(12, 365)}
-"""Months in one billing interval."""
 
 
 class ExpandedObject(msgspec.Struct):
     """An object that Stripe sends in place of its id when the endpoint expands it."""
 
     id: str
+    metadata: Metadata = None
 
 
 Reference = str | ExpandedObject | None
-Metadata = dict[str, Any] | None
 
 
 class EventData(msgspec.Struct):
@@ -62,6 +64,7 @@ class StripeEvent(msgspec.Struct):
     type: str
     created: Seconds
     data: EventData
+    livemode: bool | None = None
 
 
 class Recurring(msgspec.Struct):
@@ -72,15 +75,53 @@ class Recurring(msgspec.Struct):
     usage_type: str = "licensed"
 
 
+class QuantityTransform(msgspec.Struct):
+    """The division of a quantity before it is priced, as where a price is for a package of units."""
+
+    divide_by: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    round: str
+
+
 class Price(msgspec.Struct):
-    """A price; a tiered price has no unit amount."""
+    """
+    A price. Source: https://docs.stripe.com/api/prices/object.
+
+    Its unit amount is a decimal where it is not whole. A tiered price has none.
+    """
 
     id: str | None = None
     nickname: str | None = None
     lookup_key: str | None = None
+    billing_scheme: str = "per_unit"
     unit_amount: Long | None = None
+    unit_amount_decimal: AmountDecimal = None
     currency: str | None = None
     recurring: Recurring | None = None
+    transform_quantity: QuantityTransform | None = None
+
+
+class Coupon(msgspec.Struct):
+    """A reduction of a price; one of the duration ``once`` is no part of what recurs."""
+
+    percent_off: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
+    amount_off: Long | None = None
+    duration: str = "forever"
+
+
+class DiscountSource(msgspec.Struct):
+    """The origin of a discount, since API version 2025-09-30."""
+
+    coupon: str | Coupon | None = None
+
+
+class Discount(msgspec.Struct):
+    """A discount of a subscription or of one of its items, which Stripe names by its id unless expanded."""
+
+    coupon: str | Coupon | None = None
+    source: DiscountSource | None = None
+
+
+Discounts = list[str | Discount] | None
 
 
 class SubscriptionItem(msgspec.Struct):
@@ -89,12 +130,20 @@ class SubscriptionItem(msgspec.Struct):
     price: Price | None = None
     quantity: Quantity | None = None
     current_period_end: Seconds | None = None
+    discounts: Discounts = None
 
 
 class SubscriptionItems(msgspec.Struct):
-    """The items of a subscription."""
+    """The items of a subscription; with ``has_more`` not all of them."""
 
     data: list[SubscriptionItem] = []
+    has_more: bool = False
+
+
+class PauseCollection(msgspec.Struct):
+    """The pause of a subscription's payments; its status stays as it is."""
+
+    behavior: str | None = None
 
 
 class Subscription(msgspec.Struct):
@@ -103,10 +152,14 @@ class Subscription(msgspec.Struct):
     id: str
     customer: Reference = None
     metadata: Metadata = None
+    status: str | None = None
+    pause_collection: PauseCollection | None = None
     currency: str | None = None
     items: SubscriptionItems | None = None
+    discount: Discount | None = None
+    discounts: Discounts = None
     current_period_end: Seconds | None = None
-    cancel_at_period_end: bool = False
+    cancel_at_period_end: bool | None = False
     cancel_at: Seconds | None = None
     canceled_at: Seconds | None = None
     ended_at: Seconds | None = None
@@ -115,9 +168,16 @@ class Subscription(msgspec.Struct):
 class PreviousAttributes(msgspec.Struct):
     """The changed attributes of a subscription before the change; an unset one did not change."""
 
+    status: str | Unset | None = _UNSET
+    pause_collection: PauseCollection | Unset | None = _UNSET
+    currency: str | Unset | None = _UNSET
+    items: SubscriptionItems | Unset | None = _UNSET
+    discount: Discount | Unset | None = _UNSET
+    discounts: list[str | Discount] | Unset | None = _UNSET
+    current_period_end: Seconds | Unset | None = _UNSET
     cancel_at_period_end: bool | Unset | None = _UNSET
     cancel_at: Seconds | Unset | None = _UNSET
-    items: SubscriptionItems | Unset | None = _UNSET
+    ended_at: Seconds | Unset | None = _UNSET
     quantity: Quantity | Unset | None = _UNSET
 
 
@@ -143,6 +203,8 @@ class Invoice(msgspec.Struct):
     subscription: Reference = None
     subscription_details: SubscriptionDetails | None = None
     parent: InvoiceParent | None = None
+    status: str | None = None
+    attempt_count: Quantity | None = None
     amount_due: Long | None = None
     amount_paid: Long | None = None
     currency: str | None = None
@@ -163,40 +225,18 @@ class Dispute(msgspec.Struct):
     id: str
     charge: str | Charge | None = None
     metadata: Metadata = None
+    status: str | None = None
     amount: Long | None = None
     currency: str | None = None
+
+
+class Customer(msgspec.Struct):
+    """A customer. Source: https://docs.stripe.com/api/customers/object."""
+
+    id: str
+    metadata: Metadata = None
 
 
 def identifier(reference: str | ExpandedObject | Charge | None) -> str | None:
     """Return the id of an object that may be expanded."""
     return reference if reference is None or isinstance(reference, str) else reference.id
-
-
-def monthly_minor(items: SubscriptionItems | None) -> int | None:
-    """
-    Return the monthly recurring revenue of these items in minor units, before discounts and taxes.
-
-    Metered prices count as zero. ``None`` where a price does not say enough, as with tiers or decimals.
-    """
-    if items is None:
-        return None
-    total = Fraction(0)
-    for item in items.data:
-        price = item.price
-        if price is None or price.recurring is None:
-            return None
-        if price.recurring.usage_type == "metered":
-            continue
-        months = _MONTHS.get(price.recurring.interval)
-        if price.unit_amount is None or months is None or not price.recurring.interval_count:
-            return None
-        quantity = 1 if item.quantity is None else item.quantity
-        total += Fraction(price.unit_amount * quantity) / (months * price.recurring.interval_count)
-    minor = round(total)
-    return minor if abs(minor) < 2**63 else None
-
-
-def seats(items: SubscriptionItems | None) -> int | None:
-    """Return the sum of the items' quantities, or ``None`` where no item has a quantity."""
-    quantities = [item.quantity for item in items.data if item.quantity is not None] if items else []
-    return min(sum(quantities), 2**31 - 1) if quantities else None

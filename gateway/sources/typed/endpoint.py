@@ -94,7 +94,7 @@ class TypedEndpoint:
             check_event_size(raw, self._limits)
             event = form.read(raw, sender)
             self._dispatcher.add(records, event)
-            self._dispatcher.add_links(records, event)
+            self._dispatcher.add_derived(records, event)
         except Fault as fault:
             return {"status": "rejected", "message": fault.detail, "pointer": pointer + fault.pointer}
         return {"status": "accepted", "event_id": event.event_id}

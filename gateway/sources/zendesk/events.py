@@ -1,5 +1,8 @@
 """
-Mapping of Zendesk's ticket events to support events. Pure.
+Mapping of Zendesk's ticket events to support events, and of its organizations to links. Pure.
+
+Every event carries its ticket whole. What is so comes from the ticket; what has just changed comes from the
+event's own part and is news only. docs/sources/zendesk.md has the table.
 
 Source: https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
 There ids are strings, and statuses and priorities are upper case; other spellings are read as well.
@@ -8,21 +11,27 @@ There ids are strings, and statuses and priorities are upper case; other spellin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
+import xxhash
 
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
+from schemas.identity.aliases import is_alias
 from schemas.identity.keys import valid_account
-from schemas.records import SupportEvent
+from schemas.records import AccountLink, SupportEvent
 
 __all__ = ["split", "to_record"]
 
-_TYPE_PREFIX = "zen:event-type:ticket."
+_TICKET_PREFIX = "zen:event-type:ticket."
+_ORGANIZATION_TYPES = (
+    "zen:event-type:organization.created",
+    "zen:event-type:organization.external_id_changed",
+)
 _MAX_TEXT = 4_096
 """Characters of a ticket's subject; the rest is cut off."""
 
@@ -35,8 +44,17 @@ class Ticket(msgspec.Struct):
     id: Id = None
     organization_id: Id = None
     priority: str | None = None
+    status: str | None = None
     subject: str | None = None
     tags: list[str] | None = None
+    created_at: str | None = None
+
+
+class Organization(msgspec.Struct):
+    """An organization, with the id that it has in the tenant's own systems."""
+
+    id: Id = None
+    external_id: Id = None
 
 
 class Author(msgspec.Struct):
@@ -58,13 +76,26 @@ class SatisfactionScore(msgspec.Struct):
     score: str | int | None = None
 
 
+class Sequence(msgspec.Struct):
+    """The place of an event among those of one action."""
+
+    position: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
+
+
+class Meta(msgspec.Struct):
+    """Facts about an event itself."""
+
+    sequence: Sequence | None = None
+
+
 class TicketChange(msgspec.Struct):
     """The event of a ticket; which fields are present depends on the event's type."""
 
-    current: msgspec.Raw = msgspec.Raw(b"null")
-    previous: msgspec.Raw = msgspec.Raw(b"null")
+    current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    previous: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     comment: Comment | None = None
     satisfaction_score: SatisfactionScore | None = None
+    meta: Meta | None = None
 
 
 class ZendeskEvent(msgspec.Struct):
@@ -79,23 +110,22 @@ class ZendeskEvent(msgspec.Struct):
 
 _EVENTS: Decoder[ZendeskEvent] = Decoder(ZendeskEvent)
 _TICKETS: Decoder[Ticket] = Decoder(Ticket)
+_ORGANIZATIONS: Decoder[Organization] = Decoder(Organization)
 _CHANGES: Decoder[TicketChange] = Decoder(TicketChange)
 _TEXTS: Decoder[str | None] = Decoder(str | None)
+_IDS: Decoder[Id] = Decoder(Id)
 
 _SEVERITIES = {"low": 1, "normal": 2, "high": 3, "urgent": 4}
+_STATUSES = {name: name for name in ("new", "open", "pending", "hold", "solved", "closed", "deleted")} | {
+    "archived": "closed"
+}
+"""Zendesk's statuses of a ticket; any other is unknown, and says nothing."""
+
 _ENDED = ("solved", "closed")
 _MERGED_TAG = "closed_by_merge"
 """The tag of a ticket that Zendesk has closed because it was merged into another."""
 
 _DELETIONS = ("soft_deleted", "permanently_deleted", "marked_as_spam")
-_MAPPED_TYPES = (
-    "created",
-    "status_changed",
-    "priority_changed",
-    "comment_added",
-    "csat_received",
-    *_DELETIONS,
-)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -104,7 +134,7 @@ def split(body: bytes) -> list[bytes]:
     return [body]
 
 
-def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> SupportEvent | None:
+def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> SupportEvent | AccountLink | None:
     """
     Return the record of an event, or ``None`` for one that says nothing about health.
 
@@ -112,67 +142,151 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
     an organization.
     """
     event = _EVENTS.read(raw)
-    name = event.type.removeprefix(_TYPE_PREFIX)
-    if name not in _MAPPED_TYPES or name == event.type:
+    if event.type in _ORGANIZATION_TYPES:
+        return _link(_ORGANIZATIONS.read(event.detail, "/detail"), event, sender)
+    name = event.type.removeprefix(_TICKET_PREFIX)
+    if name == event.type:
         return None
     ticket = _TICKETS.read(event.detail, "/detail")
-    kind, csat = _kind(name, _CHANGES.read(event.event, "/event"))
+    change = _CHANGES.read(event.event, "/event")
+    before = _before(name, ticket, change)
+    kind, csat = _kind(name, ticket, before, change)
     if kind is None:
         return None
-    if kind in _ENDED and _MERGED_TAG in (ticket.tags or ()):
-        kind = "merged"
+    account, moved_from = _organization(ticket.organization_id), None
+    if name == "organization_changed":
+        moved_from = _organization(before.organization_id)
+        if account is None and moved_from is not None:
+            kind, account, moved_from = "moved", moved_from, None
+    if account is None and kind == "updated":
+        return None
     ticket_id = "" if ticket.id is None else str(ticket.id)
     if not valid_account(ticket_id):
         raise Fault("the ticket's id is missing or unusable", "/detail/id")
-    account = "" if ticket.organization_id in (None, 0, "0") else str(ticket.organization_id)
-    if not account:
+    if account is None:
         raise Fault(
             "no account: the ticket has no organization", "/detail/organization_id", "unresolved_account"
         )
     account_or_alias(account, "/detail/organization_id")
-    severity = (ticket.priority or "").lower()
+    status, whole = _status(ticket), ticket.status is not None or kind == "deleted"
     return SupportEvent(
         event_id=event.id,
         tenant=sender.tenant,
         account_id=account,
         source=sender.source,
-        occurred_at=sender.received_at if event.time is None else milliseconds(event.time, "/time"),
+        occurred_at=_time(event, sender),
         received_at=sender.received_at,
         ticket_id=ticket_id,
         kind=kind,
-        severity=severity if severity in _SEVERITIES else "unknown",
+        severity=_severity(ticket),
         csat=csat,
         subject=ticket.subject.replace("\0", "")[:_MAX_TEXT] if ticket.subject else None,
+        status="unknown" if status == "deleted" else status,
+        snapshot=whole,
+        version=_fingerprint(ticket) if whole else None,
+        previous_version=_fingerprint(before) if whole and name != "created" else None,
+        sequence=change.meta.sequence.position if change.meta and change.meta.sequence else None,
+        opened_at=None
+        if ticket.created_at is None
+        else milliseconds(ticket.created_at, "/detail/created_at"),
+        moved_from=moved_from,
     )
 
 
-def _kind(name: str, change: TicketChange) -> tuple[str | None, int | None]:
+def _link(organization: Organization, event: ZendeskEvent, sender: Sender) -> AccountLink | None:
+    """Return the link from an organization to the account that its external id names."""
+    own, account = _organization(organization.id), _organization(organization.external_id)
+    if own is None or account is None or own == account:
+        return None
+    account_or_alias(own, "/detail/id")
+    if is_alias(account_or_alias(account, "/detail/external_id")):
+        raise Fault("a link leads to an account, not to an alias", "/detail/external_id")
+    return AccountLink(
+        event_id=event.id,
+        tenant=sender.tenant,
+        account_id=own,
+        source=sender.source,
+        occurred_at=_time(event, sender),
+        received_at=sender.received_at,
+        into=account,
+    )
+
+
+def _time(event: ZendeskEvent, sender: Sender) -> int:
+    return sender.received_at if event.time is None else milliseconds(event.time, "/time")
+
+
+def _organization(organization: Id) -> str | None:
+    return None if organization in (None, "", 0, "0") else str(organization)
+
+
+def _before(name: str, ticket: Ticket, change: TicketChange) -> Ticket:
+    """
+    Return a ticket as it was before an event, and let the ticket have what the event says it has now.
+
+    A ticket may have changed again before its event was sent. Whether and where it is open at the time of the
+    event is then what the event says; the priority is that of the ticket.
+    """
+    before = msgspec.structs.replace(ticket)
+    decoder: Decoder[Any] = _TEXTS
+    if name == "organization_changed":
+        field, decoder = "organization_id", _IDS
+    elif name in ("status_changed", "priority_changed"):
+        field = name.removesuffix("_changed")
+    else:
+        return before
+    if change.previous is not msgspec.UNSET:
+        setattr(before, field, decoder.read(change.previous, "/event/previous"))
+    if change.current is not msgspec.UNSET and (field != "priority" or ticket.priority is None):
+        setattr(ticket, field, decoder.read(change.current, "/event/current"))
+    return before
+
+
+def _status(ticket: Ticket) -> str:
+    return _STATUSES.get((ticket.status or "").lower(), "unknown")
+
+
+def _severity(ticket: Ticket) -> str:
+    severity = (ticket.priority or "").lower()
+    return severity if severity in _SEVERITIES else "unknown"
+
+
+def _fingerprint(ticket: Ticket) -> int:
+    return xxhash.xxh32_intdigest(f"{_status(ticket)} {_severity(ticket)}".encode())
+
+
+def _kind(name: str, ticket: Ticket, before: Ticket, change: TicketChange) -> tuple[str | None, int | None]:
+    """Return what happened, ``updated`` where a ticket is only said again, and the rating."""
+    status = _status(ticket)
+    if name in _DELETIONS or status == "deleted":
+        return "deleted", None
+    if status in _ENDED and _MERGED_TAG in (ticket.tags or ()):
+        return "merged", None
+    again = "updated" if status != "unknown" else None
     if name == "created":
         return "opened", None
-    if name in _DELETIONS:
-        return "deleted", None
     if name == "comment_added":
         if change.comment is None:
             raise Fault("comment is missing", "/event/comment")
         if not change.comment.is_public:
-            return None, None
+            return again, None
         return "answered" if change.comment.author.is_staff else "replied", None
     if name == "csat_received":
         csat = _csat(change.satisfaction_score)
-        return (None if csat is None else "rated"), csat
-    current = (_TEXTS.read(change.current, "/event/current") or "").lower()
-    previous = (_TEXTS.read(change.previous, "/event/previous") or "").lower()
+        return (again if csat is None else "rated"), csat
     if name == "priority_changed":
         # A ticket without a priority ranks as normal: setting one is triage, not escalation.
-        rose = _SEVERITIES.get(current, 0) > _SEVERITIES.get(previous, _SEVERITIES["normal"])
-        return ("escalated" if rose else None), None
-    return _status_kind(current, previous), None
+        was = _SEVERITIES.get(_severity(before), _SEVERITIES["normal"])
+        return ("escalated" if _SEVERITIES.get(_severity(ticket), 0) > was else again or "updated"), None
+    if name == "status_changed":
+        return _status_kind(status, _status(before)) or again, None
+    return ("updated" if name == "organization_changed" else again), None
 
 
 def _status_kind(current: str, previous: str) -> str | None:
-    if current in _ENDED or current == "deleted":
+    if current in _ENDED:
         return current if current != previous else None
-    return "reopened" if previous in _ENDED and current in ("new", "open", "pending", "hold") else None
+    return "reopened" if previous in _ENDED and current != "unknown" else None
 
 
 def _csat(rating: SatisfactionScore | None) -> int | None:

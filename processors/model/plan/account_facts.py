@@ -24,6 +24,7 @@ class Fact(NamedTuple):
 
 _TEXT, _WHOLE = FactType("text"), FactType("int")
 _STATUS = FactType("text", ("active", "canceling", "canceled"))
+_STANDING = FactType("text", ("good", "trialing", "past_due", "unpaid", "paused", "incomplete", "expired"))
 
 
 def _plan(view: View) -> Value:
@@ -32,6 +33,10 @@ def _plan(view: View) -> Value:
 
 def _status(view: View) -> Value:
     return None if view.subscription is None else view.subscription.status
+
+
+def _standing(view: View) -> Value:
+    return None if view.subscription is None else view.subscription.standing or "good"
 
 
 def _renewal(view: View) -> Value:
@@ -58,6 +63,11 @@ ACCOUNT: Mapping[str, Fact] = {
     "seats": Fact("the seats bought", _WHOLE, lambda view: view.seats),
     "plan": Fact("the subscription's plan", _TEXT, _plan),
     "status": Fact("the subscription's status: active, canceling or canceled", _STATUS, _status),
+    "standing": Fact(
+        "where its payment stands: good, trialing, past_due, unpaid, paused, incomplete or expired",
+        _STANDING,
+        _standing,
+    ),
     "tenure_days": Fact("days since the day of the first usage", _WHOLE, _tenure),
     "renewal_days": Fact("whole days to the renewal", _WHOLE, _renewal),
 }

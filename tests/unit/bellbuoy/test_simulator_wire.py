@@ -34,6 +34,20 @@ def deliveries() -> list[Delivery]:
     return list(takewhile(lambda d: d.at < START + 60 * DAY, company.deliveries()))
 
 
+SNAPSHOT = ("status", "cancel_scheduled", "snapshot", "version", "previous_version")
+"""What a vendor says beside what has happened."""
+
+
+def news(event: Any) -> Any:
+    """Return an event without what it says of the whole object."""
+    defaults = type(event)(
+        event_id="", tenant="", account_id="", source="", occurred_at=0, received_at=0, kind="",
+        **({"ticket_id": ""} if isinstance(event, SupportEvent) else {}),
+    )  # fmt: skip
+    unsaid = {name: getattr(defaults, name) for name in SNAPSHOT if hasattr(defaults, name)}
+    return msgspec.structs.replace(event, **unsaid)
+
+
 def received(event: Any, source: str) -> Any:
     return msgspec.structs.replace(event, tenant="demo", source=source, received_at=RECEIVED)
 
@@ -44,7 +58,9 @@ def test_stripe_events_come_back_as_the_billing_events_they_were(deliveries: lis
     for delivery in deliveries:
         if isinstance(delivery.event, BillingEvent):
             body = msgspec.json.encode(stripe_event(delivery.event))
-            assert stripe.SOURCE.to_record(body, sender, {}) == received(delivery.event, "stripe")
+            record = stripe.SOURCE.to_record(body, sender, {})
+            assert news(record) == received(delivery.event, "stripe")
+            assert record.snapshot == (delivery.event.invoice_id is None)
             kinds.add(delivery.event.kind)
 
     assert kinds >= {
@@ -64,7 +80,9 @@ def test_zendesk_events_come_back_as_the_support_events_they_were(deliveries: li
     for delivery in deliveries:
         if isinstance(delivery.event, SupportEvent):
             body = msgspec.json.encode(zendesk_event(delivery.event))
-            assert zendesk.SOURCE.to_record(body, sender, {}) == received(delivery.event, "zendesk")
+            record = zendesk.SOURCE.to_record(body, sender, {})
+            assert news(record) == received(delivery.event, "zendesk")
+            assert record.snapshot
             kinds.add(delivery.event.kind)
 
     assert kinds == {"opened", "answered", "replied", "solved", "reopened", "rated"}

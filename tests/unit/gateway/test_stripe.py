@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from stripe import WebhookSignature
 
+from gateway.settings import GatewaySettings
+from gateway.sources import stripe
 from tests.support.gateway_client import NOW, Answer, GatewayClient, encoded
 
 MONTHLY = {"id": "price_1", "nickname": "Team", "unit_amount": 1000, "recurring": {"interval": "month"}}
@@ -232,3 +234,30 @@ def test_what_is_no_snapshot_event_is_400(gateway: GatewayClient, body: Any, poi
 )
 def test_a_garbled_stripe_header_is_401(gateway: GatewayClient, header: str) -> None:
     assert gateway.post("/webhooks/stripe/acme", b"{}", {"stripe-signature": header}).status == 401
+
+
+TESTING = GatewaySettings.model_validate(
+    {"tenants": {"acme": {"stripe_secrets": ["stripe-new"], "stripe_test_secrets": ["stripe-test"]}}}
+)
+
+
+@pytest.mark.parametrize(
+    ("secret", "livemode", "kept"),
+    [
+        ("stripe-new", True, 1),
+        ("stripe-new", None, 1),
+        ("stripe-new", False, 0),
+        ("stripe-test", False, 1),
+        ("stripe-test", True, 1),
+    ],
+)
+def test_events_of_test_mode_count_where_a_secret_for_tests_signed_them(
+    secret: str, livemode: bool | None, kept: int
+) -> None:
+    gateway = GatewayClient(TESTING)
+    body = event("customer.subscription.created", subscription())
+    body |= {} if livemode is None else {"livemode": livemode}
+
+    assert gateway.webhook(stripe.SOURCE, body, secret=secret).status == 200
+    assert len(gateway.sent("billing.events")) == kept
+    assert not gateway.sent("events.deadletter")

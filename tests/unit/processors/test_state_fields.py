@@ -14,6 +14,7 @@ from processors.observe.billing import TERMS
 from processors.state.account import DECIDED, Billing, State, Subscription, Ticket, Usage
 from processors.state.encoding import decode_state, encode_state
 from processors.state.encoding_cache import EncodingCache
+from processors.state.parts import SNAPSHOT
 
 RECIPE = """
 
@@ -44,6 +45,13 @@ BLANK = {Ticket: {"opened_at": 2**40}, Subscription: {"terms_at": {}}}
 """Defaults that would win over a value."""
 
 
+SAID_BY_SNAPSHOT = {
+    Ticket: {"status": (7, SNAPSHOT), "severity_at": (7, SNAPSHOT)},
+    Subscription: {"status_at": (7, SNAPSHOT), "terms_at": dict.fromkeys(sorted(TERMS), (7, SNAPSHOT))},
+}
+"""The stamps of what the newest snapshot says, which merging looks up there again."""
+
+
 def filled(kind: Any) -> Any:
     """Return a value of this type that differs from every default, also in each field of a struct."""
     origin, of = get_origin(kind), get_args(kind)
@@ -57,9 +65,9 @@ def filled(kind: Any) -> Any:
         return tuple(map(filled, of))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         values = {field.name: filled(field.type) for field in msgspec.structs.fields(kind)}
-        if kind is Subscription:
-            values["terms_at"] = dict.fromkeys(TERMS, (7, 7))
-        return kind(**values | {"open": False} if kind is Ticket else values)
+        if "open" in values:
+            values["open"] = False
+        return kind(**values | SAID_BY_SNAPSHOT.get(kind, {}))
     return {int: 7, str: "x", float: 0.5, bool: True}[kind]
 
 
