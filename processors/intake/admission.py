@@ -45,6 +45,8 @@ BOUNDS = {
     "edited_at": (0, 2**45),
     "renews_at": (0, 2**45),
     "cancel_at": (0, 2**45),
+    "opened_at": (0, 2**45),
+    "attempts": (0, 1_000_000),
     "received_at": (0, 2**45),
     "expires_at": (0, 2**45),
     "value": (0, 100),

@@ -23,11 +23,11 @@ from gateway.outbox.accounts import account_or_alias
 from gateway.sources.stripe.amounts import currency_code, iso_minor
 from gateway.sources.stripe.objects import (
     Charge,
-    Customer,
     Dispute,
     ExpandedObject,
     Invoice,
     PreviousAttributes,
+    StripeCustomer,
     StripeEvent,
     Subscription,
     SubscriptionItems,
@@ -105,7 +105,7 @@ _THIN_EVENTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 _INVOICES: Decoder[Invoice] = Decoder(Invoice)
 _DISPUTES: Decoder[Dispute] = Decoder(Dispute)
 _SUBSCRIPTIONS: Decoder[Subscription] = Decoder(Subscription)
-_CUSTOMERS: Decoder[Customer] = Decoder(Customer)
+_CUSTOMERS: Decoder[StripeCustomer] = Decoder(StripeCustomer)
 _PREVIOUS: Decoder[PreviousAttributes | None] = Decoder(PreviousAttributes | None)
 
 
@@ -164,7 +164,7 @@ def _decode(body: bytes) -> StripeEvent:
     return event
 
 
-def _link(customer: Customer, event: StripeEvent, sender: Sender) -> AccountLink | None:
+def _link(customer: StripeCustomer, event: StripeEvent, sender: Sender) -> AccountLink | None:
     """Return the link from a customer to the account that its metadata name."""
     account, pointer = _named(customer.metadata), "/data/object/metadata/account_id"
     if account is None or account == customer.id:

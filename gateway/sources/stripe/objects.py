@@ -15,12 +15,12 @@ import msgspec
 
 __all__ = [
     "Charge",
-    "Customer",
     "Discount",
     "Dispute",
     "Invoice",
     "PreviousAttributes",
     "Price",
+    "StripeCustomer",
     "StripeEvent",
     "Subscription",
     "SubscriptionItem",
@@ -230,7 +230,7 @@ class Dispute(msgspec.Struct):
     currency: str | None = None
 
 
-class Customer(msgspec.Struct):
+class StripeCustomer(msgspec.Struct):
     """A customer. Source: https://docs.stripe.com/api/customers/object."""
 
     id: str

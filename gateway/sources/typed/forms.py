@@ -72,6 +72,10 @@ _FIELD_TYPES: dict[str, Any] = {
     "uptime_ppm": Annotated[int, msgspec.Meta(ge=0, le=1_000_000)],
     "country": Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{2}\Z")],
     "merged_into": _NAME,
+    "moved_from": _NAME,
+    "dispute_id": _NAME,
+    "attempts": _COUNT,
+    "sequence": _COUNT,
     "into": _NAME,
     "target": _NAME,
     "author": _NAME,
@@ -196,6 +200,8 @@ def _check_meaning(record: InputEvent) -> None:
         raise Fault(f"target is `score` or a measure; {fix}", "/target")
     if isinstance(record, AccountOverride) and _ends_before_it_begins(record):
         raise Fault("an override ends after it was said: it would never count", "/expires_at")
+    if isinstance(record, SupportEvent) and record.moved_from is not None:
+        account_or_alias(record.moved_from, "/moved_from")
     if isinstance(record, AccountLink):
         if not valid_account(record.into) or is_alias(record.into):
             raise Fault("a link leads into an account, not an alias", "/into")

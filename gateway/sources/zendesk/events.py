@@ -168,6 +168,8 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
             "no account: the ticket has no organization", "/detail/organization_id", "unresolved_account"
         )
     account_or_alias(account, "/detail/organization_id")
+    if moved_from is not None:
+        account_or_alias(moved_from, "/event/previous")
     status, whole = _status(ticket), ticket.status is not None or kind == "deleted"
     return SupportEvent(
         event_id=event.id,

@@ -276,3 +276,40 @@ def test_a_customer_belongs_to_the_account_that_its_metadata_name() -> None:
 def test_a_customer_without_an_account_is_taken(metadata: Any) -> None:
     event = stripe_event("evt_1", "customer.created", {"id": "cus_1", "metadata": metadata})
     assert not Accounts().send("stripe", event).states
+
+
+DOCUMENTED: dict[str, Any] = {
+    "application": None, "application_fee_percent": None, "automatic_tax": {"enabled": False},
+    "billing_cycle_anchor": ENDS, "billing_mode": {"type": "flexible"}, "billing_thresholds": None,
+    "canceled_at": None, "cancellation_details": {"comment": None, "feedback": None, "reason": None},
+    "collection_method": "charge_automatically", "created": NOW // 1000, "days_until_due": None,
+    "default_payment_method": None, "default_source": None, "default_tax_rates": [], "description": None,
+    "discounts": [], "ended_at": None, "invoice_settings": {"issuer": {"type": "self"}},
+    "latest_invoice": "in_1", "livemode": True, "next_pending_invoice_item_invoice": None,
+    "on_behalf_of": None, "pause_collection": None, "payment_settings": {"payment_method_types": None},
+    "pending_invoice_item_interval": None, "pending_setup_intent": None, "pending_update": None,
+    "schedule": None, "start_date": NOW // 1000, "test_clock": None, "transfer_data": None,
+    "trial_end": None, "trial_settings": {"end_behavior": {"missing_payment_method": "cancel"}},
+    "trial_start": None,
+}  # fmt: skip
+"""The other fields of a subscription as Stripe documents it, with a value each."""
+
+DOCUMENTED_PRICE: dict[str, Any] = {
+    "object": "price", "active": True, "billing_scheme": "per_unit", "created": NOW // 1000,
+    "custom_unit_amount": None, "livemode": True, "lookup_key": None, "metadata": {}, "nickname": None,
+    "product": "prod_1", "tax_behavior": "unspecified", "tiers_mode": None, "transform_quantity": None,
+    "type": "recurring", "unit_amount_decimal": "10000",
+    "recurring": {
+        "aggregate_usage": None, "interval": "month", "interval_count": 1, "meter": None,
+        "trial_period_days": None, "usage_type": "licensed",
+    },
+}  # fmt: skip
+"""The other fields of a price as Stripe documents it, with a value each."""
+
+
+def test_a_subscription_with_every_documented_field() -> None:
+    whole = subscription(items=items(2, **DOCUMENTED_PRICE), **DOCUMENTED)
+    accounts = Accounts().send("stripe", stripe_event("evt_1", "updated", whole, {"latest_invoice": "in_0"}))
+    assert known(accounts)["billing.commitment"] == "Subscription running"
+    assert accounts.measure("acme", "revenue.mrr").value == 20_000
+    assert accounts.measure("acme", "billing.renewal").value == 20

@@ -245,3 +245,20 @@ def test_a_measure_of_the_teams_own_may_be_overridden(
 ) -> None:
     event = BASICS | {"target": target, "value": 50, "reason": "seen", "author": "Ines"}
     assert gateway.post("/v1/events/account.overrides", event).status == status
+
+
+def test_a_ticket_that_moved_is_said_to_the_account_before(gateway: GatewayClient) -> None:
+    moved = TICKET | {"kind": "updated", "status": "open", "snapshot": True, "moved_from": "acme-old"}
+
+    assert gateway.post("/v1/events/support.events", moved).status == 200
+    there, gone = gateway.sent("support.events")
+    assert (there.account_id, there.kind, there.source) == ("acme-inc", "updated", "api")
+    assert (gone.account_id, gone.kind, gone.source) == ("acme-old", "moved", "bellbuoy")
+    assert (gone.ticket_id, gone.occurred_at) == ("t-1", there.occurred_at)
+
+
+@pytest.mark.parametrize("account", ["a\nb", "~nobody", ""])
+def test_an_account_before_must_be_one(gateway: GatewayClient, account: str) -> None:
+    answer = gateway.post("/v1/events/support.events", TICKET | {"moved_from": account})
+
+    assert (answer.status, answer.json["pointer"]) == (400, "/moved_from")
