@@ -22,7 +22,7 @@ from bellbuoy.cli.deadletters_filter import (
 )
 from bellbuoy.cli.deadletters_repair import repair_commands
 from bellbuoy.cli.options import Json
-from bellbuoy.cli.output import emit
+from bellbuoy.cli.output import emit, warn
 from schemas.times import iso
 
 if TYPE_CHECKING:
@@ -127,23 +127,36 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
 
 def _details(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
     from bellbuoy.operations.deadletters.repair import NO_TIME_LIMITS, DeadLetterRepair
-    from bellbuoy.operations.registry import registry
+    from bellbuoy.operations.registry import RegistryError, registry
     from streams.deadletters.reader import decoded_value
 
-    topics, schemas = settings.kafka.topics(), registry(settings)
+    topics = settings.kafka.topics()
+    try:
+        schemas = registry(settings)
+    except RegistryError as error:
+        warn(f"the record is shown as bytes: {error}")
+        return _raw_details(letter)
     value = None if letter.cut else decoded_value(letter, topics, schemas)
     repaired = (
         None if letter.mended is None else DeadLetterRepair(topics, schemas, NO_TIME_LIMITS, 0).draft(letter)
     )
+    return _raw_details(letter) | {
+        "value": orjson.loads(orjson.dumps(value, default=_bytes_as_hex)),
+        "mended": None if repaired is None else repaired.fields,
+    }
+
+
+def _raw_details(letter: DeadLetter) -> dict[str, Any]:
+    """Return what is known of a dead letter without the schema of its record."""
     return _summary(letter) | {
         "headers": {name: _text(header) for name, header in letter.headers.items()},
         "key": None if letter.key is None else _text(letter.key),
         "value_bytes": letter.value_bytes or None,
         "value_sha256": letter.value_sha256,
         "value_hex": None if letter.value is None else letter.value.hex(),
-        "value": orjson.loads(orjson.dumps(value, default=_bytes_as_hex)),
+        "value": None,
         "changed_at": letter.changed_at or None,
-        "mended": None if repaired is None else repaired.fields,
+        "mended": None,
     }
 
 

@@ -81,13 +81,12 @@ def dead_letter_filter(
 
 def read_dead_letters(settings: Settings, wanted: DeadLetterFilter) -> Iterator[DeadLetter]:
     """Read the dead letters that the filter lets through; raise KafkaAwayError and KafkaException."""
-    from bellbuoy.operations.registry import registry
     from bellbuoy.operations.topics import topic_partitions
     from streams.deadletters import reader
 
     topic_partitions(settings.kafka.bootstrap)  # its error says clearly that Kafka is away
     kafka = settings.kafka
-    return reader.read_dead_letters(kafka.bootstrap, kafka.topics(), registry(settings), wanted)
+    return reader.read_dead_letters(kafka.bootstrap, kafka.topics(), wanted)
 
 
 def find_dead_letter(settings: Settings, id_prefix: str) -> DeadLetter:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, Codec, codec
-from schemas.codec.registry import Registry
+from schemas.codec.registry import Registry, entries
 from schemas.records import DeadLetter, dead_letters
 from schemas.records.dead_letters import STATUSES
 from schemas.topics import Topics
@@ -27,6 +27,14 @@ from streams.kafka.log_reader import read_to_end
 from streams.kafka.record import KafkaRecord
 
 __all__ = ["DeadLetterFilter", "decoded_value", "newest", "oldest", "read_dead_letters"]
+
+
+_PREFIXES = [
+    b"\0" + entry.id.to_bytes(4, "big")
+    for entry in reversed(entries())
+    if entry.subject == "events.deadletter-value"
+]
+"""What stands before a dead letter of each version, the newest first, by the committed ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +69,25 @@ class DeadLetterFilter:
         )
 
 
-def read_dead_letters(
-    bootstrap: str, topics: Topics, registry: Registry, wanted: DeadLetterFilter
-) -> Iterator[DeadLetter]:
+def read_dead_letters(bootstrap: str, topics: Topics, wanted: DeadLetterFilter) -> Iterator[DeadLetter]:
     """
     Yield the wanted dead letters from the topic's start to its present end, in no order across partitions.
 
-    A record that is not a valid dead letter is returned as a dead letter that describes itself. Raises
+    No schema registry is asked: whatever id a dead letter carries, it is of one of the versions known here. A
+    record that is not a valid dead letter is returned as a dead letter that describes itself. Raises
     KafkaException when Kafka doesn't answer or the topic is missing. Memory grows by about 70 bytes a dead
     letter, and by the record of a repaired one.
     """
-    name, letter_codec = topics.name("events.deadletter"), codec("events.deadletter", registry)
+    name = topics.name("events.deadletter")
     starts = _starts(bootstrap, name)
     changed: dict[str, DeadLetter] = {}
     for record in read_to_end(bootstrap, starts):
-        letter = _dead_letter(record, letter_codec)
+        letter = _dead_letter(record)
         if _rank(letter) and _rank(letter) >= _rank(changed.get(letter.id)):
             changed[letter.id] = replace(letter, key=None, value=None, headers={})
     seen: set[int] = set()
     for record in read_to_end(bootstrap, starts):
-        letter = _dead_letter(record, letter_codec)
+        letter = _dead_letter(record)
         identity = hash(letter.id)
         if identity in seen:
             continue
@@ -115,21 +122,26 @@ def decoded_value(letter: DeadLetter, topics: Topics, registry: Registry) -> Any
         return None
 
 
-def _dead_letter(record: KafkaRecord, letter_codec: Codec[DeadLetter]) -> DeadLetter:
-    try:
-        return letter_codec.decode(record.value)
-    except SchemaError as error:
-        return dead_letters.of_record(
-            reason="undecodable",
-            detail=f"not a dead letter: {error}",
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=record.value,
-            headers=dict(record.headers),
-            failed_at=0,
-        )
+def _dead_letter(record: KafkaRecord) -> DeadLetter:
+    letters: Codec[DeadLetter] = codec("events.deadletter")
+    value = record.value or b""
+    reason = "the first byte must be 0, then a schema id"
+    for prefix in _PREFIXES if value.startswith(b"\0") else ():
+        try:
+            return letters.decode(prefix + value[len(prefix) :])
+        except SchemaError as error:
+            reason = str(error)
+    return dead_letters.of_record(
+        reason="undecodable",
+        detail=f"not a dead letter: {reason}",
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=dict(record.headers),
+        failed_at=0,
+    )
 
 
 def _rank(letter: DeadLetter | None) -> int:

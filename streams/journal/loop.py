@@ -18,7 +18,9 @@ from threading import Event, Thread
 from streams.journal.partition import JournalPartition
 from streams.kafka.cluster import Cluster
 from streams.kafka.fetcher import EARLIEST, RecordBatchFetcher
+from streams.kafka.held_records import HeldRecords
 from streams.kafka.log_inspector import Inspection
+from streams.kafka.log_position import Part
 from streams.kafka.record_batches import RawBatch
 from streams.pacing.progress import ProgressWatcher
 from streams.settings import JournalSettings
@@ -69,6 +71,10 @@ class JournalLoop:
     def clock_fault(self) -> str:
         """Why the host's clock can't be used now; an empty string where it can."""
         return self._partition.clock.fault
+
+    def held(self) -> dict[Part, HeldRecords]:
+        """Return the records of the inputs that open transactions hold back."""
+        return self._fetcher.held()
 
     def start(self) -> None:
         """Start the thread."""

@@ -10,6 +10,7 @@ __all__ = [
     "CONSUMED",
     "DEAD_LETTERS",
     "DUPLICATES",
+    "HELD_RECORDS",
     "MISPLACED",
     "PARTITIONS",
     "REBALANCES",
@@ -34,6 +35,11 @@ CLOCK_SKEW = Gauge(
     "bellbuoy_journal_clock_skew_seconds",
     "How far this host's clock is ahead of that of the partition's broker.",
     ["partition"],
+)
+HELD_RECORDS = Gauge(
+    "bellbuoy_input_held_records",
+    "Records that can't be read, because a producer's transaction before them has been open for too long.",
+    ["topic", "partition"],
 )
 TRANSACTION_SECONDS = Histogram(
     "bellbuoy_journal_transaction_seconds",

@@ -21,6 +21,7 @@ from schemas.codec.registry import Registry
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from streams.journal import metrics
+from streams.journal.held_inputs import HeldInputs
 from streams.journal.input_faults import InputFaults
 from streams.journal.loop import JournalLoop
 from streams.journal.partition import JournalPartition
@@ -77,6 +78,7 @@ class JournalMember:
         self._loops: list[JournalLoop] = []
         self._committed_at = 0.0
         self._faults = InputFaults(health, cluster.topics)
+        self._held_inputs = HeldInputs(health, cluster.topics, cluster.bootstrap)
         self._watch = LogWatch(
             cluster.bootstrap,
             cluster.topics.partitions,
@@ -122,6 +124,7 @@ class JournalMember:
             raise self._error
         clock_fault = next((loop.clock_fault for loop in self._loops if loop.clock_fault), "")
         self._health.set_condition("clock", not clock_fault, clock_fault)
+        self._held_inputs.report({part: held for loop in self._loops for part, held in loop.held().items()})
         if all(time.monotonic() - loop.round_began < _MAX_ROUND_SECONDS for loop in self._loops):
             self._health.heartbeat()
 

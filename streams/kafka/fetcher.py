@@ -29,6 +29,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
+from streams.kafka.held_records import HeldRecords
 from streams.kafka.leader_epochs import epoch_ends
 from streams.kafka.log_position import Part
 from streams.kafka.record_batches import RawBatch, committed_batches
@@ -51,13 +52,14 @@ class _Fetched(NamedTuple):
     """
     What one leader answered, by (topic, partition).
 
-    ``ends`` are the ends of what is committed, ``epochs`` those of the last batches, and ``doubtful`` the
-    partitions of another log than the one that was read before.
+    ``ends`` are the ends of what is committed, ``highs`` those of all that is there, ``epochs`` those of the
+    last batches, and ``doubtful`` the partitions of another log than the one that was read before.
     """
 
     batches: list[RawBatch]
     next_offsets: dict[Part, int]
     ends: dict[Part, int]
+    highs: dict[Part, int]
     epochs: dict[Part, int]
     doubtful: set[Part]
 
@@ -84,6 +86,7 @@ class RecordBatchFetcher:
         self._positions: dict[Part, int] = {}
         self._epochs: dict[Part, int] = {}
         self._ends: dict[Part, int] = {}
+        self._held: dict[Part, tuple[int, int, float]] = {}
         self._refreshed_at = 0.0
         self._assignment = 0
         self._loop = asyncio.new_event_loop()
@@ -101,6 +104,7 @@ class RecordBatchFetcher:
         self._assignment += 1
         self._positions, self._epochs = dict(starts), dict(epochs)
         self._ends = {}
+        self._held = {}
         self.in_doubt = set()
         self._next_fetch = None
         if starts:
@@ -121,6 +125,23 @@ class RecordBatchFetcher:
         )
         self._next_fetch = self._start_fetch() if self.behind else None
         return batches
+
+    def held(self) -> dict[Part, HeldRecords]:
+        """Return the records that open transactions hold back, as the last fetches found them."""
+        now = time.monotonic()
+        return {
+            part: HeldRecords(end, high - end, now - since)
+            for part, (end, high, since) in self._held.copy().items()
+        }
+
+    def _note_held(self, fetched: _Fetched) -> None:
+        """Remember since when the end of what is committed stands still before the end of all."""
+        for part, end in fetched.ends.items():
+            known, _, since = self._held.get(part, (-1, 0, 0.0))
+            if end >= fetched.highs[part]:
+                self._held.pop(part, None)
+            else:
+                self._held[part] = end, fetched.highs[part], since if known == end else time.monotonic()
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -187,6 +208,7 @@ class RecordBatchFetcher:
                 batches += fetched.batches
                 self._positions |= fetched.next_offsets
                 self._ends |= fetched.ends
+                self._note_held(fetched)
                 self._epochs |= fetched.epochs
                 self.in_doubt = self.in_doubt | fetched.doubtful
         return batches if assignment == self._assignment else []
@@ -194,7 +216,7 @@ class RecordBatchFetcher:
     async def _fetch_from(self, leader: int, topics: dict[str, list[tuple[int, int, int]]]) -> _Fetched:
         """Send a leader one Fetch request; ``topics`` holds (partition, offset, most bytes) by topic."""
         request = FetchRequest(self._max_wait_ms, 1, self._max_bytes, _READ_COMMITTED, list(topics.items()))
-        fetched = _Fetched([], {}, {}, {}, set())
+        fetched = _Fetched([], {}, {}, {}, {}, set())
         try:
             answer = await self._client.send(leader, request)
         except errors.KafkaError as error:
@@ -203,13 +225,13 @@ class RecordBatchFetcher:
             return fetched
         offsets = {(topic, p): offset for topic, parts in topics.items() for p, offset, _ in parts}
         for topic, partitions in answer.topics:
-            for partition, code, _, *rest in partitions:
+            for partition, code, high, *rest in partitions:
                 part, first = (topic, partition), offsets[topic, partition]
                 if code:
                     await self._take_refusal(errors.for_code(code), leader, part, fetched)
                     continue
                 # v4: lso, aborted, records; from v5: lso, log start, aborted[, preferred replica], records
-                fetched.ends[part] = rest[0]
+                fetched.ends[part], fetched.highs[part] = rest[0], high
                 aborted = rest[1] if answer.API_VERSION == 4 else rest[2]
                 batches, next_offset, epoch = committed_batches(
                     topic, partition, rest[-1] or b"", first, aborted or []

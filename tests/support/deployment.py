@@ -17,7 +17,6 @@ from bellbuoy.operations.ledger import read_positions
 from bellbuoy.operations.topics import create_topics, delete_topics
 from bellbuoy.simulator.run.clock import SimulationClock
 from processors.state.encoding import decode_state
-from schemas.codec.registry import committed
 from schemas.records import DeadLetter
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
@@ -81,7 +80,7 @@ class Deployment:
         }
 
     def letters(self) -> list[DeadLetter]:
-        return list(read_dead_letters(self.bootstrap, self.topics, committed(), DeadLetterFilter()))
+        return list(read_dead_letters(self.bootstrap, self.topics, DeadLetterFilter()))
 
     def cli(self, *arguments: str, code: int = 0, stdin: str = "") -> Any:
         """Run a command with --json and return its answer."""

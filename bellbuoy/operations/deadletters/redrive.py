@@ -106,7 +106,7 @@ def redrive(
     topics, schemas, repairs = kafka.topics(), registry(settings), dead_letter_repair(settings)
     # Created before reading: an earlier redriver's last commit can be read only once it is fenced.
     redriver = None if dry_run else Redriver(kafka.bootstrap, topics, schemas)
-    events = _repaired_events(read_dead_letters(kafka.bootstrap, topics, schemas, wanted), repairs, result)
+    events = _repaired_events(read_dead_letters(kafka.bootstrap, topics, wanted), repairs, result)
     while chunk := list(islice(events, _RECORDS_PER_TRANSACTION)):
         if redriver is not None:
             redriver.send(chunk, now())

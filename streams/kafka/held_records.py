@@ -1,0 +1,33 @@
+"""Records that can't be read yet, because a transaction before them is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.kafka.log_position import Part
+
+__all__ = ["HeldRecords"]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecords:
+    """
+    The records of a partition from the first open transaction on.
+
+    ``offset`` is where that transaction begins (Kafka's last stable offset), ``count`` how many offsets there
+    are from there on, and ``seconds`` how long it has been open, as far as the reader knows.
+    """
+
+    offset: int
+    count: int
+    seconds: float
+
+    def in_words(self, part: Part, bootstrap: str) -> str:
+        """Return what holds the records back, and what to do."""
+        topic, partition = part
+        return (
+            f"{topic}/{partition} is held back at offset {self.offset}: a producer's transaction has been "
+            f"open for {self.seconds:.0f} s, and {self.count} records wait. It ends with that producer's "
+            f"transaction.timeout.ms; if not, `kafka-transactions --bootstrap-server {bootstrap} "
+            f"find-hanging --topic {topic}` names it, and `abort` ends it"
+        )
