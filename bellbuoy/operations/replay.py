@@ -13,6 +13,7 @@ from functools import partial
 from queue import Empty
 from typing import Any
 
+from bellbuoy import logs
 from bellbuoy.operations.replay_partition import AccountId, ReplayJob, ReplayReport, replay_partition
 from bellbuoy.settings import Settings
 from processors.model import Model
@@ -145,7 +146,7 @@ def replay_journal(
     done: dict[int, int] = {}
     began = time.monotonic()
     workers = min(len(jobs), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, context, initializer=_set_progress_queue, initargs=(queue,)) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_begin_process, initargs=(queue,)) as pool:
         running = {pool.submit(_replay, job) for job in jobs}
         results = set(running)
         while running:
@@ -156,8 +157,9 @@ def replay_journal(
     return Replay(reports, time.monotonic() - began)
 
 
-def _set_progress_queue(queue: Any) -> None:
+def _begin_process(queue: Any) -> None:
     global _progress_queue  # noqa: PLW0603 - a pool hands a queue to its processes only as they begin
+    logs.configure("warning", "command")  # standard output belongs to the answer, here as well
     _progress_queue = queue
 
 

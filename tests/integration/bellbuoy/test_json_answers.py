@@ -1,0 +1,142 @@
+"""With ``--json`` every command prints JSON alone on standard output, also with a schema registry."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from typer.main import get_command
+
+from bellbuoy.cli.app import app
+from bellbuoy.operations.registry import registry
+from bellbuoy.settings import load
+from schemas.codec.record_codec import codec
+from schemas.identity.keys import account_key
+from schemas.topics import Topics
+from tests.support.input_producer import InputProducer, usage
+from tests.support.role_processes import RoleProcesses
+from tests.support.schema_registry import Server, serving
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
+
+ARGUMENTS: dict[str, list[str]] = {
+    "check": [],
+    "explain": ["acme-1"],
+    "portfolio": [],
+    "rebuild": ["redis"],
+    "replay": ["--from", "1h"],
+    "simulate": ["--direct", "--events", "50"],
+    "override set": ["acme-1", "35", "--reason", "a test"],
+    "override withdraw": ["acme-1"],
+    "model check": ["default"],
+    "model explain": ["default"],
+    "model diff": ["default", "default"],
+    "model measures": [],
+    "model apply": ["default"],
+    "model withdraw": ["default"],
+    "model live": [],
+    "topics create": [],
+    "topics check": [],
+    "topics list": [],
+    "deadletters list": [],
+    "deadletters show": ["{letter}"],
+    "deadletters repair": ["{letter}"],
+    "deadletters redrive": ["--all"],
+}
+"""What each command that takes --json is run with here."""
+
+MORE = {"explain": [["acme-1", "--at", "0m"], ["acme-1", "--since", "1h"], ["nobody"]]}
+ELSEWHERE = {"demo"}
+"""Commands that start a deployment of their own: tests/e2e."""
+
+
+def with_json(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The commands that take --json, by name."""
+    if isinstance(command, click.Group) or hasattr(command, "commands"):
+        for name, sub in command.commands.items():
+            yield from with_json(sub, (*path, name))
+    elif any("--json" in parameter.opts for parameter in command.params):
+        yield " ".join(path)
+
+
+def test_every_command_that_takes_json_is_tried() -> None:
+    assert set(with_json(get_command(app))) - ELSEWHERE == set(ARGUMENTS)
+
+
+@pytest.fixture
+def schemas() -> Iterator[Server]:
+    with serving() as server:
+        yield server
+
+
+def test_standard_output_is_json_alone(
+    bootstrap: str,
+    redis_url: str,
+    topics: Topics,
+    schemas: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = {
+        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
+        "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
+        "BELLBUOY_KAFKA__REGISTRY_URL": f"http://127.0.0.1:{schemas.server_address[1]}/apis/ccompat/v7",
+        "BELLBUOY_REDIS__URL": redis_url,
+        "BELLBUOY_REDIS__PREFIX": topics.prefix,
+        "BELLBUOY_LOG_LEVEL": "debug",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    roles, producer = RoleProcesses(bootstrap, topics, tmp_path), InputProducer(bootstrap, topics)
+
+    def answer(*arguments: str) -> tuple[int, Any]:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "bellbuoy", *arguments, "--json"],
+            cwd=tmp_path,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.stdout or done.returncode, (arguments, done.stderr)
+        return done.returncode, json.loads(done.stdout) if done.stdout else None
+
+    try:
+        for role in ("journal", "worker", "deliver"):
+            roles.start(role)
+        now = time.time_ns() // 1_000_000
+        good = usage(1, "acme-1", now, tenant="demo")
+        encode = codec("usage.events", registry(load())).encode
+        producer.raw("usage.events", encode(good), account_key("demo", "acme-1"))
+        producer.raw("usage.events", b"\0\0\0\0\x01broken", account_key("demo", "acme-1"))
+        producer.flush()
+        until(lambda: answer("explain", "acme-1")[0] == 0, seconds=300, what="a score")
+        letters = answer("deadletters", "list")[1]["deadletters"]
+        tried = {
+            (*name.split(), *(text.format(letter=letters[0]["id"]) for text in arguments))
+            for name, arguments in ARGUMENTS.items()
+        }
+        tried |= {(name, *arguments) for name, more in MORE.items() for arguments in more}
+        codes = {arguments: answer(*arguments)[0] for arguments in sorted(tried)}
+        assert set(codes.values()) <= {0, 1}, codes
+        assert codes["explain", "acme-1"] == codes["replay", "--from", "1h"] == codes["check",] == 0
+
+        monkeypatch.setitem(environment, "BELLBUOY_KAFKA__REGISTRY_URL", "http://127.0.0.1:9/none")
+        code, listed = answer("deadletters", "list")
+        assert (code, [letter["id"] for letter in listed["deadletters"]]) == (0, [letters[0]["id"]])
+        code, shown = answer("deadletters", "show", letters[0]["id"])
+        assert (code, shown["value_hex"]) == (0, b"\0\0\0\0\x01broken".hex())
+    finally:
+        roles.stop()
