@@ -90,6 +90,7 @@ def of_record(
     partition: int,
     offset: int,
     index: int = 0,
+    topic_id: bytes = b"",
     key: bytes | None = None,
     value: bytes | None,
     headers: Mapping[str, bytes] = _NO_HEADERS,
@@ -101,12 +102,14 @@ def of_record(
     """
     Return the dead letter of a record read from Kafka; raise ValueError for a reason outside REASONS.
 
-    Its id is a hash of the topic, partition and offset, and of ``index``, the number of the event within an
-    envelope, unless that is 0. A record larger than ``MAX_WHOLE_BYTES`` is kept in part: the first 64 KiB of
-    value and key, and 64 KiB of headers, the pipeline's own first.
+    Its id is a hash of the topic, partition and offset; of ``index``, the number of the event within an
+    envelope, unless that is 0; and of Kafka's ``topic_id`` where it is known. A record larger than
+    ``MAX_WHOLE_BYTES`` is kept in part: the first 64 KiB of value and key, and 64 KiB of headers, the
+    pipeline's own first.
     """
     _check(reason)
     position = f"{topic}|{partition}|{offset}" + (f"|{index}" if index else "")
+    position += f"|{topic_id.hex()}" if topic_id else ""
     return DeadLetter(
         id=xxh3_128_hexdigest(position.encode()),
         reason=reason,

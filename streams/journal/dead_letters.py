@@ -6,12 +6,13 @@ from processors.intake.admission import NotAdmitted
 from schemas.codec.errors import EnvelopeTooLargeError, SchemaError, UnknownSchemaError
 from schemas.records import DeadLetter, dead_letters
 from streams.journal.usage_reader import DecodedEvent
+from streams.kafka.headers import TOPIC_ID_HEADER
 from streams.kafka.record import KafkaRecord
 
 __all__ = ["not_admitted", "undecodable"]
 
 
-def undecodable(record: KafkaRecord, topic: str, error: SchemaError, now: int) -> DeadLetter:
+def undecodable(record: KafkaRecord, topic: str, error: SchemaError, now: int, topic_id: bytes) -> DeadLetter:
     """Return the dead letter of a record that can't be decoded; ``now`` is the journal's time."""
     match error:
         case UnknownSchemaError():
@@ -20,18 +21,23 @@ def undecodable(record: KafkaRecord, topic: str, error: SchemaError, now: int) -
             refusal = NotAdmitted("invalid", str(error), "/events")
         case _:
             refusal = NotAdmitted("undecodable", str(error), None)
-    return _dead_letter(record, topic, refusal, now, event=None)
+    return _dead_letter(record, topic, refusal, now, None, topic_id)
 
 
 def not_admitted(
-    record: KafkaRecord, topic: str, refusal: NotAdmitted, now: int, event: DecodedEvent
+    record: KafkaRecord, topic: str, refusal: NotAdmitted, now: int, event: DecodedEvent, topic_id: bytes
 ) -> DeadLetter:
     """Return the dead letter of an event that is not admitted; ``record`` holds that event alone."""
-    return _dead_letter(record, topic, refusal, now, event)
+    return _dead_letter(record, topic, refusal, now, event, topic_id)
 
 
 def _dead_letter(
-    record: KafkaRecord, topic: str, refusal: NotAdmitted, now: int, event: DecodedEvent | None
+    record: KafkaRecord,
+    topic: str,
+    refusal: NotAdmitted,
+    now: int,
+    event: DecodedEvent | None,
+    topic_id: bytes,
 ) -> DeadLetter:
     return dead_letters.of_record(
         reason=refusal.reason,
@@ -43,7 +49,8 @@ def _dead_letter(
         index=0 if event is None else event.event_index,
         key=record.key,
         value=record.value,
-        headers=dict(record.headers),
+        topic_id=topic_id,
+        headers=dict(record.headers) | ({TOPIC_ID_HEADER: topic_id} if topic_id else {}),
         producer=None if event is None else event.fields["source"],
         tenant=None if event is None else event.fields["tenant"],
         failed_at=now,

@@ -93,7 +93,7 @@ class JournalPartition:
         self._follow_inputs(inspector, read)
         if last is None:
             return
-        restorer = self._sorter.restorer(read_set_aside(cluster, self.number))
+        restorer = self._sorter.restorer(read_set_aside(cluster, self.number, self._sorter.topic_ids))
         fetcher = RecordBatchFetcher(cluster.bootstrap, checked=False)
         try:
             restore_dedupe_windows(fetcher, restorer, self._next_offsets)
@@ -119,6 +119,7 @@ class JournalPartition:
 
     def _move(self, name: str, position: LogPosition) -> None:
         self._next_offsets[name], self._topic_ids[name], self._epochs[name] = position[0], *position[1:]
+        self._sorter.topic_ids[self._topics.plain(name)] = position.topic_id
 
     @property
     def sequence(self) -> int:

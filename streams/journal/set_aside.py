@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -11,7 +12,7 @@ from schemas.codec.errors import SchemaError
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import DeadLetter
 from streams.kafka.cluster import Cluster
-from streams.kafka.headers import INDEX_HEADER
+from streams.kafka.headers import INDEX_HEADER, TOPIC_ID_HEADER
 from streams.kafka.log_reader import read_to_end, watermarks_of
 
 __all__ = ["SetAside", "read_set_aside"]
@@ -27,13 +28,22 @@ class SetAside:
     A set of input events of one partition that became dead letters, by topic, offset and index.
 
     An event's own fields don't tell: its time may have come since, or its schema may have been registered.
+    Dead letters of a topic that was made anew since (``topic_ids``) tell nothing.
     """
 
-    def __init__(self, letters: Iterable[DeadLetter] = (), partition: int = 0) -> None:
+    def __init__(
+        self,
+        letters: Iterable[DeadLetter] = (),
+        partition: int = 0,
+        topic_ids: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
         self._records: set[tuple[str, int]] = set()
         self._events: set[tuple[str, int, int]] = set()
         for letter in letters:
             if letter.topic not in INPUT_TOPICS or letter.partition != partition:
+                continue
+            topic_id, known = letter.headers.get(TOPIC_ID_HEADER), topic_ids.get(letter.topic)
+            if topic_id and known and topic_id != known:
                 continue
             index = letter.headers.get(INDEX_HEADER)
             if index is None:
@@ -49,9 +59,9 @@ class SetAside:
         return (topic, offset) in self._records or (topic, offset, index) in self._events
 
 
-def read_set_aside(cluster: Cluster, partition: int) -> SetAside:
+def read_set_aside(cluster: Cluster, partition: int, topic_ids: Mapping[str, bytes]) -> SetAside:
     """Return the events of one partition's inputs that the journal has set aside; raise KafkaException."""
-    return SetAside(_letters(cluster, partition), partition)
+    return SetAside(_letters(cluster, partition), partition, topic_ids)
 
 
 def _letters(cluster: Cluster, partition: int) -> Iterator[DeadLetter]:

@@ -23,6 +23,7 @@ from schemas.codec.record_codec import Codec, codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.inputs import BY_TOPIC, INPUT_TOPICS, USAGE
+from schemas.records import DeadLetter
 from schemas.topics import MAX_RECORD_BYTES, Topics
 from streams.journal.dead_letters import not_admitted, undecodable
 from streams.journal.dedupe import DedupeWindow
@@ -39,13 +40,18 @@ _NO_TIME_LIMITS = Admission(horizon_ms=2**62, future_ms=2**62)
 
 
 class EventSorter:
-    """Decodes, admits and dedupes the records of one partition."""
+    """
+    Decodes, admits and dedupes the records of one partition.
+
+    ``topic_ids`` are Kafka's ids of the inputs, by topic without prefix, as far as they are known.
+    """
 
     def __init__(
         self, topics: Topics, partition: int, registry: Registry, limits: Admission, window_events: int
     ) -> None:
         self.partition = partition
         self.window_events = window_events
+        self.topic_ids: dict[str, bytes] = {}
         self._topics = topics
         self._registry = registry
         self._limits = limits
@@ -101,7 +107,7 @@ class EventSorter:
     def _sort_usage(self, decoded: DecodedUsage, names: Names, now: int, into: SortedEvents) -> NDArray[Any]:
         """Return the usage events that are new."""
         into.dead_letters += (
-            undecodable(record, USAGE.topic, error, now) for record, error in decoded.refused
+            self._undecodable(record, USAGE.topic, error, now) for record, error in decoded.refused
         )
         events = decoded.events
         if admitted := list(self._admitted(USAGE.topic, decoded.doubtful, now, into)):
@@ -124,7 +130,7 @@ class EventSorter:
             try:
                 decoded.append(DecodedEvent(record, 0, self._codecs[topic].decode_fields(record.value)))
             except SchemaError as error:
-                into.dead_letters.append(undecodable(record, topic, error, now))
+                into.dead_letters.append(self._undecodable(record, topic, error, now))
         events = [event.fields for event in self._admitted(topic, decoded, now, into)]
         ids = [identity(event["tenant"], event["source"], event["event_id"]) for event in events]
         new = self._windows[topic].claim(np.array(ids, np.uint64))
@@ -156,7 +162,12 @@ class EventSorter:
                 if refusal is None:
                     yield event
                     continue
-            into.dead_letters.append(not_admitted(self._alone(topic, event), topic, refusal, now, event))
+            topic_id = self.topic_ids.get(topic, b"")
+            letter = not_admitted(self._alone(topic, event), topic, refusal, now, event, topic_id)
+            into.dead_letters.append(letter)
+
+    def _undecodable(self, record: KafkaRecord, topic: str, error: SchemaError, now: int) -> DeadLetter:
+        return undecodable(record, topic, error, now, self.topic_ids.get(topic, b""))
 
     def _alone(self, topic: str, event: DecodedEvent) -> KafkaRecord:
         """Return an event as a record of its own, with its index where it came in an envelope."""

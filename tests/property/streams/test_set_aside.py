@@ -127,3 +127,16 @@ def test_a_record_too_large_to_be_moved_is_set_aside() -> None:
         assert (len(sorted_.misplaced), len(sorted_.dead_letters)) == (moved, not moved)
     assert sorted_.dead_letters[0].reason == "invalid"
     assert f"partition {target}" in sorted_.dead_letters[0].detail
+
+
+def test_a_topic_made_anew_has_dead_letters_of_its_own() -> None:
+    batches = stored([[(None, AHEAD[1], []), (None, b"garbage", [])]])
+    letters = []
+    for topic_id in (b"", b"1" * 16, b"2" * 16):
+        sorter = intake()
+        sorter.topic_ids["usage.events"] = topic_id
+        letters += sorter.sort(batches, NOW).dead_letters
+    assert len({letter.id for letter in letters}) == 6
+    assert SetAside(letters[2:4], 0, {"usage.events": b"1" * 16}).holds("usage.events", 1)
+    assert not SetAside(letters[2:4], 0, {"usage.events": b"2" * 16})
+    assert SetAside(letters[:2], 0, {"usage.events": b"2" * 16})  # of an older release: it may be the same
