@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, OK
-from bellbuoy.operations.held_inputs import held_inputs
+from bellbuoy.operations.open_transactions import open_transactions
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import KafkaAwayError, topic_advice, topic_faults
 from bellbuoy.settings import Settings
@@ -39,8 +39,8 @@ def _kafka(settings: Settings) -> Iterator[CheckFailure]:
             yield CheckFailure("topics", fault, FAILED)
         for advice in topic_advice(settings.kafka.bootstrap, settings.kafka.topics()):
             yield CheckFailure("topics", advice, OK)
-        for held in held_inputs(settings.kafka.bootstrap, settings.kafka.topics()):
-            yield CheckFailure("inputs", held, FAILED)
+        for told in open_transactions(settings.kafka.bootstrap, settings.kafka.topics()):
+            yield CheckFailure("inputs", told, FAILED)
     except KafkaAwayError as error:
         yield CheckFailure("kafka", str(error), AWAY)
     except KafkaException as error:

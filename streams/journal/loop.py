@@ -18,9 +18,9 @@ from threading import Event, Thread
 from streams.journal.partition import JournalPartition
 from streams.kafka.cluster import Cluster
 from streams.kafka.fetcher import EARLIEST, RecordBatchFetcher
-from streams.kafka.held_records import HeldRecords
 from streams.kafka.log_inspector import Inspection
 from streams.kafka.log_position import Part
+from streams.kafka.open_transaction import OpenTransaction
 from streams.kafka.record_batches import RawBatch
 from streams.pacing.progress import ProgressWatcher
 from streams.settings import JournalSettings
@@ -68,13 +68,18 @@ class JournalLoop:
         self._thread = Thread(target=self._run, name=f"journal-{partition.number}", daemon=True)
 
     @property
+    def number(self) -> int:
+        """The partition's number."""
+        return self._partition.number
+
+    @property
     def clock_fault(self) -> str:
         """Why the host's clock can't be used now; an empty string where it can."""
         return self._partition.clock.fault
 
-    def held(self) -> dict[Part, HeldRecords]:
-        """Return the records of the inputs that open transactions hold back."""
-        return self._fetcher.held()
+    def open_transactions(self) -> dict[Part, OpenTransaction]:
+        """Return the open transactions of others on the inputs."""
+        return self._fetcher.open_transactions()
 
     def start(self) -> None:
         """Start the thread."""

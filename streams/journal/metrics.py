@@ -10,12 +10,12 @@ __all__ = [
     "CONSUMED",
     "DEAD_LETTERS",
     "DUPLICATES",
-    "HELD_RECORDS",
     "MISPLACED",
     "PARTITIONS",
     "REBALANCES",
     "RESTORE_SECONDS",
     "TRANSACTION_SECONDS",
+    "WAITING_RECORDS",
     "WRITTEN_AT",
 ]
 
@@ -36,8 +36,8 @@ CLOCK_SKEW = Gauge(
     "How far this host's clock is ahead of that of the partition's broker.",
     ["partition"],
 )
-HELD_RECORDS = Gauge(
-    "bellbuoy_input_held_records",
+WAITING_RECORDS = Gauge(
+    "bellbuoy_input_waiting_records",
     "Records that can't be read, because a producer's transaction before them has been open for too long.",
     ["topic", "partition"],
 )

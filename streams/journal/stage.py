@@ -21,15 +21,20 @@ from schemas.codec.registry import Registry
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from streams.journal import metrics
-from streams.journal.held_inputs import HeldInputs
 from streams.journal.input_faults import InputFaults
 from streams.journal.loop import JournalLoop
+from streams.journal.open_transactions import OpenTransactions
 from streams.journal.partition import JournalPartition
 from streams.journal.warm_up import warm_up
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.cluster import Cluster
 from streams.kafka.consumer_group import leave_group
-from streams.kafka.errors import BROKER_AWAY, TOPIC_UNKNOWN, FencedError, LogChangedError
+from streams.kafka.errors import (
+    BROKER_AWAY,
+    TOPIC_UNKNOWN,
+    FencedError,
+    LogChangedError,
+)
 from streams.kafka.log_inspector import Inspection
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.log_watch import LogWatch
@@ -78,7 +83,7 @@ class JournalMember:
         self._loops: list[JournalLoop] = []
         self._committed_at = 0.0
         self._faults = InputFaults(health, cluster.topics)
-        self._held_inputs = HeldInputs(health, cluster.topics, cluster.bootstrap)
+        self._open_transactions = OpenTransactions(health, cluster.topics, cluster.bootstrap)
         self._watch = LogWatch(
             cluster.bootstrap,
             cluster.topics.partitions,
@@ -124,7 +129,8 @@ class JournalMember:
             raise self._error
         clock_fault = next((loop.clock_fault for loop in self._loops if loop.clock_fault), "")
         self._health.set_condition("clock", not clock_fault, clock_fault)
-        self._held_inputs.report({part: held for loop in self._loops for part, held in loop.held().items()})
+        found = [item for loop in self._loops for item in loop.open_transactions().items()]
+        self._open_transactions.report(dict(found))
         if all(time.monotonic() - loop.round_began < _MAX_ROUND_SECONDS for loop in self._loops):
             self._health.heartbeat()
 
@@ -193,31 +199,33 @@ class JournalMember:
         }
         self._revoked_partitions = {}
         for number in sorted(owned - set(self._partitions)):
-            began = time.perf_counter()
-            self._partitions[number] = JournalPartition(self._cluster, number, self._settings, self._faults)
-            seconds = time.perf_counter() - began
-            metrics.RESTORE_SECONDS.observe(seconds)
-            log.info("Partition taken over.", partition=number, seconds=round(seconds, 3))
+            self._take_over(number)
         consumer.assign(assignment)
         consumer.pause(assignment)
-        fetch_bytes = self._settings.fetch_bytes // len(owned) if owned else 0
-        self._loops = [
-            JournalLoop(
-                self._cluster,
-                partition,
-                self._settings,
-                self._progress,
-                fetch_bytes=fetch_bytes,
-                in_doubt=self._watch.wake,
-            )
-            for partition in self._partitions.values()
-        ]
+        self._loops = [self._loop_of(partition) for partition in self._partitions.values()]
         self._progress.watch(owned)
         for loop in self._loops:
             loop.start()
         metrics.REBALANCES.inc()
         metrics.PARTITIONS.set(len(owned))
         self._health.set_condition("assigned", True)
+
+    def _take_over(self, number: int) -> None:
+        began = time.perf_counter()
+        self._partitions[number] = JournalPartition(self._cluster, number, self._settings, self._faults)
+        seconds = time.perf_counter() - began
+        metrics.RESTORE_SECONDS.observe(seconds)
+        log.info("Partition taken over.", partition=number, seconds=round(seconds, 3))
+
+    def _loop_of(self, partition: JournalPartition) -> JournalLoop:
+        return JournalLoop(
+            self._cluster,
+            partition,
+            self._settings,
+            self._progress,
+            fetch_bytes=self._settings.fetch_bytes // len(self._partitions),
+            in_doubt=self._watch.wake,
+        )
 
     def _revoked(self, _consumer: Consumer, _revoked: list[TopicPartition]) -> None:
         # A revoked partition is often assigned again at once, so it is kept; nothing is written meanwhile.

@@ -29,9 +29,9 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
-from streams.kafka.held_records import HeldRecords
 from streams.kafka.leader_epochs import epoch_ends
 from streams.kafka.log_position import Part
+from streams.kafka.open_transaction import OpenTransaction
 from streams.kafka.record_batches import RawBatch, committed_batches
 
 __all__ = ["EARLIEST", "RecordBatchFetcher"]
@@ -86,7 +86,7 @@ class RecordBatchFetcher:
         self._positions: dict[Part, int] = {}
         self._epochs: dict[Part, int] = {}
         self._ends: dict[Part, int] = {}
-        self._held: dict[Part, tuple[int, int, float]] = {}
+        self._open: dict[Part, tuple[int, int, float]] = {}
         self._refreshed_at = 0.0
         self._assignment = 0
         self._loop = asyncio.new_event_loop()
@@ -104,7 +104,7 @@ class RecordBatchFetcher:
         self._assignment += 1
         self._positions, self._epochs = dict(starts), dict(epochs)
         self._ends = {}
-        self._held = {}
+        self._open = {}
         self.in_doubt = set()
         self._next_fetch = None
         if starts:
@@ -126,22 +126,22 @@ class RecordBatchFetcher:
         self._next_fetch = self._start_fetch() if self.behind else None
         return batches
 
-    def held(self) -> dict[Part, HeldRecords]:
-        """Return the records that open transactions hold back, as the last fetches found them."""
+    def open_transactions(self) -> dict[Part, OpenTransaction]:
+        """Return the open transactions of others, as the last fetches found them."""
         now = time.monotonic()
         return {
-            part: HeldRecords(end, high - end, now - since)
-            for part, (end, high, since) in self._held.copy().items()
+            part: OpenTransaction(end, high - end, now - since)
+            for part, (end, high, since) in self._open.copy().items()
         }
 
-    def _note_held(self, fetched: _Fetched) -> None:
+    def _note_open(self, fetched: _Fetched) -> None:
         """Remember since when the end of what is committed stands still before the end of all."""
         for part, end in fetched.ends.items():
-            known, _, since = self._held.get(part, (-1, 0, 0.0))
+            known, _, since = self._open.get(part, (-1, 0, 0.0))
             if end >= fetched.highs[part]:
-                self._held.pop(part, None)
+                self._open.pop(part, None)
             else:
-                self._held[part] = end, fetched.highs[part], since if known == end else time.monotonic()
+                self._open[part] = end, fetched.highs[part], since if known == end else time.monotonic()
 
     def close(self) -> None:
         """Close the connections and end the thread."""
@@ -208,7 +208,7 @@ class RecordBatchFetcher:
                 batches += fetched.batches
                 self._positions |= fetched.next_offsets
                 self._ends |= fetched.ends
-                self._note_held(fetched)
+                self._note_open(fetched)
                 self._epochs |= fetched.epochs
                 self.in_doubt = self.in_doubt | fetched.doubtful
         return batches if assignment == self._assignment else []

@@ -111,7 +111,10 @@ def test_standard_output_is_json_alone(
         )
         assert "Traceback" not in done.stderr, done.stderr
         assert done.stdout or done.returncode, (arguments, done.stderr)
-        return done.returncode, json.loads(done.stdout) if done.stdout else None
+        try:
+            return done.returncode, json.loads(done.stdout) if done.stdout else None
+        except json.JSONDecodeError:
+            raise AssertionError(f"{arguments} printed {done.stdout[:300]!r}") from None
 
     try:
         for role in ("journal", "worker", "deliver"):
@@ -135,7 +138,8 @@ def test_standard_output_is_json_alone(
 
         monkeypatch.setitem(environment, "BELLBUOY_KAFKA__REGISTRY_URL", "http://127.0.0.1:9/none")
         code, listed = answer("deadletters", "list")
-        assert (code, [letter["id"] for letter in listed["deadletters"]]) == (0, [letters[0]["id"]])
+        assert code == 0
+        assert letters[0]["id"] in {letter["id"] for letter in listed["deadletters"]}
         code, shown = answer("deadletters", "show", letters[0]["id"])
         assert (code, shown["value_hex"]) == (0, b"\0\0\0\0\x01broken".hex())
     finally:

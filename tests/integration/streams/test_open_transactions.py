@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from bellbuoy.operations import held_inputs
+from bellbuoy.operations import open_transactions as checks
 from bellbuoy.operations.ledger import read_positions
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
@@ -20,13 +20,13 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
-SOON = "from streams.journal import held_inputs\nheld_inputs._MOST_SECONDS = 3.0"
+SOON = "from streams.journal import open_transactions\nopen_transactions._MOST_SECONDS = 3.0"
 
 
 def test_an_input_that_is_held_back(
     bootstrap: str, topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(held_inputs, "_MOST_SECONDS", 3.0)
+    monkeypatch.setattr(checks, "_MOST_SECONDS", 3.0)
     roles, producer = RoleProcesses(bootstrap, topics, tmp_path), InputProducer(bootstrap, topics)
     now, name = time.time_ns() // 1_000_000, topics.name("usage.events")
     key = account_key("acme", "a")
@@ -40,7 +40,7 @@ def test_an_input_that_is_held_back(
         roles.start("worker")
         producer.send("usage.events", [usage(1, "a", now)])
         until(lambda: applied() == 1, what="the first event")
-        assert held_inputs.held_inputs(bootstrap, topics) == []
+        assert checks.open_transactions(bootstrap, topics) == []
 
         theirs = Producer(
             {
@@ -59,7 +59,7 @@ def test_an_input_that_is_held_back(
         )
         assert f"{name}/{partition} is held back at offset" in reason
         assert "6 records wait" in reason
-        [fault] = until(lambda: held_inputs.held_inputs(bootstrap, topics), what="the check's fault")
+        [fault] = until(lambda: checks.open_transactions(bootstrap, topics), what="the check's fault")
         assert "6 records wait" in fault
         assert "kafka-transactions" in fault
         assert applied() == 1
@@ -67,7 +67,7 @@ def test_an_input_that_is_held_back(
         theirs.abort_transaction(30)
         until(lambda: applied() == 6, what="what waited")
         until(lambda: not journal.unready(), what="readiness")
-        assert held_inputs.held_inputs(bootstrap, topics) == []
+        assert checks.open_transactions(bootstrap, topics) == []
         told = journal.log.read_text()
         assert told.count("Input held back") == 1
     finally:

@@ -1,4 +1,4 @@
-"""The check of inputs that an open transaction of another producer holds back."""
+"""The check for transactions that other producers leave open on the inputs."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
-from streams.kafka.held_records import HeldRecords
 from streams.kafka.log_position import Part
+from streams.kafka.open_transaction import OpenTransaction
 
-__all__ = ["held_inputs"]
+__all__ = ["open_transactions"]
 
 _MOST_SECONDS = 75.0
 """As long as the journal waits before it says so."""
 
 
-def held_inputs(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
-    """Return what holds inputs back for too long, each with what to do; raise KafkaException."""
+def open_transactions(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
+    """Return those that have been open for too long, each with what to do; raise KafkaException."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     existing = admin.list_topics(timeout=seconds).topics
     parts = [
@@ -33,12 +33,12 @@ def held_inputs(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[st
     stable = _ends(admin, parts, IsolationLevel.READ_COMMITTED, seconds)
     all_ends = _ends(admin, parts, IsolationLevel.READ_UNCOMMITTED, seconds)
     open_parts = [TopicPartition(*part, end) for part, end in stable.items() if end < all_ends[part]]
-    held = {
-        part: HeldRecords(stable[part], all_ends[part] - stable[part], age)
+    found = {
+        part: OpenTransaction(stable[part], all_ends[part] - stable[part], age)
         for part, age in _ages(bootstrap, open_parts, seconds)
         if age > _MOST_SECONDS
     }
-    return [records.in_words(part, bootstrap) for part, records in sorted(held.items())]
+    return [transaction.in_words(part, bootstrap) for part, transaction in sorted(found.items())]
 
 
 def _ends(

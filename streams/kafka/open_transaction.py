@@ -1,4 +1,4 @@
-"""Records that can't be read yet, because a transaction before them is open."""
+"""An open transaction of a producer, and what waits for it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from streams.kafka.log_position import Part
 
-__all__ = ["HeldRecords"]
+__all__ = ["OpenTransaction"]
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRecords:
+class OpenTransaction:
     """
-    The records of a partition from the first open transaction on.
+    The first open transaction of a partition, which read-committed readers can't read past.
 
-    ``offset`` is where that transaction begins (Kafka's last stable offset), ``count`` how many offsets there
-    are from there on, and ``seconds`` how long it has been open, as far as the reader knows.
+    ``offset`` is where it begins (Kafka's last stable offset), ``records`` how many offsets there are from
+    there on, and ``seconds`` how long it has been open, as far as the reader knows.
     """
 
     offset: int
-    count: int
+    records: int
     seconds: float
 
     def in_words(self, part: Part, bootstrap: str) -> str:
@@ -27,7 +27,7 @@ class HeldRecords:
         topic, partition = part
         return (
             f"{topic}/{partition} is held back at offset {self.offset}: a producer's transaction has been "
-            f"open for {self.seconds:.0f} s, and {self.count} records wait. It ends with that producer's "
+            f"open for {self.seconds:.0f} s, and {self.records} records wait. It ends with that producer's "
             f"transaction.timeout.ms; if not, `kafka-transactions --bootstrap-server {bootstrap} "
             f"find-hanging --topic {topic}` names it, and `abort` ends it"
         )
