@@ -13,10 +13,14 @@ from tests.support.role_processes import role_settings
 
 
 class RestartingGateway:
-    """A gateway that may be killed or stopped, and started again on the same socket."""
+    """
+    A gateway that may be killed or stopped, and started again on the same port.
 
-    def __init__(self, bootstrap: str, topics: Topics, folder: Path) -> None:
-        self._listener = listen("127.0.0.1", 0)
+    ``held`` tells whether the socket outlives the process; otherwise connections are refused in between.
+    """
+
+    def __init__(self, bootstrap: str, topics: Topics, folder: Path, *, held: bool = True) -> None:
+        self._listener = listen("127.0.0.1", 0) if held else None
         settings = role_settings(bootstrap, topics, folder)
         self.process = RoleProcess("gateway", settings, folder / "gateway.log", listener=self._listener)
 
@@ -26,17 +30,16 @@ class RestartingGateway:
 
     def __exit__(self, *_: object) -> None:
         self.process.stop()
-        self._listener.close()
+        if self._listener is not None:
+            self._listener.close()
 
     @property
     def address(self) -> tuple[str, int]:
-        host, port = self._listener.getsockname()
-        return host, port
+        return self.process.host, self.process.port
 
     @property
     def url(self) -> str:
-        host, port = self.address
-        return f"http://{host}:{port}"
+        return self.process.url
 
     def kill(self) -> None:
         """End the process as ``kill -9`` does, and start it again."""

