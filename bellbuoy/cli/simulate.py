@@ -96,6 +96,14 @@ def simulate(
     direct: Annotated[
         bool, typer.Option("--direct", help="Write Avro straight to Kafka instead of posting to the gateway.")
     ] = False,
+    world: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of a company, play this world, whose customers' fates are known (docs/worlds.md): "
+            "a name or a YAML file.",
+            show_default="none",
+        ),
+    ] = None,
     events: Annotated[
         int | None,
         typer.Option(min=0, help="Instead of a company, send exactly so many usage events of now, as load."),
@@ -119,11 +127,14 @@ def simulate(
     Usage comes through the tracking API, billing as signed Stripe webhooks, tickets as signed Zendesk
     webhooks. Late, duplicate and broken events are put in on purpose, and --truth says which.
 
+    --world plays a world as its file says, without the disorder options. Its truth file has fates.
+
     With journal.clock = "simulated" the simulation sets the time of the whole deployment.
 
     \b
     Examples:
       bellbuoy simulate --days 30 --truth truth.jsonl
+      bellbuoy simulate --world saas --direct --accounts 1000 --truth fates.jsonl
       bellbuoy simulate --direct --events 1000000 --json
     """
     from bellbuoy.cli.simulation_progress import SimulationProgress, summary_lines
@@ -141,6 +152,7 @@ def simulate(
         gateway=gateway,
         tenant=tenant,
         direct=direct,
+        world=world,
         events=events,
         rate=rate,
         truth=truth,

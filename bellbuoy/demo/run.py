@@ -26,6 +26,7 @@ from bellbuoy.simulator.run.plan import plan_simulation
 from bellbuoy.simulator.run.signals import stop_on_signals
 from bellbuoy.simulator.run.simulation import Progress, Simulation
 from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
+from bellbuoy.simulator.world.accounts import make_accounts
 from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.truth import Truth
 from bellbuoy.times import now as wall_clock
@@ -142,7 +143,8 @@ class Demo:
             simulation = await asyncio.to_thread(self._simulation, carrier, follower)
             with stop_on_signals() as stop:
                 hint = _hint(self._addresses, keys.write_key)
-                names = {account.account_id: account.name for account in simulation.company.accounts}
+                accounts = make_accounts(self._options.seed, self._options.accounts)
+                names = {account.account_id: account.name for account in accounts}
                 shown = asyncio.create_task(display.run(stop, self._say, hint, names, screen=self._screen))
                 ended = asyncio.create_task(self._stop_in_time(stop))
                 try:

@@ -24,7 +24,9 @@ from bellbuoy.simulator.wire.direct import DirectCarrier
 from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.disorder import Disorder
 from bellbuoy.simulator.world.plain_load import plain_load
-from bellbuoy.simulator.world.truth import Truth
+from bellbuoy.simulator.world.truth import Truth, TruthSource
+from bellbuoy.simulator.worlds.played import PlayedWorld
+from bellbuoy.simulator.worlds.world import load_world
 from bellbuoy.times import now as wall_clock
 from schemas.times import DAY, iso
 
@@ -33,7 +35,11 @@ __all__ = ["SimulationOptions", "SimulationRun", "run_simulation"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulationOptions:
-    """Options of a simulation; ``events`` asks for plain load instead of a company, ``rate`` limits it."""
+    """
+    Options of a simulation of a company.
+
+    ``world`` names a world to play in its place; ``events`` asks for plain load, which ``rate`` limits.
+    """
 
     accounts: int = 200
     days: int = 90
@@ -42,6 +48,7 @@ class SimulationOptions:
     per_seat: float = 0.25
     start: str | None = None
     direct: bool = False
+    world: str | None = None
     events: int | None = None
     rate: float = 0.0
     truth: Path | None = None
@@ -83,6 +90,8 @@ async def run_simulation(
     ``say`` is called with what an operator must know, ``show`` with the run when it begins. Raises
     ConfigError, CarrierError and KafkaAwayError.
     """
+    if options.world is not None and options.events is not None:
+        raise ConfigError("--world and --events: a run is either a world or plain load, leave one out")
     target = _connect(options, settings, say)
     carrier = target.carrier
     run = SimulationRun(Truth(_open(options.truth)), Progress(), events=options.events)
@@ -149,9 +158,7 @@ async def _run_company(
     show(run)
     follower = _follower(target.settings)
     simulation = Simulation(
-        company=SimulatedCompany(
-            options.seed, options.accounts, plan.start, options.disorder, options.per_seat
-        ),
+        company=_company(options, plan.start),
         carrier=target.carrier,
         tick=target.tick,
         truth=run.truth,
@@ -166,6 +173,12 @@ async def _run_company(
     finally:
         if follower is not None:
             follower.close()
+
+
+def _company(options: SimulationOptions, start: int) -> TruthSource:
+    if options.world is None:
+        return SimulatedCompany(options.seed, options.accounts, start, options.disorder, options.per_seat)
+    return PlayedWorld(load_world(options.world, options.seed, options.accounts, options.days, start))
 
 
 def _follower(settings: Settings) -> JournalFollower | None:

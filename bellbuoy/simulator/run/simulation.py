@@ -11,10 +11,9 @@ from itertools import islice
 
 from bellbuoy.simulator.run.pace import Pace, next_step
 from bellbuoy.simulator.wire.carrier import Carrier, CarrierError, Receipt
-from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import Delivery
 from bellbuoy.simulator.world.delivery_reader import DeliveryReader
-from bellbuoy.simulator.world.truth import Truth
+from bellbuoy.simulator.world.truth import Truth, TruthSource
 from bellbuoy.times import now as wall_clock
 from schemas.records import AccountProfile, BillingEvent
 from schemas.times import DAY
@@ -44,7 +43,7 @@ class Simulation:
     time that the journal has reached, so that the simulation waits for a journal that is away.
     """
 
-    company: SimulatedCompany
+    company: TruthSource
     carrier: Carrier
     tick: Callable[[int], None]
     truth: Truth

@@ -16,11 +16,15 @@ _TYPES = {
     "subscription_started": "customer.subscription.created",
     "subscription_updated": "customer.subscription.updated",
     "cancel_scheduled": "customer.subscription.updated",
+    "cancel_withdrawn": "customer.subscription.updated",
     "subscription_canceled": "customer.subscription.deleted",
     "invoice_issued": "invoice.finalized",
     "payment_failed": "invoice.payment_failed",
     "invoice_paid": "invoice.paid",
 }
+
+
+_A_MONTH = 30 * 86_400  # seconds
 
 
 def stripe_event(event: BillingEvent) -> dict[str, Any]:
@@ -58,8 +62,10 @@ def _subscription(event: BillingEvent) -> dict[str, Any]:
     data: dict[str, Any] = {"object": subscription}
     if event.kind == "cancel_scheduled":
         data["previous_attributes"] = {"cancel_at": None}
+    elif event.kind == "cancel_withdrawn":
+        data["previous_attributes"] = {"cancel_at": event.occurred_at // 1000 + _A_MONTH}
     elif event.kind == "subscription_updated" and event.previous_mrr_minor is not None:
-        data["previous_attributes"] = {"items": _items(event, each, event.previous_mrr_minor // each)}
+        data["previous_attributes"] = {"items": _items_before(event, each)}
     return data
 
 
@@ -75,6 +81,13 @@ def _items(event: BillingEvent, each: int, seats: int) -> dict[str, Any]:
     ends = _seconds(event.renews_at)
     item = {"object": "subscription_item", "price": price, "quantity": seats, "current_period_end": ends}
     return {"object": "list", "data": [item]}
+
+
+def _items_before(event: BillingEvent, each: int) -> dict[str, Any]:
+    """Return the items before a change: of as many seats at today's price, or one at another price."""
+    before = event.previous_mrr_minor or 0
+    seats, rest = divmod(before, each)
+    return _items(event, before, 1) if rest else _items(event, each, seats)
 
 
 def _invoice(event: BillingEvent) -> dict[str, Any]:

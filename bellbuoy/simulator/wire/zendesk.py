@@ -14,6 +14,7 @@ from schemas.times import iso
 __all__ = ["zendesk_event"]
 
 _TYPE = "zen:event-type:ticket."
+_SEVERITIES = ("low", "normal", "high", "urgent")
 _STATUS = {"opened": "NEW", "solved": "SOLVED", "rated": "SOLVED"}
 
 
@@ -42,6 +43,9 @@ def _change(event: SupportEvent) -> tuple[str, dict[str, Any]]:
     if event.kind in status:
         current, previous = status[event.kind]
         return "status_changed", {"current": current, "previous": previous}
+    if event.kind == "escalated":
+        before = _SEVERITIES[max(0, _SEVERITIES.index(event.severity) - 1)]
+        return "priority_changed", {"current": event.severity.upper(), "previous": before.upper()}
     if event.kind in ("answered", "replied"):
         author = {"is_staff": event.kind == "answered"}
         return "comment_added", {"comment": {"author": author, "is_public": True}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from itertools import chain
+from typing import Any
 
 from bellbuoy.simulator.world.accounts import SimAccount, make_accounts
 from bellbuoy.simulator.world.billing import Subscriber
@@ -70,6 +71,25 @@ class SimulatedCompany:
             until = self.start + day * DAY
             while waiting and waiting[0][0] < until:
                 yield heappop(waiting)[2]
+
+    def account_truth(self) -> Iterator[dict[str, Any]]:
+        """Yield what each account is."""
+        for account in self.accounts:
+            yield {
+                "account": account.account_id,
+                "name": account.name,
+                "owner": account.owner,
+                "segment": account.segment,
+                "seats": account.seats,
+                "mrr_minor": account.mrr_minor,
+            }
+
+    def day_truth(self, day: int) -> Iterator[dict[str, Any]]:
+        """Yield each account's hidden state on a day of the simulation; ``previous`` where it changed."""
+        for account in self.accounts:
+            state, before = self.state(account.account_id, day), self.state(account.account_id, day - 1)
+            fields = {"account": account.account_id, "day": self.start // DAY + day, "state": state}
+            yield fields | ({"previous": before} if state is not before else {})
 
     def _events(self, account: SimAccount, day: int, subscriber: Subscriber) -> Iterator[SimEvent]:
         path = self._paths[account.account_id]

@@ -3,26 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import IO, Any
+from collections.abc import Iterable, Iterator
+from typing import IO, Any, Protocol
 
 import msgspec
 
-from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from schemas.times import DAY
 
-__all__ = ["Truth"]
+__all__ = ["Truth", "TruthSource"]
 
 _JSON = msgspec.json.Encoder()
+
+
+class TruthSource(Protocol):
+    """
+    A source of deliveries with its truth; ``start`` is UTC milliseconds.
+
+    The truth is the fields of a line for each account, and of a line for each account and day.
+    """
+
+    start: int
+
+    def deliveries(self) -> Iterator[Delivery]:
+        """Yield the deliveries in the order of time."""
+
+    def account_truth(self) -> Iterator[dict[str, Any]]:
+        """Yield the truth about each account."""
+
+    def day_truth(self, day: int) -> Iterator[dict[str, Any]]:
+        """Yield the truth about a day of the simulation, counted from 0."""
 
 
 class Truth:
     """
     Counts of the delivered events and, given a file, the ground truth as JSON lines.
 
-    Lines have a ``type``: ``account`` and ``day`` (an account's hidden state on a UTC day, with
-    ``previous`` on the day of a change) while the simulation runs, ``summary`` at the end. The summary's
+    Lines have a ``type``: ``account`` and ``day`` (of a simulated company an account's hidden state on a UTC
+    day, with ``previous`` on the day of a change; of a world the account's line is its fate, and there are no
+    days) while the simulation runs, ``summary`` at the end. The summary's
     ``per_account`` are the events that must count: neither duplicate nor bad, too late or too early.
     """
 
@@ -46,30 +65,17 @@ class Truth:
             if delivery.bad is not None:
                 self.bad[delivery.bad] += 1
 
-    def write_accounts(self, company: SimulatedCompany, day: int) -> None:
+    def write_accounts(self, company: TruthSource, day: int) -> None:
         """Write a line for each account; the ``day`` lines begin with this day of the simulation."""
         self._day = day
-        for account in company.accounts:
-            self._line(
-                "account",
-                account=account.account_id,
-                name=account.name,
-                owner=account.owner,
-                segment=account.segment,
-                seats=account.seats,
-                mrr_minor=account.mrr_minor,
-            )
+        for fields in company.account_truth():
+            self._line("account", **fields)
 
-    def write_days(self, company: SimulatedCompany, now: int) -> None:
+    def write_days(self, company: TruthSource, now: int) -> None:
         """Write the hidden states of every day that began before ``now`` (UTC milliseconds)."""
         while self._file is not None and company.start + self._day * DAY < now:
-            day = self._day
-            for account in company.accounts:
-                state = company.state(account.account_id, day)
-                before = company.state(account.account_id, day - 1)
-                date = company.start // DAY + day
-                more = {"previous": before} if state is not before else {}
-                self._line("day", account=account.account_id, day=date, state=state, **more)
+            for fields in company.day_truth(self._day):
+                self._line("day", **fields)
             self._day += 1
 
     def summary(self, **about: Any) -> dict[str, Any]:

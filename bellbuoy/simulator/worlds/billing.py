@@ -60,7 +60,7 @@ class _Subscription:
 
     @property
     def _mrr(self) -> int:
-        return round(self._seats * self._price)
+        return self._seats * round(self._price)
 
     def events(self, days: int) -> Iterator[BillingEvent]:
         customer, course = self._customer, self._course
@@ -79,8 +79,8 @@ class _Subscription:
                 yield self._terms("cancel_scheduled", at, day, cancel_at=self._at(course.ends))
         if gone < days:
             at, before = self._at(gone), self._mrr
-            self._price = 0.0
-            yield self._terms("subscription_canceled", at, gone, previous_mrr_minor=before, cancel_at=at)
+            about = {"plan": self._customer.plan, "seats": self._seats, "mrr_minor": 0, "cancel_at": at}
+            yield self._event("subscription_canceled", at, previous_mrr_minor=before, **about)
 
     def _changes(self, day: int) -> Iterator[BillingEvent]:
         """Yield changes of the contract: by the cause, a renewal, growth, and those that mean nothing."""
@@ -94,7 +94,8 @@ class _Subscription:
         elif self._customer.renewal_from(day) == day:
             if level < noise.price_rise:
                 self._price *= 1 + 0.03 + 0.06 * level / max(noise.price_rise, 1e-9)
-            yield self._terms("subscription_updated", self._at(day, 9), day, previous_mrr_minor=before)
+            more = {"previous_mrr_minor": before} if self._mrr != before else {}
+            yield self._terms("subscription_updated", self._at(day, 9), day, **more)
             return
         elif dropped:
             self._seats = max(1, round(self._seats * (0.6 + 0.3 * level)))

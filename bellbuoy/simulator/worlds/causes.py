@@ -93,7 +93,7 @@ def _decay(signs: Signs, case: _Case) -> None:
     """Change the signs of a use that fades: person after person, and in what they do."""
     severity, draw = case.severity, case.draw
     signs.by_person *= _one_by_one(severity, signs.by_person.shape[1], draw)
-    signs.visits *= 1 - 0.35 * severity
+    signs.visits *= 1 - 0.5 * severity
     signs.breadth *= 1 - 0.6 * severity
     signs.events *= 1 - 0.3 * severity
     signs.contact *= 1 - 0.5 * severity
@@ -122,7 +122,7 @@ def _onboarding(signs: Signs, case: _Case) -> None:
     few = max(1, round(people * draw.uniform(0.15, 0.5)))
     soon = np.clip((signs.days - course.onset + 1) / 10, 0, 1)
     signs.by_person[:, few:] *= (1 - course.strength * soon * (1 - _back(signs, course)))[:, None]
-    signs.visits *= 1 - 0.4 * severity
+    signs.visits *= 1 - 0.6 * severity
     signs.breadth *= 1 - 0.4 * severity
     signs.contact *= 1 - 0.3 * severity
     signs.late_milestones = draw.randint(15, 60)
@@ -131,13 +131,13 @@ def _onboarding(signs: Signs, case: _Case) -> None:
 def _tickets(signs: Signs, case: _Case) -> None:
     """Change the signs of support that fails: tickets that are slow, reopened and escalated, low ratings."""
     severity = case.severity
-    signs.tickets *= 1 + 3 * severity
+    signs.tickets *= 1 + 9 * severity
     signs.slow *= 1 + 5 * severity
     signs.reopened += 0.35 * severity
     signs.escalated += 0.35 * severity
     signs.csat += 2.2 * severity
     signs.nps += 3 * severity
-    signs.visits *= 1 - 0.35 * severity**2
+    signs.visits *= 1 - 0.6 * severity**1.5
 
 
 def _errors(signs: Signs, case: _Case) -> None:

@@ -129,7 +129,7 @@ def course_of(file: WorldFile, customer: Customer, seed: int) -> Course | None:
         saved=saved,
         recovery=recovery,
         notice=max(onset + 1, ends - max(1, notice)) if announces and not saved else None,
-        shape=math.exp(draw.uniform(math.log(0.5), math.log(2.5))),
+        shape=math.exp(draw.uniform(math.log(0.4), math.log(2.0))),
         strength=draw.uniform(*spec.strength),
     )
 

@@ -127,12 +127,22 @@ def _split(cell: UsageCell, keeps: float, draw: Random) -> tuple[UsageCell | Non
         users=b"".join(users[place] for place in few),
         features=sorted(draw.sample(cell.features, min(len(cell.features), events))),
     )
+    rest = [place for place in range(len(users)) if place not in few]
+    rest = sorted((rest + few)[: cell.events - events])
+    unused = [feature for feature in cell.features if feature not in came.features]
     kept = replace(
         cell,
+        users=b"".join(users[place] for place in rest),
+        features=sorted((unused + came.features)[: cell.events - events]),
         events=cell.events - came.events,
         errors=cell.errors - came.errors,
         duration_ms=cell.duration_ms - came.duration_ms,
         latency_ms=cell.latency_ms - came.latency_ms,
         latencies=cell.latencies - came.latencies,
     )
-    return came, kept
+    return _at_one_time(came), _at_one_time(kept)
+
+
+def _at_one_time(cell: UsageCell) -> UsageCell:
+    """Return a cell whose only event, if there is but one, has one time."""
+    return replace(cell, last_at=cell.first_at) if cell.events == 1 else cell

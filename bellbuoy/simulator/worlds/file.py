@@ -175,7 +175,7 @@ class CauseSpec(_Part):
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     days: Lengths = (20, 135)
     saved: Annotated[float, Field(ge=0.3, le=0.45)] = 0.38
-    strength: ShareRange = (0.35, 0.95)
+    strength: ShareRange = (0.45, 1.0)
 
 
 class LevelsSpec(_Part):

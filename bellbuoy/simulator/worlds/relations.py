@@ -101,29 +101,29 @@ class Relations:
         slow = float(signs.slow[row])
         severity = draw.choices(_SEVERITIES, _SEVERITY_WEIGHTS)[0]
         at = self._office_hour(int(signs.days[row]), draw)
-        steps: list[tuple[str, int, int | None]] = [("opened", at, None)]
+        steps: list[tuple[str, int, str, int | None]] = [("opened", at, severity, None)]
         at += 5 * MINUTE + int(draw.expovariate(1 / (3 * slow * HOUR)))
-        steps.append(("answered", at, None))
+        steps.append(("answered", at, severity, None))
         if draw.random() < 0.5:
             at += 10 * MINUTE + int(draw.expovariate(1 / (3 * HOUR)))
-            steps.append(("replied", at, None))
+            steps.append(("replied", at, severity, None))
             at += 10 * MINUTE + int(draw.expovariate(1 / (3 * slow * HOUR)))
-            steps.append(("answered", at, None))
+            steps.append(("answered", at, severity, None))
         if draw.random() < 0.03 + signs.escalated[row]:
             severity = "high" if severity in ("low", "normal") else "urgent"
-            steps.append(("escalated", at + 30 * MINUTE, None))
+            steps.append(("escalated", at + 30 * MINUTE, severity, None))
         at += HOUR + int(draw.expovariate(1 / (_HOURS_TO_SOLVE * slow * HOUR)))
-        steps.append(("solved", at, None))
+        steps.append(("solved", at, severity, None))
         if draw.random() < 0.06 + signs.reopened[row]:
             at += HOUR + int(draw.expovariate(1 / (20 * HOUR)))
-            steps.append(("reopened", at, None))
+            steps.append(("reopened", at, severity, None))
             at += HOUR + int(draw.expovariate(1 / (_HOURS_TO_SOLVE * slow * HOUR)))
-            steps.append(("solved", at, None))
+            steps.append(("solved", at, severity, None))
         if draw.random() < 0.35:
             liked = round(draw.gauss(4.4 - float(signs.csat[row]), 0.9))
             at += 10 * MINUTE + int(draw.expovariate(1 / (5 * HOUR)))
-            steps.append(("rated", at, min(5, max(1, liked))))
-        for number, (kind, when, csat) in enumerate(steps):
+            steps.append(("rated", at, severity, min(5, max(1, liked))))
+        for number, (kind, when, known, csat) in enumerate(steps):
             ticket = f"{self._customer.account_id}-t{name}"
             yield self._event(
                 SupportEvent,
@@ -131,14 +131,14 @@ class Relations:
                 when,
                 ticket_id=ticket,
                 kind=kind,
-                severity=severity,
+                severity=known,
                 csat=csat,
             )
 
     def _surveys(self) -> Iterator[SurveyResponse]:
         customer, signs = self._customer, self._signs
         taste = self._stream("taste").gauss(8.2, 0.8)
-        for day in range(customer.starts + 20 + customer.index % 40, self._days, _SURVEY_DAYS):
+        for day in range(customer.starts + 20 + customer.index % 40, self._days + 1, _SURVEY_DAYS):
             draw, row = self._stream("survey", day), day + 1
             for person in range(min(3, customer.people)):
                 answers, score, wait = draw.random(), draw.gauss(taste, 1.4), draw.uniform(0.1, 7)

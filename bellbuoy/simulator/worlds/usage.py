@@ -86,14 +86,14 @@ def _features(
     file: WorldFile, customer: Customer, people: People, signs: Signs, seed: int, shape: tuple[int, ...]
 ) -> Ints:
     """Return the features, as bits, that each person would use on each day."""
-    draw = _stream("features", file, customer, seed)
-    some = draw.integers(0, _ALL_FEATURES, shape, endpoint=True)
-    fewer = draw.integers(0, _ALL_FEATURES, shape, endpoint=True)
-    level = draw.random(shape)
+    # One array, filled day after day: several would make earlier days depend on how many days there are.
+    drawn = _stream("features", file, customer, seed).random((*shape, 4))
+    some, fewer = np.moveaxis((drawn[..., :2] * (_ALL_FEATURES + 1)).astype(np.int64), -1, 0)
+    level, exporting = drawn[..., 2], drawn[..., 3]
     mask = some & people.features
     mask &= np.where(level < signs.breadth[:, None], _ALL_FEATURES, fewer & (_ALL_FEATURES >> 6))
     mask |= people.features & -people.features  # the first of their own, always
-    exports = draw.random(shape) < signs.exports[:, None]
+    exports = exporting < signs.exports[:, None]
     return np.asarray(mask | np.where(exports, _EXPORTS, 0))
 
 

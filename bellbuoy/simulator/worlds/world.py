@@ -48,15 +48,17 @@ class WorldDay:
 
 class World:
     """
-    A world of a file; equal arguments give equal days and fates, ids included.
+    A world of a file from ``start`` on; equal arguments give equal days and fates, ids included.
 
     More days or more accounts leave what fewer would give as it is.
     """
 
-    def __init__(self, file: WorldFile, seed: int, accounts: int, days: int) -> None:
+    def __init__(
+        self, file: WorldFile, seed: int, accounts: int, days: int, start: int | None = None
+    ) -> None:
         self.file, self.seed, self.days = file, seed, days
         self.name, self.partitions = file.world, file.partitions
-        self.start = day_number(file.start) * DAY
+        self.start = day_number(file.start) * DAY if start is None else start // DAY * DAY
         self.customers = make_customers(file, seed, accounts)
         self._courses = [course_of(file, customer, seed) for customer in self.customers]
         self.fates: tuple[Fate, ...] = tuple(
@@ -89,11 +91,11 @@ class World:
         end = self.start + self.days * DAY
         if course is not None and not course.saved:
             chance[days >= course.ends] = 0
-            end = min(end, self.start + course.ends * DAY + 1)
+            end = min(end, self.start + course.ends * DAY + 1)  # the end itself is the last event
         yield from (
             cell
             for cell in usage_cells(self.file, customer, people, signs, chance, self.start, self.seed)
-            if cell.last_at < end - 1
+            if (cell.day + 1) * DAY <= end
         )
         billing = billing_events(self.file, customer, people, signs, course, self.start, self.days, self.seed)
         relations = Relations(self.file, customer, people, signs, course, self.start, self.days, self.seed)
@@ -101,10 +103,16 @@ class World:
 
 
 def load_world(
-    name: str | Path, seed: int | None = None, accounts: int | None = None, days: int | None = None
+    name: str | Path,
+    seed: int | None = None,
+    accounts: int | None = None,
+    days: int | None = None,
+    start: int | None = None,
 ) -> World:
     """
     Return one of WORLDS, or the world of a YAML file; what is not given is as the file says.
+
+    ``start`` is UTC milliseconds, rounded down to midnight.
 
     Raises WorldFileError for an unknown name, and for a bad file with every fault.
     """
@@ -120,4 +128,5 @@ def load_world(
         file.seed if seed is None else seed,
         file.accounts if accounts is None else accounts,
         file.days if days is None else days,
+        start,
     )

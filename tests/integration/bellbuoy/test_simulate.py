@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import uvicorn
 
+from bellbuoy.errors import ConfigError
 from bellbuoy.operations.ledger import count_inputs, end_offsets
 from bellbuoy.settings import Settings, load
 from bellbuoy.simulator.run import simulation
@@ -20,6 +21,7 @@ from bellbuoy.simulator.run.simulate import SimulationOptions, run_simulation
 from bellbuoy.simulator.wire.carrier import CarrierError
 from bellbuoy.simulator.wire.customer import CustomerKeys, GatewayCarrier
 from bellbuoy.simulator.world.disorder import Disorder
+from bellbuoy.simulator.worlds.world import load_world
 from gateway.app import build_app
 from gateway.settings import GatewaySettings
 from schemas.codec.errors import SchemaError, UnknownSchemaError
@@ -133,6 +135,32 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
 
     assert "time never goes back" in said[0]
     assert summary["simulated_until"].startswith("2026-04-15")
+
+
+def test_a_world_is_played_with_its_fates_as_the_truth(bootstrap, topics, tmp_path, journal):
+    settings = settings_for(bootstrap, topics, journal={"clock": "simulated", "future_minutes": 1_440})
+    options = SimulationOptions(
+        direct=True, world="feeds", accounts=40, days=35, speed=1e9, start="2026-03-02", truth=tmp_path / "t"
+    )
+    summary, said = run(options, settings)
+    landed = {
+        topic: len(read_topic(bootstrap, topics.name(topic), topics.partitions))
+        for topic in summary["by_topic"]
+    }
+    accounts = list(map(msgspec.json.decode, options.truth.read_bytes().splitlines()[:-1]))
+    world = load_world("feeds", seed=7, accounts=40, days=35)
+
+    assert landed == summary["by_topic"]
+    assert said == []
+    assert summary["complete"]
+    assert [(line["account"], line["cause"]) for line in accounts] == [
+        (fate.account_id, fate.cause) for fate in world.fates
+    ]
+
+
+def test_a_world_and_plain_load_at_once_are_refused(bootstrap, topics):
+    with pytest.raises(ConfigError, match="leave one out"):
+        run(SimulationOptions(world="saas", events=10), settings_for(bootstrap, topics))
 
 
 def test_the_simulation_waits_for_a_journal_that_is_away(bootstrap, topics, monkeypatch):

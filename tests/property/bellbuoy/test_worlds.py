@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bellbuoy.simulator.world.usage import FEATURES
+from bellbuoy.simulator.worlds.people import make_people
+from bellbuoy.simulator.worlds.played import PlayedWorld, usage_events
 from bellbuoy.simulator.worlds.world import WORLDS, World, load_world
+from processors.intake.usage_rollup_rows import roll_up
 from schemas.records import UsageCell
 from schemas.times import DAY
 
@@ -65,6 +68,33 @@ def test_cells_are_as_the_journal_rolls_them_up(name: str, seed: int) -> None:
         assert all(event.occurred_at < day.at for event in day.events)
         assert all(event.occurred_at <= (ended[event.account_id] or day.at) for event in day.events)
     assert len(set(_ids(world))) == len(_ids(world))
+
+
+@given(worlds, seeds)
+@few
+def test_usage_taken_apart_rolls_up_to_the_same_cells(name: str, seed: int) -> None:
+    world = load_world(name, seed=seed, accounts=15, days=70)
+    people = [make_people(world.file, customer, seed) for customer in world.customers]
+    ids = {user: name for one in people for user, name in zip(one.hashes.tolist(), one.ids, strict=True)}
+    for day in world.days_of_events():
+        for cell in day.cells:
+            single = list(usage_events(cell, ids, "e"))
+            assert roll_up(map(msgspec.structs.asdict, single)) == [cell]
+            assert len({event.event_id for event in single}) == cell.events
+
+
+@given(worlds, seeds)
+@few
+def test_a_world_is_played_in_the_order_of_time_with_every_event_once(name: str, seed: int) -> None:
+    world = load_world(name, seed=seed, accounts=10, days=50)
+    deliveries = list(PlayedWorld(world).deliveries())
+    days = list(world.days_of_events())
+
+    assert [d.at for d in deliveries] == sorted(d.at for d in deliveries)
+    assert all(d.at >= d.event.occurred_at for d in deliveries)
+    assert all((d.kind == "late") == (d.event.occurred_at // DAY < d.at // DAY) for d in deliveries)
+    assert len({(type(d.event), d.event.event_id) for d in deliveries}) == len(deliveries)
+    assert len(deliveries) == sum(sum(c.events for c in day.cells) + len(day.events) for day in days)
 
 
 def _ids(world: World) -> list[tuple[str, str]]:

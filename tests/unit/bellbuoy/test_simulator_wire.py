@@ -16,6 +16,8 @@ from bellbuoy.simulator.wire.zendesk import zendesk_event
 from bellbuoy.simulator.world.company import SimulatedCompany
 from bellbuoy.simulator.world.delivery import Delivery
 from bellbuoy.simulator.world.disorder import Disorder
+from bellbuoy.simulator.worlds.played import PlayedWorld
+from bellbuoy.simulator.worlds.world import load_world
 from gateway.http.errors import Fault
 from gateway.http.sender import Sender
 from gateway.settings import GatewaySettings, TenantSettings
@@ -31,7 +33,11 @@ RECEIVED = START + 400 * DAY
 @pytest.fixture(scope="module")
 def deliveries() -> list[Delivery]:
     company = SimulatedCompany(11, 60, START, Disorder(bad=0.05))
-    return list(takewhile(lambda d: d.at < START + 60 * DAY, company.deliveries()))
+    world = PlayedWorld(load_world("saas", seed=4, accounts=400, days=90, start=START))
+    return [
+        *takewhile(lambda d: d.at < START + 60 * DAY, company.deliveries()),
+        *(d for d in world.deliveries() if isinstance(d.event, BillingEvent | SupportEvent)),
+    ]
 
 
 SNAPSHOT = ("status", "cancel_scheduled", "snapshot", "version", "previous_version")
@@ -67,6 +73,7 @@ def test_stripe_events_come_back_as_the_billing_events_they_were(deliveries: lis
         "subscription_started",
         "subscription_updated",
         "cancel_scheduled",
+        "cancel_withdrawn",
         "subscription_canceled",
         "invoice_issued",
         "payment_failed",
@@ -85,7 +92,7 @@ def test_zendesk_events_come_back_as_the_support_events_they_were(deliveries: li
             assert record.snapshot
             kinds.add(delivery.event.kind)
 
-    assert kinds == {"opened", "answered", "replied", "solved", "reopened", "rated"}
+    assert kinds == {"opened", "answered", "replied", "escalated", "solved", "reopened", "rated"}
 
 
 def test_segment_calls_come_back_as_usage_and_profiles_or_are_refused_as_planned(
