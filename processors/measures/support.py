@@ -153,7 +153,7 @@ def first_response(view: View) -> MeasureValue:
     answered = [
         (ticket.answered_at - ticket.opened_at, ticket.answered_at)
         for ticket in view.tickets
-        if ticket.answered_at is not None and view.age(ticket.opened_at) < RING_DAYS
+        if ticket.whole and ticket.answered_at is not None and view.age(ticket.opened_at) < RING_DAYS
     ]
     if not answered:
         return MeasureValue(None, "No ticket answered in 90 days")
@@ -189,10 +189,11 @@ def resolution(view: View) -> MeasureValue:
 )
 def first_contact(view: View) -> MeasureValue:
     """Return the share of the solved tickets that took one answer at most and were never reopened."""
-    if not view.solved:
+    solved = [(ticket, at) for ticket, at in view.solved if ticket.whole]
+    if not solved:
         return MeasureValue(None, "No ticket solved in 90 days")
-    first = sum(1 for ticket, _ in view.solved if ticket.answers <= 1 and not ticket.reopens)
-    share, newest = first / len(view.solved), max(at for _, at in view.solved)
+    first = sum(1 for ticket, _ in solved if ticket.answers <= 1 and not ticket.reopens)
+    share, newest = first / len(solved), max(at for _, at in solved)
     return MeasureValue(
-        share, f"{first} of {count(len(view.solved), 'ticket')} solved at first contact", as_of=newest
+        share, f"{first} of {count(len(solved), 'ticket')} solved at first contact", as_of=newest
     )

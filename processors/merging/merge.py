@@ -113,6 +113,7 @@ def _ticket(ours: Ticket, theirs: Ticket) -> Ticket:
     ours.deleted = ours.deleted or theirs.deleted
     ours.answers += theirs.answers
     ours.solved_at = max(ours.solved_at, theirs.solved_at)
+    ours.seen_opening = ours.seen_opening or theirs.seen_opening
     ours.snapshots = united_snapshots(ours.snapshots, theirs.snapshots)
     settle_ticket(ours)
     return ours

@@ -49,6 +49,7 @@ def _observe_ticket(state: State, event: SupportEvent, began: int) -> None:
         _observe_snapshot(ticket, event, gone=gone)
     else:
         _observe_step(ticket, event)
+    ticket.seen_opening = ticket.seen_opening or event.kind == "opened"
     match event.kind:
         case "reopened":
             ticket.reopens += 1

@@ -117,8 +117,8 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
     """
     One support ticket; ``opened_at`` is the earliest thing known of it, ``solved_at`` the newest solution.
 
-    ``answers`` counts what agents answered. ``deleted`` was said by older builds; now a deleted ticket
-    is retracted, or ``gone`` as the newest of its ``snapshots`` says.
+    ``answers`` counts what agents answered. ``deleted`` was said by older builds; now a deleted ticket is
+    retracted, or ``gone`` as the newest of its ``snapshots`` says.
     """
 
     opened_at: int = 0
@@ -138,6 +138,12 @@ class Ticket(msgspec.Struct, array_like=True, gc=False):
     solved_at: int = -1
     gone: bool = False
     snapshots: list[TicketSnapshot] = []
+    seen_opening: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all answers are known: not those of before its help desk was connected."""
+        return self.seen_opening or not self.snapshots
 
 
 class Invoice(msgspec.Struct, array_like=True, gc=False):

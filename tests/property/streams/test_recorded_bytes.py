@@ -44,7 +44,7 @@ DAYS = 60
 EXPECTED = {
     "journal": "2759dc37d7369db5b89d756b55c953ea552ec6d5d841a68062b463ece1a6175f",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "c6ff4a7ba6ef8ebc32234fe51f4ca4baf6fd7db41b249b3946c000ac80b8acb5",
+    "changelog": "9966251971500930fb0e619d487fcbb7896d25f573dcfbce59e1cc402e5840af",
     "account.health": "529fd8872ad0928dc9ec50b47c4f27f26e10d7086fccb8c07e458ee58e715e7d",
     "account.kpis": "b3a44213f858aceb96eda29bddcf1d18db4bf971a88ce2b0241bf0a848391e99",
     "risk.alerts": "1f06f9a2524bd23f98b20f85863ca729367eb20b8bb4d66c1d0b4bd0074047e4",

@@ -108,6 +108,18 @@ def test_a_rating_of_a_ticket_solved_before_the_webhook_was_connected() -> None:
     assert accounts.states["A"].tickets["901"].csat == 5
 
 
+def test_answers_before_the_webhook_was_connected_are_not_known() -> None:
+    solved = {"status": "SOLVED", "created_at": iso(NOW - 9 * DAY)}
+    accounts = Accounts().send(
+        "zendesk",
+        ticket_event("e-1", "comment_added", {"created_at": iso(NOW - 9 * DAY)}, ANSWER, at=NOW - HOUR),
+        ticket_event("e-2", "status_changed", solved, {"current": "SOLVED", "previous": "OPEN"}),
+    )
+    assert accounts.measure("A", "support.first_response").value is None
+    assert accounts.measure("A", "support.first_contact").value is None
+    assert accounts.measure("A", "support.resolution").value == 9 * 24
+
+
 def test_a_ticket_that_is_created_solved_was_solved_at_once() -> None:
     accounts = Accounts().send("zendesk", ticket_event("e-1", "created", {"status": "SOLVED"}))
     assert accounts.measure("A", "support.resolution").value == 0
