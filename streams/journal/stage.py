@@ -34,6 +34,7 @@ from streams.kafka.errors import (
     TOPIC_UNKNOWN,
     FencedError,
     LogChangedError,
+    ProducerExpiredError,
 )
 from streams.kafka.log_inspector import Inspection
 from streams.kafka.log_position import LogPosition, Part
@@ -124,6 +125,14 @@ class JournalMember:
 
     def _check_loops(self) -> None:
         """Raise the error that ended a loop; else send a heartbeat, unless one takes too long for a round."""
+        for index, loop in enumerate(self._loops):
+            if isinstance(loop.error, ProducerExpiredError):
+                log.warning(
+                    "Transactional id expired; the partition is taken over again.", partition=loop.number
+                )
+                self._take_over(loop.number)
+                self._loops[index] = self._loop_of(self._partitions[loop.number])
+                self._loops[index].start()
         _raise_errors(self._loops)
         if self._error is not None:
             raise self._error

@@ -13,13 +13,16 @@ __all__ = [
     "ALL_BROKERS_DOWN",
     "BROKER_AWAY",
     "END_OF_PARTITION",
+    "EXPIRED",
     "FATAL",
     "FENCED",
     "LEADER_UNKNOWN",
     "TIMED_OUT",
     "TOPIC_UNKNOWN",
+    "WRONG_STATE",
     "FencedError",
     "LogChangedError",
+    "ProducerExpiredError",
 ]
 
 END_OF_PARTITION = KafkaError._PARTITION_EOF
@@ -27,6 +30,9 @@ END_OF_PARTITION = KafkaError._PARTITION_EOF
 
 FATAL = KafkaError._FATAL
 """The client can't be used any more; the code does not say why."""
+
+WRONG_STATE = KafkaError._STATE
+"""The client can't do this now, in a transaction because that has failed; the code does not say why."""
 
 TIMED_OUT = KafkaError._TIMED_OUT
 """The client waited for an answer in vain."""
@@ -64,6 +70,18 @@ FENCED = frozenset(
     }
 )
 """Another producer with the same transactional id has taken over."""
+
+
+EXPIRED = frozenset({KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.UNKNOWN_PRODUCER_ID})
+"""Kafka has forgotten the transactional id, which was not used for long, or another producer has it now."""
+
+
+class ProducerExpiredError(Exception):
+    """
+    Kafka has forgotten this producer; nothing of the open transaction was committed.
+
+    Whether the partition is still ours is not known, so it must be taken over again.
+    """
 
 
 class FencedError(Exception):

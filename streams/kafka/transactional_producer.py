@@ -11,7 +11,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 from schemas.producer_settings import DURABLE
 from schemas.topics import MAX_DEAD_LETTER_BYTES
 from streams.kafka.client_settings import RECONNECT_QUIETLY
-from streams.kafka.errors import FATAL, FENCED, FencedError
+from streams.kafka.errors import EXPIRED, FATAL, FENCED, WRONG_STATE, FencedError, ProducerExpiredError
 from streams.kafka.retry import REQUEST_SECONDS, retry
 
 __all__ = ["TransactionalProducer"]
@@ -26,7 +26,8 @@ class TransactionalProducer:
     Producer with one open transaction at a time.
 
     The transactional id belongs to the partition, so opening the producer aborts a dead owner's open
-    transaction at once and shuts out a zombie. Raises FencedError and KafkaException as ``commit`` does.
+    transaction at once and shuts out a zombie. Raises FencedError and KafkaException as ``commit`` does, and
+    like that ProducerExpiredError when Kafka has forgotten the id.
     """
 
     appended_at: int | None = None
@@ -123,6 +124,14 @@ class TransactionalProducer:
                 self._producer.abort_transaction(REQUEST_SECONDS)
             except KafkaException as abort_error:
                 reason = abort_error.args[0]
+        if reason.code() == WRONG_STATE:
+            # The transaction has failed before; only committing it, which can't be done any more, says why.
+            try:
+                self._producer.commit_transaction(REQUEST_SECONDS)
+            except KafkaException as commit_error:
+                reason = commit_error.args[0]
         if reason.code() in FENCED:
             raise FencedError(reason.str()) from error
+        if reason.code() in EXPIRED:
+            raise ProducerExpiredError(reason.str()) from error
         raise error

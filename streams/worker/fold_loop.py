@@ -13,6 +13,7 @@ from faust.types import TP
 
 from schemas.codec.record_codec import Codec
 from schemas.records import JournalBatch
+from streams.kafka.errors import ProducerExpiredError
 from streams.pacing.progress import ProgressReporter
 from streams.worker import metrics
 from streams.worker.outcome_report import OutcomeReport
@@ -77,6 +78,14 @@ class FoldLoop:
                     await loop.run_in_executor(self._pool, self._fold, state, messages)
             except _Gap as gap:
                 await self._rewind(gap)
+            except ProducerExpiredError:
+                log.warning(
+                    "Transactional id expired; the partition is taken over again.",
+                    partition=self._tp.partition,
+                )
+                if (renewed := await self._store.take_over_again(self._tp.partition)) is not None:
+                    self._sought_at = None
+                    await self._rewind(_Gap(renewed.position.offset + 1, renewed.position.sequence, -1))
             except Exception:
                 if self._store.partitions.get(self._tp.partition) is state:
                     raise

@@ -80,6 +80,15 @@ class AccountStore(memory.Store[bytes, bytes]):
         states = list(self.partitions.values())
         return {part: at for state in states for part, at in state.logs.positions(state.position).items()}
 
+    async def take_over_again(self, partition: int) -> PartitionState | None:
+        """Fence and restore a partition anew whose producer has expired; ``None`` when it was revoked."""
+        loop = asyncio.get_running_loop()
+        state = await loop.run_in_executor(self._pool, self._restore, partition)
+        if partition not in self.partitions:
+            return None
+        self.partitions[partition] = state
+        return state
+
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the last changelog offset that memory holds: for everything owned, the changelog's end."""
         return self._last_offsets.get(tp.partition)

@@ -6,7 +6,9 @@ import base64
 import shutil
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -45,16 +47,23 @@ class Kafka:
     A broker on 127.0.0.1 whose data under ``folder`` survives restarts.
 
     ``port`` 0 takes a free one at each start; ``fix`` is the end of the message for a taken port and says
-    how to choose another.
+    how to choose another. ``settings`` are the broker's own, in place of those given here.
     """
 
     def __init__(
-        self, folder: Path, *, port: int = 0, log: Path | None = None, fix: str = "pass another port"
+        self,
+        folder: Path,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        fix: str = "pass another port",
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.folder = folder.absolute()
         self.port = port
         self.log = (log or folder / "kafka.log").absolute()
         self._wanted = port
+        self._settings = dict(settings)
         self._fix = fix
         self._child: Child | None = None
 
@@ -180,7 +189,7 @@ class Kafka:
             # After a kill, a restart waits until the broker's last session has run out.
             "broker.session.timeout.ms": "6000",
             "broker.heartbeat.interval.ms": "1000",
-        }
+        } | self._settings
         path = self.folder / "server.properties"
         path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return path
