@@ -137,7 +137,7 @@ def test_standard_output_is_json_alone(
         assert codes["explain", "acme-1"] == codes["replay", "--from", "1h"] == codes["check",] == 0
 
         monkeypatch.setitem(environment, "BELLBUOY_KAFKA__REGISTRY_URL", "http://127.0.0.1:9/none")
-        code, listed = answer("deadletters", "list")
+        code, listed = answer("deadletters", "list", "--limit", "1000")
         assert code == 0
         assert letters[0]["id"] in {letter["id"] for letter in listed["deadletters"]}
         code, shown = answer("deadletters", "show", letters[0]["id"])
