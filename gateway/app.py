@@ -56,6 +56,10 @@ def build_app(settings: GatewaySettings, bootstrap: str, topics: Topics, registr
     return assemble(settings, outbox, topics, registry)
 
 
+def _counters(settings: GatewaySettings) -> dict[str, dict[str, str]]:
+    return {name: tenant.counted for name, tenant in settings.tenants.items() if tenant.counted}
+
+
 def assemble(
     settings: GatewaySettings,
     outbox: Outbox,
@@ -79,7 +83,7 @@ def assemble(
             await outbox.close()
 
     routes = [
-        *_source_routes(settings, Dispatcher(outbox, topics, registry), registry, clock),
+        *_source_routes(settings, Dispatcher(outbox, topics, registry, _counters(settings)), registry, clock),
         Route("/livez", _livez, name="/livez"),
         Route("/readyz", readyz, name="/readyz"),
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),

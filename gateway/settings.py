@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, cr
 from gateway.http.auth import Scope
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
+from processors.state.own import MAX_OWN, OWN_NAME
 from schemas.identity.keys import valid_tenant
 
 __all__ = ["GatewaySettings", "TenantSettings"]
@@ -24,6 +25,15 @@ Secrets = Annotated[tuple[SecretStr, ...], AfterValidator(_not_blank)]
 """Secrets of one source; several of them are valid at once, so that they can be rotated."""
 
 
+def _counters(counted: dict[str, str]) -> dict[str, str]:
+    if len(counted) > MAX_OWN:
+        raise ValueError(f"{len(counted)} counters, at most {MAX_OWN}")
+    for name in counted:
+        if not OWN_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no counter: use 1 to 64 of a-z, 0-9 and _, a letter first")
+    return counted
+
+
 class _Tenant(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,6 +45,12 @@ class _Tenant(BaseModel):
         default=(),
         description="Server keys: they may track and send typed events, among them billing, overrides and "
         "links. Keep them on your own machines.",
+    )
+
+    counted: Annotated[dict[str, str], AfterValidator(_counters)] = Field(
+        default={},
+        description="Own counters, each with the name or the feature of the usage events that it counts; a "
+        "model reads them as `own.NAME`.",
     )
 
     def secrets(self, source: WebhookSource) -> list[str]:

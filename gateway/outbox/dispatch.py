@@ -11,6 +11,7 @@ from gateway.http.errors import Fault, HttpError
 from gateway.http.sender import Sender
 from gateway.metrics import DEAD_LETTERS, EVENTS
 from gateway.outbox.accounts import derived_records
+from gateway.outbox.counting import count_of
 from gateway.outbox.port import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
@@ -18,12 +19,13 @@ from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import INPUT_TOPICS, USAGE, input_of
-from schemas.records import InputEvent, dead_letters
+from schemas.records import InputEvent, UsageEvent, dead_letters
 from schemas.topics import Topics
 
 __all__ = ["Dispatcher", "RequestRecords"]
 
 _DEAD_LETTERS = "events.deadletter"
+_NO_COUNTERS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 _NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -42,17 +44,32 @@ class RequestRecords:
 
 
 class Dispatcher:
-    """Encodes the records of all requests and sends them through the outbox."""
+    """
+    Encodes the records of all requests and sends them through the outbox.
 
-    def __init__(self, outbox: Outbox, topics: Topics, registry: Registry) -> None:
+    ``counters`` are the own counters of each tenant, and what each of them counts.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        topics: Topics,
+        registry: Registry,
+        counters: Mapping[str, Mapping[str, str]] = _NO_COUNTERS,
+    ) -> None:
         self._outbox = outbox
+        self._counters = counters
         self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _DEAD_LETTERS)}
         self._names = {topic: topics.name(topic) for topic in self._codecs}
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions
 
     def add(self, records: RequestRecords, event: InputEvent) -> None:
-        """Add an event; raise Fault when the schema of its topic can't hold one of its values."""
+        """
+        Add an event, and what it adds to its tenant's counters.
+
+        Raises Fault when the schema of its topic can't hold one of its values.
+        """
         topic = input_of(event).topic
         try:
             value = self._codecs[topic].encode(event)
@@ -64,6 +81,10 @@ class Dispatcher:
         else:
             records.records.append(OutgoingRecord(self._names[topic], key, value))
         records.events[topic] += 1
+        if isinstance(event, UsageEvent) and event.tenant in self._counters:
+            counted = count_of(event, self._counters[event.tenant])
+            if counted is not None:
+                self.add(records, counted)
 
     def add_derived(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
         """Add the records that follow from an event; ``user`` is a user known to belong to its account."""

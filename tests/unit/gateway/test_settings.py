@@ -46,3 +46,15 @@ def test_a_fault_never_shows_a_secret(tenants: dict[str, Any]) -> None:
         load(gateway={"tenants": tenants})
     assert "gateway.tenants" in str(fault.value)
     assert "hush" not in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("counted", "message"),
+    [
+        ({"Posts": "Post"}, "'Posts' is no counter: use 1 to 64"),
+        ({f"c{n}": "x" for n in range(33)}, "at most 32"),
+    ],
+)
+def test_counters_that_no_model_could_read_are_refused(counted: dict[str, str], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        GatewaySettings.model_validate({"tenants": {"a": {"counted": counted}}})
