@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from getpass import getuser
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bellbuoy.cli.known_account import Anyway, require_known_account
 from bellbuoy.cli.options import Author, Json, Tenant
-from bellbuoy.cli.output import emit, warn
-
-if TYPE_CHECKING:
-    from bellbuoy.settings import Settings
+from bellbuoy.cli.output import emit
 
 __all__ = ["override"]
 
-_EXIT_CODES = "Exit codes: 0 ok · 1 another change took over · 2 usage · 69 Kafka is away · 70 internal error"
+_EXIT_CODES = (
+    "Exit codes: 0 ok · 1 unknown account, or another change took over · 2 usage · 69 Kafka is away · "
+    "70 internal error"
+)
 _Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The customer's account id.")]
 _Target = Annotated[str, typer.Option(help="`score`, or the measure whose score is set.")]
 _MAX_DAYS = 3_650
@@ -46,17 +46,21 @@ def set_(
     ] = None,
     tenant: Tenant = "demo",
     author: Author = "",
+    anyway: Anyway = False,
     as_json: Json = False,
 ) -> None:
     """
     Set the score of an account, or of one of its measures.
+
+    Of an account that nothing is known of yet, --anyway keeps the override: it counts from the account's
+    first event on.
 
     \b
     Examples:
       bellbuoy override set amber-harbour-foods 35 --reason "Told us they look elsewhere" --days 30
       bellbuoy override set 4711 80 --target usage.drop --reason "Plant holidays" --days 14 --tenant acme
     """
-    _change(account, value, reason, target, days, tenant, author, as_json=as_json)
+    _change(account, value, reason, target, days, tenant, author, anyway=anyway, as_json=as_json)
 
 
 @override.command(epilog=_EXIT_CODES)
@@ -66,6 +70,7 @@ def withdraw(
     target: _Target = "score",
     tenant: Tenant = "demo",
     author: Author = "",
+    anyway: Anyway = False,
     as_json: Json = False,
 ) -> None:
     """
@@ -76,7 +81,7 @@ def withdraw(
       bellbuoy override withdraw amber-harbour-foods
       bellbuoy override withdraw 4711 --target usage.drop --tenant acme
     """
-    _change(account, None, reason, target, None, tenant, author, as_json=as_json)
+    _change(account, None, reason, target, None, tenant, author, anyway=anyway, as_json=as_json)
 
 
 def _change(
@@ -88,6 +93,7 @@ def _change(
     tenant: str,
     author: str,
     *,
+    anyway: bool,
     as_json: bool,
 ) -> None:
     from bellbuoy.operations.changes import journal_time, write_override
@@ -110,6 +116,8 @@ def _change(
         raise typer.BadParameter(f"{account} is an alias and has no score: name the account it belongs to")
     settings = load()
     require_topics(settings)
+    if not anyway:
+        require_known_account(settings, tenant, account)
     until = None if days is None else journal_time(settings) + days * DAY
     write_override(
         settings,
@@ -129,21 +137,3 @@ def _change(
     )
     data = {"tenant": tenant, "account_id": account, "target": target, "value": value, "expires_at": until}
     emit(data, [line], as_json)
-    _warn_of_unknown_account(settings, tenant, account)
-
-
-def _warn_of_unknown_account(settings: Settings, tenant: str, account: str) -> None:
-    """Warn of an account without a score, which may be a typing mistake; without a sink nobody can tell."""
-    from bellbuoy.errors import ConfigError
-    from bellbuoy.operations.sinks import serving_reader
-    from sinks.port import SinkSettingsError
-    from sinks.serving import ReadError
-
-    with suppress(ConfigError, SinkSettingsError, ReadError), serving_reader(settings) as reader:
-        if reader.account(tenant, account) is None:
-            similar = reader.find(tenant, account)
-            hint = f"; did you mean {', '.join(similar)}?" if similar else "; is it spelt so?"
-            warn(
-                f"tenant {tenant} has no scored account {account!r} so far{hint} "
-                "`bellbuoy override withdraw` takes it back"
-            )

@@ -30,7 +30,7 @@ from processors.silent_sources import (
     frozen_values,
     silences,
 )
-from processors.state.account import State
+from processors.state.account import State, arrange
 from processors.state.usage_parts import TODAY
 from schemas.identity.keys import account_key
 from schemas.records import ShadowScore
@@ -71,11 +71,21 @@ class Judge:
         self._switches: dict[str, int] = {}
 
     def judge(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
-        """Judge an account, or forward its evidence where that belongs to another account."""
-        if is_forwarded(update.account.state):
+        """
+        Judge an account, or forward its evidence where that belongs to another account.
+
+        Of an account that only people have spoken of, by an override or an alert action, what they said is
+        kept for the time when it is known, and nothing is published.
+        """
+        state = update.account.state
+        if is_forwarded(state):
             self._forward(key, update, outcome)
-        else:
+        elif state.known:
             self._judge(key, update, outcome)
+        else:
+            arrange(state)
+            state.sequence, state.due, state.kpis_due = self._origin.sequence, None, None
+            outcome.accounts[key] = update.account
 
     def _judge(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
         account, now = update.account, self._origin.written_at

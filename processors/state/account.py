@@ -136,6 +136,11 @@ class State(msgspec.Struct, array_like=True, gc=False):
     own: dict[str, OwnFact] = {}
     own_counts: dict[str, OwnCount] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether anything of the account itself is known: what people say of one doesn't make an account."""
+        return bool(self.heard) or self.usage.first_at is not None or self.score is not None
+
     def fact(self, field: str) -> str | None:
         """Return a text field of the profile, if known."""
         known = self.profile.get(field)

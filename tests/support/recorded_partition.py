@@ -8,7 +8,7 @@ from processors.state.account import State
 from processors.state.encoding import decode_state
 from processors.state.position import Position
 from schemas.identity.keys import account_key
-from schemas.records import AccountHealth, AccountKpis, JournalBatch, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, AccountTransfer, JournalBatch, RiskAlert
 
 STRICT = """
 model: strict
@@ -32,6 +32,7 @@ class RecordedPartition:
         self.health: list[AccountHealth] = []
         self.kpis: list[AccountKpis] = []
         self.alerts: list[RiskAlert] = []
+        self.transfers: list[AccountTransfer] = []
 
     @property
     def states(self) -> dict[bytes, bytes]:
@@ -48,6 +49,7 @@ class RecordedPartition:
             self.health += [record for _, record in outcome.health]
             self.kpis += [record for _, record in outcome.kpis]
             self.alerts += [alert for _, alert in outcome.alerts]
+            self.transfers += [transfer for _, transfer in outcome.transfers]
 
     def restart(self) -> None:
         """Start again from the changelog's bytes, as a worker does."""

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from bellbuoy.cli.app import app
 from bellbuoy.cli.errors import report_error
 from bellbuoy.operations import changes
 from bellbuoy.operations.changes import ChangeError, OvertakenError
@@ -18,10 +20,13 @@ from processors.model import load_model
 from schemas.codec.record_codec import codec
 from schemas.times import DAY
 from schemas.topics import Topics
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import RedisSink
 from streams.kafka.transactional_producer import TransactionalProducer
 from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
 from tests.support.input_producer import usage
+from tests.support.output_records import health
 from tests.support.recorded_partition import STRICT
 from tests.support.waiting import until
 
@@ -88,13 +93,25 @@ def test_a_model_changes_while_all_runs_and_survives_a_crash(deployment: Deploym
 def test_what_a_person_says_is_scored_and_replayed(deployment: Deployment) -> None:
     day(deployment, 0)
     day(deployment, 1)
-    said = ("override", "set", "a1", "12.5", "--reason", "Told us", "--tenant", "acme", "--days", "3")
+    said = (
+        "override",
+        "set",
+        "a1",
+        "12.5",
+        "--reason",
+        "Told us",
+        "--tenant",
+        "acme",
+        "--days",
+        "3",
+        "--anyway",
+    )
     assert deployment.cli(*said, "--author", "kim")["value"] == 12.5
     until(lambda: newest(deployment)["a1"].score == 12.5, what="the override")
     (shown,) = newest(deployment)["a1"].overrides
     assert (shown.author, shown.reason, shown.until) == ("kim", "Told us", START + 4 * DAY)
     deployment.tick(START + DAY + 1)  # of two words of one millisecond either may be the later
-    deployment.cli("override", "withdraw", "a1", "--tenant", "acme", "--author", "kim")
+    deployment.cli("override", "withdraw", "a1", "--tenant", "acme", "--author", "kim", "--anyway")
     until(lambda: newest(deployment)["a1"].overrides == [], what="the withdrawal")
     day(deployment, 2)
     assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
@@ -143,6 +160,37 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
     assert len(read_topic(bootstrap, name, topics.partitions)) == (
         topics.partitions if kind == "model" else 1
     )
+
+
+def test_an_override_of_an_account_that_nobody_knows_is_refused_before_it_is_written(
+    bootstrap: str, topics: Topics, redis_url: str
+) -> None:
+    sink = RedisSink(RedisSettings(url=redis_url, prefix=topics.prefix))
+    sink.open()
+    sink.write([health("acme-inc")])
+    sink.close()
+    environment = {
+        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
+        "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
+        "BELLBUOY_REDIS__URL": redis_url,
+        "BELLBUOY_REDIS__PREFIX": topics.prefix,
+    }
+
+    def override(*arguments: str) -> Any:
+        return CliRunner().invoke(app, ["override", *arguments, "--author", "kim"], env=environment)
+
+    said = ("--reason", "Told us")
+    for arguments in (("set", "acme-icn", "35", *said), ("withdraw", "acme-icn")):
+        refused = override(*arguments)
+        assert refused.exit_code == 1
+        told = "nothing is known of account 'acme-icn' of tenant demo; did you mean acme-inc? --anyway"
+        assert told in refused.stderr
+    name = topics.name("account.overrides")
+    assert read_topic(bootstrap, name, topics.partitions) == []
+    assert override("set", "acme-inc", "35", *said).exit_code == 0
+    assert override("set", "new-inc", "35", *said, "--anyway").exit_code == 0
+    assert len(read_topic(bootstrap, name, topics.partitions)) == 2
 
 
 def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics: Topics) -> None:

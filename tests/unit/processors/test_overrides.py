@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 
 from processors.state.encoding import encode_state
-from schemas.records import AccountOverride, BillingEvent, JournalBatch, UsageEvent
+from schemas.records import (
+    AccountLink,
+    AccountOverride,
+    AccountProfile,
+    AlertAction,
+    BillingEvent,
+    JournalBatch,
+    UsageEvent,
+)
 from schemas.times import DAY, HOUR
 from tests.support.generators import batch
 from tests.support.recorded_partition import RecordedPartition
@@ -133,10 +141,36 @@ def test_a_withdrawal_leaves_what_is_measured() -> None:
     assert (after.score, after.overrides, after.adjustments) == (before.score, [], [])
 
 
-def test_a_score_that_was_said_gives_an_account_without_data_a_band() -> None:
+def test_an_override_gives_an_account_without_data_a_band() -> None:
     partition = RecordedPartition()
     customer = Customer()
     said = customer.override(20, account_id="new")
-    partition.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said]))
+    name = customer.event(AccountProfile, account_id="new", name="New")
+    partition.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said], profiles=[name]))
     assert (partition.newest("new").band, partition.newest("new").score) == ("critical", 20)
     assert encode_state(partition.state("acme", "new")) == partition.states[b"acme:new"]
+
+
+def test_what_people_say_makes_no_account_and_counts_once_there_is_one() -> None:
+    partition, customer = RecordedPartition(), Customer()
+    said = customer.override(20, account_id="nosuch")
+    act = customer.event(AlertAction, account_id="other", alert_id="x", kind="acknowledged", author="kim")
+    partition.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said], actions=[act]))
+    partition.restart()
+    partition.add(JournalBatch(sequence=1, written_at=customer.now + 40 * DAY))
+    assert (partition.health, partition.kpis, partition.alerts) == ([], [], [])
+    assert partition.position.applied == 2
+    came = customer.event(AccountProfile, account_id="nosuch", name="So there is", occurred_at=customer.now)
+    partition.add(JournalBatch(sequence=2, written_at=customer.now + 40 * DAY, profiles=[came]))
+    assert [(one.account_id, one.score) for one in partition.health] == [("nosuch", 20)]
+
+
+def test_an_override_that_moves_with_a_link_makes_no_account_either() -> None:
+    partition, customer = RecordedPartition(), Customer()
+    said = customer.override(20, account_id="old")
+    link = customer.event(AccountLink, account_id="old", into="new")
+    partition.add(JournalBatch(sequence=0, written_at=customer.now, overrides=[said], links=[link]))
+    moved = partition.transfers
+    partition.add(JournalBatch(sequence=1, written_at=customer.now + 1, transfers=moved))
+    assert [transfer.account_id for transfer in moved] == ["new"]
+    assert partition.health == []
