@@ -54,10 +54,10 @@ def update_episodes(
     """
     Run every rule; change the state's episodes and return the changes to publish, in the rules' order.
 
-    ``band`` says how bad the account's band is, whatever its model calls it (``Bands.severity``). A rule that
-    rests on a ``frozen`` source can't tell. Where another model has ``switched`` the band, nothing has
-    happened to the customer: an episode that this opens is muted until it gets worse. After ``usage_only``,
-    while the account wasn't due, the rules that don't read usage find what they found before.
+    ``band`` is how bad the band is that the rules judge (``processors.fold.judge``), whatever its model calls
+    it. A rule that rests on a ``frozen`` source can't tell. Where another model has ``switched`` the band,
+    nothing has happened to the customer: an episode that this opens is muted until it gets worse. After
+    ``usage_only``, while the account wasn't due, the rules that don't read usage find what they found before.
     """
     state, changes = view.state, []
     for rule in _USAGE_RULES if usage_only else RULES.values():

@@ -8,15 +8,15 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from processors.measures import View, days_silent, failing_invoices, overdue_days
+from processors.measures import MEASURES, View, days_silent, failing_invoices, overdue_days
 from processors.state.account import Episode
 from schemas.inputs import BILLING, SUPPORT, USAGE
 from schemas.times import DAY, HOUR
 
-__all__ = ["RULES", "Finding", "Rule"]
+__all__ = ["RULES", "WELL", "Finding", "Rule", "told_measures"]
 
 SETTLING_DAYS = 14
 """An account younger than this (since its first usage) raises no score alert: it is still being set up."""
@@ -47,7 +47,8 @@ class Rule:
 
     ``source`` is the topic that it rests on: while that is silent for every account, the rule can't tell.
     ``reads_usage`` says that more usage alone may change the finding, ``judges_band`` that a change of the
-    model may.
+    model may. ``tells`` are the measures that its alert tells of: their reasons come first in it, and a band
+    that is bad for nothing but their caps is no alert of its own.
     """
 
     name: str
@@ -55,6 +56,14 @@ class Rule:
     source: str | None
     reads_usage: bool
     judges_band: bool
+    tells: tuple[str, ...]
+
+    def reasons(self, view: View) -> Iterator[str]:
+        """Yield what the measures that the alert tells of say, where they say that something is wrong."""
+        for name in self.tells:
+            value = MEASURES[name](view)
+            if value.value:
+                yield value.reason
 
 
 RULES: dict[str, Rule] = {}
@@ -62,18 +71,37 @@ RULES: dict[str, Rule] = {}
 
 
 def _rule(
-    name: str, *, source: str | None = None, reads_usage: bool = False, judges_band: bool = False
+    name: str,
+    *,
+    source: str | None = None,
+    reads_usage: bool = False,
+    judges_band: bool = False,
+    tells: tuple[str, ...] = (),
 ) -> Callable[[Judge], Judge]:
     """Declare the decorated function as the rule of this name."""
 
     def declare(judge: Judge) -> Judge:
-        RULES[name] = Rule(name, judge, source, reads_usage, judges_band)
+        RULES[name] = Rule(name, judge, source, reads_usage, judges_band, tells)
         return judge
 
     return declare
 
 
-_BACK_TO = {band: Finding("", f"Back to {band}") for band in ("watch", "healthy")}
+def told_measures(view: View) -> frozenset[str]:
+    """Return the measures that alerts of their own tell of now, as something is wrong with them."""
+    telling = (rule for rule in RULES.values() if rule.tells)
+    return frozenset(
+        name
+        for rule in telling
+        if (finding := rule.judge(view, "unknown")) is not None and finding.severity
+        for name in rule.tells
+    )
+
+
+WELL = ("watch", "healthy")
+"""The bands in which no alert on the band is open."""
+
+_BACK_TO = {band: Finding("", f"Back to {band}") for band in WELL}
 
 
 @_rule("health", reads_usage=True, judges_band=True)
@@ -86,13 +114,13 @@ def at_risk(view: View, band: str) -> Finding | None:
         return None
     severity = "critical" if band == "critical" else "warning"
     band_title = "critical" if band == "critical" else "at risk"
-    return Finding(severity, f"Health is {band_title}", "Call the champion; open with the first reason below")
+    return Finding(severity, f"Health is {band_title}", "Call the champion; open with the first reason")
 
 
 _USED_AGAIN = Finding("", "Back in the product")
 
 
-@_rule("quiet", source=USAGE.topic, reads_usage=True)
+@_rule("quiet", source=USAGE.topic, reads_usage=True, tells=("usage.silence",))
 def quiet(view: View, _band: str) -> Finding | None:
     """Judge the silence of an account that used the product regularly before."""
     state, days = view.state, days_silent(view.state, view.now)
@@ -115,7 +143,7 @@ _CANCELED = Finding("", "Subscription canceled")
 _WITHDRAWN = Finding("", "Cancellation withdrawn")
 
 
-@_rule("canceling")
+@_rule("canceling", tells=("billing.cancellation",))
 def canceling(view: View, _band: str) -> Finding | None:
     """Judge a scheduled cancellation."""
     current = view.subscription
@@ -129,7 +157,7 @@ def canceling(view: View, _band: str) -> Finding | None:
 _PAID = Finding("", "Paid")
 
 
-@_rule("payment", source=BILLING.topic)
+@_rule("payment", source=BILLING.topic, tells=("billing.payment", "billing.overdue"))
 def payment(view: View, _band: str) -> Finding | None:
     """Judge failed payments: first a notice for billing, a warning once retries run out."""
     failing = failing_invoices(view.state)
@@ -145,7 +173,7 @@ def payment(view: View, _band: str) -> Finding | None:
 _NONE_URGENT = Finding("", "No urgent ticket open")
 
 
-@_rule("urgent_ticket", source=SUPPORT.topic)
+@_rule("urgent_ticket", source=SUPPORT.topic, tells=("support.urgent",))
 def urgent_ticket(view: View, _band: str) -> Finding | None:
     """Judge urgent tickets open for 48 hours."""
     urgent = [ticket for ticket in view.tickets if ticket.open and ticket.severity == "urgent"]

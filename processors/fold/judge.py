@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from processors.alerts.episodes import EpisodeChange, resolve_merged, update_episodes
+from processors.alerts.rules import RULES, WELL, told_measures
 from processors.fold.due import earliest, kpis_due
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.outcome import (
@@ -21,7 +24,7 @@ from processors.measures import View
 from processors.merging.transfers import forward, is_forwarded
 from processors.model import Model
 from processors.observe import evict
-from processors.scoring.score import Verdict, assess, inform, settle, weigh
+from processors.scoring.score import REASONS, Verdict, assess, in_force, inform, settle, weigh
 from processors.silent_sources import (
     NOTHING_FROZEN,
     FrozenSources,
@@ -105,11 +108,12 @@ class Judge:
         verdict = weigh(evaluation.plan, evaluation.values, evaluation.view, model_ends)
         score_changed, band_due = _enter_score(state, verdict, now)
         band = evaluation.plan.bands.severity(state.band)
+        alert_band, grounds = _grounds_of_alert(evaluation, verdict, band)
         changes = _last_of_each(
             update.episode_changes
             + update_episodes(
                 evaluation.view,
-                band,
+                alert_band,
                 frozen=evaluation.frozen,
                 switched=switched,
                 usage_only=evaluation.usage_only,
@@ -137,7 +141,7 @@ class Judge:
                 evaluation.model,
                 score=verdict.score,
                 band=band,
-                reasons=verdict.reasons,
+                reasons=partial(_reasons_of_alert, evaluation.view, verdict, grounds),
                 received_at=update.received_at,
             )
             outcome.alerts.extend((key, alert) for alert in alerts)
@@ -159,7 +163,7 @@ class Judge:
             model,
             score=state.score or 0,
             band=model.for_account(view).bands.severity(state.band),
-            reasons=(),
+            reasons=lambda _: (),
             received_at=received_at,
         )
         outcome.alerts.extend((key, alert) for alert in alerts)
@@ -192,6 +196,33 @@ class Judge:
         informing, view.state.kpis_due = inform(plan, values, view.now)
         record = kpis_record(self._origin, evaluation, [*verdict.measures, *informing])
         outcome.kpis.append((key, record))
+
+
+def _grounds_of_alert(evaluation: Evaluation, verdict: Verdict, band: str) -> tuple[str, Verdict]:
+    """
+    Return how bad the band is that alert rules judge, and the verdict whose reasons an alert on it gives.
+
+    Both are those of the account but for what is told already: an override, which a person set, and a cap on
+    a measure that an alert of its own tells of. Where nothing else is bad, the band is ``unknown``.
+    """
+    view = evaluation.view
+    told = told_measures(view) if verdict.caps else frozenset()
+    if band in (*WELL, "unknown") or not (told or in_force(view)):
+        return band, verdict
+    untold = weigh(evaluation.plan, evaluation.values, view, untold=told)
+    bands = untold.plan.bands
+    left = bands.severity(bands.of(untold.score))
+    if not untold.judged or left in WELL:
+        return "unknown", untold
+    return (left if untold.score > verdict.score else band), untold
+
+
+def _reasons_of_alert(view: View, verdict: Verdict, grounds: Verdict, name: str) -> Sequence[str]:
+    """Return the reasons in an alert of the rule of this name: its own first, then the account's."""
+    rule = RULES.get(name)
+    if rule is None or rule.judges_band:
+        return grounds.reasons
+    return tuple(dict.fromkeys((*rule.reasons(view), *verdict.reasons)))[:REASONS]
 
 
 def _last_of_each(changes: list[EpisodeChange]) -> list[EpisodeChange]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -138,10 +138,14 @@ def alert_records(
     *,
     score: int,
     band: str,
-    reasons: Sequence[str],
+    reasons: Callable[[str], Sequence[str]],
     received_at: int | None,
 ) -> Iterator[RiskAlert]:
-    """Yield a record for each change of an account's alert episodes; the score in hundredths of a point."""
+    """
+    Yield a record for each change of an account's alert episodes; the score in hundredths of a point.
+
+    ``reasons`` returns those of a rule's alert.
+    """
     for change in changes:
         yield RiskAlert(
             alert_id=alert_id(state.tenant, state.account_id, change.rule, change.episode.number),
@@ -156,7 +160,7 @@ def alert_records(
             change=change.change,
             severity=change.severity,
             title=change.title,
-            reasons=list(reasons),
+            reasons=list(reasons(change.rule)),
             action=change.action,
             score=score / 100,
             band=band,

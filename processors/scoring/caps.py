@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 from processors.measures import MeasureValue, View
@@ -28,11 +28,19 @@ class CapResult:
     moments: list[int] = field(default_factory=list)
 
 
-def apply_caps(plan: Plan, facts: Sequence[MeasureValue], view: View, score: int) -> CapResult:
-    """Return what the plan's caps leave of a score; facts stand in the order of ``plan.reads``."""
+def apply_caps(
+    plan: Plan, facts: Sequence[MeasureValue], view: View, score: int, without: Container[str] = ()
+) -> CapResult:
+    """
+    Return what the plan's caps leave of a score; facts stand in the order of ``plan.reads``.
+
+    The caps on the measures ``without`` are left out.
+    """
     result = CapResult(score)
     for rule in plan.caps:  # by rising limit
         fact = facts[rule.at]
+        if without and plan.reads[rule.at].name in without:
+            continue
         value = known_value(fact)
         if value is not None and not rule.test(value):
             continue

@@ -24,9 +24,11 @@ from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_valu
 from processors.state.account import OverrideValue, State
 from schemas.records import Adjustment, Cap, Measure
 
-__all__ = ["BandState", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
+__all__ = ["REASONS", "BandState", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]
 
-_REASONS = 5
+REASONS = 5
+"""Reasons that a verdict names, the worst first."""
+
 _WORTH_NAMING = 100
 _CACHED_RESULTS = 16_384
 
@@ -92,11 +94,23 @@ def assess(state: State, now: int, model: Model, frozen: FrozenSources = NOTHING
     return weigh(plan, frozen_values(plan.reads, view, frozen), view, model.next_change(now))
 
 
-def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | None = None) -> Verdict:
-    """Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply."""
-    overrides = in_force(view) if view.state.overrides else {}
+def weigh(
+    plan: Plan,
+    facts: Sequence[MeasureValue],
+    view: View,
+    ends: int | None = None,
+    *,
+    untold: frozenset[str] | None = None,
+) -> Verdict:
+    """
+    Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply.
+
+    With ``untold`` it is the verdict without what people know already: without overrides, and without the
+    caps on these measures.
+    """
+    overrides = in_force(view) if view.state.overrides and untold is None else {}
     results, total, adjustments = _score_terms(plan, facts, view.now, overrides)
-    capped = apply_caps(plan, facts, view, total)
+    capped = apply_caps(plan, facts, view, total, untold or ())
     later = capped.moments
     measures, shares, worst = [], [], []
     for _, known, lost, measure, moments in results:
@@ -133,7 +147,7 @@ def weigh(plan: Plan, facts: Sequence[MeasureValue], view: View, ends: int | Non
         tuple(measures),
         tuple(adjustments),
         tuple(capped.caps),
-        tuple(dict.fromkeys(reasons))[:_REASONS],
+        tuple(dict.fromkeys(reasons))[:REASONS],
         min([moment for moment in later if moment > view.now], default=None) if later else None,
         tuple(doubts),
     )

@@ -6,7 +6,15 @@ from typing import Any
 
 from processors.alerts.episodes import acknowledge
 from processors.state.encoding import decode_state
-from schemas.records import AccountProfile, AlertAction, BillingEvent, RiskAlert, SupportEvent, UsageEvent
+from schemas.records import (
+    AccountOverride,
+    AccountProfile,
+    AlertAction,
+    BillingEvent,
+    RiskAlert,
+    SupportEvent,
+    UsageEvent,
+)
 from schemas.times import DAY, HOUR
 from tests.support.account_story import AccountStory
 
@@ -255,3 +263,70 @@ def test_an_alert_that_an_older_build_opened_is_acknowledged_by_its_rule() -> No
     state.episodes["payment"].title = ""
     act = account.event(AlertAction, kind="acknowledged", alert_id=alert.alert_id, author="kim")
     assert [change.title for change in acknowledge(state, act)] == ["payment"]
+
+
+def test_a_band_that_only_a_cap_makes_bad_is_told_by_the_alert_on_its_cause_alone() -> None:
+    """
+    What is bad beside it is told as well, and no worse than it is by itself.
+
+        day      60           then one a week       ...
+        event    scheduled    silence
+        alert    canceling                          quiet, then health: a warning first
+    """
+    account = Account()
+    account.established()
+    cancel = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s")
+    assert [a.rule for a in account.at(account.now + HOUR, cancel)] == ["canceling"]
+    assert account.health.band == "critical"
+    assert len(account.health.open_alerts) == 1
+    for _ in range(30):
+        account.at(account.now + DAY)
+    assert next((a.rule, a.severity) for a in account.alerts if a.rule == "health") == ("health", "warning")
+    [first, *_] = [a for a in account.alerts if a.rule == "health"]
+    assert first.reasons[0].startswith("Usage down 100%")
+
+
+def test_an_urgent_ticket_is_one_alert() -> None:
+    account = Account()
+    account.established()
+    account.at(account.now, account.event(SupportEvent, ticket_id="t", kind="opened", severity="urgent"))
+    for day in range(60, 64):
+        account.at(START + day * DAY + 10 * HOUR, *account.busy_day(day))
+    assert account.health.band == "at_risk"
+    assert rules(account.alerts) == [("urgent_ticket", "opened", "warning")]
+    assert account.alerts[0].reasons[0].startswith("Urgent ticket open for")
+
+
+def test_an_alert_leads_with_its_own_reason() -> None:
+    account = Account()
+    account.established(10)  # too young for a usual week, which is the first of the account's reasons
+    failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
+    [alert] = account.at(account.now + HOUR, failed)
+    assert alert.reasons[0] == "Payment failed 1 time"
+    assert account.health.reasons[0] != alert.reasons[0]
+
+
+def test_no_alert_tells_a_person_what_that_person_said() -> None:
+    account = Account()
+    account.established()
+    said = {"author": "kim", "reason": "Told us"}
+    account.at(account.now + HOUR, account.event(AccountOverride, target="score", value=10.0, **said))
+    assert (account.health.band, account.alerts) == ("critical", [])
+    for target in ("usage.drop", "usage.frequency", "usage.silence", "usage.breadth", "usage.depth"):
+        account.at(account.now + 1, account.event(AccountOverride, target=target, value=0.0, **said))
+    gone = account.event(AccountOverride, target="score", at=account.now + 1, **said)
+    account.at(account.now + 2, gone)
+    assert (account.health.band, account.alerts) == ("at_risk", [])
+
+
+def test_what_is_bad_is_told_also_while_an_override_says_worse() -> None:
+    account = Account()
+    account.established()
+    said = account.event(AccountOverride, target="score", value=10.0, author="kim", reason="Told us")
+    failures = [account.event(BillingEvent, kind="payment_failed", invoice_id="i") for _ in range(3)]
+    account.at(account.now + HOUR, said, *failures)
+    for _ in range(14):
+        account.at(account.now + DAY)
+    [alert, *_] = [a for a in account.alerts if a.rule == "health"]
+    assert (alert.severity, alert.band) == ("warning", "critical")
+    assert not any("kim" in reason for reason in alert.reasons)
