@@ -10,9 +10,11 @@ from typing import Annotated
 
 import typer
 
+from bellbuoy.cli.alerts import alerts
 from bellbuoy.cli.check import check
 from bellbuoy.cli.deadletters import deadletters
 from bellbuoy.cli.errors import report_error
+from bellbuoy.cli.events import events
 from bellbuoy.cli.explain import explain
 from bellbuoy.cli.model import model
 from bellbuoy.cli.options import EXIT_CODES
@@ -45,9 +47,9 @@ app = typer.Typer(
 # A command's module imports what it needs when the command runs, so that help and every start are quick.
 for panel, commands in {
     "Start here": (demo, up, check),
-    "Customers": (explain, portfolio, override, model),
+    "Customers": (explain, portfolio, alerts, override, model),
     "Roles, each a process": (gateway, journal, worker, deliver),
-    "Operation": (topics, deadletters, rebuild, replay, simulate),
+    "Operation": (topics, events, deadletters, rebuild, replay, simulate),
 }.items():
     for command in commands:
         if isinstance(command, typer.Typer):

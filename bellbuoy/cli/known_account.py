@@ -1,4 +1,4 @@
-"""Check that an account which a person names is known, before anything is done to it."""
+"""The check that an account which a person names is known, before anything is done to it."""
 
 from __future__ import annotations
 

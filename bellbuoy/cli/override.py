@@ -84,6 +84,52 @@ def withdraw(
     _change(account, None, reason, target, None, tenant, author, anyway=anyway, as_json=as_json)
 
 
+@override.command("list", epilog=_EXIT_CODES)
+def list_overrides(
+    account: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Only this customer's.", show_default=False)
+    ] = None,
+    tenant: Tenant = "demo",
+    as_json: Json = False,
+) -> None:
+    """
+    List the overrides in force: what is set, by whom, since and until when, and why.
+
+    Those without an end stand until somebody withdraws them. An override of an account that nothing else is
+    known of is listed too, with a word on that.
+
+    \b
+    Examples:
+      bellbuoy override list
+      bellbuoy override list amber-harbour-foods
+      bellbuoy override list --tenant acme --json
+    """
+    import msgspec
+
+    from bellbuoy.cli.output import print_table
+    from bellbuoy.operations.changes import journal_time
+    from bellbuoy.operations.overrides import overrides_in_force
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.render.overrides import render_overrides
+    from bellbuoy.settings import load
+
+    settings = load()
+    require_topics(settings)
+    found = overrides_in_force(settings, tenant, journal_time(settings), account)
+    if as_json:
+        rows = [
+            {"account_id": one.account_id, "target": one.target, "known": one.known}
+            | {"since": one.override.at[0]}
+            | {name: value for name, value in msgspec.structs.asdict(one.override).items() if name != "at"}
+            for one in found
+        ]
+        emit({"tenant": tenant, "overrides": rows}, [], as_json)
+    elif found:
+        print_table(render_overrides(found))
+    else:
+        print(f"No override is in force for {tenant}{'' if account is None else f':{account}'}.")
+
+
 def _change(
     account: str,
     value: float | None,

@@ -111,12 +111,26 @@ def _chosen(
         known, chosen = hierarchy.parents, hierarchy.group(value)
     else:
         known = sorted({name for account in accounts if (name := getattr(account, kind))})
+        value = _meant(value, known)
         chosen = [account for account in accounts if getattr(account, kind) == value]
     if not chosen:
         similar = nearest(value, known, 5) or known[:5]
         hint = f"; did you mean {', '.join(similar)}?" if similar else f"; no account of it has a {kind}"
         raise NoAccountsError(f"tenant {tenant} has no {kind} {value!r}{hint}")
     return chosen
+
+
+def _meant(text: str, known: Sequence[str]) -> str:
+    """Return the one known name that is *text* in another case, or of which it is a part; else *text*."""
+    wanted = text.casefold()
+    for found in (
+        [name for name in known if name == text],
+        [name for name in known if name.casefold() == wanted],
+        [name for name in known if wanted in name.casefold()],
+    ):
+        if len(found) == 1:
+            return found[0]
+    return text
 
 
 def _parents(

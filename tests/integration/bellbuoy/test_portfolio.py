@@ -120,7 +120,7 @@ def test_for_people_it_fits_a_hundred_columns(shop: Shop) -> None:
     ("arguments", "hint"),
     [
         (["--parent", "hold"], "no parent 'hold'; did you mean holding?"),
-        (["--owner", "Ann"], "no owner 'Ann'; did you mean ann"),
+        (["--owner", "Anm"], "no owner 'Anm'; did you mean ann"),
         (["--segment", "zzz"], "no segment 'zzz'; did you mean enterprise, smb?"),
         (["--tenant", "nobody"], "tenant nobody has no scored account"),
     ],

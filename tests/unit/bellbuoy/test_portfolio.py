@@ -85,3 +85,13 @@ def test_an_owner_s_part_of_a_group_is_found_below_accounts_of_others() -> None:
 def test_where_no_account_has_any_the_hint_says_so() -> None:
     with pytest.raises(NoAccountsError, match="no parent 'x'; no account of it has a parent"):
         portfolio(some(health()), "demo", "mean", ("parent", "x"))
+
+
+def test_a_part_of_an_owner_s_name_in_any_case_will_do_where_it_means_one() -> None:
+    accounts = some(health("a1", owner="Ines Marrow"), health("a2", owner="Ida Marrow"), health("a3"))
+
+    found = portfolio(accounts, "demo", "mean", ("owner", "ines"))
+
+    assert [one.account_id for one in found.worst] == ["a1"]
+    with pytest.raises(NoAccountsError, match="no owner 'marrow'; did you mean Ida Marrow, Ines Marrow"):
+        portfolio(accounts, "demo", "mean", ("owner", "marrow"))
