@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from bellbuoy.docs import (
     dead_letter_reasons_page,
+    events_page,
     exit_codes_page,
     kpis_page,
     limits_page,
@@ -23,6 +24,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/measures.md": measures_page.page,
     "docs/model.schema.json": model_schema.page,
     "docs/reference/dead-letter-reasons.md": dead_letter_reasons_page.page,
+    "docs/reference/events.md": events_page.page,
     "docs/reference/exit-codes.md": exit_codes_page.page,
     "docs/reference/limits.md": limits_page.page,
     "docs/reference/metrics.md": metrics_page.page,

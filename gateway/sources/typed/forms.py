@@ -101,7 +101,8 @@ class Form:
     """
     Reader of the JSON form of one input topic, named without prefix.
 
-    ``reserved`` are names of sources that only their own endpoints may give, in lower case.
+    ``struct`` has its fields. ``reserved`` are names of sources that only their own endpoints may give, in
+    lower case.
     """
 
     def __init__(self, topic: str, registry: Registry, reserved: frozenset[str] = frozenset()) -> None:
@@ -112,8 +113,9 @@ class Form:
         fields = [_field(field) for field in declared]
         self._times = tuple(name for name, *_ in fields if name.endswith("_at"))
         self._texts = tuple(name for name, kind, *_ in fields if name not in self._times)
-        struct = msgspec.defstruct(self._record.__name__, fields, kw_only=True, forbid_unknown_fields=True)
-        self._decoder: Decoder[Any] = Decoder(struct)
+        name = self._record.__name__
+        self.struct = msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True)
+        self._decoder: Decoder[Any] = Decoder(self.struct)
 
     def read(self, raw: bytes | msgspec.Raw, sender: Sender) -> InputEvent:
         """Return the record of a JSON object; raise Fault with the pointer of the field that does not fit."""
