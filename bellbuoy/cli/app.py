@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bellbuoy.cli.alerts import alerts
 from bellbuoy.cli.check import check
@@ -30,8 +32,32 @@ from bellbuoy.own_packages import require_own_packages
 
 __all__ = ["app", "main"]
 
+_HELP = ["-h", "--help"]
+_HELP_ASKED = "bellbuoy.help_asked"
+_FIRST_SENTENCE = 200
+
+
+class _Group(TyperGroup):
+    """The group of all commands: lists them by panel, and notes whether only help is asked for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_HELP_ASKED] = not set(_HELP).isdisjoint(args)
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - typer's method
+        panels: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for command in _COMMANDS:
+            found: Any = self.commands[command]
+            panels[found.rich_help_panel].append((command, found.get_short_help_str(_FIRST_SENTENCE)))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="bellbuoy",
+    cls=_Group,
+    context_settings={"help_option_names": _HELP},
     help="Explained churn-risk alerts from product, support and billing events, within about a second.\n\n"
     "\b\nExamples:\n  bellbuoy demo               a simulated company, scored live, in a minute\n"
     "  bellbuoy up                 everything on this machine, until Ctrl-C\n"
@@ -42,9 +68,14 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
-# A command's module imports what it needs when the command runs, so that help and every start are quick.
+_COMMANDS: list[str] = []
+"""The names of the commands in the order of their panels."""
+
+# A command's module imports what it needs when the command runs, so that help and every start are quick; and
+# help texts are plain, because rich takes longer to load than all the rest.
 for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model),
@@ -52,6 +83,7 @@ for panel, commands in {
     "Operation": (topics, events, deadletters, rebuild, replay, simulate),
 }.items():
     for command in commands:
+        _COMMANDS.append(str(command.info.name) if isinstance(command, typer.Typer) else command.__name__)
         if isinstance(command, typer.Typer):
             app.add_typer(command, rich_help_panel=panel)
         else:
@@ -68,6 +100,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     config: Annotated[
         Path | None, typer.Option(help="Read the settings from this file instead of bellbuoy.toml.")
     ] = None,
@@ -78,7 +111,8 @@ def _root(
     require_own_packages()
     if config is not None:
         os.environ["BELLBUOY_CONFIG"] = str(config)
-    if not logging.getLogger().handlers:  # a program that calls this app keeps its own log
+    # A program that calls this app keeps its own log; and a help text needs none.
+    if not logging.getLogger().handlers and not context.meta[_HELP_ASKED]:
         from bellbuoy import logs
 
         logs.configure("warning", "command")  # a role says more; standard output belongs to the answer

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellbuoy.cli.options import TIME_FORMS, parse_time
 from bellbuoy.cli.output import fail
-from schemas.records.dead_letters import REASONS, STATUSES
 
 if TYPE_CHECKING:
     from bellbuoy.settings import Settings
@@ -33,27 +33,27 @@ __all__ = [
 _PANEL = "Which dead letters"
 
 
-def _one_of(allowed: tuple[str, ...]) -> Callable[[str | None], str | None]:
-    def check(value: str | None) -> str | None:
-        if value is not None and value not in allowed:
-            raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}")
-        return value
+class _Reason(StrEnum):
+    """``schemas.records.dead_letters.REASONS``; named here as well, so that help texts need not load it."""
 
-    return check
+    UNDECODABLE = "undecodable"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    INVALID = "invalid"
+    TOO_LATE = "too_late"
+    FROM_FUTURE = "from_future"
+    UNRESOLVED_ACCOUNT = "unresolved_account"
 
 
-Reason = Annotated[
-    str | None,
-    typer.Option(
-        callback=_one_of(REASONS), rich_help_panel=_PANEL, help=f"With this reason: {', '.join(REASONS)}."
-    ),
-]
-Status = Annotated[
-    str | None,
-    typer.Option(
-        callback=_one_of(STATUSES), rich_help_panel=_PANEL, help=f"With this status: {', '.join(STATUSES)}."
-    ),
-]
+class _Status(StrEnum):
+    """``schemas.records.dead_letters.STATUSES``; named here as well for the same reason."""
+
+    OPEN = "open"
+    REPAIRED = "repaired"
+    REDRIVEN = "redriven"
+
+
+Reason = Annotated[_Reason | None, typer.Option(rich_help_panel=_PANEL, help="With this reason.")]
+Status = Annotated[_Status | None, typer.Option(rich_help_panel=_PANEL, help="With this status.")]
 Topic = Annotated[
     str | None, typer.Option(rich_help_panel=_PANEL, help="Records of this topic, e.g. usage.events.")
 ]

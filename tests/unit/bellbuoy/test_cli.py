@@ -32,6 +32,36 @@ def test_help_names_every_command_and_exit_code(tmp_path: Path) -> None:
         assert word in done.stdout
 
 
+HEAVY = {"rich", "structlog", "msgspec", "numpy", "redis", "confluent_kafka", "fastavro", "pydantic_settings"}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["-h"], ["explain", "--help"], ["deadletters", "list", "-h"]]
+)
+def test_help_loads_nothing_that_only_work_needs(arguments: list[str], tmp_path: Path) -> None:
+    script = (
+        "import atexit, sys; from bellbuoy.cli.app import main;"
+        "atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr));"
+        f"sys.argv = ['bellbuoy', *{arguments!r}]; main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert "Usage: bellbuoy" in done.stdout
+    assert HEAVY & set(done.stderr.split()) == set()
+
+
+def test_help_lists_the_commands_by_panel_each_with_a_whole_sentence(tmp_path: Path) -> None:
+    said = bellbuoy("-h", cwd=tmp_path).stdout
+
+    panels = ["Start here:", "Customers:", "Roles, each a process:", "Operation:"]
+    assert [line for line in said.splitlines() if line in panels] == panels
+    assert "  topics       Create, check and list the Kafka topics.\n" in said
+
+
 def test_version(tmp_path: Path) -> None:
     assert bellbuoy("--version", cwd=tmp_path).stdout.startswith("bellbuoy ")
 

@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from bellbuoy.cli import deadletters_filter
 from bellbuoy.operations.deadletters.edits import EditError, edited
 from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.records import DeadLetter, InputEvent, SurveyResponse, UsageEvent, dead_letters
+from schemas.records.dead_letters import REASONS, STATUSES
 from schemas.times import DAY
 from schemas.topics import Topics
 from tests.support.gateway_client import GatewayClient
@@ -177,3 +179,8 @@ def test_json_is_what_drafts_are_made_of() -> None:
     draft = MENDER.draft(stripe)
     assert draft == Draft("billing.events", "stripe", {"object": "event"})
     assert MENDER.draft(letter(b"[1]", producer="stripe", partition=-1, offset=-1)) is None
+
+
+def test_the_options_take_the_reasons_and_statuses_there_are() -> None:
+    assert tuple(deadletters_filter._Reason) == REASONS
+    assert tuple(deadletters_filter._Status) == STATUSES
