@@ -192,16 +192,16 @@ class Demo:
 
 
 def _hint(addresses: Addresses, write_key: str) -> str:
+    """Return what to try next; every command is whole in lines of less than 80 characters, to be pasted."""
     gateway = addresses.gateway
     moved = [f"{s.variable}={url}" for s, url in addresses.servers.items() if url != s.usual_url]
-    explain = " ".join([*moved, "bellbuoy explain ACCOUNT"])
     return "\n".join(
         [
-            f"Gateway {gateway}   write key {write_key}   why a score is what it is: {explain}",
-            (
-                f"Your own events (once it is live): curl -u {write_key}: {gateway}/v1/track "
-                """-d '{"userId":"me","event":"Hello","context":{"groupId":"my-company"}}'"""
-            ),
-            f'or with Segment\'s SDK: analytics.write_key = "{write_key}"; analytics.host = "{gateway}"',
+            f"Gateway {gateway}, write key {write_key}. Why a score is what it is:",
+            *(f"  {one} \\" for one in moved),
+            "  bellbuoy explain ACCOUNT",
+            "An event of your own, once it is live (a Segment SDK takes the same key and host):",
+            f"  curl -u {write_key}: {gateway}/v1/track \\",
+            """  -d '{"userId":"me","event":"Hello","context":{"groupId":"my-company"}}'""",
         ]
     )

@@ -17,7 +17,7 @@ from sinks.serving import Update
 
 __all__ = ["DemoSnapshot", "alert_line", "render_screen", "snapshot_line"]
 
-_FRAME_LINES = 14
+_FRAME_LINES = 11
 """The lines of the screen around the accounts and the alerts."""
 
 _SIGNS = {
@@ -48,7 +48,7 @@ def render_screen(snapshot: DemoSnapshot, hint: str, rows: int) -> RenderableTyp
     alerts = max(3, min(len(snapshot.alerts), rows // 4))
     return Group(
         _header(snapshot),
-        _accounts(snapshot.riskiest[: max(3, rows - alerts - _FRAME_LINES)]),
+        _accounts(snapshot.riskiest[: max(3, rows - alerts - _FRAME_LINES - len(hint.splitlines()))]),
         _alerts(snapshot, list(snapshot.alerts)[-alerts:]),
         Text(hint, style="dim", no_wrap=True, overflow="ellipsis"),
     )

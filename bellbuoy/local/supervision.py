@@ -63,7 +63,7 @@ class SupervisedRole:
         # A role that refuses its settings would refuse them again.
         pause = None if code == CONFIGURATION else self._policy.pause_after_death(now)
         if pause is None:
-            often = "" if code == CONFIGURATION else " more than 5 times within 60 s, the last time it"
+            often = "" if code == CONFIGURATION else " died more than 5 times within 60 s; the last time it"
             return (
                 f"{self.process.role}{often} {ending(code)}; "
                 f"its log {self.process.log} ends with:\n{child.tail()}"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.query.account import Explanation, informing_measures, window_of
-from bellbuoy.render.formats import BAND_STYLE, change, duration, money, number
+from bellbuoy.render.formats import BAND_STYLE, amount, change, duration, money, number
 from bellbuoy.render.portfolio import bands, points
 from processors.measures import MEASURES
 from processors.measures.formats import count
@@ -192,7 +192,7 @@ def informing_table(measures: Sequence[Measure]) -> Iterator[RenderableType]:
 
 def _evidence(measure: Measure, now: int) -> Iterator[str]:
     if measure.value is not None:
-        yield f"{number(measure.value)} {measure.unit}"
+        yield amount(measure.value, measure.unit)
     window = window_of(measure.name)
     if window is not None:
         yield window

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 from processors.measures.formats import money as amount_in_words
 from schemas.records import AccountHealth
 from schemas.times import DAY, HOUR, MINUTE
 from sinks.serving import AccountSummary
 
-__all__ = ["BAND_STYLE", "change", "duration", "money", "number"]
+__all__ = ["BAND_STYLE", "amount", "change", "duration", "money", "number"]
+
+_PLURAL, _SINGULAR = re.compile(r"^((?:[a-z]+ )?[a-z]+)s\b"), r"\1"
+"""The plural that a unit begins with, such as ``days of 7`` or ``weighted days``, and what is left of it."""
 
 BAND_STYLE = {
     "critical": "bold red",
@@ -39,6 +44,12 @@ def duration(milliseconds: float) -> str:
             count = int(milliseconds // size)
             return f"{count} {unit}{'s' if count > 1 else ''}"
     return f"{milliseconds / 1000:.1f} s" if milliseconds >= 1_000 else f"{max(0, int(milliseconds))} ms"
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a value with its unit, which is in the plural unless the value is 1: ``1 day of 7``."""
+    text = number(value)
+    return f"{text} {_PLURAL.sub(_SINGULAR, unit) if text == '1' else unit}".rstrip()
 
 
 def number(value: float) -> str:

@@ -88,7 +88,9 @@ def _summary(portfolio: Portfolio) -> Table:
         paid = money(retention.before, currency or None)
         accounts = count(retention.accounts, "account")
         percent = f"gross {retention.gross:.0%}, net {retention.net:.0%}"
-        grid.add_row("retention", Text(f"{percent} of {paid} a month 12 months ago, of {accounts}"))
+        grid.add_row(
+            "retention", Text(f"{percent} of {paid} a month, 12 months ago or at the start, of {accounts}")
+        )
     return grid
 
 

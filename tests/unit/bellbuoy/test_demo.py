@@ -1,5 +1,6 @@
 """The demo's parts that need no server: its texts, its screen, its report, its home."""
 
+import io
 from collections import Counter
 
 import msgspec
@@ -9,11 +10,13 @@ from rich.console import Console
 
 from bellbuoy.demo.home import DemoCompany, clear_demo_data, demo_company, demo_settings
 from bellbuoy.demo.report import DemoReport, _contradictions, report_lines
+from bellbuoy.demo.run import _hint
 from bellbuoy.demo.screen import DemoSnapshot, alert_line, render_screen, snapshot_line
 from bellbuoy.demo.watch import UpdateWatcher, percentile
 from bellbuoy.errors import ConfigError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded.errors import EmbeddedError
+from bellbuoy.local.stack import Addresses
 from bellbuoy.operations.ledger import InputCounts, Ledger
 from bellbuoy.query.account import Explanation, as_data
 from bellbuoy.render.explanation import render_explanation as explained
@@ -348,3 +351,16 @@ def test_an_account_without_alerts_says_so():
     calm = msgspec.structs.replace(HEALTH, open_alerts=[], arr_minor=None, reasons=[])
 
     assert "No alert is open." in shown(explained(Explanation(calm, [], []), 1_000_000))
+
+
+def test_the_demo_s_commands_can_be_pasted_as_they_stand() -> None:
+    hint = _hint(Addresses("127.0.0.1:9092", {}, "http://127.0.0.1:8080", {}), "demo-write-key")
+    console = Console(width=80, height=40, record=True, file=io.StringIO())
+
+    console.print(render_screen(moment(), hint, 40))
+
+    assert max(map(len, hint.splitlines())) <= 100
+    screen = [line.rstrip() for line in console.export_text().splitlines()]
+    for line in hint.splitlines():
+        if line.startswith("  "):
+            assert line in screen

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from bellbuoy.render.explanation import informing_table, score_table
-from bellbuoy.render.formats import number
+from bellbuoy.render.formats import amount, number
 from schemas.records import Measure
 
 
@@ -35,3 +35,18 @@ def test_measures_that_inform_stand_in_a_table_of_their_own() -> None:
     assert "usage.depth" not in below
     assert all(text in below for text in ("usage.unused", "0.25", "ratio", "28 days", "3 of 12 features"))
     assert list(informing_table([])) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (1, "days of 7", "1 day of 7"),
+        (1, "weighted days", "1 weighted day"),
+        (2, "tickets", "2 tickets"),
+        (0.5, "hours", "0.5 hours"),
+        (1, "ratio of usual", "1 ratio of usual"),
+        (1, "0 no, 1 yes", "1 0 no, 1 yes"),
+    ],
+)
+def test_one_of_a_unit_is_in_the_singular(value: float, unit: str, words: str) -> None:
+    assert amount(value, unit) == words
