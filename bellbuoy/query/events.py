@@ -79,7 +79,7 @@ def arrived_events(
         partitions = [partition_of(account_key(tenant, account_id), topics.partitions)]
     records = list(_newest(bootstrap, topics, partitions, look_back))
     read = _read_by_journal(bootstrap, topics, registry, partitions)
-    letters = list(read_dead_letters(bootstrap, topics, registry, DeadLetterFilter()))
+    letters = list(read_dead_letters(bootstrap, topics, DeadLetterFilter()))
     found = [*_ends(records, topics, registry, read, letters), *_refused(letters, topics)]
     wanted = [one for tenant_of, one in found if tenant_of == tenant and account_id in (None, one.account_id)]
     return sorted(wanted, key=lambda one: (one.at, one.topic, one.partition, one.offset))[-n:]
