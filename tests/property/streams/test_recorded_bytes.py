@@ -44,10 +44,10 @@ DAYS = 60
 EXPECTED = {
     "journal": "2759dc37d7369db5b89d756b55c953ea552ec6d5d841a68062b463ece1a6175f",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "9966251971500930fb0e619d487fcbb7896d25f573dcfbce59e1cc402e5840af",
-    "account.health": "529fd8872ad0928dc9ec50b47c4f27f26e10d7086fccb8c07e458ee58e715e7d",
-    "account.kpis": "b3a44213f858aceb96eda29bddcf1d18db4bf971a88ce2b0241bf0a848391e99",
-    "risk.alerts": "1f06f9a2524bd23f98b20f85863ca729367eb20b8bb4d66c1d0b4bd0074047e4",
+    "changelog": "64bbbc1c7f349f9846b34831c84b579519939e606f022de51e14bea93799d7ca",
+    "account.health": "57cd32e2fc899f63b001484760d70b38b432c3c1efc7a1a66f441ba478061a6c",
+    "account.kpis": "d6d2f3e3a160eb82cc8d04fc3f50add3f70693774cf53cdb65e28c5f2788b318",
+    "risk.alerts": "f6fc2af633ffc0ee74baa07e9ed818517d602573ad6caec68c2b1f8fe6fca147",
 }
 
 
