@@ -35,9 +35,13 @@ class Arrived:
         return ids
 
 
-def kill_in_the_middle(gateway: RestartingGateway) -> None:
+def kill_in_the_middle(gateway: RestartingGateway, client: Child) -> None:
     """Kill the gateway once it has accepted a quarter; a client needs eight seconds for all, or longer."""
-    until(lambda: accepted(gateway) > COUNT // 4, PATIENCE_SECONDS, "a quarter of the events")
+    quarter = COUNT // 4
+    until(
+        lambda: accepted(gateway) > quarter or not client.running, PATIENCE_SECONDS, "a quarter of the events"
+    )
+    assert client.running, client.tail()
     gateway.kill()
 
 
@@ -57,7 +61,7 @@ def test_a_server_library_loses_nothing_without_saying_so(
         log = tmp_path / "client.log"
         program = Child("client", client(gateway.url, COUNT, PAUSE_MS), log)
         try:
-            kill_in_the_middle(gateway)
+            kill_in_the_middle(gateway, program)
             until(lambda: not program.running, PATIENCE_SECONDS, "the end of the client")
         finally:
             program.kill()
@@ -80,7 +84,7 @@ def test_a_browser_loses_nothing(strategy: str, bootstrap: str, topics: Topics, 
         gateway.process.wait_ready()
         browser = opened(command, env, tmp_path)
         try:
-            kill_in_the_middle(gateway)
+            kill_in_the_middle(gateway, browser)
             until(lambda: set(arrived()) == EACH, PATIENCE_SECONDS, "every event of the page")
         finally:
             browser.kill()

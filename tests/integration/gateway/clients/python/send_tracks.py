@@ -15,7 +15,9 @@ def given_up(_error: object, batch: list[dict[str, Any]]) -> None:
 
 
 host, count, pause_ms = sys.argv[1:]
-client = Client("demo-write-key", host=host, gzip=True, flush_at=10, flush_interval=0.5, on_error=given_up)
+client = Client(
+    "demo-write-key", host=host, gzip=True, upload_size=10, upload_interval=0.5, on_error=given_up
+)
 for number in range(int(count)):
     client.track("u", "Report Exported", {"feature": str(number)}, context={"groupId": "acme"})
     time.sleep(int(pause_ms) / 1_000)
