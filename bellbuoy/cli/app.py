@@ -23,6 +23,7 @@ from bellbuoy.cli.options import EXIT_CODES
 from bellbuoy.cli.override import override
 from bellbuoy.cli.portfolio import portfolio
 from bellbuoy.cli.rebuild import rebuild
+from bellbuoy.cli.recover import recover
 from bellbuoy.cli.replay import replay
 from bellbuoy.cli.roles import deliver, gateway, journal, worker
 from bellbuoy.cli.simulate import demo, simulate
@@ -80,7 +81,7 @@ for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model),
     "Roles, each a process": (gateway, journal, worker, deliver),
-    "Operation": (topics, events, deadletters, rebuild, replay, simulate),
+    "Operation": (topics, events, deadletters, rebuild, recover, replay, simulate),
 }.items():
     for command in commands:
         _COMMANDS.append(str(command.info.name) if isinstance(command, typer.Typer) else command.__name__)

@@ -13,7 +13,8 @@ from schemas.times import DAY, HOUR, MINUTE
 __all__ = ["EXIT_CODES", "TIME_FORMS", "Author", "DryRun", "Json", "Tenant", "parse_time"]
 
 EXIT_CODES = (
-    "Exit codes: 0 ok · 1 failed · 2 usage or configuration · 69 a needed service is away · 70 internal error"
+    "Exit codes: 0 ok · 1 failed · 2 usage or configuration · 3 a topic is another log by now · "
+    "69 a needed service is away · 70 internal error"
 )
 TIME_FORMS = "2026-01-31, 2026-01-31T09:30Z, or how long ago: 45m, 12h, 7d"
 """The forms that ``parse_time`` takes, for help texts."""

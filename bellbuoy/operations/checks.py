@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, OK
+from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, LOG_CHANGED, OK
+from bellbuoy.operations.log_checks import log_faults
 from bellbuoy.operations.open_transactions import open_transactions
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import KafkaAwayError, topic_advice, topic_faults
 from bellbuoy.settings import Settings
-from sinks.port import SinkError, SinkSettingsError
+from sinks.port import Sink, SinkError, SinkSettingsError
 
 __all__ = ["CheckFailure", "check_deployment"]
 
@@ -37,6 +38,8 @@ def _kafka(settings: Settings) -> Iterator[CheckFailure]:
     try:
         for fault in topic_faults(settings.kafka.bootstrap, settings.kafka.topics()):
             yield CheckFailure("topics", fault, FAILED)
+        for fault in log_faults(settings, _known_sinks(settings)):
+            yield CheckFailure("logs", fault, LOG_CHANGED)
         for advice in topic_advice(settings.kafka.bootstrap, settings.kafka.topics()):
             yield CheckFailure("topics", advice, OK)
         for told in open_transactions(settings.kafka.bootstrap, settings.kafka.topics()):
@@ -45,6 +48,13 @@ def _kafka(settings: Settings) -> Iterator[CheckFailure]:
         yield CheckFailure("kafka", str(error), AWAY)
     except KafkaException as error:
         yield CheckFailure("kafka", f"the topics can't be read: {error.args[0].str()}", AWAY)
+
+
+def _known_sinks(settings: Settings) -> list[Sink]:
+    try:
+        return sinks(settings)
+    except ConfigError:  # told by the check of the sinks
+        return []
 
 
 def _sinks(settings: Settings) -> Iterator[CheckFailure]:

@@ -15,7 +15,12 @@ from streams.journal import metrics
 from streams.journal.clock import JournalClock
 from streams.journal.input_faults import InputFaults
 from streams.journal.packing import JournalPacker, PackedBatch
-from streams.journal.restore import input_positions, require_applied_journal, restore_dedupe_windows
+from streams.journal.restore import (
+    applied_journal,
+    input_positions,
+    require_applied_journal,
+    restore_dedupe_windows,
+)
 from streams.journal.set_aside import read_set_aside
 from streams.journal.sorted_events import SortedEvents
 from streams.journal.sorting import EventSorter
@@ -89,7 +94,10 @@ class JournalPartition:
         inspector = LogInspector(cluster.bootstrap)
         if (journal := inspector.topics([self._journal]).get(self._journal)) is not None:
             self.journal_from = LogPosition(0, journal.topic_id)
-        require_applied_journal(cluster, self.number, self._sequence, self.journal_from.topic_id)
+        applied = applied_journal(cluster, self.number)
+        require_applied_journal(
+            self._journal, self.number, applied, self._sequence, self.journal_from.topic_id
+        )
         self._follow_inputs(inspector, read)
         if last is None:
             return

@@ -17,7 +17,7 @@ from streams.kafka.fetcher import RecordBatchFetcher
 from streams.kafka.log_position import LOGS_HEADER, LogPosition, decode_positions
 from streams.kafka.log_reader import last_record
 
-__all__ = ["input_positions", "require_applied_journal", "restore_dedupe_windows"]
+__all__ = ["applied_journal", "input_positions", "require_applied_journal", "restore_dedupe_windows"]
 
 log = structlog.get_logger(__name__)
 
@@ -42,28 +42,34 @@ def input_positions(batch: JournalBatch, headers: Sequence[tuple[str, bytes]]) -
     }
 
 
-def require_applied_journal(cluster: Cluster, number: int, sequence: int, topic_id: bytes) -> None:
-    """
-    Raise LogChangedError when the worker has applied another journal than the one of this id.
-
-    So it has, too, when it is beyond *sequence*, the journal's last batch.
-    """
+def applied_journal(cluster: Cluster, number: int) -> tuple[int, bytes]:
+    """Return the last batch that the worker has applied, -1 for none, and that journal's id, if known."""
     applied = last_record(cluster.bootstrap, cluster.topics.changelog, number)
     if applied is None or applied.value is None or not (applied.key or b"").startswith(POSITION_KEY):
-        return
-    position = decode_position(applied.value)
+        return -1, b""
     # The worker writes the positions of its logs beside its own; the journal's is the first.
-    known = next(iter(decode_positions(dict(applied.headers).get(LOGS_HEADER, b""))), LogPosition(0)).topic_id
-    name = cluster.topics.name("account.journal")
-    if known and topic_id and known != topic_id:
+    logs = decode_positions(dict(applied.headers).get(LOGS_HEADER, b""))
+    return decode_position(applied.value).sequence, logs[0].topic_id if logs else b""
+
+
+def require_applied_journal(
+    name: str, number: int, applied: tuple[int, bytes], sequence: int, topic_id: bytes
+) -> None:
+    """
+    Raise LogChangedError when the worker has applied another journal than this one (its topic's name and id).
+
+    So it has, too, when it is beyond *sequence*, the journal's last batch. *applied* is ``applied_journal``.
+    """
+    applied_sequence, applied_id = applied
+    if applied_id and topic_id and applied_id != topic_id:
         raise LogChangedError(
-            f"{name}/{number} was made anew: the worker has applied batch {position.sequence} of another "
+            f"{name}/{number} was made anew: the worker has applied batch {applied_sequence} of another "
             "journal; run `bellbuoy recover journal --dry-run`"
         )
-    if position.sequence > sequence:
+    if applied_sequence > sequence:
         raise LogChangedError(
             f"{name}/{number} ends with batch {sequence}, and the worker has applied batch "
-            f"{position.sequence}: the journal lost its tail or was made anew; "
+            f"{applied_sequence}: the journal lost its tail or was made anew; "
             "run `bellbuoy recover journal --dry-run`"
         )
 

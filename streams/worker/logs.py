@@ -25,7 +25,7 @@ from streams.kafka.log_inspector import Inspection, LogInspector
 from streams.kafka.log_position import LOGS_HEADER, LogPosition, Part, decode_positions, encode_positions
 from streams.kafka.log_reader import first_record
 
-__all__ = ["StateLogs", "inputs_read", "logs_of", "state_headers"]
+__all__ = ["StateLogs", "applied_offset", "inputs_read", "logs_of", "state_headers"]
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,23 @@ def logs_of(topics: Topics) -> tuple[str, ...]:
 
 
 _OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
+
+
+def applied_offset(cluster: Cluster, number: int) -> int:
+    """Return the journal's offset up to which the worker says that it has come; negative when unknown."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": cluster.bootstrap,
+            "group.id": f"{cluster.topics.app_id}-applied",
+            "log_level": 0,
+        }
+    )
+    part = TopicPartition(cluster.topics.name("account.journal"), number)
+    try:
+        [applied] = consumer.committed([part], timeout=_SECONDS)
+    finally:
+        consumer.close()
+    return int(applied.offset)
 
 
 class StateLogs:
@@ -87,30 +104,18 @@ class StateLogs:
         known = self._known | {self._journal: self._known[self._journal]._replace(offset=position.offset + 1)}
         return {(name, self._number): at for name, at in known.items()}
 
-    def require(self, position: Position) -> None:
+    def require(self, position: Position, applied: int) -> None:
         """
-        Inspect the logs when the states have just been restored.
+        Inspect the logs when the states have just been restored; *applied* is ``applied_offset``.
 
         Raises LogChangedError when they are not the ones that the states came from.
         """
         inspector = LogInspector(self._cluster.bootstrap)
         self.take(inspector.inspect(self.positions(position), self._topics.partitions), position)
-        part = TopicPartition(self._journal, self._number)
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._cluster.bootstrap,
-                "group.id": f"{self._topics.app_id}-applied",
-                "log_level": 0,
-            }
-        )
-        try:
-            [applied] = consumer.committed([part], timeout=_SECONDS)
-        finally:
-            consumer.close()
-        if applied.offset > position.offset + 1:
+        if applied > position.offset + 1:
             self._stop(
                 f"{self._changelog}/{self._number} holds the states at offset {position.offset + 1} of the "
-                f"journal, and they had come to {applied.offset}: it lost its tail or was made anew",
+                f"journal, and they had come to {applied}: it lost its tail or was made anew",
                 "changelog",
             )
 

@@ -24,7 +24,7 @@ from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.worker import metrics
-from streams.worker.logs import StateLogs
+from streams.worker.logs import StateLogs, applied_offset
 
 __all__ = ["PartitionState"]
 
@@ -63,7 +63,7 @@ class PartitionState:
         began = time.perf_counter()
         self._folded, headers = self._restored(cluster.bootstrap)
         self.logs = StateLogs(cluster, number, headers)
-        self.logs.require(self.position)
+        self.logs.require(self.position, applied_offset(cluster, number))
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         metrics.ACCOUNTS.labels(partition=number).set(len(self.states))

@@ -18,6 +18,7 @@ from schemas.topics import Topics
 from streams.kafka.log_reader import end_offsets
 from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
 from tests.support.input_producer import InputProducer, usage
+from tests.support.recovering import recover
 from tests.support.role_processes import RoleProcesses
 from tests.support.waiting import until
 
@@ -110,6 +111,15 @@ def test_partitions_added_to_an_input_stop_the_journal(
     until(lambda: not journal.running, what="the journal's end")
     assert journal.child.returncode == LOG_CHANGED if running else CONFIGURATION
     assert "bellbuoy recover inputs" in journal.log.read_text()
+    wide = Topics(prefix=topics.prefix, partitions=8)  # as a producer sees it that hashes keys itself
+    send(bootstrap, wide, 200, 400)
+    roles.stop()
+    plan = recover(bootstrap, topics, "inputs")
+    assert "400 unread" in plan["steps"][0]
+    roles.start("journal")
+    roles.start("worker")
+    send(bootstrap, topics, 600, 100)
+    applied(bootstrap, topics, 700)
 
 
 @pytest.mark.parametrize("running", [True, False])

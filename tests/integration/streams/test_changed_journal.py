@@ -15,6 +15,7 @@ from schemas.topics import Topics
 from streams.kafka.log_reader import end_offsets
 from tests.support.damaged_logs import add_partitions, cut_head, make_anew
 from tests.support.input_producer import InputProducer, usage
+from tests.support.recovering import log_faults_found, recover
 from tests.support.role_processes import RoleProcesses
 from tests.support.waiting import until
 
@@ -68,6 +69,25 @@ def test_a_journal_cut_beyond_the_position_stops_the_worker(
         worker.start()
     stopped(worker, "journal")
     assert journal.running
+    journal.stop()
+    plan = recover(bootstrap, topics, "journal")
+    assert all("history" in loss for loss in plan["losses"])
+    journal.start()
+    worker.start()
+    send(bootstrap, topics, 400, 100)
+    applied(bootstrap, topics, 500)
+
+
+def test_the_check_finds_nothing_while_all_is_well(
+    bootstrap: str, topics: Topics, roles: RoleProcesses
+) -> None:
+    roles.start("journal")
+    roles.start("worker")
+    for n in range(5):
+        send(bootstrap, topics, 100 * n, 100)
+        assert log_faults_found(bootstrap, topics) == []
+    applied(bootstrap, topics, 500)
+    assert log_faults_found(bootstrap, topics) == []
 
 
 def test_a_journal_cut_up_to_the_position_changes_nothing(
@@ -119,3 +139,9 @@ def test_a_journal_or_changelog_made_anew_or_widened_stops_the_roles(
     stopped(worker, area)
     if area == "journal":
         until(lambda: not journal.running, what="the journal's end")
+    journal.stop()
+    recover(bootstrap, topics, area)
+    send(bootstrap, topics, 200, 100)
+    journal.start()
+    worker.start()
+    applied(bootstrap, topics, 300)
