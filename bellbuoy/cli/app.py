@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections import defaultdict
@@ -14,6 +13,7 @@ from typer.core import TyperGroup
 
 from bellbuoy.cli.alerts import alerts
 from bellbuoy.cli.check import check
+from bellbuoy.cli.command_log import log_warnings
 from bellbuoy.cli.deadletters import deadletters
 from bellbuoy.cli.errors import report_error
 from bellbuoy.cli.events import events
@@ -36,6 +36,8 @@ __all__ = ["app", "main"]
 _HELP = ["-h", "--help"]
 _HELP_ASKED = "bellbuoy.help_asked"
 _FIRST_SENTENCE = 200
+_WITHOUT_LOG = {"alerts", "explain", "portfolio"}
+"""Commands that read a sink alone: none of their modules logs, and structlog takes long to load."""
 
 
 class _Group(TyperGroup):
@@ -112,11 +114,8 @@ def _root(
     require_own_packages()
     if config is not None:
         os.environ["BELLBUOY_CONFIG"] = str(config)
-    # A program that calls this app keeps its own log; and a help text needs none.
-    if not logging.getLogger().handlers and not context.meta[_HELP_ASKED]:
-        from bellbuoy import logs
-
-        logs.configure("warning", "command")  # a role says more; standard output belongs to the answer
+    if not context.meta[_HELP_ASKED] and context.invoked_subcommand not in _WITHOUT_LOG:
+        log_warnings()  # a role says more
 
 
 def main() -> None:

@@ -77,12 +77,14 @@ def _explain_present(settings: Settings, tenant: str, account: str, *, as_json: 
 def _explain_past(
     settings: Settings, tenant: str, account: str, at: int | None, since: int | None, *, as_json: bool
 ) -> None:
+    from bellbuoy.cli.command_log import log_warnings
     from bellbuoy.cli.progress_bar import progress_bar
     from bellbuoy.operations.registry import registry
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.query.history import account_history, as_data
     from bellbuoy.render.history import render_history
 
+    log_warnings()
     require_topics(settings)
     with progress_bar("folding", None, quiet=as_json) as progress:
         past = account_history(

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from statistics import median
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from processors.measures.calendar import holidays
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
-from processors.state.activity import least_activity, masks_on
+from processors.state.activity import least_activity, masks_on, user_days, users_active
 from processors.state.usage_parts import PAST, USERS
 from schemas.times import DAY, EPOCH
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["BASELINE_WEEKS", "MONTH", "View"]
 
@@ -151,7 +153,7 @@ class View:
     def active(self) -> NDArray[np.int64]:
         """Each user's active days in the last 32: bit *i* is set when the user was active *i* days ago."""
         users = self.state.usage.users
-        return masks_on(np.fromiter(users.values(), np.int64, len(users)), self.today)
+        return masks_on(users.values(), self.today)
 
     def active_users(self, days: int) -> int:
         """Return the number of users active in the last *days* days, today included."""
@@ -163,12 +165,12 @@ class View:
     def active_before(self, days: int) -> int:
         """Return the number of users active in the *days* days (16 at most) before the last *days* days."""
         window = ((1 << days) - 1) << days
-        return self._counted(("before", days), lambda: int(np.count_nonzero(self.active & window)))
+        return self._counted(("before", days), lambda: users_active(self.active, window))
 
     def user_days(self, days: int) -> int:
         """Return the sum over users of the days of use in the last *days* days (32 at most)."""
         window = (1 << days) - 1
-        return self._counted(("user days", days), lambda: int(np.bitwise_count(self.active & window).sum()))
+        return self._counted(("user days", days), lambda: user_days(self.active, window))
 
     def _counted(self, what: tuple[str, int], count: Callable[[], int]) -> int:
         known = self._counts.get(what)

@@ -9,10 +9,23 @@ the order of events, and the distinct users of any trailing window are counted f
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-__all__ = ["active_days", "last_day", "least_activity", "masks_on", "united", "with_day"]
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "active_days",
+    "last_day",
+    "least_activity",
+    "masks_on",
+    "united",
+    "user_days",
+    "users_active",
+    "with_day",
+]
 
 _MASK_BITS = 32
 _MASK = (1 << _MASK_BITS) - 1
@@ -47,11 +60,28 @@ def active_days(activity: int) -> list[int]:
     return [last - age for age in range(_MASK_BITS) if activity >> age & 1]
 
 
-def masks_on(activities: NDArray[np.int64], day: int) -> NDArray[np.int64]:
+def masks_on(activities: Collection[int], day: int) -> NDArray[np.int64]:
     """Return the mask of each user with *day* as bit 0, which is no earlier than any last day."""
-    ages = np.minimum(np.maximum(day - (activities >> _MASK_BITS), 0), _MASK_BITS)
-    masks: NDArray[np.int64] = ((activities & _MASK) << ages) & _MASK
+    import numpy as np  # noqa: PLC0415 - takes longer to load than a command that shows a score
+
+    every = np.fromiter(activities, np.int64, len(activities))
+    ages = np.minimum(np.maximum(day - (every >> _MASK_BITS), 0), _MASK_BITS)
+    masks: NDArray[np.int64] = ((every & _MASK) << ages) & _MASK
     return masks
+
+
+def users_active(masks: NDArray[np.int64], window: int) -> int:
+    """Return how many users were active on any day of *window*, whose bits are days."""
+    import numpy as np  # noqa: PLC0415
+
+    return int(np.count_nonzero(masks & window))
+
+
+def user_days(masks: NDArray[np.int64], window: int) -> int:
+    """Return the sum over the users of their active days in *window*, whose bits are days."""
+    import numpy as np  # noqa: PLC0415
+
+    return int(np.bitwise_count(masks & window).sum())
 
 
 def united(one: int, other: int) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import uuid
 from typing import Any
@@ -183,3 +185,28 @@ def test_retention_is_read_back_as_numbers(shop: Shop) -> None:
     }
     assert "12 months ago or at the start" in shop.run("portfolio").stdout
     assert shop.json("explain", "north")["kpis_as_of"] == kpis("north", values).as_of
+
+
+@pytest.mark.parametrize("command", [["explain", "north"], ["portfolio"], ["alerts", "list"]])
+def test_what_reads_a_sink_alone_loads_nothing_that_only_the_engine_needs(
+    command: list[str], shop: Shop
+) -> None:
+    script = (
+        "import atexit, sys; from bellbuoy.cli.app import main;"
+        "atexit.register(lambda: print(*sorted(sys.modules), file=sys.stderr));"
+        f"sys.argv = ['bellbuoy', *{command!r}]; main()"
+    )
+    settings = {"BELLBUOY_REDIS__URL": shop.settings.url, "BELLBUOY_REDIS__PREFIX": shop.settings.prefix}
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    loaded = set(done.stderr.split())
+    assert "redis" in loaded
+    engine = {"numpy", "numba", "structlog", "pygments", "confluent_kafka", "fastavro", "faust", "starlette"}
+    assert engine & loaded == set()
