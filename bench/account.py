@@ -67,7 +67,7 @@ def costs(size: Size, count: int, rounds: int, *, keep: bool = True) -> dict[str
         _steps(clock, states, batch)
         fold = Fold(states, position, partition=0, shared=Shared(), take=take)
         outcome = _through(clock, fold, batch, journal, health)
-        states |= outcome.states
+        states |= {key: state for key, state in outcome.states.items() if state is not None}
         position = outcome.position
     return {step: median(seconds) / count * 1e6 for step, seconds in clock.seconds.items()}
 

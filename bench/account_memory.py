@@ -37,7 +37,8 @@ def account_bytes(size: Size, count: int) -> tuple[float, float]:
         fold.add(journal.decode(journal.encode(batch)), 0, ())
         outcome = fold.outcome()
         cache.put(outcome.accounts, outcome.states)
-        states, position = states | outcome.states, outcome.position
+        states |= {key: state for key, state in outcome.states.items() if state is not None}
+        position = outcome.position
     del fold, outcome
     with_values = _traced_bytes()
     del cache

@@ -58,7 +58,7 @@ def grow(size: Size, count: int, seed: int = 1) -> dict[bytes, bytes]:
     others = batch_lists(event for event in events if not isinstance(event, UsageCell))
     batch = JournalBatch(sequence=0, written_at=NOW, usage=usage, **others)
     [outcome] = FoldedPartition(0, Shared()).apply([(0, batch)])
-    return outcome.states
+    return {key: state for key, state in outcome.states.items() if state is not None}
 
 
 def cells(size: Size, count: int, seed: int) -> list[UsageCell]:

@@ -67,13 +67,15 @@ class MemorySink:
     def unknown(self, tenant: str, /) -> list[str]:
         """Return the ids of the accounts of unknown band, sorted."""
         return sorted(
-            a.account_id for a in list(self._accounts.values()) if a.tenant == tenant and a.band == "unknown"
+            a.account_id
+            for a in list(self._accounts.values())
+            if a.tenant == tenant and a.band == "unknown" and a.merged_into is None
         )
 
     def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
         """Yield every account of a tenant once, those of unknown band included, in no order."""
         for key, health in list(self._accounts.items()):
-            if health.tenant == tenant:
+            if health.tenant == tenant and health.merged_into is None:
                 yield summary(health, self._kpis.get(key))
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
@@ -104,12 +106,18 @@ class MemorySink:
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
-        return nearest(text, (account for owner, account in list(self._accounts) if owner == tenant), n)
+        return nearest(text, (account.account_id for account in self.accounts(tenant)), n)
 
     def _write_health(self, record: AccountHealth) -> None:
         key = (record.tenant, record.account_id)
         old = self._accounts.get(key)
         if old is not None and version(record) <= version(old):
+            return
+        if record.deleted:
+            if old is not None:
+                del self._accounts[key]
+                self._history.pop(key, None)
+                self._append(self._health_update(record, "deleted"))
             return
         self._accounts[key] = record
         if old is None or (old.score, old.band) != (record.score, record.band):
@@ -118,24 +126,29 @@ class MemorySink:
                     as_of=record.as_of, version=record.sequence, score=record.score, band=record.band
                 )
             )
-        self._append(
-            Update(
-                id=self._next_id(),
-                kind="health",
-                tenant=record.tenant,
-                account_id=record.account_id,
-                score=record.score,
-                band=record.band,
-                as_of=record.as_of,
-                received_at=record.received_at,
-                version=record.sequence,
-            )
+        self._append(self._health_update(record, "health"))
+
+    def _health_update(self, record: AccountHealth, kind: str) -> Update:
+        return Update(
+            id=self._next_id(),
+            kind=kind,
+            tenant=record.tenant,
+            account_id=record.account_id,
+            score=record.score,
+            band=record.band,
+            as_of=record.as_of,
+            received_at=None if record.deleted else record.received_at,
+            version=record.sequence,
         )
 
     def _write_kpis(self, record: AccountKpis) -> None:
         key = (record.tenant, record.account_id)
         old = self._kpis.get(key)
-        if old is None or version(record) > version(old):
+        if old is not None and version(record) <= version(old):
+            return
+        if record.deleted:
+            self._kpis.pop(key, None)
+        else:
             self._kpis[key] = record
 
     def _write_alert(self, record: RiskAlert) -> None:

@@ -82,6 +82,9 @@ class Sink(Protocol):
     lost answer, so a record that was written before must change nothing. A sink that keeps the newest record
     of a key compares their ``version``.
 
+    A record of health or KPIs that is ``deleted`` removes what is kept of the account: the newest health and
+    its place in lists and rankings, or the newest KPIs.
+
     ``name`` is the last part of the consumer group and the metrics label: never rename a sink that runs.
     ``records`` are the types it takes: delivery subscribes it to the topics of these and to no others.
     """

@@ -32,7 +32,8 @@ class Update(msgspec.Struct, frozen=True, kw_only=True):
     """
     One change that the sink accepted; updates are in the order in which it accepted them.
 
-    ``kind`` is ``health`` or ``alert``, which alone has the fields from ``alert_id`` on. ``id`` is
+    ``kind`` is ``health``, ``deleted`` (an account was), or ``alert``, which alone has the fields from
+    ``alert_id`` on. ``id`` is
     ``milliseconds-counter`` by the destination's clock; ``version`` is the journal's sequence number.
     """
 
@@ -109,13 +110,14 @@ class Reader(Protocol):
         """Return up to ``n`` accounts, lowest score first, without those of unknown band."""
 
     def unknown(self, tenant: str, /) -> list[str]:
-        """Return the ids of the accounts of unknown band, sorted."""
+        """Return the ids of the accounts of unknown band, sorted; without those merged into another."""
 
     def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
         """
         Yield every account of a tenant once, those of unknown band included, in no order.
 
-        It is read in pages, so an account that is written meanwhile is yielded as it was or as it is.
+        One that was merged into another is none. It is read in pages, so an account that is written meanwhile
+        is yielded as it was or as it is.
         """
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:

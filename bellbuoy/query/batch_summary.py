@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from processors.measures.formats import count
 from processors.observe.profile import PROFILE_FIELDS
 from schemas.records import (
+    AccountLink,
     AccountOverride,
     AccountProfile,
     AlertAction,
@@ -56,7 +57,7 @@ def batch_summary(batch: JournalBatch) -> list[str]:
         *map(_profile, batch.profiles),
         *map(_action, batch.actions),
         *map(_override, batch.overrides),
-        *(f"{link.account_id} linked to {link.into}" for link in batch.links),
+        *map(_link, batch.links),
         *(f"data of {transfer.origin} merged in" for transfer in batch.transfers),
     ]
 
@@ -127,6 +128,13 @@ def _override(event: AccountOverride) -> str:
     if event.value is None:
         return f"override of {event.target} withdrawn by {event.author}"
     return f"{event.target} overridden with {event.value:g} by {event.author}: {event.reason}"
+
+
+def _link(event: AccountLink) -> str:
+    if event.deleted:
+        by, why = f" by {event.author}" if event.author else "", f": {event.reason}" if event.reason else ""
+        return f"{event.account_id} deleted{by}{why}"
+    return f"{event.account_id} linked to {event.into}"
 
 
 def _day(milliseconds: int) -> str:

@@ -166,6 +166,11 @@ def history_of(
         before, health = past.health, step.health
         if health is None:
             continue
+        if health.deleted:  # what was published before is no history of it any more
+            past.health = past.kpis = None
+            past.moves, alerts = [], {}
+            history.clear()
+            continue
         if before is None or (before.score, before.band) != (health.score, health.band):
             history.append(
                 HistoryEntry(

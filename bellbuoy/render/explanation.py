@@ -48,6 +48,8 @@ def _title(health: AccountHealth) -> Text:
     style = BAND_STYLE.get(health.band, "")
     title = Text(f"{health.name or health.account_id}", style="bold")
     title.append(f"  {health.tenant}:{health.account_id}\n", style="dim")
+    if health.merged_into is not None:
+        return title.append(f"merged into {health.merged_into}: explain that account")
     band = health.label or health.band.replace("_", " ")
     title.append(f"{health.score:.1f} of 100, {band}", style=style)
     if health.scale != 100:

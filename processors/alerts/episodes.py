@@ -23,7 +23,7 @@ from processors.measures import View
 from processors.state.account import Episode, State
 from schemas.records import AlertAction
 
-__all__ = ["EpisodeChange", "acknowledge", "alert_id", "resolve_merged", "update_episodes"]
+__all__ = ["EpisodeChange", "acknowledge", "alert_id", "resolve_all", "update_episodes"]
 
 _SEVERITY_RANK = {"": 0, "notice": 1, "warning": 2, "critical": 3}
 _NO_EPISODE = Episode()
@@ -117,15 +117,14 @@ def acknowledge(state: State, action: AlertAction) -> list[EpisodeChange]:
     return []
 
 
-def resolve_merged(state: State) -> list[EpisodeChange]:
-    """Resolve every open episode of an account that was merged into another."""
+def resolve_all(state: State, title: str) -> list[EpisodeChange]:
+    """Resolve every open episode of an account that isn't judged any more; the title says why."""
     changes = []
     for rule, before in sorted(state.episodes.items()):
         if before.severity:
             after = _ended(before)
             _store(state, rule, after)
             if not before.dismissed and not before.muted:
-                title = f"Merged into {state.link.into}"
                 changes.append(EpisodeChange(rule, "resolved", before.severity, title, "", after))
     return changes
 

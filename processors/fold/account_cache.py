@@ -33,11 +33,18 @@ class AccountCache:
         self._bytes -= size
         return account
 
-    def put(self, accounts: Mapping[bytes, LoadedAccount], states: Mapping[bytes, bytes]) -> None:
-        """Keep accounts whose states are stored as these bytes, as the most recently used ones."""
+    def put(self, accounts: Mapping[bytes, LoadedAccount], states: Mapping[bytes, bytes | None]) -> None:
+        """
+        Keep accounts whose states are stored as these bytes, as the most recently used ones.
+
+        One without bytes is removed.
+        """
         for key, account in accounts.items():
             self.take(key)
-            size = len(states[key])
+            state = states[key]
+            if state is None:
+                continue
+            size = len(state)
             self._accounts[key] = (account, size)
             self._bytes += size
         if self._max_bytes is not None:

@@ -16,13 +16,14 @@ from processors.fold.outcome import BatchOrigin, Outcome
 from processors.fold.shared import Shared
 from processors.merging.transfers import receive
 from processors.observe import OBSERVERS, observe_usage
+from processors.observe.deletion import erase, ignore
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import Position
 from processors.state.usage_parts import PAST
 from schemas.identity.keys import account_key, split_key
 from schemas.inputs import INPUTS, USAGE
-from schemas.records import JournalBatch
+from schemas.records import AccountLink, JournalBatch
 from schemas.times import DAY
 
 __all__ = ["Fold"]
@@ -93,7 +94,9 @@ class Fold:
         """Return what the added batches change altogether."""
         outcome = self._outcome
         outcome.states = {
-            key: encode_state(account.state, arranged=True, cache=account.encoding)
+            key: None
+            if account.state.sequence < 0  # removed: the judge leaves a blank one
+            else encode_state(account.state, arranged=True, cache=account.encoding)
             for key, account in outcome.accounts.items()
         }
         outcome.shared_entries = outcome.shared.entries_since(self._shared_before)
@@ -129,20 +132,38 @@ class Fold:
                 update = updates[key] = AccountUpdate(self._account(key))
             return update
 
+        for deletion in batch.links:
+            if deletion.deleted:  # first of all: what occurred later counts
+                update = update_of(deletion.tenant, deletion.account_id)
+                update.deleted |= erase(update.account.state, deletion)
+                update.received(deletion.received_at)
+                update.usage_only = False
         for cell in batch.usage:
             update = update_of(cell.tenant, cell.account_id)
+            if cell.day <= update.account.state.deleted_at // DAY:
+                ignore(update.account.state, cell.events)
+                update.usage_only = False
+                continue
             update.changed_usage |= observe_usage(update.account.state, cell)
             update.received(cell.received_at)
             if cell.day != today:
                 update.changed_usage |= PAST
         for name, observe in OBSERVERS:
             for event in getattr(batch, name):
+                if isinstance(event, AccountLink) and event.deleted:
+                    continue
                 update = update_of(event.tenant, event.account_id)
+                update.usage_only = False
+                if event.occurred_at <= update.account.state.deleted_at:
+                    ignore(update.account.state)
+                    continue
                 observe(update.account.state, event)
                 update.received(event.received_at)
-                update.usage_only = False
         for action in batch.actions:
             update = update_of(action.tenant, action.account_id)
+            if action.occurred_at <= update.account.state.deleted_at:
+                ignore(update.account.state)
+                continue
             update.episode_changes += acknowledge(update.account.state, action)
             update.received(action.received_at)
             update.usage_only = False

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from processors.alerts.episodes import EpisodeChange, resolve_merged, update_episodes
+from processors.alerts.episodes import EpisodeChange, resolve_all, update_episodes
 from processors.alerts.rules import RULES, WELL, told_measures
 from processors.fold.due import earliest, kpis_due
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
@@ -14,6 +14,7 @@ from processors.fold.outcome import (
     BatchOrigin,
     Outcome,
     alert_records,
+    deleted_health,
     health_record,
     kpis_record,
     tombstone_health,
@@ -24,6 +25,7 @@ from processors.measures import View
 from processors.merging.transfers import forward, is_forwarded
 from processors.model import Model
 from processors.observe import evict
+from processors.observe.deletion import forgotten_at, is_erased
 from processors.scoring.score import REASONS, Verdict, assess, in_force, inform, settle, weigh
 from processors.silent_sources import (
     NOTHING_FROZEN,
@@ -33,8 +35,9 @@ from processors.silent_sources import (
     frozen_values,
     silences,
 )
-from processors.state.account import State, arrange
+from processors.state.account import DECIDED, Episode, State, arrange
 from processors.state.usage_parts import TODAY
+from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key
 from schemas.records import ShadowScore
 from schemas.times import DAY
@@ -48,7 +51,7 @@ class AccountUpdate:
     The events that one batch brought an account, in its state already; none where time alone made it due.
 
     ``received_at`` is when the first event of it was received, ``changed_usage`` the parts of the usage that
-    may differ (``processors.state.usage_parts``).
+    may differ (``processors.state.usage_parts``). ``deleted`` says that they erased what was known.
     """
 
     account: LoadedAccount
@@ -56,6 +59,7 @@ class AccountUpdate:
     episode_changes: list[EpisodeChange] = field(default_factory=list)
     usage_only: bool = True
     changed_usage: int = TODAY
+    deleted: bool = False
 
     def received(self, at: int) -> None:
         """Note the time at which another event was received."""
@@ -78,10 +82,14 @@ class Judge:
         Judge an account, or forward its evidence where that belongs to another account.
 
         Of an account that only people have spoken of, by an override or an alert action, what they said is
-        kept for the time when it is known, and nothing is published.
+        kept for the time when it is known, and nothing is published. A deleted account is ended.
         """
         state = update.account.state
-        if is_forwarded(state):
+        if update.deleted:
+            self._delete(key, update, outcome)
+        elif is_erased(state):
+            self._remember_deletion(key, update.account, outcome)
+        elif is_forwarded(state):
             self._forward(key, update, outcome)
         elif state.known:
             self._judge(key, update, outcome)
@@ -159,7 +167,7 @@ class Judge:
         alerts = alert_records(
             origin,
             state,
-            _last_of_each(update.episode_changes + resolve_merged(state)),
+            _last_of_each(update.episode_changes + resolve_all(state, f"Merged into {state.link.into}")),
             model,
             score=state.score or 0,
             band=model.for_account(view).bands.severity(state.band),
@@ -172,6 +180,55 @@ class Judge:
         outcome.accounts[key] = account
         if transfer is not None:
             outcome.transfers.append((account_key(transfer.tenant, transfer.account_id), transfer))
+
+    def _delete(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
+        """
+        End what was published and decided of an account whose evidence is erased.
+
+        What occurred after the deletion, in the same batch, is judged with the next one, because of each
+        account a batch publishes one health record.
+        """
+        origin, account, received_at = self._origin, update.account, update.received_at
+        state = account.state
+        model = self._models.of(View(state, origin.written_at))
+        if not is_alias(state.account_id):
+            last = deleted_health(origin, state, model, received_at)
+            outcome.health.append((key, last))
+            outcome.kpis.append((key, tombstone_kpis(last)))
+        state.episodes = {
+            rule: Episode(episode.number, episode.severity, episode.opened_at, dismissed=episode.dismissed,
+                          muted=episode.muted)
+            for rule, episode in state.episodes.items()
+        }  # fmt: skip
+        alerts = alert_records(
+            origin,
+            state,
+            resolve_all(state, "Account deleted"),
+            model,
+            score=0,
+            band="unknown",
+            reasons=lambda _: (),
+            received_at=received_at,
+        )
+        outcome.alerts.extend((key, alert) for alert in alerts)
+        blank, numbers = State(), {rule: Episode(one.number) for rule, one in state.episodes.items()}
+        for name in DECIDED:
+            setattr(state, name, getattr(blank, name))
+        state.episodes = numbers
+        self._remember_deletion(key, account, outcome)
+        if not is_erased(state):
+            state.due = origin.written_at
+
+    def _remember_deletion(self, key: bytes, account: LoadedAccount, outcome: Outcome) -> None:
+        """Keep the time of a deletion for as long as events of before it are admitted; then nothing."""
+        state = account.state
+        if is_erased(state) and self._origin.written_at >= forgotten_at(state):
+            account.state = State(tenant=state.tenant, account_id=state.account_id)
+        else:
+            arrange(state)
+            state.sequence, state.due = self._origin.sequence, forgotten_at(state)
+        account.evaluation = account.encoding = None
+        outcome.accounts[key] = account
 
     def _model_switched(self, state: State) -> bool:
         """Tell whether the models have changed since the account was judged last."""

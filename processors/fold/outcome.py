@@ -28,6 +28,7 @@ __all__ = [
     "BatchOrigin",
     "Outcome",
     "alert_records",
+    "deleted_health",
     "health_record",
     "kpis_record",
     "tombstone_health",
@@ -41,7 +42,8 @@ class Outcome:
     The changes by batches: states by account key, the new position, and the records that they publish.
 
     ``accounts`` are the changed accounts as values, for the fold of the next batch. Every batch publishes
-    health records and alerts of its own; of an account's states only the last one is here. ``transfers``
+    health records and alerts of its own; of an account's states only the last one is here, and ``None`` for
+    one of which nothing is left to know. ``transfers``
     stand under the key of the account that they go to, which may be of another partition. ``shared`` is what
     all accounts share after the batches, ``shared_entries`` are the changelog entries of it that changed.
     """
@@ -49,7 +51,7 @@ class Outcome:
     position: Position
     shared: Shared
     shared_entries: dict[bytes, bytes] = field(default_factory=dict)
-    states: dict[bytes, bytes] = field(default_factory=dict)
+    states: dict[bytes, bytes | None] = field(default_factory=dict)
     accounts: dict[bytes, LoadedAccount] = field(default_factory=dict)
     health: list[tuple[bytes, AccountHealth]] = field(default_factory=list)
     kpis: list[tuple[bytes, AccountKpis]] = field(default_factory=list)
@@ -203,6 +205,30 @@ def tombstone_health(
         partition=origin.partition,
         sequence=origin.sequence,
         band_since=origin.written_at,
+        merged_into=state.link.into,
+    )
+
+
+def deleted_health(origin: BatchOrigin, state: State, model: Model, received_at: int | None) -> AccountHealth:
+    """Return the health record that tells of an account's deletion, and nothing else of it."""
+    return AccountHealth(
+        tenant=state.tenant,
+        account_id=state.account_id,
+        score=0.0,
+        band="unknown",
+        previous_score=None,
+        coverage=0.0,
+        measures=[],
+        caps=[],
+        reasons=[],
+        open_alerts=[],
+        model=model.name,
+        model_version=model.version,
+        as_of=origin.written_at,
+        received_at=received_at,
+        partition=origin.partition,
+        sequence=origin.sequence,
+        deleted=True,
     )
 
 
@@ -217,6 +243,7 @@ def tombstone_kpis(last: AccountHealth) -> AccountKpis:
         as_of=last.as_of,
         partition=last.partition,
         sequence=last.sequence,
+        deleted=last.deleted,
     )
 
 

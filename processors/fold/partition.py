@@ -100,7 +100,11 @@ class FoldedPartition:
 
     def commit(self, outcome: Outcome) -> None:
         """Take over the outcome that ``prepare`` returned last."""
-        self.states |= outcome.states
+        for key, state in outcome.states.items():
+            if state is None:
+                self.states.pop(key, None)
+            else:
+                self.states[key] = state
         self.position = outcome.position
         self._cache.put(outcome.accounts, outcome.states)
         for key, account in outcome.accounts.items():

@@ -140,6 +140,10 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
 
 def _link_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
     into = event["into"]
+    if event["deleted"]:
+        if into:
+            yield NotAdmitted("invalid", "a deletion leads nowhere: leave `into` empty", "/into")
+        return
     if not valid_account(into) or is_alias(into):
         yield NotAdmitted("invalid", "a link leads into an account, not an alias", "/into")
     if into == event["account_id"]:

@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from processors.merging.merge import merge
 from processors.observe import bound, evict
+from processors.observe.deletion import ignore, keep_later
 from processors.state.account import DECIDED, Link, State, arrange
 from processors.state.encoding import decode_state, encode_state
 from schemas.identity.aliases import is_alias
@@ -38,7 +39,10 @@ def receive(state: State, transfer: AccountTransfer, now: int) -> None:
     for account, step in other.link.way.items():
         if account not in way or step[1] > way[account][1]:
             way[account] = step
-    merge(state, other)
+    if state.deleted_at >= 0 and not keep_later(other, state.deleted_at):
+        ignore(state, other.applied)
+    else:
+        merge(state, other)
     link = state.link
     if link.into and _oldest_of_circle(state):
         link.into = ""
@@ -87,6 +91,7 @@ def forward(
         episodes=state.episodes,
         scored_day=state.scored_day,
         link=replace(link, way={}),
+        deleted_at=state.deleted_at,
     )
     arrange(stays)
     transfer = AccountTransfer(
@@ -112,5 +117,6 @@ def _evidence(state: State) -> State:
         state,
         **{name: getattr(blank, name) for name in DECIDED},
         applied=state.applied - link.count,
+        deleted_at=-1,
         link=Link(way=dict(sorted(way.items()))),
     )

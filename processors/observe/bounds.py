@@ -132,6 +132,8 @@ def evict(state: State, now: int) -> None:
         counter.days = {day: number for day, number in counter.days.items() if day >= first}
         counter.users = {user: activity for user, activity in counter.users.items() if activity >= least}
     state.own_counts = {name: counter for name, counter in state.own_counts.items() if counter.days}
+    if state.deleted_at < since:
+        state.deleted_at = -1
 
 
 def _evict_tickets(state: State, since: int) -> None:

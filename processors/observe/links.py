@@ -9,7 +9,11 @@ __all__ = ["observe_link"]
 
 
 def observe_link(state: State, event: AccountLink) -> None:
-    """Keep the newest word; a link said again changes nothing but its stamp."""
+    """
+    Keep the newest word; a link said again changes nothing but its stamp.
+
+    A deletion is no link (``processors.observe.deletion``).
+    """
     state.applied += 1
     link = state.link
     link.count += 1

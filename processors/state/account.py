@@ -99,6 +99,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     ``overrides`` maps ``score`` or a measure to the value that a person set for it. ``own`` and
     ``own_counts`` are facts and counters that the tenant named (``processors.state.own``). ``link`` says that
     this account belongs to another one; then the evidence has moved there, and nothing is judged here.
+    ``deleted_at`` is the event time up to which it was deleted, -1 if it wasn't lately.
 
     ``opening_score`` is the score with which the UTC day ``scored_day`` began. ``band_since`` is the journal
     time at which the band began; ``pending_band`` waits since ``pending_since`` to become the band, '' when
@@ -135,6 +136,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     kpis_due: int | None = None
     own: dict[str, OwnFact] = {}
     own_counts: dict[str, OwnCount] = {}
+    deleted_at: int = -1
 
     @property
     def known(self) -> bool:

@@ -274,8 +274,9 @@ class Link(msgspec.Struct, array_like=True, gc=False):
     """
     The newest link of an account, of the time ``at``: ``into`` is the account it belongs to ('': to itself).
 
-    ``count`` is the number of links received. ``way`` is set only in a transfer: each account that it has
-    left, with the account it left for and the stamp of that link.
+    ``count`` is the number of links received, and of events that tell nothing since a deletion. ``way`` is
+    set only in a transfer: each account that it has left, with the account it left for and the stamp of that
+    link.
     """
 
     into: str = ""

@@ -209,9 +209,16 @@ class ModelChange(InputEvent, frozen=True, kw_only=True):
 
 
 class AccountLink(InputEvent, frozen=True, kw_only=True):
-    """The statement that ``account_id``, an alias or an account, belongs to the account ``into``."""
+    """
+    The statement that ``account_id``, an alias or an account, belongs to the account ``into``.
 
-    into: str
+    With ``deleted`` it belongs to nobody instead: it is deleted (``processors.observe.deletion``).
+    """
+
+    into: str = ""
+    deleted: bool = False
+    author: str | None = None
+    reason: str | None = None
 
 
 class AccountTransfer(InputEvent, frozen=True, kw_only=True):

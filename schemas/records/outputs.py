@@ -83,6 +83,8 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     An account's score at one time, with everything that it is computed from.
 
     ``received_at`` is the earliest one of the events that caused the record, null where only time passed.
+    ``merged_into`` is set in the last record of an account that was merged into another. A ``deleted`` one
+    says that the account was deleted, and that what is kept of it must go.
     """
 
     tenant: str
@@ -116,10 +118,16 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     overrides: list[Override] = []
     beside: list[ShadowScore] = []
     silent_sources: list[str] = []
+    merged_into: str | None = None
+    deleted: bool = False
 
 
 class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """All measures of an account at one time: those that count for the score, then those that only inform."""
+    """
+    All measures of an account at one time: those that count for the score, then those that only inform.
+
+    A ``deleted`` record has none, and says that those kept must go.
+    """
 
     tenant: str
     account_id: str
@@ -129,6 +137,7 @@ class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     as_of: int
     partition: int
     sequence: int
+    deleted: bool = False
 
 
 class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -32,6 +32,7 @@ HEALTH_FIELDS = (
     "partition",
     "version",
     "parent_id",
+    "merged_into",
     "health",
 )
 """
@@ -80,7 +81,7 @@ class Keys:
         return f"{self.prefix}:risk:{tenant}"
 
     def unknown(self, tenant: str) -> str:
-        """Set of a tenant's accounts of unknown band, which are not ranked."""
+        """Set of a tenant's accounts of unknown band, which are not ranked; without those merged away."""
         return f"{self.prefix}:unknown:{tenant}"
 
     def owner(self, tenant: str, owner: str) -> str:
@@ -97,7 +98,13 @@ class Keys:
 
 
 def encode_health(record: AccountHealth) -> tuple[str, ...]:
-    """Return a health record for the script: kind, tenant, account, then HEALTH_FIELDS; null is empty."""
+    """
+    Return a health record for the script: kind, tenant, account, then HEALTH_FIELDS; null is empty.
+
+    A deletion is of another kind, and has the time and the version alone.
+    """
+    if record.deleted:
+        return "deleted", record.tenant, record.account_id, str(record.as_of), str(record.sequence)
     return (
         "health",
         record.tenant,
@@ -118,12 +125,15 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         str(record.partition),
         str(record.sequence),
         _or_empty(record.parent_id),
+        _or_empty(record.merged_into),
         _JSON.encode(record).decode(),
     )
 
 
 def encode_kpis(record: AccountKpis) -> tuple[str, ...]:
-    """Return an account's KPIs for the script: kind, tenant, account, then KPIS_FIELDS; null is empty."""
+    """Return an account's KPIs for the script as ``encode_health`` does, with KPIS_FIELDS."""
+    if record.deleted:
+        return "deleted_kpis", record.tenant, record.account_id, str(record.as_of), str(record.sequence)
     return (
         "kpis",
         record.tenant,

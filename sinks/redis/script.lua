@@ -42,12 +42,12 @@ local function newer(as_of, version, old_as_of, old_version)
   return version > old_version
 end
 
-local function rank(tenant, account, score, band, owner, old_band, old_owner)
+local function rank(tenant, account, score, band, owner, merged_into, old_band, old_owner)
   local risk, unknown = prefix .. ':risk:' .. tenant, prefix .. ':unknown:' .. tenant
   local owner_set = prefix .. ':owner:' .. tenant .. ':'
   if old_owner and old_owner ~= owner then redis.call('ZREM', owner_set .. old_owner, account) end
   if band == 'unknown' then
-    redis.call('SADD', unknown, account)
+    redis.call(merged_into == '' and 'SADD' or 'SREM', unknown, account) -- merged into another, it is no account
     redis.call('ZREM', risk, account)
     if owner ~= '' then redis.call('ZREM', owner_set .. owner, account) end
     return
@@ -90,7 +90,7 @@ local function write_health(record)
     local length = redis.pcall('XLEN', history)
     if type(length) == 'table' then return false, history .. ': ' .. length.err end
   end
-  rank(tenant, account, score, band, owner, old_band, old_owner)
+  rank(tenant, account, score, band, owner, record[health.merged_into], old_band, old_owner)
   if moved then
     -- Refused only where the entry is there already because the account's hash was lost.
     redis.pcall('XADD', history, 'MAXLEN', '~', history_length, as_of .. '-' .. version,
@@ -103,6 +103,24 @@ local function write_health(record)
   return true
 end
 
+local function write_deletion(record)
+  local _, tenant, account, as_of, version = unpack(record)
+  local key = prefix .. ':account:' .. tenant .. ':' .. account
+  local old = redis.pcall('HMGET', key, 'as_of', 'version', 'owner')
+  if old.err then return false, key .. ': ' .. old.err end
+  if not old[1] or not newer(tonumber(as_of), tonumber(version), tonumber(old[1]), tonumber(old[2])) then
+    return false
+  end
+  redis.call('ZREM', prefix .. ':risk:' .. tenant, account)
+  redis.call('SREM', prefix .. ':unknown:' .. tenant, account)
+  if old[3] then redis.call('ZREM', prefix .. ':owner:' .. tenant .. ':' .. old[3], account) end
+  redis.call('DEL', prefix .. ':history:' .. tenant .. ':' .. account)
+  redis.call('XADD', updates, 'MAXLEN', '~', updates_length, '*', 'kind', 'deleted', 'tenant', tenant,
+    'account', account, 'score', '0.0', 'band', 'unknown', 'as_of', as_of, 'version', version)
+  redis.call('HDEL', key, unpack(health_fields))
+  return true
+end
+
 local function write_kpis(record)
   local _, tenant, account, as_of, version = unpack(record)
   local key = prefix .. ':account:' .. tenant .. ':' .. account
@@ -112,6 +130,18 @@ local function write_kpis(record)
     return false
   end
   set_fields(key, kpis_fields, record)
+  return true
+end
+
+local function write_kpis_deletion(record)
+  local _, tenant, account, as_of, version = unpack(record)
+  local key = prefix .. ':account:' .. tenant .. ':' .. account
+  local old = redis.pcall('HMGET', key, 'kpis_as_of', 'kpis_version')
+  if old.err then return false, key .. ': ' .. old.err end
+  if not old[1] or not newer(tonumber(as_of), tonumber(version), tonumber(old[1]), tonumber(old[2])) then
+    return false
+  end
+  redis.call('HDEL', key, unpack(kpis_fields))
   return true
 end
 
@@ -144,7 +174,13 @@ local function write_alert(record)
   return true
 end
 
-local writers = { health = write_health, kpis = write_kpis, alert = write_alert }
+local writers = {
+  health = write_health,
+  deleted = write_deletion,
+  kpis = write_kpis,
+  deleted_kpis = write_kpis_deletion,
+  alert = write_alert,
+}
 local answer = { 0 }
 for index, record in ipairs(cmsgpack.unpack(ARGV[5])) do
   local written, refused = writers[record[1]](record)

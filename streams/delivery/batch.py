@@ -56,6 +56,8 @@ def read_batch(
         if error is None:
             source = kafka_record(message)
             batch.reached[source.topic, source.partition] = source.offset + 1
+            if source.value is None:  # lets Kafka remove a key whose deletion was delivered long before
+                continue
             try:
                 batch.outputs.append(codecs[source.topic].decode(source.value))
             except SchemaError as fault:

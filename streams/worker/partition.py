@@ -18,7 +18,8 @@ from processors.fold.outcome import Outcome
 from processors.fold.partition import Batches, FoldedPartition, foldable_runs
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
-from schemas.identity.keys import partition_of
+from schemas.identity.aliases import is_alias
+from schemas.identity.keys import partition_of, split_key
 from streams.kafka.cluster import Cluster
 from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import read_to_end
@@ -134,6 +135,9 @@ class PartitionState:
             producer.produce(self._topics.changelog, entry, key, partition)
         for key, state in outcome.states.items():
             producer.produce(self._topics.changelog, state, key, partition)
+            if state is None and not is_alias(split_key(key)[1]):  # the last of a deleted account
+                for topic in ("account.health", "account.kpis"):
+                    producer.produce(self._topics.name(topic), None, key, partition)
         for name, encode, records in (
             ("account.health", self._health.encode, outcome.health),
             ("account.kpis", self._kpis.encode, outcome.kpis),

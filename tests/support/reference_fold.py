@@ -25,7 +25,10 @@ def reference_fold(
         fold = Fold(states, position, partition=0, shared=shared)
         fold.add(batch, offset, _due(states, shared, batch.written_at))
         outcome = fold.outcome()
-        states |= outcome.states
+        states |= {key: state for key, state in outcome.states.items() if state is not None}
+        for key, state in outcome.states.items():
+            if state is None:
+                states.pop(key, None)
         position, shared = outcome.position, outcome.shared
         outcomes.append(outcome)
     return states, outcomes

@@ -205,6 +205,8 @@ def _check_meaning(record: InputEvent) -> None:
     if isinstance(record, SupportEvent) and record.moved_from is not None:
         account_or_alias(record.moved_from, "/moved_from")
     if isinstance(record, AccountLink):
+        if record.deleted:
+            raise Fault("the gateway deletes no account: use `bellbuoy account delete`", "/deleted")
         if not valid_account(record.into) or is_alias(record.into):
             raise Fault("a link leads into an account, not an alias", "/into")
         if record.into == record.account_id:

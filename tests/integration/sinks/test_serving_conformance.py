@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from sinks.memory import MemorySink
-from sinks.port import Sink
+from sinks.port import Output, Sink
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import RedisSink
@@ -255,6 +256,50 @@ def test_ids_are_found_by_what_people_type(fresh: Open) -> None:
     assert reader.find("demo", "glopex")[0] == "globex"
     assert reader.find("demo", "umbrella")[0] == "Umbrella:EU"
     assert reader.find("other", "acme") == []
+
+
+def test_an_account_merged_into_another_is_in_no_list(fresh: Open) -> None:
+    sink, reader = fresh()
+    sink.write([health("old", 1, band="unknown"), health("new", 2)])
+    merged = health("old", 3, 0.0, band="unknown", merged_into="new")
+    sink.write([merged])
+
+    assert reader.account("demo", "old") == merged
+    assert reader.unknown("demo") == []
+    assert [one.account_id for one in reader.accounts("demo")] == ["new"]
+    assert [one.account_id for one in reader.riskiest("demo", 9)] == ["new"]
+    assert "old" not in reader.find("demo", "old")
+
+
+def test_a_deleted_account_leaves_nothing(fresh: Open) -> None:
+    sink, reader = fresh()
+    empty = content(reader)
+    records: list[Output] = [
+        health("a1", 1, 20.0),
+        kpis("a1", {"revenue.before": 5.0}, 1),
+        health("a1", 2, 60.0, owner="ben"),
+    ]
+    deletion = [
+        health("a1", 3, 0.0, band="unknown", deleted=True),
+        replace(kpis("a1", {}, 3), deleted=True),
+    ]
+    for batches in ([records, deletion], [[*records, *deletion]], [records, records, deletion, deletion]):
+        for one in batches:
+            sink.write(one)
+        assert content(reader) == empty
+        assert reader.kpis("demo", "a1") is None
+    sink.write(deletion)
+    assert reader.updates("0", 99)[-1].kind == "deleted"
+    sink.write([health("a1", 4, 70.0)])
+    assert [one.account_id for one in reader.riskiest("demo", 9)] == ["a1"]
+    assert len(reader.history("demo", "a1", 9)) == 1
+
+
+def test_a_deletion_that_is_older_changes_nothing(fresh: Open) -> None:
+    sink, reader = fresh()
+    sink.write([health("a1", 5, 20.0)])
+    sink.write([health("a1", 3, 0.0, band="unknown", deleted=True)])
+    assert reader.account("demo", "a1") == health("a1", 5, 20.0)
 
 
 @pytest.mark.parametrize("text", ["", " ", 'quo"te', "Zoë 🚀", "a:b:c", "x" * 256])

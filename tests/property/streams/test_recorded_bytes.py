@@ -42,11 +42,11 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "2759dc37d7369db5b89d756b55c953ea552ec6d5d841a68062b463ece1a6175f",
+    "journal": "00c55927780ae83e1919e8d09d87c2f79baaa2f120315c288fb01e29dc90c7ee",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "64bbbc1c7f349f9846b34831c84b579519939e606f022de51e14bea93799d7ca",
-    "account.health": "57cd32e2fc899f63b001484760d70b38b432c3c1efc7a1a66f441ba478061a6c",
-    "account.kpis": "d6d2f3e3a160eb82cc8d04fc3f50add3f70693774cf53cdb65e28c5f2788b318",
+    "changelog": "09e9826f6715c45a85075059bb62898136b5b2128fc2762d71b64fba5c906a58",
+    "account.health": "b426178e0f59d9d7f9997227cf9ff80464be5ac25ff59bcb122a0e02e1053923",
+    "account.kpis": "16f7e588855c61ad038bf7edb1e3a7b356d28ee558fb0fb78f68b9294cf0a2e5",
     "risk.alerts": "f6fc2af633ffc0ee74baa07e9ed818517d602573ad6caec68c2b1f8fe6fca147",
 }
 

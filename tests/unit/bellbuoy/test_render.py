@@ -7,9 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
-from bellbuoy.render.explanation import informing_table, score_table
+from bellbuoy.query.account import Explanation
+from bellbuoy.render.explanation import informing_table, render_explanation, score_table
 from bellbuoy.render.formats import amount, number
 from schemas.records import Measure
+from tests.support.output_records import AT, health
 
 
 @pytest.mark.parametrize(
@@ -50,3 +52,12 @@ def test_measures_that_inform_stand_in_a_table_of_their_own() -> None:
 )
 def test_one_of_a_unit_is_in_the_singular(value: float, unit: str, words: str) -> None:
     assert amount(value, unit) == words
+
+
+def test_a_merged_account_says_so_first() -> None:
+    merged = health("old", band="unknown", score=0.0, name="Old GmbH", merged_into="new")
+    console = Console(width=100, record=True)
+    console.print(render_explanation(Explanation(merged, [], []), AT))
+    first, second, *_ = console.export_text().splitlines()
+    assert first.startswith("Old GmbH")
+    assert second.strip() == "merged into new: explain that account"

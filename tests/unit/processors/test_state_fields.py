@@ -28,7 +28,7 @@ A field of a state is encoded, decoded and sorted by itself. Where it applies, w
 5. tests/property/streams/test_recorded_bytes.py: the changelog's digest, which a longer state changes.
 """
 
-IDENTITY = {"tenant", "account_id", "applied", "link"}
+IDENTITY = {"tenant", "account_id", "applied", "link", "deleted_at"}
 EVIDENCE = [name for name in State.__struct_fields__ if name not in {*IDENTITY, *DECIDED}]
 
 KEYS_ARE_FEW = {
