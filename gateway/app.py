@@ -32,6 +32,7 @@ from gateway.sources.registry import REPAIRS, RESERVED, WEBHOOKS
 from gateway.sources.segment.endpoint import SegmentEndpoint
 from gateway.sources.typed.endpoint import TypedEndpoint
 from gateway.sources.webhook import WebhookEndpoint
+from processors.intake.admission import Admission
 from schemas.codec.registry import Registry
 from schemas.readiness import Readiness
 from schemas.topics import Topics
@@ -41,9 +42,15 @@ __all__ = ["assemble", "build_app"]
 log = structlog.get_logger(__name__)
 
 
-def build_app(settings: GatewaySettings, bootstrap: str, topics: Topics, registry: Registry) -> Starlette:
+def build_app(
+    settings: GatewaySettings,
+    bootstrap: str,
+    topics: Topics,
+    registry: Registry,
+    admission: Admission | None = None,
+) -> Starlette:
     """
-    Return the gateway in front of the Kafka at ``bootstrap``.
+    Return the gateway in front of the Kafka at ``bootstrap``; ``admission`` is as in ``assemble``.
 
     Its lifespan opens and closes the producer. Kafka may be away when it starts; ``/readyz`` says so.
     """
@@ -53,7 +60,7 @@ def build_app(settings: GatewaySettings, bootstrap: str, topics: Topics, registr
         max_waiting=settings.max_waiting_events,
         timeout_seconds=settings.delivery_timeout_seconds,
     )
-    return assemble(settings, outbox, topics, registry)
+    return assemble(settings, outbox, topics, registry, admission=admission)
 
 
 def _counters(settings: GatewaySettings) -> dict[str, dict[str, str]]:
@@ -66,8 +73,14 @@ def assemble(
     topics: Topics,
     registry: Registry,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    admission: Admission | None = None,
 ) -> Starlette:
-    """Return the gateway on any outbox; ``clock`` returns UTC milliseconds."""
+    """
+    Return the gateway on any outbox; ``clock`` returns UTC milliseconds.
+
+    A typed event whose time the journal would refuse by ``admission`` is refused at once; with ``None``, as
+    where the journal's time is a simulation's, the journal alone judges.
+    """
 
     async def readyz(_request: Request) -> Response:
         missing = await outbox.ready()
@@ -83,7 +96,9 @@ def assemble(
             await outbox.close()
 
     routes = [
-        *_source_routes(settings, Dispatcher(outbox, topics, registry, _counters(settings)), registry, clock),
+        *_source_routes(
+            settings, Dispatcher(outbox, topics, registry, _counters(settings)), registry, clock, admission
+        ),
         Route("/livez", _livez, name="/livez"),
         Route("/readyz", readyz, name="/readyz"),
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),
@@ -107,12 +122,16 @@ def assemble(
 
 
 def _source_routes(
-    settings: GatewaySettings, dispatcher: Dispatcher, registry: Registry, clock: Callable[[], int]
+    settings: GatewaySettings,
+    dispatcher: Dispatcher,
+    registry: Registry,
+    clock: Callable[[], int],
+    admission: Admission | None,
 ) -> list[Route]:
     """Return the routes of every source: those for keys, and the webhooks."""
     keys, bodies = ApiKeys(settings.keys()), BodyReader(settings)
     tracking = SegmentEndpoint(settings, keys, bodies, dispatcher, clock, settings.public_url)
-    typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED)
+    typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED, admission)
     webhooks = [
         WebhookEndpoint(
             source, settings.secrets(source), settings.test_secrets(source), bodies, dispatcher, clock

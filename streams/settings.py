@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from processors.intake.admission import FUTURE_MINUTES, HORIZON_DAYS, Admission
+from schemas.times import DAY, MINUTE
+
 __all__ = ["DeliverySettings", "JournalSettings", "WorkerSettings"]
 
 
@@ -52,12 +55,16 @@ class JournalSettings(BaseModel):
         default=100_000, gt=0, description="Events of each input partition whose ids the dedupe window keeps."
     )
     horizon_days: int = Field(
-        default=90, gt=0, le=90, description="Events older than this become dead letters, `too_late`."
+        default=HORIZON_DAYS,
+        gt=0,
+        le=HORIZON_DAYS,
+        description="Events older than this become dead letters, `too_late`; the gateway refuses typed ones.",
     )
     future_minutes: int = Field(
-        default=60,
+        default=FUTURE_MINUTES,
         ge=0,
-        description="Events further ahead of journal time than this become dead letters, `from_future`.",
+        description="Events further ahead of journal time than this become dead letters, `from_future`; the "
+        "gateway refuses typed ones.",
     )
     clock_tolerance_minutes: int = Field(
         default=60,
@@ -77,6 +84,10 @@ class JournalSettings(BaseModel):
         le=65535,
         description="Port of `/metrics`, `/livez` and `/readyz`. 0: any free one.",
     )
+
+    def admission(self) -> Admission:
+        """Return how far from the journal's time an event may lie."""
+        return Admission(self.horizon_days * DAY, self.future_minutes * MINUTE)
 
 
 class WorkerSettings(BaseModel):

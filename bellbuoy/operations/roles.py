@@ -92,7 +92,9 @@ def _gateway(settings: Settings) -> None:
                 "(BELLBUOY_GATEWAY__METRICS_PORT)"
             ) from None
     _allow_connections(http.max_connections)
-    app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings))
+    # A simulation's time is not the gateway's, so only the journal can judge what is too late.
+    admission = settings.journal.admission() if settings.journal.clock == "wall" else None
+    app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings), admission)
     uvicorn.Server(server_config(app, http)).run(sockets=[listener])
 
 

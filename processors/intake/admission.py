@@ -10,6 +10,7 @@ import msgspec
 import xxhash
 
 from processors.intake.own_facts import own_refusals
+from processors.state.account import RING_DAYS
 from processors.state.encoding import decode_state
 from schemas.identity.aliases import ALIAS, ALIAS_FORMS, is_alias, known_alias
 from schemas.identity.keys import valid_account, valid_tenant
@@ -17,6 +18,8 @@ from schemas.times import DAY, MINUTE
 
 __all__ = [
     "BOUNDS",
+    "FUTURE_MINUTES",
+    "HORIZON_DAYS",
     "MAX_MODEL_TEXT",
     "MAX_TEXT",
     "Admission",
@@ -24,6 +27,7 @@ __all__ = [
     "admit",
     "identity",
     "refusals",
+    "time_refusal",
 ]
 
 _MONEY = 10**15
@@ -53,6 +57,12 @@ BOUNDS = {
 }
 """Inclusive ranges: no honest event lies outside, and no sum of honest ones leaves 64 bits."""
 
+HORIZON_DAYS = RING_DAYS
+"""Days for which a late event counts at most: the daily buckets reach no further back."""
+
+FUTURE_MINUTES = 60
+"""Minutes by which an event may be ahead of now, unless the settings say otherwise."""
+
 MAX_TEXT = 1_024
 """Characters of a text field of an event, unless the field is for prose; a longer one is `invalid`."""
 
@@ -76,8 +86,8 @@ def identity(tenant: str, source: str, event_id: str) -> int:
 class Admission:
     """Limits in milliseconds around now: how far back and how far ahead an event may lie."""
 
-    horizon_ms: int
-    future_ms: int
+    horizon_ms: int = HORIZON_DAYS * DAY
+    future_ms: int = FUTURE_MINUTES * MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +137,21 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
     if "origin" in event:
         yield from _transfer_refusals(event)
         return  # what it holds was admitted before
-    occurred_at = event["occurred_at"]
+    if (refusal := time_refusal(event["occurred_at"], now, limits)) is not None:
+        yield refusal
+
+
+def time_refusal(occurred_at: int, now: int, limits: Admission) -> NotAdmitted | None:
+    """Return why an event of this time (UTC milliseconds) may not enter the journal at *now*, or ``None``."""
     if occurred_at < max(0, now - limits.horizon_ms):
         days = (now - occurred_at) // DAY
-        yield NotAdmitted(
+        return NotAdmitted(
             "too_late", f"{days} days old, the rings reach {limits.horizon_ms // DAY}", "/occurred_at"
         )
     if occurred_at > now + limits.future_ms:
         ahead = (occurred_at - now) // MINUTE
-        yield NotAdmitted("from_future", f"{ahead} minutes ahead of the journal's time", "/occurred_at")
+        return NotAdmitted("from_future", f"{ahead} minutes ahead of the journal's time", "/occurred_at")
+    return None
 
 
 def _link_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 import structlog
 from confluent_kafka import TopicPartition
 
-from processors.intake.admission import Admission
 from schemas.inputs import INPUT_TOPICS
-from schemas.times import DAY, MINUTE
+from schemas.times import MINUTE
 from streams.journal import metrics
 from streams.journal.clock import JournalClock
 from streams.journal.input_faults import InputFaults
@@ -60,8 +59,9 @@ class JournalPartition:
         self._dead_letters = cluster.topics.name("events.deadletter")
         self._dead_letter_codec = cluster.codec("events.deadletter")
         self._packer = JournalPacker(cluster.topics, cluster.registry)
-        limits = Admission(settings.horizon_days * DAY, settings.future_minutes * MINUTE)
-        self._sorter = EventSorter(cluster.topics, number, cluster.registry, limits, settings.dedupe_events)
+        self._sorter = EventSorter(
+            cluster.topics, number, cluster.registry, settings.admission(), settings.dedupe_events
+        )
         # Fence first: before that, a dead owner's open transaction would hide the journal's end.
         self._producer = TransactionalProducer(
             cluster.bootstrap, f"{cluster.topics.prefix}bellbuoy-journal-{number}"

@@ -13,6 +13,7 @@ from gateway.outbox.port import MemoryOutbox
 from gateway.settings import GatewaySettings
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
+from processors.intake.admission import Admission
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
@@ -70,6 +71,9 @@ def events_in(topic: str, value: bytes) -> list[Any]:
     return [codec(topic).decode(value)]
 
 
+_ADMISSION = Admission()
+
+
 class GatewayClient:
     """
     Sends requests to a gateway of its own; ``outbox`` holds what the gateway sent to Kafka.
@@ -77,11 +81,13 @@ class GatewayClient:
     ``last`` is the last answer, also that of a request in which the gateway failed and raised.
     """
 
-    def __init__(self, settings: GatewaySettings = SETTINGS) -> None:
+    def __init__(
+        self, settings: GatewaySettings = SETTINGS, admission: Admission | None = _ADMISSION
+    ) -> None:
         self.outbox = MemoryOutbox()
         self.now = NOW
         self.last: Answer | None = None
-        self.app = assemble(settings, self.outbox, Topics("t-"), committed(), lambda: self.now)
+        self.app = assemble(settings, self.outbox, Topics("t-"), committed(), lambda: self.now, admission)
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None

@@ -15,9 +15,7 @@ from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft, Flaw
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
-from processors.intake.admission import Admission
 from schemas.records import DeadLetter
-from schemas.times import DAY, MINUTE
 from streams.deadletters.original import original_value
 from streams.deadletters.producer import DeadLetterProducer
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
@@ -59,8 +57,7 @@ class RedriveResult:
 
 def dead_letter_repair(settings: Settings) -> DeadLetterRepair:
     """Return the repair of dead letters at the journal's present time; raise KafkaAwayError."""
-    kafka, journal = settings.kafka, settings.journal
-    limits = Admission(journal.horizon_days * DAY, journal.future_minutes * MINUTE)
+    kafka, limits = settings.kafka, settings.journal.admission()
     topics, schemas = kafka.topics(), registry(settings)
     original = partial(original_value, kafka.bootstrap, topics, schemas)
     return DeadLetterRepair(topics, schemas, limits, journal_time(settings), original)

@@ -19,8 +19,11 @@ from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
 from gateway.sources.typed import SOURCE
 from gateway.sources.typed.forms import Form
+from processors.intake.admission import Admission, time_refusal
 from schemas.codec.registry import Registry
 from schemas.inputs import OFFERED_TOPICS
+from schemas.records import InputEvent
+from schemas.times import DAY, MINUTE
 
 __all__ = ["TypedEndpoint"]
 
@@ -31,7 +34,8 @@ class TypedEndpoint:
     """
     The endpoint ``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds.
 
-    ``reserved`` are the sources that a typed event may not claim.
+    ``reserved`` are the sources that a typed event may not claim; ``admission`` bounds the time of an event,
+    ``None`` leaves that to the journal.
     """
 
     def __init__(
@@ -43,12 +47,14 @@ class TypedEndpoint:
         registry: Registry,
         clock: Callable[[], int],
         reserved: frozenset[str],
+        admission: Admission | None,
     ) -> None:
         self._limits = limits
         self._keys = keys
         self._bodies = bodies
         self._dispatcher = dispatcher
         self._clock = clock
+        self._admission = admission
         self._forms = {topic: Form(topic, registry, reserved) for topic in OFFERED_TOPICS}
 
     def routes(self) -> list[Route]:
@@ -93,11 +99,33 @@ class TypedEndpoint:
         try:
             check_event_size(raw, self._limits)
             event = form.read(raw, sender)
+            if self._admission is not None:
+                _check_time(event, sender.received_at, self._admission)
             self._dispatcher.add(records, event)
             self._dispatcher.add_derived(records, event)
         except Fault as fault:
             return {"status": "rejected", "message": fault.detail, "pointer": pointer + fault.pointer}
         return {"status": "accepted", "event_id": event.event_id}
+
+
+def _check_time(event: InputEvent, now: int, admission: Admission) -> None:
+    """Raise Fault for an event that the journal would refuse for its time."""
+    refusal = time_refusal(event.occurred_at, now, admission)
+    if refusal is None:
+        return
+    if refusal.reason == "too_late":
+        age, most = (now - event.occurred_at) // DAY, admission.horizon_ms // DAY
+        detail = (
+            f"the event is {age} days old, and one older than {most} days can't count any more: correct "
+            "occurred_at, or leave the event out"
+        )
+    else:
+        ahead, most = (event.occurred_at - now) // MINUTE, admission.future_ms // MINUTE
+        detail = (
+            f"the event is {ahead} minutes ahead of the gateway's clock, and {most} are accepted: correct "
+            "occurred_at (UTC where it has no offset), or the sender's clock"
+        )
+    raise Fault(detail, "/occurred_at")
 
 
 def _answer(results: list[dict[str, Any]]) -> Response:

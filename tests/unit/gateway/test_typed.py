@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from schemas.times import DAY, HOUR
 from tests.support.gateway_client import KEY, NOW, GatewayClient
 
 TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
@@ -46,7 +47,7 @@ def test_each_event_of_a_list_has_its_result(gateway: GatewayClient) -> None:
         TICKET,
         TICKET | {"kind": "exploded"},
         7,
-        TICKET | {"event_id": "e-9", "occurred_at": "2026-01-01T00:00:00Z"},
+        TICKET | {"event_id": "e-9", "occurred_at": "2026-05-01T00:00:00Z"},
     ]
     answer = gateway.post("/v1/events/support.events", items)
 
@@ -61,7 +62,7 @@ def test_each_event_of_a_list_has_its_result(gateway: GatewayClient) -> None:
     assert [result.get("pointer") for result in answer.json["results"]] == [None, "/1/kind", "/2", None]
     assert [(r.event_id, r.occurred_at) for r in gateway.sent("support.events")] == [
         ("e-1", NOW),
-        ("e-9", 1_767_225_600_000),
+        ("e-9", 1_777_593_600_000),
     ]
 
 
@@ -110,6 +111,39 @@ def test_a_bad_event_is_400_with_its_pointer(
     assert (answer.status, answer.json["pointer"]) == (400, pointer)
     assert gateway.post(f"/v1/events/{topic}", [event]).json["pointer"] == f"/0{pointer}"
     assert not gateway.outbox.records
+
+
+@pytest.mark.parametrize("topic", sorted(LEAST))
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        (-90 * DAY - 1, "90 days old, and one older than 90 days"),
+        (-500 * DAY, "500 days old, and one older than 90 days"),
+        (HOUR + 1, "60 minutes ahead of the gateway's clock, and 60 are accepted"),
+        (2 * DAY, "2880 minutes ahead of the gateway's clock"),
+    ],
+)
+def test_an_event_that_the_journal_would_refuse_for_its_time_is_refused_at_once(
+    gateway: GatewayClient, topic: str, off: int, words: str
+) -> None:
+    answer = gateway.post(
+        f"/v1/events/{topic}", [LEAST[topic], LEAST[topic] | {"event_id": "o", "occurred_at": NOW + off}]
+    )
+
+    assert (answer.status, answer.json["code"], answer.json["pointer"]) == (207, "invalid", "/1/occurred_at")
+    assert words in answer.json["message"]
+    assert len(gateway.sent(topic)) == 1
+
+
+@pytest.mark.parametrize("off", [-90 * DAY, HOUR])
+def test_an_event_at_a_bound_of_time_is_accepted(gateway: GatewayClient, off: int) -> None:
+    assert gateway.post("/v1/events/support.events", TICKET | {"occurred_at": NOW + off}).status == 200
+
+
+def test_a_gateway_before_a_simulation_leaves_times_to_the_journal() -> None:
+    gateway = GatewayClient(admission=None)
+
+    assert gateway.post("/v1/events/support.events", TICKET | {"occurred_at": NOW - 500 * DAY}).status == 200
 
 
 def test_a_profile_with_a_domain_links_it_to_the_account(gateway: GatewayClient) -> None:
