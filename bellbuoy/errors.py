@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bellbuoy.exit_codes import CONFIGURATION, FAILED
 
-__all__ = ["ConfigError", "OperatorError"]
+__all__ = ["ALL_EXTRAS", "ConfigError", "OperatorError"]
 
 
 class OperatorError(Exception):
@@ -27,3 +27,7 @@ class ConfigError(OperatorError):
     """
 
     exit_code = CONFIGURATION
+
+
+ALL_EXTRAS = "run `make sync`, or `uv sync --all-extras`, in the checkout"
+"""How an operator installs what an optional extra brings; Bellbuoy is in no package index."""

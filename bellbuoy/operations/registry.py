@@ -17,7 +17,7 @@ import structlog
 from fastavro import parse_schema
 from fastavro.schema import SchemaParseException, UnknownType
 
-from bellbuoy.errors import ConfigError, OperatorError
+from bellbuoy.errors import ALL_EXTRAS, ConfigError, OperatorError
 from bellbuoy.exit_codes import AWAY
 from bellbuoy.settings import Settings
 from schemas.codec.registry import Registry, Schema, committed, entries
@@ -72,8 +72,7 @@ class _Server:
             from confluent_kafka import schema_registry as client  # noqa: PLC0415
         except ImportError as error:
             raise ConfigError(
-                f"kafka.registry_url needs the extra `registry` ({error.name} is missing): "
-                "uv sync --extra registry, or pip install 'bellbuoy[registry]'"
+                f"kafka.registry_url needs the extra `registry` ({error.name} is missing): {ALL_EXTRAS}"
             ) from None
         self.shown = _without_password(url)
         self._errors = (client.SchemaRegistryError, httpx2.HTTPError, httpx2.InvalidURL, OSError)

