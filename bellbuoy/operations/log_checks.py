@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer
 
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.topics import topic_partitions
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position
-from schemas.topics import Topics
 from sinks.port import Sink
+from streams.delivery.offsets import committed_positions
 from streams.delivery.subscription import Subscription
 from streams.journal.restore import applied_journal, input_positions, require_applied_journal
 from streams.kafka.cluster import Cluster
@@ -22,8 +22,6 @@ from streams.kafka.log_reader import last_record
 from streams.worker.logs import StateLogs, applied_offset
 
 __all__ = ["log_faults"]
-
-_SECONDS = 10.0
 
 
 def log_faults(settings: Settings, sinks: list[Sink]) -> Iterator[str]:
@@ -79,7 +77,7 @@ def _of_pipeline(cluster: Cluster, inspector: LogInspector) -> Iterator[str]:
 def _of_delivery(cluster: Cluster, inspector: LogInspector, sinks: list[Sink]) -> Iterator[str]:
     for sink in sinks:
         subscription = Subscription.of(sink, cluster.topics)
-        delivered = _committed(cluster.bootstrap, cluster.topics, subscription)
+        delivered = _committed(cluster.bootstrap, subscription)
         for fault in inspector.inspect(delivered, cluster.topics.partitions).faults:
             yield (
                 f"{sink.name}: {fault.sentence}: start `bellbuoy deliver`, which reads on from where the "
@@ -87,11 +85,9 @@ def _of_delivery(cluster: Cluster, inspector: LogInspector, sinks: list[Sink]) -
             )
 
 
-def _committed(bootstrap: str, topics: Topics, subscription: Subscription) -> dict[Part, LogPosition]:
+def _committed(bootstrap: str, subscription: Subscription) -> dict[Part, LogPosition]:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
-    asked = [TopicPartition(name, p) for name in subscription.names for p in range(topics.partitions)]
     try:
-        committed = consumer.committed(asked, timeout=_SECONDS)
+        return committed_positions(consumer, [(tp.topic, tp.partition) for tp in subscription.partitions()])
     finally:
         consumer.close()
-    return {(tp.topic, tp.partition): LogPosition(tp.offset) for tp in committed if tp.offset >= 0}

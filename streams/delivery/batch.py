@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, Message
 from schemas.codec.errors import SchemaError, UnknownSchemaError
 from schemas.codec.record_codec import Codec
 from sinks.port import Output
-from streams.delivery.offsets import Part
 from streams.kafka.errors import END_OF_PARTITION
+from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.record import KafkaRecord, kafka_record
 
 __all__ = ["OutputBatch", "SendDeadLetter", "read_batch"]
@@ -26,12 +26,13 @@ class OutputBatch:
     """
     Outputs to be written together, and the records that they were decoded from, in the same order.
 
-    ``reached`` is the offset to read next of every partition in it, also where nothing was left to write.
+    ``reached`` is the position to read from next in every partition in it, also where nothing was left to
+    write; it has no topic id, and no epoch where the end of a partition was read.
     """
 
     outputs: list[Output] = field(default_factory=list)
     sources: list[KafkaRecord] = field(default_factory=list)
-    reached: dict[Part, int] = field(default_factory=dict)
+    reached: dict[Part, LogPosition] = field(default_factory=dict)
 
     def remove(self, index: int) -> KafkaRecord:
         """Take one output out of the batch and return the record that it was decoded from."""
@@ -55,7 +56,10 @@ def read_batch(
         error = message.error()
         if error is None:
             source = kafka_record(message)
-            batch.reached[source.topic, source.partition] = source.offset + 1
+            epoch = message.leader_epoch()
+            batch.reached[source.topic, source.partition] = LogPosition(
+                source.offset + 1, epoch=-1 if epoch is None else epoch
+            )
             if source.value is None:  # lets Kafka remove a key whose deletion was delivered long before
                 continue
             try:
@@ -67,7 +71,9 @@ def read_batch(
                 batch.sources.append(source)
         elif error.code() == END_OF_PARTITION:
             end = kafka_record(message)
-            batch.reached[end.topic, end.partition] = end.offset
+            before = batch.reached.get((end.topic, end.partition))
+            if before is None or before.offset != end.offset:
+                batch.reached[end.topic, end.partition] = LogPosition(end.offset)
         else:
             refused(error)
     return batch

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from streams.delivery.metrics import LAG
 from streams.delivery.subscription import Subscription
 from streams.kafka.errors import ALL_BROKERS_DOWN, BROKER_AWAY, TOPIC_UNKNOWN
+from streams.kafka.log_position import LogPosition, Part
 from streams.runtime.errors import DeliveryError
 from streams.runtime.health import Health
 
@@ -61,9 +62,9 @@ class BrokerWatch:
             raise DeliveryError(f"delivery to {self._subscription.sink} can't read its topics: {error.str()}")
         self.trouble(error)
 
-    def look(self, consumer: Consumer, written: Mapping[tuple[str, int], int], paused: bool) -> None:
+    def look(self, consumer: Consumer, written: Mapping[Part, LogPosition], paused: bool) -> None:
         """
-        Set the lag and the readiness, about once a second; ``written`` is the offset to write next.
+        Set the lag and the readiness, about once a second; ``written`` is where to write next.
 
         Paused partitions are not fetched, so the broker is asked for their ends. Raises DeliveryError when a
         topic is gone.
@@ -86,7 +87,8 @@ class BrokerWatch:
                     self._lost(error.args[0])
                 return
             if high >= 0:
-                behind = high - written.get((part.topic, part.partition), low)
+                at = written.get((part.topic, part.partition))
+                behind = high - (low if at is None else at.offset)
                 self._set_lag(part, max(0, behind))
 
     def forget(self, parts: Sequence[TopicPartition]) -> None:

@@ -9,9 +9,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sinks.port import SetBackError, SinkError
 from streams.delivery.broker_watch import BrokerWatch
-from streams.delivery.offsets import Part, SinkOffsets
+from streams.delivery.offsets import SinkOffsets, committable
 from streams.delivery.resume import ResumePoint
 from streams.delivery.status import SinkStatus
+from streams.kafka.log_position import LogPosition, Part
 
 __all__ = ["OffsetCommitter", "parts_of"]
 
@@ -44,7 +45,7 @@ class OffsetCommitter:
             return
         self._committed_at = now
         if self._store_positions(uncommitted) and uncommitted and not self._watch.away:
-            consumer.commit(offsets=_partitions(uncommitted), asynchronous=True)
+            consumer.commit(offsets=committable(uncommitted), asynchronous=True)
             self._offsets.committed(uncommitted)
 
     def commit_all(self, consumer: Consumer) -> None:
@@ -53,7 +54,7 @@ class OffsetCommitter:
         if not written or not self._store_positions(written) or self._watch.away:
             return
         try:
-            consumer.commit(offsets=_partitions(written), asynchronous=False)
+            consumer.commit(offsets=committable(written), asynchronous=False)
         except KafkaException as error:
             self._warn(error.args[0])
         self._offsets.committed(written)
@@ -64,7 +65,7 @@ class OffsetCommitter:
             self._warn(error)
             self._offsets.not_committed(parts_of(partitions))
 
-    def _store_positions(self, written: Mapping[Part, int]) -> bool:
+    def _store_positions(self, written: Mapping[Part, LogPosition]) -> bool:
         """Let the sink store these offsets; with none, let it see that it is as this writer left it."""
         try:
             self._resume_point.reached(written)
@@ -81,7 +82,3 @@ class OffsetCommitter:
         self._status.log.warning(
             "Offsets not committed: at worst these records are written once more.", error=error.str()
         )
-
-
-def _partitions(offsets: Mapping[Part, int]) -> list[TopicPartition]:
-    return [TopicPartition(*part, offset) for part, offset in offsets.items()]

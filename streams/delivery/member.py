@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from threading import Thread
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from streams.delivery.broker_watch import BrokerWatch
 from streams.delivery.subscription import Subscription
 from streams.kafka.consumer_group import leave_group
+from streams.kafka.log_position import LogPosition, Part
 
 __all__ = ["GroupMember"]
 
@@ -46,7 +47,8 @@ class GroupMember:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
+                # It always starts at an offset; one that is not there is looked into (resume.py).
+                "auto.offset.reset": "error",
                 # Range: all outputs of a partition have one owner, so an account's outputs stay in order.
                 "partition.assignment.strategy": "range",
                 "session.timeout.ms": int(session_seconds * 1000),
@@ -103,10 +105,11 @@ class GroupMember:
         self.consumer.assign(partitions)
         self.consumer.pause(partitions)
 
-    def restart(self, starts: Sequence[TopicPartition]) -> None:
-        """Fetch from these offsets, and drop what was fetched before."""
-        self.consumer.assign(list(starts))
-        self.consumer.resume(list(starts))
+    def restart(self, starts: Mapping[Part, LogPosition]) -> None:
+        """Fetch from these positions, and drop what was fetched before."""
+        parts = [TopicPartition(*part, at.offset) for part, at in starts.items()]
+        self.consumer.assign(parts)
+        self.consumer.resume(parts)
         self._early, self.paused = [], False
 
     def leave(self) -> bool:

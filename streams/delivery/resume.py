@@ -3,85 +3,112 @@ Resume point of a sink: Kafka's committed offset, or the sink's own position whe
 
 A sink that keeps its positions together with its content loses both together: when it was emptied, or an
 older copy of it came back, it is filled again from the position that it then has. Kafka's offset counts as
-well: topics that were made anew under a sink that still holds the old content are read from their beginning.
+well, and says which log it is of: a topic that was made anew is read from its beginning, one that was cut
+from where it begins, and one that lost its tail from where the lost one began. To write a record again
+changes nothing in a sink.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from schemas.topics import Topics
 from sinks.port import Positioned, Sink
 from streams.delivery import metrics
-from streams.delivery.offsets import Part
+from streams.delivery.offsets import committed_positions
+from streams.delivery.output_logs import OutputLogs
+from streams.delivery.status import SinkStatus
+from streams.kafka.log_faults import LogFault
+from streams.kafka.log_position import LogPosition, Part
 
 __all__ = ["ResumePoint"]
-
-_SECONDS = 5.0
-"""How long Kafka may take to answer."""
 
 
 class ResumePoint:
     """
     Resume point of one sink.
 
-    ``unknown`` says that the sink must be asked before the next record is taken; never of a sink that keeps
-    no positions, which goes on from Kafka's offsets.
+    ``unknown`` says that sink and topics must be asked before the next record is taken.
     """
 
-    def __init__(self, sink: Sink, topics: Topics) -> None:
+    def __init__(self, sink: Sink, topics: Topics, logs: OutputLogs, status: SinkStatus) -> None:
         self._sink = sink if isinstance(sink, Positioned) else None
         self._name = sink.name
-        self._topics = topics
-        self._log = structlog.get_logger(__name__).bind(sink=sink.name)
+        self._topics, self._logs, self._status = topics, logs, status
         self.unknown = False
 
-    @property
-    def kept(self) -> bool:
-        """Whether the sink keeps positions."""
-        return self._sink is not None
-
     def ask(self) -> None:
-        """Note that the sink must be asked before the next record is taken."""
-        self.unknown = self.kept
+        """Note that sink and topics must be asked before the next record is taken."""
+        self.unknown = True
 
     def starts(
-        self, consumer: Consumer, parts: Iterable[Part], written: Mapping[Part, int]
-    ) -> list[TopicPartition]:
+        self, consumer: Consumer, parts: Iterable[Part], written: Mapping[Part, LogPosition]
+    ) -> dict[Part, LogPosition]:
         """
-        Return the offset to go on from for each part; raise SinkError and KafkaException.
+        Return the position to go on from for each part.
 
-        ``written`` are the offsets that this member had written up to: an earlier one means that the sink
-        lost content, which is logged and counted.
+        ``written`` are the positions that this member had written up to. What the sink or a topic lost is
+        logged and counted. Raises SinkError, KafkaException, and LogChangedError.
         """
-        assert self._sink is not None
-        asked = [TopicPartition(topic, number) for topic, number in sorted(parts)]
-        positions = self._sink.resume(self._part(part.topic, part.partition) for part in asked)
-        starts = consumer.committed(asked, timeout=_SECONDS)
-        for part in starts:
-            if part.error is not None:
-                raise KafkaException(part.error)
-            before = written.get((part.topic, part.partition), part.offset)
-            part.offset = max(0, min(part.offset, positions[self._part(part.topic, part.partition)]))
-            if part.offset < before:
-                metrics.REFILLS.labels(self._name).inc()
-                self._log.warning(
-                    "The sink lost what it held: it is filled again from this offset.",
-                    topic=part.topic,
-                    partition=part.partition,
-                    offset=part.offset,
-                    was=before,
-                )
+        asked = sorted(parts)
+        held = {} if self._sink is None else self._sink.resume(self._part(*part) for part in asked)
+        known = committed_positions(consumer, asked) | {p: written[p] for p in asked if p in written}
+        inspection = self._logs.inspect({part: known.get(part, LogPosition(0)) for part in asked})
+        faults = {(fault.topic, fault.partition): fault for fault in inspection.faults}
+        starts = {}
+        for part in asked:
+            if part not in inspection.ends:
+                gone = part in faults
+                code = KafkaError.UNKNOWN_TOPIC_OR_PART if gone else KafkaError.LEADER_NOT_AVAILABLE
+                raise KafkaException(KafkaError(code))
+            first = LogPosition(inspection.starts[part], inspection.ends[part].topic_id)
+            starts[part] = self._start(
+                part, first, known.get(part), faults.get(part), held.get(self._part(*part))
+            )
         self.unknown = False
         return starts
 
-    def reached(self, written: Mapping[Part, int]) -> None:
+    def _start(
+        self,
+        part: Part,
+        first: LogPosition,
+        known: LogPosition | None,
+        fault: LogFault | None,
+        held: int | None,
+    ) -> LogPosition:
+        """
+        Return where to go on in a part whose log begins at ``first``.
+
+        ``known`` is Kafka's position, and ``held`` the sink's.
+        """
+        if known is None:
+            start, fault = first, None
+            if held is not None and held > 0:  # Kafka deletes a group's offsets with their topic
+                fault = LogFault("made_anew", *part, LogPosition(held), first)
+        elif fault is not None:
+            start = fault.resume
+        else:
+            start = known._replace(topic_id=first.topic_id)
+        if fault is not None:
+            self._status.reads_on(fault, self._topics.plain(part[0]))
+        if held is not None and max(held, first.offset) < start.offset:
+            start = first._replace(offset=max(held, first.offset))
+            metrics.REFILLS.labels(self._name).inc()
+            self._status.log.warning(
+                "The sink lost what it held: it is filled again from this offset.",
+                topic=part[0],
+                partition=part[1],
+                offset=start.offset,
+                was=None if known is None else known.offset,
+            )
+        return start
+
+    def reached(self, written: Mapping[Part, LogPosition]) -> None:
         """Let the sink store how far parts are written; raise SetBackError and SinkError."""
         if self._sink is not None:
-            self._sink.reached({self._part(*part): offset for part, offset in written.items()})
+            self._sink.reached({self._part(*part): at.offset for part, at in written.items()})
 
     def _part(self, topic: str, number: int) -> str:
         return f"{self._topics.plain(topic)}/{number}"

@@ -13,7 +13,8 @@ What a crash costs at each step:
 5. After the sink stored its position and before Kafka's commit: the next owner reads from Kafka's offset,
    which is the earlier one, as in 4.
 
-A sink that lost what it held is filled again (streams/delivery/resume.py).
+A sink that lost what it held is filled again, and a topic that is another log is read on from where it has
+what is new (streams/delivery/resume.py).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from threading import Event
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sinks.port import SetBackError, Sink, SinkError
 from streams.deadletters.producer import DeadLetterProducer
@@ -32,11 +33,13 @@ from streams.delivery.broker_watch import BrokerWatch
 from streams.delivery.committer import OffsetCommitter, parts_of
 from streams.delivery.member import GroupMember
 from streams.delivery.offsets import SinkOffsets
+from streams.delivery.output_logs import OutputLogs
 from streams.delivery.resume import ResumePoint
 from streams.delivery.status import SinkStatus
 from streams.delivery.subscription import Subscription
 from streams.delivery.writer import Backoff, SinkWriter
 from streams.kafka.cluster import Cluster
+from streams.kafka.errors import OFFSET_GONE
 from streams.kafka.record import KafkaRecord
 from streams.runtime.health import Health
 from streams.settings import DeliverySettings
@@ -63,8 +66,9 @@ class SinkConsumer:
         self._codecs = {topics.name(topic): cluster.codec(topic) for topic in subscription.topics}
         self._dead_letters = DeadLetterProducer(cluster.bootstrap, topics, cluster.registry)
         self._writer = SinkWriter(sink, self._status, self._send_dead_letter)
-        self._resume_point = ResumePoint(sink, topics)
         self._offsets = SinkOffsets()
+        self._logs = OutputLogs(cluster, self._offsets)
+        self._resume_point = ResumePoint(sink, topics, self._logs, self._status)
         self._watch = BrokerWatch(subscription, health)
         self._committer = OffsetCommitter(self._offsets, self._resume_point, self._watch, self._status)
         self._member = GroupMember(
@@ -75,11 +79,13 @@ class SinkConsumer:
         """
         Deliver until stopped.
 
-        Raises DeliveryError and DeadLetterProducerError when Kafka forbids going on, and SinkSettingsError.
+        Raises DeliveryError and DeadLetterProducerError when Kafka forbids going on, LogChangedError when a
+        topic has another number of partitions, and SinkSettingsError.
         """
         try:
             self._until_taken(self._writer.open)
             self._member.subscribe(self._on_assign, self._on_revoke, self._on_lost)
+            self._logs.watch.start()
             while not self._stop.is_set():
                 self._tick()
                 self._resume()
@@ -88,6 +94,7 @@ class SinkConsumer:
         except _StoppedError:
             self._status.log.info("Stopped with a batch undelivered: it is delivered after the next start.")
         finally:
+            self._logs.watch.close()
             if not self._member.leave():
                 self._status.log.warning(
                     "Group left without an answer of Kafka: it notices by itself that this member is gone."
@@ -95,7 +102,7 @@ class SinkConsumer:
             self._writer.close()
 
     def _resume(self) -> None:
-        """Go on from the offset that the sink itself reports, where that is in doubt."""
+        """Go on from where sink and topics say, where that is in doubt."""
         backoff = Backoff(self._settings.retry_seconds)
         while self._resume_point.unknown and self._offsets.owned:
             try:
@@ -112,7 +119,7 @@ class SinkConsumer:
                 self._wait(backoff.pause(SinkError("Kafka is away")))
             else:
                 self._member.restart(starts)
-                self._offsets.restart({(start.topic, start.partition): start.offset for start in starts})
+                self._offsets.restart(starts)
                 self._status.ready()
 
     def _deliver(self) -> None:
@@ -120,7 +127,7 @@ class SinkConsumer:
         if not messages:
             return
         self._watch.heard()
-        batch = read_batch(messages, self._codecs, self._send_dead_letter, self._watch.refused)
+        batch = read_batch(messages, self._codecs, self._send_dead_letter, self._refused)
         try:
             self._until_taken(partial(self._writer.write, batch))
         except SetBackError:
@@ -148,6 +155,12 @@ class SinkConsumer:
         self._status.sent_dead_letter(reason)
         self._dead_letters.send_record(source, reason, detail)
 
+    def _refused(self, error: KafkaError) -> None:
+        if error.code() == OFFSET_GONE:
+            self._resume_point.ask()
+        else:
+            self._watch.refused(error)
+
     def _wait(self, seconds: float) -> None:
         """Wait before the next attempt, in the group and measuring the lag."""
         deadline = time.monotonic() + seconds
@@ -167,12 +180,14 @@ class SinkConsumer:
     def _tick(self) -> None:
         self.ticked = time.monotonic()
         self._watch.look(self._member.consumer, self._offsets.written, paused=self._member.paused)
+        if not self._logs.hold():
+            self._resume_point.ask()
+        self._status.logs_hold()
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._status.log.info("Partitions assigned.", partitions=parts_of(partitions))
         self._resume_point.ask()
-        if self._member.paused or self._resume_point.kept:
-            self._member.assign_paused(partitions)
+        self._member.assign_paused(partitions)
         self._offsets.assign(parts_of(partitions))
         self._status.joined()
 

@@ -20,6 +20,7 @@ from sinks.port import Sink, SinkSettingsError
 from streams.delivery.sink_consumer import SinkConsumer
 from streams.delivery.subscription import output_topics
 from streams.kafka.cluster import Cluster
+from streams.kafka.errors import LogChangedError
 from streams.runtime.errors import DeliveryError
 from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
@@ -46,8 +47,8 @@ def run(
 
     A batch that is being written is finished and committed first; one that waits for its sink is delivered
     after the next start. A sink that is away lags alone. Raises DeliveryError when a topic is missing or a
-    consumer can't go on, SinkSettingsError when a sink's settings can't be used, and HealthServerError when
-    the health endpoint's port is taken.
+    consumer can't go on, LogChangedError when a topic has another number of partitions, SinkSettingsError
+    when a sink's settings can't be used, and HealthServerError when the health endpoint's port is taken.
     """
     stop = stop or threading.Event()
     health = Health("deliver")
@@ -87,7 +88,7 @@ def _run_all(consumers: list[SinkConsumer], health: Health, stop: threading.Even
         for thread in threads:
             thread.join(0.5)
     for consumer, error in failures:
-        if isinstance(error, DeliveryError | SinkSettingsError):
+        if isinstance(error, DeliveryError | LogChangedError | SinkSettingsError):
             raise error
         raise DeliveryError(f"delivery to {consumer.name} failed: {type(error).__name__}: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 
 import structlog
@@ -11,23 +11,34 @@ import structlog
 from schemas.records import AccountKpis
 from sinks.port import Output
 from streams.delivery import metrics
+from streams.kafka.log_faults import FaultKind, LogFault, count_fault
 from streams.runtime.health import Health
 from streams.runtime.latency import EVENT_LATENCY
 
 __all__ = ["SinkStatus"]
+
+_TOLD_SECONDS = 60.0
+"""How long readiness tells of a topic's fault that delivery has dealt with."""
+
+_MOVES: Mapping[FaultKind, str] = {
+    "made_anew": "read from its beginning; `bellbuoy recover outputs` publishes again what it lacks",
+    "head_gone": "read on from there; `bellbuoy recover outputs` publishes again what was deleted",
+    "tail_gone": "read on from there; `bellbuoy recover outputs` publishes again what it lacks",
+}
 
 
 class SinkStatus:
     """
     Reports of one sink to the supervisor, to Prometheus and to the log.
 
-    The readiness conditions are ``<sink>``, the sink takes batches, and ``<sink> joined``, this member has
-    partitions of its group.
+    The readiness conditions are ``<sink>``, the sink takes batches, ``<sink> joined``, this member has
+    partitions of its group, and ``<sink> logs``, its topics are the logs that it was filled from.
     """
 
     def __init__(self, sink: str, group: str, health: Health) -> None:
         self.log = structlog.get_logger(__name__).bind(sink=sink)
         self._sink, self._group, self._health = sink, group, health
+        self._fault_at: float | None = None
         self.left()
         self.not_ready("not opened yet")
 
@@ -62,6 +73,29 @@ class SinkStatus:
     def sent_dead_letter(self, reason: str) -> None:
         """Count a record that became a dead letter."""
         metrics.DEAD_LETTERS.labels(self._sink, reason).inc()
+
+    def reads_on(self, fault: LogFault, topic: str) -> None:
+        """Report a fault of a topic (named without prefix) that is read on from ``fault.resume``."""
+        count_fault(fault, topic)
+        move = _MOVES[fault.kind]
+        self.log.error(
+            "Output topic is not the log that was delivered: it is read on from where it has what is new.",
+            topic=fault.topic,
+            partition=fault.partition,
+            fault=fault.kind,
+            position=fault.position.offset,
+            resume=fault.resume.offset,
+            lost=fault.lost,
+            action=move,
+        )
+        self._fault_at = time.monotonic()
+        self._health.set_condition(f"{self._sink} logs", False, f"{fault.sentence}: {move}")
+
+    def logs_hold(self) -> None:
+        """Report that the topics are the logs that the sink was filled from; a fault is told for a minute."""
+        if self._fault_at is not None and time.monotonic() - self._fault_at > _TOLD_SECONDS:
+            self._fault_at = None
+            self._health.set_condition(f"{self._sink} logs", True)
 
     def writing(self) -> AbstractContextManager[object]:
         """Return a context that times one attempt to write."""

@@ -17,6 +17,7 @@ __all__ = [
     "FATAL",
     "FENCED",
     "LEADER_UNKNOWN",
+    "OFFSET_GONE",
     "TIMED_OUT",
     "TOPIC_UNKNOWN",
     "WRONG_STATE",
@@ -27,6 +28,9 @@ __all__ = [
 
 END_OF_PARTITION = KafkaError._PARTITION_EOF
 """Not an error: the consumer has read a partition to its present end."""
+
+OFFSET_GONE = KafkaError._AUTO_OFFSET_RESET
+"""The log has no such offset, or lost what was before it, and the consumer was told not to choose another."""
 
 FATAL = KafkaError._FATAL
 """The client can't be used any more; the code does not say why."""

@@ -21,7 +21,7 @@ __all__ = ["Inspection", "LogInspector", "TopicState"]
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _SECONDS = 10.0
-"""How long one request may take."""
+"""How long one request may take; the client says so itself, if its future is given longer."""
 
 
 class TopicState(NamedTuple):
@@ -65,7 +65,7 @@ class LogInspector:
         futures = self._admin.describe_topics(TopicCollection(asked), request_timeout=_SECONDS)
         for name, future in futures.items():
             try:
-                topic = future.result(_SECONDS)
+                topic = future.result(2 * _SECONDS)
             except KafkaException as error:
                 if error.args[0].code() not in TOPIC_UNKNOWN:
                     raise
@@ -107,7 +107,7 @@ class LogInspector:
             return found
         for part, future in self._admin.list_offsets(asked, request_timeout=_SECONDS).items():
             try:
-                result = future.result(_SECONDS)
+                result = future.result(2 * _SECONDS)
             except KafkaException as error:
                 reason = error.args[0]
                 if not (reason.retriable() or reason.code() in LEADER_UNKNOWN | TOPIC_UNKNOWN):

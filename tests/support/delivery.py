@@ -22,13 +22,23 @@ from streams.settings import DeliverySettings
 QUICK = DeliverySettings(metrics_port=0, retry_seconds=0.1, session_seconds=6)
 
 
-def publish(bootstrap: str, topics: Topics, outputs: Sequence[Output], per_transaction: int = 100) -> None:
-    """Write outputs as the worker does: in transactions, keyed by account."""
+def publish(
+    bootstrap: str,
+    topics: Topics,
+    outputs: Sequence[Output],
+    per_transaction: int = 100,
+    transactional_id: str = "",
+) -> None:
+    """
+    Write outputs as the worker does: in transactions, keyed by account.
+
+    A ``transactional_id`` used again ends what is left open of its earlier transactions.
+    """
     producer = Producer(
         {
             **DURABLE,
             "bootstrap.servers": bootstrap,
-            "transactional.id": uuid.uuid4().hex,
+            "transactional.id": transactional_id or uuid.uuid4().hex,
             "linger.ms": 1,
         }
     )

@@ -1,0 +1,202 @@
+"""Output topics that are not the logs any more that delivery has read: made anew, cut, shortened, widened."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer
+
+from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
+from bellbuoy.local.embedded import Kafka
+from bellbuoy.local.embedded.ports import free_port
+from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.topics import create_topics
+from schemas.topics import Topics
+from sinks.port import Output
+from sinks.redis.reader import RedisReader
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import RedisSink
+from streams.delivery.offsets import committed_positions
+from streams.kafka.log_reader import end_offsets
+from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
+from tests.support.delivery import done, publish
+from tests.support.output_records import alert, health
+from tests.support.recovering import log_faults_found
+from tests.support.role_processes import role_settings
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+
+PARTITIONS = range(4)
+
+
+@pytest.fixture
+def redis(redis_url: str) -> RedisSettings:
+    return RedisSettings(url=redis_url, prefix=f"t{uuid.uuid4().hex[:8]}")
+
+
+@pytest.fixture
+def deliver(bootstrap: str, topics: Topics, redis: RedisSettings, tmp_path: Path) -> Iterator[RoleProcess]:
+    role = delivery(bootstrap, topics, redis, tmp_path).start()
+    yield role
+    role.kill()
+
+
+def delivery(bootstrap: str, topics: Topics, redis: RedisSettings, folder: Path) -> RoleProcess:
+    settings = role_settings(bootstrap, topics, folder, redis=redis.model_dump())
+    return RoleProcess("deliver", settings, folder / "deliver.log")
+
+
+def outputs(topic: str, first: int, count: int) -> list[Output]:
+    """Return records of a topic, each of an account of its own."""
+    numbers = range(first, first + count)
+    if topic == "account.health":
+        return [health(f"a{n}", n) for n in numbers]
+    return [alert(f"al{n}", n, account_id=f"a{n}") for n in numbers]
+
+
+def held(redis: RedisSettings) -> set[str]:
+    """Return the accounts of which Redis has a score or an alert."""
+    reader = RedisReader(redis)
+    alerts = {each.account_id for each in reader.open_alerts("demo", 10_000)}
+    return alerts | {each.account_id for each in reader.riskiest("demo", 10_000)}
+
+
+def ids(records: Sequence[Output]) -> set[str]:
+    return {record.account_id for record in records}
+
+
+def delivered(bootstrap: str, topics: Topics, redis: RedisSettings, records: Sequence[Output]) -> None:
+    until(lambda: ids(records) <= held(redis), 90, "the records in Redis")
+    until(lambda: done(bootstrap, topics, RedisSink(redis)), what="the committed offsets")
+
+
+def told(role: RoleProcess, kind: str) -> None:
+    """Wait until delivery is not ready for a reason of this kind, has logged it, and counts it."""
+    until(lambda: f'"{kind}"' in role.log.read_text() or f"fault={kind}" in role.log.read_text(), what="log")
+    assert "redis logs: " in role.unready()
+
+
+def ends(bootstrap: str, topics: Topics, topic: str) -> dict[int, int]:
+    return end_offsets(bootstrap, topics.name(topic), PARTITIONS)
+
+
+def knows_epochs(bootstrap: str, topics: Topics) -> bool:
+    """Return whether delivery has committed the leader epoch of every position in account.health."""
+    group = f"{topics.prefix}deliver-redis"
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    try:
+        parts = [(topics.name("account.health"), p) for p in PARTITIONS]
+        return all(at.epoch >= 0 for at in committed_positions(consumer, parts).values())
+    finally:
+        consumer.close()
+
+
+@pytest.mark.parametrize("topic", ["account.health", "risk.alerts"])
+@pytest.mark.parametrize("running", [True, False])
+def test_outputs_made_anew_are_delivered_from_their_beginning(
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: RoleProcess, topic: str, running: bool
+) -> None:
+    old, new = outputs(topic, 0, 200), outputs(topic, 200, 900)
+    publish(bootstrap, topics, old)
+    delivered(bootstrap, topics, redis, old)
+    before = ends(bootstrap, topics, topic)
+    if running:
+        deliver.child.pause()
+    else:
+        deliver.stop()
+    make_anew(bootstrap, topics, topics.name(topic))
+    publish(bootstrap, topics, new)
+    after = ends(bootstrap, topics, topic)
+    assert all(after[p] > before[p] for p in PARTITIONS), "the old offsets must be in the new log, too"
+    if running:
+        deliver.child.resume()
+    else:
+        deliver.start()
+    delivered(bootstrap, topics, redis, new)
+    told(deliver, "made_anew")
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: RoleProcess, running: bool
+) -> None:
+    # Of a compacted topic, Kafka refuses to delete the head.
+    old, new = outputs("risk.alerts", 0, 200), outputs("risk.alerts", 200, 400)
+    publish(bootstrap, topics, old)
+    delivered(bootstrap, topics, redis, old)
+    if running:
+        deliver.child.pause()
+    else:
+        deliver.stop()
+    cuts = {p: end + 10 for p, end in ends(bootstrap, topics, "risk.alerts").items()}
+    publish(bootstrap, topics, new)
+    for partition, offset in cuts.items():
+        cut_head(bootstrap, topics.name("risk.alerts"), partition, offset)
+    assert len([f for f in log_faults_found(bootstrap, topics) if "deleted before" in f]) == 4
+    if running:
+        deliver.child.resume()
+    else:
+        deliver.start()
+    until(lambda: done(bootstrap, topics, RedisSink(redis)), 90, "the committed offsets")
+    assert len(ids(new) - held(redis)) == 4 * 10
+    told(deliver, "head_gone")
+    assert log_faults_found(bootstrap, topics) == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_outputs_with_partitions_added_stop_delivery(
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: RoleProcess, running: bool
+) -> None:
+    records = outputs("account.health", 0, 200)
+    publish(bootstrap, topics, records)
+    delivered(bootstrap, topics, redis, records)
+    if not running:
+        deliver.stop()
+    add_partitions(bootstrap, topics.name("account.health"), 8)
+    if not running:
+        deliver.start()
+    until(lambda: not deliver.running, what="the end of delivery")
+    assert deliver.child.returncode == LOG_CHANGED if running else CONFIGURATION
+    assert "bellbuoy recover outputs" in deliver.log.read_text()
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_what_follows_the_lost_tail_of_outputs_is_delivered(
+    redis: RedisSettings, tmp_path: Path, running: bool
+) -> None:
+    kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-")
+    kafka.start()
+    create_topics(kafka.bootstrap, topics)
+    deliver = delivery(kafka.bootstrap, topics, redis, tmp_path).start()
+    try:
+        for first in range(0, 400, 20):
+            publish(kafka.bootstrap, topics, outputs("account.health", first, 20), transactional_id="w")
+        old, new = outputs("account.health", 0, 400), outputs("account.health", 400, 900)
+        delivered(kafka.bootstrap, topics, redis, old)
+        # The epoch of the end is known after the next inspection.
+        until(lambda: knows_epochs(kafka.bootstrap, topics), what="the epochs")
+        if running:
+            deliver.child.pause()
+        else:
+            deliver.stop()
+        name = topics.name("account.health")
+        before = end_offsets(kafka.bootstrap, name, PARTITIONS)
+        cut_tails(kafka, {(name, p): end - 30 for p, end in before.items()})
+        left = end_offsets(kafka.bootstrap, name, PARTITIONS)
+        assert all(0 < left[p] < end for p, end in before.items()), (before, left)
+        publish(kafka.bootstrap, topics, new, transactional_id="w")
+        after = end_offsets(kafka.bootstrap, name, PARTITIONS)
+        assert all(after[p] > end for p, end in before.items()), "the old offsets must be in the log again"
+        if running:
+            deliver.child.resume()
+        else:
+            deliver.start()
+        delivered(kafka.bootstrap, topics, redis, new)
+        told(deliver, "tail_gone")
+    finally:
+        deliver.kill()
+        kafka.stop()
