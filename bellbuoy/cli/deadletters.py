@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 
 __all__ = ["deadletters"]
 
+_TIME_NAMES = ("_at", "as_of", "until")
+"""Ends of the names of fields that hold UTC milliseconds."""
+
+_SHOWN_DIGITS = 64
+"""Hexadecimal digits of a record's bytes that people are shown."""
+
 deadletters = typer.Typer(
     name="deadletters",
     help="List the records that could not be used, repair them and send them again.",
@@ -88,7 +94,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """
-    Show one dead letter in full: why and where it failed, its headers, its key and its decoded value.
+    Show one dead letter: why and where it failed, its decoded fields, its headers, its key and its bytes.
+
+    Of the bytes only the first are shown; --json has all of them, and times as UTC milliseconds.
 
     \b
     Examples:
@@ -149,14 +157,14 @@ def _details(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
 def _raw_details(letter: DeadLetter) -> dict[str, Any]:
     """Return what is known of a dead letter without the schema of its record."""
     return _summary(letter) | {
+        "value": None,
+        "mended": None,
+        "changed_at": letter.changed_at or None,
         "headers": {name: _text(header) for name, header in letter.headers.items()},
         "key": None if letter.key is None else _text(letter.key),
         "value_bytes": letter.value_bytes or None,
         "value_sha256": letter.value_sha256,
         "value_hex": None if letter.value is None else letter.value.hex(),
-        "value": None,
-        "changed_at": letter.changed_at or None,
-        "mended": None,
     }
 
 
@@ -181,14 +189,25 @@ def _table(letters: list[DeadLetter]) -> list[str]:
 
 
 def _detail_lines(details: dict[str, Any]) -> list[str]:
-    times = {name: iso(details[name]) for name in ("failed_at", "changed_at") if details[name]}
-    return [f"{name:<10} {_detail(name, value)}" for name, value in (details | times).items()]
+    return [f"{name:<12} {_detail(name, value)}" for name, value in _readable(details).items()]
 
 
 def _detail(name: str, value: Any) -> str:
     if name in ("value", "mended") and isinstance(value, dict | list):
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    if name == "value_hex" and value is not None and len(value) > _SHOWN_DIGITS:
+        return f"{value[:_SHOWN_DIGITS]}… {len(value) // 2:,} bytes, all of them with --json"
     return "-" if value is None else printable(value)
+
+
+def _readable(value: Any) -> Any:
+    """Return decoded fields with their times in ISO 8601."""
+    if isinstance(value, dict):
+        return {
+            name: iso(one) if isinstance(one, int) and name.endswith(_TIME_NAMES) else _readable(one)
+            for name, one in value.items()
+        }
+    return [_readable(one) for one in value] if isinstance(value, list) else value
 
 
 def _text(raw: bytes) -> str:

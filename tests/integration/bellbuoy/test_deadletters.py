@@ -147,6 +147,12 @@ def test_show_decodes_what_decodes(command: Command, written: list[DeadLetter]) 
     shown = command("show", written[1].id).stdout
     assert '"account_id": "acme"' in shown
     assert "2025-06-15T15:06:40.001Z" in shown
+    assert '"as_of": "2025-06-15T15:06:40.001Z"' in shown
+    assert '"received_at": "2025-06-15T15:06:40.000Z"' in shown
+    last = shown.splitlines()[-1]
+    raw = written[1].value or b""
+    assert last == f"value_hex    {raw[:32].hex()}… {len(raw):,} bytes, all of them with --json"
+    assert shown.index('"account_id"') < shown.index("headers") < shown.index("value_hex")
 
 
 def test_what_is_no_letter_is_shown_too(command: Command, bootstrap: str, topics: Topics) -> None:
@@ -165,7 +171,7 @@ def test_what_is_no_letter_is_shown_too(command: Command, bootstrap: str, topics
     [
         (["show", "nope"], 1, "no dead letter nope"),
         (["show", ""], 1, "4 dead letters begin with"),
-        (["list", "--reason", "boredom"], 2, "undecodable, unknown_schema"),
+        (["list", "--reason", "boredom"], 2, "'undecodable', 'unknown_schema'"),
         (["list", "--limit", "0"], 2, "--limit"),
         (["list", "--since", "yesterday"], 2, "'yesterday' is no time"),
         (["redrive"], 2, "say which dead letters"),
