@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from bellbuoy.cli.account import account
 from bellbuoy.cli.alerts import alerts
 from bellbuoy.cli.check import check
 from bellbuoy.cli.command_log import log_warnings
@@ -83,7 +84,7 @@ for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model),
     "Roles, each a process": (gateway, journal, worker, deliver),
-    "Operation": (topics, events, deadletters, rebuild, recover, replay, simulate),
+    "Operation": (topics, account, events, deadletters, rebuild, recover, replay, simulate),
 }.items():
     for command in commands:
         _COMMANDS.append(str(command.info.name) if isinstance(command, typer.Typer) else command.__name__)

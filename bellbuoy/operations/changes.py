@@ -1,9 +1,9 @@
-"""Writers of the changes that people make to a running deployment: models put in force, and overrides."""
+"""Writers of the changes that people make to a running deployment: models, overrides, deletions."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from confluent_kafka import TopicPartition
@@ -22,7 +22,7 @@ from processors.model import DEFAULT, Model, clashes, load_model
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
-from schemas.records import AccountOverride, ModelChange
+from schemas.records import AccountLink, AccountOverride, ModelChange
 from streams.kafka.errors import FencedError
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.transactional_producer import TransactionalProducer
@@ -36,10 +36,13 @@ __all__ = [
     "requested_models",
     "tenant_in_words",
     "withdraw_model",
+    "write_deletions",
     "write_override",
 ]
 
 _SOURCE = "bellbuoy"
+_OPERATOR = "operator"
+"""The source of links by an operator; those of ``OWN_SOURCE`` the gateway derived from other events."""
 
 
 class ChangeError(OperatorError):
@@ -280,3 +283,35 @@ def write_override(
     with _transaction(kafka.bootstrap, transactional_id, "by override") as producer:
         producer.produce(topics.name("account.overrides"), encoded, key, partition)
     return event
+
+
+def write_deletions(
+    settings: Settings, tenant: str, account_ids: Sequence[str], *, reason: str, author: str
+) -> int:
+    """
+    Write the deletion of some accounts and aliases of a tenant, of all or of none; return its time.
+
+    That is the journal's present time, UTC milliseconds. Raises ChangeError, KafkaAwayError, KafkaException,
+    and OvertakenError when another deletion was written at the same moment.
+    """
+    kafka = settings.kafka
+    topics, at = kafka.topics(), journal_time(settings)
+    _check_texts(author=author, **({"reason": reason} if reason else {}))
+    encode = codec("account.links", registry(settings)).encode
+    with _transaction(kafka.bootstrap, f"{topics.prefix}bellbuoy-deletions", "by deletion") as producer:
+        for account_id in account_ids:
+            event = AccountLink(
+                event_id=uuid.uuid4().hex,
+                tenant=tenant,
+                account_id=account_id,
+                source=_OPERATOR,
+                occurred_at=at,
+                received_at=at,
+                deleted=True,
+                author=author,
+                reason=reason or None,
+            )
+            key = account_key(tenant, account_id)
+            partition = partition_of(key, topics.partitions)
+            producer.produce(topics.name("account.links"), encode(event), key, partition)
+    return at

@@ -73,7 +73,9 @@ class Deployment:
             m.key(): m.value()
             for m in read_topic(self.bootstrap, self.topics.changelog, self.topics.partitions)
         }
-        states = {key: decode_state(value) for key, value in newest.items() if not key.startswith(b"\0")}
+        states = {
+            key: decode_state(value) for key, value in newest.items() if value and not key.startswith(b"\0")
+        }
         return {
             key: {n: v for n, v in msgspec.structs.asdict(state).items() if n not in without}
             for key, state in states.items()
