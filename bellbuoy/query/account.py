@@ -13,7 +13,7 @@ from processors.portfolio import Hierarchy, PeerRank, RollUp, peer_rank, roll_up
 from schemas.records import AccountHealth, AccountKpis, Measure, RiskAlert
 from sinks.serving import HistoryEntry, Reader, summary
 
-__all__ = ["Explanation", "as_data", "informing_measures", "look_up", "window_of"]
+__all__ = ["Explanation", "as_data", "informing_measures", "look_up", "needed_coverage", "window_of"]
 
 _HISTORY_ENTRIES = 40
 
@@ -80,6 +80,14 @@ def informing_measures(explanation: Explanation) -> list[Measure]:
     counted = {measure.name for measure in explanation.health.measures}
     measures = [] if explanation.kpis is None else explanation.kpis.measures
     return [measure for measure in measures if measure.name not in counted]
+
+
+def needed_coverage(health: AccountHealth) -> float | None:
+    """Return the share of the weights that a band needs; ``None`` by a model that is not in this build."""
+    from processors.model import DEFAULT  # noqa: PLC0415 - conditions take long to load, and few accounts ask
+
+    model = DEFAULT if (health.model, health.model_version) == (DEFAULT.name, DEFAULT.version) else None
+    return None if model is None or health.variant else model.plan.min_coverage
 
 
 def window_of(measure: str) -> str | None:

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.query.account import Explanation, informing_measures, window_of
+from bellbuoy.query.account import Explanation, informing_measures, needed_coverage, window_of
 from bellbuoy.render.formats import BAND_STYLE, amount, change, duration, money, number
 from bellbuoy.render.portfolio import bands, points
 from processors.measures import MEASURES
@@ -63,7 +63,7 @@ def _summary(explanation: Explanation, now: int, ago: str) -> Table:
     grid.add_column(style="dim")
     grid.add_column()
     grid.add_row("trend", f"{_trend(health)}  {_bars(explanation.history)}".rstrip())
-    grid.add_row("coverage", f"{health.coverage:.0%} of the weights are known")
+    grid.add_row("coverage", _coverage(health))
     grid.add_row("owner", Text(health.owner or "nobody"))
     grid.add_row("customer", Text(" · ".join(_profile(health)) or "-"))
     if explanation.standing is not None:
@@ -93,6 +93,16 @@ def _summary(explanation: Explanation, now: int, ago: str) -> Table:
         grid.add_row("KPIs as of", f"{iso(since)} ({duration(now - since)} {ago})")
     grid.add_row("journal", f"partition {health.partition}, batch {health.sequence}")
     return grid
+
+
+def _coverage(health: AccountHealth) -> str:
+    known = f"{health.coverage:.0%} of the weights are known"
+    if health.band != "unknown" or health.merged_into is not None:
+        return known
+    needed = needed_coverage(health)
+    if needed is None:
+        return f"{known}; for a band the model asks for the share min_coverage"
+    return known if health.coverage >= needed else f"{known}, {needed:.0%} are needed for a band"
 
 
 def _rank(rank: PeerRank) -> str:

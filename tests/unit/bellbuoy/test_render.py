@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.console import Console
 from bellbuoy.query.account import Explanation
 from bellbuoy.render.explanation import informing_table, render_explanation, score_table
 from bellbuoy.render.formats import amount, number
+from processors.model import DEFAULT
 from schemas.records import Measure
 from tests.support.output_records import AT, health
 
@@ -61,3 +63,23 @@ def test_a_merged_account_says_so_first() -> None:
     first, second, *_ = console.export_text().splitlines()
     assert first.startswith("Old GmbH")
     assert second.strip() == "merged into new: explain that account"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"model_version": DEFAULT.version, "coverage": 0.63},
+            "63% of the weights are known, 65% are needed",
+        ),
+        ({"model_version": DEFAULT.version, "coverage": 0.7}, "70% of the weights are known\n"),
+        ({"model": "mine", "coverage": 0.2}, "20% of the weights are known; for a band the model asks for"),
+        ({"band": "watch", "coverage": 0.2}, "20% of the weights are known\n"),
+    ],
+)
+def test_an_unknown_band_comes_with_the_coverage_that_it_needs(fields: dict[str, Any], words: str) -> None:
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(render_explanation(Explanation(health("new", **{"band": "unknown"} | fields), [], []), AT))
+
+    text = "\n".join(line.rstrip() for line in console.export_text().splitlines())
+    assert words in text
