@@ -73,9 +73,9 @@ def drop(view: View) -> MeasureValue:
     this, usual = weekly
     ratio = min(this / usual, _MAX_VALUE)
     if ratio < 1:
+        usually = f"{usual:,.0f}" if usual >= 100 or usual == round(usual) else f"{usual:,.1f}"
         return MeasureValue(
-            ratio,
-            f"Usage down {1 - ratio:.0%} against its usual week ({this:,} events, usually {usual:,.0f})",
+            ratio, f"Usage down {1 - ratio:.0%} against its usual week ({this:,} events, usually {usually})"
         )
     return MeasureValue(ratio, f"Usage at {ratio:.0%} of its usual week ({this:,} events)")
 

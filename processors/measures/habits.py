@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processors.measures.definition import USAGE, MeasureValue, measure
 from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
 from processors.state.usage_parts import USERS
 from schemas.records import UsageEvent
@@ -35,7 +36,7 @@ def logins(view: View) -> MeasureValue:
         return _NOBODY
     made = view.user_days(7)
     return MeasureValue(
-        made / users, f"{made:,} logins of {users:,} users in 7 days ({made / users:.1f} each)"
+        made / users, f"{count(made, 'login')} of {count(users, 'user')} in 7 days ({made / users:.1f} each)"
     )
 
 
@@ -75,6 +76,5 @@ def stickiness(view: View) -> MeasureValue:
     monthly = view.active_users(28)
     if not monthly:
         return _NOBODY
-    daily = view.user_days(28) / 28
-    share = daily / monthly
-    return MeasureValue(share, f"{daily:.1f} of {monthly:,} monthly users come on a day ({share:.0%})")
+    share = view.user_days(28) / 28 / monthly
+    return MeasureValue(share, f"{share:.0%} of {count(monthly, 'monthly user')} come on a mean day")

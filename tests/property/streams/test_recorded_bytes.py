@@ -45,8 +45,8 @@ EXPECTED = {
     "journal": "00c55927780ae83e1919e8d09d87c2f79baaa2f120315c288fb01e29dc90c7ee",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "09e9826f6715c45a85075059bb62898136b5b2128fc2762d71b64fba5c906a58",
-    "account.health": "b426178e0f59d9d7f9997227cf9ff80464be5ac25ff59bcb122a0e02e1053923",
-    "account.kpis": "16f7e588855c61ad038bf7edb1e3a7b356d28ee558fb0fb78f68b9294cf0a2e5",
+    "account.health": "acac1acd1b0b6c89d0958b632a3969bc55a2dedd54bb30466573503fcad4ad49",
+    "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
     "risk.alerts": "f6fc2af633ffc0ee74baa07e9ed818517d602573ad6caec68c2b1f8fe6fca147",
 }
 

@@ -143,6 +143,7 @@ def test_logins_stickiness_and_sessions() -> None:
     account.use(20, user_id="once", duration_ms=60_000)
     assert account.value("usage.logins") == 3 / 2
     assert account.value("usage.stickiness") == pytest.approx(5 / 28 / 2)
+    assert account.fact("usage.stickiness").reason == "9% of 2 monthly users come on a mean day"
     assert account.value("usage.session") == pytest.approx((4 * 6 + 1) / 5)
     assert Account().use(1).value("usage.session") is None
     assert Account().use(29).value("usage.stickiness") is None
@@ -179,6 +180,16 @@ def test_a_noisy_account_needs_more_to_be_anomalous() -> None:
         steady.use(7 * week + 1, 40)
     assert noisy.use(1, 20).value("usage.anomaly") == pytest.approx(-20 / (1.4826 * 20))
     assert steady.use(1, 20).value("usage.anomaly") == pytest.approx(-20 / 40**0.5)
+
+
+def test_a_drop_names_a_usual_week_that_fits_it() -> None:
+    account = Account()
+    for week in range(10):
+        for day in (1, 2, 3) if week % 2 else (1, 2):
+            account.use(7 * week + day)
+
+    reason = account.fact("usage.drop").reason
+    assert reason == "Usage down 20% against its usual week (2 events, usually 2.5)"
 
 
 def test_a_public_holiday_is_passed_over() -> None:
