@@ -21,6 +21,7 @@ from processors.fold.partition import Batches, FoldedPartition
 from processors.fold.shared import Shared
 from processors.merging.transfers import is_forwarded
 from processors.model import load_model
+from processors.observe.deletion import is_erased
 from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import split_key
@@ -107,8 +108,9 @@ class _ModelReplay:
                 self._count(alert)
 
     def scored_accounts(self) -> list[bytes]:
-        """Return the keys of the accounts that have a score, sorted: neither aliases nor merged accounts."""
-        return sorted(key for key in self.folded.states if not is_forwarded(self.folded.state(key)))
+        """Return the keys of the accounts that have a score, sorted: no aliases, none merged or deleted."""
+        states = ((key, self.folded.state(key)) for key in self.folded.states)
+        return sorted(key for key, state in states if not is_forwarded(state) and not is_erased(state))
 
     def band(self, key: bytes) -> str:
         return self.folded.state(key).band

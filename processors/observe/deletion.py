@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from processors.state.account import DECIDED, RING_DAYS, Link, OwnCount, Person, State, Usage
+from processors.state.account import DECIDED, RING_DAYS, Link, OwnCount, Person, State, Subscription, Usage
 from processors.state.activity import active_days, with_day
 from processors.state.parts import NEVER
 from schemas.records import AccountLink
@@ -75,11 +75,9 @@ def keep_later(other: State, at: int) -> bool:
     """
     kept = State(tenant=other.tenant, account_id=other.account_id, applied=other.applied, link=other.link)
     kept.usage = _later_usage(other.usage, at)
-    kept.tickets = _where(other.tickets, lambda ticket: ticket.last_at > at)
+    kept.tickets = _where(other.tickets, lambda ticket: max(ticket.last_at, ticket.opened_at) > at)
     billing = other.billing
-    kept.billing.subscriptions = _where(
-        billing.subscriptions, lambda one: max([one.status_at, *one.terms_at.values()])[0] > at
-    )
+    kept.billing.subscriptions = _where(billing.subscriptions, lambda one: _last_word(one) > at)
     kept.billing.invoices = _where(billing.invoices, lambda invoice: invoice.last_at > at)
     kept.billing.disputes = _where(billing.disputes, lambda dispute: dispute.at[0] > at)
     kept.surveys = _where(other.surveys, lambda answer: answer[0][0] > at)
@@ -106,6 +104,18 @@ def keep_later(other: State, at: int) -> bool:
 
 def _where(known: dict[K, V], later: Callable[[V], bool]) -> dict[K, V]:
     return {key: value for key, value in known.items() if later(value)}
+
+
+def _last_word(subscription: Subscription) -> int:
+    """Return when the newest thing known of a subscription occurred."""
+    stamps = [
+        subscription.status_at,
+        subscription.downgraded_at,
+        *subscription.terms_at.values(),
+        *(said for said, _ in subscription.mrr_days.values()),
+    ]
+    times = [subscription.canceling_at, *(each.at for each in subscription.snapshots)]
+    return max([*times, *(time for time, _ in stamps)])
 
 
 def _later_usage(usage: Usage, at: int) -> Usage:

@@ -139,6 +139,7 @@ def test_an_account_is_deleted_everywhere_and_comes_back_by_what_is_later(
         assert newest(deployment, "account.health") is None
         assert newest(deployment, "account.kpis") is None
         assert KEY not in deployment.states()
+        assert deployment.letters() == []  # delivery passes over records without a value
 
 
 def test_a_slip_deletes_nothing(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
