@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
+from bellbuoy.local.embedded import Kafka
+from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.ledger import applied_events
+from bellbuoy.operations.topics import create_topics, topic_partitions
 from bellbuoy.times import now
 from schemas.topics import Topics
-from streams.kafka.log_reader import end_offsets
-from tests.support.damaged_logs import add_partitions, cut_head, make_anew
+from streams.kafka.log_reader import end_offsets, read_to_end
+from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
 from tests.support.input_producer import InputProducer, usage
 from tests.support.recovering import log_faults_found, recover
 from tests.support.role_processes import RoleProcesses
@@ -145,3 +149,90 @@ def test_a_journal_or_changelog_made_anew_or_widened_stops_the_roles(
     journal.start()
     worker.start()
     applied(bootstrap, topics, 300)
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("area", ["journal", "changelog"])
+def test_a_journal_or_changelog_that_lost_its_tail_stops_the_roles(
+    tmp_path: Path, area: str, running: bool
+) -> None:
+    kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-", partitions=2)
+    kafka.start()
+    create_topics(kafka.bootstrap, topics)
+    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
+    try:
+        journal, worker = roles.start("journal"), roles.start("worker")
+        for first in range(0, 400, 20):
+            send(kafka.bootstrap, topics, first, 20)
+        applied(kafka.bootstrap, topics, 400)
+        for role in (journal, worker):
+            if running:
+                role.child.pause()
+            else:
+                role.stop()
+        name = topics.changelog if area == "changelog" else topics.name("account.journal")
+        ends = end_offsets(kafka.bootstrap, name, range(2))
+        cut_tails(kafka, {(name, p): end - 20 for p, end in ends.items()})
+        for role in (journal, worker):
+            if running:
+                role.child.resume()
+            else:
+                role.start()
+        stopped(worker, area)
+        if area == "journal":
+            stopped(journal, area)
+        journal.stop()
+        recover(kafka.bootstrap, topics, area)
+        send(kafka.bootstrap, topics, 400, 100)
+        journal.start()
+        worker.start()
+        applied(kafka.bootstrap, topics, 500)
+    finally:
+        roles.stop()
+        kafka.stop()
+
+
+def published(bootstrap: str, topics: Topics) -> set[bytes | None]:
+    """Return the keys of the accounts in account.health."""
+    parts = [TopicPartition(topics.name("account.health"), p, 0) for p in range(topics.partitions)]
+    return {record.key for record in read_to_end(bootstrap, parts)}
+
+
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("damage", [anew, widened])
+def test_outputs_made_anew_or_widened_are_published_again(
+    bootstrap: str,
+    topics: Topics,
+    roles: RoleProcesses,
+    damage: Callable[[str, Topics, str], None],
+    running: bool,
+) -> None:
+    journal, worker = roles.start("journal"), roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    until(lambda: len(published(bootstrap, topics)) == 20, what="the scores")
+    if not running:
+        journal.stop()
+        worker.stop()
+    damage(bootstrap, topics, topics.name("account.health"))
+    if not running:
+        journal.start()
+        worker.start()
+    if damage is widened and not running:
+        stopped(worker, "outputs")
+    else:
+        until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason")
+        send(bootstrap, topics, 200, 100)
+        applied(bootstrap, topics, 300)
+    journal.stop()
+    worker.stop()
+    recover(bootstrap, topics, "outputs")
+    assert topic_partitions(bootstrap)[topics.name("account.health")] == topics.partitions
+    before = applied_events(bootstrap, topics)
+    assert before == 0
+    journal.start()
+    worker.start()
+    applied(bootstrap, topics, 200 if damage is widened and not running else 300)
+    until(lambda: len(published(bootstrap, topics)) == 20, what="the scores again")
+    worker.wait_ready()
+    assert log_faults_found(bootstrap, topics) == []
