@@ -150,6 +150,14 @@ class _StoppedPipeline:
         )
         producer.commit()
 
+    def await_visible(self, transactional_id: str) -> None:
+        """
+        Return once readers see what was committed under this id.
+
+        Kafka answers a commit before the partitions have its markers, but opens an id only after that.
+        """
+        TransactionalProducer(self.bootstrap, transactional_id)
+
     def write_applied(self, partition: int, offset: int) -> None:
         """Say up to which offset of the journal the worker has come (streams/pacing/progress.py)."""
         consumer = Consumer(
@@ -244,12 +252,12 @@ def _continue_journal(
     written_at = max(position.written_at, 0 if last is None else last.written_at)
     ranges = [SourceRange(topic=t, first=inputs.get(t, 0), next=inputs.get(t, 0)) for t in INPUT_TOPICS]
     batch = JournalBatch(sequence=sequence, written_at=written_at, offsets=ranges)
-    producer = TransactionalProducer(
-        deployment.bootstrap, f"{deployment.topics.prefix}bellbuoy-journal-{partition}"
-    )
+    transactional_id = f"{deployment.topics.prefix}bellbuoy-journal-{partition}"
+    producer = TransactionalProducer(deployment.bootstrap, transactional_id)
     producer.begin()
     producer.produce(deployment.journal, deployment.batches.encode(batch), None, partition)
     producer.commit()
+    deployment.await_visible(transactional_id)
     written = last_record(deployment.bootstrap, deployment.journal, partition)
     assert written is not None
     topic = LogInspector(deployment.bootstrap).topics([deployment.journal])[deployment.journal]
@@ -378,7 +386,8 @@ def _bring_back(deployment: _StoppedPipeline, name: str, kept: str) -> None:
 
 def _copy(deployment: _StoppedPipeline, records: Iterator[KafkaRecord], to: str, *, by_key: bool) -> None:
     """Write records to a topic: each to its partition, or to its account's where there is none."""
-    producer = TransactionalProducer(deployment.bootstrap, f"{deployment.topics.prefix}bellbuoy-recover")
+    transactional_id = f"{deployment.topics.prefix}bellbuoy-recover"
+    producer = TransactionalProducer(deployment.bootstrap, transactional_id)
     partitions, written = deployment.topics.partitions, 0
     for record in records:
         if written % _COPY_RECORDS == 0:
@@ -392,3 +401,4 @@ def _copy(deployment: _StoppedPipeline, records: Iterator[KafkaRecord], to: str,
             producer.commit()
     if written % _COPY_RECORDS:
         producer.commit()
+    deployment.await_visible(transactional_id)
