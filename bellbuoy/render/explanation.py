@@ -160,7 +160,7 @@ def score_table(
         table.add_row(
             measure.name,
             f"{measure.score:.0f}" if known else "not known",
-            f"{measure.contribution:.1f} of {measure.weight:.0f}",
+            _points(measure),
             words,
             style=None if known and not measure.stale else "dim",
         )
@@ -179,6 +179,13 @@ def score_table(
     table.add_section()
     table.add_row("score", "", f"{total:.1f} of 100", "")
     return table
+
+
+def _points(measure: Measure) -> str:
+    """Return what a measure brings of what it can bring; of one that only takes away, what it takes."""
+    if measure.contribution < 0 or (measure.score == 100 and not measure.contribution):
+        return f"{measure.contribution:+.1f}" if measure.contribution else "0.0"
+    return f"{measure.contribution:.1f} of {measure.weight:.0f}"
 
 
 def informing_table(measures: Sequence[Measure]) -> Iterator[RenderableType]:

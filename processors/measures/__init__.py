@@ -13,6 +13,7 @@ from processors.measures import (
     baseline,
     billing,
     contact,
+    decline,
     habits,
     limiting,
     onboarding,
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 _SUBJECTS = (
-    usage, habits, baseline, seats, performance, support, billing, revenue, surveys, contact, people,
+    usage, habits, baseline, decline, seats, performance, support, billing, revenue, surveys, contact, people,
     onboarding, value, voice, limiting, account,
 )  # fmt: skip
 

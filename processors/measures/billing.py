@@ -11,9 +11,10 @@ from processors.state.account import RING_DAYS, Subscription
 from schemas.records import BillingEvent
 from schemas.times import DAY
 
-__all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "signals"]
+__all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "renewal_near", "signals"]
 
 _SOURCES = (BILLING,)
+_NEAR_DAYS = 60
 _NO_INVOICE = "nothing: 0 without an invoice"
 _SUBSCRIBED = ago(
     300, BillingEvent, kind="subscription_started", subscription_id="s-1", mrr_minor=90_000, currency="EUR",
@@ -210,6 +211,26 @@ def renewal(view: View) -> MeasureValue:
         )
     days = max(0, (current.renews_at - view.now) // DAY)
     return MeasureValue(days, f"Renews in {count(days, 'day')}")
+
+
+@measure(
+    "billing.renewal_near",
+    kpi="Renewal proximity",
+    unit="share",
+    window="the 60 days before the renewal",
+    sources=_SOURCES,
+    needs="nothing: 0 without a renewal date",
+    example=(
+        _SUBSCRIBED,
+        ago(1, BillingEvent, kind="subscription_updated", subscription_id="s-1", renews_at=15),
+    ),
+)
+def renewal_near(view: View) -> MeasureValue:
+    """Return how near the renewal is: 1 on its day, falling to 0 at 60 days before it."""
+    days = renewal(view)
+    if days.value is None or days.value >= _NEAR_DAYS:
+        return MeasureValue(0, days.reason)
+    return MeasureValue(1 - days.value / _NEAR_DAYS, days.reason)
 
 
 def _end(subscription: Subscription) -> int:

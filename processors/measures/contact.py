@@ -11,9 +11,10 @@ from processors.measures.view import View
 from schemas.records import EngagementEvent
 from schemas.times import HOUR
 
-__all__ = ["last_touch", "reply_latency", "silence"]
+__all__ = ["last_touch", "reply_latency", "silence", "unanswered"]
 
 _SOURCES = (ENGAGEMENT,)
+_PATIENCE_DAYS = 3
 _TOUCHES = ("touch", "meeting", "email_received", "training_attended")
 
 
@@ -74,6 +75,26 @@ def silence(view: View) -> MeasureValue:
         return MeasureValue(0, "No e-mail waits for an answer")
     age = view.age(waiting)
     return MeasureValue(age, f"No answer to e-mail for {count(age, 'day')}")
+
+
+@measure(
+    "engagement.unanswered",
+    kpi="Customer silence",
+    unit="e-mails",
+    window="90 days",
+    sources=_SOURCES,
+    needs="nothing: 0 without an e-mail",
+    example=(ago((30, 16, 9), EngagementEvent, kind="email_sent", user_id="ann"),),
+)
+def unanswered(view: View) -> MeasureValue:
+    """Return the number of e-mails since the customer last answered, without those of the last 3 days."""
+    times = view.state.moments
+    answers = [at for kind in ("email_received", "meeting") for at in times.get(kind, ())]
+    last = max(answers, default=0)
+    waiting = [at for at in times.get("email_sent", ()) if at > last and view.age(at) >= _PATIENCE_DAYS]
+    if not waiting:
+        return MeasureValue(0, "No e-mail waits for an answer")
+    return MeasureValue(len(waiting), f"{count(len(waiting), 'e-mail')} without an answer")
 
 
 def _replies(view: View) -> tuple[list[tuple[int, int]], int | None]:

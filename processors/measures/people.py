@@ -11,7 +11,7 @@ from processors.state.activity import last_day
 from processors.state.usage_parts import USERS
 from schemas.records import EngagementEvent, UsageEvent
 
-__all__ = ["champion", "sponsor"]
+__all__ = ["champion", "champion_gone", "champion_silent", "sponsor"]
 
 _SOURCES = (ENGAGEMENT, USAGE)
 
@@ -32,6 +32,54 @@ _SOURCES = (ENGAGEMENT, USAGE)
 def champion(view: View) -> MeasureValue:
     """Return the days since a champion last used the product or was in contact; 90 when the last one left."""
     return _days_since_activity(view, "champion")
+
+
+@measure(
+    "engagement.champion_gone",
+    kpi="Champion activity",
+    unit="share",
+    window="90 days",
+    sources=(ENGAGEMENT,),
+    needs="nothing: 0 without a departure",
+    example=(ago(20, EngagementEvent, kind="champion_left", user_id="ann"),),
+)
+def champion_gone(view: View) -> MeasureValue:
+    """
+    Return how lately a champion left: 1 on that day, falling to 0 at 90 days after it.
+
+    0 as soon as a champion is named who stays.
+    """
+    left = view.state.engagement.get("champion_left", -1)
+    stays = any(
+        person.role == "champion" and person.left_at <= person.role_at[0] and person.role_at[0] > left
+        for person in view.state.people.values()
+    )
+    age = view.age(left)
+    if left < 0 or stays or age >= RING_DAYS:
+        return MeasureValue(0, "No champion left")
+    return MeasureValue(
+        1 - age / RING_DAYS,
+        f"The champion left {count(age, 'day')} ago" if age else "The champion left today",
+    )
+
+
+@measure(
+    "engagement.champion_silent",
+    kpi="Champion activity",
+    unit="days",
+    window="since the last activity, 90 days at most",
+    sources=_SOURCES,
+    needs="nothing: 0 without a champion",
+    example=(
+        ago(85, EngagementEvent, kind="champion_named", user_id="ann"),
+        ago(24, UsageEvent, name="Report Viewed", user_id="ann"),
+    ),
+    reads=USERS,
+)
+def champion_silent(view: View) -> MeasureValue:
+    """Return the days since a champion last used the product or was in contact; 0 where none is known."""
+    known = _days_since_activity(view, "champion")
+    return MeasureValue(0, known.reason) if known.value is None else known
 
 
 @measure(

@@ -6,9 +6,10 @@ from processors.measures.definition import PROFILES, USAGE, MeasureValue, measur
 from processors.measures.example import ago
 from processors.measures.view import View
 from processors.state.account import Day
+from processors.state.usage_parts import PAST
 from schemas.records import AccountProfile, UsageEvent
 
-__all__ = ["errors", "latency", "slowdown", "uptime"]
+__all__ = ["errors", "failures", "latency", "slowdown", "uptime"]
 
 _ENOUGH_EVENTS = 20
 """With fewer events in 7 days the share of errors is that of 28: one error of two events says little."""
@@ -40,6 +41,32 @@ def errors(view: View) -> MeasureValue:
         return MeasureValue(None, "No usage in 28 days")
     share = usage.errors / usage.events
     return MeasureValue(share, f"{share:.1%} of {usage.events:,} events failed in {days} days")
+
+
+@measure(
+    "performance.failures",
+    kpi="Product errors",
+    unit="ratio",
+    window="28 complete days",
+    sources=(USAGE,),
+    needs="nothing: 0 without a failed event",
+    example=(
+        ago(range(28), UsageEvent, name="Report Viewed"),
+        ago((4, 9), UsageEvent, name="Report Viewed", error=True),
+    ),
+    reads=PAST,
+)
+def failures(view: View) -> MeasureValue:
+    """
+    Return the share of failed events of 28 complete days, with a hundred events added that did not fail.
+
+    So one failure of two events says little, and a lasting share of failures is not forgotten with the week.
+    """
+    usage = view.complete_month
+    share = usage.errors / (usage.events + 100)
+    if not usage.errors:
+        return MeasureValue(0, "No failed event in 28 days")
+    return MeasureValue(share, f"{usage.errors:,} of {usage.events:,} events failed in 28 days")
 
 
 @measure(

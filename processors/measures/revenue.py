@@ -22,10 +22,13 @@ __all__ = [
     "lifetime_value",
     "mrr",
     "net_retention",
+    "price_rise",
+    "reduction",
     "tenure",
 ]
 
 _YEAR = 365
+_PRICE_DAYS = 75
 _MONTHLY_CHURN = 0.035
 """Monthly churn of business subscriptions, voluntary and not (Recurly 2025, by retentionlens.com)."""
 
@@ -96,6 +99,66 @@ def arpu(view: View) -> MeasureValue:
         return MeasureValue(None, _UNKNOWN if known is None else "Nobody was active in 28 days")
     each = known[0] / users
     return MeasureValue(each, f"{money(each, known[1])} a month for each of {count(users, 'user')}")
+
+
+@measure(
+    "revenue.price_rise",
+    kpi="Price rise",
+    unit="change",
+    window="75 days",
+    sources=(BILLING,),
+    needs="nothing: 0 without a price of 75 days ago",
+    example=(
+        ago(
+            200, BillingEvent, kind="subscription_started", subscription_id="s-1", seats=10, mrr_minor=90_000
+        ),
+        ago(20, BillingEvent, kind="subscription_updated", subscription_id="s-1", mrr_minor=108_000),
+    ),
+)
+def price_rise(view: View) -> MeasureValue:
+    """
+    Return the largest rise of a subscription's price over 75 days, as a share, with unchanged seats.
+
+    A subscription whose seats changed meanwhile is left out: more seats cost more.
+    """
+    day = view.today - _PRICE_DAYS
+    rise = 0.0
+    for each in view.state.billing.subscriptions.values():
+        before = _price_on(each, day)
+        seats_changed = each.terms_at.get("seats", (-1, 0))[0] // DAY > day
+        if each.status == "canceled" or not before or not each.mrr_minor or seats_changed:
+            continue
+        rise = max(rise, each.mrr_minor / before - 1)
+    if not rise:
+        return MeasureValue(0, f"No price rise in {_PRICE_DAYS} days")
+    return MeasureValue(min(rise, 9.99), f"The price rose by {rise:.0%} within {_PRICE_DAYS} days")
+
+
+@measure(
+    "revenue.reduction",
+    kpi="Churn, cancel and downgrade signals",
+    unit="share",
+    window="90 days",
+    sources=(BILLING,),
+    needs="nothing: 0 without a downgrade",
+    example=_TWO_PRICES,
+)
+def reduction(view: View) -> MeasureValue:
+    """Return the largest share of its price that a subscription lost by a downgrade in 90 days."""
+    cuts = [
+        1 - each.downgrade_ratio
+        for each in view.state.billing.subscriptions.values()
+        if each.status != "canceled" and each.downgraded_at[0] >= 0 and view.age(each.downgraded_at[0]) < 90
+    ]
+    if not cuts:
+        return MeasureValue(0, "No downgrade in 90 days")
+    return MeasureValue(max(cuts), f"Downgraded by {max(cuts):.0%} within 90 days")
+
+
+def _price_on(subscription: Subscription, day: int) -> int | None:
+    """Return the monthly price at the end of a UTC day; ``None``: not known."""
+    known = [step[1] for at, step in subscription.mrr_days.items() if at <= day]
+    return known[-1] if known else None
 
 
 @measure(

@@ -9,7 +9,7 @@ from processors.measures.view import View
 from processors.state.usage_parts import USERS
 from schemas.records import BillingEvent, UsageEvent
 
-__all__ = ["adoption", "headroom"]
+__all__ = ["adoption", "headroom", "idle"]
 
 _SOURCES = (USAGE, BILLING, PROFILES)
 _EARLY_SHARE, _EARLY_MONTHS = 0.5, 6.0
@@ -50,6 +50,30 @@ def adoption(view: View) -> MeasureValue:
         f"{active} of {seats} seats in use after {count(round(months), 'month')}; "
         f"{expected:.0%} would be expected",
     )
+
+
+@measure(
+    "seats.idle",
+    kpi="Seat utilisation by tenure",
+    unit="ratio",
+    window="28 complete days",
+    sources=_SOURCES,
+    needs="nothing: 0 without usage or seats",
+    example=_EXAMPLE,
+    reads=USERS,
+)
+def idle(view: View) -> MeasureValue:
+    """
+    Return the share of the seats' working days in 28 complete days on which nobody used the product.
+
+    A seat has 20 working days. Days of use of people for whom no seat was bought count as well.
+    """
+    seats = view.seats
+    if not seats or view.state.usage.last_at is None:
+        return MeasureValue(0, "Usage or the number of seats is not known")
+    days = view.complete_user_days(28)
+    share = max(0.0, 1 - days / (20 * seats))
+    return MeasureValue(share, f"{count(days, 'day')} of use for {count(seats, 'seat')} in 28 days")
 
 
 @measure(

@@ -21,10 +21,13 @@ __all__ = [
     "reopened",
     "resolution",
     "tickets",
+    "troubled",
 ]
 
 SEVERITY_WEIGHT = {"low": 0.5, "normal": 1.0, "unknown": 1.0, "high": 2.0, "urgent": 4.0}
 _SOURCES = (SUPPORT,)
+_TROUBLE_DAYS = 75
+_SLOW_DAYS = 5
 _NO_TICKET = "nothing: 0 without a ticket"
 _SOLVED = "a ticket solved in 90 days"
 _OPEN_TICKETS = (
@@ -133,6 +136,42 @@ def escalated(view: View) -> MeasureValue:
     """Return the number of tickets escalated in the last 28 days."""
     since = view.now - 28 * DAY
     return _counted(sum(1 for ticket in view.tickets if ticket.escalated_at > since), "escalated")
+
+
+@measure(
+    "support.troubled",
+    kpi="Slow tickets",
+    unit="tickets",
+    window="75 days",
+    sources=_SOURCES,
+    needs=_NO_TICKET,
+    example=(*_SOLVED_TICKETS, *_OPEN_TICKETS, ago(8, SupportEvent, ticket_id="1", kind="escalated")),
+)
+def troubled(view: View) -> MeasureValue:
+    """
+    Return the number of tickets of 75 days that went badly, an urgent or high one counted twice.
+
+    A ticket went badly that took more than 5 days (or is open for as long), was reopened or escalated, or got
+    1 or 2 of 5 points.
+    """
+    bad = [
+        ticket
+        for ticket in view.tickets
+        if view.age(ticket.last_at) < _TROUBLE_DAYS and _went_badly(view, ticket)
+    ]
+    if not bad:
+        return MeasureValue(0, f"No ticket went badly in {_TROUBLE_DAYS} days")
+    number = sum(2 if ticket.severity in ("high", "urgent") else 1 for ticket in bad)
+    return MeasureValue(
+        number, f"{count(len(bad), 'ticket')} slow, reopened or escalated in {_TROUBLE_DAYS} days"
+    )
+
+
+def _went_badly(view: View, ticket: Ticket) -> bool:
+    ended = view.today if ticket.open else max(ticket.solved_at, ticket.status[0]) // DAY
+    slow = ended - ticket.opened_at // DAY > _SLOW_DAYS
+    rated = ticket.csat is not None and ticket.csat <= 2
+    return slow or rated or bool(ticket.reopens) or ticket.escalated_at >= 0
 
 
 def _counted(number: int, what: str) -> MeasureValue:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from processors.measures.calendar import holidays
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
-from processors.state.activity import least_activity, masks_on, user_days, users_active
+from processors.state.activity import habits_of, least_activity, masks_on, user_days, users_active
 from processors.state.usage_parts import PAST, USERS
 from schemas.times import DAY, EPOCH
 
@@ -65,6 +65,8 @@ class View:
                 carried[name] = known[name]
         if not changed & USERS:
             view._counts = self._counts
+            if "habits" in known:
+                carried["habits"] = known["habits"]
         if not changed & PAST:
             view._sums = self._sums
             if "recent" in known:
@@ -121,6 +123,11 @@ class View:
         """Summed usage of the last 28 days, today included."""
         return self._with_today(self._summed(1, 28))
 
+    @property
+    def complete_month(self) -> Day:
+        """Summed usage of the 28 days before today."""
+        return self._summed(1, 29)
+
     @cached_property
     def month_before(self) -> Day:
         """Summed usage of the 28 days before the last 7."""
@@ -155,6 +162,11 @@ class View:
         users = self.state.usage.users
         return masks_on(users.values(), self.today)
 
+    @cached_property
+    def habits(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Each user's last active UTC day, and the number of active days of the 32 up to it."""
+        return habits_of(self.state.usage.users.values())
+
     def active_users(self, days: int) -> int:
         """Return the number of users active in the last *days* days, today included."""
         least = least_activity(self.today - days + 1)
@@ -171,6 +183,11 @@ class View:
         """Return the sum over users of the days of use in the last *days* days (32 at most)."""
         window = (1 << days) - 1
         return self._counted(("user days", days), lambda: user_days(self.active, window))
+
+    def complete_user_days(self, days: int) -> int:
+        """Return the sum over users of the days of use in the *days* days before today (31 at most)."""
+        window = ((1 << days) - 1) << 1
+        return self._counted(("complete user days", days), lambda: user_days(self.active, window))
 
     def _counted(self, what: tuple[str, int], count: Callable[[], int]) -> int:
         known = self._counts.get(what)

@@ -38,8 +38,8 @@ class Verdict(NamedTuple):
     A score in hundredths of a point with everything it was made of; ``settle`` finds the band.
 
     ``judged`` tells whether enough is known for a band; ``doubts`` are the reasons why a cap can't be judged.
-    ``due`` is the next time at which the age of
-    evidence, a cap's end or a variant's end changes something.
+    ``due`` is the next time at which the age of evidence, a cap's end or a variant's end changes something.
+    ``floor`` is the score if everything that is not known were at its worst; ``None``: the score itself.
     """
 
     plan: Plan
@@ -52,6 +52,7 @@ class Verdict(NamedTuple):
     reasons: tuple[str, ...]
     due: int | None
     doubts: tuple[str, ...] = ()
+    floor: int | None = None
 
 
 class BandState(NamedTuple):
@@ -109,8 +110,10 @@ def weigh(
     caps on these measures.
     """
     overrides = in_force(view) if view.state.overrides and untold is None else {}
-    results, total, adjustments = _score_terms(plan, facts, view.now, overrides)
+    results, total, adjustments, floor = _score_terms(plan, facts, view.now, overrides)
     capped = apply_caps(plan, facts, view, total, untold or ())
+    if floor is not None:
+        floor = min([floor, *(round(cap.limit * 100) for cap in capped.caps)])
     later = capped.moments
     measures, shares, worst = [], [], []
     for _, known, lost, measure, moments in results:
@@ -126,7 +129,7 @@ def weigh(
     if overrides:
         later += [one.until for one in overrides.values() if one.until is not None]
         if (override := overrides.get("score")) is not None:
-            score, doubts = round((override.value or 0.0) * 100), []
+            score, doubts, floor = round((override.value or 0.0) * 100), [], None
             brought = (score - capped.score) / 100
             adjustments = [
                 *adjustments,
@@ -143,7 +146,8 @@ def weigh(
         plan,
         score,
         coverage,
-        "score" in overrides or (coverage >= plan.min_coverage and not doubts),
+        "score" in overrides
+        or (coverage >= plan.min_coverage and not doubts and _certain(plan, score, floor)),
         tuple(measures),
         tuple(adjustments),
         tuple(capped.caps),
@@ -202,13 +206,19 @@ def _band(verdict: Verdict, before: str) -> str:
     plain = bands.of(verdict.score)
     if before not in bands.names or not bands.is_better(plain, before):
         return plain
-    return max(bands.of(verdict.score - bands.margin), before, key=bands.names.index)
+    sure = verdict.score if verdict.floor is None else verdict.floor
+    return max(bands.of(sure - bands.margin), before, key=bands.names.index)
+
+
+def _certain(plan: Plan, score: int, floor: int | None) -> bool:
+    """Tell whether the band would be the same if everything that is not known were at its worst."""
+    return floor is None or plan.bands.of(floor) == plan.bands.of(score)
 
 
 def _score_terms(
     plan: Plan, facts: Sequence[MeasureValue], now: int, overrides: Mapping[str, OverrideValue]
-) -> tuple[Sequence[_TermResult], int, Sequence[Adjustment]]:
-    """Return the result of each term, the score in hundredths of a point, and the adjustments in it."""
+) -> tuple[Sequence[_TermResult], int, Sequence[Adjustment], int | None]:
+    """Return the result of each term, the score in hundredths of a point, its adjustments and its floor."""
     ratio = 100 / plan.scale
     if plan.linear:
         results = [
@@ -219,15 +229,28 @@ def _score_terms(
             )
             for term in plan.terms
         ]
-        return results, sum([one.points for one in results]), ()
-    scores = [_measure_score(term, facts, now, overrides, ratio) for term in plan.terms]
-    total, points, adjustments = tally(plan, [scored.score for scored in scores])
-    together = zip(plan.terms, scores, points, strict=True)
-    return (
-        [_term_result(t, facts[t.at], scored, brought, ratio) for t, scored, brought in together],
-        total,
-        adjustments,
-    )
+        return results, sum([one.points for one in results]), (), None
+    parts = [
+        _plain_part(term, facts[term.at], 0, ratio)
+        if term.plain and term.name not in overrides
+        else _part(term, facts[term.at], _measure_score(term, facts, now, overrides, ratio), 0, ratio)
+        for term in plan.terms
+    ]
+    values = [value for value, _ in parts]
+    total, points, adjustments = tally(plan, values)
+    floor = None
+    if plan.root.kind == "product" and None in values:
+        floor, _, _ = tally(plan, [0.0 if value is None else value for value in values])
+    results = [result for _, result in parts]
+    for place, brought in enumerate(points):
+        if brought:
+            term = plan.terms[place]
+            if term.plain and term.name not in overrides:
+                results[place] = _plain_part(term, facts[term.at], brought, ratio)[1]
+            else:
+                scored = _measure_score(term, facts, now, overrides, ratio)
+                results[place] = _term_result(term, facts[term.at], scored, brought, ratio)
+    return results, total, adjustments, floor
 
 
 def _measure_score(
@@ -249,11 +272,28 @@ def _measure_score(
 @lru_cache(_CACHED_RESULTS)
 def _plain_result(term: PlanTerm, fact: MeasureValue, ratio: float) -> _TermResult:
     """Return the result of a plain term; cached, because most facts of an account did not change."""
+    return _linear_result(term, fact, _plain_score(term, fact), ratio)
+
+
+@lru_cache(_CACHED_RESULTS)
+def _plain_part(
+    term: PlanTerm, fact: MeasureValue, points: int, ratio: float
+) -> tuple[float | None, _TermResult]:
+    """Return the score of a plain term, and its result when it brings these points; cached likewise."""
+    return _part(term, fact, _plain_score(term, fact), points, ratio)
+
+
+def _part(
+    term: PlanTerm, fact: MeasureValue, scored: MeasureScore, points: int, ratio: float
+) -> tuple[float | None, _TermResult]:
+    return scored.score, _term_result(term, fact, scored, points, ratio)
+
+
+def _plain_score(term: PlanTerm, fact: MeasureValue) -> MeasureScore:
+    """Return the score of a plain term from its fact alone."""
     value = known_value(fact)
     score = None if value is None or term.curve is None else term.curve.score(value)
-    return _linear_result(
-        term, fact, MeasureScore(value, score, fact.reason, value is not None, fact.held), ratio
-    )
+    return MeasureScore(value, score, fact.reason, value is not None, fact.held)
 
 
 def _linear_result(term: PlanTerm, fact: MeasureValue, scored: MeasureScore, ratio: float) -> _TermResult:

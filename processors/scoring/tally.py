@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from processors.model.plan.combine import Combined, combine
 from processors.model.plan.plan import Plan
+from processors.model.plan.product import family, product
 from schemas.records import Adjustment
 
 __all__ = ["tally"]
+
+_START = Adjustment(name="start", contribution=100.0, reason="The score starts from its best")
+"""The best score, from which every term of a product takes away."""
 
 
 def tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], list[Adjustment]]:
@@ -17,6 +21,8 @@ def tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], l
 
     The parts sum to the score exactly; what rounding leaves over is an adjustment of its own.
     """
+    if plan.root.kind == "product":
+        return _product_tally(plan, scores)
     groups = [combine(group.combinator, [scores[place] for place in group.terms]) for group in plan.groups]
     root = combine(plan.root, [*(scores[place] for place in plan.loose), *(group.value for group in groups)])
     whole = plan.hundredths
@@ -37,6 +43,53 @@ def tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], l
         points,
         [Adjustment(name=name, contribution=amount / 100, reason=why) for name, amount, why in adjustments],
     )
+
+
+def _product_tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], list[Adjustment]]:
+    """Return the tally of a product: every term takes something away from the whole score."""
+    scale, points = plan.scale, [0] * len(scores)
+    badness = {
+        place: min(1.0, 1.0 - score / scale)
+        for place, score in enumerate(scores)
+        if score is not None and score < scale
+    }
+    if not badness:  # nearly always
+        return 10_000, points, [_START]
+    weights, bad, takers = _families(plan, scores, badness)
+    left, shares = product(weights, bad)
+    total = round(left * 10_000)
+    for share, members in zip(shares, takers, strict=True):
+        for place, part in members:
+            points[place] = -round(share * part * (10_000 - total))
+    rest = total - 10_000 - sum(points)
+    if not rest:
+        return total, points, [_START]
+    return total, points, [_START, Adjustment(name="rounding", contribution=rest / 100, reason="Rounding")]
+
+
+def _families(
+    plan: Plan, scores: Sequence[float | None], badness: Mapping[int, float]
+) -> tuple[list[float], list[float], list[list[tuple[int, float]]]]:
+    """
+    Return the weight and the badness of every family that takes something, and who takes it.
+
+    ``badness`` has the terms of some badness. A term without a group is a family of its own. Who takes it are
+    the terms, each with its share in the family.
+    """
+    weights, bad, takers = [], [], []
+    for place, weight in zip(plan.loose, plan.root.weights, strict=False):
+        if place in badness:
+            weights.append(weight)
+            bad.append(badness[place])
+            takers.append([(place, 1.0)])
+    for group, weight in zip(plan.groups, plan.root.weights[len(plan.loose) :], strict=True):
+        if not badness.keys().isdisjoint(group.terms):
+            members = [None if scores[place] is None else badness.get(place, 0.0) for place in group.terms]
+            whole, parts = family(group.combinator, members)
+            weights.append(weight)
+            bad.append(whole)
+            takers.append([(place, part) for place, part in zip(group.terms, parts, strict=True) if part])
+    return weights, bad, takers
 
 
 def _brought(score: float | None, factor: float) -> int:

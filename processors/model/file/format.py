@@ -271,8 +271,10 @@ class MeasureSpec(_Spec):
 class CombineSpec(_Spec):
     """The way in which members make one score."""
 
-    combine: Literal["mean", "sum", "worst"] = Field(
-        "mean", description="mean: weighted mean; sum: weighted sum from `start`; worst: the lowest."
+    combine: Literal["mean", "sum", "worst", "product"] = Field(
+        "mean",
+        description="mean: weighted mean; sum: weighted sum from `start`; worst: the lowest; product: each "
+        "member takes away its weight (0 to 1) times its badness of what the others leave.",
     )
     start: Number = Field(0.0, description="What a sum starts from.")
     min: Number | None = Field(None, description="It never falls below this.")

@@ -1,8 +1,9 @@
 """
 Combinators: how measures' scores make a group's score, and groups' scores the score.
 
-Three of them express every scheme that we know of: the weighted mean (of all members, or of the known ones),
-the weighted sum with a start and limits, and the lowest score. Each can round half up.
+Three of them express every published scheme that we know of: the weighted mean (of all members, or of the
+known ones), the weighted sum with a start and limits, and the lowest score. Each can round half up. The
+fourth, the product, is in ``processors.model.plan.product``.
 """
 
 from __future__ import annotations

@@ -104,6 +104,7 @@ class _Planner:
         }
         for path, hazard, remedy in hazards(body, curves):
             self._report(path, hazard, remedy, warning=True)
+        self._check_product()
         tree = build_tree(body, curves)
         self._check_range(tree)
         if not self._sound:
@@ -197,6 +198,25 @@ class _Planner:
             lifts_unknown=spec.if_unknown == "lift",
             say=spec.say,
         )
+
+    def _check_product(self) -> None:
+        """Report what doesn't fit into a product: weights beyond 1, and products below another combinator."""
+        body = self._body
+        whole = body.score.combine == "product"
+        products = {name for name, group in body.groups.items() if group.combine == "product"}
+        for name, group in body.groups.items():
+            if name in products and not whole:
+                fix = "add `combine: product` to score, or choose another combine"
+                self._fault(("groups", name, "combine"), "a product below another combinator", fix)
+            if whole and (group.weight is None or group.weight > 1):
+                given = "no weight" if group.weight is None else f"the weight {group.weight:g}"
+                fix = "give it a weight from 0 to 1: how much it takes away at its worst"
+                self._fault(("groups", name), f"a group with {given} in a product", fix)
+        for name, spec in body.measures.items():
+            inside = whole if spec.group is None else spec.group in products
+            if inside and spec.weight > 1:
+                fix = "make it 1 or less: how much the measure takes away at its worst"
+                self._fault(("measures", name, "weight"), f"the weight {spec.weight:g} in a product", fix)
 
     def _check_range(self, tree: Tree) -> None:
         score = self._body.score

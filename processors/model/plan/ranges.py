@@ -25,7 +25,9 @@ def combined(spec: CombineSpec, members: Sequence[tuple[float, Range]], *, ignor
     if not ignore or spec.combine == "sum":  # an unknown member counts as 0
         members = [(weight, (min(low, 0.0), max(high, 0.0))) for weight, (low, high) in members]
     lows, highs = [low for _, (low, _) in members], [high for _, (_, high) in members]
-    if spec.combine == "worst":
+    if spec.combine == "product":
+        low, high = min(lows), max(highs)
+    elif spec.combine == "worst":
         low, high = min(lows), min(highs)
     elif spec.combine == "sum":
         low = spec.start + sum(weight * low for weight, (low, _) in members)

@@ -120,6 +120,8 @@ def _split(spec: CombineSpec, members: Sequence[_Member]) -> tuple[list[Fraction
     if spec.combine == "mean":
         parts = [weight / total for weight in weights]
         return parts, parts
+    if spec.combine == "product":  # what a member takes away is computed, not a fixed factor
+        return [Fraction(0)] * len(members), [weight / total for weight in weights]
     if spec.combine == "worst":
         return [Fraction(1)] * len(members), [Fraction(1, len(members))] * len(members)
     spans = [weight * Fraction(high - low) for weight, (low, high) in members]

@@ -89,7 +89,8 @@ def test_contributions_sum_to_the_score(data: st.DataObject) -> None:
     _, outcomes = reference_fold(data.draw(batchings(data.draw(histories()))))
     for outcome in outcomes:
         for _, health in outcome.health:
-            parts = [m.contribution for m in health.measures] + [c.contribution for c in health.caps]
+            listed = (health.measures, health.adjustments, health.caps)
+            parts = [part.contribution for parts in listed for part in parts]
             assert abs(sum(parts) - health.score) < 1e-9
             assert 0 <= health.score <= 100
             assert 0 <= health.coverage <= 1

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.measures import MeasureValue, View
-from processors.model import DEFAULT, Bands, Plan
+from processors.model import DEFAULT, Bands, Plan, load_model
 from processors.scoring.score import BandState, Verdict, settle, weigh
 from processors.state.account import State
 from schemas.records import BAND_ORDER
 from tests.support.generators import NOW
 
 PLAN = DEFAULT.plan
+MEAN = load_model((Path(__file__).parents[2] / "data" / "golden" / "default_model.v2.yaml").read_text())
 VIEW = View(State(tenant="acme", account_id="a"), NOW)
 HOUR = 3_600_000
 
@@ -43,11 +45,25 @@ def verdict(plan: Plan = PLAN, score: int = 0, **fields: Any) -> Verdict:
 
 
 @given(facts, bands, st.sets(st.integers(0, len(PLAN.reads) - 1)))
-def test_removing_an_input_never_improves_score_or_band(
+def test_removing_an_input_lowers_the_coverage_and_never_improves_the_band(
     known: list[MeasureValue], before: str, gone: set[int]
 ) -> None:
     fewer = [MeasureValue(None, "gone") if i in gone else fact for i, fact in enumerate(known)]
     full, less = weigh(PLAN, known, VIEW), weigh(PLAN, fewer, VIEW)
+    assert less.coverage <= full.coverage
+    state = State(band=before)
+    assert rank(settle(less, state, NOW).band) <= rank(settle(full, state, NOW).band)
+
+
+@given(st.data(), bands)
+def test_in_a_weighted_mean_removing_an_input_never_improves_the_score_either(
+    data: st.DataObject, before: str
+) -> None:
+    plan = MEAN.plan
+    known = [data.draw(st.builds(MeasureValue, values, st.just("said"), ages, st.none())) for _ in plan.reads]
+    gone = data.draw(st.sets(st.integers(0, len(plan.reads) - 1)))
+    fewer = [MeasureValue(None, "gone") if i in gone else fact for i, fact in enumerate(known)]
+    full, less = weigh(plan, known, VIEW), weigh(plan, fewer, VIEW)
     assert less.score <= full.score
     assert less.coverage <= full.coverage
     state = State(band=before)

@@ -461,3 +461,141 @@ def test_detractors_count_by_how_many_they_outnumber_promoters() -> None:
     assert detractors == MeasureValue(1, "2 detractors of 4 NPS answers", NOW - 8 * DAY)
     assert account.answer(5, "e", 10).value("surveys.detractors") == 0
     assert Account().answer(90, "a", 0).value("surveys.detractors") == 0
+
+
+def test_a_trend_compares_with_months_ago_and_few_events_make_none() -> None:
+    steady = Account().weeks(range(1, 90))
+    assert steady.value("usage.trend") == pytest.approx(0, abs=0.05)
+    halved = Account().weeks(range(1, 29), times=5).weeks(range(29, 90), times=10)
+    assert halved.value("usage.trend") == pytest.approx(-0.5, abs=0.06)
+    few = Account().use(80).use(70).use(60)
+    assert few.value("usage.trend") == pytest.approx(10 / 13 - 1)
+    assert Account().weeks(range(1, 40)).value("usage.trend") == 0
+
+
+def test_a_collapse_is_not_forgotten_after_eight_weeks() -> None:
+    """The level of the last weeks is usual by then; that of weeks 9 to 12 still is not.
+
+    weeks ago   12 ... 9    8 ... 1
+    events      50 a week   5 a week
+    """
+    account = Account().weeks(range(57, 90)).weeks(range(1, 57), times=1)
+    assert account.value("usage.drop") == pytest.approx(1, abs=0.01)
+    assert (account.value("usage.trend") or 0) < -0.8
+
+
+def test_a_fortnight_is_judged_by_the_accounts_own_spread() -> None:
+    steady = Account().weeks(range(1, 90), times=10)
+    assert steady.value("usage.fortnight") == pytest.approx(0, abs=0.5)
+    dropped = Account().weeks(range(15, 90), times=10).weeks(range(1, 15), times=4)
+    assert (dropped.value("usage.fortnight") or 0) < -4
+    restless = Account().weeks(range(43, 57), times=16).weeks(range(15, 29), times=16)
+    restless.weeks(range(29, 43), times=4).weeks(range(57, 90), times=4).weeks(range(1, 15), times=4)
+    assert (restless.value("usage.fortnight") or 0) > -1.5
+    assert Account().weeks(range(1, 60)).value("usage.fortnight") == 0
+
+
+def test_silence_is_told_in_the_accounts_own_gaps() -> None:
+    daily = Account().weeks(range(9, 90))
+    weekly = Account().weeks(range(9, 90), weekdays=(0,))
+    assert (daily.value("usage.gap") or 0) > 2.5
+    assert (weekly.value("usage.gap") or 0) < 1.5
+    assert Account().use(0).value("usage.gap") == 0
+    assert Account().use(14).value("usage.gap") == 2
+
+
+def test_public_holidays_are_no_silence() -> None:
+    quiet = Account().weeks(range(30, 90)).use(24)
+    at_home = Account().weeks(range(30, 90)).use(24).profile(country="DE")  # 25 May 2026 is Whit Monday
+    assert (at_home.value("usage.gap") or 9) < (quiet.value("usage.gap") or 0)
+
+
+def test_people_lost_counts_who_stays_away_and_regulars_sooner() -> None:
+    account = Account()
+    for user in ("a", "b", "c"):
+        account.weeks(range(1, 60), times=1, user_id=user)
+    assert account.value("people.lost") == 0
+    account.weeks(range(40, 60), times=1, user_id="d").weeks(range(16, 40), times=1, user_id="e")
+    assert account.value("people.lost") == pytest.approx(1 / 7)
+    assert account.value("people.regulars_lost") == pytest.approx(2 / 6)
+    assert Account().use(50, user_id="once").value("people.lost") == pytest.approx(1 / 3)
+    assert Account().use(50, user_id="once").value("people.regulars_lost") == 0
+
+
+def test_the_key_person_is_the_most_habitual_one() -> None:
+    account = Account().weeks(range(1, 60), times=1, user_id="now and then", weekdays=(1,))
+    account.weeks(range(20, 60), times=1, user_id="daily")
+    assert (account.value("people.key_person") or 0) > 5
+    assert Account().weeks(range(1, 60), weekdays=(1,)).value("people.key_person") == 0
+    assert Account().weeks(range(1, 60)).value("people.key_person") == pytest.approx(1 / 3)
+
+
+def test_tickets_that_go_badly_are_slow_reopened_escalated_or_rated_low() -> None:
+    good = Account().ticket(10, "1", "opened").ticket(8, "1", "solved")
+    assert good.value("support.troubled") == 0
+    slow = Account().ticket(30, "1", "opened").ticket(20, "1", "solved")
+    assert slow.value("support.troubled") == 1
+    waiting = Account().ticket(6, "1", "opened", severity="urgent")
+    assert waiting.value("support.troubled") == 2
+    escalated = Account().ticket(3, "1", "opened").ticket(2, "1", "escalated")
+    assert escalated.value("support.troubled") == 1
+    assert Account().ticket(80, "1", "opened").ticket(76, "1", "solved").value("support.troubled") == 0
+
+
+def test_unanswered_mail_counts_from_the_last_answer() -> None:
+    account = Account().engage(20, "email_sent").engage(15, "email_received")
+    assert account.value("engagement.unanswered") == 0
+    account.engage(10, "email_sent").engage(5, "email_sent").engage(1, "email_sent")
+    assert account.value("engagement.unanswered") == 2
+    account.engage(0.5, "meeting")
+    assert account.value("engagement.unanswered") == 0
+
+
+def test_failures_are_shrunk_and_last_for_28_days() -> None:
+    assert Account().use(2).use(2, error=True).value("performance.failures") == pytest.approx(1 / 102)
+    lasting = Account().use(20, 400).use(20, 100, error=True)
+    assert lasting.value("performance.failures") == pytest.approx(1 / 6)
+
+
+def test_idle_seats_count_days_of_use_against_working_days() -> None:
+    account = Account().bill(60, "subscription_started", seats=2)
+    assert account.use(1).value("seats.idle") == pytest.approx(1 - 1 / 40)
+    assert Account().use(1).value("seats.idle") == 0
+
+
+def test_a_price_rise_needs_unchanged_seats() -> None:
+    account = Account().bill(200, "subscription_started", mrr_minor=1_000, seats=5)
+    assert account.value("revenue.price_rise") == 0
+    account.bill(20, "subscription_updated", mrr_minor=1_200)
+    assert account.value("revenue.price_rise") == pytest.approx(0.2)
+    account.bill(10, "subscription_updated", mrr_minor=2_400, seats=10)
+    assert account.value("revenue.price_rise") == 0
+
+
+def test_a_champion_who_left_fades_and_a_new_one_ends_it() -> None:
+    account = Account().engage(45, "champion_left", user_id="ann")
+    assert account.value("engagement.champion_gone") == 0.5
+    assert Account().engage(91, "champion_left", user_id="ann").value("engagement.champion_gone") == 0
+    account.engage(10, "champion_named", user_id="ben")
+    assert account.value("engagement.champion_gone") == 0
+
+
+def test_a_champion_is_silent_once_there_is_one() -> None:
+    assert Account().value("engagement.champion_silent") == 0
+    named = Account().engage(60, "champion_named", user_id="ann").use(40, user_id="ann")
+    assert named.value("engagement.champion_silent") == 40
+
+
+def test_a_reduction_is_told_for_90_days() -> None:
+    account = Account().bill(200, "subscription_started", mrr_minor=1_000)
+    account.bill(20, "subscription_updated", mrr_minor=700, previous_mrr_minor=1_000)
+    assert account.value("revenue.reduction") == pytest.approx(0.3)
+    old = Account().bill(200, "subscription_updated", mrr_minor=700, previous_mrr_minor=1_000)
+    assert old.value("revenue.reduction") == 0
+
+
+def test_a_renewal_is_near_from_60_days_on() -> None:
+    def renews(days: int) -> Account:
+        return Account().bill(200, "subscription_started", renews_at=NOW + days * DAY)
+
+    assert [renews(days).value("billing.renewal_near") for days in (60, 30, 0)] == [0, 0.5, 1]
