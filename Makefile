@@ -5,7 +5,7 @@ RUN := $(UV) run --locked --all-extras
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up check lint fast test served bench soak chaos sync format
+.PHONY: help demo up check lint fast test served bench soak chaos signal sync format
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,10 @@ soak: sync ## 50,000 events a second for ten minutes: is memory flat, is every e
 
 chaos: sync ## Break the real stack on a seeded schedule and compare; SEED="1 2 3", EVENTS=1000000
 	$(RUN) python -m chaos --seed $(or $(SEED),1) $(if $(EVENTS),--events $(EVENTS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write)
+
+signal: sync ## Hold the default model against worlds with known truth; MODEL=health.yaml WORLDS="saas levels" SEED=21
+	$(RUN) bellbuoy backtest $(or $(WORLDS),saas selfserve levels feeds unseen) --seed $(or $(SEED),21) \
+		--accounts $(or $(ACCOUNTS),400) --model $(or $(MODEL),default) --markdown
 
 format: sync ## Format and sort
 	$(RUN) ruff format

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from bellbuoy.cli.account import account
 from bellbuoy.cli.alerts import alerts
+from bellbuoy.cli.backtest import backtest
 from bellbuoy.cli.check import check
 from bellbuoy.cli.command_log import log_warnings
 from bellbuoy.cli.deadletters import deadletters
@@ -82,7 +83,7 @@ _COMMANDS: list[str] = []
 # help texts are plain, because rich takes longer to load than all the rest.
 for panel, commands in {
     "Start here": (demo, up, check),
-    "Customers": (explain, portfolio, alerts, override, model),
+    "Customers": (explain, portfolio, alerts, override, model, backtest),
     "Roles, each a process": (gateway, journal, worker, deliver),
     "Operation": (topics, account, events, deadletters, rebuild, recover, replay, simulate),
 }.items():

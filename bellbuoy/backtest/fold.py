@@ -1,0 +1,120 @@
+"""Fold of a world under a model, muted: what would have been published at the end of each day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bellbuoy.simulator.worlds.world import World, WorldDay
+from processors.fold.models_in_force import Models
+from processors.fold.partition import FoldedPartition
+from processors.fold.shared import Shared
+from processors.model import Model
+from schemas.inputs import batch_lists
+from schemas.records import BAND_ORDER, AccountHealth, JournalBatch, RiskAlert
+
+__all__ = ["UNKNOWN", "AlertSpan", "Published", "fold_days", "journal_batch"]
+
+UNKNOWN = -1
+"""Band of an account that is not judged, or not there yet, in ``Published.bands``."""
+
+_BANDS = {band: index for index, band in enumerate(BAND_ORDER)}
+_CAUSES = 3
+_SEVERITIES = ("notice", "warning", "critical")
+
+
+@dataclass(slots=True)
+class AlertSpan:
+    """
+    An alert: the account's index, the rule, and the worst severity.
+
+    It opened on the day ``opened`` and ended on the day ``ended`` (``None``: still open).
+    """
+
+    account: int
+    rule: str
+    severity: str
+    opened: int
+    ended: int | None = None
+
+
+@dataclass(slots=True)
+class Published:
+    """
+    Record of what was published of each account (second index) at the end of each day (first index).
+
+    ``accounts`` are tenant and id. ``scores`` are of 0 to 100, NaN before the first. ``bands`` are indices
+    into ``BAND_ORDER``, ``UNKNOWN`` where the account is not judged. ``causes`` are the names of the caps and
+    measures that take the most away, three at most.
+    """
+
+    accounts: tuple[tuple[str, str], ...]
+    scores: NDArray[np.float64]
+    bands: NDArray[np.int8]
+    causes: list[list[tuple[str, ...]]] = field(default_factory=list)
+    alerts: list[AlertSpan] = field(default_factory=list)
+
+
+def journal_batch(day: WorldDay) -> JournalBatch:
+    """Return a day of a world as a journal batch, written at the end of that day."""
+    return JournalBatch(
+        sequence=day.number, written_at=day.at - 1, usage=day.cells, **batch_lists(day.events)
+    )
+
+
+def fold_days(world: World, model: Model) -> Iterator[tuple[Published, FoldedPartition]]:
+    """
+    Fold a world day by day under a model; yield after each day what is published so far, and the partition.
+
+    The arrays are as long as the world; days that are still to come are unknown in them.
+    """
+    accounts = tuple((fate.tenant, fate.account_id) for fate in world.fates)
+    index = {account: place for place, account in enumerate(accounts)}
+    shape = (world.days, len(index))
+    published = Published(accounts, np.full(shape, np.nan), np.full(shape, UNKNOWN, np.int8))
+    partition = FoldedPartition(0, Shared(models=Models(model, fixed=True)))
+    open_alerts: dict[str, AlertSpan] = {}
+    causes: list[tuple[str, ...]] = [()] * len(index)
+    for day in world.days_of_events():
+        number = day.number
+        if number:
+            published.scores[number] = published.scores[number - 1]
+            published.bands[number] = published.bands[number - 1]
+        for outcome in partition.apply([(number, journal_batch(day))]):
+            for _, health in outcome.health:
+                place = index[health.tenant, health.account_id]
+                published.scores[number, place] = health.score
+                published.bands[number, place] = _BANDS.get(health.band, UNKNOWN)
+                causes[place] = _causes(health)
+            for _, alert in outcome.alerts:
+                _follow(published, open_alerts, index[alert.tenant, alert.account_id], number, alert)
+        published.causes.append(list(causes))
+        yield published, partition
+
+
+def _causes(health: AccountHealth) -> tuple[str, ...]:
+    """Return the names of what takes the most points away: caps first, as in the published reasons."""
+    full = 100 / sum(measure.weight for measure in health.measures) if health.measures else 0
+    lost = [
+        ((0 if measure.contribution < 0 else measure.weight * full) - measure.contribution, measure.name)
+        for measure in health.measures
+    ]
+    worst = sorted((loss for loss in lost if loss[0] >= 1), key=lambda loss: -loss[0])
+    return tuple([*(cap.name for cap in health.caps), *(name for _, name in worst)][:_CAUSES])
+
+
+def _follow(
+    published: Published, open_alerts: dict[str, AlertSpan], place: int, day: int, alert: RiskAlert
+) -> None:
+    span = open_alerts.get(alert.alert_id)
+    if span is None:
+        if alert.change == "resolved":
+            return
+        span = open_alerts[alert.alert_id] = AlertSpan(place, alert.rule, alert.severity, day)
+        published.alerts.append(span)
+    span.severity = max(span.severity, alert.severity, key=_SEVERITIES.index)
+    if alert.change == "resolved":
+        span.ended = day

@@ -1,0 +1,53 @@
+"""Report of backtests as text, Markdown and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bellbuoy.backtest.evaluate import Figure
+from bellbuoy.backtest.run import BacktestRun
+
+__all__ = ["as_data", "markdown_tables", "text_lines"]
+
+
+def text_lines(run: BacktestRun) -> Iterator[str]:
+    """Yield a run as lines for a terminal."""
+    yield (
+        f"{run.world}, seed {run.seed}: {run.accounts:,} accounts, {run.days} days, {run.churners} churned; "
+        f"model {run.model}"
+    )
+    width = max(len(figure.name) for figure in run.figures)
+    for figure in run.figures:
+        yield f"  {figure.name:{width}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}"
+    yield "  beside it, as a ranking by itself:"
+    for name, figures in run.by_baseline.items():
+        aucs = ", ".join(f"{figure.name.removeprefix('AUC, ')} {_value(figure)}" for figure in figures)
+        yield f"    {name}: {aucs}"
+
+
+def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
+    """Yield the lines of a table with a column for each run, and of one with the baselines."""
+    titles = [f"{run.world} {run.seed}, {run.model}" for run in runs]
+    yield "| measured | " + " | ".join(titles) + " |"
+    yield "| --- |" + " --- |" * len(runs)
+    for row, figure in enumerate(runs[0].figures):
+        cells = [f"{_value(run.figures[row])} {_interval(run.figures[row])}".rstrip() for run in runs]
+        yield f"| {figure.name} | " + " | ".join(cells) + " |"
+    for name in runs[0].by_baseline:
+        cells = [", ".join(_value(figure) for figure in run.by_baseline[name]) for run in runs]
+        yield f"| *{name}*: AUCs as in the first four rows | " + " | ".join(cells) + " |"
+
+
+def as_data(runs: Sequence[BacktestRun]) -> list[dict[str, Any]]:
+    """Return runs as plain data for JSON; what is not known is null."""
+    return [asdict(run) for run in runs]
+
+
+def _value(figure: Figure) -> str:
+    return "-" if figure.value != figure.value else f"{figure.value:.2f}"
+
+
+def _interval(figure: Figure) -> str:
+    return "" if figure.low != figure.low else f"({figure.low:.2f} to {figure.high:.2f})"

@@ -1,0 +1,92 @@
+"""Run of a backtest: one world, one seed, one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bellbuoy.backtest.baselines import BASELINES, baseline_risks
+from bellbuoy.backtest.evaluate import (
+    EVERY_DAYS,
+    FIRST_DAY,
+    Figure,
+    Observations,
+    baseline_figures,
+    evaluate,
+)
+from bellbuoy.backtest.fold import Published, fold_days
+from bellbuoy.simulator.worlds.world import World
+from processors.model import Model
+
+__all__ = ["BacktestRun", "LeakError", "check_no_future", "run_backtest"]
+
+
+class LeakError(Exception):
+    """
+    A score depends on what happened after it: the backtest would be too good to be true.
+
+    Operator action: none; this is a fault of the model's machinery, to be reported.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRun:
+    """The figures of one world, seed and model; ``by_baseline`` are the AUCs of each baseline."""
+
+    world: str
+    seed: int
+    model: str
+    accounts: int
+    days: int
+    churners: int
+    figures: tuple[Figure, ...]
+    by_baseline: dict[str, tuple[Figure, ...]]
+
+
+def run_backtest(world: World, model: Model, progress: Callable[[int], None] = lambda _: None) -> BacktestRun:
+    """
+    Fold a world under a model and evaluate what it published.
+
+    ``progress`` is called with the number of days that are folded. Needs at least FIRST_DAY days.
+    """
+    published: Published | None = None
+    risks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in BASELINES}
+    for number, (published, partition) in enumerate(fold_days(world, model)):
+        if number >= FIRST_DAY and (number - FIRST_DAY) % EVERY_DAYS == 0:
+            now = partition.position.written_at
+            for name, values in baseline_risks(partition, published.accounts, now).items():
+                risks[name].append(values)
+        progress(number + 1)
+    if published is None or world.days <= FIRST_DAY:
+        raise ValueError(f"a backtest needs a world of more than {FIRST_DAY} days, here {world.days}")
+    seen = Observations(published, world.fates, world.start)
+    return BacktestRun(
+        world=world.name,
+        seed=world.seed,
+        model=f"{model.name} {model.version}",
+        accounts=len(world.fates),
+        days=world.days,
+        churners=sum(fate.churned_at is not None for fate in world.fates),
+        figures=tuple(evaluate(published, world.fates, world.start)),
+        by_baseline={name: tuple(baseline_figures(seen, np.array(values))) for name, values in risks.items()},
+    )
+
+
+def check_no_future(whole: Published, prefix: Published) -> None:
+    """
+    Compare a fold with that of the same world cut short: what was published before the cut must be equal.
+
+    Raises LeakError, naming the first account and day that differ.
+    """
+    days = len(prefix.scores)
+    same = (whole.scores[:days] == prefix.scores) | (np.isnan(whole.scores[:days]) & np.isnan(prefix.scores))
+    same &= whole.bands[:days] == prefix.bands
+    if not same.all():
+        day, place = map(int, np.argwhere(~same)[0])
+        raise LeakError(
+            f"the score of {whole.accounts[place][1]} on day {day} depends on later days: "
+            f"{whole.scores[day, place]:g} with them, {prefix.scores[day, place]:g} without"
+        )

@@ -1,0 +1,121 @@
+"""Backtests: labels and metrics by hand, and a leak of the future that must be found."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+from bellbuoy.backtest.evaluate import evaluate
+from bellbuoy.backtest.fold import Published, fold_days
+from bellbuoy.backtest.labels import Labels, Times
+from bellbuoy.backtest.metrics import auc, interval, precision_recall
+from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
+from bellbuoy.backtest.run import LeakError, check_no_future, run_backtest
+from bellbuoy.simulator.worlds.fates import Fate
+from bellbuoy.simulator.worlds.world import load_world
+from processors.model import DEFAULT
+from schemas.times import DAY
+
+ACCOUNTS, DAYS = 24, 112
+
+
+def fold(days: int) -> Published:
+    world = load_world("saas", seed=3, accounts=ACCOUNTS, days=days)
+    *_, (published, _) = fold_days(world, DEFAULT)
+    return published
+
+
+@pytest.fixture(scope="module")
+def published() -> Published:
+    return fold(DAYS)
+
+
+def fate(**fields: object) -> Fate:
+    basics = {
+        "tenant": "t", "account_id": "a", "segment": "mid", "cause": None, "onset": None, "notice_at": None,
+        "churned_at": None, "saved_at": None, "arr_minor": 0, "involuntary": False,
+    }  # fmt: skip
+    return Fate(**(basics | fields))  # type: ignore[arg-type]
+
+
+def test_auc_is_the_share_of_pairs_in_the_right_order_and_ties_count_half() -> None:
+    positive = np.array([True, True, False, False])
+    assert auc(np.array([3.0, 2.0, 1.0, 0.0]), positive) == 1
+    assert auc(np.array([3.0, 1.0, 2.0, 0.0]), positive) == 0.75
+    assert auc(np.array([1.0, 1.0, 1.0, 1.0]), positive) == 0.5
+    assert np.isnan(auc(np.array([1.0]), np.array([True])))
+
+
+def test_precision_and_recall_share_out_ties_at_the_edge() -> None:
+    risk, positive = np.array([5.0, 1.0, 1.0, 1.0]), np.array([True, True, False, False])
+    assert precision_recall(risk, positive, 0.25) == (1.0, 0.5)
+    assert precision_recall(risk, positive, 0.5) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
+def test_an_interval_draws_whole_accounts() -> None:
+    values, groups = np.array([0.0] * 50 + [1.0] * 50), np.array([0] * 50 + [1] * 50)
+    low, high = interval(lambda rows: float(values[rows].mean()), groups)
+    assert (low, high) == (0.0, 1.0)  # two accounts say nothing sure, however often they were observed
+
+
+def test_labels_follow_a_fate() -> None:
+    """
+    One churner: the cause begins on day 100, notice comes on day 140, the end on day 150.
+
+    day       90      120        145           151
+    open      yes     yes        no: notice    no: gone
+    trouble   no      yes
+    churns            within 30
+    """
+    times = Times([fate(cause="decay", onset=100 * DAY, notice_at=140 * DAY, churned_at=150 * DAY)])
+    at = np.array([90, 120, 145, 151]) * DAY
+    labels = Labels(times, np.zeros(4, np.int64), at)
+    assert labels.open.tolist() == [True, True, False, False]
+    assert labels.in_trouble(14).tolist() == [False, True, True, False]
+    assert labels.churns_within(30).tolist() == [False, True, True, False]
+    assert labels.calm().tolist() == [True, False, False, False]
+
+
+def test_a_saved_account_is_in_trouble_no_longer() -> None:
+    times = Times([fate(cause="decay", onset=100 * DAY, saved_at=130 * DAY)])
+    labels = Labels(times, np.zeros(2, np.int64), np.array([120, 140]) * DAY)
+    assert labels.in_trouble(14).tolist() == [True, False]
+
+
+def test_nothing_published_depends_on_later_days(published: Published) -> None:
+    check_no_future(published, fold(DAYS - 20))
+
+
+def test_a_canary_that_sees_the_future_is_found(published: Published) -> None:
+    canary = copy.copy(published)
+    canary.scores = np.roll(published.scores, -7, axis=0)
+    with pytest.raises(LeakError, match="depends on later days"):
+        check_no_future(canary, fold(DAYS - 20))
+
+
+def test_a_perfect_ranking_would_be_measured_as_one(published: Published) -> None:
+    world = load_world("saas", seed=3, accounts=ACCOUNTS, days=DAYS)
+    leaves = Times(world.fates).leaves
+    perfect = copy.copy(published)
+    days = world.start + np.arange(DAYS)[:, None] * DAY
+    perfect.scores = np.clip((leaves[None, :] - days) / DAY, 0, 1000) / 10
+    figures = {figure.name: figure.value for figure in evaluate(perfect, world.fates, world.start)}
+    assert figures["AUC, churn within 30 days"] > 0.99 or np.isnan(figures["AUC, churn within 30 days"])
+
+
+def test_a_run_has_figures_intervals_and_baselines() -> None:
+    world = load_world("saas", seed=3, accounts=ACCOUNTS, days=DAYS)
+    folded: list[int] = []
+    run = run_backtest(world, DEFAULT, folded.append)
+    assert folded[-1] == DAYS
+    assert "days without usage" in run.by_baseline
+    assert any("AUC" in line for line in text_lines(run))
+    assert next(markdown_tables([run, run])).count("saas 3") == 2
+    assert as_data([run])[0]["accounts"] == ACCOUNTS
+
+
+def test_a_world_too_short_to_judge_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 84 days"):
+        run_backtest(load_world("saas", seed=3, accounts=2, days=20), DEFAULT)
