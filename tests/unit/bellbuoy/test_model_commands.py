@@ -52,11 +52,11 @@ def test_check_sees_whether_models_can_stand_side_by_side(tmp_path: Path) -> Non
 
 def test_explain_tries_a_model_on_an_account() -> None:
     code, said = run(
-        "explain", "default", "--fact", "usage.drop=0.4", "--fact", "support.urgent=60", "--json"
+        "explain", "default", "--fact", "usage.week=-0.625", "--fact", "support.urgent=60", "--json"
     )
     assert code == 0
     found = json.loads(said)
-    assert {m["name"]: m["score"] for m in found["measures"]}["usage.drop"] == pytest.approx(28)
+    assert {m["name"]: m["score"] for m in found["measures"]}["usage.week"] == pytest.approx(50)
     assert [cap["name"] for cap in found["caps"]] == ["urgent_ticket"]
     assert "at most 40 while support.urgent is at least 48" in run("explain", "default")[1]
 

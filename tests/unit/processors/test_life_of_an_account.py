@@ -299,9 +299,11 @@ def test_an_urgent_ticket_is_one_alert() -> None:
 
 def test_an_alert_leads_with_its_own_reason() -> None:
     account = Account()
-    account.established(10)  # too young for a usual week, which is the first of the account's reasons
+    account.established(60)
+    for day in range(60, 90):  # a decline, which is the first of the account's reasons
+        account.at(START + day * DAY + 10 * HOUR, *account.busy_day(day)[:2])
     failed = account.event(BillingEvent, kind="payment_failed", invoice_id="i")
-    [alert] = account.at(account.now + HOUR, failed)
+    [alert] = [a for a in account.at(account.now + HOUR, failed) if a.rule == "payment"]
     assert alert.reasons[0] == "Payment failed 1 time"
     assert account.health.reasons[0] != alert.reasons[0]
 
@@ -312,7 +314,7 @@ def test_no_alert_tells_a_person_what_that_person_said() -> None:
     said = {"author": "kim", "reason": "Told us"}
     account.at(account.now + HOUR, account.event(AccountOverride, target="score", value=10.0, **said))
     assert (account.health.band, account.alerts) == ("critical", [])
-    for target in ("usage.drop", "usage.frequency", "usage.silence", "usage.breadth", "usage.depth"):
+    for target in ("usage.trend", "seats.idle"):
         account.at(account.now + 1, account.event(AccountOverride, target=target, value=0.0, **said))
     gone = account.event(AccountOverride, target="score", at=account.now + 1, **said)
     account.at(account.now + 2, gone)
