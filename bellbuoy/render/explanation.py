@@ -102,7 +102,10 @@ def _coverage(health: AccountHealth) -> str:
     needed = needed_coverage(health)
     if needed is None:
         return f"{known}; for a band the model asks for the share min_coverage"
-    return known if health.coverage >= needed else f"{known}, {needed:.0%} are needed for a band"
+    if health.coverage < needed:
+        return f"{known}, {needed:.0%} are needed for a band"
+    missing = [measure.name for measure in health.measures if measure.weight and measure.score is None]
+    return f"{known}; what is not known could change the band: {', '.join(missing)}" if missing else known
 
 
 def _rank(rank: PeerRank) -> str:

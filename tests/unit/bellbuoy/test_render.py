@@ -69,10 +69,28 @@ def test_a_merged_account_says_so_first() -> None:
     ("fields", "words"),
     [
         (
-            {"model_version": DEFAULT.version, "coverage": 0.63},
-            "63% of the weights are known, 65% are needed",
+            {"model_version": DEFAULT.version, "coverage": 0.13},
+            f"13% of the weights are known, {DEFAULT.plan.min_coverage:.0%} are needed",
         ),
         ({"model_version": DEFAULT.version, "coverage": 0.7}, "70% of the weights are known\n"),
+        (
+            {
+                "model_version": DEFAULT.version,
+                "coverage": 0.9,
+                "measures": [
+                    Measure(
+                        name="usage.gap",
+                        value=None,
+                        unit="usual gaps",
+                        score=None,
+                        weight=10,
+                        contribution=0,
+                        reason="No product usage seen yet",
+                    )
+                ],
+            },
+            "90% of the weights are known; what is not known could change the band: usage.gap\n",
+        ),
         ({"model": "mine", "coverage": 0.2}, "20% of the weights are known; for a band the model asks for"),
         ({"band": "watch", "coverage": 0.2}, "20% of the weights are known\n"),
     ],
