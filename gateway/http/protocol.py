@@ -29,6 +29,9 @@ MAX_HEAD_BYTES = 16_384
 _FREE_CHUNKS, _BYTES_PER_CHUNK = 100, 64
 """A chunked body may have so many chunks, and one more for each so many bytes of it."""
 
+_FIRST_REQUEST_SECONDS = 1.0
+"""Time that a new connection has for its first request once the server stops."""
+
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """
@@ -47,6 +50,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _chunks = 0
     _in_body = False
     _refusal: HttpError | None = None
+    _stopping = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, and close the one that has waited longest if there are too many."""
@@ -134,8 +138,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request, also where this one's body was answered before it was read."""
         super().on_response_complete()
-        if self.cycle.response_complete and not self.transport.is_closing():
+        if self._stopping and self.cycle.response_complete:
+            self.transport.close()
+        elif self.cycle.response_complete and not self.transport.is_closing():
             self._await_head()
+
+    def shutdown(self) -> None:
+        """Close the connection as the server stops, once a first request on its way is answered."""
+        if self.cycle is None and not self._stopping:
+            self._stopping = True
+            self.loop.call_later(_FIRST_REQUEST_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
 
     def stop_waiting(self) -> None:
         """Note that the gateway does not wait for this peer, or no longer."""

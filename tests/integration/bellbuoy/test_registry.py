@@ -128,4 +128,4 @@ def test_without_the_extra_the_install_line_is_told() -> None:
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
-    assert "uv sync --extra registry" in done.stderr
+    assert "run `make sync`, or `uv sync --all-extras`" in done.stderr

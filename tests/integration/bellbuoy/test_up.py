@@ -184,7 +184,7 @@ def test_a_role_that_keeps_dying_stops_everything(up) -> None:
 
     assert one.ended() == 1
     assert len(killed) <= 6
-    assert "journal more than 5 times within 60 s, the last time it was ended by SIGKILL" in one.output
+    assert "journal died more than 5 times within 60 s; the last time it was ended by SIGKILL" in one.output
     assert not [child for child in family if alive(child)]
 
 

@@ -258,7 +258,7 @@ def test_bytes_that_are_no_record_become_dead_letters(
 ) -> None:
     sink = FaultySink([])
     good = codec("account.health").encode(health("good"))
-    garbage = [os.urandom(40), b"", b"\0\0\0\xff\xff" + good[5:], good[:-3], good + b"x", None, good[:9]]
+    garbage = [os.urandom(40), b"", b"\0\0\0\xff\xff" + good[5:], good[:-3], good + b"x", good[:9]]
     producer = Producer({"bootstrap.servers": bootstrap})
     name = topics.name("account.health")
     for value in garbage:
