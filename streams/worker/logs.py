@@ -90,6 +90,7 @@ class StateLogs:
         self._known = {str(name): LogPosition(*at) for name, at in names}
         self._inputs = inputs_read(headers) or {}
         self.output_faults: list[LogFault] = []
+        self._inspected = 0
 
     def headers(self, run: Batches) -> list[tuple[str, bytes]]:
         """Return the headers of the position that these batches bring the states to."""
@@ -100,8 +101,17 @@ class StateLogs:
         return state_headers(self._known.values(), inputs)
 
     def positions(self, position: Position) -> dict[Part, LogPosition]:
-        """Return what to inspect while the states are at this position."""
-        known = self._known | {self._journal: self._known[self._journal]._replace(offset=position.offset + 1)}
+        """
+        Return what to inspect while the states are at this position.
+
+        The epoch that is known of the journal is that of its end at the last inspection. What was read beyond
+        that end may be of a later epoch, so then the end itself is inspected; ``take`` compares the rest.
+        """
+        self._inspected = position.offset + 1
+        journal = self._known[self._journal]
+        if self._inspected <= journal.offset:
+            journal = journal._replace(offset=self._inspected)
+        known = self._known | {self._journal: journal}
         return {(name, self._number): at for name, at in known.items()}
 
     def require(self, position: Position, applied: int) -> None:
@@ -135,6 +145,14 @@ class StateLogs:
                 self._stop(fault.sentence, "changelog")
             if fault.topic == self._journal and fault.kind != "head_gone":
                 self._stop(fault.sentence, "journal")
+        end = inspection.ends.get((self._journal, self._number))
+        if end is not None and self._inspected > end.offset:
+            lost = self._inspected - end.offset
+            self._stop(
+                f"{self._journal}/{self._number} lost its last {lost} offsets before position "
+                f"{self._inspected}",
+                "journal",
+            )
         if inspection.starts.get((self._changelog, self._number), 0) > 0:
             self._stop(f"{self._changelog}/{self._number} lost its head, and with it states", "changelog")
         if any(fault.topic == self._journal for fault in ours):
