@@ -26,6 +26,7 @@ __all__ = [
     "MODELS",
     "OFFERED_TOPICS",
     "OVERRIDES",
+    "OWNER_ALERTS",
     "PROFILES",
     "SUPPORT",
     "SURVEYS",
@@ -73,9 +74,11 @@ OVERRIDES = Input("account.overrides", r.AccountOverride, "overrides")
 LINKS = Input("account.links", r.AccountLink, "links")
 MODELS = Input("model.changes", r.ModelChange, "models", written_by="operator", everywhere=True)
 TRANSFERS = Input("account.transfers", r.AccountTransfer, "transfers", written_by="worker")
+OWNER_ALERTS = Input("owner.alerts", r.OwnerAlert, "owner_alerts", written_by="worker")
 
 INPUTS = (
     USAGE, SUPPORT, BILLING, SURVEYS, ENGAGEMENT, PROFILES, ACTIONS, OVERRIDES, LINKS, MODELS, TRANSFERS,
+    OWNER_ALERTS,
 )  # fmt: skip
 """All topics that the journal reads."""
 

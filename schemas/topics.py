@@ -91,6 +91,7 @@ class Topics:
         yield self._spec(self.name("account.health"), CHANGELOG_CONFIG | large)
         yield self._spec(self.name("account.kpis"), CHANGELOG_CONFIG | large)
         yield self._spec(self.name("risk.alerts"), _kept(400 * DAY))
+        yield self._spec(self.name("alert.notifications"), _kept(90 * DAY))
         yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
         yield self._spec(self.name("simulation.clock"), _kept(DAY))
 

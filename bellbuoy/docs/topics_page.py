@@ -45,6 +45,7 @@ _ENDS = {each.topic: _Ends(_WRITERS[each.written_by], "journal") for each in INP
     "account.health": _Ends("worker", "deliver"),
     "account.kpis": _Ends("worker", "deliver"),
     "risk.alerts": _Ends("worker", "deliver"),
+    "alert.notifications": _Ends("worker", "deliver"),
     "events.deadletter": _Ends("gateway, journal, deliver, `bellbuoy deadletters`", "`bellbuoy deadletters`"),
     "simulation.clock": _Ends("`bellbuoy simulate`, `bellbuoy demo`", "journal with a `simulated` clock"),
 }

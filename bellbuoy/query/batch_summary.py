@@ -59,6 +59,7 @@ def batch_summary(batch: JournalBatch) -> list[str]:
         *map(_override, batch.overrides),
         *map(_link, batch.links),
         *(f"data of {transfer.origin} merged in" for transfer in batch.transfers),
+        *(f"alert {each.alert.change}: {each.alert.title}" for each in batch.owner_alerts),
     ]
 
 

@@ -172,4 +172,6 @@ class Fold:
             receive(update.account.state, transfer, batch.written_at)
             update.received(transfer.received_at)
             update.usage_only = False
+        for owner_alert in batch.owner_alerts:
+            update_of(owner_alert.tenant, owner_alert.account_id)
         return updates

@@ -27,6 +27,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "account.health": r.AccountHealth,
     "account.kpis": r.AccountKpis,
     "risk.alerts": r.RiskAlert,
+    "alert.notifications": r.AlertNotification,
     "events.deadletter": r.DeadLetter,
     "simulation.clock": r.ClockTick,
 }

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.records.outputs import RiskAlert
+
 __all__ = [
     "OWN_SOURCE",
     "AccountLink",
@@ -19,6 +21,7 @@ __all__ = [
     "EngagementEvent",
     "InputEvent",
     "ModelChange",
+    "OwnerAlert",
     "SupportEvent",
     "SurveyResponse",
     "UsageEnvelope",
@@ -172,12 +175,20 @@ class AccountProfile(InputEvent, frozen=True, kw_only=True):
 
 
 class AlertAction(InputEvent, frozen=True, kw_only=True):
-    """The act of a person on an alert, such as acknowledging it."""
+    """
+    The act of a person on an alert.
+
+    ``kind`` is ``acknowledged``, ``dismissed``, ``snoozed`` (``until`` a time), ``assigned`` (to
+    ``assignee``), ``resolved`` or ``reviewed`` (``feedback`` alone: ``useful``, ``noise`` or ``known``).
+    """
 
     alert_id: str
     kind: str
     author: str
     note: str | None = None
+    until: int | None = None
+    assignee: str | None = None
+    feedback: str | None = None
 
 
 class AccountOverride(InputEvent, frozen=True, kw_only=True):
@@ -226,3 +237,9 @@ class AccountTransfer(InputEvent, frozen=True, kw_only=True):
 
     origin: str
     state: bytes
+
+
+class OwnerAlert(InputEvent, frozen=True, kw_only=True):
+    """A change of an alert, for the inbox of the alert's owner, whose key is ``account_id``."""
+
+    alert: RiskAlert

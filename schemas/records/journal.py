@@ -13,6 +13,7 @@ from schemas.records.events import (
     BillingEvent,
     EngagementEvent,
     ModelChange,
+    OwnerAlert,
     SupportEvent,
     SurveyResponse,
 )
@@ -76,6 +77,7 @@ class JournalBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     models: list[ModelChange] = []
     links: list[AccountLink] = []
     transfers: list[AccountTransfer] = []
+    owner_alerts: list[OwnerAlert] = []
 
 
 class ClockTick(msgspec.Struct, frozen=True, kw_only=True, gc=False):

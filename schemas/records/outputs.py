@@ -9,6 +9,7 @@ __all__ = [
     "AccountHealth",
     "AccountKpis",
     "Adjustment",
+    "AlertNotification",
     "Cap",
     "Measure",
     "Override",
@@ -144,8 +145,14 @@ class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
     The opening, a change or the end of an alert episode.
 
-    ``acknowledged_by`` is who has it, since ``acknowledged_at``; ``dismissed_by`` is who ended it because it
-    was of no use, and ``note`` the newest word of either.
+    ``subject`` is the person or thing that it is about, '' for the account itself. ``since`` is when what it
+    tells began, and ``score_before`` the score before that. A ``shadow`` alert is only counted: nobody is
+    told.
+
+    ``acknowledged_by`` is who has it, since ``acknowledged_at``, and ``assignee`` to whom it was given;
+    ``dismissed_by`` is who ended it because it was of no use, and ``note`` the newest word of any of them.
+    ``resolution`` says why it ended: ``recovered``, ``dismissed``, ``done``, ``churned``, ``merged``,
+    ``deleted`` or ``not_judged``. ``feedback`` is a person's: ``useful``, ``noise`` or ``known``.
     """
 
     alert_id: str
@@ -175,3 +182,41 @@ class RiskAlert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     acknowledged_at: int | None = None
     dismissed_by: str | None = None
     note: str | None = None
+    lane: str = "churn_risk"
+    subject: str = ""
+    segment: str | None = None
+    plan: str | None = None
+    renewal_at: int | None = None
+    score_before: float | None = None
+    since: int | None = None
+    shadow: bool = False
+    snoozed_until: int | None = None
+    assignee: str | None = None
+    resolution: str | None = None
+    feedback: str | None = None
+    rules_version: str = ""
+
+
+class AlertNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    One message to one person: a change of an alert, or several alerts together.
+
+    ``kind`` is ``alert``, ``digest`` (several, the most urgent first, and ``more`` that are not listed),
+    ``page`` (an incident of our own) or ``escalation`` (nobody acknowledged in time). ``notes`` are further
+    lines, such as why it comes now. ``created_at`` is the journal time of the decision.
+    """
+
+    notification_id: str
+    tenant: str
+    recipient: str
+    kind: str
+    severity: str
+    lane: str = "churn_risk"
+    title: str
+    alerts: list[RiskAlert]
+    more: int = 0
+    notes: list[str] = []
+    created_at: int
+    received_at: int | None = None
+    partition: int
+    sequence: int

@@ -42,12 +42,12 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "00c55927780ae83e1919e8d09d87c2f79baaa2f120315c288fb01e29dc90c7ee",
+    "journal": "f2615094c03c0816e1b37c80712ff768aa30a6bb23e62e41e59969c1d1a21fe6",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "09e9826f6715c45a85075059bb62898136b5b2128fc2762d71b64fba5c906a58",
     "account.health": "acac1acd1b0b6c89d0958b632a3969bc55a2dedd54bb30466573503fcad4ad49",
     "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
-    "risk.alerts": "f6fc2af633ffc0ee74baa07e9ed818517d602573ad6caec68c2b1f8fe6fca147",
+    "risk.alerts": "bd9acd124512a0782d7ebca7a52538eed48fdf4f9e0c8777fe80bc778e6ae11f",
 }
 
 
