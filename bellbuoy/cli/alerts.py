@@ -1,4 +1,4 @@
-"""The commands ``bellbuoy alerts``: the alerts that are open."""
+"""The commands ``bellbuoy alerts``: the alerts that are open, and what people do about them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bellbuoy.cli.alert_acts import act_commands
 from bellbuoy.cli.options import EXIT_CODES, Json
 from bellbuoy.cli.output import emit, print_table
 from bellbuoy.times import now
@@ -22,18 +23,12 @@ class _Severity(StrEnum):
 
 alerts = typer.Typer(
     name="alerts",
-    help="List the alerts that are open: what they say, what to do, and who has them.\n\n"
+    help="List the alerts that are open, and act on them.\n\n"
     "An alert opens, gets worse and resolves; it is never sent again for being computed again. Whoever takes "
-    "one sends an `alert.actions` event of kind `acknowledged` with its id, or `dismissed` when it is of no "
-    "use (docs/reference/events.md).",
+    "one acknowledges, snoozes or assigns it; whoever is done resolves it, or dismisses what is of no use.",
     no_args_is_help=True,
     epilog=EXIT_CODES,
 )
-
-
-@alerts.callback()
-def _group() -> None:
-    """Make a group of what is a single command so far."""
 
 
 @alerts.command("list", epilog=EXIT_CODES)
@@ -76,3 +71,6 @@ def list_alerts(
     print_table(render_alerts(listed, now()))
     if len(found) > limit:
         print(f"… and {len(found) - limit:,} more (--limit)")
+
+
+alerts.add_typer(act_commands)

@@ -10,7 +10,17 @@ import typer
 from bellbuoy.times import now, utc_milliseconds
 from schemas.times import DAY, HOUR, MINUTE
 
-__all__ = ["EXIT_CODES", "TIME_FORMS", "Author", "DryRun", "Json", "Tenant", "parse_time"]
+__all__ = [
+    "EXIT_CODES",
+    "TIME_AHEAD_FORMS",
+    "TIME_FORMS",
+    "Author",
+    "DryRun",
+    "Json",
+    "Tenant",
+    "parse_time",
+    "parse_time_ahead",
+]
 
 EXIT_CODES = (
     "Exit codes: 0 ok · 1 failed · 2 usage or configuration · 3 a topic is another log by now · "
@@ -19,6 +29,9 @@ EXIT_CODES = (
 TIME_FORMS = "2026-01-31, 2026-01-31T09:30Z, or how long ago: 45m, 12h, 7d"
 """The forms that ``parse_time`` takes, for help texts."""
 
+TIME_AHEAD_FORMS = "2027-01-31, 2027-01-31T09:30Z, or in how long: 45m, 12h, 7d"
+"""The forms that ``parse_time_ahead`` takes, for help texts."""
+
 Author = Annotated[
     str, typer.Option(help="Who makes this change; kept with it.", show_default="your user name")
 ]
@@ -26,7 +39,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Tenant = Annotated[str, typer.Option(help="The tenant that the customer belongs to.")]
 
-_AGO = re.compile(r"(\d{1,6})([mhd])\Z")
+_LENGTH = re.compile(r"(\d{1,6})([mhd])\Z")
 _UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
 
 
@@ -34,10 +47,22 @@ def parse_time(text: str | None) -> int | None:
     """Return a typed time in UTC milliseconds; raise typer.BadParameter for text in none of TIME_FORMS."""
     if text is None:
         return None
-    ago = _AGO.match(text)
+    ago = _LENGTH.match(text)
     if ago is not None:
         return now() - int(ago[1]) * _UNIT[ago[2]]
     try:
         return utc_milliseconds(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time: give {TIME_FORMS}") from None
+
+
+def parse_time_ahead(text: str, now: int) -> int:
+    """Return a typed time after *now*, both UTC milliseconds; raise typer.BadParameter for any other text."""
+    length = _LENGTH.match(text)
+    try:
+        ends = now + int(length[1]) * _UNIT[length[2]] if length is not None else utc_milliseconds(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: give {TIME_AHEAD_FORMS}") from None
+    if ends <= now:
+        raise typer.BadParameter(f"{text!r} is over: give {TIME_AHEAD_FORMS}")
+    return ends
