@@ -80,14 +80,14 @@ def _lines(replayed: Replay, since: int, until: int | None, other: Model | None)
         )
     elif since < replayed.begins:
         lines.append(f"The journal begins at {iso(replayed.begins)}, later than --from.")
-    what = "alerts" if until is not None else "states and alerts"
+    what = "alerts and notifications" if until is not None else "states, alerts and notifications"
     lines.append(
         f"The {what} equal the live ones."
         if replayed.same_as_live
         else f"The {what} do NOT equal the live ones:"
     )
     differing = [f"state of {tenant}:{account}" for tenant, account in replayed.states]
-    lines += _first_rows(differing + [f"alert {alert}" for alert in replayed.alerts])
+    lines += _first_rows([*differing, *(f"alert {alert}" for alert in replayed.alerts), *replayed.owners])
     if other is not None:
         lines += _comparison(replayed, since, other)
     return lines

@@ -59,9 +59,14 @@ class Replay:
         return [alert for r in self.reports for alert in r.alerts]
 
     @property
+    def owners(self) -> list[str]:
+        """Return the rows of the owners' stage, and the notifications, that differ from the live ones."""
+        return [each for r in self.reports for each in r.owners]
+
+    @property
     def same_as_live(self) -> bool:
-        """Whether states and alerts equal the live ones, for a journal from which nothing is missing."""
-        return self.whole and not self.states and not self.alerts
+        """Whether all equals what is live, for a journal from which nothing is missing."""
+        return self.whole and not self.states and not self.alerts and not self.owners
 
     @property
     def days_per_minute(self) -> float:
@@ -99,6 +104,7 @@ def as_data(replayed: Replay, since: int) -> dict[str, Any]:
         "same_as_live": replayed.same_as_live,
         "states_differ": replayed.states,
         "alerts_differ": replayed.alerts,
+        "owners_differ": replayed.owners,
         "seconds": round(replayed.seconds, 3),
         "days_per_minute": round(replayed.days_per_minute, 3),
     }

@@ -22,11 +22,12 @@ from processors.fold.shared import Shared
 from processors.merging.transfers import is_forwarded
 from processors.model import load_model
 from processors.observe.deletion import is_erased
+from processors.owners.rows import OWNERS_KEY, row_name, row_tenant
 from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.record_codec import Codec, codec
 from schemas.identity.keys import split_key
 from schemas.inputs import ACCOUNT_FIELDS
-from schemas.records import JournalBatch, RiskAlert
+from schemas.records import AlertNotification, JournalBatch, RiskAlert
 from streams.journal.batch_reader import JournalBatchReader, batch_of_account
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.record import KafkaRecord
@@ -72,9 +73,10 @@ class ReplayReport:
     Result of one partition's replay.
 
     ``first`` is the sequence number that the journal begins with; unless it is 0, older batches are gone.
-    ``states`` and ``alerts`` name what differs from the live state. For the other model, ``bands`` counts
-    accounts by (band, other band), ``moved`` names the accounts whose band differs, and ``opened`` has the
-    alerts opened by (tenant, account, rule), under the model and under the other, where they differ.
+    ``states``, ``alerts`` and ``owners`` (rows of the owners' stage, and notifications) name what differs
+    from the live state. For the other model, ``bands`` counts accounts by (band, other band), ``moved`` names
+    the accounts whose band differs, and ``opened`` has the alerts opened by (tenant, account, rule), under
+    the model and under the other, where they differ.
     """
 
     partition: int
@@ -87,6 +89,7 @@ class ReplayReport:
     changes: int = 0
     states: list[AccountId] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)
     bands: Counter[tuple[str, str]] = field(default_factory=Counter)
     moved: list[tuple[str, str, str, str]] = field(default_factory=list)
     opened: dict[tuple[str, str, str], tuple[int, int]] = field(default_factory=dict)
@@ -98,14 +101,20 @@ class _ModelReplay:
     def __init__(self, job: ReplayJob, models: Models, start: Position) -> None:
         self.folded = FoldedPartition(job.partition, Shared(models), position=start)
         self.alerts: dict[tuple[str, str, int], bytes] = {}
+        self.notifications: dict[str, bytes] = {}
         self.opened: Counter[tuple[str, str, str]] = Counter()
         self._since = job.since
         self._codec = job.codec("risk.alerts")
+        self._notification_codec = job.codec("alert.notifications")
 
     def add(self, batches: Batches) -> None:
         for outcome in self.folded.apply(batches):
             for _, alert in outcome.alerts:
                 self._count(alert)
+            for _, told in outcome.notifications:
+                if told.created_at >= self._since:
+                    digest = xxh3_128_digest(self._notification_codec.encode(told))
+                    self.notifications[told.notification_id] = digest
 
     def scored_accounts(self) -> list[bytes]:
         """Return the keys of the accounts that have a score, sorted: no aliases, none merged or deleted."""
@@ -130,7 +139,7 @@ def replay_partition(job: ReplayJob, progress: Callable[[int, int], None]) -> Re
     ``progress`` is called with the partition and how many batches are folded. The live state is the one at
     the start of the replay; with ``until`` only alerts are compared, as Kafka keeps no older state.
     """
-    live, position = _live_states(job)
+    live, rows, position = _live_states(job)
     report = ReplayReport(job.partition)
     replays: list[_ModelReplay] = []
     chunk: list[tuple[int, JournalBatch]] = []
@@ -159,8 +168,10 @@ def replay_partition(job: ReplayJob, progress: Callable[[int, int], None]) -> Re
     if replays:
         fold()
         _compare(job, report, replays, live)
-    else:
-        report.states = sorted(map(split_key, live))  # their journal is gone, so none can be replayed
+        _compare_owners(job, report, replays[0], rows)
+    else:  # their journal is gone, so none can be replayed
+        report.states = sorted(map(split_key, live))
+        report.owners = sorted(map(row_name, rows))
     return report
 
 
@@ -177,21 +188,27 @@ def _batches(job: ReplayJob, position: Position) -> Iterable[tuple[int, JournalB
             return
 
 
-def _live_states(job: ReplayJob) -> tuple[dict[bytes, bytes], Position]:
-    """Return digests of the live states by key, and the position of the last batch they include."""
+def _live_states(job: ReplayJob) -> tuple[dict[bytes, bytes], dict[bytes, bytes], Position]:
+    """Return digests of the live states and rows by key, and the position of the last batch they include."""
     states: dict[bytes, bytes] = {}
+    rows: dict[bytes, bytes] = {}
     position = Position()
     for record in job.records(job.settings.kafka.topics().changelog):
         key = record.key or b""
         if key.startswith(POSITION_KEY):
             position = decode_position(record.value or b"")
-        elif not is_account(key):
             continue
-        elif record.value is None:
-            states.pop(key, None)
-        elif job.tenant in (None, split_key(key)[0]):
-            states[key] = xxh3_128_digest(record.value)
-    return states, position
+        if key.startswith(OWNERS_KEY):
+            live, tenant = rows, row_tenant(key)
+        elif is_account(key):
+            live, tenant = states, split_key(key)[0]
+        else:
+            continue
+        if record.value is None:
+            live.pop(key, None)
+        elif job.tenant in (None, tenant):
+            live[key] = xxh3_128_digest(record.value)
+    return states, rows, position
 
 
 def _compare(
@@ -217,6 +234,28 @@ def _compare(
         for rule in sorted(ours.opened.keys() | other.opened.keys()):
             if ours.opened[rule] != other.opened[rule]:
                 report.opened[rule] = ours.opened[rule], other.opened[rule]
+
+
+def _compare_owners(
+    job: ReplayJob, report: ReplayReport, ours: _ModelReplay, live: dict[bytes, bytes]
+) -> None:
+    if job.until is None:
+        rows = {key: xxh3_128_digest(raw) for key, raw in ours.folded.owner_rows.items()}
+        differing = (key for key in rows.keys() | live.keys() if rows.get(key) != live.get(key))
+        report.owners = sorted(map(row_name, differing))
+    decode = job.codec("alert.notifications").decode
+    published: dict[str, bytes] = {}
+    for record in job.records(job.settings.kafka.topics().name("alert.notifications")):
+        told: AlertNotification = decode(record.value)
+        replayed = max(job.since, report.begins) <= told.created_at <= report.ends
+        if replayed and job.tenant in (None, told.tenant):
+            published[told.notification_id] = xxh3_128_digest(record.value or b"")
+    notified = ours.notifications
+    report.owners += sorted(
+        f"notification {each}"
+        for each in published.keys() | notified.keys()
+        if published.get(each) != notified.get(each)
+    )
 
 
 def _live_alerts(job: ReplayJob, report: ReplayReport) -> dict[tuple[str, str, int], bytes]:

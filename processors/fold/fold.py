@@ -8,18 +8,21 @@ they are folded, and however many batches are folded before the outcome is taken
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from processors.alerts.episodes import acknowledge
 from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.judge import AccountUpdate, Judge
-from processors.fold.outcome import BatchOrigin, Outcome
+from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
 from processors.merging.transfers import receive
 from processors.observe import OBSERVERS, observe_usage
 from processors.observe.deletion import erase, ignore
+from processors.owners.fold import OwnersFold
+from processors.owners.notifications import owner_alert
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
-from processors.state.position import Position
+from processors.state.position import BatchOrigin, Position
 from processors.state.usage_parts import PAST
 from schemas.identity.keys import account_key, split_key
 from schemas.inputs import INPUTS, USAGE
@@ -37,8 +40,9 @@ class Fold:
     Batches of one partition, folded one after the other into one outcome.
 
     ``states`` maps account keys to state bytes; ``take`` may return an account as a value instead, which is
-    then changed. ``select`` returns the part of a batch that is folded; what all accounts share always sees
-    the whole batch. A batch that changes models must be the last one of its fold: then every account is due.
+    then changed. ``owner_rows`` are those of the owners' stage (``processors.owners.rows``). ``select``
+    returns the part of a batch that is folded; what all accounts share always sees the whole batch. A batch
+    that changes models must be the last one of its fold: then every account is due.
     """
 
     def __init__(
@@ -48,6 +52,7 @@ class Fold:
         *,
         partition: int,
         shared: Shared,
+        owner_rows: Mapping[bytes, bytes] = MappingProxyType({}),
         take: Callable[[bytes], LoadedAccount | None] = lambda _: None,
         select: Callable[[JournalBatch], JournalBatch] | None = None,
     ) -> None:
@@ -57,10 +62,15 @@ class Fold:
         self._partition = partition
         self._shared_before = shared
         self._outcome = Outcome(position, shared)
+        self._owners = OwnersFold(owner_rows)
 
-    def add(self, batch: JournalBatch, offset: int, due: Iterable[bytes]) -> None:
+    def add(
+        self, batch: JournalBatch, offset: int, due: Iterable[bytes], owner_rows_due: Iterable[bytes] = ()
+    ) -> None:
         """
         Fold the batch at this journal offset; ``due`` names the accounts that time alone makes due.
+
+        ``owner_rows_due`` names the rows of the owners' stage that are due.
 
         Raises ValueError when the batch isn't the next one.
         """
@@ -74,9 +84,17 @@ class Fold:
         for key in self._due(due, batch.written_at):
             if key not in updates:
                 updates[key] = AccountUpdate(self._account(key))
-        judge = Judge(BatchOrigin(self._partition, batch.sequence, batch.written_at), shared)
+        origin = BatchOrigin(self._partition, batch.sequence, batch.written_at)
+        judge, alerts = Judge(origin, shared), self._outcome.alerts
+        judged_before = len(alerts)
         for key in sorted(updates):
             judge.judge(key, updates[key], self._outcome)
+        for _, alert in alerts[judged_before:]:
+            if not alert.shadow:
+                to_owners = owner_alert(alert)
+                key = account_key(to_owners.tenant, to_owners.account_id)
+                self._outcome.owner_alerts.append((key, to_owners))
+        self._owners.add(batch, origin, owner_rows_due)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
         )
@@ -87,7 +105,7 @@ class Fold:
             applied=position.applied + applied,
             duplicates=position.duplicates + batch.duplicates,
             dead_letters=position.dead_letters + batch.dead_letters,
-            moved=position.moved + batch.moved + len(batch.transfers),
+            moved=position.moved + batch.moved + len(batch.transfers) + len(batch.owner_alerts),
         )
 
     def outcome(self) -> Outcome:
@@ -99,6 +117,8 @@ class Fold:
             else encode_state(account.state, arranged=True, cache=account.encoding)
             for key, account in outcome.accounts.items()
         }
+        outcome.owner_rows = self._owners.changed_rows()
+        outcome.notifications = self._owners.notifications
         outcome.shared_entries = outcome.shared.entries_since(self._shared_before)
         return outcome
 
@@ -172,6 +192,4 @@ class Fold:
             receive(update.account.state, transfer, batch.written_at)
             update.received(transfer.received_at)
             update.usage_only = False
-        for owner_alert in batch.owner_alerts:
-            update_of(owner_alert.tenant, owner_alert.account_id)
         return updates

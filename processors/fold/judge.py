@@ -11,7 +11,6 @@ from processors.alerts.rules import RULES, WELL, told_measures
 from processors.fold.due import earliest, kpis_due
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.outcome import (
-    BatchOrigin,
     Outcome,
     alert_records,
     deleted_health,
@@ -36,6 +35,7 @@ from processors.silent_sources import (
     silences,
 )
 from processors.state.account import DECIDED, Episode, State, arrange
+from processors.state.position import BatchOrigin
 from processors.state.usage_parts import TODAY
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key

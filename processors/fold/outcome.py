@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from processors.alerts.episodes import EpisodeChange, alert_id
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
@@ -13,19 +12,20 @@ from processors.measures import View
 from processors.model import Model
 from processors.scoring.score import Verdict, in_force
 from processors.state.account import State
-from processors.state.position import Position
+from processors.state.position import BatchOrigin, Position
 from schemas.records import (
     AccountHealth,
     AccountKpis,
     AccountTransfer,
+    AlertNotification,
     Measure,
     Override,
+    OwnerAlert,
     RiskAlert,
     ShadowScore,
 )
 
 __all__ = [
-    "BatchOrigin",
     "Outcome",
     "alert_records",
     "deleted_health",
@@ -44,8 +44,10 @@ class Outcome:
     ``accounts`` are the changed accounts as values, for the fold of the next batch. Every batch publishes
     health records and alerts of its own; of an account's states only the last one is here, and ``None`` for
     one of which nothing is left to know. ``transfers``
-    stand under the key of the account that they go to, which may be of another partition. ``shared`` is what
-    all accounts share after the batches, ``shared_entries`` are the changelog entries of it that changed.
+    stand under the key of the account that they go to, which may be of another partition, and so do
+    ``owner_alerts``, the changes of alerts on their way to the owners. ``owner_rows`` and ``notifications``
+    are what the owners' stage made of those that arrived. ``shared`` is what all accounts share after the
+    batches, ``shared_entries`` are the changelog entries of it that changed.
     """
 
     position: Position
@@ -57,14 +59,9 @@ class Outcome:
     kpis: list[tuple[bytes, AccountKpis]] = field(default_factory=list)
     alerts: list[tuple[bytes, RiskAlert]] = field(default_factory=list)
     transfers: list[tuple[bytes, AccountTransfer]] = field(default_factory=list)
-
-
-class BatchOrigin(NamedTuple):
-    """The journal batch that a record comes from."""
-
-    partition: int
-    sequence: int
-    written_at: int
+    owner_alerts: list[tuple[bytes, OwnerAlert]] = field(default_factory=list)
+    owner_rows: dict[bytes, bytes | None] = field(default_factory=dict)
+    notifications: list[tuple[bytes, AlertNotification]] = field(default_factory=list)
 
 
 def health_record(

@@ -18,6 +18,7 @@ from processors.fold.fold import Fold
 from processors.fold.models_in_force import rescore_at
 from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
+from processors.owners.rows import row_due
 from processors.state.account import State
 from processors.state.encoding import decode_head, decode_state
 from processors.state.position import Position
@@ -44,7 +45,7 @@ def foldable_runs(batches: Batches) -> Iterator[Batches]:
 
 class FoldedPartition:
     """
-    States by account key, the position, what all accounts share, and when each account is due.
+    States by account key, rows of the owners' stage, the position, what all share, and when each is due.
 
     ``prepare`` folds batches and changes nothing of this; ``commit`` takes the outcome over. Whoever writes
     outcomes to a log writes between the two, so that memory is never ahead of the log; an outcome that could
@@ -61,17 +62,22 @@ class FoldedPartition:
         states: dict[bytes, bytes] | None = None,
         position: Position | None = None,
         *,
+        owner_rows: dict[bytes, bytes] | None = None,
         cache_bytes: int | None = None,
         select: Callable[[JournalBatch], JournalBatch] | None = None,
     ) -> None:
         self.number = number
         self.shared = shared
         self.states = {} if states is None else states
+        self.owner_rows = {} if owner_rows is None else owner_rows
         self.position = Position() if position is None else position
         self._select = select
         self._due = DueHeap()
+        self._owner_rows_due = DueHeap()
         self._cache = AccountCache(cache_bytes)
         self._schedule_all()
+        for key, raw in self.owner_rows.items():
+            self._owner_rows_due.put(key, row_due(raw))
 
     def apply(self, batches: Batches) -> Iterator[Outcome]:
         """Fold batches, as many together as may be, and yield each outcome once it is taken over."""
@@ -91,11 +97,13 @@ class FoldedPartition:
             self.position,
             partition=self.number,
             shared=self.shared,
+            owner_rows=self.owner_rows,
             take=self._cache.take,
             select=self._select,
         )
         for offset, batch in run:
-            fold.add(batch, offset, self._due.peek(batch.written_at))
+            now = batch.written_at
+            fold.add(batch, offset, self._due.peek(now), self._owner_rows_due.peek(now))
         return fold.outcome()
 
     def commit(self, outcome: Outcome) -> None:
@@ -107,6 +115,12 @@ class FoldedPartition:
                 self.states[key] = state
         self.position = outcome.position
         self._cache.put(outcome.accounts, outcome.states)
+        for key, row in outcome.owner_rows.items():
+            if row is None:
+                self.owner_rows.pop(key, None)
+            else:
+                self.owner_rows[key] = row
+            self._owner_rows_due.put(key, None if row is None else row_due(row))
         for key, account in outcome.accounts.items():
             self._due.put(key, account.state.due)
         self._share(outcome.shared)
@@ -119,8 +133,8 @@ class FoldedPartition:
         self._share(self.shared.after(batch))
 
     def due(self, now: int) -> bool:
-        """Tell whether time alone makes any account due at *now*."""
-        return bool(self._due.peek(now))
+        """Tell whether time alone makes any account, or row of the owners' stage, due at *now*."""
+        return bool(self._due.peek(now) or self._owner_rows_due.peek(now))
 
     def state(self, key: bytes) -> State:
         """Return an account's state, which must not be changed; raise KeyError for an unknown account."""

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
-__all__ = ["POSITION_KEY", "Position", "decode_position", "encode_position", "is_account", "position_key"]
+__all__ = [
+    "POSITION_KEY",
+    "BatchOrigin",
+    "Position",
+    "decode_position",
+    "encode_position",
+    "is_account",
+    "position_key",
+]
 
 
 class Position(msgspec.Struct, array_like=True, frozen=True):
@@ -22,6 +32,14 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     duplicates: int = 0
     dead_letters: int = 0
     moved: int = 0
+
+
+class BatchOrigin(NamedTuple):
+    """The journal batch that a record comes from."""
+
+    partition: int
+    sequence: int
+    written_at: int
 
 
 POSITION_KEY = b"\0position"

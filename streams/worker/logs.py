@@ -54,7 +54,7 @@ def logs_of(topics: Topics) -> tuple[str, ...]:
     return topics.name("account.journal"), topics.changelog, *map(topics.name, _OUTPUTS)
 
 
-_OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
+_OUTPUTS = ("account.health", "account.kpis", "risk.alerts", "alert.notifications")
 
 
 def applied_offset(cluster: Cluster, number: int) -> int:

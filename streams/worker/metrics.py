@@ -11,6 +11,7 @@ __all__ = [
     "BATCHES",
     "COMMIT_SECONDS",
     "FOLD_SECONDS",
+    "NOTIFICATIONS",
     "PARTITIONS",
     "REBALANCES",
     "RESTORE_SECONDS",
@@ -28,6 +29,7 @@ TRANSFERS = Counter(
     "bellbuoy_account_transfers_total", "Transfers of evidence to the account that it belongs to."
 )
 ALERTS = Counter("bellbuoy_alerts_total", "Alert changes published.", ["rule", "change"])
+NOTIFICATIONS = Counter("bellbuoy_notifications_total", "Notifications decided for people.", ["kind"])
 REWINDS = Counter("bellbuoy_journal_rewinds_total", "Gaps in the journal's sequence, read again.")
 REBALANCES = Counter("bellbuoy_worker_rebalances_total", "Assignments received.")
 PARTITIONS = Gauge("bellbuoy_worker_assigned_partitions", "Partitions owned now.")

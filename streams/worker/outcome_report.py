@@ -28,6 +28,8 @@ class OutcomeReport:
         metrics.ACCOUNTS.labels(partition=self._partition).set(accounts)
         for _, alert in outcome.alerts:
             metrics.ALERTS.labels(rule=alert.rule, change=alert.change).inc()
+        for _, told in outcome.notifications:
+            metrics.NOTIFICATIONS.labels(kind=told.kind).inc()
 
     def _report_silent_sources(self, outcome: Outcome) -> None:
         feeds = silent_feeds(outcome.shared.feeds, outcome.position.written_at)

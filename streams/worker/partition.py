@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -17,7 +18,9 @@ from confluent_kafka import TopicPartition
 from processors.fold.outcome import Outcome
 from processors.fold.partition import Batches, FoldedPartition, foldable_runs
 from processors.fold.shared import SHARED_KEY, Shared
+from processors.owners.rows import OWNERS_KEY
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
+from schemas.codec.record_codec import Codec
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import partition_of, split_key
 from streams.kafka.cluster import Cluster
@@ -56,7 +59,9 @@ class PartitionState:
         self._health = cluster.codec("account.health")
         self._kpis = cluster.codec("account.kpis")
         self._alert = cluster.codec("risk.alerts")
+        self._notification = cluster.codec("alert.notifications")
         self._transfer = cluster.codec("account.transfers")
+        self._owner_alert = cluster.codec("owner.alerts")
         # Fence first: before that, a dead owner's open transaction would hide the changelog's end.
         self._producer = TransactionalProducer(
             cluster.bootstrap, f"{cluster.topics.app_id}-accounts-{number}"
@@ -87,7 +92,8 @@ class PartitionState:
         return self._folded.states
 
     def _restored(self, bootstrap: str) -> tuple[FoldedPartition, Headers]:
-        position, states, entries = Position(), dict[bytes, bytes](), dict[bytes, bytes]()
+        position, entries = Position(), dict[bytes, bytes]()
+        states, owner_rows = dict[bytes, bytes](), dict[bytes, bytes]()
         headers: Headers = []
         for record in read_to_end(bootstrap, [TopicPartition(self._topics.changelog, self.number, 0)]):
             key, value = record.key or b"", record.value
@@ -97,12 +103,21 @@ class PartitionState:
             elif key.startswith(SHARED_KEY):
                 if value is not None:
                     entries[key] = value
-            elif value is None:
-                states.pop(key, None)
             else:
-                states[key] = value
-        shared = Shared().with_entries(entries)
-        return FoldedPartition(self.number, shared, states, position, cache_bytes=_CACHE_BYTES), headers
+                kept = owner_rows if key.startswith(OWNERS_KEY) else states
+                if value is None:
+                    kept.pop(key, None)
+                else:
+                    kept[key] = value
+        folded = FoldedPartition(
+            self.number,
+            Shared().with_entries(entries),
+            states,
+            position,
+            owner_rows=owner_rows,
+            cache_bytes=_CACHE_BYTES,
+        )
+        return folded, headers
 
     def apply(self, batches: Batches) -> Iterator[Outcome]:
         """
@@ -133,22 +148,32 @@ class PartitionState:
         producer.begin()
         for key, entry in outcome.shared_entries.items():
             producer.produce(self._topics.changelog, entry, key, partition)
+        for key, row in outcome.owner_rows.items():
+            producer.produce(self._topics.changelog, row, key, partition)
         for key, state in outcome.states.items():
             producer.produce(self._topics.changelog, state, key, partition)
             if state is None and not is_alias(split_key(key)[1]):  # the last of a deleted account
                 for topic in ("account.health", "account.kpis"):
                     producer.produce(self._topics.name(topic), None, key, partition)
-        for name, encode, records in (
-            ("account.health", self._health.encode, outcome.health),
-            ("account.kpis", self._kpis.encode, outcome.kpis),
-            ("risk.alerts", self._alert.encode, outcome.alerts),
-        ):
-            topic = self._topics.name(name)
+        outputs: tuple[tuple[Codec[Any], Sequence[tuple[bytes, Any]]], ...] = (
+            (self._health, outcome.health),
+            (self._kpis, outcome.kpis),
+            (self._alert, outcome.alerts),
+            (self._notification, outcome.notifications),
+        )
+        for codec, records in outputs:
+            topic, encode = self._topics.name(codec.topic), codec.encode
             for key, record in records:
                 producer.produce(topic, encode(record), key, partition)
-        topic, headers = self._topics.name("account.transfers"), [(MOVED_HEADER, str(partition).encode())]
-        for key, transfer in outcome.transfers:
-            target = partition_of(key, self._topics.partitions)
-            producer.produce(topic, self._transfer.encode(transfer), key, target, headers)
+        headers = [(MOVED_HEADER, str(partition).encode())]
+        inputs: tuple[tuple[Codec[Any], Sequence[tuple[bytes, Any]]], ...] = (
+            (self._transfer, outcome.transfers),
+            (self._owner_alert, outcome.owner_alerts),
+        )
+        for codec, records in inputs:
+            topic, encode = self._topics.name(codec.topic), codec.encode
+            for key, record in records:
+                target = partition_of(key, self._topics.partitions)
+                producer.produce(topic, encode(record), key, target, headers)
         position = encode_position(outcome.position)
         producer.produce(self._topics.changelog, position, position_key(partition), partition, logs)

@@ -13,7 +13,7 @@ from processors.intake.admission import identity
 from processors.state.account import State
 from processors.state.encoding import decode_state
 from schemas.identity.keys import account_key, partition_of
-from schemas.records import AccountLink, AccountTransfer, JournalBatch
+from schemas.records import AccountLink, AccountTransfer, AlertNotification, JournalBatch
 from tests.support.generators import NOW, batch
 
 MAX_BATCHES = 500
@@ -55,6 +55,7 @@ class Partitions:
         self.all = [Partition(number) for number in range(count)]
         self.outcomes: list[Outcome] = []
         self.transfers: list[AccountTransfer] = []
+        self.notifications: list[AlertNotification] = []
 
     def send(self, *events: Any) -> None:
         for event in events:
@@ -72,10 +73,14 @@ class Partitions:
             partition = ready[0] if data is None else data.draw(st.sampled_from(ready))
             waiting = len(partition.waiting)
             outcome = partition.step(waiting if data is None else data.draw(st.integers(1, waiting)), now)
-            self.outcomes.append(outcome)
+            if outcome.accounts or not outcome.owner_rows:  # else it only told owners of alerts
+                self.outcomes.append(outcome)
             transfers = [transfer for _, transfer in outcome.transfers]
             self.transfers += transfers
+            owner_alerts = [alert for _, alert in outcome.owner_alerts]
+            self.notifications += [told for _, told in outcome.notifications]
             self.send(*transfers, *(transfers if twice else ()))
+            self.send(*owner_alerts, *(owner_alerts if twice else ()))
         raise AssertionError("transfers never end")
 
     def state(self, account_id: str) -> State | None:

@@ -8,7 +8,15 @@ from processors.state.account import State
 from processors.state.encoding import decode_state
 from processors.state.position import Position
 from schemas.identity.keys import account_key
-from schemas.records import AccountHealth, AccountKpis, AccountTransfer, JournalBatch, RiskAlert
+from schemas.records import (
+    AccountHealth,
+    AccountKpis,
+    AccountTransfer,
+    AlertNotification,
+    JournalBatch,
+    OwnerAlert,
+    RiskAlert,
+)
 
 STRICT = """
 model: strict
@@ -33,6 +41,8 @@ class RecordedPartition:
         self.kpis: list[AccountKpis] = []
         self.alerts: list[RiskAlert] = []
         self.transfers: list[AccountTransfer] = []
+        self.owner_alerts: list[OwnerAlert] = []
+        self.notifications: list[AlertNotification] = []
 
     @property
     def states(self) -> dict[bytes, bytes]:
@@ -50,10 +60,18 @@ class RecordedPartition:
             self.kpis += [record for _, record in outcome.kpis]
             self.alerts += [alert for _, alert in outcome.alerts]
             self.transfers += [transfer for _, transfer in outcome.transfers]
+            self.owner_alerts += [alert for _, alert in outcome.owner_alerts]
+            self.notifications += [told for _, told in outcome.notifications]
 
     def restart(self) -> None:
         """Start again from the changelog's bytes, as a worker does."""
-        self.folded = FoldedPartition(0, self.base.with_entries(self.entries), self.states, self.position)
+        self.folded = FoldedPartition(
+            0,
+            self.base.with_entries(self.entries),
+            self.states,
+            self.position,
+            owner_rows=self.folded.owner_rows,
+        )
 
     def state(self, tenant: str, account_id: str) -> State:
         return decode_state(self.states[account_key(tenant, account_id)])

@@ -33,6 +33,7 @@ from schemas.inputs import (
     INPUTS,
     MODELS,
     OFFERED_TOPICS,
+    OWNER_ALERTS,
     TRANSFERS,
     USAGE,
     Input,
@@ -104,7 +105,9 @@ def test_the_worker_folds_and_counts_it(given: Input) -> None:
     event = sample(given)
     outcome = folded(batch_of(given, event))
 
-    if given.everywhere:
+    if given is OWNER_ALERTS:
+        assert (outcome.states, len(outcome.notifications)) == ({}, 1), "processors/owners: not folded"
+    elif given.everywhere:
         assert outcome.shared_entries, (
             f"processors/fold/shared.py: Shared doesn't take in {given.batch_field}"
         )

@@ -1,0 +1,118 @@
+"""
+Rows of the owners' stage in the changelog, beside the states of the accounts.
+
+Their keys begin with ``OWNERS_KEY``. All rows of a tenant are on the partition of its owners
+(``schemas.identity.owners``). Every row begins with the journal time at which it is due (``None``: never), so
+that this can be read without the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from schemas.records import RiskAlert
+
+__all__ = ["OWNERS_KEY", "Row", "Rows", "TrackedAlert", "alert_key", "row_due", "row_name", "row_tenant"]
+
+OWNERS_KEY = b"\0owners\0"
+"""First bytes of every such key; no account key starts with a zero byte."""
+
+
+class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
+    """
+    An open alert and what its owner was told of it.
+
+    ``alert`` is its newest change, ``recipient`` who is to be told. Fields are only ever appended.
+    """
+
+    due: int | None
+    alert: RiskAlert
+    recipient: str = ""
+
+
+class _RowHead(msgspec.Struct, array_like=True):
+    due: int | None = None
+
+
+Row: TypeAlias = TrackedAlert
+
+_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert}
+_encode = msgspec.msgpack.Encoder().encode
+_decoders = {kind: msgspec.msgpack.Decoder(struct) for kind, struct in _KINDS.items()}
+_head = msgspec.msgpack.Decoder(_RowHead)
+
+
+def alert_key(tenant: str, alert_id: str) -> bytes:
+    """Return the key of an alert's row."""
+    return _key("alert", tenant, alert_id)
+
+
+def row_due(raw: bytes) -> int | None:
+    """Return when the row in these bytes is due."""
+    return _head.decode(raw).due
+
+
+def row_tenant(key: bytes) -> str:
+    """Return the tenant whose row has this key."""
+    return _parts(key)[1]
+
+
+def row_name(key: bytes) -> str:
+    """Return the kind, the tenant and the name of the row with this key, for people."""
+    return " ".join(_parts(key))
+
+
+def _parts(key: bytes) -> list[str]:
+    return key[len(OWNERS_KEY) :].decode().split("\0", 2)
+
+
+def _key(*parts: str) -> bytes:
+    return OWNERS_KEY + "\0".join(parts).encode()
+
+
+def _decode(key: bytes, raw: bytes) -> Row:
+    return _decoders[_parts(key)[0]].decode(raw)
+
+
+class Rows:
+    """The stored rows and their changes; a row that was got may be changed and put back."""
+
+    def __init__(self, stored: Mapping[bytes, bytes]) -> None:
+        self._stored = stored
+        self._changed: dict[bytes, Row | None] = {}
+
+    def get(self, key: bytes) -> Row | None:
+        """Return a row; ``None`` if there is none."""
+        if key in self._changed:
+            return self._changed[key]
+        raw = self._stored.get(key)
+        return None if raw is None else _decode(key, raw)
+
+    def put(self, key: bytes, row: Row) -> None:
+        """Keep a row."""
+        self._changed[key] = row
+
+    def remove(self, key: bytes) -> None:
+        """Remove a row, if there is one."""
+        self._changed[key] = None
+
+    def due(self, stored_due: Iterable[bytes], now: int) -> list[bytes]:
+        """Return the rows due at *now* in the order of their keys; ``stored_due`` are those as stored."""
+        due = {key for key in stored_due if key not in self._changed}
+        due |= {key for key, row in self._changed.items() if row is not None and _is_due(row, now)}
+        return sorted(due)
+
+    def encoded(self) -> dict[bytes, bytes | None]:
+        """Return the changed rows as bytes; ``None`` for a stored one that is removed."""
+        return {
+            key: None if row is None else _encode(row)
+            for key, row in sorted(self._changed.items())
+            if row is not None or key in self._stored
+        }
+
+
+def _is_due(row: Row, now: int) -> bool:
+    return row.due is not None and row.due <= now

@@ -1,0 +1,73 @@
+"""The owners' stage on a real broker: every notification is decided once, whatever is killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.codec.record_codec import codec
+from schemas.identity.keys import account_key, partition_of
+from schemas.identity.owners import OWNERS
+from schemas.records import AccountProfile, BillingEvent
+from schemas.times import DAY, MINUTE
+from tests.support.changelog import read_topic
+from tests.support.deployment import Deployment, deployed
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+
+START = 20_500 * DAY + 12 * 3_600_000
+ALERTS = 2_000
+
+
+@pytest.fixture
+def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+    with deployed(bootstrap, tmp_path) as running:
+        yield running
+
+
+def published(deployment: Deployment, topic: str) -> list[Any]:
+    decode, name = codec(topic).decode, deployment.topics.name(topic)
+    return [decode(m.value()) for m in read_topic(deployment.bootstrap, name, deployment.topics.partitions)]
+
+
+def test_kills_during_alerts_decide_each_notification_once(deployment: Deployment) -> None:
+    """Journal and worker are killed in turn while 2,000 accounts get an alert each."""
+    of = {"tenant": "acme", "source": "test", "occurred_at": START - MINUTE, "received_at": START - MINUTE}
+    accounts = [f"a{number}" for number in range(ALERTS)]
+    profiles = [
+        AccountProfile(**of, event_id=f"p{one}", account_id=one, name=one, owner=f"owner {number % 40}")
+        for number, one in enumerate(accounts)
+    ]
+    failures = [
+        BillingEvent(**of, event_id=f"f{one}", account_id=one, kind="payment_failed", invoice_id="i")
+        for one in accounts
+    ]
+    deployment.tick(START)
+    deployment.producer.send("account.profiles", profiles)
+    until(lambda: deployment.applied() == ALERTS, 120, "the profiles")
+    roles = dict(zip(("journal", "worker"), deployment.roles.processes, strict=True))
+    for number in range(8):
+        before = deployment.applied()
+        deployment.producer.send("billing.events", failures[number * 250 : (number + 1) * 250])
+        until(lambda before=before: deployment.applied() > before, 120, "some of them")
+        role = ("worker", "journal")[number % 2]
+        roles[role].kill()
+        roles[role] = deployment.roles.start(role)
+    until(lambda: deployment.applied() == 2 * ALERTS, 240, "every event")
+    until(lambda: len(published(deployment, "alert.notifications")) >= ALERTS, 240, "the notifications")
+    deployment.tick(START + 10 * MINUTE)
+
+    alerts, told = published(deployment, "risk.alerts"), published(deployment, "alert.notifications")
+    assert len(alerts) == ALERTS
+    assert sorted(n.alerts[0].alert_id for n in told) == sorted(alert.alert_id for alert in alerts)
+    assert len({n.notification_id for n in told}) == ALERTS
+    assert {n.partition for n in told} == {
+        partition_of(account_key("acme", OWNERS), deployment.topics.partitions)
+    }
+    assert all(n.recipient == n.alerts[0].owner for n in told)
+    replayed = deployment.cli("replay", "--from", "2026-01-01")
+    assert (replayed["same_as_live"], replayed["owners_differ"]) == (True, [])
