@@ -24,6 +24,7 @@ import msgspec
 
 from bench import account, journal_steps
 from bench.accounts import SIZES, Size
+from processors.fold import judge
 from processors.fold.due import next_due
 from processors.fold.evaluation_cache import Evaluation
 from processors.intake import columnar_admission
@@ -113,8 +114,15 @@ CACHES = (
         ("worker: fold",),
     ),
     Cache(
+        "verdict",
+        lambda: patch.object(
+            judge, "verdict_on", lambda _, it, ends: score.weigh(it.plan, it.values, it.view, ends)
+        ),
+        ("worker: fold",),
+    ),
+    Cache(
         "results of plain terms",
-        lambda: patch.object(score, "_plain_result", score._plain_result.__wrapped__),  # noqa: SLF001 - the switch
+        lambda: patch.object(score, "_plain_part", score._plain_part.__wrapped__),  # noqa: SLF001 - the switch
         ("fold: weigh",),
     ),
     Cache(

@@ -18,23 +18,24 @@ from processors.fold.models_in_force import Models
 from processors.measures import MeasureValue, View
 from processors.model import Model, Plan
 from processors.observe import bound
+from processors.scoring.score import Verdict, weigh
 from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import State, arrange, arrange_usage
 from processors.state.encoding_cache import EncodingCache
 from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
 from schemas.times import DAY
 
-__all__ = ["Evaluation", "LoadedAccount", "evaluate"]
+__all__ = ["Evaluation", "LoadedAccount", "evaluate", "verdict_on"]
 
 
 class Evaluation(NamedTuple):
     """
     An account evaluated at one time: its model and plan, and its measure values.
 
-    ``values`` stand in the order of ``plan.reads``. ``other_due`` is the next time at which time alone may
-    change a value that usage doesn't inform, but for midnight; ``daily_due`` is the account's own time after
-    the next midnight. ``usage_sizes`` counts its days, users and features. ``usage_only`` says that nothing
-    but usage came since the evaluation before.
+    ``values`` stand in the order of ``plan.reads``; while all stay equal it is the same list. ``other_due``
+    is the next time at which time alone may change a value that usage doesn't inform, but for midnight;
+    ``daily_due`` is the account's own time after the next midnight. ``usage_sizes`` counts its days, users
+    and features. ``usage_only`` says that nothing but usage came since the evaluation before.
     """
 
     model: Model
@@ -68,12 +69,15 @@ class LoadedAccount:
     An account in use: its state as a value, and its last evaluation, if there was one.
 
     ``encoding`` holds the bytes of the state that didn't change since it was encoded last; there is one once
-    two evaluations followed each other with nothing but usage in between.
+    two evaluations followed each other with nothing but usage in between. ``verdict`` is the last one, if it
+    holds as long as the values stay (``weighed``).
     """
 
     state: State
     evaluation: Evaluation | None = None
     encoding: EncodingCache | None = None
+    weighed: list[MeasureValue] | None = None
+    verdict: Verdict | None = None
 
 
 def evaluate(
@@ -100,6 +104,20 @@ def evaluate(
             return evaluation
     account.evaluation, account.encoding = _evaluate_all(account.state, now, models, frozen), None
     return account.evaluation
+
+
+def verdict_on(account: LoadedAccount, evaluation: Evaluation, ends: int | None) -> Verdict:
+    """
+    Return the verdict on an account's last evaluation; at ``ends`` another plan may apply.
+
+    A lasting verdict is kept and given again while every value stays as it was.
+    """
+    known = account.verdict
+    if known is not None and account.weighed is evaluation.values and not account.state.overrides:
+        return known.with_end(ends, evaluation.view.now)
+    verdict = weigh(evaluation.plan, evaluation.values, evaluation.view, ends)
+    account.weighed, account.verdict = evaluation.values, verdict if verdict.lasting else None
+    return verdict
 
 
 def _evaluate_all(state: State, now: int, models: Models, frozen: FrozenSources) -> Evaluation:
@@ -140,10 +158,14 @@ def _evaluate_usage(
     plan = model.for_account(view)
     if plan is not last.plan:
         return None
-    values = last.values.copy()
+    values = last.values
     for index, parts in plan.by_usage:
         if parts & changed_usage:
-            values[index] = plan.reads[index](view)
+            value = plan.reads[index](view)
+            if value is not values[index] and value != values[index]:
+                if values is last.values:
+                    values = values.copy()
+                values[index] = value
     return Evaluation(model, plan, values, view, last.other_due, last.daily_due, sizes, usage_only=True)
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from processors.alerts.episodes import EpisodeChange, resolve_all, update_episodes
 from processors.alerts.rules import RULES, WELL, told_measures
 from processors.fold.due import earliest, kpis_due
-from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
+from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate, verdict_on
 from processors.fold.outcome import (
     Outcome,
     alert_records,
@@ -113,7 +113,7 @@ class Judge:
             frozen=self._frozen(state),
         )
         model_ends = earliest(evaluation.model.next_change(now), self._models.next_change(state.tenant, now))
-        verdict = weigh(evaluation.plan, evaluation.values, evaluation.view, model_ends)
+        verdict = verdict_on(account, evaluation, model_ends)
         score_changed, band_due = _enter_score(state, verdict, now)
         band = evaluation.plan.bands.severity(state.band)
         alert_band, grounds = _grounds_of_alert(evaluation, verdict, band)

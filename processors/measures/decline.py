@@ -30,13 +30,11 @@ _SHORTEST_GAP = 3.0
 """Usual gap, in days, of an account that comes every working day: a weekend lies between."""
 
 _MAX_VALUE = 9.99
-_REGULAR_DAYS = 4
 _USED_TODAY = MeasureValue(0, "Used the product within a day")
 _NOBODY_LOST = MeasureValue(0, "Nobody stopped using the product")
 _NO_REGULAR_LOST = MeasureValue(0, "No regular user stopped")
 _NO_HABIT = MeasureValue(0, "No habitual user known")
 _HABITUAL_DAYS = 6
-_GONE_DAYS = 14
 _FADING = (
     ago(3 * (*range(29, 90),), UsageEvent, name="Report Viewed", user_id="ann"),
     ago(range(29, 90, 2), UsageEvent, name="Report Viewed", user_id="ben"),
@@ -182,8 +180,8 @@ def people_lost(view: View) -> MeasureValue:
 
     Two people who stay are added, so that one of one is a third.
     """
-    seen = len(view.habits[0])
-    lost = seen - view.active_users(28)
+    seen = view.people.seen
+    lost = seen - view.people.month
     if not lost:
         return _NOBODY_LOST
     return MeasureValue(lost / (seen + 2), f"{lost} of {count(seen, 'user')} not seen for 28 days")
@@ -206,14 +204,11 @@ def regulars_lost(view: View) -> MeasureValue:
     A regular user had 4 days of use or more in the 32 days up to the last one. One who stays is added, so
     that one of one is a half.
     """
-    last, days = view.habits
-    regular = days >= _REGULAR_DAYS
-    lost = int((regular & (last <= view.today - _GONE_DAYS)).sum())
+    lost, regulars = view.people.regulars_gone, view.people.regulars
     if not lost:
         return _NO_REGULAR_LOST
-    regulars = int(regular.sum())
     return MeasureValue(
-        lost / (regulars + 1), f"{lost} of {count(regulars, 'regular user')} not seen for {_GONE_DAYS} days"
+        lost / (regulars + 1), f"{lost} of {count(regulars, 'regular user')} not seen for 14 days"
     )
 
 
@@ -234,11 +229,10 @@ def key_person(view: View) -> MeasureValue:
     It is the user with the most days of use in the 32 days up to the last one, at least 6; the usual gap is
     32 over these days, and 3 days at least, because a weekend may lie between.
     """
-    last, days = view.habits
-    most = int(days.max()) if len(days) else 0
+    most = view.people.most_days
     if most < _HABITUAL_DAYS:
         return _NO_HABIT
-    silent = int(max(0, view.today - last[days == most].max()))
+    silent = max(0, view.today - view.people.most_last)
     usual = max(_SHORTEST_GAP, 32 / most)
     if silent <= usual:
         return MeasureValue(silent / usual, "The most regular user is active")

@@ -71,7 +71,7 @@ def idle(view: View) -> MeasureValue:
     seats = view.seats
     if not seats or view.state.usage.last_at is None:
         return MeasureValue(0, "Usage or the number of seats is not known")
-    days = view.complete_user_days(28)
+    days = view.people.month_days
     share = max(0.0, 1 - days / (20 * seats))
     return MeasureValue(share, f"{count(days, 'day')} of use for {count(seats, 'seat')} in 28 days")
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from processors.measures.calendar import holidays
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
-from processors.state.activity import habits_of, least_activity, masks_on, user_days, users_active
+from processors.state.activity import least_activity, masks_on, user_days, users_active
 from processors.state.usage_parts import PAST, USERS
 from schemas.times import DAY, EPOCH
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from processors.state.people_counts import PeopleCounts
 
 __all__ = ["BASELINE_WEEKS", "MONTH", "View"]
 
@@ -65,8 +67,8 @@ class View:
                 carried[name] = known[name]
         if not changed & USERS:
             view._counts = self._counts
-            if "habits" in known:
-                carried["habits"] = known["habits"]
+            if "people" in known:
+                carried["people"] = known["people"]
         if not changed & PAST:
             view._sums = self._sums
             if "recent" in known:
@@ -163,9 +165,11 @@ class View:
         return masks_on(users.values(), self.today)
 
     @cached_property
-    def habits(self) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Each user's last active UTC day, and the number of active days of the 32 up to it."""
-        return habits_of(self.state.usage.users.values())
+    def people(self) -> PeopleCounts:
+        """Counts of the account's people today."""
+        from processors.state.people_counts import count_people  # noqa: PLC0415 - takes long to load
+
+        return count_people(self.state.usage.users.values(), self.today)
 
     def active_users(self, days: int) -> int:
         """Return the number of users active in the last *days* days, today included."""
@@ -183,11 +187,6 @@ class View:
         """Return the sum over users of the days of use in the last *days* days (32 at most)."""
         window = (1 << days) - 1
         return self._counted(("user days", days), lambda: user_days(self.active, window))
-
-    def complete_user_days(self, days: int) -> int:
-        """Return the sum over users of the days of use in the *days* days before today (31 at most)."""
-        window = ((1 << days) - 1) << 1
-        return self._counted(("complete user days", days), lambda: user_days(self.active, window))
 
     def _counted(self, what: tuple[str, int], count: Callable[[], int]) -> int:
         known = self._counts.get(what)

@@ -40,6 +40,7 @@ class Verdict(NamedTuple):
     ``judged`` tells whether enough is known for a band; ``doubts`` are the reasons why a cap can't be judged.
     ``due`` is the next time at which the age of evidence, a cap's end or a variant's end changes something.
     ``floor`` is the score if everything that is not known were at its worst; ``None``: the score itself.
+    A ``lasting`` verdict holds at every later time at which the facts are the same, until another plan does.
     """
 
     plan: Plan
@@ -53,6 +54,12 @@ class Verdict(NamedTuple):
     due: int | None
     doubts: tuple[str, ...] = ()
     floor: int | None = None
+    lasting: bool = False
+
+    def with_end(self, ends: int | None, now: int) -> Verdict:
+        """Return a lasting verdict at *now*, when the next plan may apply at ``ends``."""
+        due = ends if ends is not None and ends > now else None
+        return self if due == self.due else self._replace(due=due)
 
 
 class BandState(NamedTuple):
@@ -154,6 +161,8 @@ def weigh(
         tuple(dict.fromkeys(reasons))[:REASONS],
         min([moment for moment in later if moment > view.now], default=None) if later else None,
         tuple(doubts),
+        floor,
+        lasting=plan.timeless and not capped.caps and untold is None and not view.state.overrides,
     )
 
 

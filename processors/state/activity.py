@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "active_days",
-    "habits_of",
     "last_day",
     "least_activity",
     "masks_on",
@@ -69,14 +68,6 @@ def masks_on(activities: Collection[int], day: int) -> NDArray[np.int64]:
     ages = np.minimum(np.maximum(day - (every >> _MASK_BITS), 0), _MASK_BITS)
     masks: NDArray[np.int64] = ((every & _MASK) << ages) & _MASK
     return masks
-
-
-def habits_of(activities: Collection[int]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return each user's last active day, and the number of active days of the 32 up to it."""
-    import numpy as np  # noqa: PLC0415
-
-    known = np.fromiter(activities, np.int64, len(activities))
-    return known >> _MASK_BITS, np.bitwise_count(known & _MASK)
 
 
 def users_active(masks: NDArray[np.int64], window: int) -> int:

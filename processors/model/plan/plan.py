@@ -100,8 +100,9 @@ class Plan:
 
     ``terms`` are counted, ``informs`` are only shown. ``reads`` are the measures of ``terms`` and ``caps``,
     ``shows`` those of ``informs``. ``root`` combines the ungrouped terms (``loose``), then the groups.
-    ``linear`` says that every term brings its fixed factor, so that nothing needs combining. ``by_usage`` are
-    the indices in ``reads`` of measures that usage informs, each with the parts of the usage that it reads.
+    ``linear`` says that every term brings its fixed factor, so that nothing needs combining; ``timeless``,
+    that the same facts score the same at any time, as long as no cap holds. ``by_usage`` are the indices in
+    ``reads`` of measures that usage informs, each with the parts of the usage that it reads.
     """
 
     variant: str
@@ -113,6 +114,7 @@ class Plan:
     root: Combinator
     loose: tuple[int, ...]
     linear: bool
+    timeless: bool
     caps: tuple[CapRule, ...]
     bands: Bands
     min_coverage: float

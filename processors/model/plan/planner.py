@@ -130,6 +130,7 @@ class _Planner:
             root=tree.root,
             loose=tree.loose,
             linear=tree.linear,
+            timeless=all(term.plain for term in terms) and not any(cap.condition for cap in caps),
             caps=tuple(sorted(caps, key=lambda cap: (cap.limit, cap.name))),
             bands=compile_bands(body.bands, body.hysteresis, body.score.scale),
             min_coverage=body.min_coverage,

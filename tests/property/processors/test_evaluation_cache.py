@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -14,7 +15,7 @@ from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.measures import MEASURES, USAGE, View
-from processors.model import load_model
+from processors.model import DEFAULT, Model, load_model
 from processors.observe import observe_usage
 from processors.state.encoding import decode_state
 from schemas.records import JournalBatch, UsageEvent
@@ -85,11 +86,12 @@ def published(outcomes: Iterable[Outcome]) -> list[object]:
     return [(one.states, one.health, one.kpis, one.alerts) for one in outcomes]
 
 
-@given(days())
-def test_caches_change_no_byte(batches: list[JournalBatch]) -> None:
-    folded = FoldedPartition(0, Shared(Models(EVERYTHING)))
+@pytest.mark.parametrize("model", [EVERYTHING, DEFAULT], ids=["everything", "default"])
+@given(batches=days())
+def test_caches_change_no_byte(model: Model, batches: list[JournalBatch]) -> None:
+    folded = FoldedPartition(0, Shared(Models(model)))
     cached = [outcome for batch in enumerate(batches) for outcome in folded.apply([batch])]
-    _, plain = reference_fold(batches, Shared(Models(EVERYTHING)))
+    _, plain = reference_fold(batches, Shared(Models(model)))
     assert published(cached) == published(plain)
 
 

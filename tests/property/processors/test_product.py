@@ -101,3 +101,22 @@ def test_a_worse_sign_never_raises_the_score(data: st.DataObject) -> None:
     worse = list(facts)
     worse[place] = MeasureValue(facts[place].value - data.draw(st.floats(0, 50)), "worse")  # type: ignore[operator]
     assert weigh(model.plan, worse, VIEW).score <= weigh(model.plan, facts, VIEW).score
+
+
+def test_a_missing_input_does_not_lift_a_band_over_its_margin() -> None:
+    """Of an account just above the edge only what is known for certain can lift it."""
+    file = {
+        "model": "m", "version": 1, "score": {"combine": "product"},
+        "measures": {name: {"curve": CURVE, "weight": weight}
+                     for name, weight in (("usage.trend", 0.6), ("usage.gap", 0.1))},
+        "bands": [{"band": "at_risk", "below": 45}, {"band": "healthy"}], "hysteresis": {"margin": 5},
+        "min_coverage": 0,
+    }  # fmt: skip
+    plan = check_model(json.dumps(file)).model
+    assert plan is not None
+    full, less = (
+        weigh(plan.plan, [MeasureValue(20, "trend"), MeasureValue(gap, "gap")], VIEW) for gap in (0, None)
+    )
+    before = State(band="at_risk")
+    assert (full.score, less.score) == (4680, 5200)
+    assert settle(full, before, NOW).band == settle(less, before, NOW).band == "at_risk"
