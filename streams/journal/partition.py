@@ -30,6 +30,7 @@ from streams.kafka.log_faults import LogFault
 from streams.kafka.log_inspector import LogInspector
 from streams.kafka.log_position import LOGS_HEADER, LogPosition, Part, encode_positions
 from streams.kafka.log_reader import last_record
+from streams.kafka.record import END_KEY
 from streams.kafka.record_batches import RawBatch
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.pacing.idle import idle_interval
@@ -47,8 +48,8 @@ class JournalPartition:
     Making it fences every earlier owner, then restores the position from the journal's last record: sequence
     number, time, and the offset to read next of each input. Times are UTC milliseconds; *wall_time* is
     ``None`` where a simulation's clock is followed. Raises LogChangedError where the journal is not the one
-    that the worker has applied; what happened to an input goes to *faults*. ``journal_from`` is the journal's
-    beginning, with the id that its topic had then.
+    that the worker has applied; what happened to an input goes to *faults*. ``journal_end`` is the end
+    of the journal as it was found, and then as this has written it.
     """
 
     def __init__(self, cluster: Cluster, number: int, settings: JournalSettings, faults: InputFaults) -> None:
@@ -63,7 +64,7 @@ class JournalPartition:
             cluster.topics, number, cluster.registry, settings.admission(), settings.dedupe_events
         )
         # Fence first: before that, a dead owner's open transaction would hide the journal's end.
-        self._producer = TransactionalProducer(
+        self.producer = TransactionalProducer(
             cluster.bootstrap, f"{cluster.topics.prefix}bellbuoy-journal-{number}"
         )
         self.clock = JournalClock(number, settings.clock_tolerance_minutes * MINUTE, self._ask_broker_time)
@@ -72,7 +73,7 @@ class JournalPartition:
         self._topic_ids = dict.fromkeys(self._next_offsets, b"")
         self._epochs = dict.fromkeys(self._next_offsets, -1)
         self._faults = faults
-        self.journal_from = LogPosition(0)
+        self.journal_end = LogPosition(0)
         self._last_tick = 0
         self._last_write = self._last_events = time.monotonic()
         self._before_first_tick: list[RawBatch] = []
@@ -85,18 +86,23 @@ class JournalPartition:
         self._restore(cluster)
 
     def _restore(self, cluster: Cluster) -> None:
+        inspector = LogInspector(cluster.bootstrap)
+        self.producer.close_log(inspector, (self._journal, self.number))
+        self.producer.suspect(
+            (name, number) for name in self._next_offsets for number in range(self._topics.partitions)
+        )
+        self.producer.suspect([(self._dead_letters, self.number)])
         last = last_record(cluster.bootstrap, self._journal, self.number)
         read: dict[str, LogPosition] = {}
         if last is not None:
             batch = cluster.codec("account.journal").decode(last.value)
             self._sequence, self._written_at = batch.sequence, batch.written_at
             read = {self._topics.name(t): p for t, p in input_positions(batch, last.headers).items()}
-        inspector = LogInspector(cluster.bootstrap)
         if (journal := inspector.topics([self._journal]).get(self._journal)) is not None:
-            self.journal_from = LogPosition(0, journal.topic_id)
+            self.journal_end = LogPosition(last.offset + 1 if last else 0, journal.topic_id)
         applied = applied_journal(cluster, self.number)
         require_applied_journal(
-            self._journal, self.number, applied, self._sequence, self.journal_from.topic_id
+            self._journal, self.number, applied, self._sequence, self.journal_end.topic_id
         )
         self._follow_inputs(inspector, read)
         if last is None:
@@ -180,7 +186,9 @@ class JournalPartition:
         self._last_tick = max(self._last_tick, now)
 
     def empty_batch_due(self, wall_time: int | None) -> bool:
-        """Return whether to write a batch though there are no events, so that silence is noticed."""
+        """Return whether to write a batch without events: for time to go on, or for a transaction's end."""
+        if self.producer.ends_due and self._sequence >= 0:
+            return True
         if wall_time is None:
             return self._last_tick > self._written_at
         since_events = self._last_write - self._last_events
@@ -201,7 +209,7 @@ class JournalPartition:
         Write a batch of these events and those gathered, empty when there are none, in one transaction.
 
         Return the sequence number at which the journal ends afterwards. What was read already is skipped.
-        Raises FencedError and KafkaException; after either, this object must not be used again.
+        Raises FencedError, KafkaException and LogChangedError; after any, this object must not be used again.
         """
         now = max(self._written_at, self._last_tick if wall_time is None else wall_time)
         batches = [*self._before_first_tick, *batches]
@@ -213,11 +221,14 @@ class JournalPartition:
         self.gather(batches, now)
         ends = self._next_offsets | self._gathered_ends
         packed = self._packer.pack(self._gathered, self._sequence + 1, now, self._next_offsets, ends)
-        self._producer.begin()
+        self.producer.begin()
         for batch in packed:
             self._produce(batch)
-        self._producer.commit()
-        self.clock.tell(self._producer.appended_at)
+        self.producer.commit()
+        self.journal_end = self.producer.written_end(
+            (self._journal, self.number), self.journal_end, "journal"
+        )
+        self.clock.tell(self.producer.appended_at)
         self._sequence, self._written_at, self._next_offsets = self._sequence + len(packed), now, ends
         self._gathered, self._gathered_ends = SortedEvents(), {}
         self._last_write = time.monotonic()
@@ -229,21 +240,21 @@ class JournalPartition:
     def _produce(self, batch: PackedBatch) -> None:
         for letter in batch.events.dead_letters:
             value = self._dead_letter_codec.encode(letter)
-            self._producer.produce(self._dead_letters, value, letter.id.encode(), self.number)
+            self.producer.produce(self._dead_letters, value, letter.id.encode(), self.number)
         for topic, partition, key, record in batch.events.misplaced:
             moved = [*record.headers, (MOVED_HEADER, str(self.number).encode())]
-            self._producer.produce(topic, record.value, key, partition, moved)
+            self.producer.produce(topic, record.value, key, partition, moved)
         logs = (LogPosition(0, self._topic_ids[n], self._epochs[n]) for n in self._next_offsets)
         headers = [(LOGS_HEADER, encode_positions(logs))]
-        self._producer.produce(self._journal, batch.value, None, self.number, headers, timed=True)
+        self.producer.produce(self._journal, batch.value, None, self.number, headers, tracked=True)
 
     def _ask_broker_time(self) -> int | None:
         """Return the time of the journal's broker, as it says of a record in an aborted transaction."""
-        self._producer.appended_at = None
-        self._producer.begin()
-        self._producer.produce(self._journal, None, None, self.number, timed=True)
-        self._producer.abort()
-        return self._producer.appended_at
+        self.producer.appended_at = None
+        self.producer.begin()
+        self.producer.produce(self._journal, None, END_KEY, self.number, tracked=True)
+        self.producer.abort()
+        return self.producer.appended_at
 
     def _count(self, packed: list[PackedBatch], seconds: float) -> None:
         metrics.TRANSACTION_SECONDS.observe(seconds)

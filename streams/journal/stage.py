@@ -39,6 +39,7 @@ from streams.kafka.errors import (
 from streams.kafka.log_inspector import Inspection
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.log_watch import LogWatch
+from streams.kafka.transaction_ends import TransactionEnds
 from streams.pacing.progress import ProgressWatcher
 from streams.runtime.health import Health
 from streams.settings import JournalSettings
@@ -93,6 +94,7 @@ class JournalMember:
             self._fail,
         )
         self._ends: dict[Part, LogPosition] = {}
+        self._transaction_ends = TransactionEnds()
         self._error: BaseException | None = None
         self._stopping = Event()
 
@@ -147,8 +149,9 @@ class JournalMember:
         """Return how far the inputs are read, and where the journal ended, for the watch."""
         partitions = list(self._partitions.values())
         read = {part: at for partition in partitions for part, at in partition.read_positions().items()}
-        written = {(self._topics.name("account.journal"), p.number): p.journal_from for p in partitions}
-        return read | {part: self._ends.get(part, begun) for part, begun in written.items()}
+        journal = self._topics.name("account.journal")
+        ends = {(journal, p.number): p.journal_end for p in partitions}
+        return read | {part: max(end, self._ends.get(part, end)) for part, end in ends.items()}
 
     def _inspected(self, inspection: Inspection) -> None:
         """Take the watch's answer; raise LogChangedError when the journal is not the log that was written."""
@@ -164,6 +167,9 @@ class JournalMember:
         self._faults.standing(unreadable)
         for loop in list(self._loops):
             loop.inspected(inspection)
+        self._transaction_ends.look(
+            self._watch.inspector, [partition.producer for partition in list(self._partitions.values())]
+        )
 
     def _fail(self, error: BaseException) -> None:
         self._error = error

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import errors
 from aiokafka.client import AIOKafkaClient
-from confluent_kafka import KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are re-exported
 
 from streams.kafka.errors import LEADER_UNKNOWN, TOPIC_UNKNOWN
@@ -78,6 +78,13 @@ class LogInspector:
         """Return the first offset of each partition that answers."""
         return {part: offset for part, (offset, _) in self._offsets(parts, _EARLIEST).items()}
 
+    def open_transactions(self, parts: Iterable[Part]) -> dict[Part, int]:
+        """Return, for each partition with an open transaction, the offset at which the first one begins."""
+        asked = list(parts)
+        stable = self._offsets(asked, _LATEST, IsolationLevel.READ_COMMITTED)
+        ends = self._offsets(asked, _LATEST)
+        return {part: at for part, (at, _) in stable.items() if part in ends and at < ends[part][0]}
+
     def inspect(self, positions: Mapping[Part, LogPosition], partitions: int) -> Inspection:
         """Return what is wrong with positions in topics that must have so many partitions."""
         topics = self.topics(topic for topic, _ in positions)
@@ -99,13 +106,17 @@ class LogInspector:
                     inspection.faults.append(fault)
         return inspection
 
-    def _offsets(self, parts: Iterable[Part], spec: Any) -> dict[Part, tuple[int, int]]:
+    def _offsets(
+        self, parts: Iterable[Part], spec: Any, isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED
+    ) -> dict[Part, tuple[int, int]]:
         """Return offset and leader epoch of one end of each partition that has a leader."""
         asked = {TopicPartition(*part): spec for part in parts}
         found: dict[Part, tuple[int, int]] = {}
         if not asked:
             return found
-        for part, future in self._admin.list_offsets(asked, request_timeout=_SECONDS).items():
+        for part, future in self._admin.list_offsets(
+            asked, isolation_level=isolation, request_timeout=_SECONDS
+        ).items():
             try:
                 result = future.result(2 * _SECONDS)
             except KafkaException as error:

@@ -88,7 +88,9 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Ka
             for message in messages:
                 error = message.error()
                 if error is None:
-                    yield kafka_record(message)
+                    record = kafka_record(message)
+                    if not record.only_ends:
+                        yield record
                 elif error.code() == END_OF_PARTITION:
                     unfinished.discard((message.topic(), message.partition()))
                 else:

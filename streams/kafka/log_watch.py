@@ -36,7 +36,7 @@ class LogWatch:
         report: Callable[[Inspection], None],
         fail: Callable[[BaseException], None],
     ) -> None:
-        self._inspector = LogInspector(bootstrap)
+        self.inspector = LogInspector(bootstrap)
         self._partitions = partitions
         self._positions, self._report, self._fail = positions, report, fail
         self._woken, self._stopping = threading.Event(), threading.Event()
@@ -60,7 +60,7 @@ class LogWatch:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                self._report(self._inspector.inspect(self._positions(), self._partitions))
+                self._report(self.inspector.inspect(self._positions(), self._partitions))
             except KafkaException as error:  # whoever reads and writes says that Kafka is away
                 log.debug("Logs not inspected.", error=error.args[0].str())
             except BaseException as error:  # noqa: BLE001 - the role raises it and ends

@@ -6,7 +6,10 @@ from typing import NamedTuple, cast
 
 from confluent_kafka import Message
 
-__all__ = ["KafkaRecord", "kafka_record"]
+__all__ = ["END_KEY", "KafkaRecord", "kafka_record"]
+
+END_KEY = b"\0end"
+"""Key, which no account has, of a record without value that is written for its transaction's end alone."""
 
 
 class KafkaRecord(NamedTuple):
@@ -18,6 +21,11 @@ class KafkaRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
+
+    @property
+    def only_ends(self) -> bool:
+        """Whether the record says nothing: it was written for its transaction's end alone."""
+        return self.value is None and self.key == END_KEY
 
     @property
     def nbytes(self) -> int:

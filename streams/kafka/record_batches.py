@@ -57,13 +57,15 @@ class RawBatch:
         return bytes(_DECOMPRESS[self.codec](body)) if self.codec else body
 
     def records(self) -> Iterator[KafkaRecord]:
-        """Yield the records that were asked for, one by one, whatever they hold."""
+        """Yield the records that were asked for, one by one, whatever they hold, but for mere ends."""
         for record in DefaultRecordBatch(self.raw):
             if self.first <= record.offset < self.end:
                 headers = [(name, value or b"") for name, value in record.headers]
-                yield KafkaRecord(
+                found = KafkaRecord(
                     self.topic, self.partition, record.offset, record.key, record.value, headers
                 )
+                if not found.only_ends:
+                    yield found
 
 
 def committed_batches(

@@ -30,6 +30,9 @@ _QUEUE_BATCHES = 32
 _MAX_FOLD_BYTES = 1_000_000
 """Size, as packed, up to which waiting batches are folded together and share a transaction."""
 
+_IDLE_SECONDS = 1.0
+"""How often a partition without batches looks whether anything else is to be written."""
+
 _SEEK_AGAIN_SECONDS = 10.0
 """How long the batches from before a gap may take to come, until they are read again once more."""
 
@@ -68,14 +71,21 @@ class FoldLoop:
         """Fold what is queued until cancelled; raise what the fold or its transaction raised."""
         loop = asyncio.get_running_loop()
         while True:
-            messages = [await self._queue.get()]
+            try:
+                messages = [await asyncio.wait_for(self._queue.get(), _IDLE_SECONDS)]
+            except TimeoutError:
+                messages = []
             # Waiting batches are folded in one transaction, so that a partition that is behind catches up.
-            while not self._queue.empty() and sum(len(m.value) for m in messages) < _MAX_FOLD_BYTES:
+            while messages and not self._queue.empty() and _size(messages) < _MAX_FOLD_BYTES:
                 messages.append(self._queue.get_nowait())
             state = self._store.partitions.get(self._tp.partition)
             try:
-                if state is not None:  # else it was revoked, and the new owner reads these batches
+                if state is None:
+                    pass  # it was revoked, and the new owner reads these batches
+                elif messages:
                     await loop.run_in_executor(self._pool, self._fold, state, messages)
+                elif state.producer.ends_due:
+                    await loop.run_in_executor(self._pool, state.write_ends)
             except _Gap as gap:
                 await self._rewind(gap)
             except ProducerExpiredError:
@@ -98,16 +108,21 @@ class FoldLoop:
         Apply the batches that follow the state's position.
 
         An older one was read again after a restart and is in the state already. Raises _Gap when one is
-        missing before the last.
+        missing before the last, and LogChangedError when another has the sequence number of one applied.
         """
         began = time.thread_time()
         following_batches: list[tuple[int, JournalBatch]] = []
         next_sequence, beyond_gap = state.position.sequence + 1, None
+        last_offset = state.position.offset
         for message in messages:
+            if message.value is None:  # written for its transaction's end alone
+                continue
             batch = self._codec.decode(message.value)
             if batch.sequence == next_sequence:
                 following_batches.append((message.offset, batch))
-                next_sequence, beyond_gap = next_sequence + 1, None
+                next_sequence, beyond_gap, last_offset = next_sequence + 1, None, message.offset
+            elif batch.sequence < next_sequence and message.offset > last_offset:
+                state.logs.stop_at_second(batch.sequence, message.offset)
             elif batch.sequence > next_sequence:
                 beyond_gap = batch.sequence
         if following_batches:
@@ -143,6 +158,10 @@ class FoldLoop:
             received=gap.received,
         )
         await self._app.consumer.seek(self._tp, gap.offset)
+
+
+def _size(messages: list[Any]) -> int:
+    return sum(len(message.value or b"") for message in messages)
 
 
 class _Gap(Exception):  # noqa: N818 - not an error: Faust's own offsets are advisory

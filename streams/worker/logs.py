@@ -78,7 +78,8 @@ class StateLogs:
     """
     The logs of one partition's states, and the judgement whether they still are what they were.
 
-    ``output_faults`` are outputs made anew or cut, and stay until ``bellbuoy recover outputs`` was run.
+    ``changelog_end`` is where the newest transaction ended in the changelog. ``output_faults`` are outputs
+    made anew or cut, and stay until ``bellbuoy recover outputs`` was run.
     """
 
     def __init__(self, cluster: Cluster, number: int, headers: Sequence[tuple[str, bytes]]) -> None:
@@ -91,6 +92,7 @@ class StateLogs:
         self._inputs = inputs_read(headers) or {}
         self.output_faults: list[LogFault] = []
         self._inspected = 0
+        self.changelog_end = LogPosition(0)
 
     def headers(self, run: Batches) -> list[tuple[str, bytes]]:
         """Return the headers of the position that these batches bring the states to."""
@@ -106,12 +108,14 @@ class StateLogs:
 
         The epoch that is known of the journal is that of its end at the last inspection. What was read beyond
         that end may be of a later epoch, so then the end itself is inspected; ``take`` compares the rest.
+        Of the changelog, what was written since counts as well.
         """
         self._inspected = position.offset + 1
         journal = self._known[self._journal]
         if self._inspected <= journal.offset:
             journal = journal._replace(offset=self._inspected)
-        known = self._known | {self._journal: journal}
+        changelog = max(self._known[self._changelog], self.changelog_end)
+        known = self._known | {self._journal: journal, self._changelog: changelog}
         return {(name, self._number): at for name, at in known.items()}
 
     def require(self, position: Position, applied: int) -> None:
@@ -190,6 +194,12 @@ class StateLogs:
                 "and not applied",
                 "journal" if position.sequence >= 0 else "changelog",
             )
+
+    def stop_at_second(self, sequence: int, offset: int) -> None:
+        """Raise LogChangedError: at this offset is another batch with the number of one that is applied."""
+        self._stop(
+            f"{self._journal}/{self._number} has a second batch {sequence} at offset {offset}", "journal"
+        )
 
     def _stop(self, what: str, area: str) -> None:
         raise LogChangedError(f"{what}; run `bellbuoy recover {area} --dry-run`")

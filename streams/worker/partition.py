@@ -23,12 +23,14 @@ from processors.state.position import POSITION_KEY, Position, decode_position, e
 from schemas.codec.record_codec import Codec
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import partition_of, split_key
+from schemas.inputs import INPUTS
 from streams.kafka.cluster import Cluster
 from streams.kafka.headers import MOVED_HEADER
+from streams.kafka.log_inspector import LogInspector
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.transactional_producer import TransactionalProducer
 from streams.worker import metrics
-from streams.worker.logs import StateLogs, applied_offset
+from streams.worker.logs import StateLogs, applied_offset, logs_of
 
 __all__ = ["PartitionState"]
 
@@ -38,6 +40,9 @@ _CACHE_BYTES = 6_000_000
 """Decoded states that a partition keeps, by their encoded size. In memory, small accounts take 15 times
 that, typical ones 12 times and heavy ones 9 times (`python -m bench.account_memory`): 55 to 90 MB. The least
 recently used are decoded again when needed."""
+
+_SENT_BACK = tuple(each.topic for each in INPUTS if each.written_by == "worker")
+"""The inputs that the worker writes to, in any of their partitions."""
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -63,9 +68,12 @@ class PartitionState:
         self._transfer = cluster.codec("account.transfers")
         self._owner_alert = cluster.codec("owner.alerts")
         # Fence first: before that, a dead owner's open transaction would hide the changelog's end.
-        self._producer = TransactionalProducer(
-            cluster.bootstrap, f"{cluster.topics.app_id}-accounts-{number}"
-        )
+        self.producer = TransactionalProducer(cluster.bootstrap, f"{cluster.topics.app_id}-accounts-{number}")
+        inspector = LogInspector(cluster.bootstrap)
+        self.producer.close_log(inspector, (self._topics.changelog, number))
+        self.producer.suspect((name, number) for name in logs_of(self._topics)[1:])  # but the journal
+        numbers = range(self._topics.partitions)
+        self.producer.suspect((self._topics.name(t), n) for t in _SENT_BACK for n in numbers)
         began = time.perf_counter()
         self._folded, headers = self._restored(cluster.bootstrap)
         self.logs = StateLogs(cluster, number, headers)
@@ -119,6 +127,11 @@ class PartitionState:
         )
         return folded, headers
 
+    def write_ends(self) -> None:
+        """End transactions where Kafka has left their end out; raise as ``apply`` does."""
+        if self.producer.ends_due:
+            self.producer.write_ends()
+
     def apply(self, batches: Batches) -> Iterator[Outcome]:
         """
         Fold batches, given with their offsets, make their effects durable and then visible, and yield those.
@@ -137,14 +150,17 @@ class PartitionState:
             outcome = self._folded.prepare(run)
             folded = time.perf_counter()
             self._produce(outcome, self.logs.headers(run))
-        self._producer.commit()
+        self.producer.commit()
+        self.logs.changelog_end = self.producer.written_end(
+            (self._topics.changelog, self.number), self.logs.changelog_end, "changelog"
+        )
         self._folded.commit(outcome)
         metrics.FOLD_SECONDS.observe(folded - began)
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - folded)
         return outcome
 
     def _produce(self, outcome: Outcome, logs: Headers) -> None:
-        producer, partition = self._producer, self.number
+        producer, partition = self.producer, self.number
         producer.begin()
         for key, entry in outcome.shared_entries.items():
             producer.produce(self._topics.changelog, entry, key, partition)
@@ -176,4 +192,6 @@ class PartitionState:
                 target = partition_of(key, self._topics.partitions)
                 producer.produce(topic, encode(record), key, target, headers)
         position = encode_position(outcome.position)
-        producer.produce(self._topics.changelog, position, position_key(partition), partition, logs)
+        producer.produce(
+            self._topics.changelog, position, position_key(partition), partition, logs, tracked=True
+        )

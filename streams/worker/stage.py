@@ -20,6 +20,7 @@ from streams.kafka.errors import LogChangedError
 from streams.kafka.log_faults import LogFault
 from streams.kafka.log_inspector import Inspection
 from streams.kafka.log_watch import LogWatch
+from streams.kafka.transaction_ends import TransactionEnds
 from streams.pacing.progress import ProgressReporter
 from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
@@ -114,9 +115,13 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     health.serve(settings.metrics_host, settings.metrics_port)
     progress = ProgressReporter(bootstrap, topics)
     app, store = build_app(Cluster(bootstrap, topics, registry), settings, data_dir, progress)
-    watch = LogWatch(
-        bootstrap, topics.partitions, store.log_positions, partial(_inspected, store, health), _fail
-    )
+    ends = TransactionEnds()
+
+    def inspected(inspection: Inspection) -> None:
+        _inspected(store, health, inspection)
+        ends.look(watch.inspector, [state.producer for state in list(store.partitions.values())])
+
+    watch = LogWatch(bootstrap, topics.partitions, store.log_positions, inspected, _fail)
 
     async def heartbeat() -> None:
         health.heartbeat()

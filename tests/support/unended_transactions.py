@@ -1,0 +1,61 @@
+"""
+A transaction whose end Kafka has left out in a partition, as where that has no leader just then.
+
+Kafka's own order can't be had on purpose. Here a record is written under the transactional id without telling
+the coordinator of the partition, which leaves what such an end leaves: a record of a transaction that is over
+everywhere but there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+__all__ = ["leave_unended"]
+
+
+def leave_unended(
+    bootstrap: str, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
+) -> None:
+    """Leave a record in a partition whose transaction has no end there; nobody else has the id meanwhile."""
+    _verify_partitions(bootstrap, False)
+    try:
+        asyncio.run(_leave(bootstrap, transactional_id, topic, partition, key, value))
+    finally:
+        _verify_partitions(bootstrap, True)
+
+
+def _verify_partitions(bootstrap: str, wanted: bool) -> None:
+    """Have the brokers ask the coordinator, or not, whether a partition belongs to a transaction."""
+    entry = ConfigEntry(
+        "transaction.partition.verification.enable",
+        str(wanted).lower(),
+        incremental_operation=AlterConfigOpType.SET,
+    )
+    resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result(30)
+
+
+async def _leave(
+    bootstrap: str, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
+) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id)
+    await producer.start()
+    await producer.begin_transaction()
+    transaction = producer._txn_manager
+    transaction._txn_partitions.add(TopicPartition(topic, partition))  # as if the coordinator knew it
+    await producer.send_and_wait(topic, value, key, partition)
+    transaction.committing_transaction()
+    transaction.complete_transaction()
+    await producer.stop()
