@@ -22,6 +22,7 @@ from pydantic_settings import (
 from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
+from sinks.postgres.settings import PostgresSettings
 from sinks.redis.settings import RedisSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     delivery: DeliverySettings = DeliverySettings()
     redis: RedisSettings = RedisSettings()
+    postgres: PostgresSettings | None = None
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Least severity that is logged; `debug` adds tracebacks. "

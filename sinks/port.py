@@ -14,6 +14,7 @@ from schemas.records import AccountHealth, AccountKpis, RiskAlert
 
 __all__ = [
     "OUTPUTS",
+    "Migratable",
     "Output",
     "Positioned",
     "Rejected",
@@ -145,3 +146,19 @@ class Positioned(Protocol):
         Safe while delivery runs: its writes are refused until this is done, then it fills the sink again.
         Raises SinkError.
         """
+
+
+@runtime_checkable
+class Migratable(Protocol):
+    """Addition to a sink whose destination has a schema, which changes from release to release."""
+
+    def migrate(self, applied: Callable[[str], None], /) -> None:
+        """
+        Bring the destination's schema to this release; ``applied`` is called with the name of each change.
+
+        Needs no ``open`` before. Raises SinkError when the destination is away or refuses, and
+        SinkSettingsError when its schema is of a newer release.
+        """
+
+    def pending(self) -> list[str]:
+        """Return the names of the changes that ``migrate`` would apply; raises as it does."""

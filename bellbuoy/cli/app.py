@@ -29,6 +29,7 @@ from bellbuoy.cli.recover import recover
 from bellbuoy.cli.replay import replay
 from bellbuoy.cli.roles import deliver, gateway, journal, worker
 from bellbuoy.cli.simulate import demo, simulate
+from bellbuoy.cli.sinks import sinks
 from bellbuoy.cli.topics import topics
 from bellbuoy.cli.up import up
 from bellbuoy.own_packages import require_own_packages
@@ -85,7 +86,7 @@ for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model, backtest),
     "Roles, each a process": (gateway, journal, worker, deliver),
-    "Operation": (topics, account, events, deadletters, rebuild, recover, replay, simulate),
+    "Operation": (topics, sinks, account, events, deadletters, rebuild, recover, replay, simulate),
 }.items():
     for command in commands:
         _COMMANDS.append(str(command.info.name) if isinstance(command, typer.Typer) else command.__name__)

@@ -87,14 +87,19 @@ def _walk(prefix: str, schema: Mapping[str, Any], areas: Mapping[str, Any]) -> I
     deeper: dict[str, Mapping[str, Any]] = {}
     for name, field in schema["properties"].items():
         key = f"{prefix}{name}"
-        if "$ref" in field:
-            deeper[f"{key}."] = _area(field, areas)
+        if section := _section(field):
+            deeper[f"{key}."] = _area(section, areas)
             continue
         yield Setting(key, _variable(key), _type(field), _default(field), field.get("description", ""))
         if isinstance(each := field.get("additionalProperties"), dict) and "$ref" in each:
             deeper[f"{key}.NAME."] = _area(each, areas)
     for below, area in deeper.items():
         yield from _walk(below, area, areas)
+
+
+def _section(field: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the reference to a section's class, also of a section that may be absent."""
+    return next((each for each in (field, *field.get("anyOf", ())) if "$ref" in each), None)
 
 
 def _area(field: Mapping[str, Any], areas: Mapping[str, Any]) -> Mapping[str, Any]:

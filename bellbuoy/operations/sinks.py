@@ -9,19 +9,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
 from bellbuoy.settings import Settings
-from sinks.port import Sink
+from sinks.port import Migratable, Sink
 from sinks.serving import Reader
 from sinks.settings import SinkSettings
 
-__all__ = ["serving_reader", "sinks"]
+__all__ = ["MigratableSink", "migratable", "serving_reader", "sinks"]
+
+
+class MigratableSink(Sink, Migratable, Protocol):
+    """A sink whose destination has a schema."""
 
 
 def sinks(settings: Settings) -> list[Sink]:
     """Return every sink that delivery writes to, not yet open; raise ConfigError for a missing extra."""
     return [_built(name, section) for name, section in _sections(settings)]
+
+
+def migratable(settings: Settings, name: str | None = None) -> list[MigratableSink]:
+    """Return the sinks whose destination has a schema, or the one of this name; raise ConfigError."""
+    found: dict[str, Any] = {sink.name: sink for sink in sinks(settings) if isinstance(sink, Migratable)}
+    if name is None and found:
+        return list(found.values())
+    if name not in found:
+        there = f"there is {', '.join(found)}" if found else "the settings use none (docs/sinks/postgres.md)"
+        raise ConfigError(f"no sink {'' if name is None else repr(name) + ' '}that has a schema; {there}")
+    return [found[name]]
 
 
 @contextmanager

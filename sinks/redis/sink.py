@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha1
@@ -20,8 +19,9 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from schemas.records import AccountHealth, AccountKpis, Measure
+from schemas.records import AccountHealth, AccountKpis
 from schemas.times import DAY
+from sinks.finite import not_finite
 from sinks.port import OUTPUTS, Output, Rejected, SetBackError, SinkError
 from sinks.redis.client import FIX, connect, public_url
 from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, encode_alert, encode_health, encode_kpis
@@ -201,20 +201,11 @@ class RedisSink:
 
 
 def _encode(index: int, record: Output) -> tuple[str, ...]:
+    fault = not_finite(record)
+    if fault is not None:
+        raise Rejected(index, fault)
     if isinstance(record, AccountHealth):
-        numbers = record.score + record.coverage + _sum(record.measures)
-        numbers += sum(c.contribution + c.limit for c in record.caps)
-        if not math.isfinite(numbers):
-            raise Rejected(index, "a score, coverage, weight or contribution is not a finite number")
         return encode_health(record)
     if isinstance(record, AccountKpis):
-        if not math.isfinite(_sum(record.measures)):
-            raise Rejected(index, "a weight or contribution is not a finite number")
         return encode_kpis(record)
-    if not math.isfinite(record.score):
-        raise Rejected(index, "the score is not a finite number")
     return encode_alert(record)
-
-
-def _sum(measures: Sequence[Measure]) -> float:
-    return sum(measure.contribution + measure.weight for measure in measures)

@@ -23,6 +23,7 @@ from sinks.notify.sink import ChannelSink
 from sinks.notify.webhook import WebhookChannel, WebhookSettings
 from sinks.port import Output, Sink
 from sinks.redis.settings import RedisSettings
+from tests.support import postgres_server
 from tests.support.output_records import alert, health
 from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, reset, take
 
@@ -89,6 +90,16 @@ def redis_sink(folder: Path) -> Iterator[SinkUnderTest]:
     finally:
         client.close()
         server.stop()
+
+
+def postgres(_: Path) -> Iterator[SinkUnderTest]:
+    settings = postgres_server.migrated()
+    yield SinkUnderTest(
+        settings.sink,
+        lambda: postgres_server.content(settings),
+        lambda: postgres_server.away(settings.url),
+        health("bad", name="a\0b"),
+    )
 
 
 def documented_module() -> Any:
@@ -165,11 +176,13 @@ def webhook(_: Path) -> Iterator[SinkUnderTest]:
 
 _REDIS = pytest.param(redis_sink, marks=pytest.mark.services)
 
-SINKS = [memory, _REDIS, documented, channel, webhook]
+_POSTGRES = pytest.param(postgres, marks=pytest.mark.services)
+
+SINKS = [memory, _REDIS, _POSTGRES, documented, channel, webhook]
 """Every sink; a new one is a function above and a line here."""
 
-KEYED = [memory, _REDIS, documented]
+KEYED = [memory, _REDIS, _POSTGRES, documented]
 """Those that keep the newest record of a key; a channel delivers each change for itself."""
 
-REMOTE = [_REDIS, documented, channel, webhook]
+REMOTE = [_REDIS, _POSTGRES, documented, channel, webhook]
 """Those whose destination can be away, and can refuse a record for good."""

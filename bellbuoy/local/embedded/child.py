@@ -40,9 +40,16 @@ class Child:
         log: Path,
         env: Mapping[str, str] | None = None,
         pass_fds: Sequence[int] = (),
+        user: str = "",
+        stop_signal: signal.Signals = signal.SIGTERM,
     ) -> None:
-        """Start *command* with these file descriptors open; raise OSError when the log can't be written."""
+        """
+        Start *command* with these file descriptors open, as *user* where root starts it.
+
+        ``stop_signal`` asks it to end. Raises OSError when the log can't be written.
+        """
         self.name = name
+        self._stop_signal = stop_signal
         self.log = log
         log.parent.mkdir(parents=True, exist_ok=True)
         if log.exists() and log.stat().st_size > _LOG_BYTES:
@@ -51,7 +58,7 @@ class Child:
             self._log_start = out.tell()
             self._process = _spawner.submit(
                 subprocess.Popen,
-                [sys.executable, "-I", "-S", _TETHER, str(os.getpid()), *command],
+                [sys.executable, "-I", "-S", _TETHER, str(os.getpid()), user, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -78,7 +85,7 @@ class Child:
     def terminate(self) -> None:
         """Ask the process to end; return at once."""
         if self.running:
-            self._process.terminate()
+            self._process.send_signal(self._stop_signal)
 
     def pause(self) -> None:
         """Keep the process from running until ``resume``, as a hung machine does; its sockets stay open."""

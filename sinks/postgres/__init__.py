@@ -1,0 +1,1 @@
+"""Postgres sink: migrations, versioned writes in one transaction a batch, history, settings."""
