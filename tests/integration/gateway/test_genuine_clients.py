@@ -11,12 +11,19 @@ import pytest
 
 from bellbuoy.local.embedded.child import Child
 from schemas.topics import Topics
-from tests.support.genuine_clients import Command, browser_client, java_client, node_client, python_client
+from tests.support.genuine_clients import (
+    Command,
+    browser_client,
+    go_client,
+    java_client,
+    node_client,
+    python_client,
+)
 from tests.support.restarting_gateway import RestartingGateway
 from tests.support.stored_events import stored_events
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.services, pytest.mark.slow]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
 COUNT, PAUSE_MS, PATIENCE_SECONDS = 400, 20, 300
 EACH = {str(number) for number in range(COUNT)}
@@ -51,7 +58,7 @@ def accepted(gateway: RestartingGateway) -> int:
 
 
 @pytest.mark.parametrize("held", [True, False], ids=["socket held", "connections refused"])
-@pytest.mark.parametrize("client", [java_client, node_client, python_client])
+@pytest.mark.parametrize("client", [go_client, java_client, node_client, python_client])
 def test_a_server_library_loses_nothing_without_saying_so(
     client: Callable[[str, int, int], Command], held: bool, bootstrap: str, topics: Topics, tmp_path: Path
 ) -> None:
