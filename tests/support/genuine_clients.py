@@ -1,9 +1,9 @@
 """
 Segment's own libraries as programs of a test: for Java, Python, Node, Go and browsers.
 
-What they need comes from Maven Central, npm and Go's module proxy at locked versions, once; Java, Node and Go
-themselves are packages of the tests' environment. ``python -m tests.support.genuine_clients`` resolves the jars
-and writes their lock anew.
+What they need comes from Maven Central, npm and Go's module proxy at locked versions, once; Java, Node
+and Go themselves are packages of the tests' environment. ``python -m tests.support.genuine_clients``
+resolves the jars and writes their lock anew.
 """
 
 from __future__ import annotations
