@@ -22,6 +22,7 @@ from pydantic_settings import (
 from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
+from sinks.notify.settings import NotifySettings
 from sinks.postgres.settings import PostgresSettings
 from sinks.redis.settings import RedisSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings | None = None
+    notify: NotifySettings = NotifySettings()
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Least severity that is logged; `debug` adds tracebacks. "
@@ -139,7 +141,8 @@ def load(**overrides: Any) -> Settings:
 
 def _value_in_words(loc: tuple[int | str, ...], value: object) -> str:
     """Return the faulty value for the message; an empty string where it may hold a secret."""
-    return "" if "tenants" in loc or isinstance(value, dict | list | tuple) else f" (got {value!r:.80})"
+    secret = not {"tenants", "notify"}.isdisjoint(loc)
+    return "" if secret or isinstance(value, dict | list | tuple) else f" (got {value!r:.80})"
 
 
 def _unknown_variables() -> list[str]:

@@ -39,6 +39,12 @@ CHANGELOG_CONFIG = {
     "max.compaction.lag.ms": str(HOUR),
 }
 
+DELIVERIES_CONFIG = CHANGELOG_CONFIG | {
+    "cleanup.policy": "compact,delete",
+    "retention.ms": str(90 * DAY),
+}
+"""What became of a notification is forgotten when the notification is."""
+
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
@@ -92,6 +98,7 @@ class Topics:
         yield self._spec(self.name("account.kpis"), CHANGELOG_CONFIG | large)
         yield self._spec(self.name("risk.alerts"), _kept(400 * DAY))
         yield self._spec(self.name("alert.notifications"), _kept(90 * DAY))
+        yield self._spec(self.name("alert.deliveries"), DELIVERIES_CONFIG)
         yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
         yield self._spec(self.name("simulation.clock"), _kept(DAY))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from schemas.records import AccountHealth, AccountKpis, Measure
+from schemas.records import AccountHealth, AccountKpis, Measure, RiskAlert
 from sinks.port import Output
 
 __all__ = ["not_finite"]
@@ -19,8 +19,10 @@ def not_finite(record: Output) -> str | None:
         words = "a score, coverage, weight or contribution"
     elif isinstance(record, AccountKpis):
         numbers, words = _sum(record.measures), "a weight or contribution"
-    else:
+    elif isinstance(record, RiskAlert):
         numbers, words = record.score, "the score"
+    else:
+        numbers, words = sum(alert.score for alert in record.alerts), "the score of an alert"
     return None if math.isfinite(numbers) else f"{words} is not a finite number"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.suggestions import nearest
-from sinks.port import OUTPUTS, Output, version
+from sinks.port import KEPT, Output, version
 from sinks.serving import AccountSummary, HistoryEntry, Update, summary
 
 __all__ = ["MemorySink"]
@@ -19,7 +19,7 @@ class MemorySink:
     """Sink and its Reader in one object; resolved alerts stay until the process ends."""
 
     name = "memory"
-    records = OUTPUTS
+    records = KEPT
 
     def __init__(self, updates: int = 20_000, history: int = 500) -> None:
         self._accounts: dict[tuple[str, str], AccountHealth] = {}
@@ -40,7 +40,7 @@ class MemorySink:
                     self._write_health(record)
                 elif isinstance(record, AccountKpis):
                     self._write_kpis(record)
-                else:
+                elif isinstance(record, RiskAlert):
                     self._write_alert(record)
             self._changed.notify_all()
 

@@ -2,19 +2,21 @@
 Port of sinks: what every destination of health, KPIs and alerts implements, and how it refuses a record.
 
 A sink keeps records by key and version. Whoever must be told of an alert once is reached through a channel
-instead (``sinks/notify/port.py``).
+instead (``sinks/notify/port.py``), which takes ``AlertNotification`` and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
-from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, AlertNotification, RiskAlert
 
 __all__ = [
+    "KEPT",
     "OUTPUTS",
     "Migratable",
+    "Once",
     "Output",
     "Positioned",
     "Rejected",
@@ -25,11 +27,14 @@ __all__ = [
     "version",
 ]
 
-Output = AccountHealth | AccountKpis | RiskAlert
+Output = AccountHealth | AccountKpis | RiskAlert | AlertNotification
 """A record that a sink may take."""
 
-OUTPUTS: frozenset[type[Output]] = frozenset({AccountHealth, AccountKpis, RiskAlert})
+OUTPUTS: frozenset[type[Output]] = frozenset({AccountHealth, AccountKpis, RiskAlert, AlertNotification})
 """Every record type there is for a sink."""
+
+KEPT: frozenset[type[Output]] = OUTPUTS - {AlertNotification}
+"""The record types that have a key and a newest version, so that a destination can keep them."""
 
 _CHANGES = {"opened": 1, "updated": 2, "resolved": 3}
 
@@ -41,6 +46,8 @@ def version(record: Output) -> tuple[int, int, int]:
     Journal time comes first, because sequence numbers start again with topics that are made anew. One batch
     of the journal may change an alert twice; then the kind of change decides.
     """
+    if isinstance(record, AlertNotification):
+        return record.created_at, record.sequence, 0
     if isinstance(record, RiskAlert):
         return record.changed_at, record.sequence, _CHANGES.get(record.change, 0)
     return record.as_of, record.sequence, 0
@@ -162,3 +169,15 @@ class Migratable(Protocol):
 
     def pending(self) -> list[str]:
         """Return the names of the changes that ``migrate`` would apply; raises as it does."""
+
+
+@runtime_checkable
+class Once(Protocol):
+    """
+    Addition to a sink whose writes people notice, so that nothing old is written to it and nothing twice.
+
+    Its group begins with what comes after its first start, not with the oldest record on the topic. A write
+    is one record, so that one slow answer bounds it, and what was written is committed soon.
+    """
+
+    once: Literal[True]

@@ -21,6 +21,7 @@ from bellbuoy.cli.errors import report_error
 from bellbuoy.cli.events import events
 from bellbuoy.cli.explain import explain
 from bellbuoy.cli.model import model
+from bellbuoy.cli.notify import notify
 from bellbuoy.cli.options import EXIT_CODES
 from bellbuoy.cli.override import override
 from bellbuoy.cli.portfolio import portfolio
@@ -86,7 +87,7 @@ for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model, backtest),
     "Roles, each a process": (gateway, journal, worker, deliver),
-    "Operation": (topics, sinks, account, events, deadletters, rebuild, recover, replay, simulate),
+    "Operation": (topics, sinks, notify, account, events, deadletters, rebuild, recover, replay, simulate),
 }.items():
     for command in commands:
         _COMMANDS.append(str(command.info.name) if isinstance(command, typer.Typer) else command.__name__)

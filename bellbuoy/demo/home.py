@@ -19,7 +19,7 @@ __all__ = ["DemoCompany", "clear_demo_data", "demo_company", "demo_settings"]
 _FUTURE_MINUTES = 48 * 60
 """Lets the demo's clock step by 12 hours, a quarter of this (``step_limit``), while the last 90 days pass."""
 
-_DEMO_FILES = ("kafka", *(server.name for server in SINK_SERVERS), "worker", "logs", "company.json")
+_DEMO_FILES = ("kafka", *(server.name for server in SINK_SERVERS), "worker", "inbox", "logs", "company.json")
 
 
 class DemoCompany(msgspec.Struct, frozen=True):

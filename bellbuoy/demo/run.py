@@ -197,6 +197,7 @@ def _hint(addresses: Addresses, write_key: str) -> str:
     moved = [f"{s.variable}={url}" for s, url in addresses.servers.items() if url != s.usual_url]
     return "\n".join(
         [
+            *([f"Alerts arrive in {addresses.inbox}: open it in a browser."] if addresses.inbox else []),
             f"Gateway {gateway}, write key {write_key}. Why a score is what it is:",
             *(f"  {one} \\" for one in moved),
             "  bellbuoy explain ACCOUNT",

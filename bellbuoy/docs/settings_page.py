@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -55,13 +55,18 @@ _BOUNDS = {
 
 
 class Setting(NamedTuple):
-    """One key of the settings, in the words of the page; ``about`` is empty where the code says nothing."""
+    """
+    One key of the settings, in the words of the page; ``about`` is empty where the code says nothing.
+
+    ``kind`` is the ``type`` of the areas that have the key, empty where all have it.
+    """
 
     key: str
     variable: str
     type: str
     default: str
     about: str
+    kind: str = ""
 
 
 def settings() -> Iterator[Setting]:
@@ -73,28 +78,51 @@ def settings() -> Iterator[Setting]:
 def page() -> str:
     """Return the text of docs/reference/settings.md."""
     parts = [_HEAD]
-    for area, some in groupby(settings(), lambda one: one.key.rpartition(".")[0]):
+    for (area, kind), some in groupby(settings(), lambda one: (one.key.rpartition(".")[0], one.kind)):
         rows = [(f"`{one.key}`", one.type, one.default, one.about, f"`{one.variable}`") for one in some]
+        of_type = f" with `type` {kind}" if kind else ""
         parts += [
-            f"## {f'`{area}`' if area else 'General'}\n",
+            f"## {f'`{area}`{of_type}' if area else 'General'}\n",
             table(("key", "type", "default", "meaning", "variable"), rows) + "\n",
         ]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _walk(prefix: str, schema: Mapping[str, Any], areas: Mapping[str, Any]) -> Iterator[Setting]:
+def _walk(
+    prefix: str, schema: Mapping[str, Any], areas: Mapping[str, Any], kind: str = ""
+) -> Iterator[Setting]:
     """Yield the plain keys of one level, then those of the levels below it."""
     deeper: dict[str, Mapping[str, Any]] = {}
+    typed: dict[str, Sequence[Mapping[str, Any]]] = {}
     for name, field in schema["properties"].items():
         key = f"{prefix}{name}"
         if section := _section(field):
             deeper[f"{key}."] = _area(section, areas)
             continue
-        yield Setting(key, _variable(key), _type(field), _default(field), field.get("description", ""))
-        if isinstance(each := field.get("additionalProperties"), dict) and "$ref" in each:
+        yield Setting(key, _variable(key), _type(field), _default(field), field.get("description", ""), kind)
+        each = field.get("additionalProperties")
+        if isinstance(each, dict) and "$ref" in each:
             deeper[f"{key}.NAME."] = _area(each, areas)
+        elif isinstance(each, dict) and "oneOf" in each:
+            typed[f"{key}.NAME."] = [_area(one, areas) for one in each["oneOf"]]
     for below, area in deeper.items():
         yield from _walk(below, area, areas)
+    for below, several in typed.items():
+        yield from _walk_types(below, several, areas)
+
+
+def _walk_types(
+    prefix: str, several: Sequence[Mapping[str, Any]], areas: Mapping[str, Any]
+) -> Iterator[Setting]:
+    """Yield the keys that areas of every type have, then those of each type."""
+    first = several[0]["properties"]
+    common = {
+        name for name, field in first.items() if all(one["properties"].get(name) == field for one in several)
+    }
+    yield from _walk(prefix, {"properties": {name: first[name] for name in first if name in common}}, areas)
+    for one in several:
+        own = {name: field for name, field in one["properties"].items() if name not in common}
+        yield from _walk(prefix, {"properties": own}, areas, own["type"]["const"])
 
 
 def _section(field: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -46,6 +46,7 @@ _ENDS = {each.topic: _Ends(_WRITERS[each.written_by], "journal") for each in INP
     "account.kpis": _Ends("worker", "deliver"),
     "risk.alerts": _Ends("worker", "deliver"),
     "alert.notifications": _Ends("worker", "deliver"),
+    "alert.deliveries": _Ends("deliver", "deliver, at a takeover; `bellbuoy notify`"),
     "events.deadletter": _Ends("gateway, journal, deliver, `bellbuoy deadletters`", "`bellbuoy deadletters`"),
     "simulation.clock": _Ends("`bellbuoy simulate`, `bellbuoy demo`", "journal with a `simulated` clock"),
 }
@@ -79,7 +80,8 @@ def _kept(spec: TopicSpec) -> str:
     if spec.config.get("cleanup.policy") == "compact":
         return "ever: the newest of each key"
     days = int(spec.config["retention.ms"]) // DAY
-    return f"{days} {'day' if days == 1 else 'days'}"
+    newest = ": the newest of each key" if "compact" in spec.config["cleanup.policy"] else ""
+    return f"{days} {'day' if days == 1 else 'days'}{newest}"
 
 
 def _bytes(spec: TopicSpec) -> str:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded import EmbeddedError, Kafka
 from bellbuoy.local.embedded.child import Child, ending, stop_all
 from bellbuoy.local.embedded.disk import require_space
+from bellbuoy.local.inbox import inbox_page, with_inbox
 from bellbuoy.local.ports import PortPlan, plan_ports
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.local.servers import EmbeddedServer, SinkServer, sink_servers
@@ -40,12 +42,14 @@ class Addresses:
     The addresses of a running stack.
 
     ``servers`` maps the server of a sink to its URL, and ``metrics`` a role to its ``/metrics`` URL.
+    ``inbox`` is the page of the notifications that are delivered to this machine, where there is one.
     """
 
     bootstrap: str
     servers: Mapping[SinkServer, str]
     gateway: str
     metrics: Mapping[str, str]
+    inbox: Path | None = None
 
 
 class Stack:
@@ -91,6 +95,7 @@ class Stack:
             servers={server: server.url(self.settings) for server in sink_servers(self.settings)},
             gateway=self._roles["gateway"].process.url,
             metrics={name: f"{role.process.url}/metrics" for name, role in self._roles.items()},
+            inbox=inbox_page(self.settings),
         )
 
     def start(self, seconds: float = 120.0) -> Addresses:
@@ -102,7 +107,7 @@ class Stack:
         try:
             self._data.lock()
             ports = plan_ports(self.settings)
-            self.settings = ports.settings
+            self.settings = with_inbox(ports.settings)
             self._start_servers(ports)
             self._create_topics()
             self._start_roles()

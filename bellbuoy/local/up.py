@@ -60,6 +60,7 @@ def _summary(stack: Stack, seconds: float) -> str:
             f"  Kafka    {at.bootstrap}",
             *(f"  {server.title:<8} {url}" for server, url in at.servers.items()),
             *(f"  metrics  {url}  ({role})" for role, url in at.metrics.items()),
+            *([f"  inbox    {at.inbox}"] if at.inbox else []),
             f"  data     {stack.settings.data}",
             "Ctrl-C stops it; the data stays.",
         ]

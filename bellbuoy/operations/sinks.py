@@ -1,8 +1,8 @@
 """
-Registry of a deployment's sinks: every section of the settings that is a sink's.
+Registry of a deployment's sinks: every section of the settings that is a sink's, and every channel.
 
-A sink is registered by its field in ``Settings`` alone; everything that runs, checks, rebuilds or reads sinks
-asks here and names none of them.
+A sink is registered by its field in ``Settings`` alone, a channel by its name in ``notify.channels``;
+everything that runs, checks, rebuilds or reads sinks asks here and names none of them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
+from bellbuoy.operations.channels import channel_sinks
 from bellbuoy.settings import Settings
 from sinks.port import Migratable, Sink
 from sinks.serving import Reader
@@ -26,7 +27,7 @@ class MigratableSink(Sink, Migratable, Protocol):
 
 def sinks(settings: Settings) -> list[Sink]:
     """Return every sink that delivery writes to, not yet open; raise ConfigError for a missing extra."""
-    return [_built(name, section) for name, section in _sections(settings)]
+    return [*(_built(name, section) for name, section in _sections(settings)), *channel_sinks(settings)]
 
 
 def migratable(settings: Settings, name: str | None = None) -> list[MigratableSink]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from typing import TypeVar
 
 from sinks.notify.delivery import DeliveryStatus
 from sinks.notify.port import ChannelError, DeliveryReceipt, Notification, UnknownOutcomeError
 
 __all__ = ["MemoryChannel", "MemoryStore"]
+
+Kept = TypeVar("Kept")
 
 
 class MemoryChannel:
@@ -44,7 +47,7 @@ class MemoryChannel:
         self._inbox.setdefault(notification.dedup_key, notification)
         if fault is not None:
             raise fault
-        return DeliveryReceipt(message_id=notification.dedup_key)
+        return DeliveryReceipt(message_id=notification.earlier or notification.dedup_key)
 
     def close(self) -> None:
         """Do nothing; the inbox stays readable."""
@@ -56,14 +59,31 @@ class MemoryStore:
     def __init__(self, most: int = 100_000) -> None:
         self._most = most
         self._deliveries: OrderedDict[str, DeliveryStatus] = OrderedDict()
+        self._messages: OrderedDict[str, str] = OrderedDict()
+
+    def catch_up(self) -> None:
+        """Do nothing; nobody else stores here."""
 
     def get(self, dedup_key: str, /) -> DeliveryStatus | None:
         """Return the delivery, or ``None``."""
         return self._deliveries.get(dedup_key)
 
+    def message_id(self, thread: str, /) -> str | None:
+        """Return the id of the newest message that was delivered about this."""
+        return self._messages.get(thread)
+
     def put(self, delivery: DeliveryStatus, /) -> None:
         """Store the delivery; the oldest goes when there are too many."""
-        self._deliveries[delivery.dedup_key] = delivery
-        self._deliveries.move_to_end(delivery.dedup_key)
-        if len(self._deliveries) > self._most:
-            self._deliveries.popitem(last=False)
+        _keep(self._deliveries, delivery.dedup_key, delivery, self._most)
+        if delivery.state == "success" and delivery.message_id is not None:
+            _keep(self._messages, delivery.thread, delivery.message_id, self._most)
+
+    def close(self) -> None:
+        """Do nothing; everything stored stays readable."""
+
+
+def _keep(kept: OrderedDict[str, Kept], key: str, value: Kept, most: int) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > most:
+        kept.popitem(last=False)

@@ -1,9 +1,9 @@
 """
-Port of notification channels: what delivers an alert to a person, once and with a receipt.
+Port of notification channels: what delivers a notification to a person, once and with a receipt.
 
-A channel decides nothing: whom to notify, of what and when is decided before, in the rules and the routing.
-It delivers a notification and reports what became of it. ``sinks/notify/delivery.py`` is the procedure around
-every channel, with what a crash costs at each step.
+A channel decides nothing: whom to notify, of what and when is decided before, in the owners' fold, which
+writes ``alert.notifications``. It delivers a notification and reports what became of it.
+``sinks/notify/delivery.py`` is the procedure around every channel, with what a crash costs at each step.
 
 Source of the words: channel, notification event and delivery status are those of OpenMeter
 (https://github.com/openmeterio/openmeter, ``openmeter/notification``); ``notify`` with an error that says
@@ -12,12 +12,11 @@ whether to retry is Alertmanager's (https://github.com/prometheus/alertmanager, 
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from typing import Protocol
 
 import msgspec
 
-from schemas.records import RiskAlert
+from schemas.records import AlertNotification
 
 __all__ = [
     "Channel",
@@ -33,25 +32,35 @@ __all__ = [
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """
-    One message to one recipient: the change of an alert, or of several alerts in a digest.
+    A decided notification on its way to one address.
 
-    ``recipient`` is an address in the channel's own form, such as an e-mail address or a Slack user id. The
-    words are in the alerts (title, reasons, action); a channel only puts them into its markup and escapes
-    them.
+    ``address`` is in the channel's own form, such as an e-mail address or a Slack user id; empty where the
+    channel has but one. ``earlier`` is the service's id of the message that this one changes, where one was
+    sent to this address and its id is known.
     """
 
-    recipient: str
-    alerts: tuple[RiskAlert, ...]
+    content: AlertNotification
+    address: str = ""
+    earlier: str | None = None
 
     @property
     def dedup_key(self) -> str:
-        """
-        The same 32 hex digits for the same change of the same alerts to the same recipient, for ever.
+        """The id of the notification: the same when it is decided or sent again, for ever."""
+        return self.content.notification_id
 
-        A replay of the journal gives the same alerts, so it gives the same keys.
+    @property
+    def thread(self) -> str:
         """
-        versions = [(a.alert_id, a.change, a.changed_at, a.sequence) for a in self.alerts]
-        return blake2b(msgspec.json.encode((self.recipient, versions)), digest_size=16).hexdigest()
+        What the message is about, to this address: notifications of one alert share it.
+
+        A digest is about itself alone, and so is an escalation, which must be seen beside what was sent
+        before.
+        """
+        content = self.content
+        about = content.notification_id
+        if len(content.alerts) == 1 and content.kind not in ("digest", "escalation"):
+            about = content.alerts[0].alert_id
+        return f"{about} {self.address}"
 
 
 class DeliveryReceipt(msgspec.Struct, frozen=True):
@@ -108,8 +117,9 @@ class Channel(Protocol):
         """
         Deliver the notification, marked with its key, and return once the service has taken it.
 
-        Raises TemporaryError, UnknownOutcomeError, PermanentError and GoneError, and no other errors for
-        what the service or the network does.
+        Where ``earlier`` is set and the service can change a message, that message is changed. Raises
+        TemporaryError, UnknownOutcomeError, PermanentError and GoneError, and no other errors for what the
+        service or the network does.
         """
 
     def close(self) -> None:

@@ -1,67 +1,87 @@
-"""Sink that notifies people of alerts through a channel, so that delivery can run the channel."""
+"""Sink that notifies people through a channel, so that delivery can run the channel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from schemas.records import RiskAlert
+from schemas.records import AlertNotification
 from sinks.notify.delivery import DeliveryStore, deliver
 from sinks.notify.port import Channel, ChannelError, Notification, TemporaryError
 from sinks.port import Output, Rejected, SinkError
 
 __all__ = ["ChannelSink"]
 
+Route = Callable[[AlertNotification], str | None]
+"""Returns the address of a notification in the channel, ``None`` where the channel doesn't take it."""
+
 
 class ChannelSink:
     """
-    Sink of one channel, which takes alerts alone.
+    Sink of one channel, which takes notifications alone.
 
-    ``recipients`` are the addresses that are to be notified of a change of an alert, none for most: which
-    they are is decided by whoever builds this sink. The consumer group of a new channel begins with the
-    oldest alert on the topic, so old ones must be given no recipients.
+    ``channel`` and ``store`` are made when the sink is opened. ``clock`` returns UTC milliseconds.
     """
 
-    records = frozenset[type[Output]]({RiskAlert})
+    records = frozenset[type[Output]]({AlertNotification})
+    once: Literal[True] = True
 
     def __init__(
-        self, channel: Channel, store: DeliveryStore, recipients: Callable[[RiskAlert], Iterable[str]]
+        self,
+        name: str,
+        channel: Callable[[], Channel],
+        store: Callable[[], DeliveryStore],
+        route: Route,
+        clock: Callable[[], int],
     ) -> None:
-        self.name = channel.name
-        self._channel, self._store, self._recipients = channel, store, recipients
+        self.name = name
+        self._make_channel, self._make_store = channel, store
+        self._channel: Channel | None = None
+        self._store: DeliveryStore | None = None
+        self._route, self._clock = route, clock
 
     def open(self) -> None:
-        """Check the channel; raise SinkError."""
-        try:
-            self._channel.check()
-        except ChannelError as error:
-            raise _sink_error(error) from error
+        """
+        Make the channel; raise SinkSettingsError where its settings can't be used.
+
+        The service is not asked: while it is away, its notifications wait.
+        """
+        self._channel = self._channel or self._make_channel()
+        self._store = self._store or self._make_store()
 
     def write(self, batch: Sequence[Output], /) -> None:
         """
-        Notify the recipients of each alert, in the batch's order.
+        Deliver each notification, in the batch's order.
 
-        Raises SinkError at the first notification that must be tried again, and Rejected for an alert that a
-        recipient can never be notified of; its other recipients are notified before.
+        Raises SinkError at the first one that must be tried again, and Rejected for one that never can be.
         """
-        for index, alert in enumerate(batch):
-            assert isinstance(alert, RiskAlert)
-            errors = [error for error in map(self._notify, self._addressed(alert)) if error is not None]
-            if errors:
-                raise Rejected(index, "; ".join(errors))
+        assert self._channel is not None
+        assert self._store is not None
+        try:
+            self._store.catch_up()
+            for index, content in enumerate(batch):
+                assert isinstance(content, AlertNotification)
+                address = self._route(content)
+                if address is None:
+                    continue
+                notification = Notification(content=content, address=address)
+                error = deliver(self._channel, self._store, notification, self._clock()).error
+                if error is not None:
+                    raise Rejected(index, error)
+        except TemporaryError as error:
+            raise SinkError(str(error), error.retry_after) from error
+
+    def check(self) -> None:
+        """Do everything that a delivery does without notifying anybody; raise SinkError."""
+        assert self._channel is not None
+        try:
+            self._channel.check()
+        except ChannelError as error:
+            raise SinkError(str(error)) from error
 
     def close(self) -> None:
-        """Close the channel."""
-        self._channel.close()
-
-    def _addressed(self, alert: RiskAlert) -> list[Notification]:
-        return [Notification(recipient=to, alerts=(alert,)) for to in self._recipients(alert)]
-
-    def _notify(self, notification: Notification) -> str | None:
-        try:
-            return deliver(self._channel, self._store, notification).error
-        except TemporaryError as error:
-            raise _sink_error(error) from error
-
-
-def _sink_error(error: ChannelError) -> SinkError:
-    return SinkError(str(error), error.retry_after if isinstance(error, TemporaryError) else None)
+        """Close the channel and the store."""
+        if self._channel is not None:
+            self._channel.close()
+        if self._store is not None:
+            self._store.close()

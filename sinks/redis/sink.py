@@ -19,10 +19,10 @@ from redis.exceptions import (
     ResponseError,
 )
 
-from schemas.records import AccountHealth, AccountKpis
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.times import DAY
 from sinks.finite import not_finite
-from sinks.port import OUTPUTS, Output, Rejected, SetBackError, SinkError
+from sinks.port import KEPT, Output, Rejected, SetBackError, SinkError
 from sinks.redis.client import FIX, connect, public_url
 from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, encode_alert, encode_health, encode_kpis
 from sinks.redis.settings import RedisSettings
@@ -50,7 +50,7 @@ class RedisSink:
     """
 
     name = "redis"
-    records = OUTPUTS
+    records = KEPT
 
     def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
@@ -208,4 +208,6 @@ def _encode(index: int, record: Output) -> tuple[str, ...]:
         return encode_health(record)
     if isinstance(record, AccountKpis):
         return encode_kpis(record)
+    if not isinstance(record, RiskAlert):
+        raise Rejected(index, "it is no record that a key can keep")
     return encode_alert(record)

@@ -5,7 +5,8 @@ A sink that keeps its positions together with its content loses both together: w
 older copy of it came back, it is filled again from the position that it then has. Kafka's offset counts as
 well, and says which log it is of: a topic that was made anew is read from its beginning, one that was cut
 from where it begins, and one that lost its tail from where the lost one began. To write a record again
-changes nothing in a sink.
+changes nothing in a sink. A sink that people notice (``Once``) begins at the end of its topics, as
+what is old would reach them as news.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from schemas.topics import Topics
-from sinks.port import Positioned, Sink
+from sinks.port import Once, Positioned, Sink
 from streams.delivery import metrics
 from streams.delivery.offsets import committed_positions
 from streams.delivery.output_logs import OutputLogs
@@ -35,7 +36,7 @@ class ResumePoint:
 
     def __init__(self, sink: Sink, topics: Topics, logs: OutputLogs, status: SinkStatus) -> None:
         self._sink = sink if isinstance(sink, Positioned) else None
-        self._name = sink.name
+        self._name, self._only_new = sink.name, isinstance(sink, Once)
         self._topics, self._logs, self._status = topics, logs, status
         self.unknown = False
 
@@ -64,6 +65,9 @@ class ResumePoint:
                 code = KafkaError.UNKNOWN_TOPIC_OR_PART if gone else KafkaError.LEADER_NOT_AVAILABLE
                 raise KafkaException(KafkaError(code))
             first = LogPosition(inspection.starts[part], inspection.ends[part].topic_id)
+            if self._only_new and part not in known:
+                starts[part] = inspection.ends[part]
+                continue
             starts[part] = self._start(
                 part, first, known.get(part), faults.get(part), held.get(self._part(*part))
             )

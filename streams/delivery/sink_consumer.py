@@ -26,7 +26,7 @@ from threading import Event
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from sinks.port import SetBackError, Sink, SinkError
+from sinks.port import Once, SetBackError, Sink, SinkError
 from streams.deadletters.producer import DeadLetterProducer
 from streams.delivery.batch import read_batch
 from streams.delivery.broker_watch import BrokerWatch
@@ -62,6 +62,7 @@ class SinkConsumer:
         self.name = sink.name
         self.ticked = time.monotonic()
         self._settings, self._stop = settings, stop
+        self._most_records = 1 if isinstance(sink, Once) else settings.batch_records
         self._status = SinkStatus(sink.name, subscription.group, health)
         self._codecs = {topics.name(topic): cluster.codec(topic) for topic in subscription.topics}
         self._dead_letters = DeadLetterProducer(cluster.bootstrap, topics, cluster.registry)
@@ -123,7 +124,7 @@ class SinkConsumer:
                 self._status.ready()
 
     def _deliver(self) -> None:
-        messages = self._member.take(self._settings.batch_records)
+        messages = self._member.take(self._most_records)
         if not messages:
             return
         self._watch.heard()

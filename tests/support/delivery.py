@@ -13,6 +13,7 @@ from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key
 from schemas.producer_settings import DURABLE
+from schemas.records import AlertNotification
 from schemas.topics import Topics
 from sinks.port import OUTPUTS, Output, Sink
 from streams.delivery.stage import run
@@ -51,9 +52,13 @@ def publish(
             producer.produce(
                 topics.name(encoder.topic),
                 encoder.encode(output),
-                account_key(output.tenant, output.account_id),
+                account_key(output.tenant, _key(output)),
             )
         producer.commit_transaction(30)
+
+
+def _key(output: Output) -> str:
+    return output.recipient if isinstance(output, AlertNotification) else output.account_id
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.records import AccountHealth, AccountKpis, Cap, Measure, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, AlertNotification, Cap, Measure, RiskAlert
 from sinks.port import Output
 
 AT = 1_750_000_000_000
@@ -108,6 +108,28 @@ def alert(alert_id: str = "a1", sequence: int = 1, change: str = "opened", **fie
         "sequence": sequence,
     }
     return RiskAlert(**(given | fields))
+
+
+def notification(
+    notification_id: str = "n1", *alerts: RiskAlert, recipient: str = "ann", **fields: Any
+) -> AlertNotification:
+    """Return a notification of these alerts, of one opened alert unless given."""
+    told = list(alerts) or [alert()]
+    given: dict[str, Any] = {
+        "notification_id": notification_id,
+        "tenant": "demo",
+        "recipient": recipient,
+        "kind": "alert" if len(told) == 1 else "digest",
+        "severity": told[0].severity,
+        "lane": told[0].lane,
+        "title": told[0].title if len(told) == 1 else f"{len(told)} alerts of today",
+        "alerts": told,
+        "created_at": max(each.changed_at for each in told),
+        "received_at": AT,
+        "partition": 0,
+        "sequence": told[0].sequence,
+    }
+    return AlertNotification(**(given | fields))
 
 
 def story(seed: int = 1) -> list[Output]:

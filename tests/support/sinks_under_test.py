@@ -17,15 +17,10 @@ import redis
 
 from bellbuoy.local.embedded import Redis
 from sinks.memory import MemorySink
-from sinks.notify.memory import MemoryChannel, MemoryStore
-from sinks.notify.port import DeliveryReceipt, Notification, PermanentError, TemporaryError
-from sinks.notify.sink import ChannelSink
-from sinks.notify.webhook import WebhookChannel, WebhookSettings
 from sinks.port import Output, Sink
 from sinks.redis.settings import RedisSettings
 from tests.support import postgres_server
 from tests.support.output_records import alert, health
-from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, reset, take
 
 WRITING = Path(__file__).parents[2] / "docs" / "sinks" / "writing.md"
 
@@ -131,58 +126,15 @@ def documented(folder: Path) -> Iterator[SinkUnderTest]:
     )
 
 
-def channel(_: Path) -> Iterator[SinkUnderTest]:
-    class Picky(MemoryChannel):
-        def notify(self, notification: Notification, /) -> DeliveryReceipt:
-            if notification.alerts[0].title == "never":
-                raise PermanentError("never")
-            return super().notify(notification)
-
-    picky, store = Picky(), MemoryStore()
-
-    @contextmanager
-    def away() -> Iterator[None]:
-        picky.faults.extend([TemporaryError("away", 0.1)] * 1_000)
-        yield
-        picky.faults.clear()
-
-    yield SinkUnderTest(
-        lambda: ChannelSink(picky, store, lambda alert: [alert.owner or "nobody"]),
-        lambda: sorted((each.dedup_key, each.recipient) for each in picky.inbox),
-        away,
-        alert("bad", title="never"),
-    )
-
-
-def webhook(_: Path) -> Iterator[SinkUnderTest]:
-    store = MemoryStore()
-    with WebhookReceiver() as receiver:
-        settings = WebhookSettings(url=receiver.url, secrets=(SECRET,), internal=True)
-        receiver.otherwise = lambda request: (answer(422) if b'"never"' in request.body else take)(request)
-
-        @contextmanager
-        def away() -> Iterator[None]:
-            receiver.script.extend([reset] * 1_000)
-            yield
-            receiver.script.clear()
-
-        yield SinkUnderTest(
-            lambda: ChannelSink(WebhookChannel(settings), store, lambda alert: [alert.owner or "nobody"]),
-            lambda: sorted((key, payload["data"]["recipient"]) for key, payload in receiver.inbox.items()),
-            away,
-            alert("bad", title="never"),
-        )
-
-
 _REDIS = pytest.param(redis_sink, marks=pytest.mark.services)
 
 _POSTGRES = pytest.param(postgres, marks=pytest.mark.services)
 
-SINKS = [memory, _REDIS, _POSTGRES, documented, channel, webhook]
+SINKS = [memory, _REDIS, _POSTGRES, documented]
 """Every sink; a new one is a function above and a line here."""
 
 KEYED = [memory, _REDIS, _POSTGRES, documented]
-"""Those that keep the newest record of a key; a channel delivers each change for itself."""
+"""Those that keep the newest record of a key. Channels have a suite of their own."""
 
-REMOTE = [_REDIS, _POSTGRES, documented, channel, webhook]
+REMOTE = [_REDIS, _POSTGRES, documented]
 """Those whose destination can be away, and can refuse a record for good."""

@@ -57,6 +57,10 @@ class WebhookReceiver:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the server; harmless when it is ended already."""
         self.over.set()
         self._server.shutdown()
         self._server.server_close()

@@ -21,7 +21,12 @@ PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 FOLDERS = (*PACKAGES, "bench", "chaos", "docs", "ops", "tests")
 ARCHITECTURE = (DOCS / "architecture.md").read_text()
 
-TO_ADD = {"sinks/notify/slack.py", "docs/sinks/clickhouse.md", "tests/unit/gateway/test_VENDOR.py"}
+TO_ADD = {
+    "docs/channels/NAME.md",
+    "docs/channels/discord.md",
+    "docs/sinks/clickhouse.md",
+    "tests/unit/gateway/test_VENDOR.py",
+}
 """Files that pages take as examples of what one adds."""
 
 

@@ -23,10 +23,6 @@ from schemas.codec.registry import committed
 from schemas.records import AccountHealth, DeadLetter, RiskAlert, dead_letters
 from schemas.topics import Topics
 from sinks.memory import MemorySink
-from sinks.notify.memory import MemoryStore
-from sinks.notify.port import Notification
-from sinks.notify.sink import ChannelSink
-from sinks.notify.webhook import WebhookChannel, WebhookSettings
 from sinks.port import Output, Rejected, SinkError
 from sinks.redis.client import connect
 from sinks.redis.layout import Keys
@@ -39,7 +35,6 @@ from tests.support.delivery import QUICK, committed_offsets, delivering, done
 from tests.support.delivery import publish as write_outputs
 from tests.support.output_records import alert, health, kpis
 from tests.support.role_processes import role_settings
-from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer, lose_the_answer, reset, take
 
 pytestmark = pytest.mark.services
 
@@ -331,30 +326,6 @@ def test_a_sink_with_a_bug_stops_delivery_loudly(
 
     with pytest.raises(DeliveryError, match="delivery to faulty failed: ZeroDivisionError"):
         run(bootstrap, topics, QUICK, [FaultySink([ZeroDivisionError()])], committed(), threading.Event())
-
-
-def test_a_channel_is_run_and_its_receiver_sees_each_change_once(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
-) -> None:
-    alerts = [alert(f"al{n // 2}", n, ("opened", "resolved")[n % 2]) for n in range(80)]
-    publish([health(f"a{n}", 1) for n in range(100)])
-    publish(alerts)
-    with WebhookReceiver() as receiver:
-        settings = WebhookSettings(url=receiver.url, secrets=(SECRET,), internal=True)
-
-        def channel_sink() -> ChannelSink:
-            return ChannelSink(WebhookChannel(settings), MemoryStore(), lambda alert: [alert.owner or ""])
-
-        receiver.script.extend(
-            [take] * 20 + [answer(500), lose_the_answer, reset, answer(429, retry_after="1")]
-        )
-        with delivering(bootstrap, topics, channel_sink()):
-            until(lambda: len(receiver.inbox) > 20)
-        with delivering(bootstrap, topics, channel_sink()):  # which remembers nothing
-            until(lambda: done(bootstrap, topics, channel_sink()))
-
-        expected = {Notification(recipient="ann", alerts=(each,)).dedup_key for each in alerts}
-        assert receiver.inbox.keys() == set(receiver.attempts) == expected
 
 
 def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(

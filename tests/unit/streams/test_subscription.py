@@ -6,17 +6,22 @@ from itertools import combinations
 
 import pytest
 
-from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, AlertNotification, RiskAlert
 from schemas.topics import Topics
 from sinks.memory import MemorySink
 from sinks.port import OUTPUTS, Output
 from sinks.redis.settings import RedisSettings
 from streams.delivery.subscription import Subscription, output_topics
 
-TOPIC = {AccountHealth: "account.health", AccountKpis: "account.kpis", RiskAlert: "risk.alerts"}
+TOPIC = {
+    AccountHealth: "account.health",
+    AccountKpis: "account.kpis",
+    RiskAlert: "risk.alerts",
+    AlertNotification: "alert.notifications",
+}
 
 
-@pytest.mark.parametrize("records", [some for n in range(1, 4) for some in combinations(TOPIC, n)])
+@pytest.mark.parametrize("records", [some for n in range(1, 5) for some in combinations(TOPIC, n)])
 def test_a_sink_is_given_the_topics_of_its_records_alone(records: tuple[type[Output], ...]) -> None:
     sink = MemorySink()
     sink.records = frozenset(records)
@@ -30,7 +35,7 @@ def test_a_sink_is_given_the_topics_of_its_records_alone(records: tuple[type[Out
     ]
 
 
-def test_the_redis_sink_takes_everything_from_the_group_that_it_always_had() -> None:
+def test_the_redis_sink_takes_what_has_a_key_from_the_group_that_it_always_had() -> None:
     subscription = Subscription.of(RedisSettings().sink(), Topics("eu-"))
 
     assert subscription.topics == ("account.health", "account.kpis", "risk.alerts")

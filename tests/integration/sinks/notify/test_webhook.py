@@ -13,16 +13,19 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from bellbuoy.local.embedded.ports import free_port
 from sinks.notify.port import Notification, TemporaryError
-from sinks.notify.webhook import WebhookChannel, WebhookSettings
-from tests.support.output_records import AT, alert
+from sinks.notify.webhook.channel import WebhookChannel
+from sinks.notify.webhook.settings import WebhookSettings
+from tests.support.output_records import AT, alert, notification
 from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer
 
 OLD_SECRET = "whsec_" + "b2xk" * 10
-NOTIFICATION = Notification(recipient="ann", alerts=(alert("a1", 1),))
+NOTIFICATION = Notification(content=notification("n1", alert("a1", 1)))
 
 
-def channel(url: str, *secrets: str, internal: bool = True) -> WebhookChannel:
-    return WebhookChannel(WebhookSettings(url=url, secrets=secrets or (SECRET,), internal=internal))
+def channel(
+    url: str, secret: str = SECRET, old_secret: str | None = None, *, internal: bool = True
+) -> WebhookChannel:
+    return WebhookChannel(WebhookSettings(url=url, secret=secret, old_secret=old_secret, internal=internal))
 
 
 def test_the_body_is_the_alert_with_its_time_and_its_kind() -> None:
@@ -35,12 +38,13 @@ def test_the_body_is_the_alert_with_its_time_and_its_kind() -> None:
     assert payload["timestamp"] == "2025-06-15T15:06:40.001Z"
     assert datetime.fromisoformat(payload["timestamp"]) == datetime.fromtimestamp((AT + 1) / 1000, UTC)
     assert payload["data"]["recipient"] == "ann"
-    assert payload["data"]["alerts"][0]["title"] == NOTIFICATION.alerts[0].title
+    assert payload["data"]["alerts"][0]["title"] == NOTIFICATION.content.alerts[0].title
 
 
 def test_a_digest_has_a_kind_of_its_own() -> None:
     with WebhookReceiver() as receiver:
-        channel(receiver.url).notify(Notification(recipient="ann", alerts=(alert("a1"), alert("a2", 7))))
+        digest = notification("n2", alert("a1"), alert("a2", 7))
+        channel(receiver.url).notify(Notification(content=digest))
 
         (payload,) = receiver.inbox.values()
     assert payload["type"] == "alerts.digest"
@@ -156,16 +160,16 @@ def test_a_name_that_leads_into_ones_own_network_is_not_connected_to(monkeypatch
         ({"url": "ftp://example.com/"}, "url"),
         ({"url": "https://user:hunter2@example.com/"}, "url"),
         ({"url": "http://example.com/"}, "internal"),
-        ({"secrets": ()}, "secrets"),
-        ({"secrets": ("whsec_aHVudGVyMg==",)}, "secrets"),
-        ({"secrets": ("whsec_hunter2!",)}, "secrets"),
+        ({"secret": None}, "secret"),
+        ({"secret": "whsec_aHVudGVyMg=="}, "secret"),
+        ({"old_secret": "whsec_hunter2!"}, "old_secret"),
         ({"timeout_seconds": 0}, "timeout_seconds"),
         ({"retries": 3}, "retries"),
     ],
 )
 def test_bad_settings_are_refused_without_showing_secrets(fields: dict[str, object], key: str) -> None:
     with pytest.raises(ValidationError, match=key) as error:
-        WebhookSettings(**({"url": "https://example.com/", "secrets": (SECRET,)} | fields))
+        WebhookSettings(**({"url": "https://example.com/", "secret": SECRET} | fields))
 
     assert "hunter2" not in str(error.value)
-    assert SECRET not in repr(WebhookSettings(url="https://example.com/", secrets=(SECRET,)))
+    assert SECRET not in repr(WebhookSettings(url="https://example.com/", secret=SECRET))

@@ -1,0 +1,1 @@
+"""Webhook channel: notifications as JSON, signed by the Standard Webhooks specification."""

@@ -1,0 +1,60 @@
+"""Settings of a webhook channel."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from sinks.notify.channel_settings import ChannelSettings, Secret
+from sinks.notify.links import Links
+from sinks.notify.port import Channel
+
+__all__ = ["WebhookSettings"]
+
+
+def _valid_secret(secret: SecretStr) -> SecretStr:
+    try:
+        key = base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not 24 <= len(key) <= 64:
+        raise ValueError("a secret is whsec_ and 24 to 64 bytes in base64")
+    return secret
+
+
+SigningSecret = Annotated[Secret, AfterValidator(_valid_secret)]
+
+
+class WebhookSettings(ChannelSettings):
+    """One endpoint that receives notifications; each endpoint has secrets of its own."""
+
+    extra: ClassVar[str | None] = "webhook"
+
+    type: Literal["webhook"] = Field(default="webhook", description="Signed JSON to an endpoint.")
+    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="Where notifications are posted.")
+    secret: SigningSecret = Field(description="Secret that signs: `whsec_` and 24 to 64 bytes in base64.")
+    old_secret: SigningSecret | None = Field(
+        default=None, description="Secret that `secret` replaces; both sign for a while."
+    )
+    timeout_seconds: float = Field(default=20.0, gt=0, le=20, description="Longest wait for an answer.")
+    internal: bool = Field(
+        default=False,
+        description="The receiver is in your own network: allow `http://` and private addresses.",
+    )
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if not self.internal and not self.url.startswith("https://"):
+            raise ValueError(
+                "url must begin with https://, or set internal for a receiver in your own network"
+            )
+        return self
+
+    def channel(self, name: str, links: Links) -> Channel:
+        """Return the channel."""
+        from sinks.notify.webhook.channel import WebhookChannel  # noqa: PLC0415
+
+        return WebhookChannel(self, name, links)

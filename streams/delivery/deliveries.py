@@ -1,0 +1,119 @@
+"""
+Store of a channel's deliveries on a compacted topic, so that a restart tells nobody twice.
+
+It is Kafka and no other store, because the notifications come from there: where they can be read, what became
+of them can be written, and no further server has to be up. A record is keyed by channel and notification, and
+the topic forgets what is older than its retention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from schemas.producer_settings import DURABLE
+from schemas.topics import Topics
+from sinks.notify.delivery import DeliveryStatus
+from sinks.notify.port import TemporaryError
+from streams.kafka.client_settings import RECONNECT_QUIETLY
+from streams.kafka.errors import END_OF_PARTITION, TIMED_OUT
+
+__all__ = ["KafkaDeliveryStore"]
+
+_SECONDS = 10.0
+"""How long Kafka may take to confirm or to answer."""
+
+
+class KafkaDeliveryStore:
+    """
+    Store of one channel's deliveries.
+
+    Members of the channel's group share it: what one of them stored, the others know once they caught up. All
+    that the topic holds of the channel is kept in memory, about 300 bytes a notification.
+    """
+
+    def __init__(self, bootstrap: str, topics: Topics, channel: str) -> None:
+        self._topic = topics.name("alert.deliveries")
+        self._parts = [TopicPartition(self._topic, number, 0) for number in range(topics.partitions)]
+        self._channel = channel.encode() + b"/"
+        self._deliveries: dict[str, DeliveryStatus] = {}
+        self._messages: dict[str, str] = {}
+        self._read: dict[int, int] = {}
+        clients = {"bootstrap.servers": bootstrap, **RECONNECT_QUIETLY}
+        self._producer = Producer({**clients, **DURABLE, "message.timeout.ms": int(_SECONDS * 1000)})
+        self._consumer = Consumer(
+            {
+                **clients,
+                "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+            }
+        )
+        self._consumer.assign(self._parts)
+
+    def catch_up(self) -> None:
+        """Read the topic to its present end; raise TemporaryError while Kafka is away."""
+        try:
+            ends = {part.partition: self._end(part) for part in self._parts}
+            for number, offset in self._arriving(ends):
+                self._read[number] = max(self._read.get(number, 0), offset)
+        except KafkaException as error:
+            raise TemporaryError(f"the deliveries can't be read: {error.args[0].str()}") from error
+
+    def get(self, dedup_key: str, /) -> DeliveryStatus | None:
+        """Return the delivery, or ``None``."""
+        return self._deliveries.get(dedup_key)
+
+    def message_id(self, thread: str, /) -> str | None:
+        """Return the id of the newest message that was delivered about this."""
+        return self._messages.get(thread)
+
+    def put(self, delivery: DeliveryStatus, /) -> None:
+        """Return once Kafka has confirmed the delivery; raise TemporaryError."""
+        failures: list[KafkaError] = []
+
+        def confirmed(error: KafkaError | None, _: object) -> None:
+            if error is not None:
+                failures.append(error)
+
+        key = self._channel + delivery.dedup_key.encode()
+        self._producer.produce(self._topic, msgspec.json.encode(delivery), key, on_delivery=confirmed)
+        waiting = self._producer.flush(_SECONDS)
+        if waiting or failures:
+            why = failures[0].str() if failures else "no answer"
+            raise TemporaryError(f"Kafka didn't confirm a delivery: {why}")
+        self._keep(delivery)
+
+    def close(self) -> None:
+        """Close the clients."""
+        self._consumer.close()
+
+    def _end(self, part: TopicPartition) -> int:
+        ends: tuple[int, int] = self._consumer.get_watermark_offsets(part, timeout=_SECONDS)
+        return ends[1]
+
+    def _arriving(self, ends: dict[int, int]) -> Iterator[tuple[int, int]]:
+        """Take what arrives until every partition was read up to its end; yield how far each is read."""
+        while any(self._read.get(number, 0) < end for number, end in ends.items()):
+            message = self._consumer.poll(_SECONDS)
+            if message is None:
+                raise KafkaException(KafkaError(TIMED_OUT, "no answer"))
+            error, number, offset = message.error(), message.partition() or 0, message.offset() or 0
+            if error is None:
+                key, value = message.key() or b"", message.value()
+                if key.startswith(self._channel) and value is not None:
+                    self._keep(msgspec.json.decode(value, type=DeliveryStatus))
+                yield number, offset + 1
+            elif error.code() == END_OF_PARTITION:
+                yield number, offset
+            else:
+                raise KafkaException(error)
+
+    def _keep(self, delivery: DeliveryStatus) -> None:
+        self._deliveries[delivery.dedup_key] = delivery
+        if delivery.state == "success" and delivery.message_id is not None:
+            self._messages[delivery.thread] = delivery.message_id

@@ -1,0 +1,209 @@
+"""Channels run by delivery against a real Kafka: at least once with one id, nobody held up, nothing old."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException
+
+from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.channels import channel_sinks
+from bellbuoy.settings import Settings
+from schemas.records import AlertNotification
+from schemas.topics import Topics
+from sinks.notify.delivery import DeliveryStatus
+from streams.delivery.deliveries import KafkaDeliveryStore
+from tests.support.delivery import committed_offsets, delivering, publish
+from tests.support.output_records import alert, notification
+from tests.support.role_processes import role_settings
+from tests.support.smtp_receiver import SmtpReceiver
+from tests.support.waiting import until as until_in
+from tests.support.webhook_receiver import (
+    SECRET,
+    WebhookReceiver,
+    answer,
+    hang,
+    lose_the_answer,
+    reset,
+    take,
+)
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
+
+until = partial(until_in, seconds=180.0)
+
+
+def decided(count: int, first: int = 0) -> list[AlertNotification]:
+    return [
+        notification(f"n{n:04d}", alert(f"a{n}", n), recipient=("ann", "ben")[n % 2])
+        for n in range(first, first + count)
+    ]
+
+
+def hook(receiver: WebhookReceiver, **more: Any) -> dict[str, Any]:
+    return {"type": "webhook", "url": receiver.url, "secret": SECRET, "internal": True, **more}
+
+
+def mail(receiver: SmtpReceiver) -> dict[str, Any]:
+    return {
+        "type": "email",
+        "host": "127.0.0.1",
+        "port": receiver.port,
+        "security": "none",
+        "sender": "bell@example.com",
+        "to": "cs@example.com",
+    }
+
+
+def settings(bootstrap: str, topics: Topics, folder: Path, **channels: Any) -> Settings:
+    return role_settings(bootstrap, topics, folder, notify={"channels": channels})
+
+
+def started(bootstrap: str, topics: Topics, *made: Settings) -> bool:
+    """Whether every channel has its place on the topic, and has delivered what is there."""
+    sinks = [sink for each in made for sink in channel_sinks(each)]
+    try:
+        places = [place for sink in sinks for place in committed_offsets(bootstrap, topics, sink).values()]
+    except KafkaException:  # fresh topics may have no leader yet
+        return False
+    return all(committed == end for committed, end in places)
+
+
+def test_a_store_tells_the_others_what_became_of_a_notification(bootstrap: str, topics: Topics) -> None:
+    one, other, elsewhere = (
+        KafkaDeliveryStore(bootstrap, topics, name) for name in ("mail", "mail", "slack")
+    )
+    stored = DeliveryStatus(dedup_key="n1", state="success", at=7, thread="a1 ann", message_id="m1")
+    for store in (one, other, elsewhere):
+        store.catch_up()
+
+    one.put(stored)
+    one.put(DeliveryStatus(dedup_key="n2", state="failed", at=8, thread="a1 ann", error="refused"))
+
+    assert other.get("n1") is None
+    for store in (other, elsewhere):
+        store.catch_up()
+    assert (other.get("n1"), other.message_id("a1 ann")) == (stored, "m1")
+    assert (elsewhere.get("n1"), elsewhere.message_id("a1 ann")) == (None, None)
+    later = KafkaDeliveryStore(bootstrap, topics, "mail")
+    later.catch_up()
+    assert (later.get("n1"), later.message_id("a1 ann")) == (stored, "m1")
+    for store in (one, other, elsewhere, later):
+        store.close()
+
+
+def test_a_new_channel_begins_with_what_comes_and_goes_on_where_it_was(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    publish(bootstrap, topics, decided(20))
+    with WebhookReceiver() as receiver:
+        made = settings(bootstrap, topics, tmp_path, hook=hook(receiver))
+        with delivering(bootstrap, topics, *channel_sinks(made)):
+            until(lambda: started(bootstrap, topics, made))
+            publish(bootstrap, topics, decided(3, first=20))
+            until(lambda: len(receiver.inbox) == 3)
+        publish(bootstrap, topics, decided(3, first=23))
+        with delivering(bootstrap, topics, *channel_sinks(made)):
+            until(lambda: len(receiver.inbox) == 6)
+            until(lambda: started(bootstrap, topics, made))
+
+        assert Counter(receiver.attempts) == {f"n{n:04d}": 1 for n in range(20, 26)}
+
+
+def test_a_channel_that_hangs_or_fails_holds_nobody_up_and_loses_nothing(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    with WebhookReceiver() as hanging, WebhookReceiver() as failing, SmtpReceiver() as post:
+        hanging.script.extend([hang] * 3)
+        hanging.script.extend([answer(429, retry_after="1"), lose_the_answer, reset])
+        failing.otherwise = answer(500)
+        made = settings(
+            bootstrap,
+            topics,
+            tmp_path,
+            hanging=hook(hanging, timeout_seconds=1.0),
+            failing=hook(failing),
+            mail=mail(post),
+        )
+        with delivering(bootstrap, topics, *channel_sinks(made)):
+            until(lambda: started(bootstrap, topics, made))
+            publish(bootstrap, topics, decided(30))
+            until(lambda: len(post.inbox) == 30)
+            assert len(hanging.inbox) < 30
+            assert failing.inbox == {}
+            until(lambda: len(set(failing.attempts)) > 0)
+            failing.otherwise = take
+            until(lambda: len(failing.inbox) == len(hanging.inbox) == 30)
+
+        everything = {f"n{n:04d}" for n in range(30)}
+        assert failing.inbox.keys() == hanging.inbox.keys() == everything
+        assert {m["X-Bellbuoy-Notification"] for _, m in post.inbox} == everything
+
+
+def test_what_is_refused_is_a_dead_letter_and_the_next_is_delivered(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    with SmtpReceiver() as post:
+        post.refused["ann@example.com"] = "550 5.1.1 no such user"
+        made = role_settings(
+            bootstrap,
+            topics,
+            tmp_path,
+            notify={
+                "channels": {"mail": mail(post)},
+                "recipients": {"ann": {"email": "ann@example.com"}, "ben": {"email": "ben@example.com"}},
+            },
+        )
+        with delivering(bootstrap, topics, *channel_sinks(made)):
+            until(lambda: started(bootstrap, topics, made))
+            publish(bootstrap, topics, decided(4))
+            until(lambda: len(post.inbox) == 2)
+            until(lambda: started(bootstrap, topics, made))
+
+        assert [address for address, _ in post.inbox] == ["ben@example.com"] * 2
+        store = KafkaDeliveryStore(bootstrap, topics, "mail")
+        store.catch_up()
+        refused = store.get("n0000")
+        store.close()
+    assert refused is not None
+    assert refused.error == "127.0.0.1 refused ann@example.com: 550 5.1.1 no such user"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_again_and_again_every_notification_arrives_and_a_repetition_has_its_id(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    count = 200
+    with WebhookReceiver() as receiver, SmtpReceiver() as post:
+        made = settings(bootstrap, topics, tmp_path, hook=hook(receiver), mail=mail(post))
+        process = RoleProcess("deliver", made, tmp_path / "log")
+        arrived = [partial(len, receiver.inbox), partial(len, post.inbox)]
+        for kills in range(4):
+            process.start()
+            try:
+                if kills == 0:
+                    until(lambda: started(bootstrap, topics, made))
+                    publish(bootstrap, topics, decided(count))
+                seen = [number() for number in arrived]
+                enough = [min(count, before + 40) for before in seen]
+                until(lambda e=enough: all(n() >= most for n, most in zip(arrived, e, strict=True)))
+                if kills == 3:
+                    until(lambda: started(bootstrap, topics, made))
+                    assert process.stop(30) == 0, process.log.read_text()
+            finally:
+                process.kill()
+                time.sleep(0.1)
+
+        everything = {f"n{n:04d}" for n in range(count)}
+        mails = Counter(m["X-Bellbuoy-Notification"] for _, m in post.inbox)
+        assert receiver.inbox.keys() == set(mails) == everything
+        # A kill costs each channel the one notification that was under way.
+        assert max(*mails.values(), *Counter(receiver.attempts).values()) <= 2
+        assert sum(mails.values()) <= count + 3
+        assert len({m["Message-ID"] for _, m in post.inbox}) == count

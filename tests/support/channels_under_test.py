@@ -1,0 +1,157 @@
+"""Channels with what the conformance suite needs: what a person sees, and faults of the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sinks.notify.email.channel import EmailChannel
+from sinks.notify.email.settings import EmailSettings
+from sinks.notify.inbox.channel import InboxChannel
+from sinks.notify.inbox.settings import InboxSettings
+from sinks.notify.memory import MemoryChannel
+from sinks.notify.port import (
+    Channel,
+    ChannelError,
+    GoneError,
+    PermanentError,
+    TemporaryError,
+    UnknownOutcomeError,
+)
+from sinks.notify.webhook.channel import WebhookChannel
+from sinks.notify.webhook.settings import WebhookSettings
+from tests.support import smtp_receiver
+from tests.support.notifications import LINKS
+from tests.support.smtp_receiver import SmtpReceiver
+from tests.support.webhook_receiver import (
+    SECRET,
+    WebhookReceiver,
+    answer,
+    drip,
+    hang,
+    lose_the_answer,
+    reset,
+)
+
+TIMEOUT = 0.5
+
+
+@dataclass
+class ChannelUnderTest:
+    """
+    A channel, the ids of the notifications that a person sees of it, and how its service is made to fail.
+
+    Each fault befalls the next attempt; ``away`` lasts. ``shown`` is what of an id is seen.
+    """
+
+    channel: Channel
+    inbox: Callable[[], list[str]]
+    faults: Mapping[str, Callable[[], object]]
+    secrets: Sequence[str] = ()
+    retry_after: float | None = 2.0
+    shown: Callable[[str], str] = field(default=str)
+
+
+def memory(_: Path) -> Iterator[ChannelUnderTest]:
+    channel = MemoryChannel()
+    faults: Mapping[str, Callable[[], ChannelError]] = {
+        "busy": lambda: TemporaryError("busy", 2.0),
+        "failing": lambda: TemporaryError("failing"),
+        "hanging": lambda: UnknownOutcomeError("hanging"),
+        "endless": lambda: UnknownOutcomeError("endless"),
+        "resetting": lambda: UnknownOutcomeError("resetting"),
+        "answer lost": lambda: UnknownOutcomeError("answer lost"),
+        "refusing": lambda: PermanentError("refusing"),
+        "gone": lambda: GoneError("gone"),
+    }
+
+    def failing(make: Callable[[], ChannelError]) -> Callable[[], object]:
+        return lambda: channel.faults.append(make())
+
+    yield ChannelUnderTest(
+        channel,
+        lambda: [each.dedup_key for each in channel.inbox],
+        {name: failing(make) for name, make in faults.items()}
+        | {"away": lambda: channel.faults.extend([TemporaryError("away")] * 9)},
+    )
+
+
+def webhook(_: Path) -> Iterator[ChannelUnderTest]:
+    with WebhookReceiver() as receiver:
+        settings = WebhookSettings(
+            url=receiver.url + "/hunter2", secret=SECRET, timeout_seconds=TIMEOUT, internal=True
+        )
+        yield ChannelUnderTest(
+            WebhookChannel(settings, links=LINKS),
+            lambda: list(receiver.inbox),
+            http_faults(receiver),
+            secrets=(SECRET, "hunter2"),
+        )
+
+
+def http_faults(receiver: WebhookReceiver) -> dict[str, Callable[[], object]]:
+    """Return the faults of a service that is reached by HTTP."""
+    behaviours = {
+        "busy": answer(429, retry_after="2"),
+        "failing": answer(500),
+        "hanging": hang,
+        "endless": drip,
+        "resetting": reset,
+        "answer lost": lose_the_answer,
+        "refusing": answer(422),
+        "gone": answer(410),
+    }
+
+    def failing(name: str) -> Callable[[], object]:
+        return lambda: receiver.script.append(behaviours[name])
+
+    return {name: failing(name) for name in behaviours} | {"away": receiver.close}
+
+
+def email(_: Path) -> Iterator[ChannelUnderTest]:
+    with SmtpReceiver() as receiver:
+        settings = EmailSettings(
+            host="127.0.0.1",
+            port=receiver.port,
+            security="none",
+            sender="Bellbuoy <bell@example.com>",
+            to="cs@example.com",
+            timeout_seconds=TIMEOUT,
+        )
+        script = receiver.script
+        yield ChannelUnderTest(
+            EmailChannel(settings, links=LINKS),
+            lambda: [mail["X-Bellbuoy-Notification"] for _, mail in receiver.inbox],
+            {
+                "busy": lambda: script.append(smtp_receiver.answer("451 4.7.1 try again later")),
+                "failing": lambda: script.append(smtp_receiver.answer("421 4.3.0 no")),
+                "hanging": lambda: script.append(receiver.hang()),
+                "endless": lambda: script.append(receiver.drip()),
+                "resetting": lambda: script.append(smtp_receiver.reset),
+                "answer lost": lambda: script.append(receiver.lose_the_answer()),
+                "refusing": lambda: script.append(smtp_receiver.answer("554 5.6.0 content refused")),
+                "away": receiver.close,
+            },
+            retry_after=None,
+        )
+
+
+def inbox(folder: Path) -> Iterator[ChannelUnderTest]:
+    target = folder / "inbox"
+
+    def away() -> None:
+        for path in [*target.glob("*")]:
+            path.unlink()
+        if target.is_dir():
+            target.rmdir()
+        target.write_text("a file where the directory should be")
+
+    def ids() -> list[str]:
+        return [path.stem.partition("-")[2] for path in sorted(target.glob("*-*.html"))]
+
+    yield ChannelUnderTest(InboxChannel(InboxSettings(folder=target), links=LINKS), ids, {"away": away})
+
+
+CHANNELS = [memory, webhook, email, inbox]
+"""Every channel; a new one is a function above and a line here."""
