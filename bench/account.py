@@ -11,11 +11,12 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import median
 from typing import Any, TypeVar
 
 from bench.accounts import NOW, SIZES, Size, cells, grow
-from processors.alerts.episodes import update_episodes
+from processors.fold.ask_rules import Grounds, ask_rules, measure
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.fold import Fold
 from processors.fold.models_in_force import Models
@@ -23,7 +24,8 @@ from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
 from processors.model import DEFAULT
 from processors.observe import evict, observe_usage
-from processors.scoring.score import weigh
+from processors.rules import DEFAULT_RULES, Situation
+from processors.scoring.score import Verdict, weigh
 from processors.state.encoding import decode_state
 from processors.state.position import Position
 from processors.state.usage_parts import TODAY
@@ -106,11 +108,31 @@ def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch) -
         "fold: evaluate what usage changed", lambda: evaluate_each(changed, usage_only=True)
     )
     clock.time("fold: weigh", lambda: [weigh(one.plan, one.values, one.view) for one in evaluations])
-    clock.time(
-        "fold: update alert episodes",
-        lambda: [update_episodes(one.view, one.view.state.band, usage_only=True) for one in evaluations],
-    )
+    _time_rules(clock, accounts, evaluations, changed)
     clock.time("fold: evict (once a day)", lambda: _each(evict, decoded, [now] * len(decoded)))
+
+
+def _time_rules(
+    clock: _Stopwatch, accounts: list[LoadedAccount], evaluations: list[Evaluation], changed: Sequence[int]
+) -> None:
+    """Time the alert rules: asked in full, and after more usage."""
+
+    def ask(*, usage_only: bool) -> None:
+        for account, one, parts in zip(accounts, evaluations, changed, strict=True):
+            account.evaluation = one._replace(usage_only=usage_only)
+            verdict = Verdict(one.plan, 9_000, 1.0, True, (), (), (), (), None)
+            situation = Situation(one.view, partial(measure, one))
+            grounds = Grounds(one, verdict, "healthy")
+            ask_rules(
+                account, DEFAULT_RULES, situation, grounds, TODAY | parts,
+                switched=False, replaced=False, score_before=None,
+            )  # fmt: skip
+
+    for account in accounts:
+        account.rules = None
+    ask(usage_only=False)  # what opens opens
+    clock.time("fold: ask all alert rules", lambda: ask(usage_only=False))
+    clock.time("fold: alert rules after more usage", lambda: ask(usage_only=True))
 
 
 def _each(call: Callable[..., None], *columns: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from processors.alerts.episodes import alert_id
+from processors.alerts.changes import alert_id
 from schemas.records import UsageEvent
 from schemas.times import DAY, HOUR
 

@@ -1,1 +1,1 @@
-"""Alert rules and the alert episodes they open, update and resolve."""
+"""Alert episodes: what rules and people make of the alerts of an account."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from processors.alerts.episodes import RulesMemory
 from processors.fold.due import daily_due, earliest, other_due, usage_due
 from processors.fold.models_in_force import Models
 from processors.measures import MeasureValue, View
@@ -70,7 +71,8 @@ class LoadedAccount:
 
     ``encoding`` holds the bytes of the state that didn't change since it was encoded last; there is one once
     two evaluations followed each other with nothing but usage in between. ``verdict`` is the last one, if it
-    holds as long as the values stay (``weighed``).
+    holds as long as the values stay (``weighed``). ``rules`` is what alert rules read when they last changed
+    nothing.
     """
 
     state: State
@@ -78,6 +80,7 @@ class LoadedAccount:
     encoding: EncodingCache | None = None
     weighed: list[MeasureValue] | None = None
     verdict: Verdict | None = None
+    rules: RulesMemory | None = None
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from processors.alerts.episodes import acknowledge
+from processors.alerts.actions import act
 from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.judge import AccountUpdate, Judge
 from processors.fold.outcome import Outcome
@@ -184,7 +184,7 @@ class Fold:
             if action.occurred_at <= update.account.state.deleted_at:
                 ignore(update.account.state)
                 continue
-            update.episode_changes += acknowledge(update.account.state, action)
+            update.episode_changes += act(update.account.state, action, batch.written_at)
             update.received(action.received_at)
             update.usage_only = False
         for transfer in batch.transfers:

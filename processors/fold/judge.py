@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from processors.alerts.episodes import EpisodeChange, resolve_all, update_episodes
-from processors.alerts.rules import RULES, WELL, told_measures
+from processors.alerts.changes import EpisodeChange
+from processors.alerts.episodes import resolve_all
+from processors.fold.ask_rules import Grounds, ask_rules, measure, reasons_of_alert, sample
 from processors.fold.due import earliest, kpis_due
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate, verdict_on
+from processors.fold.models_in_force import RULES
 from processors.fold.outcome import (
     Outcome,
     alert_records,
@@ -25,7 +26,8 @@ from processors.merging.transfers import forward, is_forwarded
 from processors.model import Model
 from processors.observe import evict
 from processors.observe.deletion import forgotten_at, is_erased
-from processors.scoring.score import REASONS, Verdict, assess, in_force, inform, settle, weigh
+from processors.rules import Situation
+from processors.scoring.score import Verdict, assess, inform, settle
 from processors.silent_sources import (
     NOTHING_FROZEN,
     FrozenSources,
@@ -76,6 +78,7 @@ class Judge:
         self._feeds = shared.feeds
         self._silences: dict[str, tuple[Silence, ...]] = {}
         self._switches: dict[str, int] = {}
+        self._replacements: dict[str, int] = {}
 
     def judge(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
         """
@@ -104,35 +107,35 @@ class Judge:
         if now // DAY != state.scored_day:
             evict(state, now)  # the first day of every ring moves with the day; nothing older is admitted
         switched = self._model_switched(state)
+        rules, replaced = self._models.rules(state.tenant), self._rules_replaced(state)
         evaluation = evaluate(
             account,
             now,
             self._models,
-            usage_only=update.usage_only and not switched,
+            usage_only=update.usage_only and not (switched or replaced),
             changed_usage=update.changed_usage,
             frozen=self._frozen(state),
         )
         model_ends = earliest(evaluation.model.next_change(now), self._models.next_change(state.tenant, now))
         verdict = verdict_on(account, evaluation, model_ends)
+        score_before = state.score
         score_changed, band_due = _enter_score(state, verdict, now)
         band = evaluation.plan.bands.severity(state.band)
-        alert_band, grounds = _grounds_of_alert(evaluation, verdict, band)
-        changes = _last_of_each(
-            update.episode_changes
-            + update_episodes(
-                evaluation.view,
-                alert_band,
-                frozen=evaluation.frozen,
-                switched=switched,
-                usage_only=evaluation.usage_only,
-            )
-        )
+        grounds = Grounds(evaluation, verdict, band)
+        situation = Situation(evaluation.view, partial(measure, evaluation))
+        asked = ask_rules(
+            account, rules, situation, grounds, update.changed_usage,
+            switched=switched, replaced=replaced, score_before=score_before,
+        )  # fmt: skip
+        changes = _last_of_each(update.episode_changes + asked.changes)
+        if rules.samples:
+            sample(rules, situation, verdict)
         if state.kpis_due is not None and state.kpis_due <= now:
             self._publish_kpis(key, evaluation, verdict, outcome)
         else:
             state.kpis_due = kpis_due(state, now)
         state.sequence = self._origin.sequence
-        state.due = earliest(evaluation.due, verdict.due, band_due, state.kpis_due)
+        state.due = earliest(evaluation.due, verdict.due, band_due, state.kpis_due, asked.due)
         outcome.accounts[key] = account
         if score_changed or changes or switched or update.received_at is not None:
             shadow_scores = [
@@ -149,8 +152,9 @@ class Judge:
                 evaluation.model,
                 score=verdict.score,
                 band=band,
-                reasons=partial(_reasons_of_alert, evaluation.view, verdict, grounds),
+                reasons=partial(reasons_of_alert, rules, situation, grounds),
                 received_at=update.received_at,
+                rules_version=rules.version,
             )
             outcome.alerts.extend((key, alert) for alert in alerts)
 
@@ -167,12 +171,16 @@ class Judge:
         alerts = alert_records(
             origin,
             state,
-            _last_of_each(update.episode_changes + resolve_all(state, f"Merged into {state.link.into}")),
+            _last_of_each(
+                update.episode_changes
+                + resolve_all(state, f"Merged into {state.link.into}", "merged", origin.written_at)
+            ),
             model,
             score=state.score or 0,
             band=model.for_account(view).bands.severity(state.band),
             reasons=lambda _: (),
             received_at=received_at,
+            rules_version=self._models.rules(state.tenant).version,
         )
         outcome.alerts.extend((key, alert) for alert in alerts)
         account.state, transfer = forward(state, origin.sequence, origin.written_at, received_at)
@@ -196,19 +204,22 @@ class Judge:
             outcome.health.append((key, last))
             outcome.kpis.append((key, tombstone_kpis(last)))
         state.episodes = {
-            rule: Episode(episode.number, episode.severity, episode.opened_at, dismissed=episode.dismissed,
-                          muted=episode.muted)
+            rule: Episode(
+                episode.number, episode.severity, episode.opened_at, dismissed=episode.dismissed,
+                muted=episode.muted, shadow=episode.shadow, lane=episode.lane,
+            )
             for rule, episode in state.episodes.items()
         }  # fmt: skip
         alerts = alert_records(
             origin,
             state,
-            resolve_all(state, "Account deleted"),
+            resolve_all(state, "Account deleted", "deleted", origin.written_at),
             model,
             score=0,
             band="unknown",
             reasons=lambda _: (),
             received_at=received_at,
+            rules_version=self._models.rules(state.tenant).version,
         )
         outcome.alerts.extend((key, alert) for alert in alerts)
         blank, numbers = State(), {rule: Episode(one.number) for rule, one in state.episodes.items()}
@@ -240,6 +251,16 @@ class Judge:
             switched_at = self._switches[state.tenant] = -1 if switch is None else switch.sequence
         return state.sequence < switched_at
 
+    def _rules_replaced(self, state: State) -> bool:
+        """Tell whether the alert rules have changed since the account was judged last."""
+        if not self._models.entries or state.score is None:
+            return False
+        replaced_at = self._replacements.get(state.tenant)
+        if replaced_at is None:
+            switch = self._models.switch(state.tenant, RULES)
+            replaced_at = self._replacements[state.tenant] = -1 if switch is None else switch.sequence
+        return state.sequence < replaced_at
+
     def _frozen(self, state: State) -> FrozenSources:
         silent = self._silences.get(state.tenant)
         if silent is None:
@@ -253,33 +274,6 @@ class Judge:
         informing, view.state.kpis_due = inform(plan, values, view.now)
         record = kpis_record(self._origin, evaluation, [*verdict.measures, *informing])
         outcome.kpis.append((key, record))
-
-
-def _grounds_of_alert(evaluation: Evaluation, verdict: Verdict, band: str) -> tuple[str, Verdict]:
-    """
-    Return how bad the band is that alert rules judge, and the verdict whose reasons an alert on it gives.
-
-    Both are those of the account but for what is told already: an override, which a person set, and a cap on
-    a measure that an alert of its own tells of. Where nothing else is bad, the band is ``unknown``.
-    """
-    view = evaluation.view
-    told = told_measures(view) if verdict.caps else frozenset()
-    if band in (*WELL, "unknown") or not (told or in_force(view)):
-        return band, verdict
-    untold = weigh(evaluation.plan, evaluation.values, view, untold=told)
-    bands = untold.plan.bands
-    left = bands.severity(bands.of(untold.score))
-    if not untold.judged or left in WELL:
-        return "unknown", untold
-    return (left if untold.score > verdict.score else band), untold
-
-
-def _reasons_of_alert(view: View, verdict: Verdict, grounds: Verdict, name: str) -> Sequence[str]:
-    """Return the reasons in an alert of the rule of this name: its own first, then the account's."""
-    rule = RULES.get(name)
-    if rule is None or rule.judges_band:
-        return grounds.reasons
-    return tuple(dict.fromkeys((*rule.reasons(view), *verdict.reasons)))[:REASONS]
 
 
 def _last_of_each(changes: list[EpisodeChange]) -> list[EpisodeChange]:

@@ -1,5 +1,5 @@
 """
-Models in force in a partition: the base model, and those that entries of the journal added to it.
+Models and alert rules in force in a partition: the base ones, and those that entries of the journal added.
 
 An entry puts a model in force for one tenant or for all, as ``live`` (it scores and alerts) or as ``beside``
 (a shadow model, which only scores, for comparison). Which live model is for an account is what
@@ -7,6 +7,9 @@ An entry puts a model in force for one tenant or for all, as ``live`` (it scores
 own model goes before one for all tenants. Entries of one name replace each other, and the newest by
 (occurred_at, event id) stays, so that every partition comes to the same models whatever the order in which
 entries arrive.
+
+An entry may put a set of alert rules in force instead (``rules``): the newest one of the tenant's own, else
+the newest for all, else the base set.
 """
 
 from __future__ import annotations
@@ -19,12 +22,13 @@ import xxhash
 
 from processors.measures import View
 from processors.model import Model, check_model, choose, load_model
+from processors.rules import DEFAULT_RULES, RuleSet, check_rules, loaded_rules
 from processors.state.account import Stamp, stamp
 from schemas.identity.keys import ALL_TENANTS
 from schemas.records import ModelChange
 from schemas.times import MINUTE
 
-__all__ = ["LIVE", "RESCORE_SPREAD", "SHADOW", "EntryKey", "InForce", "Models", "rescore_at"]
+__all__ = ["LIVE", "RESCORE_SPREAD", "RULES", "SHADOW", "EntryKey", "InForce", "Models", "rescore_at"]
 
 RESCORE_SPREAD = MINUTE
 """After a change of models the accounts are scored anew over this many milliseconds, not all at once."""
@@ -35,10 +39,15 @@ EntryKey = tuple[str, str, str]
 LIVE, SHADOW = "live", "beside"
 """The roles of a model as entries carry them: it scores and alerts, or it only scores, for comparison."""
 
+RULES = "rules"
+"""The role of a set of alert rules."""
+
+_ROLES = (LIVE, SHADOW, RULES)
+
 
 class InForce(msgspec.Struct, array_like=True, frozen=True):
     """
-    Entry that the journal batch ``sequence`` made at ``at``; without ``text`` the model was withdrawn.
+    Entry that the journal batch ``sequence`` made at ``at``; without ``text`` it was withdrawn.
 
     Kept in the changelog, so fields are only ever appended.
     """
@@ -60,15 +69,25 @@ class InForce(msgspec.Struct, array_like=True, frozen=True):
 
 class Models:
     """
-    Base model and the entries in force; an immutable value, ``with_changes`` returns another.
+    Base model, base alert rules and the entries in force.
 
-    A ``fixed`` one takes no changes: the base model scores whatever the journal brings.
+    An immutable value: ``with_changes`` returns another. A ``fixed`` one takes no changes: the base model scores, and the base rules alert, whatever the journal
+    brings.
     """
 
-    def __init__(self, base: Model, entries: Mapping[EntryKey, InForce] = {}, *, fixed: bool = False) -> None:
+    def __init__(
+        self,
+        base: Model,
+        entries: Mapping[EntryKey, InForce] = {},
+        *,
+        fixed: bool = False,
+        rules: RuleSet = DEFAULT_RULES,
+    ) -> None:
         self.base = base
+        self.base_rules = rules
         self.entries = dict(entries)
         self.fixed = fixed
+        self._rules: dict[str, RuleSet] = {}
         self._ranked_models: dict[tuple[str, str], tuple[Model, ...]] = {}
 
     def with_changes(self, changes: Iterable[ModelChange], at: int, sequence: int) -> Models:
@@ -83,7 +102,7 @@ class Models:
             before = entries.get(entry.key)
             if before is None or before.stamp < entry.stamp:
                 entries[entry.key] = entry
-        return self if entries == self.entries else Models(self.base, entries)
+        return self if entries == self.entries else Models(self.base, entries, rules=self.base_rules)
 
     def of(self, view: View) -> Model:
         """Return the model that scores an account."""
@@ -96,12 +115,26 @@ class Models:
         """Return the shadow models that score a tenant's accounts for comparison, by name."""
         return self._in_force(tenant, SHADOW)
 
-    def switch(self, tenant: str) -> InForce | None:
-        """Return the latest change of a tenant's live models."""
-        live = (entry for entry in self.entries.values() if entry.role == LIVE)
-        tenants = (tenant, ALL_TENANTS)
+    def rules(self, tenant: str) -> RuleSet:
+        """Return the alert rules for a tenant's accounts."""
+        if not self.entries:  # nearly always
+            return self.base_rules
+        rules = self._rules.get(tenant)
+        if rules is None:
+            entries = [e for e in self.entries.values() if e.role == RULES and e.text is not None]
+            mine = [e for e in entries if e.tenant == tenant] or [
+                e for e in entries if e.tenant == ALL_TENANTS
+            ]
+            newest = max(mine, key=lambda entry: entry.stamp, default=None)
+            rules = self.base_rules if newest is None else loaded_rules(newest.text or "")
+            self._rules[tenant] = rules
+        return rules
+
+    def switch(self, tenant: str, *roles: str) -> InForce | None:
+        """Return the latest change of a tenant's live models, or of its entries of these roles."""
+        wanted, tenants = roles or (LIVE,), (tenant, ALL_TENANTS)
         return max(
-            (entry for entry in live if entry.tenant in tenants),
+            (entry for entry in self.entries.values() if entry.role in wanted and entry.tenant in tenants),
             key=lambda entry: entry.sequence,
             default=None,
         )
@@ -143,25 +176,30 @@ class Models:
 
 
 def rescore_at(models: Models, key: bytes, sequence: int) -> int | None:
-    """Return when an account that the batch ``sequence`` judged last is to be scored with a newer model."""
+    """Return when an account that the batch ``sequence`` judged last is to be judged with newer entries."""
     if not models.entries:
         return None
     tenant = key.partition(b":")[0].decode()
-    switch = models.switch(tenant)
+    switch = models.switch(tenant, LIVE, RULES)
     if switch is None or sequence >= switch.sequence:
         return None
     return switch.at + xxhash.xxh32_intdigest(key) % RESCORE_SPREAD
 
 
 def _entry(change: ModelChange, at: int, sequence: int) -> InForce | None:
-    """Return the entry that a change makes; ``None`` for a text that is no model, which no form accepts."""
+    """Return the entry that a change makes; ``None`` for a text that is no model, or are no rules."""
     name, text = change.name, change.text
-    if text is not None:
+    if text is not None and change.role == RULES:
+        rules = check_rules(text).rules
+        if rules is None:
+            return None
+        name, text = rules.name, rules.text
+    elif text is not None:
         checked = check_model(text, accepted=True)
         if checked.model is None:
             return None
         name, text = checked.model.name, checked.model.text
-    role = SHADOW if change.role == SHADOW else LIVE
+    role = change.role if change.role in _ROLES else LIVE
     when = stamp(change.occurred_at, change.event_id)
     return InForce(change.tenant, role, name, at, sequence, when, change.author, text)
 

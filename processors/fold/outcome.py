@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from processors.alerts.episodes import EpisodeChange, alert_id
+from processors.alerts.changes import EpisodeChange, alert_id, is_listed, split_episode_key
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
 from processors.fold.shared import Shared
 from processors.measures import View
+from processors.measures.queries import subscription
 from processors.model import Model
 from processors.scoring.score import Verdict, in_force
-from processors.state.account import State
+from processors.state.account import Episode, State
 from processors.state.position import BatchOrigin, Position
 from schemas.records import (
     AccountHealth,
@@ -75,9 +76,7 @@ def health_record(
     view, model = evaluation.view, evaluation.model
     state = view.state
     open_alerts = [
-        alert_id(state.tenant, state.account_id, rule, episode.number)
-        for rule, episode in sorted(state.episodes.items())
-        if episode.severity and not episode.dismissed and not episode.muted
+        _id_of(state, key, episode) for key, episode in sorted(state.episodes.items()) if is_listed(episode)
     ]
     return AccountHealth(
         tenant=state.tenant,
@@ -137,17 +136,20 @@ def alert_records(
     *,
     score: int,
     band: str,
-    reasons: Callable[[str], Sequence[str]],
+    reasons: Callable[[EpisodeChange], Sequence[str]],
     received_at: int | None,
+    rules_version: str,
 ) -> Iterator[RiskAlert]:
     """
     Yield a record for each change of an account's alert episodes; the score in hundredths of a point.
 
-    ``reasons`` returns those of a rule's alert.
+    ``reasons`` returns those of the change's alert.
     """
+    current = subscription(state) if changes else None
     for change in changes:
+        episode = change.episode
         yield RiskAlert(
-            alert_id=alert_id(state.tenant, state.account_id, change.rule, change.episode.number),
+            alert_id=alert_id(state.tenant, state.account_id, change.rule, episode.number, change.subject),
             tenant=state.tenant,
             account_id=state.account_id,
             name=state.fact("name"),
@@ -155,26 +157,44 @@ def alert_records(
             arr_minor=state.amount("arr_minor"),
             currency=state.fact("currency"),
             rule=change.rule,
-            episode=change.episode.number,
+            episode=episode.number,
             change=change.change,
             severity=change.severity,
             title=change.title,
-            reasons=list(reasons(change.rule)),
+            reasons=list(reasons(change)),
             action=change.action,
             score=score / 100,
             band=band,
-            opened_at=change.episode.opened_at,
+            opened_at=episode.opened_at,
             changed_at=origin.written_at,
-            acknowledged_by=change.episode.acknowledged_by,
+            acknowledged_by=episode.acknowledged_by,
             received_at=received_at,
             model=model.name,
             model_version=model.version,
             partition=origin.partition,
             sequence=origin.sequence,
-            acknowledged_at=change.episode.acknowledged_at,
-            dismissed_by=change.episode.dismissed_by,
-            note=change.episode.note,
+            acknowledged_at=episode.acknowledged_at,
+            dismissed_by=episode.dismissed_by,
+            note=episode.note,
+            lane=episode.lane or "churn_risk",
+            subject=change.subject,
+            segment=state.fact("segment"),
+            plan=None if current is None else current.plan,
+            renewal_at=None if current is None else current.renews_at,
+            score_before=None if episode.score_before is None else episode.score_before / 100,
+            since=None if episode.since < 0 else episode.since,
+            shadow=episode.shadow,
+            snoozed_until=episode.snoozed_until,
+            assignee=episode.assignee,
+            resolution=change.resolution,
+            feedback=episode.feedback,
+            rules_version=rules_version,
         )
+
+
+def _id_of(state: State, key: str, episode: Episode) -> str:
+    rule, subject = split_episode_key(key)
+    return alert_id(state.tenant, state.account_id, rule, episode.number, subject)
 
 
 def tombstone_health(

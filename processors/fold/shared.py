@@ -67,7 +67,8 @@ class Shared:
             elif key.startswith(_FEED):
                 feed = _decode_feed(raw)
                 feeds[feed.tenant, feed.topic] = feed
-        return Shared(Models(self.models.base, models, fixed=self.models.fixed), feeds)
+        base = self.models
+        return Shared(Models(base.base, models, fixed=base.fixed, rules=base.base_rules), feeds)
 
 
 def _key(kind: bytes, *names: str) -> bytes:

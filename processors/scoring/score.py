@@ -73,6 +73,7 @@ class BandState(NamedTuple):
 
 
 _lost_points = itemgetter(0)
+_BEST = OverrideValue(value=100.0)
 
 
 class _TermResult(NamedTuple):
@@ -113,10 +114,13 @@ def weigh(
     """
     Return the verdict from facts in the order of ``plan.reads``; at ``ends`` another plan may apply.
 
-    With ``untold`` it is the verdict without what people know already: without overrides, and without the
-    caps on these measures.
+    With ``untold`` it is the verdict without what people know already: without overrides, without the caps on
+    these measures, and as if these were at their best.
     """
-    overrides = in_force(view) if view.state.overrides and untold is None else {}
+    if untold is None:
+        overrides = in_force(view) if view.state.overrides else {}
+    else:
+        overrides = {term.name: _BEST for term in plan.terms if plan.reads[term.at].name in untold}
     results, total, adjustments, floor = _score_terms(plan, facts, view.now, overrides)
     capped = apply_caps(plan, facts, view, total, untold or ())
     if floor is not None:
@@ -144,7 +148,8 @@ def weigh(
             ]
     coverage = round(sum(shares) / 100, 6)
     worst.sort(key=_lost_points, reverse=True)  # equals stay in the model's order
-    reasons = [override_reason(override) for override in overrides.values()] if overrides else []
+    said = overrides if untold is None else {}
+    reasons = [override_reason(override) for override in said.values()] if said else []
     reasons += doubts
     if capped.caps:
         reasons += [cap.reason for cap in capped.caps]

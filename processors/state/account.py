@@ -68,9 +68,17 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     """
     Alert of one rule on an account; ``severity`` is '' while none is open, ``number`` counts the episodes.
 
-    ``title`` and ``action`` are those of the open alert. ``note`` is the newest one of the people who
-    acknowledged or dismissed it. A ``muted`` episode was opened by a change of the model; nobody is alerted
-    until it gets worse.
+    ``title`` and ``action`` are those of the open alert, or of the last one. ``note`` is the newest one of
+    the people who acted on it. A ``muted`` episode was opened by a change of the model or of the rules;
+    nobody is alerted until it gets worse. A ``dismissed`` one was ended by a person, ``dismissed_by``. Of a
+    ``shadow`` one nobody is told.
+
+    ``pending`` is a severity that has held since ``pending_since`` and waits to open the episode or to make
+    it worse; the cause began at ``since``, and ``score_before`` is the score before that, in hundredths of a
+    point. ``ending`` is the resolution with which it ends unless its cause comes back, since
+    ``ending_since``. ``ended_at`` is when the last episode ended, ``openings`` when the last ones opened.
+    ``worsened_at`` is when it last got worse. ``stamps`` has the newest action of each kind, and as
+    ``noted`` that of the note. Of an ended episode ``last_severity`` and ``resolution`` are kept.
     """
 
     number: int = 0
@@ -84,6 +92,23 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     acknowledged_at: int | None = None
     dismissed_by: str | None = None
     note: str | None = None
+    lane: str = ""
+    pending: str = ""
+    pending_since: int = -1
+    since: int = -1
+    score_before: int | None = None
+    ending: str = ""
+    ending_since: int = -1
+    ended_at: int = -1
+    openings: list[int] = []
+    snoozed_until: int | None = None
+    assignee: str | None = None
+    resolution: str | None = None
+    feedback: str | None = None
+    stamps: dict[str, Stamp] = {}
+    worsened_at: int = -1
+    shadow: bool = False
+    last_severity: str = ""
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
@@ -101,6 +126,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     this account belongs to another one; then the evidence has moved there, and nothing is judged here.
     ``deleted_at`` is the event time up to which it was deleted, -1 if it wasn't lately.
 
+    ``episodes`` maps a rule, and after a line break the subject where it has one, to the alert.
+    ``samples`` maps a measure, or ``health.score``, to its value by UTC day, where rules ask its change.
     ``opening_score`` is the score with which the UTC day ``scored_day`` began. ``band_since`` is the journal
     time at which the band began; ``pending_band`` waits since ``pending_since`` to become the band, '' when
     none does. ``kpis_due`` is when the account's KPIs are published next (``None``: nothing renews them).
@@ -137,6 +164,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     own: dict[str, OwnFact] = {}
     own_counts: dict[str, OwnCount] = {}
     deleted_at: int = -1
+    samples: dict[str, dict[int, float]] = {}
 
     @property
     def known(self) -> bool:
@@ -156,7 +184,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
 
 DECIDED = (
     "sequence", "due", "episodes", "score", "band", "scored_day", "opening_score", "band_since",
-    "pending_band", "pending_since", "kpis_due",
+    "pending_band", "pending_since", "kpis_due", "samples",
 )  # fmt: skip
 """
 Fields of a ``State`` that hold decisions about an account, not evidence: they stay when evidence moves.

@@ -28,17 +28,24 @@ from schemas.suggestions import suggestion
 from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = [
+    "NAME",
     "BandSpec",
     "BodySpec",
     "CapSpec",
     "CombineSpec",
+    "Condition",
     "CurveSpec",
+    "Duration",
+    "FileSpec",
     "GroupSpec",
     "MeasureSpec",
     "ModelSpec",
+    "Name",
+    "OwnName",
     "OwnSpec",
     "VariantSpec",
     "json_schema",
+    "spec_error",
 ]
 
 NAME = r"^[a-z][a-z0-9_.-]{0,63}$"
@@ -51,7 +58,7 @@ _LONGEST_USER_DAYS = 32
 _DURATION = re.compile(r"(\d{1,6})([smhdw])")
 
 
-def _fault(message: str, fix: str) -> PydanticCustomError:
+def spec_error(message: str, fix: str) -> PydanticCustomError:
     """Return an error with a text of our own: what is wrong, and how to fix it."""
     return PydanticCustomError("model", "{message}", {"message": message, "fix": fix})
 
@@ -61,7 +68,7 @@ def _milliseconds(value: object) -> object:
         return 0
     if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
         return int(match[1]) * _UNITS[match[2]]
-    raise _fault(f"{value!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
+    raise spec_error(f"{value!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
 
 
 def _date(value: object) -> object:
@@ -73,13 +80,13 @@ def _date(value: object) -> object:
         else:
             aware = date if date.tzinfo else date.replace(tzinfo=UTC)
             return int(aware.timestamp() * 1000)
-    raise _fault(f"{value!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
+    raise spec_error(f"{value!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
 
 
 def _template(text: str) -> str:
     unknown = set(re.findall(r"\{([^{}]*)\}", text)) - {"fact", "value"}
     if unknown:
-        raise _fault(f"{{{min(unknown)}}} stands for nothing", "use {fact} and {value}")
+        raise spec_error(f"{{{min(unknown)}}} stands for nothing", "use {fact} and {value}")
     return text
 
 
@@ -100,11 +107,13 @@ Words: TypeAlias = Annotated[str, Field(min_length=1, max_length=200), AfterVali
 Condition: TypeAlias = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class _Spec(BaseModel):
+class FileSpec(BaseModel):
+    """Base of what a file may say: no other keys, no other types."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class EdgeSpec(_Spec):
+class EdgeSpec(FileSpec):
     """One of several ranges, from the lowest up; the last one has neither key and is open."""
 
     below: Number | None = Field(None, description="The range ends before this value: [ , below).")
@@ -113,7 +122,9 @@ class EdgeSpec(_Spec):
     @model_validator(mode="after")
     def _one_end(self) -> EdgeSpec:
         if self.below is not None and self.up_to is not None:
-            raise _fault("below and up_to at once", "keep one: below excludes the value, up_to includes it")
+            raise spec_error(
+                "below and up_to at once", "keep one: below excludes the value, up_to includes it"
+            )
         return self
 
     @property
@@ -136,7 +147,7 @@ class RowSpec(EdgeSpec):
     scores: list[Number | None] = Field(description="A score for each column; null: not scored.")
 
 
-class GridSpec(_Spec):
+class GridSpec(FileSpec):
     """A table: rows over the measure's own value, columns over another measure's."""
 
     by: Name = Field(description="The measure that chooses the column.")
@@ -149,14 +160,14 @@ class GridSpec(_Spec):
         _rising(self.rows, "rows")
         for number, row in enumerate(self.rows, 1):
             if len(row.scores) != len(self.columns):
-                raise _fault(
+                raise spec_error(
                     f"row {number} has {len(row.scores)} scores for {len(self.columns)} columns",
                     "give every row one score a column; null is not scored",
                 )
         return self
 
 
-class CurveSpec(_Spec):
+class CurveSpec(FileSpec):
     """A function from a measure's value to a score: one of points, steps or grid."""
 
     points: list[Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = Field(
@@ -177,11 +188,11 @@ class CurveSpec(_Spec):
         kinds = [kind for kind in ("points", "steps", "grid") if getattr(self, kind) is not None]
         if len(kinds) != 1:
             present = " and ".join(kinds) or "none of them"
-            raise _fault(f"a curve is points, steps or grid, here {present}", "keep exactly one")
+            raise spec_error(f"a curve is points, steps or grid, here {present}", "keep exactly one")
         if self.outside is not None and self.points is None:
-            raise _fault("outside without points", "leave it out: steps and grids have no outside")
+            raise spec_error("outside without points", "leave it out: steps and grids have no outside")
         if self.points is not None and any(a[0] >= b[0] for a, b in pairwise(self.points)):
-            raise _fault("the points' values do not rise", "order the pairs by value, each value once")
+            raise spec_error("the points' values do not rise", "order the pairs by value, each value once")
         if self.steps is not None:
             _rising(self.steps, "steps")
         return self
@@ -190,12 +201,14 @@ class CurveSpec(_Spec):
 def _rising(edges: list[Any], what: str) -> None:
     ends = [edge.end for edge in edges]
     if ends[-1] is not None or None in ends[:-1]:
-        raise _fault(f"the last of the {what} must be open, and only it", "leave below and up_to out there")
+        raise spec_error(
+            f"the last of the {what} must be open, and only it", "leave below and up_to out there"
+        )
     if any(a >= b for a, b in pairwise(ends[:-1])):
-        raise _fault(f"the {what} do not rise", "order them from the lowest end to the highest")
+        raise spec_error(f"the {what} do not rise", "order them from the lowest end to the highest")
 
 
-class FadeSpec(_Spec):
+class FadeSpec(FileSpec):
     """The fading of a measure's score with the age of its newest evidence."""
 
     half_life: Duration = Field(description="In this time the score moves half of the way to `toward`.")
@@ -205,11 +218,11 @@ class FadeSpec(_Spec):
     @model_validator(mode="after")
     def _some_time(self) -> FadeSpec:
         if not self.half_life:
-            raise _fault("a half_life of nothing", "give a time such as 14d, or leave fade out")
+            raise spec_error("a half_life of nothing", "give a time such as 14d, or leave fade out")
         return self
 
 
-class MeasureSpec(_Spec):
+class MeasureSpec(FileSpec):
     """One measure of the model."""
 
     model_config = ConfigDict(
@@ -254,10 +267,10 @@ class MeasureSpec(_Spec):
     @model_validator(mode="after")
     def _fits(self) -> MeasureSpec:
         if self.stale_after and self.forget_after and self.stale_after >= self.forget_after:
-            raise _fault("forgotten before it is stale", "make stale_after shorter than forget_after")
+            raise spec_error("forgotten before it is stale", "make stale_after shorter than forget_after")
         scored = [key for key in ("round", "if_unknown", "fade") if getattr(self, key) is not None]
         if self.curve is None and not self.weight and scored:
-            raise _fault(
+            raise spec_error(
                 f"{scored[0]} without a curve", "give it a curve, or leave it out: nothing is scored"
             )
         return self
@@ -268,7 +281,7 @@ class MeasureSpec(_Spec):
         return not self.weight
 
 
-class CombineSpec(_Spec):
+class CombineSpec(FileSpec):
     """The way in which members make one score."""
 
     combine: Literal["mean", "sum", "worst", "product"] = Field(
@@ -284,9 +297,9 @@ class CombineSpec(_Spec):
     @model_validator(mode="after")
     def _fits(self) -> CombineSpec:
         if self.combine != "sum" and self.start:
-            raise _fault("start belongs to a sum", "set `combine: sum` or leave start out")
+            raise spec_error("start belongs to a sum", "set `combine: sum` or leave start out")
         if self.min is not None and self.max is not None and self.min >= self.max:
-            raise _fault("min is not below max", "make min the smaller one")
+            raise spec_error("min is not below max", "make min the smaller one")
         return self
 
 
@@ -317,7 +330,7 @@ class ScoreSpec(CombineSpec):
     scale: Number = Field(100.0, gt=0, description="The best score; the worst is 0.")
 
 
-class CapSpec(_Spec):
+class CapSpec(FileSpec):
     """An upper limit of the score that holds while a measure's value passes a test."""
 
     limit: Number = Field(ge=0, description="The most the score may be, on the model's scale.")
@@ -342,9 +355,9 @@ class CapSpec(_Spec):
     def _tested(self) -> CapSpec:
         for tests in (_LOWER, _UPPER):
             if all(getattr(self, test) is not None for test in tests):
-                raise _fault(f"{tests[0]} and {tests[1]} at once", "keep one of them")
+                raise spec_error(f"{tests[0]} and {tests[1]} at once", "keep one of them")
         if all(getattr(self, test) is None for test in _LOWER + _UPPER):
-            raise _fault("a cap that tests nothing", f"add one of {', '.join(_LOWER + _UPPER)}")
+            raise spec_error("a cap that tests nothing", f"add one of {', '.join(_LOWER + _UPPER)}")
         return self
 
 
@@ -364,14 +377,14 @@ class BandSpec(EdgeSpec):
     @model_validator(mode="after")
     def _severity_is_known(self) -> BandSpec:
         if self.band == "unknown":
-            raise _fault("unknown is the band of accounts that can't be judged", "choose another name")
+            raise spec_error("unknown is the band of accounts that can't be judged", "choose another name")
         if self.band in BAND_ORDER and self.named not in (None, self.band):
-            raise _fault(f"{self.band} can't be {self.named}", "leave `is` out, or choose another name")
+            raise spec_error(f"{self.band} can't be {self.named}", "leave `is` out, or choose another name")
         if self.band not in BAND_ORDER and self.named is None:
             close = suggestion(self.band, BAND_ORDER, "docs/model.md")
             hint = f", or {close}" if close.startswith("did you mean") else ""
             choices = ", ".join(BAND_ORDER)
-            raise _fault(f"how bad is {self.band}?", f"add `is:` with one of {choices}{hint}")
+            raise spec_error(f"how bad is {self.band}?", f"add `is:` with one of {choices}{hint}")
         return self
 
     @property
@@ -384,14 +397,14 @@ def _improving(bands: list[BandSpec]) -> list[BandSpec]:
     _rising(bands, "bands")
     order = [BAND_ORDER.index(band.severity) for band in bands]
     if order != sorted(order):
-        raise _fault("the bands do not improve", f"order them {', '.join(BAND_ORDER)}")
+        raise spec_error("the bands do not improve", f"order them {', '.join(BAND_ORDER)}")
     names = [band.band for band in bands]
     if twice := [name for name in names if names.count(name) > 1]:
-        raise _fault(f"the band {twice[0]} is there twice", "give each band its own name")
+        raise spec_error(f"the band {twice[0]} is there twice", "give each band its own name")
     return bands
 
 
-class HysteresisSpec(_Spec):
+class HysteresisSpec(FileSpec):
     """Hysteresis: what keeps a score near the edge of a band from changing the band again and again."""
 
     margin: Number = Field(0.0, ge=0, description="A better band is entered this far above its edge.")
@@ -403,7 +416,7 @@ class HysteresisSpec(_Spec):
     )
 
 
-class AppliesSpec(_Spec):
+class AppliesSpec(FileSpec):
     """The accounts that the model is for, when several models are in force."""
 
     tenants: list[str] | None = Field(None, min_length=1, description="Tenants; left out: every tenant.")
@@ -411,7 +424,7 @@ class AppliesSpec(_Spec):
     priority: int = Field(0, description="Of several models that apply, the highest priority wins.")
 
 
-class BodySpec(_Spec):
+class BodySpec(FileSpec):
     """The parts that a model and each of its variants have."""
 
     score: ScoreSpec = Field(ScoreSpec.model_validate({}), description="How the score is made.")
@@ -429,7 +442,7 @@ class BodySpec(_Spec):
     )
 
 
-class VariantSpec(_Spec):
+class VariantSpec(FileSpec):
     """
     A patch of the model for some accounts.
 
@@ -449,7 +462,7 @@ class VariantSpec(_Spec):
     min_coverage: Any = Field(None)
 
 
-class OwnSpec(_Spec):
+class OwnSpec(FileSpec):
     """
     A fact or a counter of the team's own, which its senders name.
 
@@ -477,18 +490,18 @@ class OwnSpec(_Spec):
     @model_validator(mode="after")
     def _fits(self) -> OwnSpec:
         if self.counts and self.days is None:
-            raise _fault(f"{self.kind} without days", "add `days: 30`, 90 at most")
+            raise spec_error(f"{self.kind} without days", "add `days: 30`, 90 at most")
         if self.kind == "users" and self.days is not None and self.days > _LONGEST_USER_DAYS:
-            raise _fault(f"users of {self.days} days", f"make it {_LONGEST_USER_DAYS} days or less")
+            raise spec_error(f"users of {self.days} days", f"make it {_LONGEST_USER_DAYS} days or less")
         if self.counts and self.forget_after is not None:
-            raise _fault("forget_after of a counter", "leave it out: `days` says how far it reaches")
+            raise spec_error("forget_after of a counter", "leave it out: `days` says how far it reaches")
         for key in ("days", "per"):
             if not self.counts and getattr(self, key) is not None:
-                raise _fault(f"{key} of a {self.kind}", f"leave {key} out, or make it a count or users")
+                raise spec_error(f"{key} of a {self.kind}", f"leave {key} out, or make it a count or users")
         if self.unit is not None and self.kind not in ("number", "count"):
-            raise _fault(f"the unit of a {self.kind}", "leave it out")
+            raise spec_error(f"the unit of a {self.kind}", "leave it out")
         if self.forget_after is not None and (self.forget_after < DAY or self.forget_after % DAY):
-            raise _fault("forget_after is no number of whole days", "write it as 90d")
+            raise spec_error("forget_after is no number of whole days", "write it as 90d")
         return self
 
     @property

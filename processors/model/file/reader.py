@@ -1,5 +1,5 @@
 """
-Reader of a model file: YAML text as plain values, with the line and the column of each.
+Reader of a model file or a rule file: YAML text as plain values, with the line and the column of each.
 
 libyaml parses; the tree is composed here from its events, for what no YAML library offers together: line and
 column of every key and value, all faults at once, limits on size and depth (libyaml's own composer overflows
@@ -24,13 +24,13 @@ Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the top of the document to a value."""
 
 _MAX_CHARACTERS = 200_000
-"""Characters of a model file; a longer one is refused."""
+"""Characters of a file; a longer one is refused."""
 
 _MAX_NODES = 10_000
-"""Values and keys in a model file; one with more is refused."""
+"""Values and keys in a file; one with more is refused."""
 
 _MAX_DEPTH = 16
-"""Levels of nesting in a model file; deeper ones are refused."""
+"""Levels of nesting in a file; deeper ones are refused."""
 
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
@@ -116,12 +116,12 @@ class _Reader:
     def _only_one(self, events: Iterator[Any]) -> None:
         for event in events:
             if isinstance(event, yaml.DocumentStartEvent):
-                _refuse(*_at(event), "a second document", "one file holds one model")
+                _refuse(*_at(event), "a second document", "one file holds one document")
 
     def _value(self, event: Any, path: Path) -> Any:
         self._nodes += 1
         if self._nodes > _MAX_NODES or len(path) > _MAX_DEPTH:
-            _refuse(*_at(event), "too much in one file", "a model is smaller and flatter")
+            _refuse(*_at(event), "too much in one file", "a file of this kind is smaller and flatter")
         self.marks.values[path] = _at(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, path)

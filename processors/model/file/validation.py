@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias, TypeVar
 
@@ -15,7 +16,7 @@ from processors.model.file.format import json_schema
 from processors.model.file.reader import Path
 from schemas.suggestions import suggestion
 
-__all__ = ["known_keys", "validated"]
+__all__ = ["FileForm", "known_keys", "validated"]
 
 Spec = TypeVar("Spec", bound=BaseModel)
 FaultAt: TypeAlias = Callable[[Path, str, str], Fault]
@@ -48,13 +49,34 @@ _NEEDED: dict[str, Any] = {
 """Stand-ins for faulty keys that can't be left out, so that the search for more faults goes on."""
 
 
-def validated(kind: type[Spec], data: dict[str, Any], at: FaultAt) -> tuple[Spec | None, list[Fault]]:
+@dataclass(frozen=True, slots=True)
+class FileForm:
+    """
+    What the search for faults must know of a kind of file.
+
+    ``schema`` returns its JSON Schema, ``page`` is the page that teaches it, and ``elsewhere`` maps keys that
+    people look for in it to what they should do instead. ``leave_out`` removes the faulty part at a path from
+    the data, or puts a stand-in there, so that the search goes on; its flag says that the part is missing.
+    """
+
+    schema: Callable[[], dict[str, Any]]
+    page: str
+    elsewhere: Mapping[str, str]
+    leave_out: Callable[[dict[str, Any], Path, bool], None]
+
+
+def validated(
+    kind: type[Spec], data: dict[str, Any], at: FaultAt, form: FileForm | None = None
+) -> tuple[Spec | None, list[Fault]]:
     """
     Return the specification in the data and its faults; ``at`` makes a fault of a path, a message and a fix.
+
+    Without a ``form`` the data are those of a model file.
 
     When there are faults the specification lacks the faulty parts, and is good for finding more faults only;
     ``None`` when nothing is left.
     """
+    form = _MODEL if form is None else form
     faults: list[Fault] = []
     data = copy.deepcopy(data)
     for _ in range(_MAX_ROUNDS):
@@ -63,19 +85,19 @@ def validated(kind: type[Spec], data: dict[str, Any], at: FaultAt) -> tuple[Spec
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 path = tuple(part for part in detail["loc"] if part != "[key]")
-                faults.append(_fault(detail, path, at))
-                _leave_out(data, path, missing=detail["type"] == "missing")
+                faults.append(_fault(detail, path, at, form))
+                form.leave_out(data, path, detail["type"] == "missing")
     return None, faults
 
 
 _ELSEWHERE = dict.fromkeys(
     ("alerts", "alert", "alert_rules", "rules", "notify", "notifications"),
-    "leave it out: a model makes scores and bands, and the alert rules are not part of it",
+    "leave it out: a model makes scores and bands, and alert rules have a file of their own (docs/rules.md)",
 )
 """Keys of a model that people look for in it, and where to find what they mean."""
 
 
-def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
+def _fault(detail: ErrorDetails, path: Path, at: FaultAt, form: FileForm) -> Fault:
     kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
     match kind:
         case "model":
@@ -83,7 +105,7 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
         case "missing":
             return at(path[:-1], f"{path[-1]} is missing", f"add `{path[-1]}: …`")
         case "extra_forbidden":
-            return at(path, "no such key", _instead(path))
+            return at(path, "no such key", _instead(path, form))
         case "literal_error":
             options = [option.strip(" '") for option in context["expected"].replace(" or ", ",").split(",")]
             return at(path, f"{value!r:.40} is none of the choices", f"use {', '.join(options)}")
@@ -99,7 +121,7 @@ def _fault(detail: ErrorDetails, path: Path, at: FaultAt) -> Fault:
             return at(path, f"{value!r:.40} does not fit", detail["msg"].lower())
 
 
-def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:
+def _leave_out(data: dict[str, Any], path: Path, missing: bool) -> None:
     """Remove the faulty part from the data, or replace it by a stand-in when it is needed."""
     if path[:1] == ("own",):
         path = path[:2]
@@ -126,33 +148,37 @@ def _leave_out(data: dict[str, Any], path: Path, *, missing: bool) -> None:
 
 
 @cache
-def _schema() -> dict[str, Any]:
+def _model_schema() -> dict[str, Any]:
     return json_schema()
 
 
-def _instead(path: Path) -> str:
+_MODEL = FileForm(_model_schema, "docs/model.md", _ELSEWHERE, _leave_out)
+
+
+def _instead(path: Path, form: FileForm) -> str:
     """Return what to do about a key that the format doesn't know."""
-    if len(path) == 1 and path[0] in _ELSEWHERE:
-        return _ELSEWHERE[str(path[0])]
-    return suggestion(str(path[-1]), known_keys(path[:-1]), "docs/model.md")
+    if len(path) == 1 and path[0] in form.elsewhere:
+        return form.elsewhere[str(path[0])]
+    return suggestion(str(path[-1]), known_keys(path[:-1], form), form.page)
 
 
-def known_keys(path: Path) -> list[str]:
-    """Return the keys that the format knows at this path."""
-    node = _resolved(_schema())
+def known_keys(path: Path, form: FileForm | None = None) -> list[str]:
+    """Return the keys that a format, by default that of model files, knows at this path."""
+    schema = (_MODEL if form is None else form).schema()
+    node = _resolved(schema, schema)
     for part in path:
         entries = next(iter(node.get("patternProperties", {}).values()), None)
         inner = node.get("properties", {}).get(part) or entries or node.get("items")
-        node = _resolved(inner if isinstance(inner, dict) else {})
+        node = _resolved(inner if isinstance(inner, dict) else {}, schema)
     return list(node.get("properties", {}))
 
 
-def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     for option in node.get("anyOf", ()):
         if option.get("type") != "null":
             node = option
             break
     if "$ref" in node:
-        definition: dict[str, Any] = _schema()["$defs"][node["$ref"].rpartition("/")[2]]
+        definition: dict[str, Any] = schema["$defs"][node["$ref"].rpartition("/")[2]]
         return definition
     return node

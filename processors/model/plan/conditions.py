@@ -17,7 +17,7 @@ from typing import Any
 from processors.measures import View
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.condition_types import ConditionFault, FactType, TypeCheck
-from processors.model.plan.expression import ExpressionError, parse, tokens
+from processors.model.plan.expression import ExpressionError, Node, parse, tokens
 
 __all__ = ["Condition", "ConditionError", "compile_condition"]
 
@@ -26,6 +26,7 @@ _WORDS = {"and": "&&", "or": "||", "not": "!"}
 _OPERATORS = {"&": "&&", "|": "||", "<>": "!=", "===": "==", "!==": "!=", "=<": "<=", "=>": ">="}
 _FOREIGN_OPERATOR = re.compile(r"<>|={3,}|!==|(?<![=!<>])=[<>]|(?<!&)&(?!&)|(?<!\|)\|(?!\|)")
 _CACHED_ANSWERS = 4_096
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
 
 class ConditionError(ValueError):
@@ -47,7 +48,8 @@ class Condition:
     A compiled condition; ``facts`` and ``measures`` name what it reads.
 
     ``needs`` are those of them that it can't be judged without. ``faults`` are what builds before the check
-    of types let pass: such a condition may never be judged.
+    of types let pass: such a condition may never be judged. ``limits`` has, of each name that is compared
+    with numbers and used in no other way, these numbers: the answer changes only where a value passes one.
     """
 
     text: str
@@ -55,7 +57,17 @@ class Condition:
     measures: tuple[str, ...]
     needs: tuple[str, ...]
     faults: tuple[ConditionFault, ...]
+    limits: Mapping[str, tuple[float, ...]]
     _ask: Callable[[tuple[Any, ...]], bool | None] = field(repr=False, compare=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that it reads: facts, then measures."""
+        return (*self.facts, *self.measures)
+
+    def answer(self, values: tuple[Any, ...]) -> bool | None:
+        """Tell whether the condition holds for these values of its ``names``; ``None`` as in ``holds``."""
+        return self._ask(values)
 
     def holds(self, view: View, measures: Mapping[str, float | None]) -> bool | None:
         """
@@ -84,7 +96,8 @@ def compile_condition(
     program = _compile(text)
     check = TypeCheck(text, known, _text_of, _check_pattern)
     try:
-        check.check(parse(text))
+        tree = parse(text)
+        check.check(tree)
     except ExpressionError as error:
         raise _error(f"not CEL that conditions may use, {error}") from None
     if any(not fault.late for fault in check.faults):
@@ -92,7 +105,49 @@ def compile_condition(
     account = {name: facts[name] for name in check.reads if name in facts}
     read = tuple(name for name in check.reads if name not in facts)
     asker = _asker(program, tuple(account), read)
-    return Condition(text, account, read, tuple(check.needs), tuple(check.faults), asker)
+    limits = _limits(tree, check.reads)
+    return Condition(text, account, read, tuple(check.needs), tuple(check.faults), limits, asker)
+
+
+def _limits(tree: Node, names: Iterable[str]) -> dict[str, tuple[float, ...]]:
+    """Return the numbers that names are compared with, of those that are used in no other way."""
+    limits: dict[str, set[float]] = {name: set() for name in names}
+
+    def visit(node: Node) -> None:
+        if node.path:
+            limits.pop(node.path, None)  # used in a way that is not known here
+            return
+        if node.kind == "operator" and node.value in _COMPARISONS:
+            for fact, other in (node.parts, node.parts[::-1]):
+                if fact.path and (number := _number(other)) is not None:
+                    if fact.path in limits:
+                        limits[fact.path].add(number)
+                    return
+        if node.kind == "operator" and node.value == "in" and node.parts[0].path:
+            numbers = [_number(item) for item in node.parts[1].parts]
+            if node.parts[1].kind == "list" and None not in numbers:
+                if node.parts[0].path in limits:
+                    limits[node.parts[0].path].update(number for number in numbers if number is not None)
+                return
+        if node.kind == "call" and node.value == "has":
+            return
+        for part in node.parts:
+            visit(part)
+
+    visit(tree)
+    return {name: tuple(sorted(numbers)) for name, numbers in limits.items()}
+
+
+def _number(node: Node) -> float | None:
+    """Return the number that a node is; ``None`` for anything else."""
+    if node.kind == "operator" and node.value == "-_":
+        inner = _number(node.parts[0])
+        return None if inner is None else -inner
+    if node.kind == "double":
+        return float(node.value)
+    if node.kind in ("int", "uint"):
+        return float(int(node.value.rstrip("uU"), 16 if node.value.lower().startswith("0x") else 10))
+    return None
 
 
 def _error(message: str, fix: str = "see docs/model.md") -> ConditionError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from processors.measures import MeasureDefinition
@@ -100,9 +100,10 @@ class Plan:
 
     ``terms`` are counted, ``informs`` are only shown. ``reads`` are the measures of ``terms`` and ``caps``,
     ``shows`` those of ``informs``. ``root`` combines the ungrouped terms (``loose``), then the groups.
-    ``linear`` says that every term brings its fixed factor, so that nothing needs combining; ``timeless``,
-    that the same facts score the same at any time, as long as no cap holds. ``by_usage`` are the indices in
-    ``reads`` of measures that usage informs, each with the parts of the usage that it reads.
+    ``places`` are the indices in ``reads``. ``linear`` says that every term brings its fixed factor, so that
+    nothing needs combining; ``timeless``, that the same facts score the same at any time, as long as no cap
+    holds. ``by_usage`` are the indices in ``reads`` of measures that usage informs, each with the parts of
+    the usage that it reads.
     """
 
     variant: str
@@ -120,6 +121,7 @@ class Plan:
     min_coverage: float
     by_usage: tuple[tuple[int, int], ...]
     shows: tuple[MeasureDefinition, ...]
+    places: Mapping[MeasureDefinition, int]
 
     @property
     def hundredths(self) -> float:

@@ -136,6 +136,7 @@ class _Planner:
             min_coverage=body.min_coverage,
             by_usage=tuple((index, read.reads) for index, read in enumerate(reads) if USAGE in read.sources),
             shows=tuple(self._measures[name] for name in self._shows),
+            places={read: index for index, read in enumerate(reads)},
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:

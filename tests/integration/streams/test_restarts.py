@@ -23,7 +23,7 @@ from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.ledger import applied_events
 from bellbuoy.times import now
 from bench.processes import MeasuredProcess
-from processors.alerts.episodes import alert_id
+from processors.alerts.changes import alert_id
 from processors.state.account import State
 from processors.state.encoding import decode_state
 from processors.state.position import is_account

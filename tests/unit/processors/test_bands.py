@@ -104,7 +104,7 @@ def test_the_band_is_published_by_its_severity_and_alerts_go_by_it() -> None:
     assert story.partition.states
     story.at(story.now + MINUTE, story.event(AccountProfile, own={"executive_relationship": 1.0}))
     assert (story.health.score, story.health.band, story.health.label) == (75, "watch", "C")
-    alerts = [alert for _ in range(9) for alert in story.after(DAY)]
+    alerts = [alert for _ in range(9 * 4) for alert in story.after(6 * HOUR)]
     health = [alert for alert in alerts if alert.rule == "health"]
     assert (story.health.band, story.health.label) == ("critical", "F")
     assert [(alert.severity, alert.band) for alert in health] == [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from processors.alerts.episodes import acknowledge
+from processors.alerts.actions import act
 from processors.state.encoding import decode_state
 from schemas.records import (
     AccountOverride,
@@ -261,17 +261,17 @@ def test_an_alert_that_an_older_build_opened_is_acknowledged_by_its_rule() -> No
     [alert] = account.at(account.now + HOUR, failed)
     state = decode_state(account.partition.states[b"acme:a"])
     state.episodes["payment"].title = ""
-    act = account.event(AlertAction, kind="acknowledged", alert_id=alert.alert_id, author="kim")
-    assert [change.title for change in acknowledge(state, act)] == ["payment"]
+    taken = account.event(AlertAction, kind="acknowledged", alert_id=alert.alert_id, author="kim")
+    assert [change.title for change in act(state, taken, account.now)] == ["payment"]
 
 
 def test_a_band_that_only_a_cap_makes_bad_is_told_by_the_alert_on_its_cause_alone() -> None:
     """
-    What is bad beside it is told as well, and no worse than it is by itself.
+    Silence has a rule of its own as well, so neither makes an alert on the band.
 
         day      60           then one a week       ...
         event    scheduled    silence
-        alert    canceling                          quiet, then health: a warning first
+        alert    canceling                          quiet
     """
     account = Account()
     account.established()
@@ -281,9 +281,31 @@ def test_a_band_that_only_a_cap_makes_bad_is_told_by_the_alert_on_its_cause_alon
     assert len(account.health.open_alerts) == 1
     for _ in range(30):
         account.at(account.now + DAY)
-    assert next((a.rule, a.severity) for a in account.alerts if a.rule == "health") == ("health", "warning")
-    [first, *_] = [a for a in account.alerts if a.rule == "health"]
-    assert first.reasons[0].startswith("Usage down 100%")
+    assert rules(account.alerts)[1:] == [("quiet", "opened", "warning"), ("quiet", "updated", "critical")]
+
+
+def test_what_is_bad_beside_a_cap_is_told_as_well_and_no_worse_than_it_is() -> None:
+    """
+    A decline that began before a cancellation is scheduled is at risk by itself.
+
+        day      60 ... 72           72 and 13 hours    then
+        usage    a tenth of usual
+        event                                           scheduled
+        alert    (at risk)           decline            canceling
+    """
+    account = Account()
+    account.established()
+    for day in range(60, 76):
+        account.at(START + day * DAY + 10 * HOUR, *account.busy_day(day)[:2])
+        account.at(START + day * DAY + 23 * HOUR)
+    [decline] = [a for a in account.alerts if a.change == "opened"]
+    assert (decline.rule, decline.title) == ("decline", "Use of the product is declining")
+    assert decline.reasons[0] == "28 events in 14 days, usually 280"
+    assert decline.score_before is not None
+    assert decline.score_before > decline.score
+    assert (decline.since or 0) <= decline.opened_at
+    cancel = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s")
+    assert rules(account.at(account.now + HOUR, cancel)) == [("canceling", "opened", "critical")]
 
 
 def test_an_urgent_ticket_is_one_alert() -> None:
@@ -325,10 +347,10 @@ def test_what_is_bad_is_told_also_while_an_override_says_worse() -> None:
     account = Account()
     account.established()
     said = account.event(AccountOverride, target="score", value=10.0, author="kim", reason="Told us")
-    failures = [account.event(BillingEvent, kind="payment_failed", invoice_id="i") for _ in range(3)]
-    account.at(account.now + HOUR, said, *failures)
-    for _ in range(14):
-        account.at(account.now + DAY)
-    [alert, *_] = [a for a in account.alerts if a.rule == "health"]
-    assert (alert.severity, alert.band) == ("warning", "critical")
+    account.at(account.now + HOUR, said)
+    for day in range(60, 76):
+        account.at(START + day * DAY + 10 * HOUR, *account.busy_day(day)[:2])
+        account.at(START + day * DAY + 23 * HOUR)
+    [alert, *_] = account.alerts
+    assert (alert.rule, alert.band) == ("decline", "critical")
     assert not any("kim" in reason for reason in alert.reasons)

@@ -1,0 +1,57 @@
+"""Changes of alert episodes, and the keys and ids of alerts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import xxhash
+
+from processors.state.account import Episode, State
+
+__all__ = ["EpisodeChange", "alert_id", "episode_key", "is_listed", "keep", "split_episode_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeChange:
+    """A change of an episode, to be published; ``severity`` of a resolved one is what it had before."""
+
+    rule: str
+    change: str
+    severity: str
+    title: str
+    action: str
+    episode: Episode
+    subject: str = ""
+    reason: str | None = None
+    resolution: str | None = None
+
+
+def alert_id(tenant: str, account_id: str, rule: str, episode: int, subject: str = "") -> str:
+    """Return the id of an episode: the same wherever and however often it is computed."""
+    parts = (
+        (tenant, account_id, rule, str(episode), subject)
+        if subject
+        else (tenant, account_id, rule, str(episode))
+    )
+    return xxhash.xxh3_128_hexdigest("\0".join(parts).encode())
+
+
+def episode_key(rule: str, subject: str = "") -> str:
+    """Return the key of a rule's episode about a subject, '' for the account, in a state."""
+    return f"{rule}\n{subject}" if subject else rule
+
+
+def split_episode_key(key: str) -> tuple[str, str]:
+    """Return the rule and the subject of a key."""
+    rule, _, subject = key.partition("\n")
+    return rule, subject
+
+
+def is_listed(episode: Episode) -> bool:
+    """Tell whether an episode is an alert that people are shown as open."""
+    return bool(episode.severity) and not (episode.dismissed or episode.muted or episode.shadow)
+
+
+def keep(state: State, key: str, episode: Episode) -> None:
+    """Keep an episode in the state, in the order of keys, in which bytes are read as well."""
+    state.episodes = dict(sorted((state.episodes | {key: episode}).items()))

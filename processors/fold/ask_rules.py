@@ -1,0 +1,130 @@
+"""The asking of alert rules about one account: what they judge, and whether they must be asked at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from processors.alerts.changes import EpisodeChange
+from processors.alerts.episodes import RulesUpdate, told_measures, unchanged, update_episodes
+from processors.fold.evaluation_cache import Evaluation, LoadedAccount
+from processors.measures import MEASURES, MeasureDefinition, MeasureValue
+from processors.rules import Health, RuleSet, Situation
+from processors.rules.facts import SCORE
+from processors.scoring.score import REASONS, Verdict, in_force, weigh
+from processors.silent_sources import frozen_values
+
+__all__ = ["Grounds", "ask_rules", "measure", "reasons_of_alert", "sample"]
+
+_WELL = ("watch", "healthy")
+
+
+class Grounds:
+    """
+    The health that alert rules judge, and the verdict whose reasons their alerts give.
+
+    Both are those of the account but for what is told already: an override, which a person set, and measures
+    that an open alert of their own tells of.
+    """
+
+    def __init__(self, evaluation: Evaluation, verdict: Verdict, band: str) -> None:
+        self._evaluation = evaluation
+        self._published = verdict
+        self._band = band
+        self.verdict = verdict
+        self.reasons = verdict.reasons
+
+    def health(self, told: frozenset[str]) -> Health:
+        """Return the health without what is told of these measures."""
+        verdict, band, view = self._published, self._band, self._evaluation.view
+        if band not in _WELL and band != "unknown" and (told or in_force(view)):
+            untold = weigh(self._evaluation.plan, self._evaluation.values, view, untold=told)
+            bands = untold.plan.bands
+            if not untold.judged:
+                band = "unknown"
+            elif untold.score > verdict.score:
+                band = bands.severity(bands.of(untold.score))
+            verdict = untold
+        self.verdict = verdict
+        if band == "unknown":
+            return Health()
+        return Health(band, verdict.score / 100, None if band in _WELL else _cause(verdict))
+
+
+def _cause(verdict: Verdict) -> str | None:
+    """Return the group, or the measure without a group, that takes the most from the score."""
+    lost: dict[str, float] = {}
+    takes_away = verdict.plan.root.kind == "product"
+    for measure in verdict.measures:
+        name = measure.group or measure.name
+        best = 0.0 if takes_away or measure.contribution < 0 else measure.weight
+        lost[name] = lost.get(name, 0.0) + best - measure.contribution
+    worst = max(lost, key=lost.__getitem__, default=None)
+    return worst if worst is not None and lost[worst] > 0 else None
+
+
+def measure(evaluation: Evaluation, measure: MeasureDefinition) -> MeasureValue:
+    """Return the value of a measure, from the evaluation where the model reads it too."""
+    place = evaluation.plan.places.get(measure)
+    if place is not None:
+        return evaluation.values[place]
+    return frozen_values([measure], evaluation.view, evaluation.frozen)[0]
+
+
+def ask_rules(
+    account: LoadedAccount,
+    rules: RuleSet,
+    situation: Situation,
+    grounds: Grounds,
+    changed_usage: int,
+    *,
+    switched: bool,
+    replaced: bool,
+    score_before: int | None,
+) -> RulesUpdate:
+    """Ask the alert rules, unless they read what they read when they last changed nothing."""
+    evaluation, memory = account.evaluation, account.rules
+    if evaluation is not None and evaluation.usage_only and memory is not None and memory.rules is rules:
+        situation.health = grounds.health(told_measures(rules, account.state))
+        if unchanged(memory, situation, changed_usage):
+            return RulesUpdate([], memory.due, memory)
+    asked = update_episodes(
+        rules,
+        situation,
+        grounds.health,
+        frozen=() if evaluation is None else evaluation.frozen,
+        switched=switched,
+        replaced=replaced,
+        score_before=score_before,
+    )
+    account.rules = asked.memory
+    return asked
+
+
+def sample(rules: RuleSet, situation: Situation, verdict: Verdict) -> None:
+    """Keep the day's first value of each measure whose change is asked, for as many days as are asked."""
+    state, today = situation.view.state, situation.view.today
+    if state.samples.keys() == rules.samples.keys() and all(today in each for each in state.samples.values()):
+        return
+    samples: dict[str, dict[int, float]] = {}
+    for name, days in sorted(rules.samples.items()):
+        known = state.samples.get(name, {})
+        value = verdict.score / 100 if name == SCORE else situation.value(rules.measure(name))
+        if today not in known and value is not None and (name != SCORE or verdict.judged):
+            known = known | {today: value}
+        older = max((day for day in known if day <= today - days), default=today - days)
+        samples[name] = {day: known[day] for day in sorted(known) if day >= older}
+    state.samples = samples
+
+
+def reasons_of_alert(
+    rules: RuleSet, situation: Situation, grounds: Grounds, change: EpisodeChange
+) -> Sequence[str]:
+    """Return the reasons in an alert: its rule's own first, then those of the account."""
+    rule = rules.rules.get(change.rule)
+    own = [change.reason] if change.reason is not None else []
+    if rule is None or rule.reads_health:
+        return tuple(dict.fromkeys((*own, *grounds.verdict.reasons)))[:REASONS]
+    if not own:
+        told = (situation.measure(MEASURES[name]) for name in rule.tells if name in MEASURES)
+        own = [value.reason for value in told if value.value]
+    return tuple(dict.fromkeys((*own, *grounds.reasons)))[:REASONS]
