@@ -26,7 +26,7 @@ _JOURNAL = "Journal"
 _WORKER = "Worker"
 _STATE = "State of an account"
 _DELIVERY = "Delivery and Redis"
-_MODEL = "Model files"
+_MODEL = "Model files and rule files"
 _LOCAL = "`bellbuoy up`"
 
 REFERENCES: dict[str, tuple[str, ...]] = {
@@ -111,6 +111,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "processors.model.file.reader._MAX_CHARACTERS",
         "processors.model.file.reader._MAX_NODES",
         "processors.model.file.reader._MAX_DEPTH",
+        "processors.rules.format.MAX_RULES",
     ),
     _LOCAL: ("bellbuoy.local.embedded.child._LOG_BYTES",),
 }

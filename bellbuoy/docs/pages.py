@@ -13,6 +13,7 @@ from bellbuoy.docs import (
     measures_page,
     metrics_page,
     model_schema,
+    rules_page,
     settings_page,
     topics_page,
 )
@@ -23,6 +24,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/kpis.md": kpis_page.page,
     "docs/measures.md": measures_page.page,
     "docs/model.schema.json": model_schema.page,
+    "docs/reference/alert-rules.md": rules_page.page,
     "docs/reference/dead-letter-reasons.md": dead_letter_reasons_page.page,
     "docs/reference/events.md": events_page.page,
     "docs/reference/exit-codes.md": exit_codes_page.page,
@@ -30,5 +32,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/metrics.md": metrics_page.page,
     "docs/reference/settings.md": settings_page.page,
     "docs/reference/topics.md": topics_page.page,
+    "docs/rules.schema.json": rules_page.schema_page,
 }
 """The function that returns a page's text, by the page's path from the top of the repository."""

@@ -1,5 +1,5 @@
 """
-What people do with alerts: acknowledge, snooze, assign, review, dismiss and resolve.
+Actions of people on alerts: acknowledge, snooze, assign, review, dismiss and resolve.
 
 Actions come in any order, repeated and late. Of each kind the newest by (occurred_at, event id) counts, so
 that a set of actions on an open alert gives one result. Dismissing and resolving end an alert for good: its

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from processors.alerts.changes import EpisodeChange, episode_key, is_listed, keep, split_episode_key
 from processors.measures import View
-from processors.rules import SEVERITY_RANK, Answers, Health, Rule, RuleSet, Situation, Tier
+from processors.rules import SEVERITY_RANK, Answers, JudgedHealth, Rule, RuleSet, Situation, Tier
 from processors.state.account import Episode, State
 from processors.state.usage_parts import USERS
 from schemas.times import DAY
@@ -79,7 +79,7 @@ def unchanged(memory: RulesMemory | None, situation: Situation, changed_usage: i
 def update_episodes(
     rules: RuleSet,
     situation: Situation,
-    health: Callable[[frozenset[str]], Health],
+    health: Callable[[frozenset[str]], JudgedHealth],
     *,
     frozen: Collection[str] = (),
     switched: bool = False,
@@ -154,7 +154,7 @@ class _Asked:
     def state(self) -> State:
         return self.view.state
 
-    def ask(self, health: Callable[[frozenset[str]], Health]) -> None:
+    def ask(self, health: Callable[[frozenset[str]], JudgedHealth]) -> None:
         """Ask the rules that don't judge the health, then, without what these tell, the others."""
         rules = self.rules.rules.values()
         for rule in rules:

@@ -8,7 +8,7 @@ from processors.alerts.changes import EpisodeChange
 from processors.alerts.episodes import RulesUpdate, told_measures, unchanged, update_episodes
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
 from processors.measures import MEASURES, MeasureDefinition, MeasureValue
-from processors.rules import Health, RuleSet, Situation
+from processors.rules import JudgedHealth, RuleSet, Situation
 from processors.rules.facts import SCORE
 from processors.scoring.score import REASONS, Verdict, in_force, weigh
 from processors.silent_sources import frozen_values
@@ -33,7 +33,7 @@ class Grounds:
         self.verdict = verdict
         self.reasons = verdict.reasons
 
-    def health(self, told: frozenset[str]) -> Health:
+    def health(self, told: frozenset[str]) -> JudgedHealth:
         """Return the health without what is told of these measures."""
         verdict, band, view = self._published, self._band, self._evaluation.view
         if band not in _WELL and band != "unknown" and (told or in_force(view)):
@@ -46,8 +46,8 @@ class Grounds:
             verdict = untold
         self.verdict = verdict
         if band == "unknown":
-            return Health()
-        return Health(band, verdict.score / 100, None if band in _WELL else _cause(verdict))
+            return JudgedHealth()
+        return JudgedHealth(band, verdict.score / 100, None if band in _WELL else _cause(verdict))
 
 
 def _cause(verdict: Verdict) -> str | None:

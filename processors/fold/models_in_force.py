@@ -71,8 +71,8 @@ class Models:
     """
     Base model, base alert rules and the entries in force.
 
-    An immutable value: ``with_changes`` returns another. A ``fixed`` one takes no changes: the base model scores, and the base rules alert, whatever the journal
-    brings.
+    An immutable value: ``with_changes`` returns another. A ``fixed`` one takes no changes: the base model
+    scores, and the base rules alert, whatever the journal brings.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from importlib import resources
 
-from processors.rules.facts import Health, Situation
+from processors.rules.facts import JudgedHealth, Situation
 from processors.rules.format import rules_json_schema
 from processors.rules.loading import CheckedRules, RulesError, check_rules, load_rules
 from processors.rules.rule import SEVERITY_RANK, Answers, Rule, RuleSet, Tier
@@ -20,7 +20,7 @@ __all__ = [
     "SEVERITY_RANK",
     "Answers",
     "CheckedRules",
-    "Health",
+    "JudgedHealth",
     "Rule",
     "RuleSet",
     "RulesError",

@@ -20,7 +20,7 @@ from processors.state.usage_parts import PAST, TODAY, USERS
 from schemas.records import BAND_ORDER
 from schemas.times import DAY
 
-__all__ = ["HEALTH", "PERSON", "SCORE", "Health", "Input", "Situation", "inputs_of", "sampled"]
+__all__ = ["HEALTH", "PERSON", "SCORE", "JudgedHealth", "RuleInput", "Situation", "inputs_of", "sampled"]
 
 _BAND = FactType("text", BAND_ORDER)
 _NUMBER, _WHOLE, _TEXT, _FLAG = FactType("double"), FactType("int"), FactType("text"), FactType("bool")
@@ -31,7 +31,7 @@ SCORE = "health.score"
 """The name under which samples of the score are kept."""
 
 
-class Health(NamedTuple):
+class JudgedHealth(NamedTuple):
     """
     The band that rules judge, how bad it is; ``None`` where it is not known.
 
@@ -51,7 +51,7 @@ class Situation:
 
     def __init__(self, view: View, measure: Callable[[MeasureDefinition], MeasureValue]) -> None:
         self.view = view
-        self.health = Health()
+        self.health = JudgedHealth()
         self.person: Person | None = None
         self.user = 0
         self._measure = measure
@@ -76,7 +76,7 @@ class Situation:
         return other
 
 
-class Input(NamedTuple):
+class RuleInput(NamedTuple):
     """
     One name that rules read: its type, the function that returns its value, and when that may change.
 
@@ -101,28 +101,28 @@ def _band_days(situation: Situation) -> Value:
     return None if since < 0 else max(0, situation.view.now - since) // DAY
 
 
-HEALTH: dict[str, Input] = {
+HEALTH: dict[str, RuleInput] = {
     each.name: each
     for each in (
-        Input(
+        RuleInput(
             "health.band",
             "how bad the band is: critical, at_risk, watch or healthy, without what other alerts tell",
             _BAND,
             lambda situation: situation.health.band,
         ),
-        Input(
+        RuleInput(
             "health.score",
             "the score, 0 to 100, without what other alerts tell",
             _NUMBER,
             lambda situation: situation.health.score,
         ),
-        Input(
+        RuleInput(
             "health.cause",
             "the group that takes the most from the score, while the band is at_risk or critical",
             _TEXT,
             lambda situation: situation.health.cause,
         ),
-        Input("health.band_days", "whole days in the present band", _WHOLE, _band_days),
+        RuleInput("health.band_days", "whole days in the present band", _WHOLE, _band_days),
     )
 }
 """The facts of the account's health by name."""
@@ -149,17 +149,17 @@ def _silent_days(situation: Situation) -> Value:
     return min(used, contact, RING_DAYS, view.age(person.role_at[0]))
 
 
-PERSON: dict[str, Input] = {
+PERSON: dict[str, RuleInput] = {
     each.name: each
     for each in (
-        Input("person.role", "champion or sponsor", FactType("text", ("champion", "sponsor")), _role),
-        Input(
+        RuleInput("person.role", "champion or sponsor", FactType("text", ("champion", "sponsor")), _role),
+        RuleInput(
             "person.left_days",
             "whole days since the person left; not known of one who stays",
             _WHOLE,
             _left_days,
         ),
-        Input(
+        RuleInput(
             "person.silent_days",
             "whole days since the person used the product, was in contact or was named, 90 at most",
             _WHOLE,
@@ -173,7 +173,7 @@ PERSON: dict[str, Input] = {
 
 def inputs_of(
     facts: Mapping[str, Fact], measures: Mapping[str, MeasureDefinition], texts: Iterable[str]
-) -> dict[str, Input]:
+) -> dict[str, RuleInput]:
     """Return everything that these texts of rules may read, by name, but for a person's facts."""
     inputs = {name: _of_fact(name, fact) for name, fact in facts.items()}
     inputs |= {name: _of_measure(name, each) for name, each in measures.items() if name not in inputs}
@@ -183,10 +183,12 @@ def inputs_of(
     return inputs
 
 
-def _ages_and_changes(measures: Mapping[str, MeasureDefinition], windows: Iterable[int]) -> dict[str, Input]:
+def _ages_and_changes(
+    measures: Mapping[str, MeasureDefinition], windows: Iterable[int]
+) -> dict[str, RuleInput]:
     """Return the ages of the measures' evidence, and their changes over each of these numbers of days."""
     inputs = {
-        f"{_AGE}{name}": Input(
+        f"{_AGE}{name}": RuleInput(
             f"{_AGE}{name}",
             f"whole days since the newest evidence of {name}",
             _WHOLE,
@@ -200,9 +202,9 @@ def _ages_and_changes(measures: Mapping[str, MeasureDefinition], windows: Iterab
         for name, each in measures.items():
             changed = f"change_{days}d.{name}"
             about = f"{name} less what it was {days} days ago"
-            inputs[changed] = Input(changed, about, _NUMBER, _change(each, days), each.reads, each)
+            inputs[changed] = RuleInput(changed, about, _NUMBER, _change(each, days), each.reads, each)
         changed = f"change_{days}d.{SCORE}"
-        inputs[changed] = Input(
+        inputs[changed] = RuleInput(
             changed, f"the score less what it was {days} days ago", _NUMBER, _score_change(days)
         )
     return inputs
@@ -214,13 +216,13 @@ def sampled(name: str) -> tuple[str, int] | None:
     return None if match is None else (name[match.end() :], int(match[1]))
 
 
-def _of_fact(name: str, fact: Fact) -> Input:
+def _of_fact(name: str, fact: Fact) -> RuleInput:
     parts = TODAY | PAST if name == "account.tenure_days" else 0
-    return Input(name, fact.about, fact.type, lambda situation: fact.read(situation.view), parts)
+    return RuleInput(name, fact.about, fact.type, lambda situation: fact.read(situation.view), parts)
 
 
-def _of_measure(name: str, measure: MeasureDefinition) -> Input:
-    return Input(
+def _of_measure(name: str, measure: MeasureDefinition) -> RuleInput:
+    return RuleInput(
         name, measure.about, _NUMBER, lambda situation: situation.value(measure), measure.reads, measure
     )
 

@@ -53,7 +53,7 @@ class TierSpec(FileSpec):
 
 
 class LimitSpec(FileSpec):
-    """How often a rule may open an alert on one account."""
+    """The most alerts that a rule may open on one account."""
 
     alerts: int = Field(ge=1, le=_MOST_OPENINGS, description="So many alerts at most …")
     within: Duration = Field(alias="in", description="… in so much time.")

@@ -18,7 +18,7 @@ from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.conditions import Condition
 from processors.model.plan.own import own_facts, own_measures
 from processors.model.plan.planner import condition
-from processors.rules.facts import HEALTH, PERSON, Input, inputs_of, sampled
+from processors.rules.facts import HEALTH, PERSON, RuleInput, inputs_of, sampled
 from processors.rules.format import FORM, RuleSpec, RulesSpec
 from processors.rules.rule import Question, Rule, RuleSet, Template, Tier, arranged
 from schemas.inputs import ENGAGEMENT, PROFILES, USAGE
@@ -68,20 +68,20 @@ def check_rules(text: str, default: str = "") -> CheckedRules:
         document = read(text)
     except ModelError as error:
         return CheckedRules(None, error.faults)
-    loader = _Loader(document, default)
+    loader = _RulesLoader(document, default)
     rules = loader.rules()
     faults = tuple(sorted(dict.fromkeys(loader.faults)))
     return CheckedRules(None if faults else rules, faults)
 
 
 @dataclass(slots=True)
-class _Loader:
+class _RulesLoader:
     document: Document
     default: str
     faults: list[Fault] = field(default_factory=list)
     measures: Mapping[str, MeasureDefinition] = field(default_factory=lambda: MEASURES)
     facts: Mapping[str, Fact] = field(default_factory=dict)
-    inputs: dict[str, Input] = field(default_factory=dict)
+    inputs: dict[str, RuleInput] = field(default_factory=dict)
     read: dict[str, None] = field(default_factory=dict)
     conditions: dict[Path, Condition] = field(default_factory=dict)
 
@@ -188,7 +188,7 @@ class _Loader:
             texts.append(text[end : match.start()])
             names.append((given, bool(match[2])))
             end = match.end()
-        return Template((*texts, text[end:]), tuple(names))
+        return Template(text, (*texts, text[end:]), tuple(names))
 
     def _rule(self, name: str, rule: RuleSpec, places: Mapping[str, int]) -> Rule:
         at: Path = ("rules", name)

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from processors.measures import MeasureDefinition
 from processors.model.plan.conditions import Condition
-from processors.rules.facts import HEALTH, Input, Situation
+from processors.rules.facts import HEALTH, RuleInput, Situation
 
 __all__ = ["SEVERITY_RANK", "Answers", "Question", "Rule", "RuleSet", "Template", "Tier"]
 
@@ -54,10 +54,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A text with the values of inputs in it: texts, and (input, whether as a percentage) by turns."""
+    """A text with values in it: ``source`` as texts, and inputs between them, some as percentages."""
 
+    source: str
     texts: tuple[str, ...]
-    names: tuple[tuple[Input, bool], ...]
+    names: tuple[tuple[RuleInput, bool], ...]
 
     def fill(self, situation: Situation) -> str:
         """Return the text for an account."""
@@ -96,9 +97,10 @@ class Rule:
     An alert rule; its name is part of the alert's id. Times are in milliseconds.
 
     ``tiers`` are its severities, the worst first. ``opens_if`` must hold too for an alert to open, and an
-    open one also stays while ``stays`` holds. ``most`` is how many alerts may open in how much time. ``tells`` are
-    the measures that its alert tells of. ``sources`` are the topics of everything that it reads: while one of
-    them is silent for every account, the rule can't tell. ``reads_health`` says that it judges the band.
+    open one also stays while ``stays`` holds. ``most`` is how many alerts may open in how much time.
+    ``tells`` are the measures that its alert tells of. ``sources`` are the topics of all that it reads: while
+    one of them is silent for every account, the rule can't tell. ``reads_health`` says that it judges the
+    band.
     """
 
     name: str
@@ -140,7 +142,7 @@ class RuleSet:
     version: str
     text: str
     rules: Mapping[str, Rule]
-    inputs: tuple[Input, ...]
+    inputs: tuple[RuleInput, ...]
     limits: tuple[tuple[float, ...] | None, ...]
     plain: int
     of_person: int
@@ -213,7 +215,7 @@ class Answers:
             self.levels[index] = self.rules.level(index, value)
 
 
-def arranged(inputs: Mapping[str, Input], read: Sequence[str]) -> tuple[tuple[Input, ...], int, int]:
+def arranged(inputs: Mapping[str, RuleInput], read: Sequence[str]) -> tuple[tuple[RuleInput, ...], int, int]:
     """Return the inputs that are read in the order of a set, and how many come before health and person."""
     plain = [inputs[name] for name in read if not _of_health(name) and not name.startswith("person.")]
     health = [inputs[name] for name in read if _of_health(name)]

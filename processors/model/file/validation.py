@@ -52,7 +52,7 @@ _NEEDED: dict[str, Any] = {
 @dataclass(frozen=True, slots=True)
 class FileForm:
     """
-    What the search for faults must know of a kind of file.
+    The form of a kind of file, as the search for faults needs it.
 
     ``schema`` returns its JSON Schema, ``page`` is the page that teaches it, and ``elsewhere`` maps keys that
     people look for in it to what they should do instead. ``leave_out`` removes the faulty part at a path from

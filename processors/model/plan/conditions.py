@@ -62,7 +62,7 @@ class Condition:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Everything that it reads: facts, then measures."""
+        """The names of all that it reads: facts, then measures."""
         return (*self.facts, *self.measures)
 
     def answer(self, values: tuple[Any, ...]) -> bool | None:

@@ -44,10 +44,10 @@ DAYS = 60
 EXPECTED = {
     "journal": "f2615094c03c0816e1b37c80712ff768aa30a6bb23e62e41e59969c1d1a21fe6",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "09e9826f6715c45a85075059bb62898136b5b2128fc2762d71b64fba5c906a58",
-    "account.health": "acac1acd1b0b6c89d0958b632a3969bc55a2dedd54bb30466573503fcad4ad49",
+    "changelog": "768b90ec1622fb5f0ec922e86e626769068c5a3dec7bc6d1a97a0321a412c265",
+    "account.health": "0144898f1d87778ddbf424fd398c89a39c0112edd02a51ec6710e3049e3f8958",
     "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
-    "risk.alerts": "bd9acd124512a0782d7ebca7a52538eed48fdf4f9e0c8777fe80bc778e6ae11f",
+    "risk.alerts": "b1239df3cc8a43ba08b4fd8e33081f5045aa9d898bc05314d066a9ef7f890f3b",
 }
 
 
