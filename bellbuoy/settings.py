@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     delivery: DeliverySettings = DeliverySettings()
     redis: RedisSettings = RedisSettings()
-    postgres: PostgresSettings | None = None
+    postgres: PostgresSettings | Literal[False] | None = None
     notify: NotifySettings = NotifySettings()
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",

@@ -7,8 +7,8 @@ instead (``sinks/notify/port.py``), which takes ``AlertNotification`` and nothin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from schemas.records import AccountHealth, AccountKpis, AlertNotification, RiskAlert
 
@@ -19,9 +19,11 @@ __all__ = [
     "Once",
     "Output",
     "Positioned",
+    "Reconcilable",
     "Rejected",
     "SetBackError",
     "Sink",
+    "SinkEntry",
     "SinkError",
     "SinkSettingsError",
     "version",
@@ -181,3 +183,31 @@ class Once(Protocol):
     """
 
     once: Literal[True]
+
+
+class SinkEntry(NamedTuple):
+    """An entry of a destination: the key of one record, its version, and a digest of everything in it."""
+
+    tenant: str
+    account_id: str
+    as_of: int
+    sequence: int
+    digest: bytes
+
+
+@runtime_checkable
+class Reconcilable(Protocol):
+    """
+    Addition to a sink whose content can be compared with the compacted topics, record by record.
+
+    Of an account there is one entry of its health and one of its KPIs; every method needs an open sink.
+    """
+
+    def entry(self, record: AccountHealth | AccountKpis, /) -> SinkEntry:
+        """Return the entry that the destination has once it was given this record."""
+
+    def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
+        """Yield every entry of one record type that is there; raise SinkError."""
+
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove entries that are there as given, and no newer one of their accounts; raise SinkError."""

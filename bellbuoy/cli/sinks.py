@@ -9,7 +9,7 @@ import typer
 from bellbuoy.cli.options import EXIT_CODES, DryRun, Json
 from bellbuoy.cli.output import emit, fail
 from bellbuoy.cli.rebuild import rebuild
-from bellbuoy.exit_codes import AWAY
+from bellbuoy.exit_codes import AWAY, FAILED, OK
 
 __all__ = ["sinks"]
 
@@ -22,6 +22,151 @@ sinks = typer.Typer(
 sinks.command(epilog=EXIT_CODES)(rebuild)
 
 _Name = Annotated[str | None, typer.Argument(help="The sink's name; all of them without it.")]
+
+
+@sinks.command("list", epilog=EXIT_CODES)
+def list_sinks(as_json: Json = False) -> None:
+    """List the sinks of the settings: which records each takes, and which commands work on it."""
+    from bellbuoy.operations.sinks import find_sinks
+    from bellbuoy.settings import load
+    from sinks.port import Migratable, Positioned, Reconcilable
+    from streams.delivery.subscription import output_topics
+
+    abilities = {"rebuild": Positioned, "migrate": Migratable, "reconcile": Reconcilable}
+    rows = [
+        {
+            "name": sink.name,
+            "topics": list(output_topics(sink.records)),
+            "commands": [
+                "check",
+                "lag",
+                *(name for name, kind in abilities.items() if isinstance(sink, kind)),
+            ],
+        }
+        for sink in find_sinks(load(), None)
+    ]
+    lines = [
+        f"{row['name']:<12} takes {', '.join(row['topics'])}; commands {', '.join(row['commands'])}"
+        for row in rows
+    ]
+    emit({"sinks": rows}, lines, as_json)
+
+
+@sinks.command(epilog=EXIT_CODES)
+def check(sink: _Name = None, as_json: Json = False) -> None:
+    """
+    Open each sink and do once what every write will do; list what is wrong.
+
+    \b
+    Examples:
+      bellbuoy sinks check
+      bellbuoy sinks check postgres
+    """
+    from bellbuoy.operations.checks import check_sinks
+    from bellbuoy.operations.sinks import find_sinks
+    from bellbuoy.settings import load
+
+    settings = load()
+    names = [one.name for one in find_sinks(settings, sink)]
+    faults = list(check_sinks(settings, sink))
+    wrong = {fault.area for fault in faults}
+    lines = [f"{fault.area}: {fault.message}" for fault in faults]
+    lines += [f"{name}: takes writes." for name in names if name not in wrong]
+    data = {
+        "ok": not faults,
+        "sinks": names,
+        "faults": [{"area": fault.area, "message": fault.message} for fault in faults],
+    }
+    emit(data, lines, as_json)
+    raise typer.Exit(max((fault.code for fault in faults), default=OK))
+
+
+@sinks.command(epilog=EXIT_CODES)
+def lag(sink: _Name = None, as_json: Json = False) -> None:
+    """Say how many records of each topic are not written to a sink yet, ends of transactions included."""
+    from bellbuoy.operations.lag import sink_lag
+    from bellbuoy.operations.sinks import find_sinks
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
+
+    settings = load()
+    require_topics(settings)
+    lags = {one.name: sink_lag(settings, one) for one in find_sinks(settings, sink)}
+    lines = [
+        f"{name:<12} {sum(topics.values()):>10,} behind"
+        + "".join(f"   {topic} {count:,}" for topic, count in topics.items() if count)
+        for name, topics in lags.items()
+    ]
+    emit({"lag": lags}, lines, as_json)
+
+
+@sinks.command(epilog=EXIT_CODES)
+def reconcile(
+    sink: Annotated[str, typer.Argument(help="The sink's name, e.g. postgres.", show_default=False)],
+    fix: Annotated[
+        bool, typer.Option("--repair", help="Write again what differs, remove what is left over.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """
+    Compare a sink with account.health and account.kpis, account by account, and name the differences.
+
+    Every field counts. A difference is told when it is there twice, two seconds apart; delivery may run
+    meanwhile. The exit code is 1 where differences stay.
+
+    \b
+    Examples:
+      bellbuoy sinks reconcile postgres
+      bellbuoy sinks reconcile postgres --repair
+    """
+    from contextlib import closing
+
+    from bellbuoy.operations.reconcile import compare, find_reconcilable, repair
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
+    from sinks.port import SinkError
+
+    settings = load()
+    require_topics(settings)
+    target = find_reconcilable(settings, sink)
+    try:
+        with closing(target):
+            target.open()
+            found = compare(settings, target)
+            repaired = repair(settings, target, found) if fix and found.differences else 0
+            left = compare(settings, target).differences if repaired else found.differences
+    except SinkError as error:
+        fail(str(error), AWAY)
+    rows = [
+        {"topic": one.topic, "tenant": one.account[0], "account": one.account[1], "difference": one.kind}
+        for one in found.differences
+    ]
+    lines = [
+        f"{topic}: {count:,} accounts published, {found.entries[topic]:,} in {sink}"
+        for topic, count in found.published.items()
+    ]
+    lines += [
+        f"  {row['difference'].replace('_', ' ')}: {row['tenant']} {row['account']} ({row['topic']})"
+        for row in rows
+    ]
+    lines.append(_outcome(len(rows), repaired, len(left)))
+    data = {
+        "published": found.published,
+        "entries": found.entries,
+        "differences": rows,
+        "repaired": repaired,
+        "left": len(left),
+    }
+    emit(data, lines, as_json)
+    raise typer.Exit(FAILED if left else OK)
+
+
+def _outcome(differences: int, repaired: int, left: int) -> str:
+    if not differences:
+        return "No differences."
+    if not repaired:
+        return f"{differences:,} differences; `--repair` puts them right."
+    return f"{repaired:,} differences repaired, {left:,} left."
 
 
 @sinks.command(epilog=EXIT_CODES)

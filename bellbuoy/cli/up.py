@@ -13,11 +13,14 @@ __all__ = ["up"]
 def up(
     data: Annotated[
         Path | None,
-        typer.Option(help="The directory for Kafka's and Redis's data.", show_default=".bellbuoy"),
+        typer.Option(help="The directory for the servers' data.", show_default=".bellbuoy"),
     ] = None,
 ) -> None:
     """
     Start everything on this machine, until Ctrl-C: Kafka, Redis and the four roles.
+
+    Postgres, too, for history, where the extra embedded-postgres is installed; BELLBUOY_POSTGRES=false leaves
+    it out. Other commands know of it when BELLBUOY_POSTGRES__URL is the address that is printed.
 
     The first start fetches Kafka (45 MB), later ones need no network. The data stays between starts.
 

@@ -22,8 +22,10 @@ from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.local.servers import EmbeddedServer, SinkServer, sink_servers
 from bellbuoy.local.supervision import SupervisedRole
 from bellbuoy.operations.roles import ROLES, listen
+from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import create_topics, require_topics
 from bellbuoy.settings import Settings
+from sinks.port import Migratable, SinkError, SinkSettingsError
 
 __all__ = ["Addresses", "Stack", "StackError"]
 
@@ -144,7 +146,19 @@ class Stack:
             running.start()
             titles.append(server.title)
         self._kafka.wait_ready()
-        self._say(f"{' and '.join(titles)} are up ({time.monotonic() - began:.1f} s).")
+        self._say(f"{', '.join(titles[:-1])} and {titles[-1]} are up ({time.monotonic() - began:.1f} s).")
+        self._migrate()
+
+    def _migrate(self) -> None:
+        for sink in sinks(self.settings):
+            if isinstance(sink, Migratable):
+                applied: list[str] = []
+                try:
+                    sink.migrate(applied.append)
+                except (SinkError, SinkSettingsError) as error:
+                    raise StackError(str(error)) from error
+                if applied:
+                    self._say(f"{len(applied)} migrations of {sink.name} applied.")
 
     def _create_topics(self) -> None:
         kafka = self.settings.kafka

@@ -7,6 +7,7 @@ import sys
 import time
 from types import FrameType
 
+from bellbuoy.local.servers import with_installed_servers
 from bellbuoy.local.stack import Stack, StackError
 from bellbuoy.settings import Settings
 
@@ -25,7 +26,7 @@ def run_stack(settings: Settings) -> None:
     stopped then.
     """
     began = time.monotonic()
-    stack = Stack(settings, say=_say)
+    stack = Stack(with_installed_servers(settings), say=_say)
     _on_signals(_request_stop)
     try:
         stack.start()

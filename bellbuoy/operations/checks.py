@@ -17,7 +17,7 @@ from bellbuoy.operations.topics import KafkaAwayError, topic_advice, topic_fault
 from bellbuoy.settings import Settings
 from sinks.port import Sink, SinkError, SinkSettingsError
 
-__all__ = ["CheckFailure", "check_deployment"]
+__all__ = ["CheckFailure", "check_deployment", "check_sinks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class CheckFailure:
 
 def check_deployment(settings: Settings) -> list[CheckFailure]:
     """Return everything that is wrong; an empty list when all is well."""
-    return [*_kafka(settings), *_sinks(settings)]
+    return [*_kafka(settings), *check_sinks(settings)]
 
 
 def _kafka(settings: Settings) -> Iterator[CheckFailure]:
@@ -57,14 +57,16 @@ def _known_sinks(settings: Settings) -> list[Sink]:
         return []
 
 
-def _sinks(settings: Settings) -> Iterator[CheckFailure]:
-    """Open every sink, which does what every write will do."""
+def check_sinks(settings: Settings, name: str | None = None) -> Iterator[CheckFailure]:
+    """Open every sink, or the one of this name, which does what every write will do; yield what is wrong."""
     try:
         opened = sinks(settings)
     except ConfigError as error:
         yield CheckFailure("sinks", str(error), CONFIGURATION)
         return
     for sink in opened:
+        if name not in (None, sink.name):
+            continue
         with closing(sink):
             try:
                 sink.open()

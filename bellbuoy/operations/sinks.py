@@ -18,7 +18,7 @@ from sinks.port import Migratable, Sink
 from sinks.serving import Reader
 from sinks.settings import SinkSettings
 
-__all__ = ["MigratableSink", "migratable", "serving_reader", "sinks"]
+__all__ = ["MigratableSink", "find_sinks", "migratable", "serving_reader", "sinks"]
 
 
 class MigratableSink(Sink, Migratable, Protocol):
@@ -28,6 +28,15 @@ class MigratableSink(Sink, Migratable, Protocol):
 def sinks(settings: Settings) -> list[Sink]:
     """Return every sink that delivery writes to, not yet open; raise ConfigError for a missing extra."""
     return [*(_built(name, section) for name, section in _sections(settings)), *channel_sinks(settings)]
+
+
+def find_sinks(settings: Settings, name: str | None) -> list[Sink]:
+    """Return every sink, or the one of this name; raise ConfigError when there is none."""
+    known = sinks(settings)
+    found = [sink for sink in known if name in (None, sink.name)]
+    if not found:
+        raise ConfigError(f"no sink {name!r}; there is {', '.join(sink.name for sink in known) or 'none'}")
+    return found
 
 
 def migratable(settings: Settings, name: str | None = None) -> list[MigratableSink]:

@@ -14,7 +14,7 @@ class PostgresSettings(SinkSettings):
     """Settings of the Postgres sink: the database and the schema in it."""
 
     url: str = Field(
-        default="postgresql://127.0.0.1:5432/bellbuoy",
+        default="postgresql://bellbuoy@127.0.0.1:5432/bellbuoy",
         description="Address of the database, with user and password if it asks for them; "
         "`?sslmode=verify-full` is TLS.",
     )

@@ -10,11 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 import psycopg
+import xxhash
 from psycopg import errors
+from psycopg.rows import dict_row
 
 from schemas.records import AccountHealth, AccountKpis, Adjustment, Cap, Measure, RiskAlert
 from sinks.finite import not_finite
-from sinks.port import Output, Rejected, SetBackError, SinkError, version
+from sinks.port import Output, Rejected, SetBackError, SinkEntry, SinkError, version
 from sinks.postgres import migrate
 from sinks.postgres.client import connect, public_url, sink_error
 from sinks.postgres.settings import PostgresSettings
@@ -166,6 +168,28 @@ class PostgresSink:
             except psycopg.Error as error:
                 raise sink_error(self._settings, error) from error
 
+    def entry(self, record: AccountHealth | AccountKpis, /) -> SinkEntry:
+        """Return what the table holds of a record once it was written."""
+        write = ACCOUNTS if isinstance(record, AccountHealth) else KPIS
+        row = msgspec.to_builtins(_row(record, write))
+        return SinkEntry(record.tenant, record.account_id, record.as_of, record.sequence, _digest(row))
+
+    def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
+        """Yield the rows of accounts or of KPIs; raise SinkError."""
+        write = ACCOUNTS if kind is AccountHealth else KPIS
+        with self._working() as connection, connection.transaction():
+            cursor = connection.cursor("entries", row_factory=dict_row)
+            cursor.itersize = 1_000
+            for row in cursor.execute(write.reading):
+                yield SinkEntry(row["tenant"], row["account_id"], row["as_of"], row["sequence"], _digest(row))
+
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove rows of these versions; raise SinkError."""
+        write = ACCOUNTS if kind is AccountHealth else KPIS
+        rows = [entry._asdict() | {"digest": None} for entry in entries]
+        with self._working() as connection, connection.transaction():
+            _run(connection, write.removal, rows)
+
     def close(self) -> None:
         """Close the connection."""
         connection, self._connection = self._connection, None
@@ -279,8 +303,21 @@ def _newest(records: Iterable[R], key: Callable[[R], tuple[str, ...]]) -> list[R
     return list(newest.values())
 
 
-def _row(record: AccountHealth, write: Write) -> dict[str, Any]:
-    return {name: getattr(record, name, None) for name in write.columns}
+def _row(record: AccountHealth | AccountKpis, write: Write) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in write.columns if name != "contributions"}
+
+
+def _digest(row: Mapping[str, Any]) -> bytes:
+    return xxhash.xxh3_128_digest(msgspec.json.encode(_as_floats(row), order="sorted"))
+
+
+def _as_floats(value: Any) -> Any:
+    """Return a JSON value with every number as a float: jsonb doesn't tell 1 from 1.0."""
+    if isinstance(value, Mapping):
+        return {name: _as_floats(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_as_floats(each) for each in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _score(record: AccountHealth) -> dict[str, Any]:

@@ -50,6 +50,26 @@ class Write:
             f"ON CONFLICT ({', '.join(self.key)}) DO {self._conflict()}"
         )
 
+    @property
+    def reading(self) -> str:
+        """The query of all rows, with the times as UTC milliseconds."""
+        values = ", ".join(
+            f"(extract(epoch FROM {name}) * 1000)::bigint AS {name}" if kind == _TIME else name
+            for name, kind in self.columns.items()
+        )
+        return f"SELECT {values} FROM {self.table}"
+
+    @property
+    def removal(self) -> str:
+        """The statement that removes rows by key and version, with one parameter for both."""
+        columns = {name: self.columns[name] for name in (*self.key, *self.version)}
+        time, *others = self.version
+        return (
+            f"DELETE FROM {self.table} t USING {_rows(columns)} WHERE "
+            + " AND ".join(f"t.{name} = r.{name}" for name in (*self.key, *others))
+            + f" AND t.{time} = at_milliseconds(r.{time})"
+        )
+
     def _conflict(self) -> str:
         if self.once:
             return "NOTHING"

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 import redis
 
@@ -30,6 +31,7 @@ FREE = {
     "BELLBUOY_JOURNAL__METRICS_PORT": "0",
     "BELLBUOY_WORKER__METRICS_PORT": "0",
     "BELLBUOY_DELIVERY__METRICS_PORT": "0",
+    "BELLBUOY_POSTGRES": "false",
 }
 
 
@@ -218,3 +220,26 @@ def test_a_file_in_place_of_the_data_directory_is_named(up, tmp_path: Path) -> N
     assert one.ended() == 1
     assert f"bellbuoy: {file} can't be used for data" in one.output
     assert "Traceback" not in one.output
+
+
+@pytest.mark.timeout(900)
+def test_history_is_kept_in_postgres_where_it_is_installed(up) -> None:
+    first = up(BELLBUOY_POSTGRES="null")
+    first.until("Ctrl-C stops it", 400)
+    assert "migrations of postgres applied." in first.output
+    url = first.address("Postgres")
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO bellbuoy.positions VALUES ('kept', 7)")
+    family = children(first.process.pid)
+    first.process.kill()
+    first.process.wait()
+    until(lambda: not [pid for pid in family if alive(pid)], what="no process is left")
+
+    second = up(BELLBUOY_POSTGRES="null")
+    second.until("Ctrl-C stops it", 400)
+    assert "migrations of postgres applied." not in second.output
+    with psycopg.connect(second.address("Postgres")) as connection:
+        kept = connection.execute("SELECT next_offset FROM bellbuoy.positions WHERE part = 'kept'").fetchone()
+    assert kept == (7,)
+    second.process.send_signal(signal.SIGTERM)
+    assert second.ended() == 0

@@ -20,7 +20,7 @@ from sinks.port import Output
 from sinks.postgres.settings import PostgresSettings
 from sinks.postgres.sink import PostgresSink
 from tests.support.delivery import delivering, done, publish
-from tests.support.output_records import story
+from tests.support.output_records import health, story
 from tests.support.postgres_server import away, content, migrated, query
 from tests.support.role_processes import role_settings
 from tests.support.waiting import until
@@ -112,3 +112,53 @@ def test_a_rebuild_repairs_what_delivery_can_not_notice(
         assert content(settings) != untouched(outputs)
         assert rebuild()["filled"] is True
         until(lambda: content(settings) == untouched(outputs), what="the same rows")
+
+
+def test_reconcile_names_each_difference_and_repairs_it(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    settings, outputs = migrated(), stories(2)
+    environment = {
+        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
+        "BELLBUOY_POSTGRES__URL": settings.url,
+    }
+
+    def sinks(*arguments: str, code: int = 0) -> dict[str, Any]:
+        command = [sys.executable, "-P", "-m", "bellbuoy", "sinks", *arguments, "--json"]
+        answer = subprocess.run(
+            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == code, answer.stderr
+        found: dict[str, Any] = json.loads(answer.stdout)
+        return found
+
+    publish(bootstrap, topics, [*outputs, health("gone", 9_000, deleted=True), health("whole", 1, 1e22)])
+    behind = sinks("lag", "postgres")["lag"]["postgres"]
+    assert behind["account.health"] > 300
+    assert behind["risk.alerts"] > 50
+    with delivering(bootstrap, topics, PostgresSink(settings)):
+        until(lambda: done(bootstrap, topics, PostgresSink(settings)))
+    before = content(settings)
+
+    assert sinks("lag", "postgres")["lag"]["postgres"] == dict.fromkeys(behind, 0)
+    same = sinks("reconcile", "postgres")
+    assert same["published"] == same["entries"] == {"account.health": 7, "account.kpis": 6}
+    assert same["differences"] == []
+
+    query(settings, "DELETE FROM accounts WHERE account_id = 'a1'")
+    query(settings, "UPDATE accounts SET owner = 'eve' WHERE account_id = 'a2'")
+    query(settings, "UPDATE kpis SET account_id = 'nobody' WHERE account_id = 'a3'")
+    query(settings, "UPDATE kpis SET as_of = as_of + interval '1 year' WHERE account_id = 'a4'")
+    found = sinks("reconcile", "postgres", code=1)
+    assert [(one["topic"], one["account"], one["difference"]) for one in found["differences"]] == [
+        ("account.health", "a1", "missing"),
+        ("account.health", "a2", "different"),
+        ("account.kpis", "a3", "missing"),
+        ("account.kpis", "a4", "different"),
+        ("account.kpis", "nobody", "left_over"),
+    ]
+
+    repaired = sinks("reconcile", "postgres", "--repair")
+    assert (repaired["repaired"], repaired["left"]) == (5, 0)
+    assert content(settings) == before

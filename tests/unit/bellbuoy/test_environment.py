@@ -47,3 +47,12 @@ def test_a_slip_in_a_variables_name_is_a_fault(monkeypatch: pytest.MonkeyPatch) 
 
     assert "BELLBUOY_KAFKE__BOOTSTRAP: no such setting" in str(refused.value)
     assert "kafka.bootstraps" in str(refused.value)
+
+
+@pytest.mark.parametrize("postgres", [None, False, {"url": "postgresql://h/d"}])
+def test_a_section_that_may_be_absent_is_passed_on(postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(postgres=postgres)
+    for name, value in variables(settings).items():
+        monkeypatch.setenv(name, value)
+
+    assert load() == settings

@@ -8,6 +8,7 @@ import pytest
 from bellbuoy.errors import ConfigError
 from bellbuoy.local.embedded import PortTakenError
 from bellbuoy.local.ports import plan_ports
+from bellbuoy.local.servers import sink_servers, with_installed_servers
 from bellbuoy.settings import Settings, load
 
 FREE: dict[str, Any] = {
@@ -75,3 +76,40 @@ def test_servers_elsewhere_are_refused_all_at_once() -> None:
 
     assert "kafka.bootstrap" in str(refused.value)
     assert "redis.url" in str(refused.value)
+
+
+def test_a_server_that_is_installed_is_added_unless_the_settings_say_no() -> None:
+    added = with_installed_servers(settings())
+
+    assert [server.name for server in sink_servers(added)] == ["redis", "postgres"]
+    assert [server.name for server in sink_servers(settings())] == ["redis"]
+    assert [server.name for server in sink_servers(with_installed_servers(settings(postgres=False)))] == [
+        "redis"
+    ]
+    given = settings(postgres={"url": "postgresql://127.0.0.1:1/x"})
+    assert with_installed_servers(given) == given
+
+
+def test_a_server_that_nobody_asked_for_makes_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(port: int, what: str, fix: str) -> int:
+        raise PortTakenError(what, port, fix)
+
+    monkeypatch.setattr("bellbuoy.local.servers.claim", taken)
+    added = with_installed_servers(settings())
+    assert added.postgres
+    assert added.postgres.url == "postgresql://bellbuoy@127.0.0.1:0/bellbuoy"
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("postgresql://bellbuoy@127.0.0.1:5432/bellbuoy", True),
+        ("postgresql://localhost/bellbuoy", True),
+        ("postgresql://ann@127.0.0.1/bellbuoy", False),
+        ("postgresql://bellbuoy:pw@127.0.0.1/bellbuoy", False),
+        ("postgresql://db.example/bellbuoy", False),
+    ],
+)
+def test_postgres_elsewhere_is_not_started_here(url: str, here: bool) -> None:
+    [_, server] = sink_servers(settings(postgres={"url": url}))
+    assert (server.elsewhere(settings(postgres={"url": url})) is None) == here
