@@ -74,13 +74,24 @@ class MemorySink:
 
     def accounts(self, tenant: str, /) -> Iterator[AccountSummary]:
         """Yield every account of a tenant once, those of unknown band included, in no order."""
-        for key, health in list(self._accounts.items()):
-            if health.tenant == tenant and health.merged_into is None:
-                yield summary(health, self._kpis.get(key))
+        yield from self.summaries(tenant, [account for of, account in list(self._accounts) if of == tenant])
+
+    def summaries(self, tenant: str, account_ids: Sequence[str], /) -> list[AccountSummary]:
+        """Return those of these accounts that there are, in their order; one merged into another is none."""
+        found = ((self._accounts.get(key), key) for key in ((tenant, account) for account in account_ids))
+        return [
+            summary(health, self._kpis.get(key))
+            for health, key in found
+            if health is not None and health.merged_into is None
+        ]
 
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""
         return list(reversed(self._history.get((tenant, account_id), ())))[:n]
+
+    def histories(self, tenant: str, account_ids: Sequence[str], n: int, /) -> list[list[HistoryEntry]]:
+        """Return the ``history`` of each of these accounts, in their order."""
+        return [self.history(tenant, account_id, n) for account_id in account_ids]
 
     def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
         """Return up to ``n`` open alerts, newest first."""
@@ -95,7 +106,7 @@ class MemorySink:
         """Return up to ``count`` updates after an id, oldest first, waiting up to ``block_ms`` for one."""
         with self._changed:
             if after_id == "$":
-                after_id = self._updates[-1].id if self._updates else "0"
+                after_id = self.newest_update()
             after = _position(after_id)
 
             def newer() -> list[Update]:
@@ -103,6 +114,10 @@ class MemorySink:
 
             self._changed.wait_for(lambda: bool(newer()), timeout=block_ms / 1000)
             return newer()
+
+    def newest_update(self) -> str:
+        """Return the id of the newest update, ``0`` if there is none."""
+        return self._updates[-1].id if self._updates else "0"
 
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.times import DAY
 
 __all__ = [
     "AccountSummary",
@@ -15,7 +16,7 @@ __all__ = [
     "ReadError",
     "Reader",
     "Update",
-    "retained",
+    "from_kpis",
     "summary",
 ]
 
@@ -68,12 +69,17 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     band: str
 
 
-_RETAINED = ("mrr_before", "gross_retention", "net_retention")
-_MEASURED = ("revenue.before", "revenue.gross_retention", "revenue.net_retention")
+_OF_KPIS = ("mrr_before", "gross_retention", "net_retention", "renewal_at")
+_RETAINED = ("revenue.before", "revenue.gross_retention", "revenue.net_retention")
+_RENEWAL = "billing.renewal"
 
 
 class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's newest health and KPIs without their explanation, for roll-ups and lists."""
+    """
+    An account's newest health and KPIs without their explanation, for roll-ups and lists.
+
+    ``renewal_at`` is UTC milliseconds, to the day.
+    """
 
     account_id: str
     name: str | None = None
@@ -90,6 +96,10 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
     mrr_before: float | None = None
     gross_retention: float | None = None
     net_retention: float | None = None
+    renewal_at: int | None = None
+    coverage: float = 1.0
+    reasons: list[str] = []
+    silent_sources: list[str] = []
 
 
 class Reader(Protocol):
@@ -120,8 +130,14 @@ class Reader(Protocol):
         is yielded as it was or as it is.
         """
 
+    def summaries(self, tenant: str, account_ids: Sequence[str], /) -> list[AccountSummary]:
+        """Return those of these accounts that there are, in their order; one merged into another is none."""
+
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""
+
+    def histories(self, tenant: str, account_ids: Sequence[str], n: int, /) -> list[list[HistoryEntry]]:
+        """Return the ``history`` of each of these accounts, in their order."""
 
     def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
         """Return up to ``n`` open alerts, newest first."""
@@ -136,6 +152,9 @@ class Reader(Protocol):
         The id ``0`` is before the oldest update, ``$`` is the newest one at the time of the call.
         """
 
+    def newest_update(self) -> str:
+        """Return the id of the newest update, ``0`` if there is none."""
+
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
         """Return up to ``n`` account ids nearest to what somebody typed, best first."""
 
@@ -146,14 +165,21 @@ class Reader(Protocol):
 def summary(health: AccountHealth, kpis: AccountKpis | None = None) -> AccountSummary:
     """Return the summary of an account from its newest records."""
     fields: dict[str, Any] = {
-        name: getattr(health, name) for name in AccountSummary.__struct_fields__ if name not in _RETAINED
+        name: getattr(health, name) for name in AccountSummary.__struct_fields__ if name not in _OF_KPIS
     }
     if kpis is not None:
-        fields |= zip(_RETAINED, retained(kpis), strict=True)
+        fields |= zip(_OF_KPIS, from_kpis(kpis), strict=True)
     return AccountSummary(**fields)
 
 
-def retained(kpis: AccountKpis) -> tuple[float | None, ...]:
-    """Return the revenue 12 months ago (minor units a month) and the gross and net shares retained of it."""
-    values = {measure.name: measure.value for measure in kpis.measures if measure.name in _MEASURED}
-    return tuple(values.get(name) for name in _MEASURED)
+def from_kpis(kpis: AccountKpis) -> tuple[float | None, ...]:
+    """
+    Return what a summary has of the KPIs, in the order of its fields.
+
+    These are the revenue 12 months ago (minor units a month), the gross and net shares retained of it, and
+    the time of the next renewal.
+    """
+    values = {measure.name: measure.value for measure in kpis.measures}
+    days = values.get(_RENEWAL)
+    renewal_at = None if days is None else int(kpis.as_of // DAY + days) * DAY
+    return *(values.get(name) for name in _RETAINED), renewal_at

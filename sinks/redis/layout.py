@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
-from sinks.serving import retained
+from sinks.serving import from_kpis
 
 __all__ = ["HEALTH_FIELDS", "KPIS_FIELDS", "Keys", "encode_alert", "encode_health", "encode_kpis"]
 
@@ -33,6 +33,7 @@ HEALTH_FIELDS = (
     "version",
     "parent_id",
     "merged_into",
+    "silent_sources",
     "health",
 )
 """
@@ -41,7 +42,15 @@ Health fields of an account's hash, in the order of ``encode_health``; a null va
 The script is given these names with every call, so they are listed here alone.
 """
 
-KPIS_FIELDS = ("kpis_as_of", "kpis_version", "mrr_before", "gross_retention", "net_retention", "kpis")
+KPIS_FIELDS = (
+    "kpis_as_of",
+    "kpis_version",
+    "mrr_before",
+    "gross_retention",
+    "net_retention",
+    "renewal_at",
+    "kpis",
+)
 """KPI fields of the same hash, in the order of ``encode_kpis``."""
 
 _JSON = msgspec.json.Encoder()
@@ -126,6 +135,7 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         str(record.sequence),
         _or_empty(record.parent_id),
         _or_empty(record.merged_into),
+        _JSON.encode(record.silent_sources).decode() if record.silent_sources else "",
         _JSON.encode(record).decode(),
     )
 
@@ -140,7 +150,7 @@ def encode_kpis(record: AccountKpis) -> tuple[str, ...]:
         record.account_id,
         str(record.as_of),
         str(record.sequence),
-        *map(_or_empty, retained(record)),
+        *map(_or_empty, from_kpis(record)),
         _JSON.encode(record).decode(),
     )
 

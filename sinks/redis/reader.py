@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -23,7 +23,12 @@ _BLOCK_MS = 2_000
 """The longest single blocking read; well under the socket's timeout."""
 _PAGE = 500
 """Accounts asked for at once, so that nobody else waits long for Redis."""
-_NUMBERS = {
+_TEXTS = msgspec.json.Decoder(list[str])
+_VALUES: dict[str, Callable[[str], Any]] = {
+    "coverage": float,
+    "reasons": _TEXTS.decode,
+    "renewal_at": int,
+    "silent_sources": _TEXTS.decode,
     "score": float,
     "previous_score": float,
     "arr_minor": int,
@@ -105,20 +110,19 @@ class RedisReader:
         for page in self._pages(tenant):
             new = [account_id for account_id in dict.fromkeys(page) if account_id not in yielded]
             yielded.update(new)
-            yield from self._summaries(tenant, new)
+            yield from self.summaries(tenant, new)
 
-    @_asks
     def history(self, tenant: str, account_id: str, n: int, /) -> list[HistoryEntry]:
         """Return up to ``n`` newest changes of score or band, newest first."""
-        entries = []
-        for entry_id, fields in self._client.xrevrange(self._keys.history(tenant, account_id), count=n):
-            as_of, _, version = entry_id.partition("-")
-            entries.append(
-                HistoryEntry(
-                    as_of=int(as_of), version=int(version), score=float(fields["score"]), band=fields["band"]
-                )
-            )
-        return entries
+        return self.histories(tenant, [account_id], n)[0]
+
+    @_asks
+    def histories(self, tenant: str, account_ids: Sequence[str], n: int, /) -> list[list[HistoryEntry]]:
+        """Return the ``history`` of each of these accounts, in their order."""
+        pipeline = self._client.pipeline(transaction=False)
+        for account_id in account_ids:
+            pipeline.xrevrange(self._keys.history(tenant, account_id), count=n)
+        return [[_history_entry(*entry) for entry in entries] for entries in pipeline.execute()]
 
     @_asks
     def open_alerts(self, tenant: str, n: int, /) -> list[RiskAlert]:
@@ -141,8 +145,7 @@ class RedisReader:
         The id ``0`` is before the oldest update, ``$`` is the newest one at the time of the call.
         """
         if after_id == "$":
-            newest = self._client.xrevrange(self._keys.updates, count=1)
-            after_id = newest[0][0] if newest else "0"
+            after_id = self.newest_update()
         deadline = time.monotonic() + block_ms / 1000
         while True:
             wait = min(_BLOCK_MS, int((deadline - time.monotonic()) * 1000))
@@ -151,6 +154,12 @@ class RedisReader:
             )
             if answer or wait <= 0:
                 return [_update(entry_id, fields) for _, entries in answer for entry_id, fields in entries]
+
+    @_asks
+    def newest_update(self) -> str:
+        """Return the id of the newest update, ``0`` if there is none."""
+        newest = self._client.xrevrange(self._keys.updates, count=1)
+        return newest[0][0] if newest else "0"
 
     @_asks
     def find(self, tenant: str, text: str, /, n: int = 5) -> list[str]:
@@ -179,19 +188,20 @@ class RedisReader:
         return answer
 
     @_asks
-    def _summaries(self, tenant: str, ids: list[str]) -> list[AccountSummary]:
+    def summaries(self, tenant: str, account_ids: Sequence[str], /) -> list[AccountSummary]:
+        """Return those of these accounts that there are, in their order; one merged into another is none."""
         names = AccountSummary.__struct_fields__[1:]
         pipeline = self._client.pipeline(transaction=False)
-        for account_id in ids:
-            pipeline.hmget(self._keys.account(tenant, account_id), names)
+        for account_id in account_ids:
+            pipeline.hmget(self._keys.account(tenant, account_id), [*names, "merged_into"])
         summaries = []
-        for account_id, values in zip(ids, pipeline.execute(), strict=True):
+        for account_id, (*values, merged) in zip(account_ids, pipeline.execute(), strict=True):
             fields = {
-                name: _NUMBERS.get(name, str)(value)
+                name: _VALUES.get(name, str)(value)
                 for name, value in zip(names, values, strict=True)
                 if value is not None
             }
-            if "score" in fields:  # else the account's hash was lost
+            if "score" in fields and merged is None:  # else the account's hash was lost, or it is none
                 summaries.append(AccountSummary(account_id=account_id, **fields))
         return summaries
 
@@ -200,6 +210,13 @@ class RedisReader:
         for key in keys:
             pipeline.hget(key, name)
         return [raw for raw in pipeline.execute() if raw is not None]
+
+
+def _history_entry(entry_id: str, fields: dict[str, str]) -> HistoryEntry:
+    as_of, _, version = entry_id.partition("-")
+    return HistoryEntry(
+        as_of=int(as_of), version=int(version), score=float(fields["score"]), band=fields["band"]
+    )
 
 
 def _update(entry_id: str, fields: dict[str, str]) -> Update:

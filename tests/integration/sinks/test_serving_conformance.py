@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from schemas.times import DAY
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink
 from sinks.redis.reader import RedisReader
@@ -92,6 +93,28 @@ def test_all_accounts_of_a_tenant_are_summed_up_once(fresh: Open) -> None:
     assert len(list(reader.accounts("demo"))) == len(found)
 
 
+def test_some_accounts_are_summed_up_with_what_a_list_shows(fresh: Open) -> None:
+    sink, reader = fresh()
+    silent = health("a", 1, silent_sources=["usage.events"], reasons=["One", "Two"], coverage=0.65)
+    merged = health("gone", 2, band="unknown", merged_into="a")
+    sink.write([silent, kpis("a", {"billing.renewal": 12.0, "revenue.before": 5.0}, 3), health("b"), merged])
+    sink.write([health("a", 4, 20.0, silent_sources=["usage.events"], reasons=["One", "Two"], coverage=0.65)])
+
+    first, second = reader.summaries("demo", ["b", "gone", "nobody", "a"])
+
+    assert (first.account_id, first.renewal_at, first.silent_sources) == ("b", None, [])
+    assert (second.account_id, second.reasons, second.coverage) == ("a", ["One", "Two"], 0.65)
+    assert (second.score, second.silent_sources) == (20.0, ["usage.events"])
+    assert second.renewal_at == (AT // DAY + 12) * DAY
+    assert reader.histories("demo", ["a", "nobody", "b"], 9) == [
+        reader.history("demo", "a", 9),
+        [],
+        reader.history("demo", "b", 9),
+    ]
+    assert [entry.score for entry in reader.history("demo", "a", 9)] == [20.0, 50.0]
+    assert reader.updates(reader.newest_update(), 9) == []
+
+
 def test_nothing_there_is_no_error(fresh: Open) -> None:
     sink, reader = fresh()
 
@@ -105,6 +128,8 @@ def test_nothing_there_is_no_error(fresh: Open) -> None:
     assert list(reader.accounts("demo")) == []
     assert reader.open_alerts("demo", 5) == []
     assert reader.history("demo", "acme", 5) == []
+    assert reader.newest_update() == "0"
+    assert reader.summaries("demo", []) == reader.histories("demo", [], 5) == []
     assert reader.updates("0", 5) == []
     assert reader.updates("$", 5, block_ms=20) == []
     assert reader.find("demo", "acme") == []
