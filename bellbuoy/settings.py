@@ -27,7 +27,7 @@ from sinks.postgres.settings import PostgresSettings
 from sinks.redis.settings import RedisSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
-__all__ = ["KafkaSettings", "Settings", "load"]
+__all__ = ["ConsoleSettings", "KafkaSettings", "Settings", "load"]
 
 
 class KafkaSettings(BaseModel):
@@ -64,6 +64,35 @@ class KafkaSettings(BaseModel):
         return Topics(self.topic_prefix, self.partitions, self.replication)
 
 
+class ConsoleSettings(BaseModel):
+    """Settings of the console."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. People sign in by a link that this machine prints, so it must be "
+        "this machine's own: 127.0.0.1, ::1 or localhost.",
+    )
+    port: int = Field(default=8090, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#]+$",
+        description="Address under which browsers reach it, without a slash at its end, if that is another "
+        "one, as behind a tunnel or a proxy of your own.",
+    )
+    tenants: tuple[str, ...] = Field(
+        default=(),
+        description="Tenants whose accounts it shows, the first one at first. Without any: those of "
+        "`gateway.tenants`.",
+    )
+    person: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Name that acts carry as their author. Without it: the user that runs the console.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a deployment, one field for each area."""
 
@@ -79,6 +108,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings | Literal[False] | None = None
     notify: NotifySettings = NotifySettings()
+    console: ConsoleSettings = ConsoleSettings()
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Least severity that is logged; `debug` adds tracebacks. "

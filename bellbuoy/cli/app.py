@@ -28,7 +28,7 @@ from bellbuoy.cli.portfolio import portfolio
 from bellbuoy.cli.rebuild import rebuild
 from bellbuoy.cli.recover import recover
 from bellbuoy.cli.replay import replay
-from bellbuoy.cli.roles import deliver, gateway, journal, worker
+from bellbuoy.cli.roles import console, deliver, gateway, journal, worker
 from bellbuoy.cli.simulate import demo, simulate
 from bellbuoy.cli.sinks import sinks
 from bellbuoy.cli.topics import topics
@@ -86,7 +86,7 @@ _COMMANDS: list[str] = []
 for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model, backtest),
-    "Roles, each a process": (gateway, journal, worker, deliver),
+    "Roles, each a process": (gateway, journal, worker, deliver, console),
     "Operation": (topics, sinks, notify, account, events, deadletters, rebuild, recover, replay, simulate),
 }.items():
     for command in commands:

@@ -1,8 +1,16 @@
-"""The commands that run one of the four roles until SIGTERM: gateway, journal, worker and deliver."""
+"""The commands that run one role until SIGTERM: gateway, journal, worker, deliver and console."""
 
 from __future__ import annotations
 
-__all__ = ["deliver", "gateway", "journal", "worker"]
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bellbuoy.settings import Settings
+
+__all__ = ["console", "deliver", "gateway", "journal", "worker"]
 
 
 def gateway() -> None:
@@ -41,11 +49,32 @@ def deliver() -> None:
     _run("deliver")
 
 
-def _run(role: str) -> None:
+def console(
+    link: Annotated[
+        bool, typer.Option("--link", help="Only print a new link to a console that runs, and end.")
+    ] = False,
+) -> None:
+    """
+    Run the console: live pages of the accounts that need somebody, and acts on their alerts.
+
+    Needs a sink that can be read, such as Redis; Kafka for acts alone. It logs a link that signs you in,
+    once. Stops on SIGTERM.
+    """
+    from bellbuoy.console.server import new_link, serve
+
+    if link:
+        from bellbuoy.settings import load
+
+        print(new_link(load()))
+    else:
+        _run("console", serve)
+
+
+def _run(role: str, run: Callable[[Settings], None] | None = None) -> None:
     from bellbuoy import logs
     from bellbuoy.operations.roles import run_role
     from bellbuoy.settings import load
 
     settings = load()
     logs.configure(settings.log_level, role)
-    run_role(role, settings)
+    run_role(role, settings, run)

@@ -42,7 +42,7 @@ def demo(
     """
     Show everything at work: the whole stack, and a company whose last quarter passes in a minute.
 
-    Starts Kafka, Redis and the four roles on this machine, runs a simulated company of 200 customers
+    Starts Kafka, Redis and all roles on this machine, runs a simulated company of 200 customers
     through the last 90 days and then live, and shows who is at risk, and why.
 
     --seconds with --json ends with one line of JSON that accounts for every event.

@@ -17,7 +17,7 @@ def up(
     ] = None,
 ) -> None:
     """
-    Start everything on this machine, until Ctrl-C: Kafka, Redis and the four roles.
+    Start everything on this machine, until Ctrl-C: Kafka, Redis, the roles and the console.
 
     Postgres, too, for history, where the extra embedded-postgres is installed; BELLBUOY_POSTGRES=false leaves
     it out. Other commands know of it when BELLBUOY_POSTGRES__URL is the address that is printed.

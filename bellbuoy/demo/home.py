@@ -51,6 +51,7 @@ def demo_settings(settings: Settings, data: Path) -> Settings:
             "data": data,
             "kafka": settings.kafka.model_copy(update={"bootstrap": f"{HOST}:{kafka}"}),
             "gateway": settings.gateway.model_copy(update={"port": _port(settings.gateway.port)}),
+            "console": settings.console.model_copy(update={"port": _port(settings.console.port)}),
             "journal": settings.journal.model_copy(update=journal),
             **moved,
         }

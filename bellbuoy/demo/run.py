@@ -142,7 +142,7 @@ class Demo:
         try:
             simulation = await asyncio.to_thread(self._simulation, carrier, follower)
             with stop_on_signals() as stop:
-                hint = _hint(self._addresses, keys.write_key)
+                hint = _hint(self._addresses, keys.write_key, self._stack.console_link())
                 accounts = make_accounts(self._options.seed, self._options.accounts)
                 names = {account.account_id: account.name for account in accounts}
                 shown = asyncio.create_task(display.run(stop, self._say, hint, names, screen=self._screen))
@@ -191,12 +191,14 @@ class Demo:
         )
 
 
-def _hint(addresses: Addresses, write_key: str) -> str:
+def _hint(addresses: Addresses, write_key: str, console: str) -> str:
     """Return what to try next; every command is whole in lines of less than 80 characters, to be pasted."""
     gateway = addresses.gateway
     moved = [f"{s.variable}={url}" for s, url in addresses.servers.items() if url != s.usual_url]
     return "\n".join(
         [
+            "The console; this link signs you in, once:",
+            f"  {console}",
             *([f"Alerts arrive in {addresses.inbox}: open it in a browser."] if addresses.inbox else []),
             f"Gateway {gateway}, write key {write_key}. Why a score is what it is:",
             *(f"  {one} \\" for one in moved),

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from bellbuoy.console import metrics as console
 from bellbuoy.docs.markdown import table
 from gateway import metrics as gateway
 from streams.delivery import metrics as delivery
@@ -23,6 +24,7 @@ MODULES: dict[str, tuple[ModuleType, ...]] = {
     "journal": (journal, log_faults, health),
     "worker": (worker, log_faults, health),
     "deliver": (delivery, log_faults, latency, health),
+    "console": (console,),
 }
 """The modules whose metrics each role exports."""
 
@@ -31,7 +33,8 @@ _HEAD = """# Metrics
 Every metric of our own, by role. Generated from the code by `python -m bellbuoy.docs`; a test holds it to the
 code. No label ever carries an account, a user or an event's name.
 
-Each role answers `/metrics` in the Prometheus text format: the gateway on `gateway.port`, the others on their
+Each role answers `/metrics` in the Prometheus text format: the gateway on `gateway.port`, the
+console on `console.port`, the others on their
 `metrics_port` ([settings](settings.md)). Beside its own metrics every role exports those of its process,
 `process_*` and `python_*`, as the Prometheus client library defines them. A histogram `x` is the series
 `x_bucket`, `x_sum` and `x_count`.

@@ -1,4 +1,4 @@
-"""The whole of Bellbuoy on one machine: Kafka, servers of sinks and the four roles as child processes."""
+"""The whole of Bellbuoy on one machine: Kafka, servers of sinks and the roles as child processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bellbuoy.console.server import new_link
 from bellbuoy.errors import OperatorError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded import EmbeddedError, Kafka
@@ -100,6 +101,10 @@ class Stack:
             inbox=inbox_page(self.settings),
         )
 
+    def console_link(self) -> str:
+        """Return a new link to the console, which signs in once."""
+        return new_link(self.settings, self._roles["console"].process.port)
+
     def start(self, seconds: float = 120.0) -> Addresses:
         """
         Start everything and return once every role is ready, *seconds* after the servers at the latest.
@@ -169,8 +174,8 @@ class Stack:
 
     def _start_roles(self) -> None:
         gateway = self.settings.gateway
-        self._listener = listen(gateway.host, gateway.port)
-        for name in ROLES:
+        self._listener = listen(gateway.host, gateway.port, "gateway")
+        for name in (*ROLES, "console"):
             listener = self._listener if name == "gateway" else None
             process = RoleProcess(name, self.settings, self._data.logs / f"{name}.log", listener=listener)
             self._roles[name] = SupervisedRole(process.start())

@@ -57,6 +57,7 @@ def _summary(stack: Stack, seconds: float) -> str:
     return "\n".join(
         [
             f"Bellbuoy is up ({seconds:.1f} s).",
+            f"  console  {stack.console_link()}  (signs you in, once)",
             f"  gateway  {at.gateway}",
             f"  Kafka    {at.bootstrap}",
             *(f"  {server.title:<8} {url}" for server, url in at.servers.items()),

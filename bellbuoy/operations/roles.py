@@ -1,4 +1,4 @@
-"""Start of the four long-running roles, with the check of what each needs."""
+"""Start of the long-running roles, with the check of what each needs."""
 
 from __future__ import annotations
 
@@ -41,14 +41,15 @@ class LogChangedRoleError(OperatorError):
     exit_code = LOG_CHANGED
 
 
-def run_role(role: str, settings: Settings) -> None:
+def run_role(role: str, settings: Settings, run: Callable[[Settings], None] | None = None) -> None:
     """
     Check what *role* needs, then run it until SIGTERM or SIGINT.
 
-    Raises KafkaAwayError, ConfigError for topics that are missing or wrong, RoleError and
-    LogChangedRoleError.
+    A role that is none of ROLES is given with its function, and needs no Kafka to start. Raises
+    KafkaAwayError, ConfigError for topics that are missing or wrong, RoleError and LogChangedRoleError.
     """
-    require_topics(settings)
+    if run is None:
+        require_topics(settings)
     # A role imports its own libraries only.
     from streams.kafka.errors import LogChangedError  # noqa: PLC0415
     from streams.runtime.errors import DeliveryError  # noqa: PLC0415
@@ -57,7 +58,7 @@ def run_role(role: str, settings: Settings) -> None:
     faulthandler.enable()  # a crash in a library's native code leaves the threads' stacks in the log
     log.info("Role starts.", bootstrap=settings.kafka.bootstrap)
     try:
-        ROLES[role](settings)
+        (run or ROLES[role])(settings)
     except (DeliveryError, HealthServerError) as error:
         raise RoleError(str(error)) from error
     except LogChangedError as error:
@@ -75,7 +76,9 @@ def _gateway(settings: Settings) -> None:
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     kafka, http = settings.kafka, settings.gateway
-    listener = listen(http.host, http.port) if http.listen_fd is None else _inherited(http.listen_fd)
+    listener = (
+        listen(http.host, http.port, "gateway") if http.listen_fd is None else _inherited(http.listen_fd)
+    )
     if http.tenants == GatewaySettings().tenants and http.host not in ("127.0.0.1", "::1", "localhost"):
         log.warning(
             "The gateway listens beyond this machine with the demo tenant's published keys; "
@@ -121,15 +124,15 @@ def _deliver(settings: Settings) -> None:
     delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, sinks(settings), registry(settings))
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket for the gateway; raise RoleError where there can be none."""
+def listen(host: str, port: int, role: str) -> socket.socket:
+    """Return a listening socket for the gateway or the console; raise RoleError where there can be none."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise RoleError(
-            f"the gateway can't listen on {host}:{port} ({error.strerror or error}): free the port, "
-            "or change gateway.host and gateway.port (BELLBUOY_GATEWAY__PORT)"
+            f"the {role} can't listen on {host}:{port} ({error.strerror or error}): free the port, "
+            f"or change {role}.host and {role}.port (BELLBUOY_{role.upper()}__PORT)"
         ) from None
 
 
@@ -168,4 +171,4 @@ ROLES: dict[str, Callable[[Settings], None]] = {
     "worker": _worker,
     "deliver": _deliver,
 }
-"""The function that runs each role; the names are those of the commands."""
+"""The function that runs each role of the pipeline; the names are those of the commands."""

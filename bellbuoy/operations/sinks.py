@@ -18,7 +18,7 @@ from sinks.port import Migratable, Sink
 from sinks.serving import Reader
 from sinks.settings import SinkSettings
 
-__all__ = ["MigratableSink", "find_sinks", "migratable", "serving_reader", "sinks"]
+__all__ = ["MigratableSink", "find_sinks", "migratable", "open_reader", "serving_reader", "sinks"]
 
 
 class MigratableSink(Sink, Migratable, Protocol):
@@ -50,16 +50,22 @@ def migratable(settings: Settings, name: str | None = None) -> list[MigratableSi
     return [found[name]]
 
 
-@contextmanager
-def serving_reader(settings: Settings) -> Iterator[Reader]:
+def open_reader(settings: Settings) -> Reader:
     """
-    Open a reader of the first sink that can be read, closed afterwards.
+    Return a reader of the first sink that can be read.
 
     Raises SinkSettingsError, and ConfigError when no sink can be read.
     """
     reader = next((r for _, section in _sections(settings) if (r := section.reader()) is not None), None)
     if reader is None:
         raise ConfigError("no sink of the settings can be read, so there is nothing to show")
+    return reader
+
+
+@contextmanager
+def serving_reader(settings: Settings) -> Iterator[Reader]:
+    """Open a reader as ``open_reader`` does, closed afterwards."""
+    reader = open_reader(settings)
     try:
         yield reader
     finally:

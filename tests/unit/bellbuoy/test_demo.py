@@ -353,8 +353,11 @@ def test_an_account_without_alerts_says_so():
     assert "No alert is open." in shown(explained(Explanation(calm, [], []), 1_000_000))
 
 
+CONSOLE = "http://127.0.0.1:8090/sign-in?link=" + "x" * 32
+
+
 def test_the_demo_s_commands_can_be_pasted_as_they_stand() -> None:
-    hint = _hint(Addresses("127.0.0.1:9092", {}, "http://127.0.0.1:8080", {}), "demo-write-key")
+    hint = _hint(Addresses("127.0.0.1:9092", {}, "http://127.0.0.1:8080", {}), "demo-write-key", CONSOLE)
     console = Console(width=80, height=40, record=True, file=io.StringIO())
 
     console.print(render_screen(moment(), hint, 40))

@@ -18,6 +18,7 @@ FREE: dict[str, Any] = {
     "journal": {"metrics_port": 0},
     "worker": {"metrics_port": 0},
     "delivery": {"metrics_port": 0},
+    "console": {"port": 0},
 }
 
 
@@ -31,7 +32,7 @@ def test_a_zero_becomes_a_free_port_and_the_settings_name_it() -> None:
     ports = [placed.kafka.port, redis.port, *(use.port for use in placed.roles.values())]
 
     assert 0 not in ports
-    assert len(set(ports)) == 6
+    assert len(set(ports)) == 7
     assert placed.settings.kafka.bootstrap == f"127.0.0.1:{placed.kafka.port}"
     assert placed.settings.redis.url == f"redis://127.0.0.1:{redis.port}/0"
     assert server.port(placed.settings) == redis.port

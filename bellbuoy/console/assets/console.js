@@ -1,0 +1,274 @@
+// The console's own behaviour: live parts, acts by dialog and key, the chart. No state but the page's.
+'use strict'
+;(() => {
+  const $ = (selector, of = document) => of.querySelector(selector)
+  const $$ = (selector, of = document) => [...of.querySelectorAll(selector)]
+  const live = $('#live'), toasts = $('#toasts'), dialog = $('#act'), help = $('#help')
+
+  // Theme
+  const root = document.documentElement
+  const themed = localStorage.getItem('theme')
+  if (themed) root.dataset.theme = themed
+  function turnTheme() {
+    const dark = getComputedStyle(root).colorScheme === 'dark' ||
+      (!root.dataset.theme && matchMedia('(prefers-color-scheme: dark)').matches)
+    root.dataset.theme = dark ? 'light' : 'dark'
+    localStorage.setItem('theme', root.dataset.theme)
+    drawChart()
+  }
+
+  // Live parts: the server sends the part anew whenever it looks different; it is morphed into the page.
+  let source = null
+  function setStatus(words, lost) {
+    const status = $('#status')
+    if (!status) return
+    status.classList.toggle('lost', lost)
+    const text = $('.live-words', status)
+    if (text.textContent !== words) text.textContent = words
+  }
+  function connect() {
+    if (!live || document.hidden) return
+    source?.close()
+    source = new EventSource(live.dataset.live)
+    let away = null
+    source.addEventListener('view', async event => {
+      const scores = new Map($$('[data-row] .score b', live).map(one => [one.closest('[data-row]').id, one.textContent]))
+      await htmx.swap({sourceElement: live, target: live, text: event.data, swap: 'innerMorph'})
+      for (const one of $$('[data-row] .score b', live)) {
+        const row = one.closest('[data-row]'), before = scores.get(row.id)
+        if (before !== undefined && before !== one.textContent) {
+          row.classList.remove('came')
+          void row.offsetWidth
+          row.classList.add('came')
+        }
+      }
+      mark(selected)
+      drawChart()
+    })
+    source.addEventListener('status', event => {
+      const told = JSON.parse(event.data)
+      away = told.away
+      $('#stale').hidden = !away
+      if (away) {
+        const at = told.seen_at ? ' It is as of ' + new Date(told.seen_at).toLocaleTimeString() + '.' : ''
+        $('#stale-words').textContent = "The serving sink doesn't answer. You see what was read last." + at
+      }
+      setStatus(away ? 'Not live' : 'Live', Boolean(away))
+    })
+    source.onerror = () => {
+      setStatus('Reconnecting…', true)
+      // A stream that was refused is not tried again by itself: the session may be over.
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000)
+    }
+    source.onopen = () => setStatus(away ? 'Not live' : 'Live', Boolean(away))
+  }
+  document.addEventListener('visibilitychange', () => document.hidden ? source?.close() : connect())
+  addEventListener('pagehide', () => source?.close())
+
+  // Filters: the address is the state, so a change of a filter is another address.
+  for (const form of $$('[data-filters]')) {
+    let timer
+    const go = () => {
+      const said = new FormData(form), query = new URLSearchParams()
+      for (const [name, value] of said) if (value && !(name === 'sort' && value === 'urgency') && !(name === 'view' && value === 'new')) query.set(name, value)
+      show(form.getAttribute('action') + (query.size ? '?' + query : ''))
+    }
+    form.addEventListener('submit', event => { event.preventDefault(); clearTimeout(timer); go() })
+    form.addEventListener('change', go)
+    form.addEventListener('input', event => {
+      if (event.target.type !== 'search') return
+      clearTimeout(timer)
+      timer = setTimeout(go, 200)
+    })
+  }
+  async function show(address, push = true) {
+    const answer = await fetch(address, {headers: {Accept: 'text/html'}}).catch(() => null)
+    if (!answer?.ok) { location.assign(address); return }
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+    const fresh = $('#live', page)
+    if (!fresh) { location.assign(address); return }
+    if (push) history.pushState({console: true}, '', address)
+    live.dataset.live = fresh.dataset.live
+    await htmx.swap({sourceElement: live, target: live, text: fresh.innerHTML, swap: 'innerMorph'})
+    const view = $('[data-filters] [name="view"]'), chosen = $('[data-filters] [name="view"]', page)
+    if (view && chosen) view.value = chosen.value
+    selected = -1
+    connect()
+  }
+  addEventListener('popstate', () => location.reload())
+  document.addEventListener('click', event => {
+    const link = event.target.closest('#live a.chip, #live .tabs a, #live .more a, #live .empty a')
+    if (!link || event.metaKey || event.ctrlKey || event.shiftKey || link.origin !== location.origin || link.pathname !== location.pathname) return
+    event.preventDefault()
+    show(link.getAttribute('href'))
+    for (const select of $$('[data-filters] select')) {
+      const value = new URL(link.href).searchParams.get(select.name) ?? (select.name === 'sort' ? 'urgency' : '')
+      if (select.value !== value) select.value = value
+    }
+  })
+
+  // Rows by keyboard
+  let selected = -1
+  const rows = () => $$('[data-row]', live ?? document)
+  function mark(index) {
+    const all = rows()
+    selected = Math.max(-1, Math.min(index, all.length - 1))
+    all.forEach((row, i) => row.classList.toggle('at', i === selected))
+    return all[selected]
+  }
+  function step(by) {
+    const row = mark(Math.max(0, selected + by))
+    row?.scrollIntoView({block: 'nearest'})
+    ;(row && ($('[data-open]', row) ?? $('button', row)))?.focus({preventScroll: true})
+  }
+  const current = () => rows()[selected]?.dataset.alert ? rows()[selected] : rows().length === 1 && rows()[0].dataset.alert ? rows()[0] : null
+
+  // Acts
+  const TITLES = {
+    acknowledged: ['Acknowledge with a note', 'Acknowledge'], snoozed: ['Snooze', 'Snooze'],
+    assigned: ['Give it to somebody', 'Assign'], dismissed: ['Dismiss', 'Dismiss'], resolved: ['Resolve', 'Resolve'],
+  }
+  const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map(b => b.toString(16).padStart(2, '0')).join('')
+  function ask(row, kind) {
+    const form = $('[data-act-form]', dialog)
+    form.reset()
+    form.setAttribute('hx-post', row.dataset.path)
+    form.kind.value = kind
+    form.action_id.value = newId()
+    $('#act-title').textContent = TITLES[kind][0]
+    $('#act-about').textContent = row.dataset.title
+    $('[data-submit]', form).textContent = TITLES[kind][1]
+    for (const part of $$('[data-for]', form)) {
+      part.hidden = part.disabled = !part.dataset.for.split(' ').includes(kind)
+    }
+    dialog.showModal()
+  }
+  function act(row, kind, withNote) {
+    if (kind !== 'acknowledged' || withNote) { ask(row, kind); return }
+    send(row.dataset.path, {kind, action_id: newId()}, $('[data-act="acknowledged"]', row))
+  }
+  async function send(path, values, button) {
+    if (button) button.disabled = true
+    try {
+      await post(path, values)
+    } finally {
+      if (button) button.disabled = false
+    }
+  }
+  async function post(path, values) {
+    const body = new URLSearchParams({...values, token: document.body.dataset.token})
+    const answer = await fetch(path, {method: 'POST', body}).catch(() => null)
+    if (answer?.status === 401) { location.reload(); return false }
+    const text = answer ? await answer.text() : ''
+    if (text.includes('data-toast')) {
+      await htmx.swap({sourceElement: toasts, target: toasts, text, swap: 'innerHTML'})
+    } else {
+      failed(path, values)
+    }
+    closeToast()
+    return Boolean(answer?.ok)
+  }
+  function failed(path, values) {
+    const toast = document.createElement('div')
+    toast.className = 'toast bad'
+    toast.setAttribute('role', 'alert')
+    toast.dataset.toast = 'bad'
+    const words = document.createElement('p')
+    words.textContent = "Nothing is known to be recorded: the console doesn't answer."
+    const again = document.createElement('button')
+    again.textContent = 'Try again'
+    again.addEventListener('click', () => post(path, values))
+    toast.append(words, again)
+    toasts.replaceChildren(toast)
+  }
+  function closeToast() {
+    const toast = $('[data-toast="ok"]', toasts)
+    if (toast) setTimeout(() => toast.remove(), 6000)
+  }
+  document.addEventListener('submit', async event => {
+    const form = event.target.closest('[data-act-form], [data-reset], .toast form')
+    if (!form) return
+    event.preventDefault()
+    event.stopImmediatePropagation()
+    const button = $('button:not([type="button"])', form)
+    button.disabled = true
+    const values = Object.fromEntries(new FormData(form))
+    const done = await post(form.getAttribute('hx-post'), values).finally(() => { button.disabled = false })
+    if (done && form.closest('dialog')) form.closest('dialog').close()
+    if (done && form.matches('[data-reset]')) form.reset()
+  }, true)
+  document.addEventListener('click', event => {
+    const button = event.target.closest('button')
+    if (!button) return
+    const row = button.closest('[data-alert]')
+    if (button.dataset.act && row) act(row, button.dataset.act)
+    else if (button.dataset.withdraw) {
+      send($('.override form').getAttribute('hx-post'), {target: button.dataset.withdraw, withdraw: '1'}, button)
+    }
+    else if (button.dataset.do === 'close-dialog') button.closest('dialog').close()
+    else if (button.dataset.do === 'close-toast') button.closest('[data-toast]').remove()
+    else if (button.dataset.do === 'theme') turnTheme()
+    else if (button.dataset.do === 'help') help.showModal()
+  })
+
+  // Keys
+  document.addEventListener('keydown', event => {
+    if (event.metaKey || event.ctrlKey || event.altKey || $('dialog[open]')) return
+    if (event.target.closest('input, select, textarea')) { if (event.key === 'Escape') event.target.blur(); return }
+    const tenant = encodeURIComponent(document.body.dataset.tenant ?? '')
+    const acts = {a: 'acknowledged', s: 'snoozed', g: 'assigned', x: 'dismissed', r: 'resolved', n: 'acknowledged'}
+    if (event.key === 'j' || event.key === 'k') step(event.key === 'j' ? 1 : -1)
+    else if (event.key === '/') $('[data-search]')?.focus()
+    else if (event.key === '?') help?.showModal()
+    else if (event.key === 't') turnTheme()
+    else if (event.key === '1') location.assign('/book/' + tenant)
+    else if (event.key === '2') location.assign('/alerts/' + tenant)
+    else if (acts[event.key] && current()) act(current(), acts[event.key], event.key === 'n')
+    else return
+    event.preventDefault()
+  })
+
+  // The time scrubber says the time that it stands at.
+  document.addEventListener('input', event => {
+    if (!event.target.matches('[data-scrub]')) return
+    const at = new Date(Number(event.target.value))
+    $('#scrub-words').textContent = at.toLocaleString('en-GB', {
+      timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit'}) + ' UTC'
+  })
+
+  // The chart
+  let chart = null, drawn = ''
+  function drawChart() {
+    const box = $('#chart')
+    if (!box || typeof uPlot === 'undefined') return
+    const color = name => {
+      const probe = document.createElement('i')
+      probe.style.color = 'var(' + name + ')'
+      box.append(probe)
+      const found = getComputedStyle(probe).color
+      probe.remove()
+      return found
+    }
+    const key = box.dataset.series + root.dataset.theme + box.clientWidth
+    if (chart && drawn === key && box.contains(chart.root)) return
+    drawn = key
+    chart?.destroy()
+    const [at, scores] = JSON.parse(box.dataset.series)
+    at.push(Math.max(at[at.length - 1], Number($('[data-scrub]')?.max ?? 0) / 1000))
+    scores.push(scores[scores.length - 1])
+    const soft = color('--soft'), line = color('--line'), accent = color('--accent')
+    const axis = {stroke: soft, grid: {stroke: line, width: 1}, ticks: {show: false}, font: '12px Inter, sans-serif'}
+    chart = new uPlot({
+      width: box.clientWidth, height: 220, cursor: {y: false}, legend: {show: false}, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
+      scales: {y: {range: [0, 100]}},
+      axes: [axis, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
+      series: [{}, {label: 'Score', stroke: accent, width: 2, fill: accent.replace(')', ' / 0.08)'), paths: uPlot.paths.stepped({align: 1}), points: {show: at.length < 40, size: 5}}],
+      hooks: {setCursor: [u => {
+        const i = u.cursor.idx
+        box.title = i == null ? '' : scores[i] + ' on ' + new Date(at[i] * 1000).toISOString().slice(0, 16).replace('T', ' ')
+      }]},
+    }, [at, scores], box)
+  }
+  addEventListener('resize', drawChart)
+  addEventListener('DOMContentLoaded', () => { drawChart(); connect() })
+})()

@@ -1,0 +1,183 @@
+"""Acts from the console through the whole pipeline, live between browsers, and while its servers are away."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import orjson
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bellbuoy.local.embedded import Kafka, Redis
+from bellbuoy.local.embedded.ports import free_port
+from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.topics import create_topics
+from bellbuoy.times import now
+from schemas.codec.record_codec import codec
+from schemas.records import AccountOverride, AlertAction
+from schemas.topics import Topics
+from sinks.redis.settings import RedisSettings
+from sinks.redis.sink import RedisSink
+from tests.support.changelog import read_topic
+from tests.support.chromium import browser as run_browser
+from tests.support.console import RunningConsole, running_console
+from tests.support.output_records import alert, health
+from tests.support.role_processes import role_settings
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.services, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with run_browser() as launched:
+        yield launched
+
+
+def _send(gateway: RoleProcess, topic: str, **event: object) -> None:
+    """Send a typed event about account acme-inc to the gateway."""
+    connection = HTTPConnection(gateway.host, gateway.port, timeout=60)
+    body = {"event_id": uuid.uuid4().hex, "account_id": "acme-inc", "source": "test", **event}
+    headers = {"Authorization": "Bearer demo-server-key", "Content-Type": "application/json"}
+    connection.request("POST", f"/v1/events/{topic}", orjson.dumps(body), headers)
+    answer = connection.getresponse()
+    assert answer.status == 200, answer.read()
+    connection.close()
+
+
+@pytest.mark.timeout(400)
+def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
+    bootstrap: str, topics: Topics, redis_url: str, tmp_path: Path, chromium: Browser
+) -> None:
+    settings = role_settings(
+        bootstrap,
+        topics,
+        tmp_path,
+        redis={"url": redis_url, "prefix": topics.prefix},
+        console={"port": 0, "person": "Kim"},
+    )
+    roles = {
+        name: RoleProcess(name, settings, tmp_path / f"{name}.log").start()
+        for name in ("gateway", "journal", "worker", "deliver", "console")
+    }
+    try:
+        for role in roles.values():
+            role.wait_ready(120)
+        console = RunningConsole(roles["console"], tmp_path)
+        kim, ines = console.page(chromium), console.page(chromium, "dark", 390)
+        expect(kim.locator("#live")).to_contain_text("No account is scored yet.")
+        ines.goto("/alerts/demo?view=all")
+
+        profile = {"name": "Acme Inc", "owner": "Ines Marrow", "arr_minor": 5_000_000, "currency": "EUR"}
+        _send(roles["gateway"], "account.profiles", **profile)
+        expect(kim.locator("#book")).to_contain_text("Acme Inc")
+        canceled = {"kind": "cancel_scheduled", "subscription_id": "s", "status": "active"}
+        _send(roles["gateway"], "billing.events", **canceled)
+        expect(kim.locator("#book")).to_contain_text("Cancellation scheduled")
+        expect(ines.locator("#inbox")).to_contain_text("Cancellation scheduled")
+
+        kim.goto("/alerts/demo?view=all")
+        kim.get_by_role("button", name="Acknowledge").click()
+        expect(kim.locator("#toasts")).to_contain_text("You are on it")
+        for page in (kim, ines):
+            expect(page.locator("#inbox")).to_contain_text("Kim is on it")
+            expect(page.locator(".pending")).to_have_count(0)
+        expect(ines.locator("#tabs")).to_contain_text("Taken 1")
+
+        ines.get_by_role("link", name="Acme Inc").click()
+        _set_override(ines)
+        expect(ines.locator("#main")).to_contain_text("They look elsewhere")
+        expect(ines.locator("#account-head .number")).to_have_text("12")
+        ines.get_by_role("button", name="Withdraw").click()
+        expect(ines.locator("#main .override-banner")).to_have_count(0)
+
+        ines.get_by_role("button", name="In a day").click()
+        expect(ines.locator("#changes")).to_contain_text("cancellation of s scheduled")
+        ines.get_by_role("button", name="Show what made the score then").click()
+        expect(ines.locator("#then .then-head")).to_be_visible()
+
+        ines.locator('[data-act="dismissed"]').first.click()
+        ines.get_by_label("Noise").check()
+        ines.locator("#act").get_by_label("Note").fill("Known since June")
+        ines.locator("#act [data-submit]").click()
+        expect(ines.locator("#act")).to_be_hidden()
+        expect(kim.locator("#live")).to_contain_text("No alert fits.")
+    finally:
+        for role in roles.values():
+            role.kill()
+    actions = _written(bootstrap, topics, "alert.actions")
+    assert [(one.kind, one.author) for one in actions] == [("acknowledged", "Kim"), ("dismissed", "Kim")]
+    assert (actions[1].note, actions[1].feedback) == ("Known since June", "noise")
+    overrides = _written(bootstrap, topics, "account.overrides")
+    assert [(one.value, one.author) for one in overrides] == [(12.0, "Kim"), (None, "Kim")]
+    assert overrides[0].expires_at is not None
+
+
+def _set_override(page: Page) -> None:
+    form = page.locator(".override form")
+    form.get_by_label("Score, 0 to 100").fill("12")
+    form.get_by_label("Why").fill("They look elsewhere")
+    form.get_by_role("button", name="Set").click()
+    expect(page.locator("#toasts")).to_contain_text("score set to 12")
+
+
+def _written(bootstrap: str, topics: Topics, topic: str) -> list[AlertAction | AccountOverride]:
+    decode = codec(topic).decode
+    records = read_topic(bootstrap, topics.name(topic), topics.partitions)
+    return sorted((decode(one.value()) for one in records), key=lambda one: one.occurred_at)
+
+
+@pytest.mark.timeout(400)
+def test_servers_that_die_and_return_under_a_page(tmp_path: Path, chromium: Browser) -> None:
+    redis, kafka = Redis(tmp_path / "redis", port=free_port()), Kafka(tmp_path / "kafka", port=free_port())
+    topics = Topics(prefix="t-", partitions=1)
+    redis.start()
+    try:
+        _write(redis, health("acme", 1, 20.0, as_of=now()), alert("a1", opened_at=now()))
+        with running_console(kafka.bootstrap, topics, redis.url, tmp_path) as console:
+            page, book = console.page(chromium), console.page(chromium)
+            expect(book.locator("#book")).to_contain_text("Acme GmbH")
+
+            page.goto("/alerts/demo")
+            page.get_by_role("button", name="Acknowledge").click()
+            expect(page.locator("#toasts")).to_contain_text("Nothing is known to be recorded")
+            expect(page.locator("#inbox")).not_to_contain_text("is on it")
+            expect(page.locator(".pending")).to_have_count(0)
+            kafka.start()
+            create_topics(kafka.bootstrap, topics)
+            page.get_by_role("button", name="Try again").click()
+            expect(page.locator("#toasts")).to_contain_text("You are on it")
+            expect(page.locator(".pending")).to_contain_text("being taken by Kim")
+            until(lambda: _written(kafka.bootstrap, topics, "alert.actions"), what="the act")
+
+            redis.stop()
+            expect(book.locator("#stale")).to_be_visible()
+            expect(book.locator("#status")).to_have_text("Not live")
+            expect(book.locator("#book")).to_contain_text("Acme GmbH")
+            book.reload()
+            expect(book.locator("#book")).to_contain_text("Acme GmbH")
+            redis.start()
+            expect(book.locator("#stale")).to_be_hidden()
+            _write(redis, health("late", 2, 30.0, as_of=now()))
+            expect(book.locator("#book")).to_contain_text("Late GmbH")
+
+            console.process.kill()
+            expect(book.locator("#status")).to_have_text("Reconnecting…")
+            page.locator('[data-act="acknowledged"]').click()
+            expect(page.locator("#toasts")).to_contain_text("the console doesn't answer")
+            console.process.start()
+            expect(book.locator("#status")).to_have_text("Live")
+    finally:
+        redis.stop()
+        if kafka.started:
+            kafka.stop()
+
+
+def _write(redis: Redis, *records: object) -> None:
+    sink = RedisSink(RedisSettings(url=redis.url, prefix="t-"))
+    sink.open()
+    sink.write(records)
+    sink.close()
