@@ -17,6 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.actions.links import ActionLinks
+from gateway.actions.secrets import ActionSecrets
 from gateway.http.auth import ApiKeys
 from gateway.http.body import BodyReader
 from gateway.http.cors import TrackingCors
@@ -48,9 +50,10 @@ def build_app(
     topics: Topics,
     registry: Registry,
     admission: Admission | None = None,
+    actions: ActionSecrets | None = None,
 ) -> Starlette:
     """
-    Return the gateway in front of the Kafka at ``bootstrap``; ``admission`` is as in ``assemble``.
+    Return the gateway in front of the Kafka at ``bootstrap``; the rest is as in ``assemble``.
 
     Its lifespan opens and closes the producer. Kafka may be away when it starts; ``/readyz`` says so.
     """
@@ -60,7 +63,7 @@ def build_app(
         max_waiting=settings.max_waiting_events,
         timeout_seconds=settings.delivery_timeout_seconds,
     )
-    return assemble(settings, outbox, topics, registry, admission=admission)
+    return assemble(settings, outbox, topics, registry, admission=admission, actions=actions)
 
 
 def _counters(settings: GatewaySettings) -> dict[str, dict[str, str]]:
@@ -74,9 +77,12 @@ def assemble(
     registry: Registry,
     clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     admission: Admission | None = None,
+    actions: ActionSecrets | None = None,
 ) -> Starlette:
     """
     Return the gateway on any outbox; ``clock`` returns UTC milliseconds.
+
+    ``actions`` prove the actions on alerts that people take in messages; without them there are none.
 
     A typed event whose time the journal would refuse by ``admission`` is refused at once; with ``None``, as
     where the journal's time is a simulation's, the journal alone judges.
@@ -95,10 +101,10 @@ def assemble(
         finally:
             await outbox.close()
 
+    dispatcher = Dispatcher(outbox, topics, registry, _counters(settings))
     routes = [
-        *_source_routes(
-            settings, Dispatcher(outbox, topics, registry, _counters(settings)), registry, clock, admission
-        ),
+        *_source_routes(settings, dispatcher, registry, clock, admission),
+        *_action_routes(settings, dispatcher, clock, actions or ActionSecrets()),
         Route("/livez", _livez, name="/livez"),
         Route("/readyz", readyz, name="/readyz"),
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),
@@ -139,6 +145,19 @@ def _source_routes(
         for source in WEBHOOKS
     ]
     return [*tracking.routes(), *typed.routes(), *(route for hook in webhooks for route in hook.routes())]
+
+
+def _action_routes(
+    settings: GatewaySettings, dispatcher: Dispatcher, clock: Callable[[], int], secrets: ActionSecrets
+) -> list[Route]:
+    """Return the routes of actions on alerts: links of mails, and Slack's buttons where there is an app."""
+    bodies = BodyReader(settings)
+    routes = ActionLinks(secrets, bodies, dispatcher, clock).routes()
+    if secrets.slack:
+        from gateway.actions.slack import SlackActions  # noqa: PLC0415 - needs the extra
+
+        routes += SlackActions(secrets, bodies, dispatcher, clock).routes()
+    return routes
 
 
 async def _livez(_request: Request) -> Response:

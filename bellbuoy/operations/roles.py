@@ -11,6 +11,7 @@ import structlog
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import LOG_CHANGED
+from bellbuoy.operations.action_secrets import action_secrets
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.settings import Settings
@@ -97,7 +98,9 @@ def _gateway(settings: Settings) -> None:
     _allow_connections(http.max_connections)
     # A simulation's time is not the gateway's, so only the journal can judge what is too late.
     admission = settings.journal.admission() if settings.journal.clock == "wall" else None
-    app = build_app(http, kafka.bootstrap, kafka.topics(), registry(settings), admission)
+    app = build_app(
+        http, kafka.bootstrap, kafka.topics(), registry(settings), admission, action_secrets(settings)
+    )
     uvicorn.Server(server_config(app, http)).run(sockets=[listener])
 
 

@@ -11,18 +11,39 @@ from pydantic_core import PydanticCustomError
 
 from schemas.records import AlertNotification
 from schemas.suggestions import suggestion
+from sinks.notify.apprise.settings import AppriseSettings
 from sinks.notify.channel_settings import ChannelSettings, Secret, SecretsModel
 from sinks.notify.email.settings import EmailSettings
 from sinks.notify.inbox.settings import InboxSettings
 from sinks.notify.links import Links
+from sinks.notify.pagerduty.settings import PagerDutySettings
+from sinks.notify.slack.settings import SlackSettings
+from sinks.notify.teams.settings import TeamsSettings
 from sinks.notify.webhook.settings import WebhookSettings
 
 __all__ = ["CHANNEL_TYPES", "NotifySettings"]
 
-CHANNEL_TYPES: tuple[type[ChannelSettings], ...] = (EmailSettings, InboxSettings, WebhookSettings)
+CHANNEL_TYPES: tuple[type[ChannelSettings], ...] = (
+    AppriseSettings,
+    EmailSettings,
+    InboxSettings,
+    PagerDutySettings,
+    SlackSettings,
+    TeamsSettings,
+    WebhookSettings,
+)
 """Every type of channel."""
 
-AnyChannel = Annotated[EmailSettings | InboxSettings | WebhookSettings, Field(discriminator="type")]
+AnyChannel = Annotated[
+    AppriseSettings
+    | EmailSettings
+    | InboxSettings
+    | PagerDutySettings
+    | SlackSettings
+    | TeamsSettings
+    | WebhookSettings,
+    Field(discriminator="type"),
+]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _LEAST_LINK_SECRET = 16

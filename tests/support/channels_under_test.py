@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from sinks.notify.apprise.channel import AppriseChannel
+from sinks.notify.apprise.settings import AppriseSettings
 from sinks.notify.email.channel import EmailChannel
 from sinks.notify.email.settings import EmailSettings
 from sinks.notify.inbox.channel import InboxChannel
 from sinks.notify.inbox.settings import InboxSettings
 from sinks.notify.memory import MemoryChannel
+from sinks.notify.pagerduty.channel import PagerDutyChannel
+from sinks.notify.pagerduty.settings import PagerDutySettings
 from sinks.notify.port import (
     Channel,
     ChannelError,
@@ -19,9 +24,14 @@ from sinks.notify.port import (
     TemporaryError,
     UnknownOutcomeError,
 )
+from sinks.notify.slack.channel import SlackChannel
+from sinks.notify.slack.settings import SlackSettings
+from sinks.notify.teams.channel import TeamsChannel
+from sinks.notify.teams.settings import TeamsSettings
 from sinks.notify.webhook.channel import WebhookChannel
 from sinks.notify.webhook.settings import WebhookSettings
 from tests.support import smtp_receiver
+from tests.support.http_receiver import HttpReceiver, SlackReceiver, slack_error
 from tests.support.notifications import LINKS
 from tests.support.smtp_receiver import SmtpReceiver
 from tests.support.webhook_receiver import (
@@ -51,6 +61,7 @@ class ChannelUnderTest:
     secrets: Sequence[str] = ()
     retry_after: float | None = 2.0
     shown: Callable[[str], str] = field(default=str)
+    gone: type[PermanentError] = GoneError
 
 
 def memory(_: Path) -> Iterator[ChannelUnderTest]:
@@ -90,7 +101,7 @@ def webhook(_: Path) -> Iterator[ChannelUnderTest]:
         )
 
 
-def http_faults(receiver: WebhookReceiver) -> dict[str, Callable[[], object]]:
+def http_faults(receiver: WebhookReceiver | HttpReceiver) -> dict[str, Callable[[], object]]:
     """Return the faults of a service that is reached by HTTP."""
     behaviours = {
         "busy": answer(429, retry_after="2"),
@@ -153,5 +164,92 @@ def inbox(folder: Path) -> Iterator[ChannelUnderTest]:
     yield ChannelUnderTest(InboxChannel(InboxSettings(folder=target), links=LINKS), ids, {"away": away})
 
 
-CHANNELS = [memory, webhook, email, inbox]
+def slack_webhook(_: Path) -> Iterator[ChannelUnderTest]:
+    with HttpReceiver() as receiver:
+        settings = SlackSettings(
+            webhook_url=f"{receiver.url}/hunter2",
+            signing_secret="hunter3",
+            timeout_seconds=TIMEOUT,
+            internal=True,
+        )
+        yield ChannelUnderTest(
+            SlackChannel(settings, links=LINKS),
+            lambda: [_slack_id(body) for body in receiver.taken],
+            http_faults(receiver),
+            secrets=("hunter2", "hunter3"),
+        )
+
+
+def slack(_: Path) -> Iterator[ChannelUnderTest]:
+    with SlackReceiver("xoxb-hunter2") as receiver:
+        settings = SlackSettings(
+            token="xoxb-hunter2", to="#customers", api_url=receiver.api_url, timeout_seconds=TIMEOUT
+        )
+        yield ChannelUnderTest(
+            SlackChannel(settings, links=LINKS),
+            lambda: [_slack_id(body) for body in receiver.taken],
+            {
+                **http_faults(receiver),
+                "refusing": lambda: receiver.script.append(slack_error("msg_too_long")),
+                "gone": lambda: receiver.script.append(slack_error("is_archived")),
+            },
+            secrets=("hunter2",),
+            gone=PermanentError,
+        )
+
+
+def teams(_: Path) -> Iterator[ChannelUnderTest]:
+    with HttpReceiver() as receiver:
+        settings = TeamsSettings(url=f"{receiver.url}/hunter2", timeout_seconds=TIMEOUT, internal=True)
+        yield ChannelUnderTest(
+            TeamsChannel(settings, links=LINKS),
+            lambda: [_last_word(body["attachments"][0]["content"]["body"][-1]) for body in receiver.taken],
+            http_faults(receiver),
+            secrets=("hunter2",),
+            shown=lambda key: key[:8],
+        )
+
+
+def pagerduty(_: Path) -> Iterator[ChannelUnderTest]:
+    with HttpReceiver() as receiver:
+        settings = PagerDutySettings(
+            routing_key="hunter2", url=receiver.url, timeout_seconds=TIMEOUT, internal=True
+        )
+        receiver.key = lambda body: (body["dedup_key"], body["event_action"], _details(body))
+        yield ChannelUnderTest(
+            PagerDutyChannel(settings, links=LINKS),
+            lambda: [_details(body) for body in receiver.taken],
+            http_faults(receiver),
+            secrets=("hunter2",),
+        )
+
+
+def apprise(_: Path) -> Iterator[ChannelUnderTest]:
+    with HttpReceiver() as receiver:
+        settings = AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/hunter2", timeout_seconds=TIMEOUT)
+        # Apprise says nothing of the cause, so all that fails is tried again.
+        faults = {name: http_faults(receiver)[name] for name in ("busy", "failing", "hanging")}
+        yield ChannelUnderTest(
+            AppriseChannel(settings, links=LINKS),
+            lambda: [body["message"].rpartition("(")[2].rstrip(")") for body in receiver.taken],
+            faults,
+            secrets=("hunter2",),
+            retry_after=None,
+            shown=lambda key: key[:8],
+        )
+
+
+def _slack_id(body: Any) -> str:
+    return str(body["metadata"]["event_payload"]["notification_id"])
+
+
+def _last_word(block: Any) -> str:
+    return str(block["inlines"][-1]["text"].rpartition(" ")[2])
+
+
+def _details(body: Any) -> str:
+    return str(body["payload"]["custom_details"]["notification_id"])
+
+
+CHANNELS = [memory, webhook, email, inbox, slack_webhook, slack, teams, pagerduty, apprise]
 """Every channel; a new one is a function above and a line here."""

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.actions.secrets import ActionSecrets
 from gateway.app import assemble
 from gateway.outbox.port import MemoryOutbox
 from gateway.settings import GatewaySettings
@@ -82,12 +83,17 @@ class GatewayClient:
     """
 
     def __init__(
-        self, settings: GatewaySettings = SETTINGS, admission: Admission | None = _ADMISSION
+        self,
+        settings: GatewaySettings = SETTINGS,
+        admission: Admission | None = _ADMISSION,
+        actions: ActionSecrets | None = None,
     ) -> None:
         self.outbox = MemoryOutbox()
         self.now = NOW
         self.last: Answer | None = None
-        self.app = assemble(settings, self.outbox, Topics("t-"), committed(), lambda: self.now, admission)
+        self.app = assemble(
+            settings, self.outbox, Topics("t-"), committed(), lambda: self.now, admission, actions
+        )
 
     def request(
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
@@ -127,11 +133,11 @@ class GatewayClient:
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": method,
-            "path": path,
+            "path": path.partition("?")[0],
             "raw_path": path.encode(),
             "root_path": "",
             "scheme": "http",
-            "query_string": b"",
+            "query_string": path.partition("?")[2].encode(),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
             "server": ("127.0.0.1", 80),
             "client": ("127.0.0.1", 1),

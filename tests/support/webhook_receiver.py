@@ -17,7 +17,7 @@ from standardwebhooks import Webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-Behaviour = Callable[["_Handler"], None]
+Behaviour = Callable[[Any], None]
 
 
 class WebhookReceiver:
@@ -59,6 +59,11 @@ class WebhookReceiver:
     ) -> None:
         self.close()
 
+    def keep(self, handler: _Handler) -> None:
+        """Take the payload of a verified post, unless its id is known."""
+        if handler.command == "POST":
+            self.inbox.setdefault(handler.headers["webhook-id"], json.loads(handler.body))
+
     def close(self) -> None:
         """End the server; harmless when it is ended already."""
         self.over.set()
@@ -96,15 +101,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
 
-def _keep(handler: _Handler) -> None:
-    if handler.command == "POST":
-        inbox = handler.receiver().inbox
-        inbox.setdefault(handler.headers["webhook-id"], json.loads(handler.body))
-
-
 def take(handler: _Handler) -> None:
     """Take the webhook and say so."""
-    _keep(handler)
+    handler.receiver().keep(handler)
     handler.send_response(204)
     handler.end_headers()
 
@@ -142,7 +141,7 @@ def reset(handler: _Handler) -> None:
     handler.reset()
 
 
-def lose_the_answer(handler: _Handler) -> None:
+def lose_the_answer(handler: Any) -> None:
     """Take it, and reset the connection before the answer is out."""
-    _keep(handler)
+    handler.receiver().keep(handler)
     handler.reset()

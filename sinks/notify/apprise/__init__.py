@@ -1,0 +1,1 @@
+"""Apprise channel: notifications as plain text to the many services that Apprise knows."""

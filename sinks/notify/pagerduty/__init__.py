@@ -1,0 +1,1 @@
+"""PagerDuty channel: notifications as events, which open and resolve incidents."""

@@ -1,0 +1,1 @@
+"""Teams channel: notifications as Adaptive Cards, posted to a workflow of Microsoft Teams."""
