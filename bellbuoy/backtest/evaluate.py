@@ -80,9 +80,11 @@ class Observations:
         self.labels = Labels(self.times, self.who, self.at)
 
 
-def evaluate(published: Published, fates: tuple[Fate, ...], start: int) -> Iterator[Figure]:
+def evaluate(
+    published: Published, fates: tuple[Fate, ...], start: int, *, planted: bool = True
+) -> Iterator[Figure]:
     """
-    Yield the figures of a backtest.
+    Yield the figures of a backtest; those of causes only where they are known (``planted``).
 
     Only customers who have not given notice are observed: what the customer said itself is no warning.
     """
@@ -93,9 +95,12 @@ def evaluate(published: Published, fates: tuple[Fate, ...], start: int) -> Itera
     trouble = seen.labels.in_trouble(_AT_WORK_DAYS)[still_open]
     calm = seen.labels.calm()[still_open]
     judged = trouble | calm
-    yield _figure(
-        f"AUC, trouble for {_AT_WORK_DAYS} days or longer", who[judged], _auc(risk[judged], trouble[judged])
-    )
+    if planted:
+        yield _figure(
+            f"AUC, trouble for {_AT_WORK_DAYS} days or longer",
+            who[judged],
+            _auc(risk[judged], trouble[judged]),
+        )
     for days, churn in churns.items():
         yield _figure(f"AUC, churn within {days} days", who, _auc(risk, churn))
     bad = churns[90] | trouble
@@ -104,13 +109,17 @@ def evaluate(published: Published, fates: tuple[Fate, ...], start: int) -> Itera
         yield _figure(
             f"churn within 90 days found in the riskiest {share:.0%}", who, _recall(risk, churns[90], share)
         )
-    yield from _reached(published, seen, start)
+    if planted:
+        yield from _reached(published, seen, start)
     yield from _bands(seen, still_open)
     yield from _alerts(published, seen, start)
-    yield from _named(published, seen, fates)
+    if planted:
+        yield from _named(published, seen, fates)
 
 
-def baseline_figures(seen: Observations, risks: NDArray[np.float64]) -> Iterator[Figure]:
+def baseline_figures(
+    seen: Observations, risks: NDArray[np.float64], *, planted: bool = True
+) -> Iterator[Figure]:
     """Yield the AUCs of a baseline, given as risks by week and account; unknown ones are of middling risk."""
     risk = risks[(seen.day - FIRST_DAY) // EVERY_DAYS, seen.who]
     known = ~np.isnan(risk)
@@ -118,11 +127,12 @@ def baseline_figures(seen: Observations, risks: NDArray[np.float64]) -> Iterator
     still_open = seen.labels.open
     trouble, calm = seen.labels.in_trouble(_AT_WORK_DAYS), seen.labels.calm()
     judged = still_open & (trouble | calm)
-    yield _figure(
-        f"AUC, trouble for {_AT_WORK_DAYS} days or longer",
-        seen.who[judged],
-        _auc(risk[judged], trouble[judged]),
-    )
+    if planted:
+        yield _figure(
+            f"AUC, trouble for {_AT_WORK_DAYS} days or longer",
+            seen.who[judged],
+            _auc(risk[judged], trouble[judged]),
+        )
     for days in _HORIZONS:
         churn = seen.labels.churns_within(days)
         yield _figure(

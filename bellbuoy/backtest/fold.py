@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.simulator.worlds.world import World, WorldDay
+from bellbuoy.simulator.worlds.fates import Fate
+from bellbuoy.simulator.worlds.world import WorldDay
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
@@ -16,7 +18,7 @@ from processors.model import Model
 from schemas.inputs import batch_lists
 from schemas.records import BAND_ORDER, AccountHealth, JournalBatch, RiskAlert
 
-__all__ = ["UNKNOWN", "AlertSpan", "Published", "fold_days", "journal_batch"]
+__all__ = ["UNKNOWN", "AlertSpan", "History", "Published", "fold_days", "journal_batch"]
 
 UNKNOWN = -1
 """Band of an account that is not judged, or not there yet, in ``Published.bands``."""
@@ -24,6 +26,26 @@ UNKNOWN = -1
 _BANDS = {band: index for index, band in enumerate(BAND_ORDER)}
 _CAUSES = 3
 _SEVERITIES = ("notice", "warning", "critical")
+
+
+class History(Protocol):
+    """
+    Days of events whose end is known: a world, or a team's own files.
+
+    ``start`` is the midnight at which it begins, UTC milliseconds, and ``days`` how many follow. ``planted``
+    tells whether the causes of churn are known.
+    """
+
+    name: str
+    seed: int
+    start: int
+    days: int
+    planted: bool
+    fates: tuple[Fate, ...]
+
+    def days_of_events(self) -> Iterator[WorldDay]:
+        """Yield each day with its events."""
+        ...
 
 
 @dataclass(slots=True)
@@ -65,7 +87,7 @@ def journal_batch(day: WorldDay) -> JournalBatch:
     )
 
 
-def fold_days(world: World, model: Model) -> Iterator[tuple[Published, FoldedPartition]]:
+def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedPartition]]:
     """
     Fold a world day by day under a model; yield after each day what is published so far, and the partition.
 

@@ -17,8 +17,8 @@ from bellbuoy.backtest.evaluate import (
     baseline_figures,
     evaluate,
 )
-from bellbuoy.backtest.fold import Published, fold_days
-from bellbuoy.simulator.worlds.world import World
+from bellbuoy.backtest.fold import History, Published, fold_days
+from bellbuoy.errors import ConfigError
 from processors.model import Model
 
 __all__ = ["BacktestRun", "LeakError", "check_no_future", "run_backtest"]
@@ -46,7 +46,9 @@ class BacktestRun:
     by_baseline: dict[str, tuple[Figure, ...]]
 
 
-def run_backtest(world: World, model: Model, progress: Callable[[int], None] = lambda _: None) -> BacktestRun:
+def run_backtest(
+    world: History, model: Model, progress: Callable[[int], None] = lambda _: None
+) -> BacktestRun:
     """
     Fold a world under a model and evaluate what it published.
 
@@ -61,7 +63,10 @@ def run_backtest(world: World, model: Model, progress: Callable[[int], None] = l
                 risks[name].append(values)
         progress(number + 1)
     if published is None or world.days <= FIRST_DAY:
-        raise ValueError(f"a backtest needs a world of more than {FIRST_DAY} days, here {world.days}")
+        raise ConfigError(
+            f"a backtest needs a history of more than {FIRST_DAY} days, and {world.name} has {world.days}: "
+            "give a longer one"
+        )
     seen = Observations(published, world.fates, world.start)
     return BacktestRun(
         world=world.name,
@@ -70,8 +75,11 @@ def run_backtest(world: World, model: Model, progress: Callable[[int], None] = l
         accounts=len(world.fates),
         days=world.days,
         churners=sum(fate.churned_at is not None for fate in world.fates),
-        figures=tuple(evaluate(published, world.fates, world.start)),
-        by_baseline={name: tuple(baseline_figures(seen, np.array(values))) for name, values in risks.items()},
+        figures=tuple(evaluate(published, world.fates, world.start, planted=world.planted)),
+        by_baseline={
+            name: tuple(baseline_figures(seen, np.array(values), planted=world.planted))
+            for name, values in risks.items()
+        },
     )
 
 

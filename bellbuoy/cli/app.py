@@ -20,6 +20,7 @@ from bellbuoy.cli.deadletters import deadletters
 from bellbuoy.cli.errors import report_error
 from bellbuoy.cli.events import events
 from bellbuoy.cli.explain import explain
+from bellbuoy.cli.import_ import import_
 from bellbuoy.cli.model import model
 from bellbuoy.cli.notify import notify
 from bellbuoy.cli.options import EXIT_CODES
@@ -87,14 +88,27 @@ for panel, commands in {
     "Start here": (demo, up, check),
     "Customers": (explain, portfolio, alerts, override, model, backtest),
     "Roles, each a process": (gateway, journal, worker, deliver, console),
-    "Operation": (topics, sinks, notify, account, events, deadletters, rebuild, recover, replay, simulate),
+    "Operation": (
+        topics,
+        sinks,
+        notify,
+        account,
+        events,
+        import_,
+        deadletters,
+        rebuild,
+        recover,
+        replay,
+        simulate,
+    ),
 }.items():
     for command in commands:
-        _COMMANDS.append(str(command.info.name) if isinstance(command, typer.Typer) else command.__name__)
+        name = str(command.info.name) if isinstance(command, typer.Typer) else command.__name__.rstrip("_")
+        _COMMANDS.append(name)
         if isinstance(command, typer.Typer):
             app.add_typer(command, rich_help_panel=panel)
         else:
-            app.command(epilog=EXIT_CODES, rich_help_panel=panel)(command)
+            app.command(name, epilog=EXIT_CODES, rich_help_panel=panel)(command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -37,6 +37,7 @@ from processors.silent_sources import (
     silences,
 )
 from processors.state.account import DECIDED, Episode, State, arrange
+from processors.state.own import MUTED_UNTIL
 from processors.state.position import BatchOrigin
 from processors.state.usage_parts import TODAY
 from schemas.identity.aliases import is_alias
@@ -125,7 +126,7 @@ class Judge:
         situation = Situation(evaluation.view, partial(measure, evaluation))
         asked = ask_rules(
             account, rules, situation, grounds, update.changed_usage,
-            switched=switched, replaced=replaced, score_before=score_before,
+            switched=switched, replaced=replaced or _is_muted(state, now), score_before=score_before,
         )  # fmt: skip
         changes = _last_of_each(update.episode_changes + asked.changes)
         if rules.samples:
@@ -274,6 +275,12 @@ class Judge:
         informing, view.state.kpis_due = inform(plan, values, view.now)
         record = kpis_record(self._origin, evaluation, [*verdict.measures, *informing])
         outcome.kpis.append((key, record))
+
+
+def _is_muted(state: State, now: int) -> bool:
+    """Tell whether what opens now is muted: an import goes on, and what it tells began before."""
+    until = state.own.get(MUTED_UNTIL)
+    return until is not None and isinstance(until.value, int | float) and now < until.value
 
 
 def _last_of_each(changes: list[EpisodeChange]) -> list[EpisodeChange]:

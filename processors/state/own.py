@@ -14,13 +14,16 @@ import msgspec
 
 from processors.state.parts import NEVER, Stamp
 
-__all__ = ["MAX_OWN", "OWN_NAME", "OwnCount", "OwnFact", "OwnValue"]
+__all__ = ["MAX_OWN", "MUTED_UNTIL", "OWN_NAME", "OwnCount", "OwnFact", "OwnValue"]
 
 MAX_OWN = 32
 """Facts of a tenant's own that an account keeps, and as many counters: the newest; others are forgotten."""
 
 OWN_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """The name of an own fact or counter; conditions read it as ``own.<name>``."""
+
+MUTED_UNTIL = "muted_until"
+"""An own fact that Bellbuoy itself reads: alerts that begin before this time, UTC milliseconds, are muted."""
 
 OwnValue: TypeAlias = float | bool | str | None
 

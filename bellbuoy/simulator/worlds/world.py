@@ -53,6 +53,9 @@ class World:
     More days or more accounts leave what fewer would give as it is.
     """
 
+    planted = True
+    """The causes of churn are known."""
+
     def __init__(
         self, file: WorldFile, seed: int, accounts: int, days: int, start: int | None = None
     ) -> None:

@@ -13,6 +13,7 @@ from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.metrics import auc, interval, precision_recall
 from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
 from bellbuoy.backtest.run import LeakError, check_no_future, run_backtest
+from bellbuoy.errors import ConfigError
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import load_world
 from processors.model import DEFAULT
@@ -117,5 +118,5 @@ def test_a_run_has_figures_intervals_and_baselines() -> None:
 
 
 def test_a_world_too_short_to_judge_is_refused() -> None:
-    with pytest.raises(ValueError, match="more than 84 days"):
+    with pytest.raises(ConfigError, match="more than 84 days"):
         run_backtest(load_world("saas", seed=3, accounts=2, days=20), DEFAULT)

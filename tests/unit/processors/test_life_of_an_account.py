@@ -6,6 +6,7 @@ from typing import Any
 
 from processors.alerts.actions import act
 from processors.state.encoding import decode_state
+from processors.state.own import MUTED_UNTIL
 from schemas.records import (
     AccountOverride,
     AccountProfile,
@@ -15,7 +16,7 @@ from schemas.records import (
     SupportEvent,
     UsageEvent,
 )
-from schemas.times import DAY, HOUR
+from schemas.times import DAY, HOUR, MINUTE
 from tests.support.account_story import AccountStory
 
 START = 20_000 * DAY
@@ -354,3 +355,16 @@ def test_what_is_bad_is_told_also_while_an_override_says_worse() -> None:
     [alert, *_] = account.alerts
     assert (alert.rule, alert.band) == ("decline", "critical")
     assert not any("kim" in reason for reason in alert.reasons)
+
+
+def test_what_begins_while_an_import_goes_on_is_muted_until_it_gets_worse() -> None:
+    story = AccountStory(START)
+    until = START + HOUR
+    story.at(START, story.event(AccountProfile, own={MUTED_UNTIL: until}))
+    failed = {"kind": "payment_failed", "invoice_id": "i", "amount_minor": 5, "currency": "EUR"}
+    assert story.after(MINUTE, story.event(BillingEvent, **failed)) == []
+    assert story.health.open_alerts == []
+    worse = story.after(HOUR, *(story.event(BillingEvent, **failed) for _ in range(2)))
+    assert [(one.rule, one.change, one.severity) for one in worse] == [("payment", "opened", "warning")]
+    other = AccountStory(START)
+    assert other.at(START, other.event(BillingEvent, **failed)) != []  # without a mute it is told at once

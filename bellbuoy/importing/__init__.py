@@ -1,0 +1,1 @@
+"""Import of a team's own history: files of rows, by a mapping file, as events of the input topics."""
