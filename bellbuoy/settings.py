@@ -22,6 +22,8 @@ from pydantic_settings import (
 from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
+from sinks.installed import InstalledSinks
+from sinks.lake.settings import LakeSettings
 from sinks.notify.settings import NotifySettings
 from sinks.postgres.settings import PostgresSettings
 from sinks.redis.settings import RedisSettings
@@ -107,6 +109,11 @@ class Settings(BaseSettings):
     delivery: DeliverySettings = DeliverySettings()
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings | Literal[False] | None = None
+    lake: LakeSettings | None = None
+    sinks: InstalledSinks = Field(
+        default={},
+        description="Sinks that other packages bring, by name; each has the keys that its package says.",
+    )
     notify: NotifySettings = NotifySettings()
     console: ConsoleSettings = ConsoleSettings()
     log_level: Literal["debug", "info", "warning", "error"] = Field(

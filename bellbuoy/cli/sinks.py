@@ -29,6 +29,7 @@ def list_sinks(as_json: Json = False) -> None:
     """List the sinks of the settings: which records each takes, and which commands work on it."""
     from bellbuoy.operations.sinks import find_sinks
     from bellbuoy.settings import load
+    from sinks.installed import installed_names
     from sinks.port import Migratable, Positioned, Reconcilable
     from streams.delivery.subscription import output_topics
 
@@ -49,7 +50,11 @@ def list_sinks(as_json: Json = False) -> None:
         f"{row['name']:<12} takes {', '.join(row['topics'])}; commands {', '.join(row['commands'])}"
         for row in rows
     ]
-    emit({"sinks": rows}, lines, as_json)
+    unused = [name for name in installed_names() if name not in {row["name"] for row in rows}]
+    lines += [
+        f"{name:<12} is installed and not used: the section sinks.{name} turns it on" for name in unused
+    ]
+    emit({"sinks": rows, "unused": unused}, lines, as_json)
 
 
 @sinks.command(epilog=EXIT_CODES)

@@ -1,8 +1,8 @@
 """
 Registry of a deployment's sinks: every section of the settings that is a sink's, and every channel.
 
-A sink is registered by its field in ``Settings`` alone, a channel by its name in ``notify.channels``;
-everything that runs, checks, rebuilds or reads sinks asks here and names none of them.
+A sink is registered by its field in ``Settings`` or by its name in ``sinks``, a channel by its name in
+``notify.channels``; everything that runs, checks, rebuilds or reads sinks asks here and names none of them.
 """
 
 from __future__ import annotations
@@ -26,8 +26,17 @@ class MigratableSink(Sink, Migratable, Protocol):
 
 
 def sinks(settings: Settings) -> list[Sink]:
-    """Return every sink that delivery writes to, not yet open; raise ConfigError for a missing extra."""
-    return [*(_built(name, section) for name, section in _sections(settings)), *channel_sinks(settings)]
+    """
+    Return every sink that delivery writes to, not yet open.
+
+    Raises ConfigError for a missing extra, and for two sinks of one name, which would share a consumer group.
+    """
+    found = [*(_built(name, section) for name, section in _sections(settings)), *channel_sinks(settings)]
+    names = [sink.name for sink in found]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"two sinks are named {', '.join(twice)}: remove or rename one of their sections")
+    return found
 
 
 def find_sinks(settings: Settings, name: str | None) -> list[Sink]:
@@ -78,12 +87,16 @@ def _sections(settings: Settings) -> Iterator[tuple[str, SinkSettings]]:
         section = getattr(settings, name)
         if isinstance(section, SinkSettings):
             yield name, section
+    yield from settings.sinks.items()
 
 
 def _built(name: str, section: SinkSettings) -> Sink:
     try:
-        return section.sink()
+        sink = section.sink()
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the sink {name} needs {error.name}: {ALL_EXTRAS}, or remove its settings"
         ) from error
+    if sink.name != name:
+        raise ConfigError(f"the sink of the section {name} is named {sink.name!r}: name the section so")
+    return sink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import sys
@@ -14,8 +15,11 @@ from typing import Any
 
 import pytest
 import redis
+from pyarrow import parquet
 
 from bellbuoy.local.embedded import Redis
+from sinks.lake.columns import TABLES
+from sinks.lake.settings import LakeSettings
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink
 from sinks.redis.settings import RedisSettings
@@ -70,7 +74,10 @@ def redis_sink(folder: Path) -> Iterator[SinkUnderTest]:
     }
 
     def content() -> Any:
-        return {key: read[client.type(key)](key) for key in client.scan_iter()}
+        keys = [
+            key for key in client.scan_iter() if key != "bb:positions"
+        ]  # how far it came, not what it has
+        return {key: read[client.type(key)](key) for key in keys}
 
     @contextmanager
     def away() -> Iterator[None]:
@@ -95,6 +102,24 @@ def postgres(_: Path) -> Iterator[SinkUnderTest]:
         lambda: postgres_server.away(settings.url),
         health("bad", name="a\0b"),
     )
+
+
+def lake(folder: Path) -> Iterator[SinkUnderTest]:
+    settings = LakeSettings(path=folder / "lake", file_seconds=0.3)
+
+    def content() -> Any:
+        return {
+            kind: sorted(
+                {
+                    json.dumps(row, default=str)
+                    for file in (folder / "lake" / kind).glob("day=*/*.parquet")
+                    for row in parquet.read_table(file).to_pylist()
+                }
+            )
+            for kind in TABLES.values()
+        }
+
+    yield SinkUnderTest(settings.sink, content)
 
 
 def documented_module() -> Any:
@@ -130,10 +155,10 @@ _REDIS = pytest.param(redis_sink, marks=pytest.mark.services)
 
 _POSTGRES = pytest.param(postgres, marks=pytest.mark.services)
 
-SINKS = [memory, _REDIS, _POSTGRES, documented]
+SINKS = [memory, _REDIS, _POSTGRES, lake, documented]
 """Every sink; a new one is a function above and a line here."""
 
-KEYED = [memory, _REDIS, _POSTGRES, documented]
+KEYED = [memory, _REDIS, _POSTGRES, lake, documented]
 """Those that keep the newest record of a key. Channels have a suite of their own."""
 
 REMOTE = [_REDIS, _POSTGRES, documented]

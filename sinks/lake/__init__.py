@@ -1,0 +1,1 @@
+"""Lake sink: Parquet files by day, written exactly once by offsets, settings."""

@@ -1,0 +1,256 @@
+"""
+Lake sink: every health, KPI and alert record in Parquet files by day, each exactly once.
+
+Records are gathered in memory until there are enough for a file. The sink's own positions, and not Kafka's,
+say what is in the files, so a killed sink gets again what it had gathered. Files are written in four steps:
+
+1. The new files are written to ``_new/``, where no reader looks.
+2. ``_commit.json`` is replaced by one that has the positions after them, and says where the files go. That is
+   the moment at which they count.
+3. They are moved there. A sink that was killed before is helped by the next that opens.
+4. What lies in ``_new/`` and is not named by ``_commit.json`` was left by a killed sink: it is removed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from sinks.lake.columns import TABLES, table
+from sinks.lake.settings import LakeSettings
+from sinks.port import Output, Rejected, SetBackError, SinkError, SinkSettingsError, version
+
+__all__ = ["LakeSink"]
+
+_YEAR_10000 = 253_402_300_800_000
+
+
+class _Commit(msgspec.Struct, frozen=True):
+    """
+    The state of the folder: the positions that the files reach to, and what is still to be done with files.
+
+    ``moves`` are the places of files in ``_new/``; ``clearing`` is where all files are to be put aside.
+    """
+
+    positions: dict[str, int] = {}
+    moves: dict[str, str] = {}
+    clearing: str = ""
+
+
+class LakeSink:
+    """Sink of Parquet files (docs/sinks/lake.md); several members of a group may write to one folder."""
+
+    name = "lake"
+    records = frozenset(TABLES)
+
+    def __init__(self, settings: LakeSettings) -> None:
+        self._settings = settings
+        self._root = settings.path
+        self._written: list[tuple[type[Output], pa.Table]] = []
+        self._gathered: dict[type[Output], list[pa.Table]] = defaultdict(list)
+        self._count = 0
+        self._since = 0.0
+        self._positions: dict[str, int] = {}
+        self._reached: dict[str, int] = {}
+
+    def open(self) -> None:
+        """Make the folder, finish what a killed sink began, and write and remove a file."""
+        with self._locked() as commit:
+            self._finish(commit)
+            probe = self._root / "_new" / f"{uuid.uuid4().hex}.parquet"
+            pq.write_table(pa.table({"probe": [1]}), probe)
+            probe.unlink()
+
+    def write(self, batch: Sequence[Output], /) -> None:
+        """Gather the batch; raise Rejected for a record that no file can hold."""
+        for index, record in enumerate(batch):
+            at = version(record)[0]
+            if not 0 <= at < _YEAR_10000:
+                raise Rejected(index, f"its journal time {at} is not between 1970 and 9999")
+        tables = {}
+        for kind in TABLES:
+            records = [record for record in batch if type(record) is kind]
+            if records:
+                try:
+                    tables[kind] = table(kind, records)
+                except (pa.ArrowException, OverflowError):
+                    raise _rejected(batch) from None
+        self._since = self._since or time.monotonic()
+        self._written += tables.items()
+        self._count += len(batch)
+
+    def resume(self, parts: Iterable[str], /) -> dict[str, int]:
+        """Return the positions that the files reach to, and forget what was gathered; raise SinkError."""
+        names = sorted(parts)
+        self._forget()
+        with self._locked() as commit:
+            self._finish(commit)
+            after = dict.fromkeys(names, 0) | commit.positions
+            if after != commit.positions:
+                self._replace(_Commit(after))
+        self._positions = {name: after[name] for name in names}
+        return dict(self._positions)
+
+    def reached(self, positions: Mapping[str, int], /) -> None:
+        """Write files once there is enough for them; raise SetBackError and SinkError."""
+        self._gather()
+        self._reached |= {part: at for part, at in positions.items() if part in self._positions}
+        waited = time.monotonic() - self._since if self._since else 0.0
+        if self._count >= self._settings.file_records or waited >= self._settings.file_seconds:
+            self._write_files()
+        elif not positions:
+            with self._locked() as commit:
+                self._compare(commit)
+
+    def positions(self) -> dict[str, int]:
+        """Return the positions that the files reach to; raise SinkError."""
+        with self._locked() as commit:
+            return dict(commit.positions)
+
+    def entries(self) -> int:
+        """Return how many files there are; raise SinkError."""
+        return sum(1 for _ in self._files())
+
+    def clear(self, cleared: Callable[[int], None], /) -> None:
+        """Put every file aside, into ``_cleared/``, and remove all positions; raise SinkError."""
+        with self._locked() as commit:
+            self._finish(commit)
+            entries = sum(1 for _ in self._files())
+            clearing = _Commit(clearing=f"_cleared/{uuid.uuid4().hex}")
+            self._replace(clearing)
+            self._finish(clearing)
+        cleared(entries)
+
+    def close(self) -> None:
+        """Write what is gathered, where the positions allow it; otherwise it is delivered again."""
+        if not self._positions:  # nobody keeps any: what was written is all there is
+            self._gather()
+        if self._gathered:
+            with suppress(SinkError):
+                self._write_files()
+        self._forget()
+
+    def _gather(self) -> None:
+        """Take what was written since the last positions: they cover it."""
+        for kind, rows in self._written:
+            self._gathered[kind].append(rows)
+        self._written = []
+
+    def _write_files(self) -> None:
+        with self._locked() as commit:
+            self._compare(commit)
+            moves = {}
+            for kind, tables in self._gathered.items():
+                for day, rows in _by_day(pa.concat_tables(tables)):
+                    name = f"{uuid.uuid4().hex}.parquet"
+                    _write_durably(rows, self._root / "_new" / name)
+                    moves[name] = f"{TABLES[kind]}/day={day}/{name}"
+            after = _Commit(commit.positions | self._reached, moves)
+            self._replace(after)
+            self._finish(after)
+        self._positions |= self._reached
+        self._forget()
+
+    def _forget(self) -> None:
+        self._gathered.clear()
+        self._written = []
+        self._count, self._since, self._reached = 0, 0.0, {}
+
+    def _compare(self, commit: _Commit) -> None:
+        for part, position in self._positions.items():
+            if commit.positions.get(part) != position:
+                self._forget()
+                raise SetBackError(
+                    f"the lake {self._root} lost what it held ({part} stands at "
+                    f"{commit.positions.get(part, 'nothing')}, not {position})"
+                )
+
+    @contextmanager
+    def _locked(self) -> Iterator[_Commit]:
+        """Yield the last commit while no other sink changes the folder; raise SinkError."""
+        try:
+            (self._root / "_new").mkdir(parents=True, exist_ok=True)
+            with (self._root / "_lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                file = self._root / "_commit.json"
+                yield msgspec.json.decode(file.read_bytes(), type=_Commit) if file.exists() else _Commit()
+        except OSError as error:
+            raise SinkError(
+                f"the lake {self._root} can't be written: {error.strerror or error}; correct lake.path "
+                "(BELLBUOY_LAKE__PATH), or let this user write there"
+            ) from error
+        except msgspec.DecodeError as error:
+            raise SinkSettingsError(f"{self._root}/_commit.json is none of Bellbuoy's: {error}") from error
+
+    def _replace(self, commit: _Commit) -> None:
+        new = self._root / "_commit.json.new"
+        with new.open("wb") as file:
+            file.write(msgspec.json.encode(commit))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._root / "_commit.json")
+        _sync_folder(self._root)
+
+    def _finish(self, commit: _Commit) -> None:
+        """Do what the last commit has left to do, and remove new files that belong to none."""
+        if commit.clearing:
+            for file in list(self._files()):
+                aside = self._root / commit.clearing / file.relative_to(self._root)
+                aside.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(aside)
+            self._replace(_Commit())
+        for name, place in commit.moves.items():
+            new, final = self._root / "_new" / name, self._root / place
+            if new.exists():
+                final.parent.mkdir(parents=True, exist_ok=True)
+                new.replace(final)
+                _sync_folder(final.parent)
+        for left in (self._root / "_new").iterdir():
+            left.unlink()
+
+    def _files(self) -> Iterator[Path]:
+        for folder in TABLES.values():
+            yield from (self._root / folder).glob("day=*/*.parquet")
+
+
+def _by_day(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    at = "as_of" if "as_of" in rows.column_names else "changed_at"
+    days = pc.strftime(rows[at], "%Y-%m-%d")
+    for day in pc.unique(days).to_pylist():
+        yield day, rows.filter(pc.equal(days, day))
+
+
+def _write_durably(rows: pa.Table, path: Path) -> None:
+    with path.open("wb") as file:
+        pq.write_table(rows, file, compression="zstd")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _rejected(batch: Sequence[Output]) -> Rejected:
+    """Return the verdict on the first record that no file can hold."""
+    for index, record in enumerate(batch):
+        try:
+            table(type(record), [record])
+        except (pa.ArrowException, OverflowError) as error:
+            return Rejected(index, str(error))
+    raise AssertionError("each record of the batch can be written alone")
