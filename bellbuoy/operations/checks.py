@@ -15,6 +15,7 @@ from bellbuoy.operations.open_transactions import open_transactions
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import KafkaAwayError, topic_advice, topic_faults
 from bellbuoy.settings import Settings
+from sinks.notify.sink import ChannelSink
 from sinks.port import Sink, SinkError, SinkSettingsError
 
 __all__ = ["CheckFailure", "check_deployment", "check_sinks"]
@@ -70,6 +71,8 @@ def check_sinks(settings: Settings, name: str | None = None) -> Iterator[CheckFa
         with closing(sink):
             try:
                 sink.open()
+                if isinstance(sink, ChannelSink):
+                    sink.check()
             except SinkSettingsError as error:
                 yield CheckFailure(sink.name, str(error), CONFIGURATION)
             except SinkError as error:

@@ -33,7 +33,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
         if self.console is None or not alert.account_id:
             return None
         tenant, account = quote(alert.tenant, safe=""), quote(alert.account_id, safe="")
-        return f"{self.console.rstrip('/')}/accounts/{account}?tenant={tenant}"
+        return f"{self.console.rstrip('/')}/accounts/{tenant}/{account}"
 
     def act(self, alert: RiskAlert, kind: str, author: str, now: int) -> str | None:
         """

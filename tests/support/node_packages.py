@@ -26,10 +26,10 @@ def cached_folder(*files: Path) -> Path:
 
 
 @cache
-def node_packages() -> Path:
-    """Return the folder of the scripts with the locked packages beside them; install those once."""
-    folder = cached_folder(_FOLDER / "package-lock.json")
-    for file in _FOLDER.iterdir():
+def node_packages(scripts: Path = _FOLDER) -> Path:
+    """Return a folder of scripts with the locked packages beside them; install those once."""
+    folder = cached_folder(scripts / "package-lock.json")
+    for file in scripts.iterdir():
         shutil.copy(file, folder)
     if not (folder / "installed").exists():
         command: list[str | Path] = [NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]

@@ -18,6 +18,8 @@ _HEAD = (
     '<body style="margin:0;padding:16px;background:#f1f3f4">'
 )
 _TAIL = "</body></html>"
+_POLICY = SMTP.clone(max_line_length=320)
+"""Titles are not folded: RFC 5322 allows lines of 998 characters, and some programs show the fold."""
 
 
 def encode_mail(
@@ -29,10 +31,10 @@ def encode_mail(
     Its Message-ID follows from the notification's id, so a repetition can be recognised; mail programs show
     the mails of one alert as one conversation.
     """
-    mail = EmailMessage(policy=SMTP)
+    mail = EmailMessage(policy=_POLICY)
     mail["From"], mail["To"] = sender, to
     alone = content.alerts[0] if len(content.alerts) == 1 and content.kind != "digest" else None
-    follows = alone is not None and (alone.change != "opened" or content.kind != "alert")
+    follows = alone is not None and alone.change != "opened"
     mail["Subject"] = f"Re: {message.title}" if follows else message.title
     mail["Date"] = datetime.fromtimestamp(sent_at / 1000, UTC)
     mail["Message-ID"] = message_id(content.notification_id, sender)

@@ -18,6 +18,14 @@ def test_a_child_reads_back_the_very_same_settings(monkeypatch: pytest.MonkeyPat
     settings = load(
         kafka={"bootstrap": "127.0.0.1:1234", "topic_prefix": "a-"},
         gateway={"port": 0, "tenants": {"acme": {"write_keys": ["s3cret"], "stripe_secrets": ["whsec_1"]}}},
+        notify={
+            "channels": {
+                "inbox": {"type": "inbox", "folder": "/somewhere/inbox", "kinds": ["alert"]},
+                "slack": {"type": "slack", "token": "xoxb-1", "to": "#cs", "signing_secret": "s3cret"},
+            },
+            "recipients": {"Ines Marrow": {"slack": "U0123456"}},
+            "link_secret": "a-secret-of-links-1",
+        },
         log_level="debug",
         data="/somewhere/else",
     )
@@ -26,6 +34,7 @@ def test_a_child_reads_back_the_very_same_settings(monkeypatch: pytest.MonkeyPat
 
     assert load() == settings
     assert load().gateway.tenants["acme"].write_keys[0].get_secret_value() == "s3cret"
+    assert load().notify.links(None).secret == "a-secret-of-links-1"
 
 
 def test_a_child_gets_none_of_the_parents_own_settings(monkeypatch: pytest.MonkeyPatch) -> None:

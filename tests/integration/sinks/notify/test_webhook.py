@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -15,6 +18,7 @@ from bellbuoy.local.embedded.ports import free_port
 from sinks.notify.port import Notification, TemporaryError
 from sinks.notify.webhook.channel import WebhookChannel
 from sinks.notify.webhook.settings import WebhookSettings
+from tests.support.node_packages import NODE, node_packages
 from tests.support.output_records import AT, alert, notification
 from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer
 
@@ -69,6 +73,22 @@ def test_a_receiver_with_another_secret_takes_nothing() -> None:
         Webhook(OLD_SECRET).verify(
             "{}", {"webhook-id": "1", "webhook-timestamp": "1", "webhook-signature": "v1,aa"}
         )
+
+
+@pytest.mark.parametrize("known", [SECRET, OLD_SECRET])
+def test_the_vendors_library_for_node_verifies_it(known: str) -> None:
+    script = node_packages(Path(__file__).parent / "node") / "receive.mjs"
+    with subprocess.Popen([NODE, script, known], stdout=subprocess.PIPE, text=True) as receiver:
+        assert receiver.stdout is not None
+        try:
+            url = f"http://127.0.0.1:{int(receiver.stdout.readline())}/hook"
+            channel(url, SECRET, OLD_SECRET).notify(NOTIFICATION)
+            assert json.loads(receiver.stdout.readline()) == {"id": "n1", "type": "alert.opened"}
+            with pytest.raises(TemporaryError, match="401"):
+                channel(url, "whsec_" + "YWJj" * 10).notify(NOTIFICATION)
+            assert "error" in json.loads(receiver.stdout.readline())
+        finally:
+            receiver.kill()
 
 
 def test_a_redirect_is_not_followed() -> None:
