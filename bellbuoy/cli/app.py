@@ -25,6 +25,7 @@ from bellbuoy.cli.model import model
 from bellbuoy.cli.notify import notify
 from bellbuoy.cli.options import EXIT_CODES
 from bellbuoy.cli.override import override
+from bellbuoy.cli.owners import owners
 from bellbuoy.cli.portfolio import portfolio
 from bellbuoy.cli.rebuild import rebuild
 from bellbuoy.cli.recover import recover
@@ -86,7 +87,7 @@ _COMMANDS: list[str] = []
 # help texts are plain, because rich takes longer to load than all the rest.
 for panel, commands in {
     "Start here": (demo, up, check),
-    "Customers": (explain, portfolio, alerts, override, model, backtest),
+    "Customers": (explain, portfolio, alerts, owners, override, model, backtest),
     "Roles, each a process": (gateway, journal, worker, deliver, console),
     "Operation": (
         topics,

@@ -24,6 +24,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/kpis.md": kpis_page.page,
     "docs/measures.md": measures_page.page,
     "docs/model.schema.json": model_schema.page,
+    "docs/owners.schema.json": model_schema.owners_page,
     "docs/reference/alert-rules.md": rules_page.page,
     "docs/reference/dead-letter-reasons.md": dead_letter_reasons_page.page,
     "docs/reference/events.md": events_page.page,

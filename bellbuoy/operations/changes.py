@@ -15,10 +15,11 @@ from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
-from processors.fold.models_in_force import LIVE, SHADOW, InForce, Models
+from processors.fold.models_in_force import LIVE, POLICY, SHADOW, InForce, Models
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.intake.admission import MAX_MODEL_TEXT, MAX_TEXT
 from processors.model import DEFAULT, Model, clashes, load_model
+from processors.owners.policy import Policy
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
@@ -32,10 +33,13 @@ __all__ = [
     "OvertakenError",
     "journal_time",
     "models_in_force",
+    "policies_in_force",
     "put_model_in_force",
+    "put_policy_in_force",
     "requested_models",
     "tenant_in_words",
     "withdraw_model",
+    "withdraw_policy",
     "write_deletions",
     "write_override",
 ]
@@ -78,7 +82,15 @@ def models_in_force(settings: Settings) -> list[InForce]:
 
     They are read from the states' changelog: the models that the worker uses, not those only requested.
     """
-    return _in_force(retry_while_leaderless(settings.kafka.bootstrap, lambda: _worker_models(settings)))
+    return _in_force(
+        retry_while_leaderless(settings.kafka.bootstrap, lambda: _worker_shared(settings)).models
+    )
+
+
+def policies_in_force(settings: Settings) -> list[InForce]:
+    """Return the policies that the worker uses in place of the default, by tenant; raise KafkaAwayError."""
+    shared = retry_while_leaderless(settings.kafka.bootstrap, lambda: _worker_shared(settings))
+    return [entry for _, entry in sorted(shared.policies.entries.items()) if entry.text is not None]
 
 
 def _in_force(models: Models) -> list[InForce]:
@@ -86,7 +98,7 @@ def _in_force(models: Models) -> list[InForce]:
     return [entries[name] for name in sorted(entries) if entries[name].text is not None]
 
 
-def _worker_models(settings: Settings) -> Models:
+def _worker_shared(settings: Settings) -> Shared:
     kafka = settings.kafka
     starts = [TopicPartition(kafka.topics().changelog, p, 0) for p in range(kafka.partitions)]
     newest = {
@@ -94,7 +106,7 @@ def _worker_models(settings: Settings) -> Models:
         for record in read_to_end(kafka.bootstrap, starts)
         if record.key is not None and record.key.startswith(SHARED_KEY) and record.value is not None
     }
-    return Shared().with_entries(newest).models
+    return Shared().with_entries(newest)
 
 
 def requested_models(settings: Settings) -> list[InForce]:
@@ -103,18 +115,62 @@ def requested_models(settings: Settings) -> list[InForce]:
 
     A worker that is away or behind must not hide the models that a new change replaces.
     """
+
+    def read() -> list[InForce]:
+        return _in_force(_worker_shared(settings).models.with_changes(_requested(settings), 0, 0))
+
+    return retry_while_leaderless(settings.kafka.bootstrap, read)
+
+
+def _requested(settings: Settings) -> list[ModelChange]:
+    """Return every change of models and policies made so far."""
     kafka = settings.kafka
     decode = codec("model.changes", registry(settings)).decode
     start = TopicPartition(kafka.topics().name("model.changes"), 0, 0)
+    changes = []
+    for record in read_to_end(kafka.bootstrap, [start]):
+        with suppress(SchemaError):  # the journal makes a dead letter of it
+            changes.append(decode(record.value))
+    return changes
 
-    def read() -> list[InForce]:
-        changes = []
-        for record in read_to_end(kafka.bootstrap, [start]):
-            with suppress(SchemaError):  # the journal makes a dead letter of it
-                changes.append(decode(record.value))
-        return _in_force(_worker_models(settings).with_changes(changes, 0, 0))
 
-    return retry_while_leaderless(kafka.bootstrap, read)
+def put_policy_in_force(settings: Settings, policy: Policy, *, tenant: str, author: str) -> str | None:
+    """
+    Put a policy of the owners in force for a tenant, or for all; return the name of the one it replaces.
+
+    Raises ChangeError, KafkaAwayError, KafkaException, and OvertakenError when another change was made at the
+    same moment.
+    """
+    if len(policy.text) > MAX_MODEL_TEXT:
+        raise ChangeError(f"the policy has {len(policy.text):,} characters, at most {MAX_MODEL_TEXT:,}")
+    return _change_policy(settings, policy.name, policy.text, tenant, author)
+
+
+def withdraw_policy(settings: Settings, *, tenant: str, author: str) -> str:
+    """Withdraw the policy of a tenant, or of all, and return its name; raise as ``put_policy_in_force``."""
+    name = _change_policy(settings, "", None, tenant, author)
+    assert name is not None
+    return name
+
+
+def _change_policy(settings: Settings, name: str, text: str | None, tenant: str, author: str) -> str | None:
+    _check_texts(author=author)
+    with _model_transaction(settings) as producer:
+        requested = retry_while_leaderless(
+            settings.kafka.bootstrap,
+            lambda: _worker_shared(settings).policies.with_changes(_requested(settings), 0, 0),
+        )
+        entry = requested.entries.get(tenant)
+        before = None if entry is None or entry.text is None else entry.name
+        if text is None and before is None:
+            raise ChangeError(
+                f"no policy is in force for {tenant_in_words(tenant)}; `bellbuoy owners live` lists them"
+            )
+        present = [] if entry is None else [entry]
+        _produce_model_changes(
+            producer, settings, [(name or before or "", text)], tenant, POLICY, author, present
+        )
+    return before
 
 
 def put_model_in_force(

@@ -1,4 +1,4 @@
-"""Reader of model files, with every fault named by its file and line."""
+"""Reader of model files and policy files, with every fault named by its file and line."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
 from processors.model import Model, ModelError, check_model, default_text
 from processors.model.loading import Checked
+from processors.owners.policy import CheckedPolicy, Policy, check_policy, default_policy_text
 
-__all__ = ["DEFAULT_NAME", "ModelFileError", "check_file", "load_file"]
+__all__ = [
+    "DEFAULT_NAME",
+    "ModelFileError",
+    "check_file",
+    "check_policy_file",
+    "load_file",
+    "load_policy_file",
+]
 
 DEFAULT_NAME = "default"
-"""Stands for the model that comes with Bellbuoy wherever a file is asked for."""
+"""Stands for the model, or policy, that comes with Bellbuoy wherever a file is asked for."""
 
 
 class ModelFileError(OperatorError):
     """
-    A model file can't be read, or has faults; the message lists every one with its line and the fix.
+    A model or policy file can't be read, or has faults; the message lists all, each with its line and fix.
 
-    Operator action: correct the named lines; `bellbuoy model check FILE` lists them again.
+    Operator action: correct the named lines; `bellbuoy model check FILE`, or `bellbuoy owners check FILE`,
+    lists them again.
     """
 
     exit_code = CONFIGURATION
@@ -38,6 +47,19 @@ def load_file(file: str) -> Model:
     return checked.model
 
 
+def check_policy_file(file: str) -> CheckedPolicy:
+    """Return the result of checking a policy file; raise ModelFileError when it can't be read."""
+    return check_policy(default_policy_text() if file == DEFAULT_NAME else _read(Path(file)))
+
+
+def load_policy_file(file: str) -> Policy:
+    """Return the policy in a file; raise ModelFileError that lists every fault with its line."""
+    checked = check_policy_file(file)
+    if checked.policy is None:
+        raise ModelFileError("\n".join(f"{file}:{fault}" for fault in checked.faults))
+    return checked.policy
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
@@ -45,6 +67,4 @@ def _read(file: Path) -> str:
         raise ModelFileError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8 text") from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ModelFileError(
-            f"{file}: {reason}; give the path of a model file, or `{DEFAULT_NAME}`"
-        ) from None
+        raise ModelFileError(f"{file}: {reason}; give the path of a file, or `{DEFAULT_NAME}`") from None

@@ -94,7 +94,7 @@ class Fold:
                 to_owners = owner_alert(alert)
                 key = account_key(to_owners.tenant, to_owners.account_id)
                 self._outcome.owner_alerts.append((key, to_owners))
-        self._owners.add(batch, origin, owner_rows_due)
+        self._owners.add(batch, origin, owner_rows_due, shared.policies.of)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
         )

@@ -28,7 +28,17 @@ from schemas.identity.keys import ALL_TENANTS
 from schemas.records import ModelChange
 from schemas.times import MINUTE
 
-__all__ = ["LIVE", "RESCORE_SPREAD", "RULES", "SHADOW", "EntryKey", "InForce", "Models", "rescore_at"]
+__all__ = [
+    "LIVE",
+    "POLICY",
+    "RESCORE_SPREAD",
+    "RULES",
+    "SHADOW",
+    "EntryKey",
+    "InForce",
+    "Models",
+    "rescore_at",
+]
 
 RESCORE_SPREAD = MINUTE
 """After a change of models the accounts are scored anew over this many milliseconds, not all at once."""
@@ -43,6 +53,9 @@ RULES = "rules"
 """The role of a set of alert rules."""
 
 _ROLES = (LIVE, SHADOW, RULES)
+
+POLICY = "policy"
+"""The role of a policy of the owners, which is no model (``processors.fold.policies_in_force``)."""
 
 
 class InForce(msgspec.Struct, array_like=True, frozen=True):
@@ -96,7 +109,7 @@ class Models:
             return self
         entries = dict(self.entries)
         for change in changes:
-            entry = _entry(change, at, sequence)
+            entry = None if change.role == POLICY else _entry(change, at, sequence)
             if entry is None:
                 continue
             before = entries.get(entry.key)

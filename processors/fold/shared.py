@@ -1,5 +1,5 @@
 """
-State that all accounts of a partition share: the models in force, and when each feed was last heard from.
+State that all accounts of a partition share: models and policies in force, and when feeds were heard from.
 
 Kept in the changelog beside the accounts' states, under keys that no account has.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from processors.fold.models_in_force import EntryKey, InForce, Models
+from processors.fold.policies_in_force import Policies
 from processors.model import DEFAULT
 from processors.silent_sources import Feed, FeedKey, changed_feeds
 from schemas.records import JournalBatch
@@ -20,28 +21,36 @@ __all__ = ["SHARED_KEY", "Shared"]
 SHARED_KEY = b"\0shared\0"
 """First bytes of every such key; no account key starts with a zero byte."""
 
-_MODEL, _FEED = SHARED_KEY + b"model\0", SHARED_KEY + b"source\0"
+_MODEL, _FEED, _POLICY = SHARED_KEY + b"model\0", SHARED_KEY + b"source\0", SHARED_KEY + b"policy\0"
 _encode = msgspec.msgpack.Encoder().encode
 _decode_model = msgspec.msgpack.Decoder(InForce).decode
 _decode_feed = msgspec.msgpack.Decoder(Feed).decode
 
 
 class Shared:
-    """The models and the feeds of one partition; an immutable value, ``after`` returns another."""
+    """The models, policies and feeds of one partition; an immutable value, ``after`` returns another."""
 
-    def __init__(self, models: Models | None = None, feeds: Mapping[FeedKey, Feed] | None = None) -> None:
+    def __init__(
+        self,
+        models: Models | None = None,
+        feeds: Mapping[FeedKey, Feed] | None = None,
+        policies: Policies | None = None,
+    ) -> None:
         self.models = Models(DEFAULT) if models is None else models
         self.feeds = {} if feeds is None else feeds
+        self.policies = Policies() if policies is None else policies
 
     def after(self, batch: JournalBatch) -> Shared:
         """Return what is shared after a batch; itself where the batch changes nothing of it."""
-        models = self.models
+        models, policies = self.models, self.policies
         if batch.models:
-            models = models.with_changes(batch.models, batch.written_at, batch.sequence)
+            at = batch.written_at, batch.sequence
+            models = models.with_changes(batch.models, *at)
+            policies = policies.with_changes(batch.models, *at)
         changed = changed_feeds(self.feeds, batch)
-        if models is self.models and not changed:
+        if models is self.models and policies is self.policies and not changed:
             return self
-        return Shared(models, {**self.feeds, **changed} if changed else self.feeds)
+        return Shared(models, {**self.feeds, **changed} if changed else self.feeds, policies)
 
     def entries_since(self, before: Shared) -> dict[bytes, bytes]:
         """Return the changelog entries that differ from those of an earlier value."""
@@ -54,12 +63,16 @@ class Shared:
             for key, feed in self.feeds.items():
                 if before.feeds.get(key) is not feed:
                     entries[_key(_FEED, *key)] = _encode(feed)
+        if self.policies is not before.policies:
+            for tenant, entry in self.policies.entries.items():
+                if before.policies.entries.get(tenant) != entry:
+                    entries[_key(_POLICY, tenant)] = _encode(entry)
         return entries
 
     def with_entries(self, entries: Mapping[bytes, bytes]) -> Shared:
         """Return what is shared with entries read back from the changelog."""
         models: dict[EntryKey, InForce] = dict(self.models.entries)
-        feeds = dict(self.feeds)
+        feeds, policies = dict(self.feeds), dict(self.policies.entries)
         for key, raw in entries.items():
             if key.startswith(_MODEL):
                 entry = _decode_model(raw)
@@ -67,8 +80,15 @@ class Shared:
             elif key.startswith(_FEED):
                 feed = _decode_feed(raw)
                 feeds[feed.tenant, feed.topic] = feed
+            elif key.startswith(_POLICY):
+                entry = _decode_model(raw)
+                policies[entry.tenant] = entry
         base = self.models
-        return Shared(Models(base.base, models, fixed=base.fixed, rules=base.base_rules), feeds)
+        return Shared(
+            Models(base.base, models, fixed=base.fixed, rules=base.base_rules),
+            feeds,
+            Policies(self.policies.base, policies),
+        )
 
 
 def _key(kind: bytes, *names: str) -> bytes:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from processors.owners.notifications import notification
-from processors.owners.rows import Rows, TrackedAlert, alert_key
+from processors.owners.dispatcher import Dispatcher
+from processors.owners.policy import Policy
+from processors.owners.rows import Rows
 from processors.state.position import BatchOrigin
-from schemas.identity.keys import account_key
-from schemas.records import AlertNotification, JournalBatch, RiskAlert
+from schemas.records import AlertNotification, JournalBatch
 
 __all__ = ["OwnersFold"]
-
-DEFAULT_RECIPIENT = "customer-success"
-"""Who is told of an alert on an account that has no owner."""
 
 
 class OwnersFold:
@@ -27,48 +24,25 @@ class OwnersFold:
         self.notifications: list[tuple[bytes, AlertNotification]] = []
         self._rows = Rows(stored)
 
-    def add(self, batch: JournalBatch, origin: BatchOrigin, due: Iterable[bytes]) -> None:
-        """Fold the part of a batch that concerns owners; ``due`` names the stored rows that are due."""
+    def add(
+        self,
+        batch: JournalBatch,
+        origin: BatchOrigin,
+        due: Iterable[bytes],
+        policy_of: Callable[[str], Policy],
+    ) -> None:
+        """
+        Fold the part of a batch that concerns owners; ``due`` names the stored rows that are due.
+
+        ``policy_of`` returns the policy of a tenant after this batch. First comes what happened, then what is
+        due: who acknowledges an alert in time is in time.
+        """
+        dispatcher = Dispatcher(self._rows, origin, policy_of, self.notifications)
         for owner_alert in batch.owner_alerts:
-            self._take(owner_alert.alert, origin)
+            dispatcher.take(owner_alert.alert)
         for key in self._rows.due(due, origin.written_at):
-            self._wake(key, origin)
+            dispatcher.wake(key)
 
     def changed_rows(self) -> dict[bytes, bytes | None]:
         """Return the rows that the batches change, as bytes; ``None`` for one that is removed."""
         return self._rows.encoded()
-
-    def _take(self, alert: RiskAlert, origin: BatchOrigin) -> None:
-        key = alert_key(alert.tenant, alert.alert_id)
-        if alert.change == "resolved":
-            row = self._rows.get(key)
-            self._rows.remove(key)
-            if row is not None:
-                self._tell(row.recipient, alert, origin, received_at=alert.received_at)
-            return
-        snoozed = alert.snoozed_until is not None and alert.snoozed_until > origin.written_at
-        recipient = _recipient(alert)
-        self._rows.put(key, TrackedAlert(alert.snoozed_until if snoozed else None, alert, recipient))
-        self._tell(recipient, alert, origin, received_at=alert.received_at)
-
-    def _wake(self, key: bytes, origin: BatchOrigin) -> None:
-        row = self._rows.get(key)
-        if row is not None:
-            row.due = None
-            self._rows.put(key, row)
-            self._tell(row.recipient, row.alert, origin, "It was snoozed until now.")
-
-    def _tell(
-        self,
-        recipient: str,
-        alert: RiskAlert,
-        origin: BatchOrigin,
-        *notes: str,
-        received_at: int | None = None,
-    ) -> None:
-        told = notification(origin, "alert", recipient, [alert], notes=notes, received_at=received_at)
-        self.notifications.append((account_key(alert.tenant, recipient), told))
-
-
-def _recipient(alert: RiskAlert) -> str:
-    return alert.assignee or alert.owner or DEFAULT_RECIPIENT

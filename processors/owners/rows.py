@@ -3,7 +3,7 @@ Rows of the owners' stage in the changelog, beside the states of the accounts.
 
 Their keys begin with ``OWNERS_KEY``. All rows of a tenant are on the partition of its owners
 (``schemas.identity.owners``). Every row begins with the journal time at which it is due (``None``: never), so
-that this can be read without the rest.
+that this can be read without the rest. Fields are only ever appended, each with a default.
 """
 
 from __future__ import annotations
@@ -15,7 +15,19 @@ import msgspec
 
 from schemas.records import RiskAlert
 
-__all__ = ["OWNERS_KEY", "Row", "Rows", "TrackedAlert", "alert_key", "row_due", "row_name", "row_tenant"]
+__all__ = [
+    "OWNERS_KEY",
+    "Inbox",
+    "Row",
+    "Rows",
+    "TrackedAlert",
+    "alert_key",
+    "inbox_key",
+    "row_due",
+    "row_name",
+    "row_parts",
+    "row_tenant",
+]
 
 OWNERS_KEY = b"\0owners\0"
 """First bytes of every such key; no account key starts with a zero byte."""
@@ -23,23 +35,56 @@ OWNERS_KEY = b"\0owners\0"
 
 class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     """
-    An open alert and what its owner was told of it.
+    An open alert and what people were told of it.
 
-    ``alert`` is its newest change, ``recipient`` who is to be told. Fields are only ever appended.
+    ``alert`` is its newest change. ``owner`` is whom it is for and ``recipient`` who is told in that person's
+    place, the same unless somebody is away. ``phase`` is:
+
+    * ``waiting``: for the recipient's working hours, until it is due
+    * ``queued``: for the recipient's digest
+    * ``told``: those in ``told`` have a message of it, since ``told_at``; so many ``steps`` of the escalation
+      were made
+    * ``listed``: it stood in a digest, or somebody had acknowledged it before
+    * ``snoozed``: until it is due
+    * ``over``: it was resolved, which is told when it is due
+
+    A ``stale`` message is brought up to date when it is due. ``notes`` are for the next message.
     """
 
     due: int | None
     alert: RiskAlert
+    owner: str = ""
     recipient: str = ""
+    phase: str = "waiting"
+    told: list[str] = []
+    told_at: int = 0
+    steps: int = 0
+    stale: bool = False
+    notes: list[str] = []
+
+
+class Inbox(msgspec.Struct, array_like=True, gc=False):
+    """
+    What one recipient had today, and what waits for the digest, which comes when the row is due.
+
+    ``sent`` notifications were sent at once on the local ``day`` (``date.toordinal``). ``queue`` maps the id
+    of each alert that waits to why it does; ``unlisted`` more were too many to be kept.
+    """
+
+    due: int | None = None
+    day: int = 0
+    sent: int = 0
+    queue: dict[str, str] = {}
+    unlisted: int = 0
 
 
 class _RowHead(msgspec.Struct, array_like=True):
     due: int | None = None
 
 
-Row: TypeAlias = TrackedAlert
+Row: TypeAlias = TrackedAlert | Inbox
 
-_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert}
+_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert, "inbox": Inbox}
 _encode = msgspec.msgpack.Encoder().encode
 _decoders = {kind: msgspec.msgpack.Decoder(struct) for kind, struct in _KINDS.items()}
 _head = msgspec.msgpack.Decoder(_RowHead)
@@ -50,6 +95,11 @@ def alert_key(tenant: str, alert_id: str) -> bytes:
     return _key("alert", tenant, alert_id)
 
 
+def inbox_key(tenant: str, recipient: str) -> bytes:
+    """Return the key of a recipient's row."""
+    return _key("inbox", tenant, recipient)
+
+
 def row_due(raw: bytes) -> int | None:
     """Return when the row in these bytes is due."""
     return _head.decode(raw).due
@@ -57,15 +107,16 @@ def row_due(raw: bytes) -> int | None:
 
 def row_tenant(key: bytes) -> str:
     """Return the tenant whose row has this key."""
-    return _parts(key)[1]
+    return row_parts(key)[1]
 
 
 def row_name(key: bytes) -> str:
     """Return the kind, the tenant and the name of the row with this key, for people."""
-    return " ".join(_parts(key))
+    return " ".join(row_parts(key))
 
 
-def _parts(key: bytes) -> list[str]:
+def row_parts(key: bytes) -> list[str]:
+    """Return kind, tenant and name in the key of a row."""
     return key[len(OWNERS_KEY) :].decode().split("\0", 2)
 
 
@@ -74,7 +125,7 @@ def _key(*parts: str) -> bytes:
 
 
 def _decode(key: bytes, raw: bytes) -> Row:
-    return _decoders[_parts(key)[0]].decode(raw)
+    return _decoders[row_parts(key)[0]].decode(raw)
 
 
 class Rows:
@@ -83,6 +134,16 @@ class Rows:
     def __init__(self, stored: Mapping[bytes, bytes]) -> None:
         self._stored = stored
         self._changed: dict[bytes, Row | None] = {}
+
+    def alert(self, tenant: str, alert_id: str) -> TrackedAlert | None:
+        """Return the row of an alert; ``None`` if there is none."""
+        row = self.get(alert_key(tenant, alert_id))
+        return row if isinstance(row, TrackedAlert) else None
+
+    def inbox(self, tenant: str, recipient: str) -> Inbox:
+        """Return the row of a recipient, an empty one if there is none."""
+        row = self.get(inbox_key(tenant, recipient))
+        return row if isinstance(row, Inbox) else Inbox()
 
     def get(self, key: bytes) -> Row | None:
         """Return a row; ``None`` if there is none."""

@@ -6,12 +6,24 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from processors.fold.policies_in_force import Policies
+from processors.fold.shared import Shared
 from processors.owners.notifications import owner_alert
+from processors.owners.policy import load_policy
 from schemas.records import AlertNotification, JournalBatch, RiskAlert
 from tests.support.recorded_partition import RecordedPartition
 
 NOON = 1_789_992_000_000
 """Monday 2026-09-21 12:00 UTC."""
+
+
+AT_ONCE = """
+policy: at-once
+version: 1
+digest: {only: []}
+storms: {wait: 0}
+"""
+"""A policy by which nothing waits."""
 
 
 def risk_alert(account_id: str = "a", **fields: Any) -> RiskAlert:
@@ -48,9 +60,9 @@ def risk_alert(account_id: str = "a", **fields: Any) -> RiskAlert:
 class Owners:
     """The owners of tenant acme: what they are told of alerts, on a clock that the test moves."""
 
-    def __init__(self, now: int = NOON, *, restarts: bool = False) -> None:
+    def __init__(self, now: int = NOON, policy: str = AT_ONCE, *, restarts: bool = False) -> None:
         self.now, self._restarts = now, restarts
-        self.partition = RecordedPartition()
+        self.partition = RecordedPartition(Shared(policies=Policies(load_policy(policy))))
         self.journal: list[JournalBatch] = []
 
     def at(self, now: int, *alerts: RiskAlert, **more: Any) -> list[AlertNotification]:

@@ -19,6 +19,13 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
 
+POLICY = """
+policy: everything-at-once
+version: 1
+everybody: {budget: 1000}
+digest: {only: []}
+storms: {accounts: 1000000, wait: 0}
+"""
 START = 20_500 * DAY + 12 * 3_600_000
 ALERTS = 2_000
 
@@ -34,7 +41,7 @@ def published(deployment: Deployment, topic: str) -> list[Any]:
     return [decode(m.value()) for m in read_topic(deployment.bootstrap, name, deployment.topics.partitions)]
 
 
-def test_kills_during_alerts_decide_each_notification_once(deployment: Deployment) -> None:
+def test_kills_during_alerts_decide_each_notification_once(deployment: Deployment, tmp_path: Path) -> None:
     """Journal and worker are killed in turn while 2,000 accounts get an alert each."""
     of = {"tenant": "acme", "source": "test", "occurred_at": START - MINUTE, "received_at": START - MINUTE}
     accounts = [f"a{number}" for number in range(ALERTS)]
@@ -47,6 +54,10 @@ def test_kills_during_alerts_decide_each_notification_once(deployment: Deploymen
         for one in accounts
     ]
     deployment.tick(START)
+    (tmp_path / "owners.yaml").write_text(POLICY)
+    assert deployment.cli("owners", "apply", str(tmp_path / "owners.yaml"))["replaced"] is None
+    deployment.tick(START + 1)
+    assert [e["policy"] for e in deployment.cli("owners", "live")["in_force"]] == ["everything-at-once"]
     deployment.producer.send("account.profiles", profiles)
     until(lambda: deployment.applied() == ALERTS, 120, "the profiles")
     roles = dict(zip(("journal", "worker"), deployment.roles.processes, strict=True))
