@@ -24,7 +24,9 @@ from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import BatchOrigin, Position
 from processors.state.usage_parts import PAST
+from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key, split_key
+from schemas.identity.owners import OWNERS
 from schemas.inputs import INPUTS, USAGE
 from schemas.records import AccountLink, JournalBatch
 from schemas.times import DAY
@@ -40,9 +42,10 @@ class Fold:
     Batches of one partition, folded one after the other into one outcome.
 
     ``states`` maps account keys to state bytes; ``take`` may return an account as a value instead, which is
-    then changed. ``owner_rows`` are those of the owners' stage (``processors.owners.rows``). ``select``
-    returns the part of a batch that is folded; what all accounts share always sees the whole batch. A batch
-    that changes models must be the last one of its fold: then every account is due.
+    then changed. ``owner_rows`` are those of the owners' stage (``processors.owners.rows``), ``accounts`` the
+    numbers of stored accounts by tenant. ``select`` returns the part of a batch that is folded; what all
+    accounts share always sees the whole batch. A batch that changes models must be the last one of its fold:
+    then every account is due.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Fold:
         partition: int,
         shared: Shared,
         owner_rows: Mapping[bytes, bytes] = MappingProxyType({}),
+        accounts: Mapping[str, int] = MappingProxyType({}),
         take: Callable[[bytes], LoadedAccount | None] = lambda _: None,
         select: Callable[[JournalBatch], JournalBatch] | None = None,
     ) -> None:
@@ -63,6 +67,7 @@ class Fold:
         self._shared_before = shared
         self._outcome = Outcome(position, shared)
         self._owners = OwnersFold(owner_rows)
+        self._accounts = accounts
 
     def add(
         self, batch: JournalBatch, offset: int, due: Iterable[bytes], owner_rows_due: Iterable[bytes] = ()
@@ -94,7 +99,7 @@ class Fold:
                 to_owners = owner_alert(alert)
                 key = account_key(to_owners.tenant, to_owners.account_id)
                 self._outcome.owner_alerts.append((key, to_owners))
-        self._owners.add(batch, origin, owner_rows_due, shared.policies.of)
+        self._owners.add(batch, origin, owner_rows_due, shared.policies.of, self._accounts_of)
         applied = sum(cell.events for cell in batch.usage) + sum(
             len(getattr(batch, name)) for name in _COUNTED
         )
@@ -121,6 +126,14 @@ class Fold:
         outcome.notifications = self._owners.notifications
         outcome.shared_entries = outcome.shared.entries_since(self._shared_before)
         return outcome
+
+    def _accounts_of(self, tenant: str) -> int:
+        """Return how many accounts of a tenant there are after the batches so far."""
+        number, prefix = self._accounts.get(tenant, 0), account_key(tenant, "")
+        for key, account in self._outcome.accounts.items():
+            if key.startswith(prefix) and not is_alias(account.state.account_id):
+                number += (account.state.sequence >= 0) - (key in self._states)
+        return number
 
     def _due(self, due: Iterable[bytes], now: int) -> Iterator[bytes]:
         """Yield the accounts due by now; of accounts that an earlier batch changed, the state says when."""
@@ -180,6 +193,8 @@ class Fold:
                 observe(update.account.state, event)
                 update.received(event.received_at)
         for action in batch.actions:
+            if action.account_id == OWNERS:
+                continue
             update = update_of(action.tenant, action.account_id)
             if action.occurred_at <= update.account.state.deleted_at:
                 ignore(update.account.state)

@@ -7,6 +7,7 @@ class, so that what is due when, and what is kept between batches, is the same f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
@@ -22,9 +23,12 @@ from processors.owners.rows import row_due
 from processors.state.account import State
 from processors.state.encoding import decode_head, decode_state
 from processors.state.position import Position
+from schemas.identity.aliases import ALIAS
 from schemas.records import JournalBatch
 
 __all__ = ["Batches", "FoldedPartition", "foldable_runs"]
+
+_ALIAS = ALIAS.encode()
 
 Batches: TypeAlias = Sequence[tuple[int, JournalBatch]]
 """Journal batches in their order, each with its offset."""
@@ -41,6 +45,12 @@ def foldable_runs(batches: Batches) -> Iterator[Batches]:
         if batch.models or number == len(batches):
             yield batches[start:number]
             start = number
+
+
+def _tenant_of_account(key: bytes) -> str:
+    """Return the tenant whose account has this key; '' for the key of an alias."""
+    tenant, _, account_id = key.partition(b":")
+    return "" if account_id.startswith(_ALIAS) else tenant.decode()
 
 
 class FoldedPartition:
@@ -69,6 +79,7 @@ class FoldedPartition:
         self.number = number
         self.shared = shared
         self.states = {} if states is None else states
+        self._accounts = Counter(filter(None, map(_tenant_of_account, self.states)))
         self.owner_rows = {} if owner_rows is None else owner_rows
         self.position = Position() if position is None else position
         self._select = select
@@ -98,6 +109,7 @@ class FoldedPartition:
             partition=self.number,
             shared=self.shared,
             owner_rows=self.owner_rows,
+            accounts=self._accounts,
             take=self._cache.take,
             select=self._select,
         )
@@ -110,8 +122,11 @@ class FoldedPartition:
         """Take over the outcome that ``prepare`` returned last."""
         for key, state in outcome.states.items():
             if state is None:
-                self.states.pop(key, None)
+                if self.states.pop(key, None) is not None and (tenant := _tenant_of_account(key)):
+                    self._accounts[tenant] -= 1
             else:
+                if key not in self.states and (tenant := _tenant_of_account(key)):
+                    self._accounts[tenant] += 1
                 self.states[key] = state
         self.position = outcome.position
         self._cache.put(outcome.accounts, outcome.states)

@@ -12,23 +12,45 @@ Dispatcher of one batch: what is sent at once, what waits for what, and who else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from processors.measures.formats import count
 from processors.owners.digest import DigestEntry, digest
 from processors.owners.notifications import SEVERITY_RANK, notification
 from processors.owners.policy import MANAGER, EscalationStep, Policy
 from processors.owners.policy.local_time import local_date, local_day, next_time_of_day
-from processors.owners.rows import Inbox, Rows, TrackedAlert, alert_key, inbox_key, row_parts
+from processors.owners.rows import (
+    Gate,
+    Inbox,
+    Rows,
+    TrackedAlert,
+    alert_key,
+    gate_key,
+    inbox_key,
+    row_parts,
+)
+from processors.owners.storms import (
+    accounts_within,
+    changed,
+    enter,
+    is_suspicious,
+    kind_of,
+    new_storm,
+    passed,
+    storm_limit,
+)
 from processors.state.position import BatchOrigin
 from schemas.identity.keys import account_key
-from schemas.records import AlertNotification, RiskAlert
+from schemas.records import AlertAction, AlertNotification, RiskAlert
 from schemas.times import HOUR, MINUTE
 
 __all__ = ["Dispatcher"]
 
 BUDGET, LATE, MAINTENANCE, MINOR = "budget", "late", "maintenance", "minor"
 """Why an alert waits for a digest."""
+
+_SUSPICION_CHECK = MINUTE
+"""After so long it is looked again whether an alert is one of many."""
 
 _MAX_QUEUE = 10_000
 """Alerts that wait for one recipient's digest; further ones are only counted in it."""
@@ -46,13 +68,51 @@ class Dispatcher:
         rows: Rows,
         origin: BatchOrigin,
         policy_of: Callable[[str], Policy],
+        accounts_of: Callable[[str], int],
         notifications: list[tuple[bytes, AlertNotification]],
     ) -> None:
         self._rows = rows
         self._origin = origin
         self._now = origin.written_at
         self._policy_of = policy_of
+        self._accounts_of = accounts_of
+        self._gates: dict[str, Gate] = {}
+        self._counts: dict[tuple[str, str], tuple[int, int]] = {}
         self._notifications = notifications
+
+    def count(self, alerts: Sequence[RiskAlert]) -> None:
+        """Count the alerts of the batch that open, before any is decided on; page where a storm begins."""
+        kinds: dict[tuple[str, str], list[RiskAlert]] = {}
+        for alert in alerts:
+            opens = alert.change != "resolved" and self._rows.alert(alert.tenant, alert.alert_id) is None
+            if opens and not self._is_late(alert) and not self._snoozed(alert):
+                kinds.setdefault((alert.tenant, kind_of(alert)), []).append(alert)
+        for (tenant, kind), opened in kinds.items():
+            gate, within = self._gate(tenant), self._policy_of(tenant).storms.within
+            enter(gate, kind, opened, self._now, within)
+            accounts, limit = self._accounts(tenant, kind)
+            if accounts >= limit and kind not in gate.storms:
+                gate.storms[kind] = storm = new_storm(opened[-1], accounts, self._origin, within)
+                self._page(storm.alert)
+            self._put_gate(tenant, gate)
+
+    def act(self, action: AlertAction) -> None:
+        """Do what a person says of a storm; one that is over, or unknown, stays as it is."""
+        gate = self._gate(action.tenant)
+        for kind, storm in gate.storms.items():
+            if storm.alert.alert_id != action.alert_id:
+                continue
+            note = action.note or storm.alert.note
+            if action.kind in ("resolved", "dismissed"):
+                resolution = "done" if action.kind == "resolved" else "dismissed"
+                self._end_storm(gate, kind, resolution, note=note, feedback=action.feedback)
+            elif action.kind == "acknowledged":
+                by = {"acknowledged_by": action.author, "acknowledged_at": action.occurred_at}
+                self._page(changed(storm, self._origin, change="updated", note=note, **by))
+            elif action.kind == "assigned":
+                self._page(changed(storm, self._origin, change="updated", assignee=action.assignee))
+            self._put_gate(action.tenant, gate)
+            return
 
     def take(self, alert: RiskAlert) -> None:
         """Decide what becomes of a change of an alert; one older than what is known is passed over."""
@@ -73,6 +133,13 @@ class Dispatcher:
             _, tenant, recipient = row_parts(key)
             self._send_digest(tenant, recipient, row)
             return
+        if isinstance(row, Gate):
+            tenant = row_parts(key)[1]
+            gate = self._gate(tenant)
+            for kind in passed(gate.storms, self._now, self._policy_of(tenant).storms.quiet):
+                self._end_storm(gate, kind, "recovered")
+            self._put_gate(tenant, gate)
+            return
         if row is None:
             return
         if row.phase == "told":
@@ -82,6 +149,8 @@ class Dispatcher:
             self._put(row)
         elif row.phase == "over":
             self._end(row, row.alert)
+        elif row.phase == "new":
+            self._settle(row)
         else:
             if row.phase == "snoozed":
                 row.notes.append("It was snoozed until now.")
@@ -97,10 +166,66 @@ class Dispatcher:
         elif alert.acknowledged_by:
             row.phase = "listed"
             self._put(row)
-        elif self._now - alert.opened_at > policy.late_after:
+        elif self._is_late(alert):
             self._queue(row, LATE)
+        elif policy.storms.wait:
+            row.phase, row.due = "new", self._now + policy.storms.wait
+            self._put(row)
         else:
-            self._deliver(row, received_at=alert.received_at)
+            self._settle(row, received_at=alert.received_at)
+
+    def _settle(self, row: TrackedAlert, *, received_at: int | None = None) -> None:
+        """Deliver a new alert, unless it may be one of many."""
+        tenant = row.alert.tenant
+        kind = kind_of(row.alert)
+        if kind not in self._gate(tenant).storms and is_suspicious(*self._accounts(tenant, kind)):
+            row.phase, row.due = "new", self._now + _SUSPICION_CHECK
+            self._put(row)
+        else:
+            self._deliver(row, received_at=received_at)
+
+    def _end_storm(self, gate: Gate, kind: str, resolution: str, **fields: object) -> None:
+        """Say that a storm is over, and release one by one what it held and is still open."""
+        storm = gate.storms.pop(kind)
+        gate.recent.pop(kind, None)
+        tenant = storm.alert.tenant
+        held = [row for row in self._rows.alerts(tenant) if row.phase == "held" and row.storm == kind]
+        ended = changed(storm, self._origin, change="resolved", resolution=resolution, **fields)
+        self._page(ended, f"{count(len(held), 'alert')} that it held are still open, and go to their owners.")
+        self._put_gate(tenant, gate)
+        for row in held:
+            row.phase, row.storm = "waiting", ""
+            self._deliver(row, budgeted=True)
+
+    def _page(self, alert: RiskAlert, *notes: str) -> None:
+        recipient = self._policy_of(alert.tenant).incidents
+        received_at = alert.received_at if alert.change == "opened" else None
+        sent = notification(self._origin, "page", recipient, [alert], notes=notes, received_at=received_at)
+        self._notifications.append((account_key(alert.tenant, recipient), sent))
+
+    def _gate(self, tenant: str) -> Gate:
+        """Return the gate of a tenant; every part of the batch sees the same one."""
+        if tenant not in self._gates:
+            self._gates[tenant] = self._rows.gate(tenant)
+        return self._gates[tenant]
+
+    def _accounts(self, tenant: str, kind: str) -> tuple[int, int]:
+        """Return how many accounts have a new alert of a kind, and how many make a storm."""
+        if (tenant, kind) not in self._counts:
+            gate, limits = self._gate(tenant), self._policy_of(tenant).storms
+            self._counts[tenant, kind] = (
+                accounts_within(gate, kind, self._now, limits.within),
+                storm_limit(gate, limits, self._accounts_of(tenant)),
+            )
+        return self._counts[tenant, kind]
+
+    def _put_gate(self, tenant: str, gate: Gate) -> None:
+        quiet = self._policy_of(tenant).storms.quiet
+        gate.due = min((storm.last_at + quiet for storm in gate.storms.values()), default=None)
+        self._rows.put(gate_key(tenant), gate)
+
+    def _is_late(self, alert: RiskAlert) -> bool:
+        return self._now - alert.opened_at > self._policy_of(alert.tenant).late_after
 
     def _change(self, row: TrackedAlert, alert: RiskAlert) -> None:
         worse = SEVERITY_RANK.get(alert.severity, 0) > SEVERITY_RANK.get(row.alert.severity, 0)
@@ -110,6 +235,10 @@ class Dispatcher:
             self._unqueue(row)
             self._update(row)
             row.phase, row.due = "snoozed", alert.snoozed_until
+            self._put(row)
+        elif row.phase in ("new", "held"):
+            if alert.acknowledged_by:
+                row.phase, row.due = "listed", None
             self._put(row)
         elif moved or row.phase == "snoozed" or (worse and row.phase in ("waiting", "queued", "listed")):
             self._unqueue(row)
@@ -138,7 +267,9 @@ class Dispatcher:
         self._update(row, f"It went to {row.recipient}.")
         if row.told:
             row.notes = [f"It came from {before}."]
-        row.told, row.steps, row.phase, row.due = [], 0, "waiting", None
+        row.told, row.steps = [], 0
+        if row.phase not in ("new", "held"):
+            row.phase, row.due = "waiting", None
         return True
 
     def _end(self, row: TrackedAlert, alert: RiskAlert) -> None:
@@ -154,9 +285,18 @@ class Dispatcher:
         self._update(row, received_at=received_at)
         self._rows.remove(alert_key(alert.tenant, alert.alert_id))
 
-    def _deliver(self, row: TrackedAlert, *, received_at: int | None = None) -> None:
-        """Tell the recipient at once, or say what the alert waits for."""
+    def _deliver(self, row: TrackedAlert, *, received_at: int | None = None, budgeted: bool = False) -> None:
+        """
+        Tell the recipient at once, or say what the alert waits for.
+
+        A ``budgeted`` one keeps to the budget even where it is critical.
+        """
         policy, alert, now = self._policy(row), row.alert, self._now
+        kind = kind_of(alert)
+        if kind in self._gate(alert.tenant).storms:
+            row.phase, row.storm, row.due = "held", kind, None
+            self._put(row)
+            return
         row.recipient = policy.stand_in(row.owner, now)
         person = policy.person(row.recipient)
         if policy.window(now) is not None:
@@ -165,12 +305,13 @@ class Dispatcher:
         if alert.severity in policy.digest_only:
             self._queue(row, MINOR)
             return
-        if alert.severity != "critical":
-            if not person.hours.open_at(now):
-                row.phase, row.due = "waiting", person.hours.next_open(now)
-                row.notes = [*row.notes, "It waited for your working hours."]
-                self._put(row)
-                return
+        critical = alert.severity == "critical"
+        if not critical and not person.hours.open_at(now):
+            row.phase, row.due = "waiting", person.hours.next_open(now)
+            row.notes = [*row.notes, "It waited for your working hours."]
+            self._put(row)
+            return
+        if budgeted or not critical:
             inbox, today = self._rows.inbox(alert.tenant, row.recipient), local_day(person.hours.zone, now)
             if inbox.day != today:
                 inbox.day, inbox.sent = today, 0

@@ -8,6 +8,7 @@ from processors.owners.dispatcher import Dispatcher
 from processors.owners.policy import Policy
 from processors.owners.rows import Rows
 from processors.state.position import BatchOrigin
+from schemas.identity.owners import OWNERS
 from schemas.records import AlertNotification, JournalBatch
 
 __all__ = ["OwnersFold"]
@@ -30,16 +31,22 @@ class OwnersFold:
         origin: BatchOrigin,
         due: Iterable[bytes],
         policy_of: Callable[[str], Policy],
+        accounts_of: Callable[[str], int],
     ) -> None:
         """
         Fold the part of a batch that concerns owners; ``due`` names the stored rows that are due.
 
-        ``policy_of`` returns the policy of a tenant after this batch. First comes what happened, then what is
-        due: who acknowledges an alert in time is in time.
+        ``policy_of`` returns the policy of a tenant, and ``accounts_of`` the number of its accounts in this
+        partition, both after this batch. First comes what happened, then what is due: who acknowledges an
+        alert in time is in time.
         """
-        dispatcher = Dispatcher(self._rows, origin, policy_of, self.notifications)
+        dispatcher = Dispatcher(self._rows, origin, policy_of, accounts_of, self.notifications)
+        dispatcher.count([each.alert for each in batch.owner_alerts])
         for owner_alert in batch.owner_alerts:
             dispatcher.take(owner_alert.alert)
+        for action in batch.actions:
+            if action.account_id == OWNERS:
+                dispatcher.act(action)
         for key in self._rows.due(due, origin.written_at):
             dispatcher.wake(key)
 

@@ -8,7 +8,7 @@ that this can be read without the rest. Fields are only ever appended, each with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -17,11 +17,14 @@ from schemas.records import RiskAlert
 
 __all__ = [
     "OWNERS_KEY",
+    "Gate",
     "Inbox",
     "Row",
     "Rows",
+    "Storm",
     "TrackedAlert",
     "alert_key",
+    "gate_key",
     "inbox_key",
     "row_due",
     "row_name",
@@ -40,6 +43,8 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     ``alert`` is its newest change. ``owner`` is whom it is for and ``recipient`` who is told in that person's
     place, the same unless somebody is away. ``phase`` is:
 
+    * ``new``: to see whether it is alone (``processors.owners.storms``), until it is due
+    * ``held``: until the ``storm`` has passed that it is part of
     * ``waiting``: for the recipient's working hours, until it is due
     * ``queued``: for the recipient's digest
     * ``told``: those in ``told`` have a message of it, since ``told_at``; so many ``steps`` of the escalation
@@ -61,6 +66,7 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     steps: int = 0
     stale: bool = False
     notes: list[str] = []
+    storm: str = ""
 
 
 class Inbox(msgspec.Struct, array_like=True, gc=False):
@@ -78,13 +84,36 @@ class Inbox(msgspec.Struct, array_like=True, gc=False):
     unlisted: int = 0
 
 
+class Storm(msgspec.Struct, array_like=True, gc=False):
+    """A storm since ``began_at``, with its own alert; ``last_at`` is when the last account came to it."""
+
+    began_at: int
+    last_at: int
+    alert: RiskAlert
+
+
+class Gate(msgspec.Struct, array_like=True, gc=False):
+    """
+    What the alerts of a tenant have in common; due when a storm may have passed.
+
+    ``recent`` maps a kind of alerts to accounts, by the ``brief`` of their ids, with when each came; of a
+    kind with very many of them ``one_in`` so many is kept. ``partitions`` are those that alerts came from.
+    """
+
+    due: int | None = None
+    partitions: int = 1
+    recent: dict[str, dict[int, int]] = {}
+    one_in: dict[str, int] = {}
+    storms: dict[str, Storm] = {}
+
+
 class _RowHead(msgspec.Struct, array_like=True):
     due: int | None = None
 
 
-Row: TypeAlias = TrackedAlert | Inbox
+Row: TypeAlias = TrackedAlert | Inbox | Gate
 
-_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert, "inbox": Inbox}
+_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert, "gate": Gate, "inbox": Inbox}
 _encode = msgspec.msgpack.Encoder().encode
 _decoders = {kind: msgspec.msgpack.Decoder(struct) for kind, struct in _KINDS.items()}
 _head = msgspec.msgpack.Decoder(_RowHead)
@@ -98,6 +127,11 @@ def alert_key(tenant: str, alert_id: str) -> bytes:
 def inbox_key(tenant: str, recipient: str) -> bytes:
     """Return the key of a recipient's row."""
     return _key("inbox", tenant, recipient)
+
+
+def gate_key(tenant: str) -> bytes:
+    """Return the key of a tenant's gate."""
+    return _key("gate", tenant, "")
 
 
 def row_due(raw: bytes) -> int | None:
@@ -144,6 +178,20 @@ class Rows:
         """Return the row of a recipient, an empty one if there is none."""
         row = self.get(inbox_key(tenant, recipient))
         return row if isinstance(row, Inbox) else Inbox()
+
+    def gate(self, tenant: str) -> Gate:
+        """Return the gate of a tenant, an empty one if there is none."""
+        row = self.get(gate_key(tenant))
+        return row if isinstance(row, Gate) else Gate()
+
+    def alerts(self, tenant: str) -> Iterator[TrackedAlert]:
+        """Yield the rows of all alerts of a tenant, in the order of their keys: it goes through every row."""
+        prefix = alert_key(tenant, "")
+        keys = {key for keys in (self._stored, self._changed) for key in keys if key.startswith(prefix)}
+        for key in sorted(keys):
+            row = self.get(key)
+            if isinstance(row, TrackedAlert):
+                yield row
 
     def get(self, key: bytes) -> Row | None:
         """Return a row; ``None`` if there is none."""

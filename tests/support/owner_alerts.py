@@ -21,7 +21,7 @@ AT_ONCE = """
 policy: at-once
 version: 1
 digest: {only: []}
-storms: {wait: 0}
+storms: {accounts: 1000000, wait: 0}
 """
 """A policy by which nothing waits."""
 

@@ -59,7 +59,8 @@ def test_kills_during_alerts_decide_each_notification_once(deployment: Deploymen
     deployment.tick(START + 1)
     assert [e["policy"] for e in deployment.cli("owners", "live")["in_force"]] == ["everything-at-once"]
     deployment.producer.send("account.profiles", profiles)
-    until(lambda: deployment.applied() == ALERTS, 120, "the profiles")
+    before = deployment.topics.partitions  # the policy, once a partition
+    until(lambda: deployment.applied() == before + ALERTS, 240, "the profiles")
     roles = dict(zip(("journal", "worker"), deployment.roles.processes, strict=True))
     for number in range(8):
         before = deployment.applied()
@@ -68,7 +69,7 @@ def test_kills_during_alerts_decide_each_notification_once(deployment: Deploymen
         role = ("worker", "journal")[number % 2]
         roles[role].kill()
         roles[role] = deployment.roles.start(role)
-    until(lambda: deployment.applied() == 2 * ALERTS, 240, "every event")
+    until(lambda: deployment.applied() == deployment.topics.partitions + 2 * ALERTS, 240, "every event")
     until(lambda: len(published(deployment, "alert.notifications")) >= ALERTS, 240, "the notifications")
     deployment.tick(START + 10 * MINUTE)
 

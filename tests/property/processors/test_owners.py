@@ -24,7 +24,7 @@ people:
   Ines: {{away: [{{from: 2026-09-22, until: 2026-09-23, substitute: Jon}}]}}
 digest: {{only: [notice], alerts: 2}}
 escalation: {{critical: [{{after: 1h, to: manager}}], warning: [{{after: 3h, to: Vera}}]}}
-storms: {{accounts: 3, share: 0, within: 10m, quiet: 15m, wait: {wait}}}
+storms: {{accounts: 4, share: 0, within: 10m, quiet: 15m, wait: {wait}}}
 maintenance: [{{from: "2026-09-22T10:00", until: "2026-09-22T13:00"}}]
 """
 

@@ -287,7 +287,12 @@ def test_alerts_go_from_their_accounts_to_the_partition_of_the_owners() -> None:
         )
     found.run(twice=True)  # each is sent twice, as a retry would
     home = found.of(OWNERS)
-    told = [(one.number, n) for one in found.all for _, n in one.step(0, NOW + DAY).notifications]
+    told = [
+        (one.number, notification)
+        for later in (HOUR, 2 * DAY)
+        for one in found.all
+        for _, notification in one.step(0, NOW + later).notifications
+    ]
 
     assert [number for number, _ in told] == [home.number]
     assert sorted(alert.account_id for alert in told[0][1].alerts) == accounts
