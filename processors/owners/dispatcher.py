@@ -261,11 +261,16 @@ class Dispatcher:
         owner = _owner(row.alert, policy)
         if owner == row.owner:
             return False
-        before = row.recipient
+        before, recipient = row.recipient, policy.stand_in(owner, self._now)
+        row.owner = owner
+        if recipient == before:
+            return False
         self._unqueue(row)
-        row.owner, row.recipient = owner, policy.stand_in(owner, self._now)
-        self._update(row, f"It went to {row.recipient}.")
-        if row.told:
+        row.recipient = recipient
+        had = row.told
+        row.told = [each for each in had if each != recipient]
+        self._update(row, f"It went to {recipient}.")
+        if had:
             row.notes = [f"It came from {before}."]
         row.told, row.steps = [], 0
         if row.phase not in ("new", "held"):

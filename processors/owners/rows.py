@@ -163,11 +163,16 @@ def _decode(key: bytes, raw: bytes) -> Row:
 
 
 class Rows:
-    """The stored rows and their changes; a row that was got may be changed and put back."""
+    """
+    The stored rows, and those in use as values.
+
+    A row that was got may be changed, and every change is kept: so it makes no difference whether the next
+    batch gets the value or the bytes of it.
+    """
 
     def __init__(self, stored: Mapping[bytes, bytes]) -> None:
         self._stored = stored
-        self._changed: dict[bytes, Row | None] = {}
+        self._used: dict[bytes, Row | None] = {}
 
     def alert(self, tenant: str, alert_id: str) -> TrackedAlert | None:
         """Return the row of an alert; ``None`` if there is none."""
@@ -187,7 +192,7 @@ class Rows:
     def alerts(self, tenant: str) -> Iterator[TrackedAlert]:
         """Yield the rows of all alerts of a tenant, in the order of their keys: it goes through every row."""
         prefix = alert_key(tenant, "")
-        keys = {key for keys in (self._stored, self._changed) for key in keys if key.startswith(prefix)}
+        keys = {key for keys in (self._stored, self._used) for key in keys if key.startswith(prefix)}
         for key in sorted(keys):
             row = self.get(key)
             if isinstance(row, TrackedAlert):
@@ -195,32 +200,28 @@ class Rows:
 
     def get(self, key: bytes) -> Row | None:
         """Return a row; ``None`` if there is none."""
-        if key in self._changed:
-            return self._changed[key]
-        raw = self._stored.get(key)
-        return None if raw is None else _decode(key, raw)
+        if key not in self._used and (raw := self._stored.get(key)) is not None:
+            self._used[key] = _decode(key, raw)
+        return self._used.get(key)
 
     def put(self, key: bytes, row: Row) -> None:
         """Keep a row."""
-        self._changed[key] = row
+        self._used[key] = row
 
     def remove(self, key: bytes) -> None:
         """Remove a row, if there is one."""
-        self._changed[key] = None
+        self._used[key] = None
 
     def due(self, stored_due: Iterable[bytes], now: int) -> list[bytes]:
         """Return the rows due at *now* in the order of their keys; ``stored_due`` are those as stored."""
-        due = {key for key in stored_due if key not in self._changed}
-        due |= {key for key, row in self._changed.items() if row is not None and _is_due(row, now)}
+        due = {key for key in stored_due if key not in self._used}
+        due |= {key for key, row in self._used.items() if row is not None and _is_due(row, now)}
         return sorted(due)
 
     def encoded(self) -> dict[bytes, bytes | None]:
-        """Return the changed rows as bytes; ``None`` for a stored one that is removed."""
-        return {
-            key: None if row is None else _encode(row)
-            for key, row in sorted(self._changed.items())
-            if row is not None or key in self._stored
-        }
+        """Return the rows that changed, as bytes; ``None`` for a stored one that is removed."""
+        rows = {key: None if row is None else _encode(row) for key, row in sorted(self._used.items())}
+        return {key: raw for key, raw in rows.items() if raw != self._stored.get(key)}
 
 
 def _is_due(row: Row, now: int) -> bool:

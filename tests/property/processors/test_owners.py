@@ -119,5 +119,5 @@ def test_nobody_hears_a_thing_twice_and_everybody_hears_the_end(data: st.DataObj
         if notification.kind != "alert":
             assert not alerts & after_end, "a digest or an escalation of what is over"
         after_end |= {a.alert_id for a in notification.alerts if a.change == "resolved"}
-    told = {n.alerts[0].alert_id for n in partition.notifications if n.kind == "alert"}
+    told = {n.alerts[0].alert_id for n in partition.notifications if n.kind in ("alert", "page")}
     assert ended <= told
