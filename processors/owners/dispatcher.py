@@ -1,5 +1,5 @@
 """
-Dispatcher of one batch: what is sent at once, what waits for what, and who else is told.
+AlertDispatcher of one batch: what is sent at once, what waits for what, and who else is told.
 
     opened ── in maintenance, late, only for digests, beyond the budget ──► queued ──► listed in a digest
        │
@@ -21,7 +21,7 @@ from processors.owners.policy import MANAGER, EscalationStep, Policy
 from processors.owners.policy.local_time import local_date, local_day, next_time_of_day
 from processors.owners.rows import (
     Gate,
-    Inbox,
+    DigestQueue,
     Rows,
     TrackedAlert,
     alert_key,
@@ -44,7 +44,7 @@ from schemas.identity.keys import account_key
 from schemas.records import AlertAction, AlertNotification, RiskAlert
 from schemas.times import HOUR, MINUTE
 
-__all__ = ["Dispatcher"]
+__all__ = ["AlertDispatcher"]
 
 BUDGET, LATE, MAINTENANCE, MINOR = "budget", "late", "maintenance", "minor"
 """Why an alert waits for a digest."""
@@ -56,9 +56,9 @@ _MAX_QUEUE = 10_000
 """Alerts that wait for one recipient's digest; further ones are only counted in it."""
 
 
-class Dispatcher:
+class AlertDispatcher:
     """
-    Dispatcher of the alerts of one batch.
+    AlertDispatcher of the alerts of one batch.
 
     It changes the rows, and appends to ``notifications`` under the keys of their recipients.
     """
@@ -129,7 +129,7 @@ class Dispatcher:
     def wake(self, key: bytes) -> None:
         """Do what a row is due for."""
         row = self._rows.get(key)
-        if isinstance(row, Inbox):
+        if isinstance(row, DigestQueue):
             _, tenant, recipient = row_parts(key)
             self._send_digest(tenant, recipient, row)
             return
@@ -404,7 +404,7 @@ class Dispatcher:
             return person.hours.next_open(window.ends)
         return next_time_of_day(person.hours.zone, person.digest_at, self._now, person.hours.days)
 
-    def _send_digest(self, tenant: str, recipient: str, inbox: Inbox) -> None:
+    def _send_digest(self, tenant: str, recipient: str, inbox: DigestQueue) -> None:
         """Send the alerts that wait, the most urgent first; those that find no room wait for the next one."""
         policy, inbox.due = self._policy_of(tenant), None
         rows = {each: self._rows.alert(tenant, each) for each in inbox.queue}

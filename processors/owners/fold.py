@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from processors.owners.dispatcher import Dispatcher
+from processors.owners.dispatcher import AlertDispatcher
 from processors.owners.policy import Policy
 from processors.owners.rows import Rows
 from processors.state.position import BatchOrigin
@@ -40,7 +40,7 @@ class OwnersFold:
         partition, both after this batch. First comes what happened, then what is due: who acknowledges an
         alert in time is in time.
         """
-        dispatcher = Dispatcher(self._rows, origin, policy_of, accounts_of, self.notifications)
+        dispatcher = AlertDispatcher(self._rows, origin, policy_of, accounts_of, self.notifications)
         dispatcher.count([each.alert for each in batch.owner_alerts])
         for owner_alert in batch.owner_alerts:
             dispatcher.take(owner_alert.alert)

@@ -18,7 +18,7 @@ from schemas.records import RiskAlert
 __all__ = [
     "OWNERS_KEY",
     "Gate",
-    "Inbox",
+    "DigestQueue",
     "Row",
     "Rows",
     "Storm",
@@ -69,7 +69,7 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     storm: str = ""
 
 
-class Inbox(msgspec.Struct, array_like=True, gc=False):
+class DigestQueue(msgspec.Struct, array_like=True, gc=False):
     """
     What one recipient had today, and what waits for the digest, which comes when the row is due.
 
@@ -111,9 +111,9 @@ class _RowHead(msgspec.Struct, array_like=True):
     due: int | None = None
 
 
-Row: TypeAlias = TrackedAlert | Inbox | Gate
+Row: TypeAlias = TrackedAlert | DigestQueue | Gate
 
-_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert, "gate": Gate, "inbox": Inbox}
+_KINDS: dict[str, type[Row]] = {"alert": TrackedAlert, "gate": Gate, "inbox": DigestQueue}
 _encode = msgspec.msgpack.Encoder().encode
 _decoders = {kind: msgspec.msgpack.Decoder(struct) for kind, struct in _KINDS.items()}
 _head = msgspec.msgpack.Decoder(_RowHead)
@@ -179,10 +179,10 @@ class Rows:
         row = self.get(alert_key(tenant, alert_id))
         return row if isinstance(row, TrackedAlert) else None
 
-    def inbox(self, tenant: str, recipient: str) -> Inbox:
+    def inbox(self, tenant: str, recipient: str) -> DigestQueue:
         """Return the row of a recipient, an empty one if there is none."""
         row = self.get(inbox_key(tenant, recipient))
-        return row if isinstance(row, Inbox) else Inbox()
+        return row if isinstance(row, DigestQueue) else DigestQueue()
 
     def gate(self, tenant: str) -> Gate:
         """Return the gate of a tenant, an empty one if there is none."""

@@ -15,7 +15,7 @@ from processors.owners.policy.policy import (
     Absence,
     EscalationStep,
     Maintenance,
-    Person,
+    PersonPolicy,
     Policy,
     Storms,
 )
@@ -27,7 +27,7 @@ __all__ = [
     "CheckedPolicy",
     "EscalationStep",
     "Maintenance",
-    "Person",
+    "PersonPolicy",
     "Policy",
     "PolicyError",
     "Storms",

@@ -128,14 +128,14 @@ class DigestSpec(FileSpec):
     )
 
 
-class StepSpec(FileSpec):
+class EscalationStepSpec(FileSpec):
     """A step of an escalation."""
 
     after: Duration = Field(description="So long after it was sent, if nobody acknowledged it.")
     to: Who = Field(description="Whom to tell: a name, or `manager`.")
 
     @model_validator(mode="after")
-    def _some_time(self) -> StepSpec:
+    def _some_time(self) -> EscalationStepSpec:
         if not self.after:
             raise spec_error("a step after no time", "give a time such as 4h")
         return self
@@ -164,9 +164,9 @@ class StormSpec(FileSpec):
 class EscalationSpec(FileSpec):
     """The steps of each severity, each later than the one before."""
 
-    critical: list[StepSpec] = Field([], max_length=5, description="For critical alerts.")
-    warning: list[StepSpec] = Field([], max_length=5, description="For warnings.")
-    notice: list[StepSpec] = Field([], max_length=5, description="For notices.")
+    critical: list[EscalationStepSpec] = Field([], max_length=5, description="For critical alerts.")
+    warning: list[EscalationStepSpec] = Field([], max_length=5, description="For warnings.")
+    notice: list[EscalationStepSpec] = Field([], max_length=5, description="For notices.")
 
 
 class PolicySpec(FileSpec):

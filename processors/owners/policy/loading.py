@@ -23,7 +23,7 @@ from processors.owners.policy.format import (
     WindowSpec,
 )
 from processors.owners.policy.local_time import EVERY_DAY, Hours, zone
-from processors.owners.policy.policy import Absence, EscalationStep, Maintenance, Person, Policy, Storms
+from processors.owners.policy.policy import Absence, EscalationStep, Maintenance, PersonPolicy, Policy, Storms
 
 __all__ = ["CheckedPolicy", "PolicyError", "check_policy", "load_policy"]
 
@@ -63,14 +63,14 @@ def check_policy(text: str) -> CheckedPolicy:
         document = read(text)
     except ModelError as error:
         return CheckedPolicy(None, error.faults)
-    loader = _Loader(document)
+    loader = _PolicyLoader(document)
     policy = loader.policy()
     faults = tuple(sorted(dict.fromkeys(loader.faults)))
     return CheckedPolicy(None if faults else policy, faults)
 
 
 @dataclass(slots=True)
-class _Loader:
+class _PolicyLoader:
     document: Document
     faults: list[Fault] = field(default_factory=list)
 
@@ -81,7 +81,7 @@ class _Loader:
         self.faults.extend(faults)
         if spec is None:
             return None
-        everybody = _person("", spec.everybody, Person())
+        everybody = _person("", spec.everybody, PersonPolicy())
         text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         storms = spec.storms
         return Policy(
@@ -104,7 +104,7 @@ class _Loader:
             ),
         )
 
-    def _known_person(self, name: str, spec: PersonSpec, everybody: Person) -> Person:
+    def _known_person(self, name: str, spec: PersonSpec, everybody: PersonPolicy) -> PersonPolicy:
         person = _person(name, spec, everybody)
         away = []
         for number, absence in enumerate(spec.away):
@@ -112,9 +112,9 @@ class _Loader:
             if absence.substitute == name:
                 self._fault((*path, "substitute"), f"{name} stands in for {name}", "name somebody else")
             away.append(Absence(*self._span(absence, person, path), absence.substitute))
-        return Person(name, person.hours, person.budget, person.digest_at, person.manager, tuple(away))
+        return PersonPolicy(name, person.hours, person.budget, person.digest_at, person.manager, tuple(away))
 
-    def _span(self, spec: WindowSpec | AbsenceSpec, person: Person, path: Path) -> tuple[int, int]:
+    def _span(self, spec: WindowSpec | AbsenceSpec, person: PersonPolicy, path: Path) -> tuple[int, int]:
         begins, ends = (_time(at, person.hours.zone) for at in (spec.begins, spec.ends))
         if begins >= ends:
             self._fault((*path, "until"), "ends before it begins", "make it later than `from`")
@@ -135,11 +135,11 @@ class _Loader:
         self.faults.append(self.document.marks.fault(path, message, fix))
 
 
-def _person(name: str, spec: EverybodySpec, usual: Person) -> Person:
+def _person(name: str, spec: EverybodySpec, usual: PersonPolicy) -> PersonPolicy:
     begins, ends = spec.hours or (usual.hours.begins, usual.hours.ends)
     days = usual.hours.days if spec.days is None else frozenset(map(DAYS.index, spec.days))
     hours = Hours(spec.zone or usual.hours.zone, days or EVERY_DAY, begins, ends)
-    return Person(
+    return PersonPolicy(
         name,
         hours,
         usual.budget if spec.budget is None else spec.budget,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from processors.owners.policy.local_time import Hours
 from schemas.times import HOUR, MINUTE
 
-__all__ = ["MANAGER", "Absence", "EscalationStep", "Maintenance", "Person", "Policy", "Storms"]
+__all__ = ["MANAGER", "Absence", "EscalationStep", "Maintenance", "PersonPolicy", "Policy", "Storms"]
 
 MANAGER = "manager"
 """In an escalation step: the manager of whoever was told before."""
@@ -27,7 +27,7 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonPolicy:
     """
     A recipient of notifications.
 
@@ -90,8 +90,8 @@ class Policy:
     name: str = "default"
     version: str = ""
     text: str = ""
-    everybody: Person = field(default_factory=Person)
-    people: Mapping[str, Person] = field(default_factory=dict)
+    everybody: PersonPolicy = field(default_factory=PersonPolicy)
+    people: Mapping[str, PersonPolicy] = field(default_factory=dict)
     fallback: str = "customer-success"
     segments: Mapping[str, str] = field(default_factory=dict)
     incidents: str = "sre"
@@ -102,7 +102,7 @@ class Policy:
     storms: Storms = field(default_factory=Storms)
     maintenance: tuple[Maintenance, ...] = ()
 
-    def person(self, name: str) -> Person:
+    def person(self, name: str) -> PersonPolicy:
         """Return what holds for a person."""
         known = self.people.get(name)
         return replace(self.everybody, name=name) if known is None else known
