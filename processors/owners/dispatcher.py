@@ -20,8 +20,8 @@ from processors.owners.notifications import SEVERITY_RANK, notification
 from processors.owners.policy import MANAGER, EscalationStep, Policy
 from processors.owners.policy.local_time import local_date, local_day, next_time_of_day
 from processors.owners.rows import (
-    Gate,
     DigestQueue,
+    Gate,
     Rows,
     TrackedAlert,
     alert_key,
@@ -115,7 +115,7 @@ class AlertDispatcher:
             return
 
     def take(self, alert: RiskAlert) -> None:
-        """Decide what becomes of a change of an alert; one older than what is known is passed over."""
+        """Take a change of an alert; one older than what is known is passed over."""
         row = self._rows.alert(alert.tenant, alert.alert_id)
         if row is None:
             if alert.change != "resolved":

@@ -17,8 +17,8 @@ from schemas.records import RiskAlert
 
 __all__ = [
     "OWNERS_KEY",
-    "Gate",
     "DigestQueue",
+    "Gate",
     "Row",
     "Rows",
     "Storm",
@@ -71,7 +71,7 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
 
 class DigestQueue(msgspec.Struct, array_like=True, gc=False):
     """
-    What one recipient had today, and what waits for the digest, which comes when the row is due.
+    The alerts that wait for a recipient's digest, which comes when the row is due, and what came today.
 
     ``sent`` notifications were sent at once on the local ``day`` (``date.toordinal``). ``queue`` maps the id
     of each alert that waits to why it does; ``unlisted`` more were too many to be kept.
@@ -94,7 +94,7 @@ class Storm(msgspec.Struct, array_like=True, gc=False):
 
 class Gate(msgspec.Struct, array_like=True, gc=False):
     """
-    What the alerts of a tenant have in common; due when a storm may have passed.
+    The count of a tenant's accounts with new alerts, and its storms; due when one may have passed.
 
     ``recent`` maps a kind of alerts to accounts, by the ``brief`` of their ids, with when each came; of a
     kind with very many of them ``one_in`` so many is kept. ``partitions`` are those that alerts came from.

@@ -98,7 +98,7 @@ class AbsenceSpec(FileSpec):
 
 
 class EverybodySpec(FileSpec):
-    """What holds for a person; what is left out of a person is as in `everybody`."""
+    """The keys of a person; what is left out of a person is as in `everybody`."""
 
     zone: Zone | None = Field(None, description="The time zone, such as Europe/Lisbon; left out: UTC.")
     hours: WorkingTime | None = Field(
@@ -119,7 +119,7 @@ class PersonSpec(EverybodySpec):
 
 
 class DigestSpec(FileSpec):
-    """Which alerts wait for the digest, and how many it lists."""
+    """The alerts that wait for the digest, and how many it lists."""
 
     only: list[Severity] = Field(["notice"], description="Severities that are never sent at once.")
     alerts: int = Field(20, ge=1, le=100, description="Alerts that a digest lists; the rest waits.")
@@ -142,7 +142,7 @@ class EscalationStepSpec(FileSpec):
 
 
 class StormSpec(FileSpec):
-    """When the alerts of many accounts are one incident of our own."""
+    """The limits beyond which the alerts of many accounts are one incident of our own."""
 
     accounts: int = Field(20, ge=2, le=1_000_000, description="So many accounts at least …")
     share: float = Field(0.1, ge=0, le=1, description="… and so large a share of all accounts …")
@@ -170,7 +170,7 @@ class EscalationSpec(FileSpec):
 
 
 class PolicySpec(FileSpec):
-    """Who is told of alerts, when, and how much."""
+    """The policy: who is told of alerts, when, and how much."""
 
     policy: Name = Field(description="The policy's name.")
     version: int = Field(ge=1, description="Counts its versions.")

@@ -45,7 +45,7 @@ class PersonPolicy:
 
 @dataclass(frozen=True, slots=True)
 class EscalationStep:
-    """To whom an alert goes that nobody acknowledged for so many milliseconds: a name, or ``MANAGER``."""
+    """A step: after so many milliseconds without acknowledgement, tell a name, or the ``MANAGER``."""
 
     after: int
     to: str
@@ -54,7 +54,7 @@ class EscalationStep:
 @dataclass(frozen=True, slots=True)
 class Storms:
     """
-    When many alerts are one incident: so many accounts, and so large a share of all, within a time.
+    The limits of one incident: so many accounts, and so large a share of all, within a time.
 
     It has ended when no further account came for ``quiet``. Each alert waits for ``wait``, to see whether it
     is alone. Times are in milliseconds.
@@ -79,7 +79,7 @@ class Maintenance:
 @dataclass(frozen=True, slots=True)
 class Policy:
     """
-    Who is told of an alert, when, and how much a day.
+    The policy of a tenant: who is told of an alert, when, and how much a day.
 
     ``everybody`` has what holds for people who are not among ``people``. ``fallback`` is who is told of an
     account without owner, by ``segments`` first. Alerts of the severities in ``digest_only``, and those older
