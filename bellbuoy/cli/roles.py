@@ -60,13 +60,14 @@ def console(
     Needs a sink that can be read, such as Redis; Kafka for acts alone. It logs a link that signs you in,
     once. Stops on SIGTERM.
     """
-    from bellbuoy.console.server import new_link, serve
-
     if link:
+        from bellbuoy.console.links import new_link
         from bellbuoy.settings import load
 
         print(new_link(load()))
     else:
+        from bellbuoy.console.server import serve
+
         _run("console", serve)
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.registry import registry
+from bellbuoy.operations.topics import require_topics
 from bellbuoy.query.account import Explanation, informing_measures, look_up
 from bellbuoy.query.history import AccountHistory, account_history
 from bellbuoy.query.score_changes import ScoreChange
@@ -144,6 +145,7 @@ def why_it_changed(settings: Settings, tenant: str, account_id: str, since: int)
 def _past(settings: Settings, tenant: str, account_id: str, *, until: int | None, since: int | None) -> Past:
     kafka = settings.kafka
     try:
+        require_topics(settings)  # says soon that Kafka is away
         history = account_history(
             kafka.bootstrap,
             kafka.topics(),

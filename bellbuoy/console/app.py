@@ -71,6 +71,15 @@ def build_app(
             Route(
                 "/overrides/{tenant}/{account_id:path}", _timed("override", pages.override), methods=["POST"]
             ),
+            Route("/segments/{tenant}", _timed("segments", pages.segments)),
+            Route("/live/segments/{tenant}", pages.segments_live),
+            Route("/team/{tenant}", _timed("team", pages.team)),
+            Route("/live/team/{tenant}", pages.team_live),
+            *(
+                Route(f"/{name}/{{tenant}}", _timed(name, pages.report))
+                for name in ("model", "producers", "pipeline")
+            ),
+            Route("/reports/{name}/{tenant}", _timed("report", pages.report_content)),
             Route("/assets/{name}", pages.assets.serve),
             Route("/livez", _livez),
             Route("/readyz", readyz),
@@ -83,7 +92,7 @@ def build_app(
         exception_handlers={HTTPException: pages.error, 500: _failed},
         lifespan=lifespan,
     )
-    app.state.stopping = pages.stopping
+    app.state.stopping, app.state.pictures = pages.stopping, pictures
     return app
 
 

@@ -9,6 +9,8 @@ While the sink is away the last picture stays, marked; once it answers again eve
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -66,7 +68,7 @@ class LivePictures:
 
     ``reader`` opens a reader of the serving sink. ``changes`` counts the changes so far. ``away`` is why the
     sink doesn't answer (``None``: it does), and ``seen_at`` when it last did, UTC milliseconds of this
-    machine's clock.
+    machine's clock. An unexpected ``failure`` ends the process: SIGTERM is sent to it.
     """
 
     def __init__(self, reader: Callable[[], Reader]) -> None:
@@ -80,6 +82,7 @@ class LivePictures:
         self.changes = 0
         self.away: str | None = None
         self.seen_at = 0
+        self.failure: Exception | None = None
 
     def start(self) -> None:
         """Start following; call it on the event loop whose streams wait for changes."""
@@ -147,6 +150,10 @@ class LivePictures:
                 SINK_UP.set(0)
                 self.announce()
                 self._stopping.wait(_RETRY_SECONDS)
+            except Exception as error:  # noqa: BLE001 - raised again by the main thread
+                self.failure = error
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
     def _follow(self, reader: Reader) -> None:
         after, read_at, known = reader.newest_update(), wall_clock(), set[str]()

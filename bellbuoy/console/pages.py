@@ -9,6 +9,7 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import KafkaException
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -29,12 +30,15 @@ from bellbuoy.console.book import BANDS, SORTS, BookFilter, book
 from bellbuoy.console.inbox import VIEWS, InboxFilter, inbox
 from bellbuoy.console.live import LivePictures, Picture
 from bellbuoy.console.request import COOKIE, form_of, session_of
+from bellbuoy.console.status import dead_letters, live_models, pipeline_report
 from bellbuoy.console.streams import live_response
+from bellbuoy.console.team import owner_loads, segments
 from bellbuoy.console.words import FILTERS
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.operations.alert_actions import FEEDBACK, NoSuchAlertError, find_alert
 from bellbuoy.operations.changes import write_override
+from bellbuoy.operations.topics import require_topics
 from bellbuoy.query.alerts import SEVERITIES
 from bellbuoy.settings import Settings
 from bellbuoy.times import now as wall_clock
@@ -57,7 +61,14 @@ _DONE = {
     "reviewed": "Feedback given",
 }
 
+_REPORTS = {
+    "model": ("Model", "What makes the scores, and since when."),
+    "producers": ("Producers", "Records that could not be used, and why."),
+    "pipeline": ("Pipeline", "How far everything has come, and how fast it is."),
+}
+
 Handler = Callable[[Request], Awaitable[Response]]
+Values = Callable[[Picture | None], dict[str, Any]]
 
 
 class Pages:
@@ -100,7 +111,7 @@ class Pages:
     async def sign_in(self, request: Request) -> Response:
         """Sign in by a link, or say how."""
         link, target = request.query_params.get("link", ""), request.query_params.get("next", "/")
-        if link:
+        if link and request.method == "GET":  # a HEAD, as of a preview, must not use it up
             person = self._settings.console.person or getuser()
             cookie = await asyncio.to_thread(self._access.sign_in, link, person)
             if cookie is not None:
@@ -364,6 +375,94 @@ class Pages:
         return HTMLResponse(
             self._render("_toast.html", ok=True, said=said, about="it counts in a moment", retry=None)
         )
+
+    # Segments and team
+
+    async def segments(self, request: Request) -> Response:
+        """Answer with a tenant's segments."""
+        return await self._overview(request, "segments", self._segments)
+
+    async def segments_live(self, request: Request) -> Response:
+        """Stream a tenant's segments."""
+        return self._overview_live(request, "segments", self._segments)
+
+    def _segments(self, picture: Picture | None) -> dict[str, Any]:
+        return {"segments": None if picture is None else segments(picture, self._now(picture))}
+
+    async def team(self, request: Request) -> Response:
+        """Answer with the load of every owner."""
+        return await self._overview(request, "team", self._team)
+
+    async def team_live(self, request: Request) -> Response:
+        """Stream the load of every owner."""
+        return self._overview_live(request, "team", self._team)
+
+    def _team(self, picture: Picture | None) -> dict[str, Any]:
+        now = self._now(picture)
+        return {"loads": None if picture is None else owner_loads(picture, now), "now": now}
+
+    async def _overview(self, request: Request, name: str, values: Values) -> Response:
+        tenant = self._tenant(request)
+        picture = await self._pictures.first_picture(tenant)
+        return self._page(request, f"{name}.html", picture, tenant=tenant, here=name, **values(picture))
+
+    def _overview_live(self, request: Request, name: str, values: Values) -> Response:
+        tenant = self._tenant(request)
+
+        async def view() -> str | None:
+            picture = self._pictures.picture(tenant)
+            return (
+                None if picture is None else self._render(f"_{name}.html", tenant=tenant, **values(picture))
+            )
+
+        return live_response(self._pictures, view, self.stopping)
+
+    # Reports from Kafka
+
+    async def report(self, request: Request) -> Response:
+        """Answer with the frame of a report, which then asks for its content."""
+        tenant, name = self._tenant(request), request.url.path.split("/")[1]
+        title, about = _REPORTS[name]
+        return self._page(
+            request,
+            "report.html",
+            self._pictures.picture(tenant),
+            tenant=tenant,
+            here=name,
+            title=title,
+            about=about,
+            report=f"/reports/{name}/{tenant}",
+            often=name == "pipeline",
+        )
+
+    async def report_content(self, request: Request) -> Response:
+        """Answer with the content of a report."""
+        tenant, name = self._tenant(request), request.path_params["name"]
+        if name not in _REPORTS:
+            raise HTTPException(404)
+        try:
+            values = await asyncio.to_thread(self._report, name, tenant)
+        except KafkaException as error:
+            return HTMLResponse(self._render("_trouble.html", trouble=error.args[0].str()))
+        except (OperatorError, ReadError) as error:
+            return HTMLResponse(self._render("_trouble.html", trouble=str(error)))
+        return HTMLResponse(self._render(f"_{name}.html", tenant=tenant, **values))
+
+    def _report(self, name: str, tenant: str) -> dict[str, Any]:
+        require_topics(self._settings)  # says soon that Kafka is away
+        if name == "model":
+            entries, default = live_models(self._settings, tenant)
+            return {"entries": entries, "default": default}
+        if name == "producers":
+            return {"letters": dead_letters(self._settings, tenant)}
+        picture = self._pictures.picture(tenant)
+        accounts = [] if picture is None else picture.accounts.values()
+        return {
+            "report": pipeline_report(self._settings, self._reader),
+            "newest": 0 if picture is None else picture.journal_time,
+            "now": wall_clock(),
+            "silent": sorted({source for account in accounts for source in account.silent_sources}),
+        }
 
     # Common
 

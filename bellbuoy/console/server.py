@@ -4,39 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
 
 from bellbuoy.console.access import Access
 from bellbuoy.console.app import build_app
+from bellbuoy.console.links import console_url, new_link
 from bellbuoy.console.request import is_loopback
 from bellbuoy.errors import ConfigError
 from bellbuoy.operations.roles import listen
 from bellbuoy.operations.sinks import open_reader
 from bellbuoy.settings import Settings
 
-__all__ = ["console_url", "new_link", "serve"]
+__all__ = ["serve"]
 
 log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS = 3
-
-
-def console_url(settings: Settings, port: int | None = None) -> str:
-    """Return the address of the console for browsers."""
-    console = settings.console
-    if console.url is not None:
-        return console.url
-    host = f"[{console.host}]" if ":" in console.host else console.host
-    return f"http://{host}:{port or console.port}"
-
-
-def new_link(settings: Settings, port: int | None = None) -> str:
-    """Return a new link that signs in once."""
-    link = urlencode({"link": Access(settings.data).new_link()})
-    return f"{console_url(settings, port)}/sign-in?{link}"
 
 
 def serve(settings: Settings) -> None:
@@ -67,6 +53,8 @@ def serve(settings: Settings) -> None:
     )
     log.info("The console listens; open the link to sign in.", url=new_link(settings, port))
     server.run(sockets=[listener])
+    if app.state.pictures.failure is not None:
+        raise app.state.pictures.failure
 
 
 class _Server(uvicorn.Server):

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bellbuoy.console.server import new_link
+from bellbuoy.console.links import console_url, new_link
 from bellbuoy.errors import OperatorError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded import EmbeddedError, Kafka
@@ -114,7 +114,7 @@ class Stack:
         try:
             self._data.lock()
             ports = plan_ports(self.settings)
-            self.settings = with_inbox(ports.settings)
+            self.settings = _with_console_links(with_inbox(ports.settings))
             self._start_servers(ports)
             self._create_topics()
             self._start_roles()
@@ -229,3 +229,11 @@ class Stack:
         except EmbeddedError as full:
             return f"{name} {ending(child.returncode)}: {full}"
         return f"{name} {ending(child.returncode)}; its log {child.log} ends with:\n{child.tail()}"
+
+
+def _with_console_links(settings: Settings) -> Settings:
+    """Return the settings with notifications that link to this stack's console, unless they name another."""
+    if settings.notify.console_url is not None:
+        return settings
+    notify = settings.notify.model_copy(update={"console_url": console_url(settings)})
+    return settings.model_copy(update={"notify": notify})

@@ -31,6 +31,7 @@ FREE = {
     "BELLBUOY_JOURNAL__METRICS_PORT": "0",
     "BELLBUOY_WORKER__METRICS_PORT": "0",
     "BELLBUOY_DELIVERY__METRICS_PORT": "0",
+    "BELLBUOY_CONSOLE__PORT": "0",
     "BELLBUOY_POSTGRES": "false",
 }
 
@@ -112,7 +113,7 @@ def test_a_signal_leaves_no_process_and_a_restart_keeps_the_data(up) -> None:
     first.until("Ctrl-C stops it")
     redis.Redis.from_url(first.address("Redis")).set("kept", "yes")
     family = children(first.process.pid)
-    assert len(family) == 6
+    assert len(family) == 7
 
     began = time.monotonic()
     first.process.send_signal(signal.SIGTERM)
@@ -150,7 +151,7 @@ def test_a_killed_role_comes_back_and_a_killed_up_takes_everything_along(up) -> 
     assert f"another Bellbuoy (process {one.process.pid}) runs in" in other.output
     assert "BELLBUOY_DATA" in other.output
 
-    until(lambda: len(children(one.process.pid)) == 6)
+    until(lambda: len(children(one.process.pid)) == 7)
     family = children(one.process.pid)
     one.process.kill()
     until(lambda: not [pid for pid in family if alive(pid)])

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 from msgspec.structs import replace
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.times import now
@@ -26,7 +26,15 @@ pytestmark = pytest.mark.services
 
 EVIL = "<script>window.hurt=1</script><img src=x onerror='window.hurt=1'>\"'{{7*7}}"
 EVIL_ID = "a/b?c#d%41 \"'<i>&amp;"
-PAGES = ("/book/demo", "/alerts/demo", "/alerts/demo?view=all", "/accounts/demo/a1")
+LIVE = (
+    "/book/demo",
+    "/alerts/demo",
+    "/alerts/demo?view=all",
+    "/accounts/demo/a1",
+    "/segments/demo",
+    "/team/demo",
+)
+REPORTS = ("/model/demo", "/producers/demo", "/pipeline/demo")
 MOST_BYTES = 250_000
 
 
@@ -64,7 +72,7 @@ def _health(number: int, score: float, at: int, sequence: int) -> AccountHealth:
 
 def _alert(alert_id: str, **fields: object) -> RiskAlert:
     at = now() - DAY
-    return alert(alert_id, opened_at=at, changed_at=at, **fields)
+    return alert(alert_id, **({"opened_at": at, "changed_at": at} | fields))
 
 
 def _accounts() -> list[object]:
@@ -145,11 +153,13 @@ def test_everybody_can_use_every_page(
     console: RunningConsole, chromium: Browser, theme: str, width: int
 ) -> None:
     page = console.page(chromium, theme, width, reduced_motion="reduce")
-    for path in PAGES:
+    for path in (*LIVE, *REPORTS):
         page.goto(path)
-        expect(page.locator("#status")).to_have_text("Live")
+        _wait_shown(page)
         assert barriers(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") == width, path
+    page.goto("/book/demo")
+    _wait_shown(page)
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
     assert barriers(page) == []
@@ -165,11 +175,37 @@ def test_everybody_can_use_every_page(
     page.context.close()
 
 
+def _wait_shown(page: Page) -> None:
+    """Wait for a page's live part, or for its report, which says here that there is no Kafka."""
+    if page.locator("#report").count():
+        expect(page.locator("#report")).to_contain_text("This can't be read now.")
+    else:
+        expect(page.locator("#status")).to_have_text("Live")
+
+
+def test_segments_and_the_team_are_summed_up_and_live(
+    console: RunningConsole, chromium: Browser, sink: RedisSink
+) -> None:
+    page = console.page(chromium)
+    page.goto("/segments/demo")
+    expect(page.locator("#segments tbody tr")).to_have_count(2)
+    expect(page.locator("#segments")).to_contain_text("enterprise")
+    expect(page.locator("#live")).to_contain_text("Fell most")
+    page.goto("/team/demo")
+    row = page.locator("#team tr", has_text="Ben")
+    expect(row).to_contain_text("30")
+    sink.write([_alert("late", account_id="a5", owner="Ben", changed_at=now())])
+    expect(page.locator("#team tr", has_text="Ben").locator("td").first).to_have_text("1")
+    page.get_by_role("link", name="Ben").click()
+    expect(page.locator("#book > li").first).to_contain_text("A59 GmbH")
+    assert page.faults == []  # type: ignore[attr-defined]
+
+
 def test_a_page_weighs_little(console: RunningConsole, chromium: Browser) -> None:
     page = console.page(chromium)
     weight: list[int] = []
     page.on("response", lambda answer: weight.append(_size(answer)))
-    for path in PAGES:
+    for path in LIVE:
         weight.clear()
         page.goto(path)
         expect(page.locator("#status")).to_have_text("Live")
@@ -255,6 +291,12 @@ def test_nobody_gets_anything_without_a_session(console: RunningConsole) -> None
         "/live/alerts/demo",
         "/accounts/demo/a1",
         "/live/accounts/demo/a1",
+        "/segments/demo",
+        "/live/segments/demo",
+        "/team/demo",
+        "/live/team/demo",
+        "/reports/pipeline/demo",
+        *REPORTS,
         "/then/demo/a1?at=1",
         "/why/demo/a1",
         "/nothing",
