@@ -40,7 +40,7 @@ class MemorySink:
                     self._write_health(record)
                 elif isinstance(record, AccountKpis):
                     self._write_kpis(record)
-                elif isinstance(record, RiskAlert):
+                elif isinstance(record, RiskAlert) and not record.shadow:
                     self._write_alert(record)
             self._changed.notify_all()
 

@@ -31,6 +31,7 @@ from bellbuoy.cli.rebuild import rebuild
 from bellbuoy.cli.recover import recover
 from bellbuoy.cli.replay import replay
 from bellbuoy.cli.roles import console, deliver, gateway, journal, worker
+from bellbuoy.cli.rules import rules
 from bellbuoy.cli.simulate import demo, simulate
 from bellbuoy.cli.sinks import sinks
 from bellbuoy.cli.topics import topics
@@ -87,7 +88,7 @@ _COMMANDS: list[str] = []
 # help texts are plain, because rich takes longer to load than all the rest.
 for panel, commands in {
     "Start here": (demo, up, check),
-    "Customers": (explain, portfolio, alerts, owners, override, model, backtest),
+    "Customers": (explain, portfolio, alerts, owners, override, model, rules, backtest),
     "Roles, each a process": (gateway, journal, worker, deliver, console),
     "Operation": (
         topics,

@@ -15,11 +15,12 @@ from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
-from processors.fold.models_in_force import LIVE, POLICY, SHADOW, InForce, Models
+from processors.fold.models_in_force import LIVE, POLICY, RULES, SHADOW, InForce, Models
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.intake.admission import MAX_MODEL_TEXT, MAX_TEXT
 from processors.model import DEFAULT, Model, clashes, load_model
 from processors.owners.policy import Policy
+from processors.rules import DEFAULT_RULES, RuleSet
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
@@ -36,10 +37,13 @@ __all__ = [
     "policies_in_force",
     "put_model_in_force",
     "put_policy_in_force",
+    "put_rules_in_force",
     "requested_models",
+    "rules_in_force",
     "tenant_in_words",
     "withdraw_model",
     "withdraw_policy",
+    "withdraw_rules",
     "write_deletions",
     "write_override",
 ]
@@ -93,9 +97,15 @@ def policies_in_force(settings: Settings) -> list[InForce]:
     return [entry for _, entry in sorted(shared.policies.entries.items()) if entry.text is not None]
 
 
-def _in_force(models: Models) -> list[InForce]:
+def rules_in_force(settings: Settings) -> list[InForce]:
+    """Return the alert rules that the journal has put in force, as ``models_in_force`` does the models."""
+    shared = retry_while_leaderless(settings.kafka.bootstrap, lambda: _worker_shared(settings))
+    return _in_force(shared.models, (RULES,))
+
+
+def _in_force(models: Models, roles: Sequence[str] = (LIVE, SHADOW)) -> list[InForce]:
     entries = models.entries
-    return [entries[name] for name in sorted(entries) if entries[name].text is not None]
+    return [entries[name] for name in sorted(entries) if entries[name].text is not None and name[1] in roles]
 
 
 def _worker_shared(settings: Settings) -> Shared:
@@ -109,15 +119,15 @@ def _worker_shared(settings: Settings) -> Shared:
     return Shared().with_entries(newest)
 
 
-def requested_models(settings: Settings) -> list[InForce]:
+def requested_models(settings: Settings, roles: Sequence[str] = (LIVE, SHADOW)) -> list[InForce]:
     """
-    Return the models that will be in force once the worker has folded every change made so far.
+    Return the models, or what has these roles, in force once the worker has folded every change made so far.
 
     A worker that is away or behind must not hide the models that a new change replaces.
     """
 
     def read() -> list[InForce]:
-        return _in_force(_worker_shared(settings).models.with_changes(_requested(settings), 0, 0))
+        return _in_force(_worker_shared(settings).models.with_changes(_requested(settings), 0, 0), roles)
 
     return retry_while_leaderless(settings.kafka.bootstrap, read)
 
@@ -223,6 +233,45 @@ def withdraw_model(settings: Settings, name: str, *, tenant: str, author: str) -
             )
         _produce_model_changes(producer, settings, [(name, None)], tenant, role, author, present)
     return role
+
+
+def put_rules_in_force(settings: Settings, rules: RuleSet, *, tenant: str, author: str) -> list[str]:
+    """
+    Put a set of alert rules in force for a tenant, or for all; raise as ``put_model_in_force`` does.
+
+    Returns the names of the sets that it takes the place of, the default set apart.
+    """
+    if len(rules.text) > MAX_MODEL_TEXT:
+        raise ChangeError(f"the rules have {len(rules.text):,} characters, at most {MAX_MODEL_TEXT:,}")
+    _check_texts(author=author)
+    with _model_transaction(settings) as producer:
+        requested = requested_models(settings, (LIVE, SHADOW, RULES))
+        present = [entry for entry in requested if (entry.tenant, entry.role) == (tenant, RULES)]
+        changes: list[tuple[str, str | None]] = [
+            (entry.name, None) for entry in present if entry.name != rules.name
+        ]
+        changes.append((rules.name, rules.text))
+        _produce_model_changes(producer, settings, changes, tenant, RULES, author, requested)
+    return [entry.name for entry in present]
+
+
+def withdraw_rules(settings: Settings, name: str, *, tenant: str, author: str) -> None:
+    """
+    Withdraw a set of alert rules; raise as ``put_model_in_force`` does.
+
+    Its accounts are judged by the set for every tenant that is left, or by the default set.
+    """
+    _check_texts(author=author)
+    with _model_transaction(settings) as producer:
+        requested = requested_models(settings, (LIVE, SHADOW, RULES))
+        present = [entry for entry in requested if entry.role == RULES]
+        if not any((entry.tenant, entry.name) == (tenant, name) for entry in present):
+            known = ", ".join(f"{entry.name} for {tenant_in_words(entry.tenant)}" for entry in present)
+            raise ChangeError(
+                f"no rules {name!r} are in force for {tenant_in_words(tenant)}; "
+                f"there is {known or f'only {DEFAULT_RULES.name}'}"
+            )
+        _produce_model_changes(producer, settings, [(name, None)], tenant, RULES, author, requested)
 
 
 def _model_transaction(settings: Settings) -> AbstractContextManager[TransactionalProducer]:

@@ -29,6 +29,7 @@ __all__ = [
     "RulesMemory",
     "RulesUpdate",
     "resolve_all",
+    "same_health",
     "told_measures",
     "unchanged",
     "update_episodes",
@@ -40,13 +41,20 @@ NOT_JUDGED_AFTER = 2 * DAY
 _NO_EPISODE = Episode()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RulesMemory:
-    """The levels of everything that rules read when they last changed nothing, and when to ask again."""
+    """
+    Memory of what rules read when they last changed nothing: levels, episodes, and silent sources.
+
+    ``due`` is when time alone moves an episode. ``judged`` is what the health was made of.
+    """
 
     rules: RuleSet
     levels: tuple[object, ...]
+    episodes: dict[str, Episode]
+    frozen: Collection[str]
     due: int | None
+    judged: tuple[object, str] | None = None
 
 
 @dataclass(slots=True)
@@ -58,22 +66,40 @@ class RulesUpdate:
     memory: RulesMemory | None
 
 
-def unchanged(memory: RulesMemory | None, situation: Situation, changed_usage: int) -> bool:
+def unchanged(
+    memory: RulesMemory, situation: Situation, changed_usage: int | None, frozen: Collection[str]
+) -> bool:
     """
-    Tell whether no rule can find anything else than at the last time, after nothing but more usage.
+    Tell whether no rule can find anything else than when the rules last changed nothing, the health apart.
 
-    The situation has its health; ``changed_usage`` are the parts of the usage that may differ.
+    After nothing but more usage ``changed_usage`` are the parts of it that may differ.
     """
-    if memory is None or (memory.due is not None and memory.due <= situation.view.now):
+    view, rules, levels = situation.view, memory.rules, memory.levels
+    if memory.episodes is not view.state.episodes or memory.frozen != frozen:
         return False
-    rules, levels = memory.rules, memory.levels
+    if memory.due is not None and memory.due <= view.now:
+        return False
+    people = rules.asks_persons and view.state.people
+    if changed_usage is None:
+        if people:
+            return False
+        for index in range(rules.plain):
+            if rules.level(index, rules.inputs[index].read(situation)) != levels[index]:
+                return False
+        return True
     for index, parts in rules.by_usage:
         if parts & changed_usage and rules.level(index, rules.inputs[index].read(situation)) != levels[index]:
             return False
-    for index in range(rules.plain, rules.of_person):
-        if rules.level(index, rules.inputs[index].read(situation)) != levels[index]:
-            return False
-    return not (changed_usage & USERS and rules.asks_persons and situation.view.state.people)
+    return not (changed_usage & USERS and people)
+
+
+def same_health(memory: RulesMemory, situation: Situation) -> bool:
+    """Tell whether the health of a situation is the one that the rules last judged."""
+    rules = memory.rules
+    return all(
+        rules.level(index, rules.inputs[index].read(situation)) == memory.levels[index]
+        for index in range(rules.plain, rules.of_person)
+    )
 
 
 def update_episodes(
@@ -106,7 +132,9 @@ def update_episodes(
     asked.withdraw()
     asked.wake()
     due = _due(rules, state, view.now)
-    memory = RulesMemory(rules, tuple(asked.answers.levels), due) if state.episodes is before else None
+    memory = None
+    if state.episodes is before and not (switched or replaced):
+        memory = RulesMemory(rules, tuple(asked.answers.levels), before, frozen, due)
     return RulesUpdate(asked.in_order(), due, memory)
 
 

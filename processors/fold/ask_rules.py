@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from processors.alerts.changes import EpisodeChange
-from processors.alerts.episodes import RulesUpdate, told_measures, unchanged, update_episodes
+from processors.alerts.episodes import (
+    RulesUpdate,
+    same_health,
+    told_measures,
+    unchanged,
+    update_episodes,
+)
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
 from processors.measures import MEASURES, MeasureDefinition, MeasureValue
 from processors.rules import JudgedHealth, RuleSet, Situation
 from processors.rules.facts import SCORE
 from processors.scoring.score import REASONS, Verdict, in_force, weigh
-from processors.silent_sources import frozen_values
+from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 
 __all__ = ["Grounds", "ask_rules", "measure", "reasons_of_alert", "sample"]
 
@@ -32,6 +38,15 @@ class Grounds:
         self._band = band
         self.verdict = verdict
         self.reasons = verdict.reasons
+
+    def made_of(self, parts: tuple[object, str] | None) -> bool:
+        """Tell whether the verdict and the band are those of before, as objects."""
+        return parts is not None and parts[0] is self._published.measures and parts[1] == self._band
+
+    @property
+    def parts(self) -> tuple[object, str]:
+        """What the health is made of, to be compared later."""
+        return self._published.measures, self._band
 
     def health(self, told: frozenset[str]) -> JudgedHealth:
         """Return the health without what is told of these measures."""
@@ -81,22 +96,30 @@ def ask_rules(
     replaced: bool,
     score_before: int | None,
 ) -> RulesUpdate:
-    """Ask the alert rules, unless they read what they read when they last changed nothing."""
+    """Ask the alert rules, unless they would read what they read when they last changed nothing."""
     evaluation, memory = account.evaluation, account.rules
-    if evaluation is not None and evaluation.usage_only and memory is not None and memory.rules is rules:
-        situation.health = grounds.health(told_measures(rules, account.state))
-        if unchanged(memory, situation, changed_usage):
-            return RulesUpdate([], memory.due, memory)
+    frozen: FrozenSources = NOTHING_FROZEN if evaluation is None else evaluation.frozen
+    if memory is not None and memory.rules is rules and evaluation is not None and not (switched or replaced):
+        parts = changed_usage if evaluation.usage_only else None
+        if unchanged(memory, situation, parts, frozen):
+            if grounds.made_of(memory.judged) and not rules.asks_band_days:
+                return RulesUpdate([], memory.due, memory)
+            situation.health = grounds.health(told_measures(rules, account.state))
+            if same_health(memory, situation):
+                memory.judged = grounds.parts
+                return RulesUpdate([], memory.due, memory)
     asked = update_episodes(
         rules,
         situation,
         grounds.health,
-        frozen=() if evaluation is None else evaluation.frozen,
+        frozen=frozen,
         switched=switched,
         replaced=replaced,
         score_before=score_before,
     )
     account.rules = asked.memory
+    if asked.memory is not None:
+        asked.memory.judged = grounds.parts
     return asked
 
 

@@ -254,7 +254,7 @@ class Judge:
 
     def _rules_replaced(self, state: State) -> bool:
         """Tell whether the alert rules have changed since the account was judged last."""
-        if not self._models.entries or state.score is None:
+        if not self._models.entries or state.score is None or self._models.fixed_rules:
             return False
         replaced_at = self._replacements.get(state.tenant)
         if replaced_at is None:

@@ -85,7 +85,7 @@ class Models:
     Base model, base alert rules and the entries in force.
 
     An immutable value: ``with_changes`` returns another. A ``fixed`` one takes no changes: the base model
-    scores, and the base rules alert, whatever the journal brings.
+    scores, and the base rules alert, whatever the journal brings; with ``fixed_rules`` the rules alone are.
     """
 
     def __init__(
@@ -95,11 +95,13 @@ class Models:
         *,
         fixed: bool = False,
         rules: RuleSet = DEFAULT_RULES,
+        fixed_rules: bool = False,
     ) -> None:
         self.base = base
         self.base_rules = rules
         self.entries = dict(entries)
         self.fixed = fixed
+        self.fixed_rules = fixed_rules
         self._rules: dict[str, RuleSet] = {}
         self._ranked_models: dict[tuple[str, str], tuple[Model, ...]] = {}
 
@@ -115,7 +117,13 @@ class Models:
             before = entries.get(entry.key)
             if before is None or before.stamp < entry.stamp:
                 entries[entry.key] = entry
-        return self if entries == self.entries else Models(self.base, entries, rules=self.base_rules)
+        return self if entries == self.entries else self.with_entries(entries)
+
+    def with_entries(self, entries: Mapping[EntryKey, InForce]) -> Models:
+        """Return the same with other entries."""
+        return Models(
+            self.base, entries, fixed=self.fixed, rules=self.base_rules, fixed_rules=self.fixed_rules
+        )
 
     def of(self, view: View) -> Model:
         """Return the model that scores an account."""
@@ -130,7 +138,7 @@ class Models:
 
     def rules(self, tenant: str) -> RuleSet:
         """Return the alert rules for a tenant's accounts."""
-        if not self.entries:  # nearly always
+        if not self.entries or self.fixed_rules:  # nearly always
             return self.base_rules
         rules = self._rules.get(tenant)
         if rules is None:

@@ -83,12 +83,7 @@ class Shared:
             elif key.startswith(_POLICY):
                 entry = _decode_model(raw)
                 policies[entry.tenant] = entry
-        base = self.models
-        return Shared(
-            Models(base.base, models, fixed=base.fixed, rules=base.base_rules),
-            feeds,
-            Policies(self.policies.base, policies),
-        )
+        return Shared(self.models.with_entries(models), feeds, Policies(self.policies.base, policies))
 
 
 def _key(kind: bytes, *names: str) -> bytes:

@@ -7,6 +7,7 @@ from one key alone is refused here, what needs the rest of the file by ``process
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
@@ -173,7 +174,10 @@ def _leave_out(data: dict[str, Any], path: Path, missing: bool) -> None:
         holder = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(holder, dict):
         return
-    if len(path) == 2 and path[0] == "rules":
+    if len(path) == 2 and path[0] == "rules" and re.fullmatch(NAME, str(last)) is None:
+        holder.pop(last, None)
+        holder.setdefault("unnamed", {"title": "untitled", "when": "true"})
+    elif len(path) == 2 and path[0] == "rules":
         holder[last] = {"title": "untitled", "when": "true"}
     elif len(path) == 2 and path[0] == "own":
         holder[last] = {"kind": "number"}

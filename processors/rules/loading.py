@@ -125,6 +125,8 @@ class _RulesLoader:
             of_person=of_person,
             by_usage=tuple((index, each.parts) for index, each in enumerate(inputs[:plain]) if each.parts),
             samples=samples,
+            asks_persons=any(rule.about_person for rule in rules.values()),
+            asks_band_days="health.band_days" in places,
         )
 
     def _whole(self, data: Any) -> Any:
@@ -170,7 +172,8 @@ class _RulesLoader:
             )
 
     def _texts(self, name: str, rule: RuleSpec) -> None:
-        """Check every text with placeholders."""
+        """Check every text with placeholders, and the measures that are told."""
+        self._tells(name, rule, ())
         for path, text in _templates_of(name, rule):
             self._template(path, text, rule)
 

@@ -135,7 +135,8 @@ class RuleSet:
     ``text`` is canonical, without what it ``extends``: ``load_rules`` of it gives an equal set. ``inputs`` is
     everything that the conditions read, what is of the health and of a person last; ``limits`` the numbers
     that each is compared with (``None``: every value is a level of its own). ``samples`` are the measures
-    whose changes are read, each with the most days.
+    whose changes are read, each with the most days. ``asks_persons`` says that a rule is about single
+    persons, ``asks_band_days`` that a condition reads the days in the present band.
     """
 
     name: str
@@ -148,22 +149,14 @@ class RuleSet:
     of_person: int
     by_usage: tuple[tuple[int, int], ...]
     samples: Mapping[str, int]
+    asks_persons: bool
+    asks_band_days: bool
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RuleSet) and self.text == other.text
 
     def __hash__(self) -> int:
         return hash(self.text)
-
-    @property
-    def asks_persons(self) -> bool:
-        """Whether any rule is about single persons."""
-        return any(rule.about_person for rule in self.rules.values())
-
-    @property
-    def asks_band_days(self) -> bool:
-        """Whether any condition reads the days in the present band."""
-        return any(each.name == "health.band_days" for each in self.inputs)
 
     def measure(self, name: str) -> MeasureDefinition:
         """Return the definition of a measure that conditions read; raise KeyError."""

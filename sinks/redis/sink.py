@@ -76,7 +76,7 @@ class RedisSink:
         """
         if not batch:
             return
-        encoded = [_encode(index, record) for index, record in enumerate(batch)]
+        encoded = [_encode(index, record) for index, record in enumerate(batch) if not _only_counted(record)]
         calls = [encoded[at : at + _RECORDS_PER_CALL] for at in range(0, len(encoded), _RECORDS_PER_CALL)]
         for number, answer in enumerate(self._call(calls, self._positions)):
             if len(answer) > 1:
@@ -198,6 +198,11 @@ class RedisSink:
         if isinstance(error, BusyLoadingError):
             return SinkError(f"Redis at {where} is loading its data", retry_after=1.0)
         return SinkError(f"Redis at {where} is away: {error}; {FIX}")
+
+
+def _only_counted(record: Output) -> bool:
+    """Tell whether a record is of a shadow alert, which no list shows."""
+    return isinstance(record, RiskAlert) and record.shadow
 
 
 def _encode(index: int, record: Output) -> tuple[str, ...]:

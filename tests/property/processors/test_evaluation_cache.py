@@ -17,6 +17,7 @@ from processors.fold.shared import Shared
 from processors.measures import MEASURES, USAGE, View
 from processors.model import DEFAULT, Model, load_model
 from processors.observe import observe_usage
+from processors.rules import load_rules
 from processors.state.encoding import decode_state
 from schemas.records import JournalBatch, UsageEvent
 from schemas.times import DAY
@@ -42,6 +43,36 @@ EVERYTHING = load_model(
     )
 )
 """A model that asks every measure."""
+
+
+EVERY_RULE = load_rules(
+    json.dumps(
+        {
+            "ruleset": "everything",
+            "version": 1,
+            "own": OWN,
+            "rules": {
+                f"r{number}": {
+                    "title": f"{{{name}}}",
+                    "tiers": [
+                        {"severity": "critical", "when": f"{name} > 40.0", "for": "1h"},
+                        {"severity": "warning", "when": f"{name} > 2.0"},
+                    ],
+                    "keep_firing": "2h",
+                }
+                for number, name in enumerate(NAMES)
+                if name != "own.f"
+            }
+            | {
+                "person": {"title": "x", "about": "person", "when": "person.silent_days > 1"},
+                "changes": {"title": "x", "when": "change_7d.usage.breadth > 0.1 || health.band_days > 2"},
+                "band": {"title": "x", "when": 'health.band == "critical"', "one_of": "x", "cooldown": "3h"},
+                "cause": {"title": "x", "when": "has(health.cause)", "one_of": "x", "opens_if": "own.f"},
+            },
+        }
+    )
+)
+"""Rules that ask every measure, and persons, changes and the health."""
 
 
 @st.composite
@@ -89,9 +120,9 @@ def published(outcomes: Iterable[Outcome]) -> list[object]:
 @pytest.mark.parametrize("model", [EVERYTHING, DEFAULT], ids=["everything", "default"])
 @given(batches=days())
 def test_caches_change_no_byte(model: Model, batches: list[JournalBatch]) -> None:
-    folded = FoldedPartition(0, Shared(Models(model)))
+    folded = FoldedPartition(0, Shared(Models(model, rules=EVERY_RULE)))
     cached = [outcome for batch in enumerate(batches) for outcome in folded.apply([batch])]
-    _, plain = reference_fold(batches, Shared(Models(model)))
+    _, plain = reference_fold(batches, Shared(Models(model, rules=EVERY_RULE)))
     assert published(cached) == published(plain)
 
 
@@ -99,7 +130,7 @@ def test_caches_change_no_byte(model: Model, batches: list[JournalBatch]) -> Non
 def test_usage_changes_no_measure_that_does_not_name_it(data: st.DataObject) -> None:
     """What a measure declares as its sources is what it reads."""
     batches = [replace(one, written_at=NOON) for one in data.draw(batchings(data.draw(histories(30))))]
-    states, _ = reference_fold(batches, Shared(Models(EVERYTHING)))
+    states, _ = reference_fold(batches, Shared(Models(EVERYTHING, rules=EVERY_RULE)))
     more = batch(0, NOON, data.draw(visits(NOON))).usage
     others = [measured for measured in MEASURES.values() if USAGE not in measured.sources]
     for raw in states.values():

@@ -23,6 +23,7 @@ from processors.fold.models_in_force import Models
 from processors.fold.shared import Shared
 from processors.intake.admission import Admission
 from processors.model import load_model
+from processors.rules import load_rules
 from processors.state.position import encode_position
 from schemas import records as r
 from schemas.codec.journal_batch import JournalWriter
@@ -35,8 +36,9 @@ from streams.journal.sorting import EventSorter
 from streams.kafka.record_batches import RawBatch, committed_batches
 from tests.support.recorded_partition import STRICT, RecordedPartition
 
-MODEL = Path(__file__).parents[2] / "data" / "golden" / "default_model.v2.yaml"
-"""The default model as it was when the digests were taken: a measure added to it is no change of bytes."""
+GOLDEN = Path(__file__).parents[2] / "data" / "golden"
+MODEL, RULES = GOLDEN / "default_model.v2.yaml", GOLDEN / "default_rules.v1.yaml"
+"""The default model and rules as they were when the digests were taken, so that these may change."""
 
 START = 20_000 * DAY
 STEP = DAY // 2
@@ -47,7 +49,7 @@ EXPECTED = {
     "changelog": "768b90ec1622fb5f0ec922e86e626769068c5a3dec7bc6d1a97a0321a412c265",
     "account.health": "0144898f1d87778ddbf424fd398c89a39c0112edd02a51ec6710e3049e3f8958",
     "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
-    "risk.alerts": "b1239df3cc8a43ba08b4fd8e33081f5045aa9d898bc05314d066a9ef7f890f3b",
+    "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
 }
 
 
@@ -122,7 +124,8 @@ def _digests() -> dict[str, str]:
         11, 25, START, Disorder(late=0.05, duplicate=0.02, bad=0.01, too_late=0.01), 0.4
     )
     feed, recording = DeliveryReader(company.deliveries()), Recording()
-    partition = RecordedPartition(Shared(Models(load_model(MODEL.read_text()))))
+    rules = load_rules(RULES.read_text())
+    partition = RecordedPartition(Shared(Models(load_model(MODEL.read_text()), rules=rules)))
     intake = EventSorter(Topics(partitions=1), 0, committed(), Admission(90 * DAY, 3_600_000), 100_000)
     writer, journal = JournalWriter(committed()), codec("account.journal")
     hashes = {name: sha256() for name in ("journal", "dead letters")}

@@ -1,0 +1,240 @@
+"""The commands `bellbuoy rules`: check, explain and list alert rules, and change them while all runs."""
+
+from __future__ import annotations
+
+from getpass import getuser
+from typing import Annotated, Any
+
+import typer
+
+from bellbuoy.cli.options import TIME_FORMS, Author, Json, parse_time
+from bellbuoy.cli.output import emit, print_table
+from bellbuoy.exit_codes import CONFIGURATION, OK
+from schemas.identity.keys import ALL_TENANTS
+
+__all__ = ["rules"]
+
+_EXITS = (
+    "Exit codes: 0 ok · 1 another change took over · 2 usage, or rules with faults · 69 Kafka is away "
+    "· 70 internal error"
+)
+_File = Annotated[str, typer.Argument(metavar="FILE", help="A rule file, or `default`.")]
+_Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
+
+rules = typer.Typer(
+    name="rules",
+    help="Check, explain and change alert rules.\n\n"
+    "Alert rules are a YAML file that says when an alert opens on an account, how bad it is and what it "
+    "says. "
+    "docs/rules.md teaches how to write one; docs/reference/alert-rules.md lists the default rules.",
+    no_args_is_help=True,
+    epilog=_EXITS,
+)
+
+
+@rules.command(epilog=_EXITS)
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Rule files, or `default`.")],
+    as_json: Json = False,
+) -> None:
+    """
+    Check rule files, and list every fault with its line, its column and the fix.
+
+    \b
+    Examples:
+      bellbuoy rules check alerts.yaml
+    """
+    from bellbuoy.operations.rule_files import check_rule_file
+
+    lines, data, count = [], [], 0
+    for file in files:
+        result = check_rule_file(file)
+        count += len(result.faults)
+        lines += [f"{file}:{fault}" for fault in result.faults]
+        found = result.rules
+        if found is not None:
+            shadow = sum(rule.shadow for rule in found.rules.values())
+            counted = f", {shadow} of them only counted" if shadow else ""
+            lines.append(f"{file}: rules {found.name} {found.version}: {len(found.rules)} rules{counted}")
+        data.append(
+            {
+                "file": file,
+                "ruleset": found and found.name,
+                "version": found and found.version,
+                "faults": [_fault_data(fault) for fault in result.faults],
+            }
+        )
+    if count:
+        lines.append(f"{count} {'fault' if count == 1 else 'faults'}.")
+    emit({"ok": not count, "files": data}, lines, as_json)
+    raise typer.Exit(CONFIGURATION if count else OK)
+
+
+@rules.command(epilog=_EXITS)
+def explain(
+    file: _File,
+    rule: Annotated[str | None, typer.Option(metavar="NAME", help="Only this rule.")] = None,
+    as_json: Json = False,
+) -> None:
+    """
+    Explain the rules of a file: when each opens, what keeps it open, what it says and what it tells.
+
+    \b
+    Examples:
+      bellbuoy rules explain default
+      bellbuoy rules explain alerts.yaml --rule quiet
+    """
+    import orjson
+
+    from bellbuoy.operations.rule_files import load_rule_file
+    from bellbuoy.render.rules import rule_lines
+
+    loaded = load_rule_file(file)
+    if rule is not None and rule not in loaded.rules:
+        raise typer.BadParameter(f"no rule {rule!r}; there are {', '.join(loaded.rules)}")
+    named = [loaded.rules[rule]] if rule is not None else list(loaded.rules.values())
+    data = orjson.loads(loaded.text)
+    data["rules"] = {each.name: data["rules"][each.name] for each in named}
+    lines = [f"{loaded.name} {loaded.version}"]
+    for each in named:
+        lines += ["", *rule_lines(each)]
+    emit(data, lines, as_json)
+
+
+@rules.command(epilog=_EXITS)
+def schema() -> None:
+    """
+    Print the format of rule files as JSON Schema, for editors.
+
+    \b
+    Examples:
+      bellbuoy rules schema > rules.schema.json
+    """
+    from processors.rules import rules_json_schema
+
+    emit(rules_json_schema(), [], as_json=True)
+
+
+@rules.command(epilog=_EXITS)
+def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
+    """
+    Put alert rules in force in the running deployment, without a restart and without a burst of alerts.
+
+    The change is an entry of the journal, so that a replay changes rules at the same batch as the live run
+    did. Every account is judged by the new rules within a minute. What opens only because the rules changed
+    is muted until it gets worse. An alert whose rule is gone ends.
+
+    \b
+    Examples:
+      bellbuoy rules apply alerts.yaml
+      bellbuoy rules apply strict.yaml --tenant acme
+    """
+    from bellbuoy.operations.changes import put_rules_in_force, tenant_in_words
+    from bellbuoy.operations.rule_files import load_rule_file
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
+
+    loaded, settings = load_rule_file(file), load()
+    require_topics(settings)
+    replaced = put_rules_in_force(settings, loaded, tenant=_valid(tenant), author=author or getuser())
+    line = f"{loaded.name} {loaded.version} is in force for {tenant_in_words(tenant)}"
+    line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
+    data = {"ruleset": loaded.name, "version": loaded.version, "tenant": tenant, "replaced": replaced}
+    emit(data, [line, "Every account is judged by it within a minute of journal time."], as_json)
+
+
+@rules.command(epilog=_EXITS)
+def withdraw(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The set's name, as `rules list` shows it.")],
+    tenant: _Tenant = ALL_TENANTS,
+    author: Author = "",
+    as_json: Json = False,
+) -> None:
+    """
+    Withdraw alert rules: their accounts are judged by those for every tenant, or by the default rules.
+
+    \b
+    Examples:
+      bellbuoy rules withdraw strict --tenant acme
+    """
+    from bellbuoy.operations.changes import withdraw_rules
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
+
+    settings = load()
+    require_topics(settings)
+    withdraw_rules(settings, name, tenant=_valid(tenant), author=author or getuser())
+    emit({"ruleset": name, "tenant": tenant}, [f"{name} is withdrawn."], as_json)
+
+
+@rules.command("list", epilog=_EXITS)
+def list_rules(
+    since: Annotated[
+        str, typer.Option("--from", help=f"Count alerts that opened since this time: {TIME_FORMS}.")
+    ] = "90d",
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's alerts.")] = None,
+    as_json: Json = False,
+) -> None:
+    """
+    List the rules in force, and of each rule its alerts and how many of them were right.
+
+    An alert was right if somebody called it useful or known, or if the account left while it was open; it
+    was wrong if somebody called it noise. The precision is the share that was right of those whose outcome
+    is known.
+
+    \b
+    Examples:
+      bellbuoy rules list
+      bellbuoy rules list --from 30d --tenant acme
+    """
+    import dataclasses
+
+    from bellbuoy.operations.changes import rules_in_force, tenant_in_words
+    from bellbuoy.operations.rule_outcomes import read_outcomes
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.render.rules import outcome_table
+    from bellbuoy.settings import load
+    from processors.rules import DEFAULT_RULES, loaded_rules
+    from schemas.times import iso
+
+    settings = load()
+    require_topics(settings)
+    lines = [f"{DEFAULT_RULES.name} {DEFAULT_RULES.version}: for all accounts that no other rules are for"]
+    entries = rules_in_force(settings)
+    data: dict[str, Any] = {"default": DEFAULT_RULES.version, "in_force": [], "rules": []}
+    for entry in entries:
+        version = loaded_rules(entry.text or "").version
+        whose = tenant_in_words(entry.tenant)
+        lines.append(f"{entry.name} {version}: {whose}, since {iso(entry.at)}, by {entry.author}")
+        data["in_force"].append(
+            {
+                "ruleset": entry.name,
+                "version": version,
+                "tenant": entry.tenant,
+                "since": entry.at,
+                "author": entry.author,
+            }
+        )
+    outcomes = read_outcomes(settings, parse_time(since) or 0, tenant)
+    data["rules"] = [dataclasses.asdict(each) | {"precision": each.precision} for each in outcomes]
+    emit(data, lines, as_json)
+    if not as_json:
+        print_table(outcome_table(outcomes))
+
+
+def _fault_data(fault: Any) -> dict[str, Any]:
+    return {
+        "line": fault.line,
+        "column": fault.column,
+        "where": fault.where,
+        "message": fault.message,
+        "fix": fault.fix,
+    }
+
+
+def _valid(tenant: str) -> str:
+    from schemas.identity.keys import valid_tenant
+
+    if tenant != ALL_TENANTS and not valid_tenant(tenant):
+        raise typer.BadParameter("a tenant is 1-63 of a-z, 0-9, _ and -, and begins with a letter or digit")
+    return tenant

@@ -1,0 +1,62 @@
+"""Text and tables about alert rules, and about what became of their alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.table import Table
+
+from bellbuoy.operations.rule_outcomes import RuleOutcome
+from processors.rules import Rule
+from schemas.times import DAY, HOUR
+
+__all__ = ["outcome_table", "rule_lines"]
+
+
+def rule_lines(rule: Rule) -> Iterator[str]:
+    """Yield what a rule does, in lines for people."""
+    kind = f"{rule.lane.replace('_', ' ')}{', only counted' if rule.shadow else ''}"
+    yield f"{rule.name} ({kind}){', for each champion and sponsor' if rule.about_person else ''}"
+    for tier in rule.tiers:
+        hold = f" for {_span(tier.hold)}" if tier.hold else ""
+        yield f"  {tier.severity}: {tier.title.source}"
+        yield f"    when {tier.question.condition.text}{hold}"
+        if tier.action:
+            yield f"    → {tier.action}"
+    if rule.opens_if is not None:
+        yield f"  opens if {rule.opens_if.condition.text}"
+    if rule.stays is not None:
+        yield f"  stays while {rule.stays.condition.text}"
+    if rule.keep_firing:
+        yield f"  ends {_span(rule.keep_firing)} after its condition did: {rule.resolved.source}"
+    if rule.cooldown:
+        yield f"  opens no other alert for {_span(rule.cooldown)} after it ended"
+    if rule.most is not None:
+        yield f"  opens {rule.most[0]} times in {_span(rule.most[1])} at most"
+    if rule.one_of is not None:
+        yield f"  one alert of {rule.one_of!r} at a time"
+    if rule.tells:
+        yield f"  tells of {', '.join(rule.tells)}: the band is judged without them while it is open"
+
+
+def outcome_table(outcomes: Sequence[RuleOutcome]) -> Table:
+    """Return what became of the alerts of each rule as a table."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("Rule", no_wrap=True)
+    for name in ("Alerts", "Open", "Useful", "Known", "Noise", "Churned", "Precision"):
+        table.add_column(name, justify="right")
+    for each in outcomes:
+        precision = "" if each.precision is None else f"{each.precision:.0%}"
+        counts = (each.opened, each.still_open, each.useful, each.known, each.noise, each.churned)
+        name = f"{each.rule} (shadow)" if each.shadow else each.rule
+        table.add_row(name, *(f"{count:,}" for count in counts), precision)
+    return table
+
+
+def _span(milliseconds: int) -> str:
+    for unit, name in ((DAY, "day"), (HOUR, "hour")):
+        if milliseconds % unit == 0:
+            number = milliseconds // unit
+            return f"{number} {name}{'' if number == 1 else 's'}"
+    return f"{milliseconds // 60_000} minutes"

@@ -1,0 +1,87 @@
+"""The command `bellbuoy rules` at a terminal, the example of docs/rules.md, and what becomes of alerts."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from bellbuoy.cli.app import app
+from bellbuoy.operations.rule_outcomes import outcomes_of
+from processors.rules import check_rules, default_rules_text
+from processors.rules.format import RuleSpec
+from tests.support.output_records import alert
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+
+
+def run(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["rules", *words])
+    return result.exit_code, result.stdout
+
+
+def test_help_lists_every_command() -> None:
+    code, text = run("--help")
+    assert code == 0
+    for command in ("check", "explain", "schema", "apply", "withdraw", "list"):
+        assert re.search(rf"(?m)^  {command} ", text), command
+
+
+def test_check_lists_every_fault_behind_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "alerts.yaml"
+    file.write_text(
+        "ruleset: a\nversion: 1\nrules:\n  x: {title: t, when: usage.gapp > 1.0}\n  y: {titel: t}"
+    )
+    code, said = run("check", str(file))
+    assert code == 2
+    assert f"{file}:4:17: rules.x.when: no such fact or measure: usage.gapp; did you mean usage.gap?" in said
+    assert "rules.y.titel: no such key; did you mean title?" in said
+    assert said.splitlines()[-1].endswith("faults.")
+    code, said = run("check", str(file), "--json")
+    assert (code, json.loads(said)["ok"]) == (2, False)
+
+
+def test_check_and_explain_take_the_default_set_by_its_name() -> None:
+    code, said = run("check", "default")
+    assert code == 0
+    assert re.match(r"default: rules default 1-\w{8}: 21 rules", said)
+    code, said = run("explain", "default", "--rule", "quiet")
+    assert code == 0
+    assert "when usage.silence >= 14.0 && usage.gap >= 4.6" in said
+    assert run("explain", "default", "--rule", "nobody")[0] == 2
+
+
+def test_the_schema_is_printed() -> None:
+    code, said = run("schema")
+    assert code == 0
+    assert json.loads(said)["title"] == "Bellbuoy alert rules"
+
+
+def test_the_example_of_the_guide_is_right_and_the_guide_names_every_key() -> None:
+    [example] = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    checked = check_rules(example, default_rules_text())
+    assert checked.faults == ()
+    assert checked.rules is not None
+    assert checked.rules.rules["few_reports"].most == (2, 90 * 86_400_000)
+    keys = {field.alias or name for name, field in RuleSpec.model_fields.items()}
+    assert [key for key in keys if f"`{key}" not in GUIDE and f"    {key}:" not in GUIDE] == []
+
+
+def test_outcomes_are_counted_by_rule_from_the_newest_record_of_each_alert() -> None:
+    records = [
+        alert("a1", 1, rule="quiet"),
+        alert("a1", 5, "resolved", rule="quiet", resolution="recovered", feedback="useful"),
+        alert("a2", 2, rule="quiet"),
+        alert("a2", 6, "resolved", rule="quiet", resolution="dismissed", feedback="noise"),
+        alert("a3", 3, rule="quiet"),
+        alert("a3", 7, "resolved", rule="quiet", resolution="churned"),
+        alert("a4", 4, rule="quiet"),
+        alert("a5", 1, rule="other", shadow=True),
+    ]
+    other, quiet = outcomes_of(records, 0)
+    assert (quiet.opened, quiet.still_open, quiet.useful, quiet.noise, quiet.churned) == (4, 1, 1, 1, 1)
+    assert quiet.precision == 2 / 3
+    assert (other.shadow, other.precision) == (True, None)
+    assert outcomes_of(records, 2**60) == []
