@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
@@ -12,9 +13,10 @@ from schemas.records import AlertNotification
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
-__all__ = ["ChannelSettings", "Secret"]
+__all__ = ["ChannelSettings", "Secret", "SecretsModel", "fault_of_url"]
 
 _FILE = "_file"
+_URL = re.compile(r"https?://[^\s/@]+(/\S*)?")
 _MOST_SECRET_BYTES = 65_536
 
 Severity = Literal["notice", "warning", "critical"]
@@ -124,6 +126,15 @@ class ChannelSettings(SecretsModel):
     def channel(self, name: str, links: Links) -> Channel:
         """Return the channel; raise ModuleNotFoundError where its extra is not installed."""
         raise NotImplementedError
+
+
+def fault_of_url(url: str, *, internal: bool) -> str | None:
+    """Return what is wrong with an address that is posted to, without showing it; it may be a secret."""
+    if not _URL.fullmatch(url):
+        return "it is no address: give https://HOST/PATH, without a user before the host"
+    if not internal and not url.startswith("https://"):
+        return "it must begin with https://, or set internal for a receiver in your own network"
+    return None
 
 
 def _allows(taken: tuple[str, ...], value: str) -> bool:

@@ -1,9 +1,8 @@
 """
 Store of a channel's deliveries on a compacted topic, so that a restart tells nobody twice.
 
-It is Kafka and no other store, because the notifications come from there: where they can be read, what became
-of them can be written, and no further server has to be up. A record is keyed by channel and notification, and
-the topic forgets what is older than its retention.
+A record is keyed by channel and notification, and the topic forgets what is older than its retention.
+docs/adr/0020-deliveries-are-on-a-compacted-topic.md says why it is Kafka and no other store.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sinks.notify.channel_settings import ChannelSettings, Secret
+from sinks.notify.channel_settings import ChannelSettings, Secret, fault_of_url
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
@@ -20,7 +20,6 @@ class PagerDutySettings(ChannelSettings):
     routing_key: Secret = Field(description="Integration key of the service.")
     url: str = Field(
         default="https://events.pagerduty.com/v2/enqueue",
-        pattern=r"^https?://[^\s/@]+(/\S*)?$",
         description="Address of the Events API, which has another host in the EU: "
         "`https://events.eu.pagerduty.com/v2/enqueue`.",
     )
@@ -29,6 +28,13 @@ class PagerDutySettings(ChannelSettings):
         default=False,
         description="The address is in your own network: allow `http://` and private addresses.",
     )
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        fault = fault_of_url(self.url, internal=self.internal)
+        if fault is not None:
+            raise ValueError(f"url: {fault}")
+        return self
 
     def channel(self, name: str, links: Links) -> Channel:
         """Return the channel."""

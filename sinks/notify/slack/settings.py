@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from sinks.notify.channel_settings import ChannelSettings, Secret
+from sinks.notify.channel_settings import ChannelSettings, Secret, fault_of_url
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
@@ -64,6 +64,10 @@ class SlackSettings(ChannelSettings):
     def _one_way(self) -> Self:
         if (self.webhook_url is None) == (self.token is None):
             raise ValueError("give webhook_url or token, and not both")
+        if self.webhook_url is not None:
+            fault = fault_of_url(self.webhook_url.get_secret_value(), internal=self.internal)
+            if fault is not None:
+                raise ValueError(f"webhook_url: {fault}")
         if self.token is not None and not self.to:
             raise ValueError("to: with a token, name the channel of whoever has no address of their own")
         return self

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sinks.notify.channel_settings import ChannelSettings, Secret
+from sinks.notify.channel_settings import ChannelSettings, Secret, fault_of_url
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
@@ -23,6 +23,13 @@ class TeamsSettings(ChannelSettings):
         default=False,
         description="The workflow is in your own network: allow `http://` and private addresses.",
     )
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        fault = fault_of_url(self.url.get_secret_value(), internal=self.internal)
+        if fault is not None:
+            raise ValueError(f"url: {fault}")
+        return self
 
     def channel(self, name: str, links: Links) -> Channel:
         """Return the channel."""

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from sinks.notify.channel_settings import ChannelSettings, Secret
+from sinks.notify.channel_settings import ChannelSettings, Secret, fault_of_url
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
@@ -34,7 +34,7 @@ class WebhookSettings(ChannelSettings):
     extra: ClassVar[str | None] = "webhook"
 
     type: Literal["webhook"] = Field(default="webhook", description="Signed JSON to an endpoint.")
-    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="Where notifications are posted.")
+    url: str = Field(description="Where notifications are posted.")
     secret: SigningSecret = Field(description="Secret that signs: `whsec_` and 24 to 64 bytes in base64.")
     old_secret: SigningSecret | None = Field(
         default=None, description="Secret that `secret` replaces; both sign for a while."
@@ -46,11 +46,10 @@ class WebhookSettings(ChannelSettings):
     )
 
     @model_validator(mode="after")
-    def _encrypted(self) -> Self:
-        if not self.internal and not self.url.startswith("https://"):
-            raise ValueError(
-                "url must begin with https://, or set internal for a receiver in your own network"
-            )
+    def _address(self) -> Self:
+        fault = fault_of_url(self.url, internal=self.internal)
+        if fault is not None:
+            raise ValueError(f"url: {fault}")
         return self
 
     def channel(self, name: str, links: Links) -> Channel:

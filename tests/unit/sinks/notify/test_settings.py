@@ -113,6 +113,39 @@ def test_secrets_come_from_files(tmp_path: Path) -> None:
             {"channels": {"mail": EMAIL | {"password": "hunter2", "password_file": "/no/such"}}},
             ["leave one out"],
         ),
+        ({"channels": {"t": {"type": "teams", "url": "hunter2"}}}, ["channels.t", "url: it is no address"]),
+        (
+            {"channels": {"t": {"type": "teams", "url": "http://h/hunter2"}}},
+            ["url: it must begin with https"],
+        ),
+        (
+            {"channels": {"p": {"type": "pagerduty", "routing_key": "hunter2", "url": "https://a@b/"}}},
+            ["channels.p", "url: it is no address"],
+        ),
+        ({"channels": {"s": {"type": "slack"}}}, ["webhook_url or token"]),
+        (
+            {"channels": {"s": {"type": "slack", "webhook_url": "ftp://hunter2"}}},
+            ["webhook_url: it is no address"],
+        ),
+        ({"channels": {"s": {"type": "slack", "token": "hunter2"}}}, ["to: with a token"]),
+        (
+            {"channels": {"s": {"type": "slack", "token": "hunter2", "to": "ann"}}},
+            ["give the id of a channel"],
+        ),
+        (
+            {
+                "channels": {"s": {"type": "slack", "webhook_url": "https://hooks.slack.com/hunter2"}},
+                "recipients": {"ann": {"slack": "U0123456"}},
+            },
+            ["recipients.ann.slack", "an incoming webhook posts to one channel"],
+        ),
+        (
+            {
+                "channels": {"t": {"type": "teams", "url": "https://h/hunter2"}},
+                "recipients": {"ann": {"teams": "x"}},
+            },
+            ["recipients.ann.teams", "one address for everybody"],
+        ),
         ({"link_secret": "short"}, ["link_secret: at least 16"]),
         ({"console_url": "bellbuoy.example"}, ["console_url"]),
         (
