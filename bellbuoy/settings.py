@@ -27,6 +27,7 @@ from sinks.lake.settings import LakeSettings
 from sinks.notify.settings import NotifySettings
 from sinks.postgres.settings import PostgresSettings
 from sinks.redis.settings import RedisSettings
+from sinks.writeback.settings import WritebackSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
 __all__ = ["ConsoleSettings", "KafkaSettings", "Settings", "load"]
@@ -110,6 +111,9 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings | Literal[False] | None = None
     lake: LakeSettings | None = None
+    writeback: dict[str, WritebackSettings] = Field(
+        default={}, description="Destinations of account attributes over HTTP, such as CRMs, by name."
+    )
     sinks: InstalledSinks = Field(
         default={},
         description="Sinks that other packages bring, by name; each has the keys that its package says.",

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
 from bellbuoy.operations.channels import channel_sinks
 from bellbuoy.settings import Settings
-from sinks.port import Migratable, Sink
+from sinks.port import Migratable, Sink, SinkSettingsError
 from sinks.serving import Reader
 from sinks.settings import SinkSettings
 
@@ -32,6 +32,10 @@ def sinks(settings: Settings) -> list[Sink]:
     Raises ConfigError for a missing extra, and for two sinks of one name, which would share a consumer group.
     """
     found = [*(_built(name, section) for name, section in _sections(settings)), *channel_sinks(settings)]
+    try:
+        found += [each.sink_named(f"writeback_{name}") for name, each in settings.writeback.items()]
+    except SinkSettingsError as error:
+        raise ConfigError(str(error)) from error
     names = [sink.name for sink in found]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
