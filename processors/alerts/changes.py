@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import xxhash
 
 from processors.state.account import Episode, State
 
-__all__ = ["EpisodeChange", "alert_id", "episode_key", "is_listed", "keep", "split_episode_key"]
+__all__ = [
+    "EpisodeChange",
+    "alert_id",
+    "episode_key",
+    "handed_over",
+    "is_listed",
+    "keep",
+    "split_episode_key",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,19 @@ def split_episode_key(key: str) -> tuple[str, str]:
     """Return the rule and the subject of a key."""
     rule, _, subject = key.partition("\n")
     return rule, subject
+
+
+def handed_over(state: State, changes: Iterable[EpisodeChange]) -> list[EpisodeChange]:
+    """Return an update of each open alert of an account with a new owner of which no other change tells."""
+    told = {episode_key(change.rule, change.subject) for change in changes}
+    return [
+        EpisodeChange(
+            split_episode_key(key)[0], "updated", episode.severity, episode.title, episode.action, episode,
+            split_episode_key(key)[1],
+        )
+        for key, episode in sorted(state.episodes.items())
+        if is_listed(episode) and key not in told
+    ]  # fmt: skip
 
 
 def is_listed(episode: Episode) -> bool:

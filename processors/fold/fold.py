@@ -27,7 +27,7 @@ from processors.state.usage_parts import PAST
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key, split_key
 from schemas.identity.owners import OWNERS
-from schemas.inputs import INPUTS, USAGE
+from schemas.inputs import INPUTS, PROFILES, USAGE
 from schemas.records import AccountLink, JournalBatch
 from schemas.times import DAY
 
@@ -190,6 +190,8 @@ class Fold:
                 if event.occurred_at <= update.account.state.deleted_at:
                     ignore(update.account.state)
                     continue
+                if name == PROFILES.batch_field:
+                    update.note_owner()
                 observe(update.account.state, event)
                 update.received(event.received_at)
         for action in batch.actions:
@@ -204,6 +206,7 @@ class Fold:
             update.usage_only = False
         for transfer in batch.transfers:
             update = update_of(transfer.tenant, transfer.account_id)
+            update.note_owner()
             receive(update.account.state, transfer, batch.written_at)
             update.received(transfer.received_at)
             update.usage_only = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from processors.alerts.changes import EpisodeChange
+from processors.alerts.changes import EpisodeChange, handed_over
 from processors.alerts.episodes import resolve_all
 from processors.fold.ask_rules import Grounds, ask_rules, measure, reasons_of_alert, sample
 from processors.fold.due import earliest, kpis_due
@@ -55,6 +55,7 @@ class AccountUpdate:
 
     ``received_at`` is when the first event of it was received, ``changed_usage`` the parts of the usage that
     may differ (``processors.state.usage_parts``). ``deleted`` says that they erased what was known.
+    ``owner_before`` has the account's owner before what may have named another; it is empty where nothing did.
     """
 
     account: LoadedAccount
@@ -63,6 +64,16 @@ class AccountUpdate:
     usage_only: bool = True
     changed_usage: int = TODAY
     deleted: bool = False
+    owner_before: tuple[str | None, ...] = ()
+
+    def note_owner(self) -> None:
+        """Note the owner before something comes that may name another."""
+        self.owner_before = self.owner_before or (self.account.state.fact("owner"),)
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether the account has another owner than before."""
+        return self.owner_before not in ((), (self.account.state.fact("owner"),))
 
     def received(self, at: int) -> None:
         """Note the time at which another event was received."""
@@ -129,6 +140,8 @@ class Judge:
             switched=switched, replaced=replaced or _is_muted(state, now), score_before=score_before,
         )  # fmt: skip
         changes = _last_of_each(update.episode_changes + asked.changes)
+        if update.handed_over:
+            changes += handed_over(state, changes)
         if rules.samples:
             sample(rules, situation, verdict)
         if state.kpis_due is not None and state.kpis_due <= now:
@@ -289,7 +302,8 @@ def _last_of_each(changes: list[EpisodeChange]) -> list[EpisodeChange]:
 
     Two records of one batch and of one kind would have the same version; the later one says all.
     """
-    return list({(change.rule, change.episode.number, change.change): change for change in changes}.values())
+    newest = {(one.rule, one.subject, one.episode.number, one.change): one for one in changes}
+    return list(newest.values())
 
 
 def _enter_score(state: State, verdict: Verdict, now: int) -> tuple[bool, int | None]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from processors.owners.rows import OWNERS_KEY
 from schemas.identity.keys import account_key
 from schemas.identity.owners import OWNERS
-from schemas.records import BillingEvent, RiskAlert
+from schemas.records import AccountProfile, BillingEvent, RiskAlert
 from schemas.times import DAY, HOUR, MINUTE
 from tests.support.fold_partitions import Partitions
 from tests.support.generators import NOW
@@ -275,6 +275,31 @@ def test_in_a_maintenance_nothing_is_sent_and_then_it_is_summarised() -> None:
     assert (said([digest]), digest.notes) == (
         [("Ines", "digest", "new")], ["1 from the time of a maintenance"],
     )  # fmt: skip
+
+
+def test_an_account_that_changes_hands_says_so_of_its_open_alerts() -> None:
+    found = Partitions(2)
+    about = {"tenant": "acme", "source": "test", "received_at": NOW, "account_id": "a"}
+    for number, owner in enumerate(("Ines", "Ines", "Ada")):
+        found.send(
+            AccountProfile(**about, occurred_at=NOW - 9 + number, event_id=f"p{number}", owner=owner),
+            BillingEvent(
+                **about, occurred_at=NOW - 1, event_id=f"b{number}", kind="payment_failed", invoice_id="i"
+            ),
+        )
+        found.run()
+    alerts = [alert for outcome in found.outcomes for _, alert in outcome.alerts]
+    assert [(alert.change, alert.severity, alert.owner) for alert in alerts] == [
+        ("opened", "notice", "Ines"),
+        ("updated", "warning", "Ada"),
+    ]
+    found.send(AccountProfile(**about, occurred_at=NOW, event_id="again", owner="Jon", name="A"))
+    found.run()
+    [(_, alert)] = found.outcomes[-1].alerts
+    assert (alert.change, alert.owner, alert.title) == ("updated", "Jon", "Payment keeps failing")
+    found.send(AccountProfile(**about, occurred_at=NOW + 1, event_id="same", owner="Jon", name="B"))
+    found.run()
+    assert not found.outcomes[-1].alerts
 
 
 def test_alerts_go_from_their_accounts_to_the_partition_of_the_owners() -> None:
