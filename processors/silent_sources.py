@@ -37,8 +37,10 @@ __all__ = [
     "Feed",
     "FeedKey",
     "FrozenSources",
+    "Outage",
     "Silence",
     "changed_feeds",
+    "changed_outages",
     "frozen_for",
     "frozen_values",
     "is_silent",
@@ -113,6 +115,18 @@ class Feed(msgspec.Struct, array_like=True, frozen=True):
     back_at: int = -1
 
 
+class Outage(msgspec.Struct, array_like=True, frozen=True):
+    """
+    The silence of a feed since a time, as the owners' stage was told of it; -1: that it is over.
+
+    Kept in the changelog, so fields are only ever appended.
+    """
+
+    tenant: str
+    topic: str
+    since: int = -1
+
+
 def is_silent(feed: Feed, now: int) -> bool:
     """Tell whether a feed has been silent for longer than it ever is."""
     if now - feed.last_at <= MIN_SILENCE:  # nearly always, and asked for every batch
@@ -128,6 +142,18 @@ def is_silent(feed: Feed, now: int) -> bool:
 def silent_feeds(feeds: Mapping[FeedKey, Feed], now: int) -> Iterator[Feed]:
     """Yield the feeds that are silent at *now*."""
     yield from (feed for feed in feeds.values() if is_silent(feed, now))
+
+
+def changed_outages(
+    feeds: Mapping[FeedKey, Feed], told: Mapping[FeedKey, Outage], now: int
+) -> dict[FeedKey, Outage]:
+    """Return the outages that began or ended since they were told of."""
+    changed: dict[FeedKey, Outage] = {}
+    for key, feed in feeds.items():
+        known = key in told and told[key].since >= 0
+        if is_silent(feed, now) != known:
+            changed[key] = Outage(*key, -1 if known else feed.last_at)
+    return changed
 
 
 def changed_feeds(feeds: Mapping[FeedKey, Feed], batch: JournalBatch) -> dict[FeedKey, Feed]:

@@ -20,6 +20,8 @@ from processors.observe import OBSERVERS, observe_usage
 from processors.observe.deletion import erase, ignore
 from processors.owners.fold import OwnersFold
 from processors.owners.notifications import owner_alert
+from processors.owners.outages import outage_alert
+from processors.silent_sources import Outage
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import BatchOrigin, Position
@@ -29,7 +31,7 @@ from schemas.identity.keys import account_key, split_key
 from schemas.identity.owners import OWNERS
 from schemas.inputs import INPUTS, PROFILES, USAGE
 from schemas.records import AccountLink, JournalBatch
-from schemas.times import DAY
+from schemas.times import DAY, MINUTE
 
 __all__ = ["Fold"]
 
@@ -82,7 +84,10 @@ class Fold:
         position = self._outcome.position
         if batch.sequence != position.sequence + 1:
             raise ValueError(f"batch {batch.sequence} does not follow {position.sequence}")
-        shared = self._outcome.shared = self._outcome.shared.after(batch)
+        shared, outages = self._outcome.shared.after(batch), list[Outage]()
+        if batch.written_at // MINUTE > position.written_at // MINUTE:
+            shared, outages = shared.with_outages(batch.written_at)
+        self._outcome.shared = shared
         if self._select is not None:
             batch = self._select(batch)
         updates = self._observe(batch)
@@ -94,7 +99,8 @@ class Fold:
         judged_before = len(alerts)
         for key in sorted(updates):
             judge.judge(key, updates[key], self._outcome)
-        for _, alert in alerts[judged_before:]:
+        incidents = (outage_alert(outage, origin) for outage in outages)
+        for alert in (*(alert for _, alert in alerts[judged_before:]), *incidents):
             if not alert.shadow:
                 to_owners = owner_alert(alert)
                 key = account_key(to_owners.tenant, to_owners.account_id)

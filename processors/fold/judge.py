@@ -55,7 +55,8 @@ class AccountUpdate:
 
     ``received_at`` is when the first event of it was received, ``changed_usage`` the parts of the usage that
     may differ (``processors.state.usage_parts``). ``deleted`` says that they erased what was known.
-    ``owner_before`` has the account's owner before what may have named another; it is empty where nothing did.
+    ``owner_before`` has the account's owner before what may have named another; it is empty where nothing
+    did.
     """
 
     account: LoadedAccount

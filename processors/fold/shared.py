@@ -13,7 +13,7 @@ import msgspec
 from processors.fold.models_in_force import EntryKey, InForce, Models
 from processors.fold.policies_in_force import Policies
 from processors.model import DEFAULT
-from processors.silent_sources import Feed, FeedKey, changed_feeds
+from processors.silent_sources import Feed, FeedKey, Outage, changed_feeds, changed_outages
 from schemas.records import JournalBatch
 
 __all__ = ["SHARED_KEY", "Shared"]
@@ -22,9 +22,11 @@ SHARED_KEY = b"\0shared\0"
 """First bytes of every such key; no account key starts with a zero byte."""
 
 _MODEL, _FEED, _POLICY = SHARED_KEY + b"model\0", SHARED_KEY + b"source\0", SHARED_KEY + b"policy\0"
+_OUTAGE = SHARED_KEY + b"outage\0"
 _encode = msgspec.msgpack.Encoder().encode
 _decode_model = msgspec.msgpack.Decoder(InForce).decode
 _decode_feed = msgspec.msgpack.Decoder(Feed).decode
+_decode_outage = msgspec.msgpack.Decoder(Outage).decode
 
 
 class Shared:
@@ -35,10 +37,12 @@ class Shared:
         models: Models | None = None,
         feeds: Mapping[FeedKey, Feed] | None = None,
         policies: Policies | None = None,
+        outages: Mapping[FeedKey, Outage] | None = None,
     ) -> None:
         self.models = Models(DEFAULT) if models is None else models
         self.feeds = {} if feeds is None else feeds
         self.policies = Policies() if policies is None else policies
+        self.outages = {} if outages is None else outages
 
     def after(self, batch: JournalBatch) -> Shared:
         """Return what is shared after a batch; itself where the batch changes nothing of it."""
@@ -50,7 +54,16 @@ class Shared:
         changed = changed_feeds(self.feeds, batch)
         if models is self.models and policies is self.policies and not changed:
             return self
-        return Shared(models, {**self.feeds, **changed} if changed else self.feeds, policies)
+        feeds = {**self.feeds, **changed} if changed else self.feeds
+        return Shared(models, feeds, policies, self.outages)
+
+    def with_outages(self, now: int) -> tuple[Shared, list[Outage]]:
+        """Return what is shared once the outages of *now* are told of, and those that are news."""
+        changed = changed_outages(self.feeds, self.outages, now)
+        if not changed:
+            return self, []
+        outages = {**self.outages, **changed}
+        return Shared(self.models, self.feeds, self.policies, outages), list(changed.values())
 
     def entries_since(self, before: Shared) -> dict[bytes, bytes]:
         """Return the changelog entries that differ from those of an earlier value."""
@@ -67,12 +80,17 @@ class Shared:
             for tenant, entry in self.policies.entries.items():
                 if before.policies.entries.get(tenant) != entry:
                     entries[_key(_POLICY, tenant)] = _encode(entry)
+        if self.outages is not before.outages:
+            for key, outage in self.outages.items():
+                if before.outages.get(key) is not outage:
+                    entries[_key(_OUTAGE, *key)] = _encode(outage)
         return entries
 
     def with_entries(self, entries: Mapping[bytes, bytes]) -> Shared:
         """Return what is shared with entries read back from the changelog."""
         models: dict[EntryKey, InForce] = dict(self.models.entries)
         feeds, policies = dict(self.feeds), dict(self.policies.entries)
+        outages = dict(self.outages)
         for key, raw in entries.items():
             if key.startswith(_MODEL):
                 entry = _decode_model(raw)
@@ -80,10 +98,15 @@ class Shared:
             elif key.startswith(_FEED):
                 feed = _decode_feed(raw)
                 feeds[feed.tenant, feed.topic] = feed
+            elif key.startswith(_OUTAGE):
+                outage = _decode_outage(raw)
+                outages[outage.tenant, outage.topic] = outage
             elif key.startswith(_POLICY):
                 entry = _decode_model(raw)
                 policies[entry.tenant] = entry
-        return Shared(self.models.with_entries(models), feeds, Policies(self.policies.base, policies))
+        return Shared(
+            self.models.with_entries(models), feeds, Policies(self.policies.base, policies), outages
+        )
 
 
 def _key(kind: bytes, *names: str) -> bytes:

@@ -14,15 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from msgspec.structs import replace
+
 from processors.measures.formats import count
 from processors.owners.digest import DigestEntry, digest
 from processors.owners.notifications import SEVERITY_RANK, notification
+from processors.owners.outages import begun
 from processors.owners.policy import MANAGER, EscalationStep, Policy
 from processors.owners.policy.local_time import local_date, local_day, next_time_of_day
 from processors.owners.rows import (
     DigestQueue,
     Gate,
     Rows,
+    SourceOutage,
     TrackedAlert,
     alert_key,
     gate_key,
@@ -41,6 +45,7 @@ from processors.owners.storms import (
 )
 from processors.state.position import BatchOrigin
 from schemas.identity.keys import account_key
+from schemas.identity.owners import OWNERS
 from schemas.records import AlertAction, AlertNotification, RiskAlert
 from schemas.times import HOUR, MINUTE
 
@@ -84,9 +89,10 @@ class AlertDispatcher:
         """Count the alerts of the batch that open, before any is decided on; page where a storm begins."""
         kinds: dict[tuple[str, str], list[RiskAlert]] = {}
         for alert in alerts:
-            opens = alert.change != "resolved" and self._rows.alert(alert.tenant, alert.alert_id) is None
-            if opens and not self._is_late(alert) and not self._snoozed(alert):
-                kinds.setdefault((alert.tenant, kind_of(alert)), []).append(alert)
+            known = alert.account_id == OWNERS or self._rows.alert(alert.tenant, alert.alert_id) is not None
+            if known or alert.change == "resolved" or self._is_late(alert) or self._snoozed(alert):
+                continue
+            kinds.setdefault((alert.tenant, kind_of(alert)), []).append(alert)
         for (tenant, kind), opened in kinds.items():
             gate, within = self._gate(tenant), self._policy_of(tenant).storms.within
             enter(gate, kind, opened, self._now, within)
@@ -116,6 +122,9 @@ class AlertDispatcher:
 
     def take(self, alert: RiskAlert) -> None:
         """Take a change of an alert; one older than what is known is passed over."""
+        if alert.account_id == OWNERS:
+            self._take_outage(alert)
+            return
         row = self._rows.alert(alert.tenant, alert.alert_id)
         if row is None:
             if alert.change != "resolved":
@@ -196,6 +205,22 @@ class AlertDispatcher:
         for row in held:
             row.phase, row.storm = "waiting", ""
             self._deliver(row, budgeted=True)
+
+    def _take_outage(self, alert: RiskAlert) -> None:
+        """Page when the first partition says that a source is silent, and when the last hears it again."""
+        gate, topic = self._gate(alert.tenant), alert.subject
+        known = gate.outages.get(topic)
+        if alert.change == "opened" and known is None:
+            gate.outages[topic] = SourceOutage(begun(alert), [alert.partition])
+            self._page(gate.outages[topic].alert)
+        elif alert.change == "opened" and known is not None:
+            known.partitions = sorted({*known.partitions, alert.partition})
+        elif known is not None:
+            known.partitions = [each for each in known.partitions if each != alert.partition]
+            if not known.partitions:
+                del gate.outages[topic]
+                self._page(replace(alert, alert_id=known.alert.alert_id, opened_at=known.alert.opened_at))
+        self._put_gate(alert.tenant, gate)
 
     def _page(self, alert: RiskAlert, *notes: str) -> None:
         recipient = self._policy_of(alert.tenant).incidents

@@ -21,6 +21,7 @@ __all__ = [
     "Gate",
     "Row",
     "Rows",
+    "SourceOutage",
     "Storm",
     "TrackedAlert",
     "alert_key",
@@ -92,6 +93,13 @@ class Storm(msgspec.Struct, array_like=True, gc=False):
     alert: RiskAlert
 
 
+class SourceOutage(msgspec.Struct, array_like=True, gc=False):
+    """An outage of a source with its alert, and the partitions in which the source is silent."""
+
+    alert: RiskAlert
+    partitions: list[int] = []
+
+
 class Gate(msgspec.Struct, array_like=True, gc=False):
     """
     The count of a tenant's accounts with new alerts, and its storms; due when one may have passed.
@@ -105,6 +113,7 @@ class Gate(msgspec.Struct, array_like=True, gc=False):
     recent: dict[str, dict[int, int]] = {}
     one_in: dict[str, int] = {}
     storms: dict[str, Storm] = {}
+    outages: dict[str, SourceOutage] = {}
 
 
 class _RowHead(msgspec.Struct, array_like=True):

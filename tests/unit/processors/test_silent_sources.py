@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from processors.silent_sources import CATCHING_UP, KNOWN_FOR, MIN_ACCOUNTS, MIN_SILENCE, Feed, is_silent
 from schemas.records import AccountProfile, BillingEvent, UsageEvent
-from schemas.times import DAY, HOUR
+from schemas.times import DAY, HOUR, MINUTE
 from tests.support.account_story import AccountStory
+from tests.support.owner_alerts import Owners
 
 START = 20_000 * DAY + 9 * HOUR
 
@@ -45,6 +47,37 @@ class Company(AccountStory):
     def silence(self, days: int) -> None:
         for _ in range(days):
             self.at(self.now + DAY)
+
+
+def test_a_source_that_is_silent_for_all_is_one_page_until_it_is_back_everywhere() -> None:
+    company = Company()
+    company.days(40)
+    assert company.partition.owner_alerts == [one for one in company.partition.owner_alerts if one.alert.rule]
+    company.partition.owner_alerts.clear()
+    company.silence(5)
+    company.partition.restart()
+    company.silence(1)
+    [silent] = company.partition.owner_alerts
+    company.days(3)
+    back = company.partition.owner_alerts[1:]
+    assert [(one.alert.rule, one.alert.subject, one.alert.change) for one in (silent, *back)] == [
+        ("silent_source", "usage.events", "opened"),
+        ("silent_source", "usage.events", "resolved"),
+    ]
+
+    # Two partitions say so, each for itself.
+    owners = Owners()
+    other = [replace(one.alert, partition=1, alert_id="usage.events:1") for one in (silent, *back)]
+    first = [silent.alert, back[0].alert]
+    [page] = owners.after(HOUR, first[0])
+    assert (page.recipient, page.kind, page.lane) == ("sre", "page", "outage")
+    assert page.title.startswith("Nothing came on usage.events for ")
+    assert owners.after(MINUTE, other[0]) == []
+    assert owners.after(DAY, first[1]) == []
+    [over] = owners.after(MINUTE, other[1])
+    assert (over.kind, over.title) == ("page", "usage.events comes again")
+    assert over.alerts[0].alert_id == page.alerts[0].alert_id
+    assert owners.after(MINUTE, first[1]) == []
 
 
 def quiet(company: Company) -> list[tuple[str, str]]:
