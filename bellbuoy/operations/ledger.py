@@ -23,6 +23,7 @@ from schemas.identity.keys import split_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import OWN_SOURCE, AccountLink
 from schemas.topics import Topics
+from streams.delivery.subscription import output_topics
 from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import last_record, read_to_end
 
@@ -39,7 +40,7 @@ __all__ = [
 
 _TIMEOUT_SECONDS = 10.0
 _COUNTED_TOPICS = (*INPUT_TOPICS, "events.deadletter", "account.health", "risk.alerts")
-_TOPICS = (*_COUNTED_TOPICS, "account.kpis")
+_TOPICS = tuple(dict.fromkeys((*_COUNTED_TOPICS, *output_topics())))
 
 EndOffsets = dict[tuple[str, int], int]
 """The offset of the next record to be written, by (topic without prefix, partition)."""
