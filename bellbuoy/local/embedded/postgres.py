@@ -22,6 +22,7 @@ _DATABASE = "bellbuoy"
 _UNPRIVILEGED = "nobody"
 """Whom Postgres runs as where root starts it: it refuses to run as root."""
 _INIT_SECONDS = 60.0
+_STILL_IN_USE = "pre-existing shared memory block"
 
 
 class Postgres:
@@ -66,8 +67,16 @@ class Postgres:
 
     def start(self, seconds: float = 60.0) -> None:
         """Start the server and return once it answers; raise EmbeddedError, after *seconds* at the latest."""
-        self.launch()
-        self.wait_ready(seconds)
+        deadline = time.monotonic() + seconds
+        while True:
+            self.launch()
+            try:
+                return self.wait_ready(deadline - time.monotonic())
+            except EmbeddedError as error:
+                # Connections of a server that was killed may outlive it for a moment.
+                if _STILL_IN_USE not in str(error) or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def launch(self) -> None:
         """Start the server and return without waiting for it; raise EmbeddedError."""
@@ -78,8 +87,7 @@ class Postgres:
         data = self.folder / "data"
         if not (data / "PG_VERSION").exists():
             self._create(programs, data)
-        # Written by the last server, of which nothing else is left: its number may be another process's now.
-        (data / "postmaster.pid").unlink(missing_ok=True)
+        _remove_foreign_lock(data)
         options = {
             "listen_addresses": HOST,
             "port": str(self.port),
@@ -153,6 +161,23 @@ class Postgres:
         """Shut the server down; kill it after *seconds*. Does nothing when it isn't running."""
         if self._child is not None:
             self._child.stop(seconds)
+
+
+def _remove_foreign_lock(data: Path) -> None:
+    """
+    Remove the lock file of a server that is gone, where its number is another program's now.
+
+    Postgres would take that program for the server. Every other lock file is left for Postgres to judge: it
+    also notices connections that outlived their server.
+    """
+    lock = data / "postmaster.pid"
+    try:
+        pid = int(lock.read_text().split()[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError, IndexError):
+        return
+    if str(data).encode() not in command:
+        lock.unlink(missing_ok=True)
 
 
 def _programs() -> Path:

@@ -359,6 +359,17 @@ def test_a_server_killed_in_the_middle_loses_nothing(own: Postgres) -> None:
     own.stop()
 
 
+def test_a_lock_file_whose_number_is_another_programs_stops_no_start(own: Postgres) -> None:
+    own.child.kill()
+    lock = own.folder / "data" / "postmaster.pid"
+    lines = lock.read_text().splitlines()
+    lock.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+
+    again = Postgres(own.folder)
+    again.start()
+    again.stop()
+
+
 def test_a_server_that_hangs_is_given_up(own: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = migrated(own)
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 1.0)
