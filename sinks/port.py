@@ -184,6 +184,13 @@ class Once(Protocol):
 
     once: Literal[True]
 
+    def taken_over(self) -> None:
+        """
+        Learn what other members of the group wrote; raise SinkError.
+
+        Called after every assignment of partitions, before the next write.
+        """
+
 
 class SinkEntry(NamedTuple):
     """An entry of a destination: the key of one record, its version, and a digest of everything in it."""

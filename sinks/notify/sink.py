@@ -58,7 +58,6 @@ class ChannelSink:
         assert self._channel is not None
         assert self._store is not None
         try:
-            self._store.catch_up()
             for index, content in enumerate(batch):
                 assert isinstance(content, AlertNotification)
                 address = self._route(content)
@@ -68,6 +67,14 @@ class ChannelSink:
                 error = deliver(self._channel, self._store, notification, self._clock()).error
                 if error is not None:
                     raise Rejected(index, error)
+        except TemporaryError as error:
+            raise SinkError(str(error), error.retry_after) from error
+
+    def taken_over(self) -> None:
+        """Learn what other members of the channel's group delivered; raise SinkError."""
+        assert self._store is not None
+        try:
+            self._store.catch_up()
         except TemporaryError as error:
             raise SinkError(str(error), error.retry_after) from error
 

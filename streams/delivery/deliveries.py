@@ -41,7 +41,9 @@ class KafkaDeliveryStore:
         self._messages: dict[str, str] = {}
         self._read: dict[int, int] = {}
         clients = {"bootstrap.servers": bootstrap, **RECONNECT_QUIETLY}
-        self._producer = Producer({**clients, **DURABLE, "message.timeout.ms": int(_SECONDS * 1000)})
+        self._producer = Producer(
+            {**clients, **DURABLE, "linger.ms": 0, "message.timeout.ms": int(_SECONDS * 1000)}
+        )
         self._consumer = Consumer(
             {
                 **clients,

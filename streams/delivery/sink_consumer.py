@@ -107,6 +107,7 @@ class SinkConsumer:
         backoff = Backoff(self._settings.retry_seconds)
         while self._resume_point.unknown and self._offsets.owned:
             try:
+                self._writer.taken_over()
                 starts = self._resume_point.starts(
                     self._member.consumer, self._offsets.owned, self._offsets.written
                 )

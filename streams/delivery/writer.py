@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinks.port import Rejected, Sink, SinkError
+from sinks.port import Once, Rejected, Sink, SinkError
 from streams.delivery.batch import OutputBatch, SendDeadLetter
 from streams.delivery.status import SinkStatus
 
@@ -35,6 +35,11 @@ class SinkWriter:
         """Open the sink; raise SinkError and SinkSettingsError."""
         self._sink.open()
         self._status.ready()
+
+    def taken_over(self) -> None:
+        """Let a sink that must not write twice learn what other members wrote; raise SinkError."""
+        if isinstance(self._sink, Once):
+            self._sink.taken_over()
 
     def write(self, batch: OutputBatch) -> None:
         """Write the batch, without what the sink rejects, which is removed from it; raise SinkError."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.channels import channel_sinks
@@ -18,6 +19,7 @@ from schemas.records import AlertNotification
 from schemas.topics import Topics
 from sinks.notify.delivery import DeliveryStatus
 from streams.delivery.deliveries import KafkaDeliveryStore
+from streams.delivery.subscription import Subscription
 from tests.support.delivery import committed_offsets, delivering, publish
 from tests.support.output_records import alert, notification
 from tests.support.role_processes import role_settings
@@ -113,6 +115,27 @@ def test_a_new_channel_begins_with_what_comes_and_goes_on_where_it_was(
             until(lambda: started(bootstrap, topics, made))
 
         assert Counter(receiver.attempts) == {f"n{n:04d}": 1 for n in range(20, 26)}
+
+
+def test_what_was_delivered_is_not_sent_again_though_it_is_read_again(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    with WebhookReceiver() as receiver:
+        made = settings(bootstrap, topics, tmp_path, hook=hook(receiver))
+        with delivering(bootstrap, topics, *channel_sinks(made)):
+            until(lambda: started(bootstrap, topics, made))
+            publish(bootstrap, topics, decided(10))
+            until(lambda: len(receiver.inbox) == 10)
+        subscription = Subscription.of(channel_sinks(made)[0], topics)
+        parts = [TopicPartition(part.topic, part.partition, 0) for part in subscription.partitions()]
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        back = ConsumerGroupTopicPartitions(subscription.group, parts)
+        for reset_ in admin.alter_consumer_group_offsets([back]).values():
+            reset_.result(30)
+        with delivering(bootstrap, topics, *channel_sinks(made)):
+            until(lambda: started(bootstrap, topics, made))
+
+        assert Counter(receiver.attempts) == {f"n{n:04d}": 1 for n in range(10)}
 
 
 def test_a_channel_that_hangs_or_fails_holds_nobody_up_and_loses_nothing(
