@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bellbuoy.backtest.fold import UNKNOWN, Published
 from bellbuoy.backtest.labels import Labels, Times
-from bellbuoy.backtest.metrics import auc, interval, precision_recall
+from bellbuoy.backtest.metrics import auc, interval, precision_recall, worth_found
 from bellbuoy.simulator.worlds.fates import Fate
 from schemas.records import BAND_ORDER
 from schemas.times import DAY
@@ -22,6 +22,7 @@ __all__ = [
     "Figure",
     "Observations",
     "baseline_figures",
+    "by_rule",
     "evaluate",
 ]
 
@@ -34,6 +35,7 @@ EVERY_DAYS = 7
 _AT_WORK_DAYS = 14
 _AHEAD_DAYS = 30
 _REACHABLE_DAYS = 44
+_REOPENED_DAYS = 30
 _BOOK_SHARE = 0.15
 _URGENT_SHARE = 0.05
 _HORIZONS = (30, 60, 90)
@@ -103,14 +105,18 @@ def evaluate(
         )
     for days, churn in churns.items():
         yield _figure(f"AUC, churn within {days} days", who, _auc(risk, churn))
-    bad = churns[90] | trouble
+    bad, arr = churns[90] | trouble, seen.times.arr[who]
     for share in _SHARES:
         yield _figure(f"true among the riskiest {share:.0%}", who, _precision(risk, bad, share))
         yield _figure(
             f"churn within 90 days found in the riskiest {share:.0%}", who, _recall(risk, churns[90], share)
         )
+        yield _figure(
+            f"its ARR found in the riskiest {share:.0%}", who, _arr_found(risk, churns[90], arr, share)
+        )
     if planted:
         yield from _reached(published, seen, start)
+        yield from _delays(published, seen, start)
     yield from _bands(seen, still_open)
     yield from _alerts(published, seen, start)
     if planted:
@@ -165,6 +171,12 @@ def _recall(
     return lambda rows: precision_recall(risk[rows], positive[rows], share)[1]
 
 
+def _arr_found(
+    risk: NDArray[np.float64], positive: NDArray[np.bool_], arr: NDArray[np.float64], share: float
+) -> Callable[[NDArray[np.int64]], float]:
+    return lambda rows: worth_found(risk[rows], positive[rows], arr[rows], share)
+
+
 def _share(flags: NDArray[np.bool_]) -> Callable[[NDArray[np.int64]], float]:
     return lambda rows: float(flags[rows].mean())
 
@@ -201,6 +213,10 @@ def _bands(seen: Observations, still_open: NDArray[np.bool_]) -> Iterator[Figure
         seen.who[late],
         _share(seen.band[late] == _HEALTHY),
     )
+    churn = seen.labels.churns_within(90)
+    for place, name in enumerate(BAND_ORDER):
+        shown = still_open & (seen.band == place)
+        yield _figure(f"churn within 90 days of those called {name}", seen.who[shown], _share(churn[shown]))
     calm = still_open & seen.labels.calm() & (seen.band != UNKNOWN)
     yield _figure("calm accounts called at risk or critical", seen.who[calm], _share(seen.band[calm] < 2))
     everyone = still_open
@@ -231,6 +247,70 @@ def _alerts(published: Published, seen: Observations, start: int) -> Iterator[Fi
     weeks = (days - FIRST_DAY) / 7
     rate = len(spans) / max(1, len(published.accounts)) / weeks * 100
     yield Figure("alerts a week for 100 accounts", rate, float("nan"), float("nan"), len(spans))
+    yield from _lives(published)
+
+
+def by_rule(published: Published, seen: Observations, start: int) -> dict[str, Figure]:
+    """Return of each rule how many of its alerts before any notice come true."""
+    figures = {}
+    for rule in sorted({span.rule for span in published.alerts}):
+        spans = [span for span in published.alerts if span.rule == rule and span.opened >= FIRST_DAY]
+        who = np.array([span.account for span in spans], np.int64)
+        at = start + (np.array([span.opened for span in spans], np.int64) + 1) * DAY - 1
+        labels = Labels(seen.times, who, at)
+        early, true = labels.open, labels.churns_within(90) | labels.in_trouble(0)
+        figures[rule] = _figure(rule, who[early], _share(true[early]))
+    return figures
+
+
+def _lives(published: Published) -> Iterator[Figure]:
+    """Yield how many alerts that ended opened again within 30 days."""
+    opened: dict[tuple[int, str], list[int]] = {}
+    for span in published.alerts:
+        opened.setdefault((span.account, span.rule), []).append(span.opened)
+    last = len(published.scores) - _REOPENED_DAYS
+    ended = [span for span in published.alerts if span.ended is not None and span.ended < last]
+    again = [
+        any(
+            0 <= day - (span.ended or 0) <= _REOPENED_DAYS
+            for day in opened[span.account, span.rule]
+            if day > span.opened
+        )
+        for span in ended
+    ]
+    yield _figure(
+        f"alerts that opened again within {_REOPENED_DAYS} days of their end",
+        np.array([span.account for span in ended], np.int64),
+        _share(np.array(again, bool)),
+    )
+
+
+def _delays(published: Published, seen: Observations, start: int) -> Iterator[Figure]:
+    """Yield after how many days half of the causes at work for 44 days had an alert, and how many none."""
+    times = seen.times
+    first: dict[int, list[int]] = {}
+    for span in sorted(published.alerts, key=lambda span: span.opened, reverse=True):
+        first.setdefault(span.account, []).append(span.opened)
+    who, delays = [], []
+    for place in range(len(published.accounts)):
+        onset, end = times.onset[place], min(times.leaves[place], times.saved[place])
+        day = (onset - start) // DAY
+        if (
+            not day >= FIRST_DAY
+            or (min(end, start + len(published.scores) * DAY) - onset) // DAY < _REACHABLE_DAYS
+        ):
+            continue
+        later = [opened for opened in first.get(place, []) if opened >= day and start + opened * DAY < end]
+        who.append(place)
+        delays.append(min(later) - day if later else np.inf)
+    found = np.array(delays)
+    groups = np.array(who, np.int64)
+    yield _figure(
+        "days from the onset to an alert, half of the causes",
+        groups,
+        lambda rows: float(np.median(found[rows])),
+    )
+    yield _figure("causes at work for 44 days without an alert", groups, _share(np.isinf(found)))
 
 
 def _named(published: Published, seen: Observations, fates: tuple[Fate, ...]) -> Iterator[Figure]:

@@ -25,6 +25,9 @@ UNKNOWN = -1
 
 _BANDS = {band: index for index, band in enumerate(BAND_ORDER)}
 _CAUSES = 3
+_NO_RISK = ("expansion", "outage")
+"""The lanes whose alerts warn of no churn: an opportunity, and a fault of our own."""
+
 _SEVERITIES = ("notice", "warning", "critical")
 
 
@@ -131,6 +134,8 @@ def _causes(health: AccountHealth) -> tuple[str, ...]:
 def _follow(
     published: Published, open_alerts: dict[str, AlertSpan], place: int, day: int, alert: RiskAlert
 ) -> None:
+    if alert.shadow or alert.lane in _NO_RISK:
+        return
     span = open_alerts.get(alert.alert_id)
     if span is None:
         if alert.change == "resolved":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["auc", "interval", "precision_recall"]
+__all__ = ["auc", "interval", "precision_recall", "worth_found"]
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -43,6 +43,21 @@ def precision_recall(risk: Floats, positive: Flags, share: float) -> tuple[float
     hits = float(positive[above].sum()) + part * float(positive[at_edge].sum())
     positives = int(positive.sum())
     return hits / chosen, hits / positives if positives else float("nan")
+
+
+def worth_found(risk: Floats, positive: Flags, worth: Floats, share: float) -> float:
+    """
+    Return which share of the worth of the positive ones is among the riskiest share (by count) of all.
+
+    Ties at its edge count in proportion. NaN where the positive ones are worth nothing.
+    """
+    chosen = max(1, round(share * len(risk)))
+    edge = np.sort(risk)[::-1][chosen - 1]
+    above, at_edge = risk > edge, risk == edge
+    part = (chosen - int(above.sum())) / int(at_edge.sum())
+    hits = float(worth[above & positive].sum()) + part * float(worth[at_edge & positive].sum())
+    whole = float(worth[positive].sum())
+    return hits / whole if whole else float("nan")
 
 
 def interval(

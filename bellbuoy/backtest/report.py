@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from math import isfinite
 from typing import Any
 
 from bellbuoy.backtest.evaluate import Figure
@@ -21,6 +22,9 @@ def text_lines(run: BacktestRun) -> Iterator[str]:
     width = max(len(figure.name) for figure in run.figures)
     for figure in run.figures:
         yield f"  {figure.name:{width}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}"
+    yield "  alerts before any notice that come true, by rule:"
+    for rule, figure in run.by_rule.items():
+        yield f"    {rule:{width - 2}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}"
     yield "  beside it, as a ranking by itself:"
     for name, figures in run.by_baseline.items():
         aucs = ", ".join(f"{figure.name.removeprefix('AUC, ')} {_value(figure)}" for figure in figures)
@@ -46,8 +50,9 @@ def as_data(runs: Sequence[BacktestRun]) -> list[dict[str, Any]]:
 
 
 def _value(figure: Figure) -> str:
-    return "-" if figure.value != figure.value else f"{figure.value:.2f}"
+    return "-" if not isfinite(figure.value) else f"{figure.value:.2f}"
 
 
 def _interval(figure: Figure) -> str:
-    return "" if figure.low != figure.low else f"({figure.low:.2f} to {figure.high:.2f})"
+    known = isfinite(figure.low) and isfinite(figure.high)
+    return f"({figure.low:.2f} to {figure.high:.2f})" if known else ""

@@ -15,6 +15,7 @@ from bellbuoy.backtest.evaluate import (
     Figure,
     Observations,
     baseline_figures,
+    by_rule,
     evaluate,
 )
 from bellbuoy.backtest.fold import History, Published, fold_days
@@ -34,7 +35,11 @@ class LeakError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class BacktestRun:
-    """The figures of one world, seed and model; ``by_baseline`` are the AUCs of each baseline."""
+    """
+    The figures of one world, seed and model.
+
+    ``by_baseline`` are the AUCs of each baseline, ``by_rule`` is how often each rule's alerts come true.
+    """
 
     world: str
     seed: int
@@ -44,6 +49,7 @@ class BacktestRun:
     churners: int
     figures: tuple[Figure, ...]
     by_baseline: dict[str, tuple[Figure, ...]]
+    by_rule: dict[str, Figure]
 
 
 def run_backtest(
@@ -76,6 +82,7 @@ def run_backtest(
         days=world.days,
         churners=sum(fate.churned_at is not None for fate in world.fates),
         figures=tuple(evaluate(published, world.fates, world.start, planted=world.planted)),
+        by_rule=by_rule(published, seen, world.start),
         by_baseline={
             name: tuple(baseline_figures(seen, np.array(values), planted=world.planted))
             for name, values in risks.items()

@@ -42,6 +42,9 @@ def backtest(
         int | None, typer.Option(min=85, max=3_650, help="Days of a world.", show_default="the file's")
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a page with plots, for people, there.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """
@@ -58,7 +61,9 @@ def backtest(
       bellbuoy backtest saas selfserve --seed 1 --seed 2 --accounts 400
       bellbuoy backtest my-world.yaml --model health.yaml --json
       bellbuoy backtest --from usage.csv --from churn.csv --map map.yaml
+      bellbuoy backtest saas --html report.html
     """
+    from bellbuoy.backtest.html import html_page
     from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
     from bellbuoy.backtest.run import run_backtest
     from bellbuoy.cli.progress_bar import progress_bar
@@ -82,6 +87,8 @@ def backtest(
     for world in chosen:
         with progress_bar(f"{world.name} {world.seed}, days", world.days, quiet=as_json) as progress:
             runs.append(run_backtest(world, loaded, progress))
+    if html is not None:
+        html.write_text(html_page(runs), encoding="utf-8")
     lines = list(markdown_tables(runs)) if markdown else [line for run in runs for line in text_lines(run)]
     emit(as_data(runs), lines, as_json)
 

@@ -31,6 +31,7 @@ _SHORTEST_GAP = 3.0
 
 _MAX_VALUE = 9.99
 _USED_TODAY = MeasureValue(0, "Used the product within a day")
+_ABANDONED = "Nobody used the product in the last 90 days"
 _NOBODY_LOST = MeasureValue(0, "Nobody stopped using the product")
 _NO_REGULAR_LOST = MeasureValue(0, "No regular user stopped")
 _NO_HABIT = MeasureValue(0, "No habitual user known")
@@ -57,13 +58,15 @@ def trend(view: View) -> MeasureValue:
     Return the change of usage from weeks 9 to 12 before today to the last 28 complete days; -0.5: halved.
 
     Ten events are added to both, so that few events don't make a trend. An account that is younger has its
-    earliest four whole weeks before the last four instead.
+    earliest four whole weeks before the last four instead. Without any usage in 90 days it is -1.
     """
     first = view.state.usage.first_at
     known = 0 if first is None else view.today - first // DAY
     start = min(57, known - 27)
     if start < 29:
         return MeasureValue(0, "No usage of earlier months to compare with")
+    if view.abandoned:
+        return MeasureValue(-1, _ABANDONED)
     now, before = sum(view.events[1:29]), sum(view.events[start : start + 28])
     change = min((now + _PRIOR_EVENTS) / (before + _PRIOR_EVENTS) - 1, _MAX_VALUE)
     weeks = round(start / 7)
@@ -172,18 +175,18 @@ def gap(view: View) -> MeasureValue:
     sources=(USAGE,),
     needs="nothing: 0 without named users",
     example=_FADING,
-    reads=USERS,
+    reads=PAST | USERS,
 )
 def people_lost(view: View) -> MeasureValue:
     """
     Return the share of the people seen in 90 days who were not seen in the last 28.
 
-    Two people who stay are added, so that one of one is a third.
+    Two people who stay are added, so that one of one is a third. Where nobody came in 90 days, all are lost.
     """
     seen = view.people.seen
     lost = seen - view.people.month
     if not lost:
-        return _NOBODY_LOST
+        return MeasureValue(1, _ABANDONED) if not seen and view.abandoned else _NOBODY_LOST
     return MeasureValue(lost / (seen + 2), f"{lost} of {count(seen, 'user')} not seen for 28 days")
 
 

@@ -96,6 +96,11 @@ class View:
                 counts[age] = bucket.events
         return counts
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether the product was used once, and on none of the 90 days before today."""
+        return self.state.usage.first_at is not None and not any(self.events[1:])
+
     @cached_property
     def weeks(self) -> list[int]:
         """Number of usage events of up to 8 whole weeks before the last 8 days, since the first usage."""

@@ -7,8 +7,9 @@ import copy
 import numpy as np
 import pytest
 
-from bellbuoy.backtest.evaluate import evaluate
-from bellbuoy.backtest.fold import Published, fold_days
+from bellbuoy.backtest.evaluate import Observations, by_rule, evaluate
+from bellbuoy.backtest.fold import AlertSpan, Published, fold_days
+from bellbuoy.backtest.html import html_page
 from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.metrics import auc, interval, precision_recall
 from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
@@ -115,6 +116,44 @@ def test_a_run_has_figures_intervals_and_baselines() -> None:
     assert any("AUC" in line for line in text_lines(run))
     assert next(markdown_tables([run, run])).count("saas 3") == 2
     assert as_data([run])[0]["accounts"] == ACCOUNTS
+    page = html_page([run])
+    for shown in (
+        "Do the bands mean something?",
+        "critical",
+        "<svg",
+        "Which alerts come true?",
+        run.figures[0].name,
+    ):
+        assert shown in page
+
+
+def test_alerts_are_measured_from_the_onset_over_their_end_to_their_return() -> None:
+    """Of three accounts in trouble since day 90 one is told on day 100, one on day 110, one never."""
+    days = 200
+    fates = tuple(
+        fate(cause="decay", onset=90 * DAY, churned_at=180 * DAY, arr_minor=arr) for arr in (1, 1, 8)
+    )
+    shape = (days, 3)
+    published = Published(
+        (("t", "a"),) * 3, np.full(shape, 50.0), np.full(shape, 1, np.int8), [[()] * 3] * days
+    )
+    published.scores[:, 2] = 10.0
+    published.alerts = [
+        AlertSpan(0, "people", "warning", 100, 120), AlertSpan(0, "people", "warning", 140, None),
+        AlertSpan(1, "people", "warning", 86, 88), AlertSpan(1, "people", "warning", 110, None),
+    ]  # fmt: skip
+    figures = {figure.name: figure for figure in evaluate(published, fates, 0)}
+    assert figures["days from the onset to an alert, half of the causes"].value == 20
+    assert figures["causes at work for 44 days without an alert"].value == pytest.approx(1 / 3)
+    again = figures["alerts that opened again within 30 days of their end"]
+    assert (again.value, again.count) == (1.0, 2)
+    assert figures["churn within 90 days of those called at_risk"].value == pytest.approx(13 / 14)
+    assert figures["its ARR found in the riskiest 20%"].value > 0.4
+    seen = Observations(published, fates, 0)
+    assert (by_rule(published, seen, 0)["people"].value, by_rule(published, seen, 0)["people"].count) == (
+        1.0,
+        4,
+    )
 
 
 def test_a_world_too_short_to_judge_is_refused() -> None:

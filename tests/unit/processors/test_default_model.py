@@ -120,6 +120,18 @@ def test_usage_that_stops_is_critical_and_never_unknown() -> None:
     assert customer.health.band in ("at_risk", "critical")
 
 
+def test_silence_of_months_is_no_recovery() -> None:
+    """Once the last usage is 90 days ago, what it declined from is forgotten, but not that it declined."""
+    customer = Customer()
+    scores = []
+    for days in (15, 30, 30, 30, 60):
+        customer.live(days, 0)
+        scores.append(customer.health.score)
+    assert scores == sorted(scores, reverse=True)
+    assert customer.health.band == "critical"
+    assert any("in the last 90 days" in reason for reason in customer.health.reasons)
+
+
 def test_people_gone_overnight_are_seen_though_one_still_comes_daily() -> None:
     customer = Customer(60)
     customer.live(30, 1)
