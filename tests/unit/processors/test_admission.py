@@ -13,16 +13,19 @@ from hypothesis import strategies as st
 from processors.fold.due import DueHeap
 from processors.intake.admission import Admission, admit
 from processors.intake.columnar_admission import Names, admissible
+from processors.owners.notifications import owner_alert
 from processors.state.account import State
 from processors.state.encoding import encode_state
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.columnar.usage_decoder import BatchRecords, UsageDecoder
 from schemas.identity.aliases import alias_of_domain
+from schemas.identity.owners import OWNERS
 from schemas.records import UsageEvent
 from schemas.times import DAY
 from streams.journal.dedupe import DedupeWindow
 from tests.support.fold_partitions import link
+from tests.support.owner_alerts import risk_alert
 from tests.support.stored_usage import stored
 
 NOW = 20_000 * DAY
@@ -34,6 +37,18 @@ def event(**changes: Any) -> dict[str, Any]:
         event_id="1", tenant="acme", account_id="a", source="s", occurred_at=NOW, received_at=NOW, name="n"
     )
     return msgspec.structs.asdict(made) | changes
+
+
+def test_only_alerts_and_acts_on_them_may_be_of_the_owners() -> None:
+    """An alert on its way may be as old as the journal; its worker has made it at the journal's time."""
+    alert = msgspec.structs.asdict(owner_alert(risk_alert(opened_at=NOW, changed_at=NOW)))
+    assert alert["account_id"] == OWNERS
+    assert admit(alert, NOW + 400 * DAY, LIMITS) is None
+    assert admit(event(account_id=OWNERS) | {"alert_id": "x", "kind": "resolved"}, NOW, LIMITS) is None
+    for other in (event(account_id=OWNERS), event(account_id="~owner:x") | {"alert_id": "x"}):
+        refusal = admit(other, NOW, LIMITS)
+        assert refusal is not None
+        assert (refusal.reason, refusal.pointer) == ("invalid", "/account_id")
 
 
 @pytest.mark.parametrize(
