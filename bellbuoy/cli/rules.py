@@ -222,6 +222,54 @@ def list_rules(
         print_table(outcome_table(outcomes))
 
 
+@rules.command(epilog=_EXITS)
+def forecast(
+    file: _File,
+    since: Annotated[
+        str, typer.Option("--from", help=f"Report the alerts that open from this time on: {TIME_FORMS}.")
+    ] = "90d",
+    tenant: Annotated[str | None, typer.Option(help="Only this tenant's accounts.")] = None,
+    as_json: Json = False,
+) -> None:
+    """
+    Say what rules would have done: how many alerts, when, for whom, and how many of them came true.
+
+    The journal is folded again from its beginning with the rules of the file, publishing nothing. An alert
+    was right if its account left within 90 days; where less time has passed it is still open to judge.
+
+    \b
+    Examples:
+      bellbuoy rules forecast alerts.yaml --from 90d
+      bellbuoy rules forecast default --from 30d --tenant acme --json
+    """
+    import dataclasses
+
+    from bellbuoy.operations.forecast import forecast_rules
+    from bellbuoy.operations.rule_files import load_rule_file
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.render.rules import forecast_lines, forecast_tables
+    from bellbuoy.settings import load
+
+    loaded, settings = load_rule_file(file), load()
+    require_topics(settings)
+    found = forecast_rules(settings, loaded, since=parse_time(since) or 0, tenant=tenant)
+    data = {
+        "ruleset": loaded.name,
+        "version": loaded.version,
+        "from": found.since,
+        "journal_begins": found.begins,
+        "journal_ends": found.ends,
+        "accounts": found.accounts,
+        "alerts": [dataclasses.asdict(alert) | {"right": found.right(alert)} for alert in found.alerts],
+        "rules": found.by_rule(),
+        "owners": found.by_owner(),
+    }
+    emit(data, list(forecast_lines(loaded, found)), as_json)
+    if not as_json and found.alerts:
+        for each in forecast_tables(found):
+            print_table(each)
+
+
 def _fault_data(fault: Any) -> dict[str, Any]:
     return {
         "line": fault.line,

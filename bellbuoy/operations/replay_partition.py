@@ -32,7 +32,7 @@ from streams.journal.batch_reader import JournalBatchReader, batch_of_account
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.record import KafkaRecord
 
-__all__ = ["AccountId", "ReplayJob", "ReplayReport", "replay_partition"]
+__all__ = ["AccountId", "ReplayJob", "ReplayReport", "journal_batches", "replay_partition"]
 
 AccountId = tuple[str, str]
 """Tenant, and account id within it."""
@@ -151,7 +151,7 @@ def replay_partition(job: ReplayJob, progress: Callable[[int, int], None]) -> Re
         chunk.clear()
         progress(job.partition, report.batches)
 
-    for offset, batch in _batches(job, position):
+    for offset, batch in journal_batches(job, position):
         if not replays:
             report.first, report.begins = batch.sequence, batch.written_at
             start = Position(sequence=batch.sequence - 1)
@@ -175,7 +175,8 @@ def replay_partition(job: ReplayJob, progress: Callable[[int, int], None]) -> Re
     return report
 
 
-def _batches(job: ReplayJob, position: Position) -> Iterable[tuple[int, JournalBatch]]:
+def journal_batches(job: ReplayJob, position: Position) -> Iterable[tuple[int, JournalBatch]]:
+    """Yield the batches of a partition up to a position, each with its offset; raise KafkaException."""
     journal = JournalBatchReader(job.codec("account.journal"))
     for record in job.records(job.settings.kafka.topics().name("account.journal")):
         if record.offset > position.offset:

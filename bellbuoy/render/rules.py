@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.table import Table
 
+from bellbuoy.operations.forecast import Forecast
 from bellbuoy.operations.rule_outcomes import RuleOutcome
-from processors.rules import Rule
-from schemas.times import DAY, HOUR
+from processors.rules import Rule, RuleSet
+from schemas.times import DAY, HOUR, iso
 
-__all__ = ["outcome_table", "rule_lines"]
+__all__ = ["forecast_lines", "forecast_tables", "outcome_table", "rule_lines"]
 
 
 def rule_lines(rule: Rule) -> Iterator[str]:
@@ -52,6 +53,40 @@ def outcome_table(outcomes: Sequence[RuleOutcome]) -> Table:
         name = f"{each.rule} (shadow)" if each.shadow else each.rule
         table.add_row(name, *(f"{count:,}" for count in counts), precision)
     return table
+
+
+def forecast_lines(rules: RuleSet, forecast: Forecast) -> Iterator[str]:
+    """Yield what a forecast says as a whole."""
+    if not forecast.begins:
+        yield "The journal is empty: there is nothing to forecast from."
+        return
+    began = max(forecast.since, forecast.begins)
+    yield (
+        f"{rules.name} {rules.version} would have opened {len(forecast.alerts):,} alerts on "
+        f"{forecast.accounts:,} accounts from {iso(began)} to {iso(forecast.ends)}, "
+        f"{len(forecast.alerts) / forecast.weeks:,.1f} a week."
+    )
+    if forecast.since < forecast.begins:
+        yield f"The journal begins at {iso(forecast.begins)}, later than --from."
+
+
+def forecast_tables(forecast: Forecast) -> Iterator[Table]:
+    """Yield what a forecast says of each rule, and of each owner."""
+    rules = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    rules.add_column("Rule", no_wrap=True)
+    for name in ("Alerts", "Accounts", "A week", "Right", "Wrong", "Open to judge"):
+        rules.add_column(name, justify="right")
+    for row in forecast.by_rule():
+        rules.add_row(*(f"{value:,}" if not isinstance(value, str) else value for value in row.values()))
+    yield rules
+    owners = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    owners.add_column("Owner", no_wrap=True)
+    for name in ("Alerts", "A week", "Busiest week"):
+        owners.add_column(name, justify="right")
+    for row in forecast.by_owner():
+        values = list(row.values())
+        owners.add_row(values[0] or "nobody", *(f"{value:,}" for value in values[1:]))
+    yield owners
 
 
 def _span(milliseconds: int) -> str:

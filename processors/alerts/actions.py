@@ -18,6 +18,7 @@ from schemas.records import AlertAction
 __all__ = ["act"]
 
 _ENDS = {"dismissed": "dismissed", "resolved": "done"}
+_FEEDBACK = ("useful", "noise", "known")
 _NEVER: Stamp = (-1, 0)
 
 
@@ -84,7 +85,7 @@ def _review(state: State, key: str, before: Episode, action: AlertAction, at: St
 
 
 def _with_feedback(episode: Episode, action: AlertAction, at: Stamp) -> Episode:
-    if action.feedback is None or at <= episode.stamps.get("reviewed", _NEVER):
+    if action.feedback not in _FEEDBACK or at <= episode.stamps.get("reviewed", _NEVER):
         return episode
     return replace(_stamped(episode, "reviewed", at), feedback=action.feedback)
 

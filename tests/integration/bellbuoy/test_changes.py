@@ -90,6 +90,45 @@ def test_a_model_changes_while_all_runs_and_survives_a_crash(deployment: Deploym
     assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
 
 
+@pytest.mark.timeout(900)
+def test_rules_change_while_all_runs_and_a_forecast_agrees_with_what_was_published(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    rules = tmp_path / "busy.yaml"
+    rules.write_text("ruleset: busy\nversion: 1\nrules:\n  idle: {title: Idle, when: usage.silence >= 2.0}\n")
+    for number in range(3):
+        day(deployment, number)
+    said = deployment.cli("rules", "apply", str(rules), "--author", "kim")
+    assert (said["ruleset"], said["replaced"]) == ("busy", [])
+    until(lambda: deployment.cli("rules", "list")["in_force"], what="the rules in force")
+    assert deployment.cli("model", "live")["in_force"] == []
+    deployment.tick(START + 2 * DAY + RESCORE_SPREAD + 1)
+    deployment.tick(START + 5 * DAY)
+    name, topics = deployment.topics.name("risk.alerts"), deployment.topics
+
+    def alerts() -> list[Any]:
+        decode = codec("risk.alerts").decode
+        return [decode(m.value()) for m in read_topic(deployment.bootstrap, name, topics.partitions)]
+
+    until(lambda: len(alerts()) >= ACCOUNTS, what="an alert on each account")
+    assert {(one.rule, one.change, one.rules_version) for one in alerts()} == {
+        ("idle", "opened", said["version"])
+    }
+    assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"] is True
+    [listed] = deployment.cli("rules", "list", "--from", "2026-01-01")["rules"]
+    assert (listed["rule"], listed["opened"], listed["precision"]) == ("idle", ACCOUNTS, None)
+    forecast = deployment.cli("rules", "forecast", str(rules), "--from", "2026-01-01")
+    assert {one["account_id"] for one in forecast["alerts"]} == {one.account_id for one in alerts()}
+    with pytest.raises(ChangeError, match="there is busy for every tenant"):
+        deployment.cli("rules", "withdraw", "bussy")
+    deployment.cli("rules", "withdraw", "busy", "--author", "kim")
+    until(lambda: deployment.cli("rules", "list")["in_force"] == [], what="the withdrawal")
+    deployment.tick(START + 5 * DAY + RESCORE_SPREAD + 1)
+    until(
+        lambda: any(one.change == "resolved" for one in alerts()), what="the end of what no rule stands for"
+    )
+
+
 def test_what_a_person_says_is_scored_and_replayed(deployment: Deployment) -> None:
     day(deployment, 0)
     day(deployment, 1)

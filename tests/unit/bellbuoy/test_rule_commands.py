@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
+from bellbuoy.operations.forecast import fold_forecast
 from bellbuoy.operations.rule_outcomes import outcomes_of
-from processors.rules import check_rules, default_rules_text
+from processors.fold.models_in_force import Models
+from processors.fold.partition import FoldedPartition
+from processors.fold.shared import Shared
+from processors.model import DEFAULT
+from processors.rules import check_rules, default_rules_text, load_rules
 from processors.rules.format import RuleSpec
+from schemas.records import AccountProfile, BillingEvent
+from schemas.times import DAY
+from tests.support.generators import batch
 from tests.support.output_records import alert
+from tests.unit.processors.test_rules import PULSE, START
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
 
@@ -25,7 +36,7 @@ def run(*words: str) -> tuple[int, str]:
 def test_help_lists_every_command() -> None:
     code, text = run("--help")
     assert code == 0
-    for command in ("check", "explain", "schema", "apply", "withdraw", "list"):
+    for command in ("check", "explain", "schema", "apply", "withdraw", "list", "forecast"):
         assert re.search(rf"(?m)^  {command} ", text), command
 
 
@@ -85,3 +96,48 @@ def test_outcomes_are_counted_by_rule_from_the_newest_record_of_each_alert() -> 
     assert quiet.precision == 2 / 3
     assert (other.shadow, other.precision) == (True, None)
     assert outcomes_of(records, 2**60) == []
+
+
+def test_a_forecast_says_what_rules_would_have_opened_and_what_came_true() -> None:
+    """
+    Two accounts get a low pulse; one of them leaves a month later.
+
+        day     0      1           31           120
+        a       well   pulse low   leaves
+        b       well   pulse low                still there
+    """
+    ids = itertools.count()
+
+    def said(account: str, at: int, type_: type = AccountProfile, **fields: Any) -> Any:
+        return type_(
+            event_id=f"e{next(ids)}", tenant="acme", account_id=account, source="t", occurred_at=at,
+            received_at=at, **fields,
+        )  # fmt: skip
+
+    days = {
+        0: [
+            said(one, START, owner=owner, own={"pulse": 80.0}) for one, owner in (("a", "ann"), ("b", "ben"))
+        ],
+        1: [said(one, START + DAY, own={"pulse": 30.0}) for one in "ab"],
+        31: [
+            said("a", START + 31 * DAY, BillingEvent, kind="subscription_started", subscription_id="s"),
+            said("a", START + 31 * DAY + 1, BillingEvent, kind="subscription_canceled", subscription_id="s"),
+        ],
+        120: [],
+    }
+    batches = [(n, batch(n, START + day * DAY + 2, events)) for n, (day, events) in enumerate(days.items())]
+    rules = load_rules(PULSE)
+    found = fold_forecast(iter(batches), rules, START)
+    assert [(one.account_id, one.owner, found.right(one)) for one in found.alerts] == [
+        ("a", "ann", True), ("b", "ben", False),
+    ]  # fmt: skip
+    [row] = found.by_rule()
+    assert (row["rule"], row["alerts"], row["right"], row["wrong"]) == ("low", 2, 1, 1)
+    assert {(each["owner"], each["busiest_week"]) for each in found.by_owner()} == {("ann", 1), ("ben", 1)}
+    assert fold_forecast(iter(batches), rules, START + 2 * DAY).alerts == []
+    early = fold_forecast(iter(batches[:2]), rules, START)
+    assert [early.right(one) for one in early.alerts] == [None, None]
+    lived = FoldedPartition(0, Shared(Models(DEFAULT, rules=rules)))
+    published = [alert for outcome in lived.apply(batches) for _, alert in outcome.alerts]
+    opened = [(one.account_id, one.opened_at) for one in published if one.change == "opened"]
+    assert opened == [(one.account_id, one.opened_at) for one in found.alerts]
