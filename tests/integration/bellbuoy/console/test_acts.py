@@ -105,6 +105,15 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         ines.locator("#act [data-submit]").click()
         expect(ines.locator("#act")).to_be_hidden()
         expect(kim.locator("#live")).to_contain_text("No alert fits.")
+
+        for path, words in (
+            ("/pipeline/demo", ("Event to page", "account.health", "redis")),
+            ("/producers/demo", ("No dead letter is open.",)),
+            ("/model/demo", ("It comes with Bellbuoy",)),
+        ):
+            kim.goto(path)
+            for said in words:
+                expect(kim.locator("#report")).to_contain_text(said)
     finally:
         for role in roles.values():
             role.kill()
