@@ -272,6 +272,7 @@ def test_keys_move_through_the_rows_and_act(console: RunningConsole, chromium: B
         page.keyboard.press(key)
         expect(page.locator("#act-title")).to_have_text(title)
         expect(page.locator("#act-about")).to_contain_text("Acme GmbH")
+        expect(page.locator("#act :focus")).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.locator("#act")).to_be_hidden()
     page.keyboard.press("/")
