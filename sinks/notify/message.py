@@ -95,13 +95,24 @@ def compose(content: AlertNotification, links: Links, sent_at: int) -> Message:
     lines = tuple(_alone(content, alone) if alone else _several(content, links))
     urls = [links.account(alert) for alert in content.alerts]
     return Message(
-        title=isolated(one_line(content.title)) or "An alert",
+        title=_title(content, alone),
         mood="resolved" if _ended(content) else content.severity,
         lines=lines[: MOST_LINES - 2],
         url=urls[0] if alone else links.console,
         reference=content.notification_id[:8],
         acts=tuple(_acts(content, alone, links, sent_at)) if alone else (),
     )
+
+
+def _title(content: AlertNotification, alone: RiskAlert | None) -> str:
+    """Return the title, which names the account where it is about one."""
+    title = one_line(content.title)
+    if alone is None or not alone.account_id:
+        return isolated(title) or "Alerts"
+    name = one_line(alone.name or "", MOST_NAME) or one_line(alone.account_id, MOST_NAME)
+    if title and name in title:
+        return isolated(title)
+    return f"{isolated(name)}: {isolated(title) or 'an alert'}"
 
 
 def _ended(content: AlertNotification) -> bool:

@@ -37,6 +37,19 @@ def test_an_alert_says_what_since_when_why_what_it_is_worth_and_what_to_do() -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "title", "shown"),
+    [
+        ("Acme GmbH", "Cancellation scheduled", "Acme GmbH: Cancellation scheduled"),
+        ("Acme GmbH", "Acme GmbH turned at risk", "Acme GmbH turned at risk"),
+        (None, "A payment failed", "acme: A payment failed"),
+        ("Acme GmbH", "", "Acme GmbH: an alert"),
+    ],
+)
+def test_the_title_names_the_account(name: str | None, title: str, shown: str) -> None:
+    assert message(notification("n1", alert(name=name), title=title)).title == shown
+
+
 def test_an_end_says_why_and_after_how_long_and_asks_for_nothing() -> None:
     ended = message(KINDS["resolved"])
 
