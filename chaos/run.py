@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+
 from bellbuoy.operations.drain import NotDrainedError, undelivered_output, wait_drained
 from bellbuoy.operations.ledger import applied_events, read_positions
 from bellbuoy.operations.topics import KafkaAwayError
@@ -203,7 +205,7 @@ def _wait_until(condition: Callable[[], bool], what: str) -> None:
         try:
             if condition():
                 return
-        except KafkaAwayError as error:
+        except (KafkaAwayError, KafkaException) as error:
             why = f" ({error})"
         time.sleep(_PAUSE_SECONDS)
     raise NotDrainedError(f"waited {_PATIENCE_SECONDS:.0f} s for {what}{why}")

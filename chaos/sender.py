@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from chaos.company import Day
 from schemas.codec.envelope import Envelopes
@@ -51,6 +51,7 @@ class Sender:
     disorder: random.Random | None = None
     poisoned: int = 0
     probes: int = 0
+    _refused: list[str] = field(default_factory=list)
     _producer: Producer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -93,7 +94,10 @@ class Sender:
         self._flush()
 
     def _flush(self) -> None:
-        if left := self._producer.flush(_PATIENCE_SECONDS):
+        left = self._producer.flush(_PATIENCE_SECONDS)
+        if self._refused:
+            raise NotAcceptedError(f"Kafka refused {len(self._refused)} records: {self._refused[0]}")
+        if left:
             raise NotAcceptedError(f"Kafka did not accept {left} records within {_PATIENCE_SECONDS:.0f} s")
 
     def send_first(self, day: Day, settle: Callable[[], None]) -> None:
@@ -131,12 +135,16 @@ class Sender:
     def _produce(self, name: str, value: bytes, key: bytes, partition: int) -> None:
         while True:
             try:
-                self._producer.produce(name, value, key, partition)
+                self._producer.produce(name, value, key, partition, self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             else:
                 self._producer.poll(0)
                 return
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._refused.append(error.str())
 
     def _post(self, topic: str, events: list[dict[str, Any]]) -> None:
         for first in range(0, len(events), _EVENTS_PER_REQUEST):
