@@ -29,11 +29,12 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     secret: str | None = None
 
     def account(self, alert: RiskAlert) -> str | None:
-        """Return the address of the alert's account in the console."""
+        """Return the address of the alert on its account's page in the console."""
         if self.console is None or not alert.account_id:
             return None
-        tenant, account = quote(alert.tenant, safe=""), quote(alert.account_id, safe="")
-        return f"{self.console.rstrip('/')}/accounts/{tenant}/{account}"
+        ids = (alert.tenant, alert.account_id, alert.alert_id)
+        tenant, account, anchor = (quote(one, safe="") for one in ids)
+        return f"{self.console.rstrip('/')}/accounts/{tenant}/{account}#alert-{anchor}"
 
     def act(self, alert: RiskAlert, kind: str, author: str, now: int) -> str | None:
         """

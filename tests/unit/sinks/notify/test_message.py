@@ -33,7 +33,7 @@ def test_an_alert_says_what_since_when_why_what_it_is_worth_and_what_to_do() -> 
         "2 tickets of high urgency are open, the oldest for 6 days",
         "Worth: ARR 48,000 EUR · renewal 1 Aug 2025 (in 46 days)",
         "Do: Call the champion this week, and bring a plan for the open tickets.",
-        "https://bellbuoy.example.com/accounts/demo/amber-harbour-foods (0f3a9c1e)",
+        "https://bellbuoy.example.com/accounts/demo/amber-harbour-foods#alert-a1 (0f3a9c1e)",
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_digest_lists_accounts_and_how_many_more_there_are() -> None:
     assert lines[1].label == "Amber Harbour Foods"
     assert lines[1].text.startswith("turned at risk · score 71 → 38")
     assert lines[1].text.endswith("· ARR 90,000 EUR · renewal in 46 days")
-    assert lines[1].url == "https://bellbuoy.example.com/accounts/demo/account-0"
+    assert lines[1].url == "https://bellbuoy.example.com/accounts/demo/account-0#alert-d0"
     assert lines[-1].text == "and 12 more"
 
 
