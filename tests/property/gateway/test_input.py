@@ -156,7 +156,9 @@ def test_every_event_of_a_batch_is_kept_or_becomes_a_dead_letter(items: list[Any
         return
     answer = gateway.post("/v1/batch", body)
 
-    silent = len(items) - len(gateway.outbox.records) + len(gateway.sent("account.links"))
+    usage = "t-usage.events"  # several of one account share a record
+    others = sum(record.topic not in (usage, "t-account.links") for record in gateway.outbox.records)
+    silent = len(items) - others - len(gateway.sent("usage.events"))
     said_nothing = [
         item for item in items if isinstance(item, dict) and item.get("type") in ("identify", "alias")
     ]
