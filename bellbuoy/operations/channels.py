@@ -7,9 +7,6 @@ import uuid
 from dataclasses import dataclass
 from functools import partial
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
@@ -111,6 +108,10 @@ def _store(settings: Settings, name: str) -> DeliveryStore:
 
 def _reopened(settings: Settings, name: str, address: str) -> bool:
     """Open an address again that was closed for good, where Kafka can be asked; return whether it was."""
+    # Whoever only reads a sink loads no client of Kafka.
+    from confluent_kafka import KafkaException  # noqa: PLC0415
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
     topic = settings.kafka.topics().name("alert.deliveries")
     try:
         admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})

@@ -20,7 +20,7 @@ class RestartingGateway:
     """
 
     def __init__(self, bootstrap: str, topics: Topics, folder: Path, *, held: bool = True) -> None:
-        self._listener = listen("127.0.0.1", 0) if held else None
+        self._listener = listen("127.0.0.1", 0, "gateway") if held else None
         settings = role_settings(bootstrap, topics, folder)
         self.process = RoleProcess("gateway", settings, folder / "gateway.log", listener=self._listener)
 
