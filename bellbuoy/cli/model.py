@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from bellbuoy.cli.checked_files import fault_data
 from bellbuoy.cli.model_live import live_models
 from bellbuoy.cli.options import Json
 from bellbuoy.cli.output import emit
@@ -63,7 +64,7 @@ def check(
                 "file": file,
                 "model": result.model and result.model.name,
                 "version": result.model and result.model.version,
-                "faults": [_as_data(fault) for fault in faults],
+                "faults": [fault_data(fault) | {"warning": fault.warning} for fault in faults],
             }
         )
     models = [result.model for result in checked.values() if result.model is not None]
@@ -205,14 +206,3 @@ def _summary(model: Any) -> str:
         parts.insert(1, f"{len(plan.informs)} more that inform")
     parts += [f"variant {variant.plan.variant}" for variant in model.variants]
     return f"model {model.name} {model.version}: {', '.join(parts)}"
-
-
-def _as_data(fault: Any) -> dict[str, Any]:
-    return {
-        "line": fault.line,
-        "column": fault.column,
-        "where": fault.where,
-        "message": fault.message,
-        "fix": fault.fix,
-        "warning": fault.warning,
-    }

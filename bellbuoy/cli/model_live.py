@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bellbuoy.cli.checked_files import ForTenant, deployed_settings, require_tenant
 from bellbuoy.cli.options import Author, Json
 from bellbuoy.cli.output import emit
 from schemas.identity.keys import ALL_TENANTS
@@ -18,7 +19,6 @@ _EXITS = (
     "· 70 internal error"
 )
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A model file, or `default`.")]
-_Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
 
 live_models = typer.Typer()
 
@@ -26,7 +26,7 @@ live_models = typer.Typer()
 @live_models.command(epilog=_EXITS)
 def apply(
     file: _File,
-    tenant: _Tenant = ALL_TENANTS,
+    tenant: ForTenant = ALL_TENANTS,
     shadow: Annotated[
         bool,
         typer.Option("--shadow", help="As a shadow model: it scores for comparison and raises no alert."),
@@ -50,13 +50,11 @@ def apply(
     """
     from bellbuoy.operations.changes import put_model_in_force, tenant_in_words
     from bellbuoy.operations.model_files import load_file
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
 
-    loaded, settings = load_file(file), load()
-    require_topics(settings)
+    loaded = load_file(file)
+    settings = deployed_settings()
     replaced = put_model_in_force(
-        settings, loaded, tenant=_valid(tenant), shadow=shadow, author=author or getuser()
+        settings, loaded, tenant=require_tenant(tenant), shadow=shadow, author=author or getuser()
     )
     what = "scores as a shadow model" if shadow else "is in force"
     line = f"{loaded.name} {loaded.version} {what} for {tenant_in_words(tenant)}"
@@ -74,7 +72,7 @@ def apply(
 @live_models.command(epilog=_EXITS)
 def withdraw(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The model's name, as `model live` shows it.")],
-    tenant: _Tenant = ALL_TENANTS,
+    tenant: ForTenant = ALL_TENANTS,
     author: Author = "",
     as_json: Json = False,
 ) -> None:
@@ -86,12 +84,9 @@ def withdraw(
       bellbuoy model withdraw strict --tenant acme
     """
     from bellbuoy.operations.changes import withdraw_model
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
 
-    settings = load()
-    require_topics(settings)
-    role = withdraw_model(settings, name, tenant=_valid(tenant), author=author or getuser())
+    settings = deployed_settings()
+    role = withdraw_model(settings, name, tenant=require_tenant(tenant), author=author or getuser())
     emit({"model": name, "tenant": tenant, "role": role}, [f"{name} is withdrawn."], as_json)
 
 
@@ -105,14 +100,11 @@ def live(as_json: Json = False) -> None:
       bellbuoy model live
     """
     from bellbuoy.operations.changes import models_in_force, tenant_in_words
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
     from processors.fold.models_in_force import SHADOW
     from processors.model import DEFAULT, load_model
     from schemas.times import iso
 
-    settings = load()
-    require_topics(settings)
+    settings = deployed_settings()
     lines, data = [f"{DEFAULT.name} {DEFAULT.version}: for all accounts that no other model is for"], []
     for entry in models_in_force(settings):
         version = load_model(entry.text or "", accepted=True).version
@@ -130,11 +122,3 @@ def live(as_json: Json = False) -> None:
             }
         )
     emit({"default": DEFAULT.version, "in_force": data}, lines, as_json)
-
-
-def _valid(tenant: str) -> str:
-    from schemas.identity.keys import valid_tenant
-
-    if tenant != ALL_TENANTS and not valid_tenant(tenant):
-        raise typer.BadParameter("a tenant is 1-63 of a-z, 0-9, _ and -, and begins with a letter or digit")
-    return tenant

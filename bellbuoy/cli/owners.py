@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from getpass import getuser
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from bellbuoy.cli.checked_files import ForTenant, deployed_settings, in_force, report_checks, require_tenant
 from bellbuoy.cli.options import Author, Json
 from bellbuoy.cli.output import emit
-from bellbuoy.exit_codes import CONFIGURATION, OK
 from schemas.identity.keys import ALL_TENANTS
 
 __all__ = ["owners"]
@@ -19,7 +19,6 @@ _EXITS = (
     "· 70 internal error"
 )
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A policy file, or `default`.")]
-_Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
 
 owners = typer.Typer(
     name="owners",
@@ -45,41 +44,19 @@ def check(
     """
     from bellbuoy.operations.model_files import check_policy_file
 
-    lines, data, count = [], [], 0
-    for file in files:
+    def check_one(file: str) -> tuple[Any, Any]:
         checked = check_policy_file(file)
-        policy = checked.policy
-        count += len(checked.faults)
-        lines += [f"{file}:{fault}" for fault in checked.faults]
-        if policy is not None:
-            people = f"{len(policy.people)} {'person' if len(policy.people) == 1 else 'people'}"
-            lines.append(f"{file}: policy {policy.name} {policy.version}: {people} by name")
-        faults = [
-            {
-                "line": fault.line,
-                "column": fault.column,
-                "where": fault.where,
-                "message": fault.message,
-                "fix": fault.fix,
-            }
-            for fault in checked.faults
-        ]
-        data.append(
-            {
-                "file": file,
-                "policy": policy and policy.name,
-                "version": policy and policy.version,
-                "faults": faults,
-            }
-        )
-    if count:
-        lines.append(f"{count} {'fault' if count == 1 else 'faults'}.")
-    emit({"ok": not count, "files": data}, lines, as_json)
-    raise typer.Exit(CONFIGURATION if count else OK)
+        return checked.policy, checked.faults
+
+    def summary(policy: Any) -> str:
+        people = f"{len(policy.people)} {'person' if len(policy.people) == 1 else 'people'}"
+        return f"policy {policy.name} {policy.version}: {people} by name"
+
+    report_checks(files, "policy", check_one, summary, as_json)
 
 
 @owners.command(epilog=_EXITS)
-def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
+def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
     """
     Put a policy in force in the running deployment, without a restart.
 
@@ -93,12 +70,12 @@ def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_js
     """
     from bellbuoy.operations.changes import put_policy_in_force, tenant_in_words
     from bellbuoy.operations.model_files import load_policy_file
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
 
-    policy, settings = load_policy_file(file), load()
-    require_topics(settings)
-    replaced = put_policy_in_force(settings, policy, tenant=_valid(tenant), author=author or getuser())
+    policy = load_policy_file(file)
+    settings = deployed_settings()
+    replaced = put_policy_in_force(
+        settings, policy, tenant=require_tenant(tenant), author=author or getuser()
+    )
     line = f"{policy.name} {policy.version} is in force for {tenant_in_words(tenant)}"
     line += f"; it takes the place of {replaced}." if replaced else "."
     data = {"policy": policy.name, "version": policy.version, "tenant": tenant, "replaced": replaced}
@@ -106,7 +83,7 @@ def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_js
 
 
 @owners.command(epilog=_EXITS)
-def withdraw(tenant: _Tenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
+def withdraw(tenant: ForTenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
     """
     Withdraw the policy of a tenant, or of all: the one for all takes its place, or else the default.
 
@@ -115,12 +92,9 @@ def withdraw(tenant: _Tenant = ALL_TENANTS, author: Author = "", as_json: Json =
       bellbuoy owners withdraw --tenant acme
     """
     from bellbuoy.operations.changes import withdraw_policy
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
 
-    settings = load()
-    require_topics(settings)
-    name = withdraw_policy(settings, tenant=_valid(tenant), author=author or getuser())
+    settings = deployed_settings()
+    name = withdraw_policy(settings, tenant=require_tenant(tenant), author=author or getuser())
     emit({"policy": name, "tenant": tenant}, [f"{name} is withdrawn."], as_json)
 
 
@@ -133,30 +107,14 @@ def live(as_json: Json = False) -> None:
     Examples:
       bellbuoy owners live
     """
-    from bellbuoy.operations.changes import policies_in_force, tenant_in_words
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
+    from bellbuoy.operations.changes import policies_in_force
     from processors.owners.policy import DEFAULT_POLICY, load_policy
-    from schemas.times import iso
 
-    settings = load()
-    require_topics(settings)
-    lines = [f"{DEFAULT_POLICY.name} {DEFAULT_POLICY.version}: for tenants that no other policy is for"]
-    data = []
-    for entry in policies_in_force(settings):
-        version = load_policy(entry.text or "").version
-        whose = tenant_in_words(entry.tenant)
-        lines.append(f"{entry.name} {version}: {whose}, since {iso(entry.at)}, by {entry.author}")
-        data.append(
-            {
-                "policy": entry.name,
-                "version": version,
-                "tenant": entry.tenant,
-                "since": entry.at,
-                "author": entry.author,
-            }
-        )
-    emit({"default": DEFAULT_POLICY.version, "in_force": data}, lines, as_json)
+    lines, data = in_force(
+        policies_in_force(deployed_settings()), "policy", lambda text: load_policy(text).version
+    )
+    usual = f"{DEFAULT_POLICY.name} {DEFAULT_POLICY.version}: for tenants that no other policy is for"
+    emit({"default": DEFAULT_POLICY.version, "in_force": data}, [usual, *lines], as_json)
 
 
 @owners.command(epilog=_EXITS)
@@ -171,11 +129,3 @@ def schema() -> None:
     from processors.owners.policy import policy_json_schema
 
     emit(policy_json_schema(), [], as_json=True)
-
-
-def _valid(tenant: str) -> str:
-    from schemas.identity.keys import valid_tenant
-
-    if tenant != ALL_TENANTS and not valid_tenant(tenant):
-        raise typer.BadParameter("a tenant is 1-63 of a-z, 0-9, _ and -, and begins with a letter or digit")
-    return tenant

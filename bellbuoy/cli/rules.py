@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from bellbuoy.cli.checked_files import ForTenant, deployed_settings, in_force, report_checks, require_tenant
 from bellbuoy.cli.options import TIME_FORMS, Author, Json, parse_time
 from bellbuoy.cli.output import emit, print_table
-from bellbuoy.exit_codes import CONFIGURATION, OK
 from schemas.identity.keys import ALL_TENANTS
 
 __all__ = ["rules"]
@@ -19,7 +19,6 @@ _EXITS = (
     "· 70 internal error"
 )
 _File = Annotated[str, typer.Argument(metavar="FILE", help="A rule file, or `default`.")]
-_Tenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
 
 rules = typer.Typer(
     name="rules",
@@ -44,30 +43,18 @@ def check(
     Examples:
       bellbuoy rules check alerts.yaml
     """
-    from bellbuoy.operations.rule_files import check_rule_file
+    from bellbuoy.operations.model_files import check_rule_file
 
-    lines, data, count = [], [], 0
-    for file in files:
-        result = check_rule_file(file)
-        count += len(result.faults)
-        lines += [f"{file}:{fault}" for fault in result.faults]
-        found = result.rules
-        if found is not None:
-            shadow = sum(rule.shadow for rule in found.rules.values())
-            counted = f", {shadow} of them only counted" if shadow else ""
-            lines.append(f"{file}: rules {found.name} {found.version}: {len(found.rules)} rules{counted}")
-        data.append(
-            {
-                "file": file,
-                "ruleset": found and found.name,
-                "version": found and found.version,
-                "faults": [_fault_data(fault) for fault in result.faults],
-            }
-        )
-    if count:
-        lines.append(f"{count} {'fault' if count == 1 else 'faults'}.")
-    emit({"ok": not count, "files": data}, lines, as_json)
-    raise typer.Exit(CONFIGURATION if count else OK)
+    def check_one(file: str) -> tuple[Any, Any]:
+        checked = check_rule_file(file)
+        return checked.rules, checked.faults
+
+    def summary(found: Any) -> str:
+        shadow = sum(rule.shadow for rule in found.rules.values())
+        counted = f", {shadow} of them only counted" if shadow else ""
+        return f"rules {found.name} {found.version}: {len(found.rules)} rules{counted}"
+
+    report_checks(files, "ruleset", check_one, summary, as_json)
 
 
 @rules.command(epilog=_EXITS)
@@ -86,7 +73,7 @@ def explain(
     """
     import orjson
 
-    from bellbuoy.operations.rule_files import load_rule_file
+    from bellbuoy.operations.model_files import load_rule_file
     from bellbuoy.render.rules import rule_lines
 
     loaded = load_rule_file(file)
@@ -116,7 +103,7 @@ def schema() -> None:
 
 
 @rules.command(epilog=_EXITS)
-def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
+def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_json: Json = False) -> None:
     """
     Put alert rules in force in the running deployment, without a restart and without a burst of alerts.
 
@@ -130,13 +117,11 @@ def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_js
       bellbuoy rules apply strict.yaml --tenant acme
     """
     from bellbuoy.operations.changes import put_rules_in_force, tenant_in_words
-    from bellbuoy.operations.rule_files import load_rule_file
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
+    from bellbuoy.operations.model_files import load_rule_file
 
-    loaded, settings = load_rule_file(file), load()
-    require_topics(settings)
-    replaced = put_rules_in_force(settings, loaded, tenant=_valid(tenant), author=author or getuser())
+    loaded = load_rule_file(file)
+    settings = deployed_settings()
+    replaced = put_rules_in_force(settings, loaded, tenant=require_tenant(tenant), author=author or getuser())
     line = f"{loaded.name} {loaded.version} is in force for {tenant_in_words(tenant)}"
     line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
     data = {"ruleset": loaded.name, "version": loaded.version, "tenant": tenant, "replaced": replaced}
@@ -146,7 +131,7 @@ def apply(file: _File, tenant: _Tenant = ALL_TENANTS, author: Author = "", as_js
 @rules.command(epilog=_EXITS)
 def withdraw(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The set's name, as `rules list` shows it.")],
-    tenant: _Tenant = ALL_TENANTS,
+    tenant: ForTenant = ALL_TENANTS,
     author: Author = "",
     as_json: Json = False,
 ) -> None:
@@ -158,12 +143,9 @@ def withdraw(
       bellbuoy rules withdraw strict --tenant acme
     """
     from bellbuoy.operations.changes import withdraw_rules
-    from bellbuoy.operations.topics import require_topics
-    from bellbuoy.settings import load
 
-    settings = load()
-    require_topics(settings)
-    withdraw_rules(settings, name, tenant=_valid(tenant), author=author or getuser())
+    settings = deployed_settings()
+    withdraw_rules(settings, name, tenant=require_tenant(tenant), author=author or getuser())
     emit({"ruleset": name, "tenant": tenant}, [f"{name} is withdrawn."], as_json)
 
 
@@ -189,35 +171,23 @@ def list_rules(
     """
     import dataclasses
 
-    from bellbuoy.operations.changes import rules_in_force, tenant_in_words
+    from bellbuoy.operations.changes import rules_in_force
     from bellbuoy.operations.rule_outcomes import read_outcomes
-    from bellbuoy.operations.topics import require_topics
     from bellbuoy.render.rules import outcome_table
-    from bellbuoy.settings import load
     from processors.rules import DEFAULT_RULES, loaded_rules
-    from schemas.times import iso
 
-    settings = load()
-    require_topics(settings)
-    lines = [f"{DEFAULT_RULES.name} {DEFAULT_RULES.version}: for all accounts that no other rules are for"]
-    entries = rules_in_force(settings)
-    data: dict[str, Any] = {"default": DEFAULT_RULES.version, "in_force": [], "rules": []}
-    for entry in entries:
-        version = loaded_rules(entry.text or "").version
-        whose = tenant_in_words(entry.tenant)
-        lines.append(f"{entry.name} {version}: {whose}, since {iso(entry.at)}, by {entry.author}")
-        data["in_force"].append(
-            {
-                "ruleset": entry.name,
-                "version": version,
-                "tenant": entry.tenant,
-                "since": entry.at,
-                "author": entry.author,
-            }
-        )
+    settings = deployed_settings()
+    lines, data_in_force = in_force(
+        rules_in_force(settings), "ruleset", lambda text: loaded_rules(text).version
+    )
+    usual = f"{DEFAULT_RULES.name} {DEFAULT_RULES.version}: for all accounts that no other rules are for"
     outcomes = read_outcomes(settings, parse_time(since) or 0, tenant)
-    data["rules"] = [dataclasses.asdict(each) | {"precision": each.precision} for each in outcomes]
-    emit(data, lines, as_json)
+    data = {
+        "default": DEFAULT_RULES.version,
+        "in_force": data_in_force,
+        "rules": [dataclasses.asdict(each) | {"precision": each.precision} for each in outcomes],
+    }
+    emit(data, [usual, *lines], as_json)
     if not as_json:
         print_table(outcome_table(outcomes))
 
@@ -245,13 +215,11 @@ def forecast(
     import dataclasses
 
     from bellbuoy.operations.forecast import forecast_rules
-    from bellbuoy.operations.rule_files import load_rule_file
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.model_files import load_rule_file
     from bellbuoy.render.rules import forecast_lines, forecast_tables
-    from bellbuoy.settings import load
 
-    loaded, settings = load_rule_file(file), load()
-    require_topics(settings)
+    loaded = load_rule_file(file)
+    settings = deployed_settings()
     found = forecast_rules(settings, loaded, since=parse_time(since) or 0, tenant=tenant)
     data = {
         "ruleset": loaded.name,
@@ -268,21 +236,3 @@ def forecast(
     if not as_json and found.alerts:
         for each in forecast_tables(found):
             print_table(each)
-
-
-def _fault_data(fault: Any) -> dict[str, Any]:
-    return {
-        "line": fault.line,
-        "column": fault.column,
-        "where": fault.where,
-        "message": fault.message,
-        "fix": fault.fix,
-    }
-
-
-def _valid(tenant: str) -> str:
-    from schemas.identity.keys import valid_tenant
-
-    if tenant != ALL_TENANTS and not valid_tenant(tenant):
-        raise typer.BadParameter("a tenant is 1-63 of a-z, 0-9, _ and -, and begins with a letter or digit")
-    return tenant

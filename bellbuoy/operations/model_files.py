@@ -1,34 +1,42 @@
-"""Reader of model files and policy files, with every fault named by its file and line."""
+"""Reader of model, rule and policy files, with every fault named by its file and line."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
-from processors.model import Model, ModelError, check_model, default_text
+from processors.model import Model, check_model, default_text
+from processors.model.file.faults import Fault
 from processors.model.loading import Checked
 from processors.owners.policy import CheckedPolicy, Policy, check_policy, default_policy_text
+from processors.rules import CheckedRules, RuleSet, check_rules, default_rules_text
 
 __all__ = [
     "DEFAULT_NAME",
     "ModelFileError",
     "check_file",
     "check_policy_file",
+    "check_rule_file",
     "load_file",
     "load_policy_file",
+    "load_rule_file",
 ]
 
+T = TypeVar("T")
+
 DEFAULT_NAME = "default"
-"""Stands for the model, or policy, that comes with Bellbuoy wherever a file is asked for."""
+"""Stands for the model, the rules or the policy that come with Bellbuoy, wherever a file is asked for."""
 
 
 class ModelFileError(OperatorError):
     """
-    A model or policy file can't be read, or has faults; the message lists all, each with its line and fix.
+    A model, rule or policy file can't be read, or has faults; the message lists all, with line and fix.
 
-    Operator action: correct the named lines; `bellbuoy model check FILE`, or `bellbuoy owners check FILE`,
-    lists them again.
+    Operator action: correct the named lines; `bellbuoy model check FILE`, `bellbuoy rules check FILE` or
+    `bellbuoy owners check FILE` lists them again.
     """
 
     exit_code = CONFIGURATION
@@ -36,33 +44,49 @@ class ModelFileError(OperatorError):
 
 def check_file(file: str) -> Checked:
     """Return the result of checking a model file; raise ModelFileError when it can't be read."""
-    return check_model(default_text() if file == DEFAULT_NAME else _read(Path(file)))
+    return check_model(_text(file, default_text()))
 
 
 def load_file(file: str) -> Model:
     """Return the model in a file; raise ModelFileError that lists every fault with its line."""
     checked = check_file(file)
-    if checked.model is None:
-        raise ModelFileError("\n".join(f"{file}:{fault}" for fault in ModelError(checked.faults).faults))
-    return checked.model
+    return _usable(file, checked.model, checked.faults)
+
+
+def check_rule_file(file: str) -> CheckedRules:
+    """Return the result of checking a rule file; raise ModelFileError when it can't be read."""
+    default = default_rules_text()
+    return check_rules(_text(file, default), default)
+
+
+def load_rule_file(file: str) -> RuleSet:
+    """Return the rules in a file; raise ModelFileError that lists every fault with its line."""
+    checked = check_rule_file(file)
+    return _usable(file, checked.rules, checked.faults)
 
 
 def check_policy_file(file: str) -> CheckedPolicy:
     """Return the result of checking a policy file; raise ModelFileError when it can't be read."""
-    return check_policy(default_policy_text() if file == DEFAULT_NAME else _read(Path(file)))
+    return check_policy(_text(file, default_policy_text()))
 
 
 def load_policy_file(file: str) -> Policy:
     """Return the policy in a file; raise ModelFileError that lists every fault with its line."""
     checked = check_policy_file(file)
-    if checked.policy is None:
-        raise ModelFileError("\n".join(f"{file}:{fault}" for fault in checked.faults))
-    return checked.policy
+    return _usable(file, checked.policy, checked.faults)
 
 
-def _read(file: Path) -> str:
+def _usable(file: str, found: T | None, faults: Iterable[Fault]) -> T:
+    if found is None:
+        raise ModelFileError("\n".join(f"{file}:{fault}" for fault in sorted(faults)))
+    return found
+
+
+def _text(file: str, default: str) -> str:
+    if file == DEFAULT_NAME:
+        return default
     try:
-        return file.read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ModelFileError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8 text") from None
     except OSError as error:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
 from processors.model.file.faults import Fault, ModelError
@@ -14,6 +11,7 @@ from processors.model.file.format import AppliesSpec, BodySpec, ModelSpec, Varia
 from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
 from processors.model.file.variants import idle_removals, origin, patched
+from processors.model.file.version import canonical_text, version_of
 from processors.model.model import Applies, Model, Variant
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.own import own_facts, own_measures
@@ -86,11 +84,10 @@ class _Loader:
         variants = [self._variant(name, variant) for name, variant in spec.variants.items()]
         if plan is None or None in variants or self._faulty():
             return None
-        text = _canonical(data)
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        text = canonical_text(data)
         return Model(
             name=spec.model,
-            version=f"{spec.version}-{digest[:8]}",
+            version=version_of(spec.version, text),
             text=text,
             applies=applies,
             plan=plan,
@@ -153,7 +150,3 @@ class _Loader:
                     f"the same priority as {other}",
                     "give each variant its own: of those that apply the highest wins",
                 )
-
-
-def _canonical(data: Mapping[str, Any]) -> str:
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
-from processors.model.file.faults import Fault, ModelError
+from processors.model.file.faults import Fault, FaultyFileError, ModelError
 from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
+from processors.model.file.version import canonical_text, version_of
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.conditions import Condition
 from processors.model.plan.own import own_facts, own_measures
@@ -30,16 +29,14 @@ _PLACEHOLDER = re.compile(r"\{([^{}:]*)(:%)?\}")
 _MOST_SAMPLES = 8
 
 
-class RulesError(ValueError):
+class RulesError(FaultyFileError):
     """
     A rule file can't be used; the message lists every fault with its line, column and fix.
 
     Operator action: correct the named lines; ``bellbuoy rules check FILE`` lists what is still wrong.
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
-        super().__init__("the rules can't be used:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+    subject = "the rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +110,10 @@ class _RulesLoader:
         for each in inputs:
             if (change := sampled(each.name)) is not None:
                 samples[change[0]] = max(change[1], samples.get(change[0], 0))
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = canonical_text(data)
         return RuleSet(
             name=spec.ruleset,
-            version=f"{spec.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}",
+            version=version_of(spec.version, text),
             text=text,
             rules=rules,
             inputs=inputs,

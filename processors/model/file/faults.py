@@ -1,11 +1,12 @@
-"""Faults of a model file: where each is, what is wrong, and how to fix it."""
+"""Faults of a checked file, such as a model: where each is, what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
-__all__ = ["Fault", "ModelError"]
+__all__ = ["Fault", "FaultyFileError", "ModelError"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,13 +27,22 @@ class Fault:
         return f"{self.line}:{self.column}: {kind}{place}{self.message}; {self.fix}"
 
 
-class ModelError(ValueError):
+class FaultyFileError(ValueError):
+    """A checked file can't be used; the message lists every fault with its line, column and fix."""
+
+    subject: ClassVar[str]
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults))
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        super().__init__(f"{self.subject} can't be used:\n{lines}")
+
+
+class ModelError(FaultyFileError):
     """
     A model file can't be used; the message lists every fault with its line, column and fix.
 
     Operator action: correct the named lines; ``bellbuoy model check FILE`` lists what is still wrong.
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
-        super().__init__("the model can't be used:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+    subject = "the model"

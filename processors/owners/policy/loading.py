@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from processors.model.file.faults import Fault, ModelError
+from processors.model.file.faults import Fault, FaultyFileError, ModelError
 from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
+from processors.model.file.version import canonical_text, version_of
 from processors.owners.policy.format import (
     DAYS,
     FORM,
@@ -28,16 +26,14 @@ from processors.owners.policy.policy import Absence, EscalationStep, Maintenance
 __all__ = ["CheckedPolicy", "PolicyError", "check_policy", "load_policy"]
 
 
-class PolicyError(ValueError):
+class PolicyError(FaultyFileError):
     """
     A policy file can't be used; the message lists every fault with its line, column and fix.
 
     Operator action: correct the named lines; ``bellbuoy owners check FILE`` lists what is still wrong.
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.faults = tuple(sorted(faults))
-        super().__init__("the policy can't be used:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+    subject = "the policy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +78,11 @@ class _PolicyLoader:
         if spec is None:
             return None
         everybody = _person("", spec.everybody, PersonPolicy())
-        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        text = canonical_text(data)
         storms = spec.storms
         return Policy(
             name=spec.policy,
-            version=f"{spec.version}-{hashlib.sha256(text.encode()).hexdigest()[:8]}",
+            version=version_of(spec.version, text),
             text=text,
             everybody=everybody,
             people={name: self._known_person(name, one, everybody) for name, one in spec.people.items()},
