@@ -1,4 +1,4 @@
-"""The parts that the commands of model, rule and policy files share: checks, changes, and what is in force."""
+"""The parts that the commands of model, rule and policy files share: checks, changes, what is in force."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from bellbuoy.local.embedded import PortTakenError, Postgres, Redis
-from bellbuoy.local.embedded.child import Child
 from bellbuoy.local.embedded.ports import HOST, claim
+from bellbuoy.local.embedded.server import EmbeddedServer
 from bellbuoy.settings import Settings
 from sinks.postgres.settings import PostgresSettings
 from sinks.settings import SinkSettings
@@ -18,7 +18,6 @@ from sinks.settings import SinkSettings
 __all__ = [
     "LOCAL_HOSTS",
     "SINK_SERVERS",
-    "EmbeddedServer",
     "SinkServer",
     "sink_servers",
     "with_installed_servers",
@@ -27,21 +26,6 @@ __all__ = [
 
 LOCAL_HOSTS = (HOST, "localhost")
 """Names of this machine in an address."""
-
-
-class EmbeddedServer(Protocol):
-    """A server process on this machine."""
-
-    @property
-    def started(self) -> bool:
-        """Whether there is a process, running or ended."""
-
-    @property
-    def child(self) -> Child:
-        """The running process; raises EmbeddedError when it was never started."""
-
-    def start(self) -> None:
-        """Start the server and return once it answers; raise EmbeddedError."""
 
 
 class _Embed(Protocol):

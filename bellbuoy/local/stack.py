@@ -17,10 +17,11 @@ from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded import EmbeddedError, Kafka
 from bellbuoy.local.embedded.child import Child, ending, stop_all
 from bellbuoy.local.embedded.disk import require_space
+from bellbuoy.local.embedded.server import EmbeddedServer
 from bellbuoy.local.inbox import inbox_page, with_inbox
 from bellbuoy.local.ports import PortPlan, plan_ports
 from bellbuoy.local.role_process import RoleProcess
-from bellbuoy.local.servers import EmbeddedServer, SinkServer, sink_servers
+from bellbuoy.local.servers import SinkServer, sink_servers
 from bellbuoy.local.supervision import SupervisedRole
 from bellbuoy.operations.roles import ROLES, listen
 from bellbuoy.operations.sinks import sinks

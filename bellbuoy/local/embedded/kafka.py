@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import base64
 import shutil
-import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy.local.embedded.child import Child, ending
-from bellbuoy.local.embedded.disk import require_space, writable
+from bellbuoy.local.embedded.child import Child
 from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
 from bellbuoy.local.embedded.jars import KAFKA
 from bellbuoy.local.embedded.ports import HOST, claim
+from bellbuoy.local.embedded.server import EmbeddedServer
 
 __all__ = ["Kafka"]
 
 _MEGABYTE = 1024 * 1024
-_MIN_FREE_BYTES = 512 * _MEGABYTE
 
 _LOG4J = """\
 status = error
@@ -42,13 +41,12 @@ rootLogger.appenderRef.file.ref = file
 """
 
 
-class Kafka:
-    """
-    A broker on 127.0.0.1 whose data under ``folder`` survives restarts.
+class Kafka(EmbeddedServer):
+    """A broker whose data survive restarts; ``settings`` are its own, in place of those given here."""
 
-    ``port`` 0 takes a free one at each start; ``fix`` is the end of the message for a taken port and says
-    how to choose another. ``settings`` are the broker's own, in place of those given here.
-    """
+    name = "Kafka"
+    min_free_bytes = 512 * _MEGABYTE
+    stop_seconds = 6.0
 
     def __init__(
         self,
@@ -59,13 +57,8 @@ class Kafka:
         fix: str = "pass another port",
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.folder = folder.absolute()
-        self.port = port
-        self.log = (log or folder / "kafka.log").absolute()
-        self._wanted = port
+        super().__init__(folder, port=port, log=log, fix=fix)
         self._settings = dict(settings)
-        self._fix = fix
-        self._child: Child | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -73,31 +66,17 @@ class Kafka:
         return f"{HOST}:{self.port}"
 
     @property
-    def started(self) -> bool:
-        """Whether there is a process, running or ended."""
-        return self._child is not None
+    def address(self) -> str:
+        """The ``bootstrap``."""
+        return self.bootstrap
 
-    @property
-    def child(self) -> Child:
-        """The running process; raises EmbeddedError when it was never started."""
-        if self._child is None:
-            raise EmbeddedError("Kafka is not started")
-        return self._child
-
-    def start(self, seconds: float = 60.0) -> None:
+    def launch(self) -> None:
         """
-        Start the broker and return once it answers; raise EmbeddedError, after *seconds* at the latest.
+        Start the broker and return without waiting for it; raise EmbeddedError.
 
         The first start fetches the jars (45 MB) and formats the storage.
         """
-        self.launch()
-        self.wait_ready(seconds)
-
-    def launch(self) -> None:
-        """Start the broker and return without waiting for it; raise EmbeddedError."""
-        self.port = claim(self._wanted, "Kafka", self._fix)
-        writable(self.folder)
-        require_space(self.folder, _MIN_FREE_BYTES)
+        self.prepare()
         tmp = self.folder / "tmp"  # for native libraries; files left by a killed broker are useless
         shutil.rmtree(tmp, ignore_errors=True)
         tmp.mkdir()
@@ -107,34 +86,21 @@ class Kafka:
             self._format(java, properties)
         self._child = Child("kafka", [*java, "kafka.Kafka", str(properties)], self.log)
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
-        """Return once the broker answers metadata requests; raise EmbeddedError if it ends or time is up."""
-        deadline = time.monotonic() + seconds
-        child = self.child
+    @contextmanager
+    def probing(self) -> Iterator[Callable[[], bool]]:
+        """Yield a function that tells whether the broker answers metadata requests."""
         # librdkafka reports every refused connection while the broker is still coming up.
         admin = AdminClient(
             {"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0}
         )
-        while time.monotonic() < deadline:
-            if not child.running:
-                raise EmbeddedError(
-                    f"Kafka {ending(child.returncode)} while starting; "
-                    f"its log {self.log} ends with:\n{child.tail()}"
-                )
-            try:
-                if admin.list_topics(timeout=0.5).brokers:
-                    return
-            except KafkaException:
-                time.sleep(0.05)
-        self.stop()
-        raise EmbeddedError(
-            f"Kafka did not answer on {self.bootstrap} within {seconds:.0f} s; see {self.log}\n{child.tail()}"
-        )
 
-    def stop(self, seconds: float = 6.0) -> None:
-        """Shut the broker down; kill it after *seconds*. Does nothing when it isn't running."""
-        if self._child is not None:
-            self._child.stop(seconds)
+        def answers() -> bool:
+            try:
+                return bool(admin.list_topics(timeout=0.5).brokers)
+            except KafkaException:
+                return False
+
+        yield answers
 
     def _java(self) -> list[str]:
         try:

@@ -7,17 +7,18 @@ import pwd
 import shutil
 import signal
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
 from bellbuoy.local.embedded.child import Child, ending
-from bellbuoy.local.embedded.disk import require_space, writable
 from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
-from bellbuoy.local.embedded.ports import HOST, claim
+from bellbuoy.local.embedded.ports import HOST
+from bellbuoy.local.embedded.server import EmbeddedServer
 
 __all__ = ["Postgres"]
 
-_MIN_FREE_BYTES = 256 * 1024 * 1024
 _DATABASE = "bellbuoy"
 _UNPRIVILEGED = "nobody"
 """Whom Postgres runs as where root starts it: it refuses to run as root."""
@@ -25,23 +26,15 @@ _INIT_SECONDS = 60.0
 _STILL_IN_USE = "pre-existing shared memory block"
 
 
-class Postgres:
+class Postgres(EmbeddedServer):
     """
-    A server on 127.0.0.1 with an empty database ``bellbuoy``, whose files under ``folder`` survive restarts.
+    A server with a database ``bellbuoy``, empty at first, whose files survive restarts.
 
-    ``port`` 0 takes a free one at each start; ``fix`` is the end of the message for a taken port. Whoever
-    reaches the port is let in, as any user.
+    Whoever reaches the port is let in, as any user.
     """
 
-    def __init__(
-        self, folder: Path, *, port: int = 0, log: Path | None = None, fix: str = "pass another port"
-    ) -> None:
-        self.folder = folder.absolute()
-        self.port = port
-        self.log = (log or folder / "postgres.log").absolute()
-        self._wanted = port
-        self._fix = fix
-        self._child: Child | None = None
+    name = "Postgres"
+    min_free_bytes = 256 * 1024 * 1024
 
     @staticmethod
     def installed() -> bool:
@@ -54,20 +47,13 @@ class Postgres:
         return f"postgresql://{_DATABASE}@{HOST}:{self.port}/{_DATABASE}"
 
     @property
-    def started(self) -> bool:
-        """Whether there is a process, running or ended."""
-        return self._child is not None
+    def address(self) -> str:
+        """The ``url``."""
+        return self.url
 
-    @property
-    def child(self) -> Child:
-        """The running process; raises EmbeddedError when it was never started."""
-        if self._child is None:
-            raise EmbeddedError("Postgres is not started")
-        return self._child
-
-    def start(self, seconds: float = 60.0) -> None:
-        """Start the server and return once it answers; raise EmbeddedError, after *seconds* at the latest."""
-        deadline = time.monotonic() + seconds
+    def start(self, seconds: float | None = None) -> None:
+        """Start the server and return once it answers; raise EmbeddedError as ``wait_ready`` does."""
+        deadline = time.monotonic() + (self.ready_seconds if seconds is None else seconds)
         while True:
             self.launch()
             try:
@@ -81,9 +67,7 @@ class Postgres:
     def launch(self) -> None:
         """Start the server and return without waiting for it; raise EmbeddedError."""
         programs = _programs()
-        self.port = claim(self._wanted, "Postgres", self._fix)
-        writable(self.folder)
-        require_space(self.folder, _MIN_FREE_BYTES)
+        self.prepare()
         data = self.folder / "data"
         if not (data / "PG_VERSION").exists():
             self._create(programs, data)
@@ -130,19 +114,14 @@ class Postgres:
             )
         new.rename(data)
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
-        """Return once the server answers and has the database; raise EmbeddedError if it doesn't."""
+    @contextmanager
+    def probing(self) -> Iterator[Callable[[], bool]]:
+        """Yield a function that tells whether the server answers, and makes its database."""
         import psycopg  # noqa: PLC0415 - an extra
 
-        deadline = time.monotonic() + seconds
-        child = self.child
         server = self.url.removesuffix(_DATABASE) + "postgres"
-        while time.monotonic() < deadline:
-            if not child.running:
-                raise EmbeddedError(
-                    f"Postgres {ending(child.returncode)} while starting; "
-                    f"its log {self.log} ends with:\n{child.tail()}"
-                )
+
+        def answers() -> bool:
             try:
                 with psycopg.connect(server, connect_timeout=5, autocommit=True) as connection:
                     there = connection.execute(
@@ -151,16 +130,10 @@ class Postgres:
                     if there is None:
                         connection.execute(f"CREATE DATABASE {_DATABASE}")
             except psycopg.OperationalError:
-                time.sleep(0.02)
-            else:
-                return
-        self.stop()
-        raise EmbeddedError(f"Postgres did not answer on {self.url} within {seconds:.0f} s; see {self.log}")
+                return False
+            return True
 
-    def stop(self, seconds: float = 5.0) -> None:
-        """Shut the server down; kill it after *seconds*. Does nothing when it isn't running."""
-        if self._child is not None:
-            self._child.stop(seconds)
+        yield answers
 
 
 def _remove_foreign_lock(data: Path) -> None:

