@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bellbuoy.importing.errors import ImportFileError
-from processors.model.file.faults import ModelError
-from processors.model.file.reader import Marks, read
+from bellbuoy.yaml_files import invalid_keys, read_document
+from processors.model.file.reader import Marks
 from schemas import inputs
 from schemas.codec.registry import committed
 from schemas.identity.keys import valid_tenant
@@ -126,19 +127,12 @@ class MapFile(_MapPart):
 
 def read_map_file(path: Path) -> MapFile:
     """Return the mapping in a YAML file; raise ImportFileError, which lists every fault."""
-    try:
-        document = read(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ImportFileError(f"{path}: can't be read ({error.strerror}): correct the path") from None
-    except UnicodeDecodeError:
-        raise ImportFileError(f"{path}: not UTF-8 text: save it as UTF-8") from None
-    except ModelError as error:
-        raise _error(path, [str(fault) for fault in error.faults]) from None
+    document = read_document(path, ImportFileError, partial(_error, path))
     faults = [str(fault) for fault in document.faults]
     try:
         mapping = MapFile.model_validate(document.data)
     except ValidationError as error:
-        raise _error(path, faults + _faults(error, document.marks)) from None
+        raise _error(path, faults + invalid_keys(error, document.marks, _keys, "docs/import.md")) from None
     faults += [
         fault
         for name, table in mapping.tables.items()
@@ -151,21 +145,6 @@ def read_map_file(path: Path) -> MapFile:
 
 def _error(path: Path, faults: list[str]) -> ImportFileError:
     return ImportFileError(f"{path} can't be used:\n" + "\n".join(f"  - {path}:{fault}" for fault in faults))
-
-
-def _faults(error: ValidationError, marks: Marks) -> list[str]:
-    faults = []
-    for detail in error.errors(include_url=False):
-        loc = tuple(part for part in detail["loc"] if part != "[key]")
-        message, fix = detail["msg"].removeprefix("Value error, "), ""
-        if detail["type"] == "extra_forbidden":
-            message, fix = "no such key", suggestion(str(loc[-1]), _keys(loc[:-1]), "docs/import.md")
-        elif detail["type"] == "missing":
-            fix = "add it"
-        elif detail["type"] != "value_error":
-            fix = f"got {detail['input']!r:.60}; correct it"
-        faults.append(str(marks.fault(loc, message, fix)).removesuffix("; "))
-    return faults
 
 
 def _keys(path: tuple[int | str, ...]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -18,9 +19,8 @@ from pydantic import (
 )
 
 from bellbuoy.errors import ConfigError
-from processors.model.file.faults import ModelError
-from processors.model.file.reader import Marks, read
-from schemas.suggestions import suggestion
+from bellbuoy.yaml_files import invalid_keys, read_document
+from processors.model.file.reader import Marks
 
 __all__ = [
     "CAUSES",
@@ -245,19 +245,12 @@ class WorldFile(_Part):
 
 def read_world_file(path: Path) -> WorldFile:
     """Return the world in a YAML file; raise WorldFileError, which lists every fault."""
-    try:
-        document = read(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WorldFileError(f"{path}: can't be read ({error.strerror}): correct the path") from None
-    except UnicodeDecodeError:
-        raise WorldFileError(f"{path}: not UTF-8 text: save it as UTF-8") from None
-    except ModelError as error:
-        raise _error(path, [str(fault) for fault in error.faults]) from None
+    document = read_document(path, WorldFileError, partial(_error, path))
     faults = [*map(str, document.faults), *_contradictions(document.data, document.marks)]
     try:
         world = WorldFile.model_validate(document.data)
     except ValidationError as error:
-        raise _error(path, faults + _faults(error, document.marks)) from None
+        raise _error(path, faults + invalid_keys(error, document.marks, _keys, "docs/worlds.md")) from None
     if faults:
         raise _error(path, faults)
     return world
@@ -265,21 +258,6 @@ def read_world_file(path: Path) -> WorldFile:
 
 def _error(path: Path, faults: list[str]) -> WorldFileError:
     return WorldFileError(f"{path} can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
-
-
-def _faults(error: ValidationError, marks: Marks) -> list[str]:
-    faults = []
-    for detail in error.errors(include_url=False):
-        loc = tuple(part for part in detail["loc"] if part != "[key]")
-        message, fix = detail["msg"].removeprefix("Value error, "), ""
-        if detail["type"] == "extra_forbidden":
-            message, fix = "no such key", suggestion(str(loc[-1]), _keys(loc[:-1]), "docs/worlds.md")
-        elif detail["type"] == "missing":
-            fix = "add it"
-        elif detail["type"] != "value_error":
-            fix = f"got {detail['input']!r:.60}; correct it"
-        faults.append(str(marks.fault(loc, message, fix)).removesuffix("; "))
-    return faults
 
 
 _PARTS: dict[str, type[_Part]] = {
