@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
@@ -13,7 +13,7 @@ from schemas.records import AlertNotification
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
-__all__ = ["ChannelSettings", "Secret", "SecretsModel", "fault_of_url"]
+__all__ = ["ChannelSettings", "EndpointSettings", "Secret", "SecretsModel", "fault_of_url"]
 
 _FILE = "_file"
 _URL = re.compile(r"https?://[^\s/@]+(/\S*)?")
@@ -126,6 +126,25 @@ class ChannelSettings(SecretsModel):
     def channel(self, name: str, links: Links) -> Channel:
         """Return the channel; raise ModuleNotFoundError where its extra is not installed."""
         raise NotImplementedError
+
+
+class EndpointSettings(ChannelSettings):
+    """Settings of a channel that posts to one address, which a subclass has as ``url``, secret or not."""
+
+    url: Any
+    timeout_seconds: float = Field(default=20.0, gt=0, le=20, description="Longest wait for an answer.")
+    internal: bool = Field(
+        default=False,
+        description="The address is in your own network: allow `http://` and private addresses.",
+    )
+
+    @model_validator(mode="after")
+    def _address(self) -> Self:
+        url = self.url.get_secret_value() if isinstance(self.url, SecretStr) else self.url
+        fault = fault_of_url(url, internal=self.internal)
+        if fault is not None:
+            raise ValueError(f"url: {fault}")
+        return self
 
 
 def fault_of_url(url: str, *, internal: bool) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr
 
-from sinks.notify.channel_settings import ChannelSettings, Secret, fault_of_url
+from sinks.notify.channel_settings import EndpointSettings, Secret
 from sinks.notify.links import Links
 from sinks.notify.port import Channel
 
@@ -28,7 +28,7 @@ def _valid_secret(secret: SecretStr) -> SecretStr:
 SigningSecret = Annotated[Secret, AfterValidator(_valid_secret)]
 
 
-class WebhookSettings(ChannelSettings):
+class WebhookSettings(EndpointSettings):
     """One endpoint that receives notifications; each endpoint has secrets of its own."""
 
     extra: ClassVar[str | None] = "webhook"
@@ -39,18 +39,6 @@ class WebhookSettings(ChannelSettings):
     old_secret: SigningSecret | None = Field(
         default=None, description="Secret that `secret` replaces; both sign for a while."
     )
-    timeout_seconds: float = Field(default=20.0, gt=0, le=20, description="Longest wait for an answer.")
-    internal: bool = Field(
-        default=False,
-        description="The receiver is in your own network: allow `http://` and private addresses.",
-    )
-
-    @model_validator(mode="after")
-    def _address(self) -> Self:
-        fault = fault_of_url(self.url, internal=self.internal)
-        if fault is not None:
-            raise ValueError(f"url: {fault}")
-        return self
 
     def channel(self, name: str, links: Links) -> Channel:
         """Return the channel."""
