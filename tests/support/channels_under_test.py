@@ -31,18 +31,20 @@ from sinks.notify.teams.settings import TeamsSettings
 from sinks.notify.webhook.channel import WebhookChannel
 from sinks.notify.webhook.settings import WebhookSettings
 from tests.support import smtp_receiver
-from tests.support.http_receiver import HttpReceiver, SlackReceiver, slack_error
-from tests.support.notifications import LINKS
-from tests.support.smtp_receiver import SmtpReceiver
-from tests.support.webhook_receiver import (
-    SECRET,
-    WebhookReceiver,
+from tests.support.http_receiver import (
+    HttpReceiver,
+    ScriptedServer,
+    SlackReceiver,
     answer,
     drip,
     hang,
     lose_the_answer,
     reset,
+    slack_error,
 )
+from tests.support.notifications import LINKS
+from tests.support.smtp_receiver import SmtpReceiver
+from tests.support.webhook_receiver import SECRET, WebhookReceiver
 
 TIMEOUT = 0.5
 
@@ -101,7 +103,7 @@ def webhook(_: Path) -> Iterator[ChannelUnderTest]:
         )
 
 
-def http_faults(receiver: WebhookReceiver | HttpReceiver) -> dict[str, Callable[[], object]]:
+def http_faults(receiver: ScriptedServer) -> dict[str, Callable[[], object]]:
     """Return the faults of a service that is reached by HTTP."""
     behaviours = {
         "busy": answer(429, retry_after="2"),

@@ -6,6 +6,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,21 +17,19 @@ from urllib.parse import parse_qs
 Behaviour = Callable[[Any], None]
 
 
-class HttpReceiver:
+class ScriptedServer:
     """
-    A service on a port of its own; ``with`` closes it.
+    An HTTP server on a port of its own; ``with`` closes it.
 
-    Each POST meets the next of ``script``, then it is taken. ``taken`` are the bodies that were taken,
-    without repetitions where the service has a ``key`` to know them by.
+    Each request meets the next of ``script``, then ``otherwise``, by default ``answer``. A kind of server
+    says what it keeps of a request, and how it answers one that is taken.
     """
 
     def __init__(self) -> None:
         self.script: deque[Behaviour] = deque()
-        self.taken: list[Any] = []
-        self.paths: list[str] = []
-        self.key: Callable[[Any], Any] | None = None
+        self.otherwise: Behaviour = take
+        self.methods: list[str] = []
         self.over = threading.Event()
-        self._keys: set[Any] = set()
         receiver = self
 
         class Handler(_Handler):
@@ -59,6 +58,35 @@ class HttpReceiver:
         self.over.set()
         self._server.shutdown()
         self._server.server_close()
+
+    def arrived(self, handler: _Handler) -> None:
+        """Look at a request before it is taken or not."""
+        self.methods.append(handler.command)
+
+    def keep(self, handler: _Handler) -> None:
+        """Take what a request holds."""
+        raise NotImplementedError
+
+    def answer(self, handler: _Handler) -> None:
+        """Take a request and say so."""
+        self.keep(handler)
+        handler.reply(204)
+
+
+class HttpReceiver(ScriptedServer):
+    """
+    A service that takes JSON.
+
+    ``taken`` are the bodies that were taken, without repetitions where the service has a ``key`` to know them
+    by.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[Any] = []
+        self.paths: list[str] = []
+        self.key: Callable[[Any], Any] | None = None
+        self._keys: set[Any] = set()
 
     def keep(self, handler: _Handler) -> None:
         """Take the body of a request."""
@@ -141,7 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
     def respond(self) -> None:
         receiver = self.receiver()
         self.body = self.rfile.read(int(self.headers.get("content-length", 0)))
-        (receiver.script.popleft() if receiver.script else receiver.answer)(self)
+        receiver.arrived(self)
+        (receiver.script.popleft() if receiver.script else receiver.otherwise)(self)
 
     def content(self) -> Any:
         """Return the body: JSON, or a form whose fields may hold JSON."""
@@ -162,3 +191,47 @@ class _Handler(BaseHTTPRequestHandler):
         """Close the connection with a reset instead of an orderly end."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()
+
+
+def take(handler: _Handler) -> None:
+    """Take the request and say so."""
+    handler.receiver().answer(handler)
+
+
+def answer(status: int, **headers: str) -> Behaviour:
+    """Don't take it; answer with a status and headers such as ``retry_after``."""
+
+    def behave(handler: _Handler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name.replace("_", "-"), value)
+        handler.send_header("content-length", "0")
+        handler.end_headers()
+
+    return behave
+
+
+def hang(handler: _Handler) -> None:
+    """Don't take it, and never answer."""
+    handler.receiver().over.wait(60)
+
+
+def drip(handler: _Handler) -> None:
+    """Don't take it, and answer so slowly that it never ends."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not handler.receiver().over.wait(0.05):
+        try:
+            handler.wfile.write(b"H")
+        except OSError:
+            return
+
+
+def reset(handler: _Handler) -> None:
+    """Don't take it, and reset the connection."""
+    handler.reset()
+
+
+def lose_the_answer(handler: Any) -> None:
+    """Take it, and reset the connection before the answer is out."""
+    handler.receiver().keep(handler)
+    handler.reset()

@@ -51,6 +51,18 @@ class SmtpReceiver:
     def port(self) -> int:
         return int(self._controller.port)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of a channel that sends its mails here, without encryption."""
+        return {
+            "type": "email",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "security": "none",
+            "sender": "bell@example.com",
+            "to": "cs@example.com",
+        }
+
     def __enter__(self) -> Self:
         self._controller.start()
         return self

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED
+from tests.support.http_receiver import answer as http_answer
 from tests.support.smtp_receiver import SmtpReceiver, answer
 from tests.support.webhook_receiver import SECRET, WebhookReceiver
-from tests.support.webhook_receiver import answer as http_answer
 
 NO_KAFKA = "127.0.0.1:1"
 
@@ -29,15 +29,7 @@ def run(monkeypatch: pytest.MonkeyPatch, notify: dict[str, Any], *arguments: str
 
 
 def mail(receiver: SmtpReceiver) -> dict[str, Any]:
-    return {
-        "type": "email",
-        "host": "127.0.0.1",
-        "port": receiver.port,
-        "security": "none",
-        "sender": "bell@example.com",
-        "to": "cs@example.com",
-        "kinds": ["page"],
-    }
+    return {**receiver.settings, "kinds": ["page"]}
 
 
 @pytest.mark.parametrize("kind", ["alert", "digest", "page", "escalation"])

@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,38 +87,10 @@ def test_killed_between_a_write_and_its_commit(bootstrap: str, topics: Topics, t
     assert content(settings) == untouched(outputs)
 
 
-def test_a_rebuild_repairs_what_delivery_can_not_notice(
-    bootstrap: str, topics: Topics, tmp_path: Path
-) -> None:
-    settings, outputs = migrated(), stories(2)
-    environment = {
-        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
-        "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
-        "BELLBUOY_POSTGRES__URL": settings.url,
-    }
-
-    def rebuild() -> dict[str, Any]:
-        command = [sys.executable, "-P", "-m", "bellbuoy", "sinks", "rebuild", "postgres", "--json"]
-        answer = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=False
-        )
-        assert answer.returncode == 0, answer.stderr
-        found: dict[str, Any] = json.loads(answer.stdout)
-        return found
-
-    with delivering(bootstrap, topics, PostgresSink(settings)):
-        publish(bootstrap, topics, outputs)
-        until(lambda: done(bootstrap, topics, PostgresSink(settings)))
-        query(settings, "UPDATE accounts SET score = 0; UPDATE alerts SET title = ''; DELETE FROM kpis")
-        assert content(settings) != untouched(outputs)
-        assert rebuild()["filled"] is True
-        until(lambda: content(settings) == untouched(outputs), what="the same rows")
-
-
-def test_reconcile_names_each_difference_and_repairs_it(
-    bootstrap: str, topics: Topics, tmp_path: Path
-) -> None:
-    settings, outputs = migrated(), stories(2)
+def sinks_command(
+    bootstrap: str, topics: Topics, settings: PostgresSettings, folder: Path
+) -> Callable[..., dict[str, Any]]:
+    """Return `bellbuoy sinks … --json`, which must end with the code that is expected, by default 0."""
     environment = {
         "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
@@ -127,12 +100,34 @@ def test_reconcile_names_each_difference_and_repairs_it(
     def sinks(*arguments: str, code: int = 0) -> dict[str, Any]:
         command = [sys.executable, "-P", "-m", "bellbuoy", "sinks", *arguments, "--json"]
         answer = subprocess.run(
-            command, cwd=tmp_path, env=os.environ | environment, capture_output=True, text=True, check=False
+            command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
         )
         assert answer.returncode == code, answer.stderr
         found: dict[str, Any] = json.loads(answer.stdout)
         return found
 
+    return sinks
+
+
+def test_a_rebuild_repairs_what_delivery_can_not_notice(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    settings, outputs = migrated(), stories(2)
+    sinks = sinks_command(bootstrap, topics, settings, tmp_path)
+    with delivering(bootstrap, topics, PostgresSink(settings)):
+        publish(bootstrap, topics, outputs)
+        until(lambda: done(bootstrap, topics, PostgresSink(settings)))
+        query(settings, "UPDATE accounts SET score = 0; UPDATE alerts SET title = ''; DELETE FROM kpis")
+        assert content(settings) != untouched(outputs)
+        assert sinks("rebuild", "postgres")["filled"] is True
+        until(lambda: content(settings) == untouched(outputs), what="the same rows")
+
+
+def test_reconcile_names_each_difference_and_repairs_it(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    settings, outputs = migrated(), stories(2)
+    sinks = sinks_command(bootstrap, topics, settings, tmp_path)
     publish(bootstrap, topics, [*outputs, health("gone", 9_000, deleted=True), health("whole", 1, 1e22)])
     behind = sinks("lag", "postgres")["lag"]["postgres"]
     assert behind["account.health"] > 300

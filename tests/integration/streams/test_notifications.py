@@ -21,19 +21,12 @@ from sinks.notify.delivery import DeliveryStatus
 from streams.delivery.deliveries import KafkaDeliveryStore
 from streams.delivery.subscription import Subscription
 from tests.support.delivery import committed_offsets, delivering, publish
+from tests.support.http_receiver import answer, hang, lose_the_answer, reset, take
 from tests.support.output_records import alert, notification
 from tests.support.role_processes import role_settings
 from tests.support.smtp_receiver import SmtpReceiver
 from tests.support.waiting import until as until_in
-from tests.support.webhook_receiver import (
-    SECRET,
-    WebhookReceiver,
-    answer,
-    hang,
-    lose_the_answer,
-    reset,
-    take,
-)
+from tests.support.webhook_receiver import SECRET, WebhookReceiver
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -49,17 +42,6 @@ def decided(count: int, first: int = 0) -> list[AlertNotification]:
 
 def hook(receiver: WebhookReceiver, **more: Any) -> dict[str, Any]:
     return {"type": "webhook", "url": receiver.url, "secret": SECRET, "internal": True, **more}
-
-
-def mail(receiver: SmtpReceiver) -> dict[str, Any]:
-    return {
-        "type": "email",
-        "host": "127.0.0.1",
-        "port": receiver.port,
-        "security": "none",
-        "sender": "bell@example.com",
-        "to": "cs@example.com",
-    }
 
 
 def settings(bootstrap: str, topics: Topics, folder: Path, **channels: Any) -> Settings:
@@ -151,7 +133,7 @@ def test_a_channel_that_hangs_or_fails_holds_nobody_up_and_loses_nothing(
             tmp_path,
             hanging=hook(hanging, timeout_seconds=1.0),
             failing=hook(failing),
-            mail=mail(post),
+            mail=post.settings,
         )
         with delivering(bootstrap, topics, *channel_sinks(made)):
             until(lambda: started(bootstrap, topics, made))
@@ -178,7 +160,7 @@ def test_what_is_refused_is_a_dead_letter_and_the_next_is_delivered(
             topics,
             tmp_path,
             notify={
-                "channels": {"mail": mail(post)},
+                "channels": {"mail": post.settings},
                 "recipients": {"ann": {"email": "ann@example.com"}, "ben": {"email": "ben@example.com"}},
             },
         )
@@ -204,7 +186,7 @@ def test_killed_again_and_again_every_notification_arrives_and_a_repetition_has_
 ) -> None:
     count = 200
     with WebhookReceiver() as receiver, SmtpReceiver() as post:
-        made = settings(bootstrap, topics, tmp_path, hook=hook(receiver), mail=mail(post))
+        made = settings(bootstrap, topics, tmp_path, hook=hook(receiver), mail=post.settings)
         process = RoleProcess("deliver", made, tmp_path / "log")
         arrived = [partial(len, receiver.inbox), partial(len, post.inbox)]
         for kills in range(4):

@@ -18,9 +18,10 @@ from bellbuoy.local.embedded.ports import free_port
 from sinks.notify.port import Notification, TemporaryError
 from sinks.notify.webhook.channel import WebhookChannel
 from sinks.notify.webhook.settings import WebhookSettings
+from tests.support.http_receiver import answer
 from tests.support.node_packages import NODE, node_packages
 from tests.support.output_records import AT, alert, notification
-from tests.support.webhook_receiver import SECRET, WebhookReceiver, answer
+from tests.support.webhook_receiver import SECRET, WebhookReceiver
 
 OLD_SECRET = "whsec_" + "b2xk" * 10
 NOTIFICATION = Notification(content=notification("n1", alert("a1", 1)))
