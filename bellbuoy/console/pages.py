@@ -142,67 +142,43 @@ class Pages:
 
     async def book(self, request: Request) -> Response:
         """Answer with a tenant's accounts, those that need somebody first."""
-        tenant, wanted = self._tenant(request), BookFilter.of(request.query_params)
-        picture = await self._pictures.first_picture(tenant)
-        return self._page(
-            request,
-            "book.html",
-            picture,
-            tenant=tenant,
-            here="book",
-            filter=wanted,
-            **self._book(picture, wanted),
-        )
+        return await self._overview(request, "book", self._book(request))
 
     async def book_live(self, request: Request) -> Response:
         """Stream a book."""
-        tenant, wanted = self._tenant(request), BookFilter.of(request.query_params)
+        return self._overview_live(request, "book", self._book(request))
 
-        async def view() -> str | None:
-            picture = self._pictures.picture(tenant)
-            if picture is None:
-                return None
-            return self._render("_book.html", tenant=tenant, filter=wanted, **self._book(picture, wanted))
+    def _book(self, request: Request) -> Values:
+        wanted = BookFilter.of(request.query_params)
 
-        return live_response(self._pictures, view, self.stopping)
+        def values(picture: Picture | None) -> dict[str, Any]:
+            now = self._now(picture)
+            found = None if picture is None else book(picture, wanted, now)
+            return {"filter": wanted, "book": found, "now": now}
 
-    def _book(self, picture: Picture | None, wanted: BookFilter) -> dict[str, Any]:
-        now = self._now(picture)
-        return {"book": None if picture is None else book(picture, wanted, now), "now": now}
+        return values
 
     # Alerts
 
     async def alerts(self, request: Request) -> Response:
         """Answer with a tenant's open alerts."""
-        tenant, wanted = self._tenant(request), InboxFilter.of(request.query_params)
-        picture = await self._pictures.first_picture(tenant)
-        return self._page(
-            request,
-            "alerts.html",
-            picture,
-            tenant=tenant,
-            here="alerts",
-            filter=wanted,
-            **self._inbox(picture, wanted),
-        )
+        return await self._overview(request, "alerts", self._inbox(request))
 
     async def alerts_live(self, request: Request) -> Response:
         """Stream an inbox."""
-        tenant, wanted = self._tenant(request), InboxFilter.of(request.query_params)
+        return self._overview_live(request, "alerts", self._inbox(request))
 
-        async def view() -> str | None:
-            picture = self._pictures.picture(tenant)
+    def _inbox(self, request: Request) -> Values:
+        wanted = InboxFilter.of(request.query_params)
+
+        def values(picture: Picture | None) -> dict[str, Any]:
+            now = self._now(picture)
             if picture is None:
-                return None
-            return self._render("_alerts.html", tenant=tenant, filter=wanted, **self._inbox(picture, wanted))
+                return {"filter": wanted, "inbox": None, "pending": {}, "now": now}
+            found, pending = inbox(picture, wanted, now), self._acts.pending(picture)
+            return {"filter": wanted, "inbox": found, "pending": pending, "now": now}
 
-        return live_response(self._pictures, view, self.stopping)
-
-    def _inbox(self, picture: Picture | None, wanted: InboxFilter) -> dict[str, Any]:
-        now = self._now(picture)
-        if picture is None:
-            return {"inbox": None, "pending": {}, "now": now}
-        return {"inbox": inbox(picture, wanted, now), "pending": self._acts.pending(picture), "now": now}
+        return values
 
     async def act(self, request: Request) -> Response:
         """Write what a person did with an alert, and answer with a word on it."""
