@@ -20,7 +20,7 @@ def with_inbox(settings: Settings) -> Settings:
     """
     Return the settings with an inbox in the data directory, unless they name channels.
 
-    Its messages link to the console, and, by a secret that is kept in the data directory, to the gateway.
+    Its messages link to the gateway by a secret that is kept in the data directory.
     """
     notify = settings.notify
     if notify.channels:
@@ -32,8 +32,6 @@ def with_inbox(settings: Settings) -> Settings:
             "link_secret": SecretStr(_secret(folder)),
             "action_url": notify.action_url or f"http://{settings.gateway.host}:{settings.gateway.port}",
         }
-    console = settings.console
-    update |= {"console_url": notify.console_url or console.url or f"http://{console.host}:{console.port}"}
     return settings.model_copy(update={"notify": notify.model_copy(update=update)})
 
 
