@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from confluent_kafka import Consumer
-
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions
+from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
 from bellbuoy.operations.retry import retry_while_leaderless
 from schemas.codec.record_codec import codec
 from schemas.inputs import INPUT_TOPICS
@@ -21,7 +19,6 @@ from streams.kafka.record import KafkaRecord
 __all__ = ["NotDrainedError", "pending_work", "undelivered_output", "wait_drained"]
 
 _PAUSE_SECONDS = 0.1
-_TIMEOUT_SECONDS = 10.0
 
 
 class NotDrainedError(OperatorError):
@@ -80,12 +77,7 @@ def undelivered_output(bootstrap: str, topics: Topics, sinks: Collection[Sink]) 
     ends = end_offsets(bootstrap, topics)
     for sink in sinks:
         subscription = Subscription.of(sink, topics)
-        reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
-        try:
-            committed = reader.committed(subscription.partitions(), timeout=_TIMEOUT_SECONDS)
-        finally:
-            reader.close()
-        for part in committed:
+        for part in written_offsets(bootstrap, subscription):
             if max(0, part.offset) < ends[topics.plain(part.topic), part.partition]:
                 return (
                     f"delivery to {sink.name} has not written all of {part.topic}, partition {part.partition}"

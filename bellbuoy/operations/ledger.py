@@ -23,7 +23,7 @@ from schemas.identity.keys import split_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import OWN_SOURCE, AccountLink
 from schemas.topics import Topics
-from streams.delivery.subscription import output_topics
+from streams.delivery.subscription import Subscription, output_topics
 from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import last_record, read_to_end
 
@@ -36,6 +36,7 @@ __all__ = [
     "end_offsets",
     "read_ledger",
     "read_positions",
+    "written_offsets",
 ]
 
 _TIMEOUT_SECONDS = 10.0
@@ -146,6 +147,15 @@ def _end_offsets(bootstrap: str, topics: Topics) -> EndOffsets:
         }
     finally:
         consumer.close()
+
+
+def written_offsets(bootstrap: str, subscription: Subscription) -> list[TopicPartition]:
+    """Return how far a sink has written each of its partitions; negative where nothing is known."""
+    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+    try:
+        return reader.committed(subscription.partitions(), timeout=_TIMEOUT_SECONDS)
+    finally:
+        reader.close()
 
 
 def count_inputs(bootstrap: str, topics: Topics, since: EndOffsets) -> InputCounts:

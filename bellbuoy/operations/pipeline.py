@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer
-
-from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions
+from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
 from bellbuoy.operations.retry import retry_while_leaderless
 from processors.state.position import Position
 from schemas.codec.record_codec import codec
@@ -19,7 +17,6 @@ from streams.kafka.log_reader import last_record
 
 __all__ = ["PartitionProgress", "Pipeline", "SinkProgress", "pipeline"]
 
-_TIMEOUT_SECONDS = 10.0
 _JOURNAL = "account.journal"
 
 
@@ -81,13 +78,8 @@ def _pipeline(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> Pipeli
 
 def _behind(bootstrap: str, topics: Topics, sink: Sink, ends: EndOffsets) -> SinkProgress:
     subscription = Subscription.of(sink, topics)
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
-    try:
-        committed = reader.committed(subscription.partitions(), timeout=_TIMEOUT_SECONDS)
-    finally:
-        reader.close()
     behind = dict.fromkeys(subscription.topics, 0)
-    for part in committed:
+    for part in written_offsets(bootstrap, subscription):
         topic = topics.plain(part.topic)
         behind[topic] += max(0, ends.get((topic, part.partition), 0) - max(0, part.offset))
     return SinkProgress(sink.name, behind)
