@@ -64,7 +64,7 @@ def _of_pipeline(cluster: Cluster, inspector: LogInspector) -> Iterator[str]:
         try:
             topic_id = inspector.topics([journal])[journal].topic_id
             require_applied_journal(journal, number, applied, sequence, topic_id)
-            logs.require(position, offset)
+            logs.require(inspector, position, offset)
         except LogChangedError as error:
             yield str(error)
         else:

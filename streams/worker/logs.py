@@ -118,13 +118,12 @@ class StateLogs:
         known = self._known | {self._journal: journal, self._changelog: changelog}
         return {(name, self._number): at for name, at in known.items()}
 
-    def require(self, position: Position, applied: int) -> None:
+    def require(self, inspector: LogInspector, position: Position, applied: int) -> None:
         """
         Inspect the logs when the states have just been restored; *applied* is ``applied_offset``.
 
         Raises LogChangedError when they are not the ones that the states came from.
         """
-        inspector = LogInspector(self._cluster.bootstrap)
         self.take(inspector.inspect(self.positions(position), self._topics.partitions), position)
         if applied > position.offset + 1:
             self._stop(

@@ -77,7 +77,7 @@ class PartitionState:
         began = time.perf_counter()
         self._folded, headers = self._restored(cluster.bootstrap)
         self.logs = StateLogs(cluster, number, headers)
-        self.logs.require(self.position, applied_offset(cluster, number))
+        self.logs.require(inspector, self.position, applied_offset(cluster, number))
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         metrics.ACCOUNTS.labels(partition=number).set(len(self.states))
