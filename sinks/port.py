@@ -15,6 +15,7 @@ from schemas.records import AccountHealth, AccountKpis, AlertNotification, RiskA
 __all__ = [
     "KEPT",
     "OUTPUTS",
+    "Appending",
     "Migratable",
     "Once",
     "Output",
@@ -155,6 +156,18 @@ class Positioned(Protocol):
         Safe while delivery runs: its writes are refused until this is done, then it fills the sink again.
         Raises SinkError.
         """
+
+
+@runtime_checkable
+class Appending(Positioned, Protocol):
+    """
+    Addition to a sink with positions that adds each record it is given, so that none may come a second time.
+
+    Its own positions say where delivery goes on, also where Kafka's offset is behind them: a process may be
+    killed after the sink stored a position and before Kafka did.
+    """
+
+    appends: Literal[True]
 
 
 @runtime_checkable

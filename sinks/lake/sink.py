@@ -21,6 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pyarrow as pa
@@ -53,6 +54,7 @@ class LakeSink:
 
     name = "lake"
     records = frozenset(TABLES)
+    appends: Literal[True] = True
 
     def __init__(self, settings: LakeSettings) -> None:
         self._settings = settings

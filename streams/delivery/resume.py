@@ -5,8 +5,9 @@ A sink that keeps its positions together with its content loses both together: w
 older copy of it came back, it is filled again from the position that it then has. Kafka's offset counts as
 well, and says which log it is of: a topic that was made anew is read from its beginning, one that was cut
 from where it begins, and one that lost its tail from where the lost one began. To write a record again
-changes nothing in a sink. A sink that people notice (``Once``) begins at the end of its topics, as
-what is old would reach them as news.
+changes nothing in a sink, but in one that adds what it is given (``Appending``): of the same log it goes on
+at the sink's own position, also where Kafka's offset is behind. A sink that people notice (``Once``) begins
+at the end of its topics, as what is old would reach them as news.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from schemas.topics import Topics
-from sinks.port import Once, Positioned, Sink
+from sinks.port import Appending, Once, Positioned, Sink
 from streams.delivery import metrics
 from streams.delivery.offsets import committed_positions
 from streams.delivery.output_logs import OutputLogs
@@ -37,6 +38,7 @@ class ResumePoint:
     def __init__(self, sink: Sink, topics: Topics, logs: OutputLogs, status: SinkStatus) -> None:
         self._sink = sink if isinstance(sink, Positioned) else None
         self._name, self._only_new = sink.name, isinstance(sink, Once)
+        self._appends = isinstance(sink, Appending)
         self._topics, self._logs, self._status = topics, logs, status
         self.unknown = False
 
@@ -69,7 +71,12 @@ class ResumePoint:
                 starts[part] = inspection.ends[part]
                 continue
             starts[part] = self._start(
-                part, first, known.get(part), faults.get(part), held.get(self._part(*part))
+                part,
+                first,
+                inspection.ends[part].offset,
+                known.get(part),
+                faults.get(part),
+                held.get(self._part(*part)),
             )
         self.unknown = False
         return starts
@@ -78,12 +85,13 @@ class ResumePoint:
         self,
         part: Part,
         first: LogPosition,
+        end: int,
         known: LogPosition | None,
         fault: LogFault | None,
         held: int | None,
     ) -> LogPosition:
         """
-        Return where to go on in a part whose log begins at ``first``.
+        Return where to go on in a part whose log reaches from ``first`` to ``end``.
 
         ``known`` is Kafka's position, and ``held`` the sink's.
         """
@@ -95,6 +103,8 @@ class ResumePoint:
             start = fault.resume
         else:
             start = known._replace(topic_id=first.topic_id)
+            if self._appends and held is not None and start.offset < held <= end:
+                start = LogPosition(held, first.topic_id)
         if fault is not None:
             self._status.reads_on(fault, self._topics.plain(part[0]))
         if held is not None and max(held, first.offset) < start.offset:

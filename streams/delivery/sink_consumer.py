@@ -11,7 +11,7 @@ What a crash costs at each step:
    time, with the same id.
 4. Between the write and the commit: the whole batch is written a second time, as in 2.
 5. After the sink stored its position and before Kafka's commit: the next owner reads from Kafka's offset,
-   which is the earlier one, as in 4.
+   which is the earlier one, as in 4; in a sink that adds what it is given, from the sink's position.
 
 A sink that lost what it held is filled again, and a topic that is another log is read on from where it has
 what is new (streams/delivery/resume.py).
@@ -122,6 +122,8 @@ class SinkConsumer:
             else:
                 self._member.restart(starts)
                 self._offsets.restart(starts)
+                # At once, so that Kafka knows of which log the sink's next positions are.
+                self._committer.commit_all(self._member.consumer)
                 self._status.ready()
 
     def _deliver(self) -> None:

@@ -98,6 +98,19 @@ def committed_offsets(bootstrap: str, topics: Topics, sink: Sink) -> dict[tuple[
         consumer.close()
 
 
+def set_back_offsets(bootstrap: str, topics: Topics, sink: Sink, records: int) -> None:
+    """Commit offsets that are so many records earlier, as if a kill had come before the last commits."""
+    subscription = Subscription.of(sink, topics)
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group})
+    try:
+        committed = consumer.committed(subscription.partitions(), timeout=10)
+        for part in committed:
+            part.offset = max(0, part.offset - records)
+        consumer.commit(offsets=[part for part in committed if part.offset >= 0], asynchronous=False)
+    finally:
+        consumer.close()
+
+
 def done(bootstrap: str, topics: Topics, sink: Sink) -> bool:
     """Whether everything on the sink's topics was written to it and committed."""
     try:

@@ -21,7 +21,7 @@ from sinks.lake.columns import TABLES
 from sinks.lake.settings import LakeSettings
 from sinks.lake.sink import LakeSink
 from sinks.port import Output, Rejected, SetBackError, SinkError
-from tests.support.delivery import delivering, done, publish
+from tests.support.delivery import delivering, done, publish, set_back_offsets
 from tests.support.output_records import AT, alert, health, kpis
 from tests.support.product_source import ROOT
 from tests.support.role_processes import role_settings
@@ -183,6 +183,22 @@ def test_each_record_once_though_roles_are_killed(bootstrap: str, topics: Topics
         until(lambda: done(bootstrap, topics, LakeSink(settings)))
         until(lambda: rows(settings.path) == expected(outputs), what="each record once")
     assert rows(settings.path) == expected(outputs)
+
+
+@pytest.mark.services
+def test_a_kill_between_the_position_and_the_offset_repeats_nothing(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    settings, outputs = LakeSettings(path=tmp_path / "lake", file_records=1), distinct(200)
+    publish(bootstrap, topics, outputs)
+    with delivering(bootstrap, topics, LakeSink(settings)):
+        until(lambda: done(bootstrap, topics, LakeSink(settings)))
+    set_back_offsets(bootstrap, topics, LakeSink(settings), 3)
+
+    publish(bootstrap, topics, more := distinct(230)[len(outputs) :])
+    with delivering(bootstrap, topics, LakeSink(settings)):
+        until(lambda: rows(settings.path).keys() >= expected(more).keys(), what="what is new")
+    assert rows(settings.path) == expected(outputs + more)
 
 
 def test_the_queries_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
