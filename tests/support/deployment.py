@@ -32,9 +32,11 @@ def deployed(bootstrap: str, folder: Path, partitions: int = 2) -> Iterator[Depl
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=partitions)
     create_topics(bootstrap, topics)
     deployment = Deployment(bootstrap, topics, folder / "roles")
-    yield deployment
-    deployment.roles.stop()
-    delete_topics(bootstrap, topics)
+    try:
+        yield deployment
+    finally:
+        deployment.roles.stop()
+        delete_topics(bootstrap, topics)
 
 
 class Deployment:
@@ -57,9 +59,9 @@ class Deployment:
             what="the tick",
         )
 
-    def read(self) -> int:
-        """Return how many input events have been read: applied, duplicates, dead letters and moved."""
-        return sum(p.applied + p.duplicates + p.dead_letters + p.moved for p in self._positions())
+    def ended(self) -> int:
+        """Return how many input events were applied or ended as duplicates or dead letters."""
+        return sum(p.applied + p.duplicates + p.dead_letters for p in self._positions())
 
     def applied(self) -> int:
         return sum(p.applied for p in self._positions())

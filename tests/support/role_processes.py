@@ -24,7 +24,7 @@ def role_settings(bootstrap: str, topics: Topics, folder: Path, **areas: dict[st
         for area in ("journal", "worker", "delivery")
     }
     kafka = {"bootstrap": bootstrap, "topic_prefix": topics.prefix, "partitions": topics.partitions}
-    return load(kafka=kafka, gateway={"port": 0}, **stages, **areas, data=folder, log_level="warning")
+    return load(kafka=kafka, gateway={"port": 0}, **stages, **areas, data=folder)
 
 
 class RoleProcesses:
@@ -47,8 +47,13 @@ class RoleProcesses:
         return process
 
     def stop(self) -> None:
-        """Kill every process; raise AssertionError with the log of one that had crashed in native code."""
+        """
+        Kill every process; raise AssertionError with the log of one that had crashed in native code.
+
+        The logs are printed, so that they are shown of a test that failed.
+        """
         for process in self.processes:
             process.kill()
+            print(f"{process.log.name}:\n{process.log.read_text()}")  # noqa: T201 - shown of a failed test
         crashed = [p.log.read_text() for p in self.processes if p.child.returncode in _CRASHES]
         assert not crashed, crashed[0]

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(condition: Callable[[], Any], seconds: float = 60.0, what: str = "the condition") -> Any:
-    """Return the condition's value once it is true; fail when it isn't within *seconds*."""
+def until(condition: Callable[[], Any], seconds: float = 300.0, what: str = "the condition") -> Any:
+    """
+    Return the condition's value once it is true; fail when it isn't within *seconds*.
+
+    The limit ends a test whose condition never comes; a busy machine stays far below it.
+    """
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

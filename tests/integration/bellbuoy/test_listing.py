@@ -105,7 +105,7 @@ def test_the_last_events_are_shown_with_what_happened_to_them(deployment: Deploy
     deployment.producer.send("usage.events", [usage(1, "a1", START), usage(2, "a1", START)])
     old = _billing("b2", START - 200 * DAY)
     deployment.producer.send("billing.events", [_billing("b1"), _billing("b1"), old])
-    until(lambda: deployment.read() == 7, what="the events")
+    until(lambda: deployment.ended() == 7, what="the events")
     deployment.roles.processes[0].kill()
     deployment.producer.send("billing.events", [_billing("b3")])
 
