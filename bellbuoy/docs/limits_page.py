@@ -108,9 +108,9 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "redis.alert_days",
     ),
     _MODEL: (
-        "processors.model.file.reader._MAX_CHARACTERS",
-        "processors.model.file.reader._MAX_NODES",
-        "processors.model.file.reader._MAX_DEPTH",
+        "schemas.checked_files.reader._MAX_CHARACTERS",
+        "schemas.checked_files.reader._MAX_NODES",
+        "schemas.checked_files.reader._MAX_DEPTH",
         "processors.rules.format.MAX_RULES",
     ),
     _LOCAL: ("bellbuoy.local.embedded.child._LOG_BYTES",),

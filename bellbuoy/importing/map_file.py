@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bellbuoy.importing.errors import ImportFileError
-from bellbuoy.yaml_files import invalid_keys, read_document
-from processors.model.file.reader import Marks
+from bellbuoy.yaml_files import read_document
 from schemas import inputs
+from schemas.checked_files.invalid_keys import invalid_keys
+from schemas.checked_files.reader import Marks
 from schemas.codec.registry import committed
 from schemas.identity.keys import valid_tenant
 from schemas.suggestions import suggestion

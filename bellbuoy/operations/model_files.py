@@ -9,10 +9,10 @@ from typing import TypeVar
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
 from processors.model import Model, check_model, default_text
-from processors.model.file.faults import Fault
 from processors.model.loading import Checked
 from processors.owners.policy import CheckedPolicy, Policy, check_policy, default_policy_text
 from processors.rules import CheckedRules, RuleSet, check_rules, default_rules_text
+from schemas.checked_files.faults import Fault
 
 __all__ = [
     "DEFAULT_NAME",

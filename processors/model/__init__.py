@@ -11,12 +11,12 @@ from functools import cache
 from importlib import resources
 
 from processors.model.differences import Difference, differences
-from processors.model.file.faults import Fault, ModelError
 from processors.model.file.format import json_schema
-from processors.model.loading import Checked, check_model, load_model
+from processors.model.loading import Checked, ModelError, check_model, load_model
 from processors.model.model import Model, choose, clashes
 from processors.model.plan.bands import Bands
 from processors.model.plan.plan import Plan
+from schemas.checked_files.faults import Fault
 
 __all__ = [
     "DEFAULT",

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from processors.measures import MEASURES, MeasureDefinition
-from processors.model.file.faults import Fault, ModelError
 from processors.model.file.format import AppliesSpec, BodySpec, ModelSpec, VariantSpec
-from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
 from processors.model.file.variants import idle_removals, origin, patched
 from processors.model.file.version import canonical_text, version_of
@@ -16,8 +14,20 @@ from processors.model.model import Applies, Model, Variant
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.own import own_facts, own_measures
 from processors.model.plan.planner import condition, make_plan
+from schemas.checked_files.faults import Fault, FaultyFileError, NoDocumentError
+from schemas.checked_files.reader import Document, Path, read
 
-__all__ = ["Checked", "check_model", "load_model"]
+__all__ = ["Checked", "ModelError", "check_model", "load_model"]
+
+
+class ModelError(FaultyFileError):
+    """
+    A model file can't be used; the message lists every fault with its line, column and fix.
+
+    Operator action: correct the named lines; ``bellbuoy model check FILE`` lists what is still wrong.
+    """
+
+    subject = "the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +60,7 @@ def check_model(
     """Return the model in a model file's text, or every fault in it; ``accepted`` as in ``load_model``."""
     try:
         document = read(text)
-    except ModelError as error:
+    except NoDocumentError as error:
         return Checked(None, error.faults, ())
     loader = _Loader(document, measures, accepted)
     model = loader.model()

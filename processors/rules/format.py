@@ -24,8 +24,8 @@ from processors.model.file.format import (
     OwnSpec,
     spec_error,
 )
-from processors.model.file.reader import Path
 from processors.model.file.validation import FileForm
+from schemas.checked_files.reader import Path
 
 __all__ = ["FORM", "MAX_RULES", "RuleSpec", "RulesSpec", "TierSpec", "rules_json_schema"]
 

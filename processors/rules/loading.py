@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
-from processors.model.file.faults import Fault, FaultyFileError, ModelError
-from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
 from processors.model.file.version import canonical_text, version_of
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
@@ -20,6 +18,8 @@ from processors.model.plan.planner import condition
 from processors.rules.facts import HEALTH, PERSON, RuleInput, inputs_of, sampled
 from processors.rules.format import FORM, RuleSpec, RulesSpec
 from processors.rules.rule import Question, Rule, RuleSet, Template, Tier, arranged
+from schemas.checked_files.faults import Fault, FaultyFileError, NoDocumentError
+from schemas.checked_files.reader import Document, Path, read
 from schemas.inputs import ENGAGEMENT, PROFILES, USAGE
 from schemas.suggestions import suggestion
 
@@ -63,7 +63,7 @@ def check_rules(text: str, default: str = "") -> CheckedRules:
     """Return the rules in a rule file's text, or every fault in it; ``default`` as in ``load_rules``."""
     try:
         document = read(text)
-    except ModelError as error:
+    except NoDocumentError as error:
         return CheckedRules(None, error.faults)
     loader = _RulesLoader(document, default)
     rules = loader.rules()

@@ -19,8 +19,9 @@ from pydantic import (
 )
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.yaml_files import invalid_keys, read_document
-from processors.model.file.reader import Marks
+from bellbuoy.yaml_files import read_document
+from schemas.checked_files.invalid_keys import invalid_keys
+from schemas.checked_files.reader import Marks
 
 __all__ = [
     "CAUSES",

@@ -11,9 +11,9 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from processors.model.file.faults import Fault
 from processors.model.file.format import json_schema
-from processors.model.file.reader import Path
+from schemas.checked_files.faults import Fault
+from schemas.checked_files.reader import Path
 from schemas.suggestions import suggestion
 
 __all__ = ["FileForm", "known_keys", "validated"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from processors.model.file.reader import Path
 from processors.model.file.validation import known_keys
+from schemas.checked_files.reader import Path
 from schemas.suggestions import suggestion
 
 __all__ = ["idle_removals", "origin", "patched"]

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from processors.model.file.format import BodySpec
-from processors.model.file.reader import Path
 from processors.model.plan.curves import Curve
 from processors.model.plan.ranges import of_measure
+from schemas.checked_files.reader import Path
 
 __all__ = ["hazards"]
 

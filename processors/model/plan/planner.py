@@ -9,7 +9,6 @@ from typing import Protocol
 
 from processors.measures import USAGE, MeasureDefinition
 from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
-from processors.model.file.reader import Path
 from processors.model.plan.account_facts import Fact
 from processors.model.plan.bands import compile_bands
 from processors.model.plan.condition_types import ConditionFault
@@ -18,6 +17,7 @@ from processors.model.plan.curves import Curve, compile_curve, scores_by_path
 from processors.model.plan.hazards import hazards
 from processors.model.plan.plan import CapRule, Fade, Plan, PlanTerm
 from processors.model.plan.tree import Tree, build_tree
+from schemas.checked_files.reader import Path
 from schemas.suggestions import suggestion
 
 __all__ = ["PlanReport", "condition", "make_plan"]

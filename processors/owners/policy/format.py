@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from processors.model.file.format import Duration, FileSpec, Name, spec_error
-from processors.model.file.reader import Path
 from processors.model.file.validation import FileForm
 from processors.owners.policy.local_time import zone_names
+from schemas.checked_files.reader import Path
 from schemas.suggestions import suggestion
 
 __all__ = ["DAYS", "FORM", "AbsenceSpec", "PersonSpec", "PolicySpec", "WindowSpec", "policy_json_schema"]

@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
 
-from processors.model.file.faults import Fault, FaultyFileError, ModelError
-from processors.model.file.reader import Document, Path, read
 from processors.model.file.validation import validated
 from processors.model.file.version import canonical_text, version_of
 from processors.owners.policy.format import (
@@ -22,6 +20,8 @@ from processors.owners.policy.format import (
 )
 from processors.owners.policy.local_time import EVERY_DAY, Hours, zone
 from processors.owners.policy.policy import Absence, EscalationStep, Maintenance, PersonPolicy, Policy, Storms
+from schemas.checked_files.faults import Fault, FaultyFileError, NoDocumentError
+from schemas.checked_files.reader import Document, Path, read
 
 __all__ = ["CheckedPolicy", "PolicyError", "check_policy", "load_policy"]
 
@@ -57,7 +57,7 @@ def check_policy(text: str) -> CheckedPolicy:
     """Return the policy in a policy file's text, or every fault in it."""
     try:
         document = read(text)
-    except ModelError as error:
+    except NoDocumentError as error:
         return CheckedPolicy(None, error.faults)
     loader = _PolicyLoader(document)
     policy = loader.policy()

@@ -115,8 +115,8 @@ def test_every_fault_says_how_to_mend_it() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "1:1: not a model; a model is a mapping"),
-        ("- a\n- b\n", "1:1: not a model"),
+        ("", "1:1: not a mapping; the file begins with a key"),
+        ("- a\n- b\n", "1:1: not a mapping"),
         ("model: a\n\tversion: 1\n", "2:1: a tab; indent with spaces"),
         ("model: a\nmeasures:\n  usage.depth:\n  \tweight: 3\n", "4:3: a tab; indent with spaces"),
         ("model: [a\n", "not YAML"),

@@ -1,5 +1,5 @@
 """
-Reader of a model file or a rule file: YAML text as plain values, with the line and the column of each.
+Reader of YAML files that people write: text as plain values, with the line and the column of each.
 
 libyaml parses; the tree is composed here from its events, for what no YAML library offers together: line and
 column of every key and value, all faults at once, limits on size and depth (libyaml's own composer overflows
@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import yaml
 
-from processors.model.file.faults import Fault, ModelError
+from schemas.checked_files.faults import Fault, NoDocumentError
 
 __all__ = ["Document", "Marks", "Path", "read"]
 
@@ -69,9 +69,9 @@ class Document:
 
 
 def read(text: str) -> Document:
-    """Return the mapping in this YAML text; raise ModelError when it can't be read."""
+    """Return the mapping in this YAML text; raise NoDocumentError when it can't be read."""
     if len(text) > _MAX_CHARACTERS:
-        _refuse(1, 1, "the file is too long", f"a model has at most {_MAX_CHARACTERS:,} characters")
+        _refuse(1, 1, "the file is too long", f"such a file has at most {_MAX_CHARACTERS:,} characters")
     reader = _Reader()
     try:
         data = reader.document(yaml.parse(text, Loader=yaml.CSafeLoader))
@@ -85,7 +85,7 @@ def read(text: str) -> Document:
     except (yaml.YAMLError, UnicodeError) as error:
         _refuse(1, 1, "not YAML", f"save it as UTF-8 text ({str(error).splitlines()[0]})")
     if not isinstance(data, dict):
-        _refuse(1, 1, "not a model", "a model is a mapping that begins with `model: name`")
+        _refuse(1, 1, "not a mapping", "the file begins with a key, such as `name: value`")
     return Document(data, reader.marks, tuple(reader.faults))
 
 
@@ -183,4 +183,4 @@ def _scalar(event: Any) -> Any:
 
 
 def _refuse(line: int, column: int, message: str, fix: str) -> NoReturn:
-    raise ModelError([Fault(line, column, "", message, fix)])
+    raise NoDocumentError([Fault(line, column, "", message, fix)])

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-__all__ = ["Fault", "FaultyFileError", "ModelError"]
+__all__ = ["Fault", "FaultyFileError", "NoDocumentError"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,11 +38,7 @@ class FaultyFileError(ValueError):
         super().__init__(f"{self.subject} can't be used:\n{lines}")
 
 
-class ModelError(FaultyFileError):
-    """
-    A model file can't be used; the message lists every fault with its line, column and fix.
+class NoDocumentError(FaultyFileError):
+    """A file holds no document that can be read at all; the message says where reading it ended."""
 
-    Operator action: correct the named lines; ``bellbuoy model check FILE`` lists what is still wrong.
-    """
-
-    subject = "the model"
+    subject = "the file"

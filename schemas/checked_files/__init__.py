@@ -1,0 +1,1 @@
+"""Checked files: YAML that people write, with the line of every part and every fault."""
