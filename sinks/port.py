@@ -16,6 +16,9 @@ __all__ = [
     "KEPT",
     "OUTPUTS",
     "Appending",
+    "DailyUse",
+    "Gathering",
+    "Metered",
     "Migratable",
     "Once",
     "Output",
@@ -203,6 +206,47 @@ class Once(Protocol):
 
         Called after every assignment of partitions, before the next write.
         """
+
+
+@runtime_checkable
+class Gathering(Protocol):
+    """
+    Addition to a sink whose writes are costly and of which only the newest record of a key counts.
+
+    Delivery gathers for ``gather_seconds`` after the first record, or until there are ``gather_records``
+    keys, and then offers the newest record of each key as one batch.
+    """
+
+    gather_seconds: float
+    gather_records: int
+
+    def taken_over(self) -> None:
+        """Learn, after every assignment of partitions, that other members may have written newer records."""
+
+
+class DailyUse(NamedTuple):
+    """Requests that were made on a UTC day, which is counted from 1970."""
+
+    day: int
+    requests: int
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """
+    Addition to a sink whose destination allows so many requests a UTC day.
+
+    The members of its group count together, and go on counting after a restart: delivery keeps the counts in
+    the metadata of the group's offsets.
+    """
+
+    daily_requests: int
+
+    def used(self) -> DailyUse:
+        """Return the requests of the day, those included that ``group_used`` told of."""
+
+    def group_used(self, use: DailyUse, /) -> None:
+        """Learn what the whole group, this member included, has used; called between two writes."""
 
 
 class SinkEntry(NamedTuple):

@@ -30,11 +30,11 @@ def list_sinks(as_json: Json = False) -> None:
     from bellbuoy.operations.sinks import find_sinks
     from bellbuoy.settings import load
     from sinks.installed import installed_names
-    from sinks.port import Migratable, Positioned, Reconcilable
+    from sinks.port import Metered, Migratable, Positioned, Reconcilable
     from streams.delivery.subscription import output_topics
 
     abilities = {"rebuild": Positioned, "migrate": Migratable, "reconcile": Reconcilable}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": sink.name,
             "topics": list(output_topics(sink.records)),
@@ -43,11 +43,13 @@ def list_sinks(as_json: Json = False) -> None:
                 "lag",
                 *(name for name, kind in abilities.items() if isinstance(sink, kind)),
             ],
+            "daily_requests": sink.daily_requests if isinstance(sink, Metered) else None,
         }
         for sink in find_sinks(load(), None)
     ]
     lines = [
         f"{row['name']:<12} takes {', '.join(row['topics'])}; commands {', '.join(row['commands'])}"
+        + (f"; at most {row['daily_requests']:,} requests a UTC day" if row["daily_requests"] else "")
         for row in rows
     ]
     unused = [name for name in installed_names() if name not in {row["name"] for row in rows}]
@@ -88,21 +90,40 @@ def check(sink: _Name = None, as_json: Json = False) -> None:
 
 @sinks.command(epilog=EXIT_CODES)
 def lag(sink: _Name = None, as_json: Json = False) -> None:
-    """Say how many records of each topic are not written to a sink yet, ends of transactions included."""
-    from bellbuoy.operations.lag import sink_lag
+    """
+    Say how many records of each topic are not written to a sink yet, ends of transactions included.
+
+    Of a destination with a daily budget it also says how many requests of this UTC day are used.
+    """
+    from bellbuoy.operations.lag import daily_use, sink_lag
     from bellbuoy.operations.sinks import find_sinks
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
+    from bellbuoy.times import now
+    from schemas.times import DAY
+    from sinks.port import Metered
 
     settings = load()
     require_topics(settings)
-    lags = {one.name: sink_lag(settings, one) for one in find_sinks(settings, sink)}
+    found = find_sinks(settings, sink)
+    lags = {one.name: sink_lag(settings, one) for one in found}
+    requests: dict[str, dict[str, int]] = {}
+    for one in found:
+        if isinstance(one, Metered):
+            use = daily_use(settings, one)
+            today = use.requests if use.day == now() // DAY else 0
+            requests[one.name] = {"used": today, "budget": one.daily_requests}
     lines = [
         f"{name:<12} {sum(topics.values()):>10,} behind"
         + "".join(f"   {topic} {count:,}" for topic, count in topics.items() if count)
+        + "".join(
+            f"   requests today {each['used']:,} of {each['budget']:,}"
+            for each in [requests.get(name)]
+            if each is not None
+        )
         for name, topics in lags.items()
     ]
-    emit({"lag": lags}, lines, as_json)
+    emit({"lag": lags, "requests": requests}, lines, as_json)
 
 
 @sinks.command(epilog=EXIT_CODES)

@@ -1,4 +1,4 @@
-"""Lag of a sink: how many records its consumer group has not written yet, by topic."""
+"""Lag of a sink, by topic, and the requests that its consumer group made today."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from confluent_kafka import Consumer
 
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
-from sinks.port import Sink
+from sinks.port import DailyUse, Sink
+from streams.delivery.committer import parts_of
+from streams.delivery.daily_use import group_use
 from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import watermarks
 
-__all__ = ["sink_lag"]
+__all__ = ["daily_use", "sink_lag"]
 
 _TIMEOUT_SECONDS = 10.0
 
@@ -26,6 +28,21 @@ def sink_lag(settings: Settings, sink: Sink) -> dict[str, int]:
     kafka = settings.kafka
     subscription = Subscription.of(sink, kafka.topics())
     return retry_while_leaderless(kafka.bootstrap, partial(_lag, kafka.bootstrap, subscription))
+
+
+def daily_use(settings: Settings, sink: Sink) -> DailyUse:
+    """Return the requests that a metered sink's members made on their newest day; raise KafkaAwayError."""
+    kafka = settings.kafka
+    subscription = Subscription.of(sink, kafka.topics())
+    return retry_while_leaderless(kafka.bootstrap, partial(_use, kafka.bootstrap, subscription))
+
+
+def _use(bootstrap: str, subscription: Subscription) -> DailyUse:
+    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+    try:
+        return group_use(reader, parts_of(subscription.partitions()))
+    finally:
+        reader.close()
 
 
 def _lag(bootstrap: str, subscription: Subscription) -> dict[str, int]:

@@ -6,48 +6,26 @@ A file is refused with all of its faults, each with its line and the fix (docs/s
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from schemas.records import AccountHealth
+from schemas.checked_files import reader
+from schemas.checked_files.faults import NoDocumentError
+from schemas.checked_files.invalid_keys import invalid_keys
+from schemas.checked_files.reader import Marks
 from schemas.suggestions import suggestion
 from sinks.port import SinkSettingsError
+from sinks.writeback.template import FIELDS, names, texts
 
-__all__ = [
-    "FIELDS",
-    "ItemAnswers",
-    "WritebackMapping",
-    "account_values",
-    "load_mapping",
-    "rendered",
-    "value_at",
-]
+__all__ = ["CheckRequest", "ItemAnswers", "SessionRequest", "WritebackMapping", "load_mapping"]
 
-FIELDS: Mapping[str, Callable[[AccountHealth], Any]] = {
-    "tenant": lambda health: health.tenant,
-    "account_id": lambda health: health.account_id,
-    "name": lambda health: health.name,
-    "owner": lambda health: health.owner,
-    "segment": lambda health: health.segment,
-    "stage": lambda health: health.stage,
-    "score": lambda health: health.score,
-    "band": lambda health: health.label or health.band,
-    "previous_score": lambda health: health.previous_score,
-    "coverage": lambda health: health.coverage,
-    "reason": lambda health: health.reasons[0] if health.reasons else None,
-    "reasons": lambda health: "; ".join(health.reasons),
-    "open_alerts": lambda health: len(health.open_alerts),
-    "model": lambda health: health.model,
-}
-"""What a template may name of an account."""
-
-_NAME = re.compile(r"\{(\w+)\}")
-_ITEMS = "items"
+_PAGE = "docs/sinks/writeback.md"
+_URL = r"^https?://[^\s]+$"
+_SETTINGS = ("secret", "client_id")
+"""What a template may name of the settings."""
 
 
 class _MappingPart(BaseModel):
@@ -58,11 +36,14 @@ class ItemAnswers(_MappingPart):
     """
     The parts of an answer that say what became of each item.
 
-    ``path`` leads to a list: with ``success`` one entry for each item, in order; with ``ids`` one for each
-    refused item, and the ids that it concerns. ``retry`` are codes of refusals that pass.
+    ``ok`` leads to a value that is true unless the whole request was refused. ``path`` leads to a list, or to
+    several: with ``success`` one entry for each item, in order; with ``ids`` one for each refused item, and
+    the ids that it concerns; with neither, entries that name no item, so that the request is asked in halves
+    until the refused item is found. ``retry`` are codes of refusals that pass.
     """
 
-    path: str = ""
+    ok: str | None = None
+    path: Annotated[tuple[str, ...], BeforeValidator(lambda it: (it,) if isinstance(it, str) else it)] = ("",)
     success: str | None = None
     ids: str | None = None
     message: str = "message"
@@ -70,133 +51,99 @@ class ItemAnswers(_MappingPart):
     retry: tuple[str, ...] = ()
 
 
+class SessionRequest(_MappingPart):
+    """The request that opens a session: a form that is posted, and the path of the token in the answer."""
+
+    url: str = Field(pattern=_URL)
+    form: dict[str, str]
+    token: str = "access_token"  # noqa: S105 - a path
+
+
+class CheckRequest(_MappingPart):
+    """The request of the start-up check, where a write of no account is none: it must change nothing."""
+
+    method: Literal["GET", "OPTIONS"] = "GET"
+    url: str = Field(pattern=_URL)
+
+
 class WritebackMapping(_MappingPart):
     """One mapping file."""
 
-    url: str = Field(pattern=r"^https?://[^\s{}]+$")
+    url: str = Field(pattern=_URL)
     method: Literal["POST", "PUT", "PATCH"] = "POST"
+    encoding: Literal["json", "form"] = "json"
     headers: dict[str, str] = {}
+    session: SessionRequest | None = None
+    check: CheckRequest | None = None
     batch: int = Field(ge=1, le=10_000)
     requests_per_second: float = Field(gt=0, le=1_000)
     daily_requests: int = Field(gt=0)
     id: str
     body: Any
     item: Any
+    retry_statuses: tuple[int, ...] = ()
     answers: ItemAnswers | None = None
 
 
 def load_mapping(path: Path) -> WritebackMapping:
     """Return the mapping of a file; raise SinkSettingsError with every fault, its line and the fix."""
     try:
-        text = path.read_text()
-        values, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
+        document = reader.read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SinkSettingsError(f"{path} can't be read: {error}; name another file in `mapping`") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise SinkSettingsError(f"{path} is no YAML: {error}") from error
-    lines = dict(_lines(node, ()))
-    faults: list[tuple[tuple[Any, ...], str]] = []
+    except NoDocumentError as error:
+        raise _unusable(path, map(str, error.faults)) from error
+    faults = [str(fault) for fault in document.faults]
     mapping: WritebackMapping | None = None
     try:
-        mapping = WritebackMapping.model_validate(values)
+        mapping = WritebackMapping.model_validate(document.data)
     except ValidationError as error:
-        faults = [(each["loc"], _with_fix(each["loc"], each["msg"], each["type"])) for each in error.errors()]
-    if isinstance(values, dict):
-        faults += _template_faults(values)
+        faults += invalid_keys(error, document.marks, _keys, _PAGE)
+    faults += _template_faults(document.data, document.marks)
     if faults or mapping is None:
-        words = [
-            f"  - line {_line(lines, loc)}: {'.'.join(map(str, loc)) or 'the file'}: {fault}"
-            for loc, fault in sorted(faults, key=lambda each: _line(lines, each[0]))
-        ]
-        raise SinkSettingsError(f"{path} can't be used:\n" + "\n".join(words))
+        raise _unusable(path, faults)
     return mapping
 
 
-def rendered(template: Any, values: Mapping[str, Any]) -> Any:
-    """Return a template with its names replaced; text that is one name alone becomes the value itself."""
-    if isinstance(template, Mapping):
-        return {name: rendered(each, values) for name, each in template.items()}
-    if isinstance(template, list):
-        return [rendered(each, values) for each in template]
-    if not isinstance(template, str):
-        return template
-    alone = _NAME.fullmatch(template)
-    if alone:
-        return values[alone[1]]
-    return _NAME.sub(lambda name: "" if values[name[1]] is None else str(values[name[1]]), template)
+def _unusable(path: Path, faults: Iterator[str] | list[str]) -> SinkSettingsError:
+    lines = sorted(faults, key=lambda fault: int(fault.split(":", 1)[0]))
+    return SinkSettingsError(f"{path} can't be used:\n" + "\n".join(f"  {line}" for line in lines))
 
 
-def account_values(health: AccountHealth) -> dict[str, Any]:
-    """Return what templates may name of an account."""
-    return {name: read(health) for name, read in FIELDS.items()}
+def _keys(path: tuple[str | int, ...]) -> list[str]:
+    parts: dict[str, type[_MappingPart]] = {
+        "answers": ItemAnswers,
+        "session": SessionRequest,
+        "check": CheckRequest,
+    }
+    return [*(parts.get(str(path[0]), WritebackMapping) if path else WritebackMapping).model_fields]
 
 
-def value_at(answer: Any, path: str) -> Any:
-    """Return what lies at a path such as ``errors.0.message``, ``None`` where nothing does."""
-    for step in filter(None, path.split(".")):
-        if isinstance(answer, list) and step.isdecimal() and int(step) < len(answer):
-            answer = answer[int(step)]
-        elif isinstance(answer, Mapping):
-            answer = answer.get(step)
-        else:
-            return None
-    return answer
+def _template_faults(values: Mapping[str, Any], marks: Marks) -> Iterator[str]:
+    def fault(path: tuple[str | int, ...], message: str, fix: str) -> str:
+        return str(marks.fault(path, message, fix))
 
-
-def _template_faults(values: Mapping[str, Any]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    for part, known in (("id", [*FIELDS]), ("item", [*FIELDS]), ("body", [_ITEMS]), ("headers", ["secret"])):
-        for loc, text in _texts(values.get(part), (part,)):
-            for name in _NAME.findall(text):
-                if name not in known:
-                    yield (
-                        loc,
-                        f"{{{name}}} is not known: {suggestion(name, known, 'docs/sinks/writeback.md')}",
-                    )
-    if "body" in values and not any("{items}" in text for _, text in _texts(values["body"], ())):
-        yield ("body",), "names no {items}: write it where the accounts of a request go"
+    one = values.get("batch") == 1
+    session = values.get("session")
+    known: dict[str, list[str]] = {
+        "id": [*FIELDS],
+        "item": [*FIELDS, *_SETTINGS],
+        "url": [*FIELDS] if one else [],
+        "body": ["item", "items"] if one else ["items"],
+        "headers": [*_SETTINGS, "token"] if session else [*_SETTINGS],
+        "session": [*_SETTINGS],
+    }
+    for part, allowed in known.items():
+        for path, text in texts(values.get(part), (part,)):
+            for name in names(text):
+                if name not in allowed:
+                    yield fault(path, f"{{{name}}} is not known here", suggestion(name, allowed, _PAGE))
+    body = [name for _, text in texts(values.get("body"), ()) for name in names(text)]
+    if "body" in values and not {"item", "items"} & set(body):
+        yield fault(("body",), "names no {items}", "write it where the accounts of a request go")
+    if values.get("encoding") == "form" and not one:
+        yield fault(("encoding",), "a form holds one account", "write `batch: 1`")
     answers = values.get("answers")
-    if isinstance(answers, Mapping) and ("success" in answers) == ("ids" in answers):
-        yield (
-            ("answers",),
-            "give either `success`, for an entry for each item, or `ids`, for refused ones alone",
-        )
-
-
-def _texts(template: Any, loc: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    if isinstance(template, str):
-        yield loc, template
-    elif isinstance(template, Mapping):
-        for name, each in template.items():
-            yield from _texts(each, (*loc, name))
-    elif isinstance(template, list):
-        for number, each in enumerate(template):
-            yield from _texts(each, (*loc, number))
-
-
-def _with_fix(loc: tuple[Any, ...], words: str, kind: str) -> str:
-    if kind == "extra_forbidden":
-        known = [*(ItemAnswers if len(loc) > 1 else WritebackMapping).model_fields]
-        return f"no such key: {suggestion(str(loc[-1]), known, 'docs/sinks/writeback.md')}"
-    return words if kind != "missing" else "is missing: add it"
-
-
-def _lines(node: Any, loc: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:
-    if node is None:
-        return
-    yield loc, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield (*loc, key.value), key.start_mark.line + 1
-            for below, line in _lines(value, (*loc, key.value)):
-                if below != (*loc, key.value):
-                    yield below, line
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            yield from _lines(value, (*loc, number))
-
-
-def _line(lines: Mapping[tuple[Any, ...], int], loc: tuple[Any, ...]) -> int:
-    """Return the line of a place, or of the nearest one around it."""
-    while loc and loc not in lines:
-        loc = loc[:-1]
-    return lines.get(loc, 1)
+    if isinstance(answers, Mapping) and "success" in answers and "ids" in answers:
+        fix = "keep `success` for an entry for each item, or `ids` for refused ones alone"
+        yield fault(("answers",), "both `success` and `ids`", fix)

@@ -17,11 +17,17 @@ class WritebackSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mapping: Path = Field(description="Mapping file (docs/sinks/writeback.md).")
-    secret: SecretStr = Field(default=SecretStr(""), description="What `{secret}` stands for in its headers.")
+    secret: SecretStr = Field(default=SecretStr(""), description="What `{secret}` stands for in the file.")
+    client_id: str = Field(default="", description="What `{client_id}` stands for in the file.")
     url: str | None = Field(
         default=None,
-        pattern=r"^https?://[^\s{}]+$",
-        description="Address in place of the file's, such as that of your own instance.",
+        pattern=r"^https?://[^\s/{}]+$",
+        description="Scheme and host in place of those in the file, such as those of your own instance.",
+    )
+    gather_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="Time in which changes are gathered, so that of an account only the newest is sent.",
     )
     timeout_seconds: float = Field(default=10.0, gt=0, le=20, description="Longest wait for an answer.")
 

@@ -1,19 +1,19 @@
 """
 Positions of one sink's partitions: how far each was written, and what of that is not committed yet.
 
-A committed offset carries the leader epoch, and the topic's id as its metadata, so that it is a position of
-one log; offsets that older releases committed are bare.
+A committed offset carries the leader epoch, and in its metadata the topic's id, so that it is a position of
+one log, and after a space a note; offsets that older releases committed are bare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from streams.kafka.log_position import LogPosition, Part
 
-__all__ = ["SinkOffsets", "committable", "committed_positions"]
+__all__ = ["SinkOffsets", "committable", "committed_notes", "committed_positions"]
 
 _SECONDS = 5.0
 """How long Kafka may take to answer."""
@@ -31,14 +31,26 @@ def committed_positions(consumer: Consumer, parts: Iterable[Part]) -> dict[Part,
     return found
 
 
-def committable(positions: Mapping[Part, LogPosition]) -> list[TopicPartition]:
-    """Return positions as offsets to commit."""
-    return [TopicPartition(*part, at.offset, at.topic_id.hex(), at.epoch) for part, at in positions.items()]
+def committed_notes(consumer: Consumer, parts: Collection[Part]) -> dict[Part, str]:
+    """Return the notes beside the offsets that the consumer's group has committed; raise KafkaException."""
+    found = consumer.committed([TopicPartition(*part) for part in parts], timeout=_SECONDS)
+    return {(part.topic, part.partition): (part.metadata or "").partition(" ")[2] for part in found}
+
+
+def committable(
+    positions: Mapping[Part, LogPosition], notes: Mapping[Part, str] | None = None
+) -> list[TopicPartition]:
+    """Return positions as offsets to commit, each with its note where there is one."""
+    notes = notes or {}
+    return [
+        TopicPartition(*part, at.offset, f"{at.topic_id.hex()} {notes.get(part, '')}".rstrip(" "), at.epoch)
+        for part, at in positions.items()
+    ]
 
 
 def _topic_id(metadata: str | None) -> bytes:
     try:
-        return bytes.fromhex(metadata or "")
+        return bytes.fromhex((metadata or "").partition(" ")[0])
     except ValueError:  # whoever reset the group's offsets wrote something else there
         return b""
 

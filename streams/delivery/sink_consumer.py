@@ -21,16 +21,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import Event
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from sinks.port import Once, SetBackError, Sink, SinkError
+from sinks.port import Gathering, Metered, Once, SetBackError, Sink, SinkError
 from streams.deadletters.producer import DeadLetterProducer
-from streams.delivery.batch import read_batch
+from streams.delivery.batch import OutputBatch, read_batch
 from streams.delivery.broker_watch import BrokerWatch
 from streams.delivery.committer import OffsetCommitter, parts_of
+from streams.delivery.daily_use import DailyUseCounter
+from streams.delivery.gathering import BatchGatherer
 from streams.delivery.member import GroupMember
 from streams.delivery.offsets import SinkOffsets
 from streams.delivery.output_logs import OutputLogs
@@ -71,7 +74,12 @@ class SinkConsumer:
         self._logs = OutputLogs(cluster, self._offsets)
         self._resume_point = ResumePoint(sink, topics, self._logs, self._status)
         self._watch = BrokerWatch(subscription, health)
-        self._committer = OffsetCommitter(self._offsets, self._resume_point, self._watch, self._status)
+        parts = parts_of(subscription.partitions())
+        self._use = DailyUseCounter(sink, parts) if isinstance(sink, Metered) else None
+        self._gatherer = BatchGatherer(sink) if isinstance(sink, Gathering) else None
+        self._committer = OffsetCommitter(
+            self._offsets, self._resume_point, self._watch, self._status, self._use
+        )
         self._member = GroupMember(
             cluster.bootstrap, subscription, settings.session_seconds, self._watch, self._committer.on_commit
         )
@@ -108,6 +116,8 @@ class SinkConsumer:
         while self._resume_point.unknown and self._offsets.owned:
             try:
                 self._writer.taken_over()
+                if self._use is not None:
+                    self._use.refresh(self._member.consumer, self._offsets.owned, assigned=True)
                 starts = self._resume_point.starts(
                     self._member.consumer, self._offsets.owned, self._offsets.written
                 )
@@ -122,23 +132,42 @@ class SinkConsumer:
             else:
                 self._member.restart(starts)
                 self._offsets.restart(starts)
+                if self._gatherer is not None:
+                    self._gatherer.clear()
                 # At once, so that Kafka knows of which log the sink's next positions are.
                 self._committer.commit_all(self._member.consumer)
                 self._status.ready()
 
     def _deliver(self) -> None:
         messages = self._member.take(self._most_records)
-        if not messages:
+        if messages:
+            self._watch.heard()
+        elif self._gatherer is None:
             return
-        self._watch.heard()
         batch = read_batch(messages, self._codecs, self._send_dead_letter, self._refused)
+        if self._gatherer is not None:
+            gathered = self._gatherer.add(batch)
+            if gathered is None:
+                return
+            batch = gathered
+        self._refresh_use()
         try:
-            self._until_taken(partial(self._writer.write, batch))
+            self._until_taken(partial(self._write, batch))
         except SetBackError:
             self._resume_point.ask()
             return
         self._dead_letters.flush(self._while_waiting)
         self._offsets.wrote(batch.reached)
+
+    def _write(self, batch: OutputBatch) -> None:
+        if self._gatherer is not None and self._resume_point.unknown:
+            raise SetBackError("its partitions changed hands while the batch waited")
+        self._writer.write(batch)
+
+    def _refresh_use(self) -> None:
+        if self._use is not None:
+            with suppress(KafkaException):  # it goes on with what it knew
+                self._use.refresh(self._member.consumer, self._offsets.owned)
 
     def _until_taken(self, attempt: Callable[[], None]) -> None:
         """Repeat an attempt until the sink takes it; raise SetBackError when it lost what it held."""
@@ -151,6 +180,8 @@ class SinkConsumer:
             except SinkError as error:
                 self._status.failed(error)
                 self._member.pause()
+                if self._use is not None:  # what the attempt used counts also after a kill
+                    self._committer.commit(self._member.consumer)
                 self._wait(backoff.pause(error))
             else:
                 return self._member.resume()
@@ -204,6 +235,8 @@ class SinkConsumer:
         self._forget(partitions)
 
     def _forget(self, partitions: list[TopicPartition]) -> None:
+        if self._gatherer is not None:
+            self._gatherer.clear()
         self._watch.forget(partitions)
         self._offsets.revoke(parts_of(partitions))
         self._status.left()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinks.port import Once, Rejected, Sink, SinkError
+from sinks.port import Gathering, Once, Rejected, Sink, SinkError
 from streams.delivery.batch import OutputBatch, SendDeadLetter
 from streams.delivery.status import SinkStatus
 
@@ -37,8 +37,8 @@ class SinkWriter:
         self._status.ready()
 
     def taken_over(self) -> None:
-        """Let a sink that must not write twice learn what other members wrote; raise SinkError."""
-        if isinstance(self._sink, Once):
+        """Let a sink that minds what other members wrote learn of it; raise SinkError."""
+        if isinstance(self._sink, Once | Gathering):
             self._sink.taken_over()
 
     def write(self, batch: OutputBatch) -> None:

@@ -166,6 +166,15 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.respond()
 
+    def do_GET(self) -> None:
+        self.respond()
+
+    def do_PUT(self) -> None:
+        self.respond()
+
+    def do_PATCH(self) -> None:
+        self.respond()
+
     def respond(self) -> None:
         receiver = self.receiver()
         self.body = self.rfile.read(int(self.headers.get("content-length", 0)))

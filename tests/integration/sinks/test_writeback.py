@@ -1,115 +1,62 @@
-"""Write-back to HubSpot and Salesforce as they document it: refused items, limits, and many changes."""
+"""Write-back to CRMs as they document it: refused items, limits, sessions, faults of the network."""
 
 from __future__ import annotations
 
-import json
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sinks.port import Rejected, SinkError, SinkSettingsError
+from sinks.port import DailyUse, Rejected, SinkError, SinkSettingsError
 from sinks.writeback.mapping import load_mapping
 from sinks.writeback.settings import WritebackSettings
 from sinks.writeback.sink import WritebackSink
+from tests.support.crm_servers import ANSWERS, CrmServer, replies
+from tests.support.http_receiver import answer, hang, lose_the_answer, reset, take
 from tests.support.output_records import health
 from tests.support.product_source import ROOT
 
 EXAMPLES = ROOT / "docs" / "writeback"
-
-Reply = tuple[int, dict[str, str], Any]
-
-
-class Crm:
-    """A CRM on a port of its own; ``faults`` are answered first, then what ``answer`` returns."""
-
-    def __init__(self, answer: Callable[[Any], Reply]) -> None:
-        self.faults: deque[Reply] = deque()
-        self.requests: list[Any] = []
-        self.tokens: set[str] = set()
-        crm = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def log_message(self, *_: Any) -> None:
-                pass
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                crm.requests.append(body)
-                crm.tokens.add(self.headers["authorization"])
-                status, headers, content = crm.faults.popleft() if crm.faults else answer(body)
-                raw = json.dumps(content).encode()
-                self.send_response(status)
-                for name, value in {**headers, "content-length": str(len(raw))}.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(raw)
-
-            do_PATCH = do_POST  # noqa: N815
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-def hubspot_answer(body: Any) -> Reply:
-    """Answer as the batch upsert of companies does; "never" is refused by a validation rule."""
-    bad = [one["id"] for one in body["inputs"] if one["id"].startswith("never")]
-    results = [one for one in body["inputs"] if one["id"] not in bad]
-    if not bad:
-        return 200, {}, {"status": "COMPLETE", "results": results}
-    message = 'Property values were not valid: "x" was not one of the allowed options'
-    error = {"status": "error", "category": "VALIDATION_ERROR", "message": message, "context": {"ids": bad}}
-    return 207, {}, {"status": "COMPLETE", "results": results, "numErrors": 1, "errors": [error]}
-
-
-def salesforce_answer(body: Any) -> Reply:
-    """Answer as the collections upsert does: one result for each record, in order, always with status 200."""
-
-    def result(record: Any) -> Any:
-        name = record["Bellbuoy_Id__c"]
-        code = {"never": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "locked": "UNABLE_TO_LOCK_ROW"}.get(name)
-        errors = [] if code is None else [{"statusCode": code, "message": f"{name}: no", "fields": []}]
-        return {"id": f"001{name}", "success": not errors, "errors": errors, "created": False}
-
-    return 200, {}, [result(record) for record in body["records"]]
+VENDORS = sorted(ANSWERS)
 
 
 @pytest.fixture
-def hubspot() -> Iterator[Crm]:
-    crm = Crm(hubspot_answer)
-    yield crm
-    crm.close()
+def crm() -> Iterator[Callable[[str], CrmServer]]:
+    """Return servers that answer as a vendor does; they are ended afterwards."""
+    servers: list[CrmServer] = []
+
+    def start(vendor: str) -> CrmServer:
+        servers.append(CrmServer(ANSWERS[vendor]))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
 
 
-@pytest.fixture
-def salesforce() -> Iterator[Crm]:
-    crm = Crm(salesforce_answer)
-    yield crm
-    crm.close()
-
-
-def sink(crm: Crm, example: str, **changes: str) -> WritebackSink:
+def sink(crm: CrmServer, example: str, folder: Path | None = None, **changes: Any) -> WritebackSink:
+    """Return the sink of an example; ``changes`` are keys of its file."""
     path = EXAMPLES / f"{example}.yaml"
-    if changes:
-        text = path.read_text()
-        for old, new in changes.items():
-            text = text.replace(*json.loads(new)) if old == "replace" else text
-        path = Path(changes["folder"]) / "mapping.yaml"
-        path.write_text(text)
-    return WritebackSink("writeback_crm", WritebackSettings(mapping=path, secret="t0ken", url=crm.url))
+    if folder is not None:
+        lines = path.read_text().splitlines()
+        changed = [
+            next((f"{key}: {changes[key]}" for key in changes if line.startswith(f"{key}:")), line)
+            for line in lines
+        ]
+        path = folder / "mapping.yaml"
+        path.write_text("\n".join(changed))
+    settings = WritebackSettings(
+        mapping=path, secret="t0ken", client_id="app", url=crm.base, timeout_seconds=2.0, gather_seconds=0.2
+    )
+    return WritebackSink("writeback_crm", settings)
 
 
-def test_ten_thousand_changes_are_a_few_calls_and_the_last_value_wins(hubspot: Crm) -> None:
+def test_ten_thousand_changes_are_a_few_calls_and_the_last_value_wins(
+    crm: Callable[[str], CrmServer],
+) -> None:
+    hubspot = crm("hubspot")
     changes = [health(f"a{n % 250}", n, float(n % 100)) for n in range(1, 10_001)]
     with closing(sink(hubspot, "hubspot")) as target:
         target.open()
@@ -117,6 +64,7 @@ def test_ten_thousand_changes_are_a_few_calls_and_the_last_value_wins(hubspot: C
             target.write(changes[start : start + 5_000])
         target.write(changes[-250:])  # again
         calls = len(hubspot.requests) - 1
+        assert target.used().requests == len(hubspot.requests)
 
     assert calls <= 6
     assert max(len(request["inputs"]) for request in hubspot.requests) == 100
@@ -124,19 +72,99 @@ def test_ten_thousand_changes_are_a_few_calls_and_the_last_value_wins(hubspot: C
     assert {name: each["bellbuoy_score"] for name, each in last.items()} == {
         f"a{n % 250}": float(n % 100) for n in range(1, 10_001)
     }
-    assert hubspot.tokens == {"Bearer t0ken"}
+    assert hubspot.secrets == {"Bearer t0ken"}
 
 
-def test_worse_bands_go_first(hubspot: Crm) -> None:
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_each_vendor_takes_accounts_as_it_documents(
+    vendor: str, crm: Callable[[str], CrmServer], tmp_path: Path
+) -> None:
+    server = crm(vendor)
+    with closing(sink(server, vendor, tmp_path, requests_per_second=1000)) as target:
+        target.open()
+        checks = len(server.requests)
+        target.write([health("a1", score=12.5), health("a2")])
+
+    sent = server.requests[checks:]
+    batch = load_mapping(EXAMPLES / f"{vendor}.yaml").batch
+    assert len(sent) == (2 if batch == 1 else 1)
+    assert all(word in str(sent) for word in ("a1", "a2", "12.5", "critical", "Active users fell by 40 %"))
+    assert checks or server.checks
+
+
+@pytest.mark.parametrize(
+    "vendor", sorted({*VENDORS} - {"totango", "userpilot"})
+)  # they answer before they look
+def test_each_vendors_refusal_of_one_account_is_found(
+    vendor: str, crm: Callable[[str], CrmServer], tmp_path: Path
+) -> None:
+    server = crm(vendor)
+    batch = [health("a1"), health("a2"), health("never"), health("a3")]
+    with closing(sink(server, vendor, tmp_path, requests_per_second=1000)) as target:
+        with pytest.raises(Rejected) as rejected:
+            target.write(batch)
+        assert rejected.value.index == 2
+        del batch[2]
+        target.write(batch)
+        before = len(server.requests)
+        target.write(batch)  # all are there
+
+    assert len(server.requests) == before
+    assert all(name in str(server.requests) for name in ("a1", "a2", "a3"))
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_faults_pass_and_every_account_arrives(
+    vendor: str, crm: Callable[[str], CrmServer], tmp_path: Path
+) -> None:
+    server = crm(vendor)
+    faults = [
+        answer(429, retry_after="7"),
+        hang,
+        reset,
+        answer(500),
+        answer(503, retry_after="3"),
+        lose_the_answer,
+    ]
+    with closing(sink(server, vendor, tmp_path, requests_per_second=1000)) as target:
+        target.open()
+        server.script.extend(faults)
+        waits = []
+        for _ in range(len(faults) + 1):  # the client itself repeats a PUT after a reset
+            try:
+                target.write([health("a1"), health("a2")])
+            except SinkError as error:
+                waits.append(error.retry_after)
+
+    assert [seconds for seconds in waits if seconds] == [7, 3]
+    assert not server.script
+    assert "a1" in str(server.requests[-2:])
+    assert "a2" in str(server.requests[-1])
+
+
+def test_a_job_that_still_runs_is_waited_for(crm: Callable[[str], CrmServer]) -> None:
+    server = crm("userpilot")
+    with closing(sink(server, "userpilot")) as target:
+        server.script.append(answer(409))
+        with pytest.raises(SinkError, match="409"):
+            target.write([health()])
+        with pytest.raises(SinkError, match="the rate of its mapping allows no request now") as limited:
+            target.write([health()])
+    assert 30 < (limited.value.retry_after or 0) <= 40
+
+
+def test_worse_bands_go_first(crm: Callable[[str], CrmServer]) -> None:
+    hubspot = crm("hubspot")
     with closing(sink(hubspot, "hubspot")) as target:
         target.write([health(f"a{n}", 1, 90.0) for n in range(100)] + [health("grave", 1, 5.0)])
 
     assert hubspot.requests[0]["inputs"][0]["id"] == "grave"
 
 
-def test_a_limit_is_obeyed_and_the_rest_follows(hubspot: Crm) -> None:
+def test_a_limit_is_obeyed_and_the_rest_follows(crm: Callable[[str], CrmServer]) -> None:
+    hubspot = crm("hubspot")
     batch = [health(f"a{n}") for n in range(150)]
-    hubspot.faults += [hubspot_answer_of(batch[:100]), (429, {"Retry-After": "7"}, {"status": "error"})]
+    hubspot.script += [take, replies(429, {"status": "error", "errorType": "RATE_LIMIT"}, retry_after="7")]
     with closing(sink(hubspot, "hubspot")) as target:
         with pytest.raises(SinkError, match="429") as limited:
             target.write(batch)
@@ -146,40 +174,29 @@ def test_a_limit_is_obeyed_and_the_rest_follows(hubspot: Crm) -> None:
     assert [len(request["inputs"]) for request in hubspot.requests] == [100, 50, 50]
 
 
-def hubspot_answer_of(batch: list[Any]) -> Reply:
-    return 200, {}, {"status": "COMPLETE", "results": [{"id": each.account_id} for each in batch]}
-
-
-def test_a_refused_company_is_named_and_the_others_are_not_sent_again(hubspot: Crm) -> None:
-    batch = [health("a1"), health("never"), health("a2")]
-    with closing(sink(hubspot, "hubspot")) as target:
-        with pytest.raises(Rejected, match="not one of the allowed options") as rejected:
-            target.write(batch)
-        assert rejected.value.index == 1
-        target.write([batch[0], batch[2]])
-
-    assert len(hubspot.requests) == 1
-
-
-def test_one_bad_item_that_refuses_the_whole_request_is_found(hubspot: Crm) -> None:
-    def strict(body: Any) -> Reply:
-        bad = any(one["id"] == "never" for one in body["inputs"])
-        return (400, {}, {"message": "Invalid input JSON"}) if bad else hubspot_answer(body)
-
-    crm = Crm(strict)
+def test_one_bad_item_that_refuses_the_whole_request_is_found(crm: Callable[[str], CrmServer]) -> None:
+    server = CrmServer(
+        lambda body: (
+            (400, {"message": "Invalid input JSON"})
+            if any(one["id"] == "never" for one in body["inputs"])
+            else ANSWERS["hubspot"](body)
+        )
+    )
     batch = [health(f"a{n}") for n in range(20)]
-    with closing(sink(crm, "hubspot")) as target:
+    with server, closing(sink(server, "hubspot")) as target:
         with pytest.raises(Rejected, match="Invalid input JSON") as rejected:
             target.write([*batch[:13], health("never"), *batch[13:]])
         assert rejected.value.index == 13
         target.write(batch)
-    crm.close()
 
-    sent = [one["id"] for request in crm.requests if len(request["inputs"]) < 21 for one in request["inputs"]]
+    sent = [
+        one["id"] for request in server.requests if len(request["inputs"]) < 21 for one in request["inputs"]
+    ]
     assert set(sent) == {*(f"a{n}" for n in range(20)), "never"}
 
 
-def test_salesforce_refuses_items_under_status_200(salesforce: Crm) -> None:
+def test_salesforce_refuses_items_under_status_200(crm: Callable[[str], CrmServer]) -> None:
+    salesforce = crm("salesforce")
     batch = [health("a1"), health("never"), health("locked"), health("a2")]
     with closing(sink(salesforce, "salesforce")) as target:
         with pytest.raises(Rejected, match="never: no") as rejected:
@@ -194,34 +211,64 @@ def test_salesforce_refuses_items_under_status_200(salesforce: Crm) -> None:
         ["locked"],
     ]
     assert salesforce.requests[0]["allOrNone"] is False
+    assert salesforce.paths[0].endswith("/sobjects/Account/Bellbuoy_Id__c")
 
 
-def test_what_is_away_fails_or_refuses_the_secret_is_offered_again(hubspot: Crm) -> None:
-    hubspot.faults += [(500, {}, {}), (503, {"Retry-After": "3"}, {}), (401, {}, {})]
+def test_a_session_that_ran_out_is_opened_again(crm: Callable[[str], CrmServer]) -> None:
+    salesforce = crm("salesforce")
+    with closing(sink(salesforce, "salesforce")) as target:
+        target.write([health("a1")])
+        salesforce.token = "another"
+        target.write([health("a2")])
+
+    assert salesforce.sessions == 2
+    assert [r["records"][0]["Bellbuoy_Id__c"] for r in salesforce.requests] == ["a1", "a2", "a2"]
+    assert salesforce.secrets == {"Bearer session1", "Bearer session2"}
+
+
+def test_a_wrong_secret_opens_no_session_and_says_so(crm: Callable[[str], CrmServer]) -> None:
+    salesforce = crm("salesforce")
+    settings = WritebackSettings(mapping=EXAMPLES / "salesforce.yaml", secret="wrong", url=salesforce.base)
+    with (
+        closing(WritebackSink("writeback_crm", settings)) as target,
+        pytest.raises(SinkError, match=r"no session of .*invalid_client.*correct secret and client_id"),
+    ):
+        target.open()
+
+
+def test_a_file_that_names_no_host_is_refused_without_one() -> None:
+    with pytest.raises(SinkSettingsError, match="set `url` of writeback_crm"):
+        WritebackSink("writeback_crm", WritebackSettings(mapping=EXAMPLES / "salesforce.yaml"))
+
+
+def test_a_refused_secret_is_offered_again(crm: Callable[[str], CrmServer]) -> None:
+    hubspot = crm("hubspot")
+    hubspot.script.append(replies(401, {"message": "The access token is expired"}))
     with closing(sink(hubspot, "hubspot")) as target:
-        for words in ("500", "503", "correct the secret"):
-            with pytest.raises(SinkError, match=words):
-                target.write([health()])
+        with pytest.raises(SinkError, match=r"access token is expired.*correct the secret"):
+            target.write([health()])
         target.write([health()])
         hubspot.close()
         with pytest.raises(SinkError, match="doesn't answer"):
             target.write([health("other")])
 
 
-def test_the_budget_of_a_day_is_kept(hubspot: Crm, tmp_path: Path) -> None:
-    replace = json.dumps(["daily_requests: 250000", "daily_requests: 2"])
-    with closing(sink(hubspot, "hubspot", replace=replace, folder=str(tmp_path))) as target:
+def test_the_budget_of_a_day_is_kept(crm: Callable[[str], CrmServer], tmp_path: Path) -> None:
+    hubspot = crm("hubspot")
+    with closing(sink(hubspot, "hubspot", tmp_path, daily_requests=5)) as target:
+        target.group_used(DailyUse(target.used().day, 3))
         target.write([health(f"a{n}") for n in range(150)])
-        with pytest.raises(SinkError, match="2 requests of this UTC day are used up") as used:
+        with pytest.raises(SinkError, match="5 requests of this UTC day are used up") as used:
             target.write([health("late")])
     assert used.value.retry_after is not None
     assert len(hubspot.requests) == 2
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_an_example_can_be_used(example: Path) -> None:
+def test_an_example_can_be_used_and_names_its_source(example: Path) -> None:
     assert load_mapping(example)
     assert "# Source: https://" in example.read_text()
+    assert example.stem in ANSWERS
 
 
 def test_a_file_is_refused_with_every_fault_its_line_and_the_fix(tmp_path: Path) -> None:
@@ -238,19 +285,26 @@ def test_a_file_is_refused_with_every_fault_its_line_and_the_fix(tmp_path: Path)
         '  accounts: "all"\n'
         "answers:\n"
         "  path: errors\n"
+        "  ids: ids\n"
+        "  success: ok\n"
+        "encoding: form\n"
+        "headers:\n"
+        '  authorization: "{token}"\n'
     )
     with pytest.raises(SinkSettingsError) as refused:
         load_mapping(path)
 
     for words in (
-        "line 1: url: String should match",
-        "line 2: batch: Input should be greater than or equal to 1",
-        "line 4: dayly_requests: no such key: did you mean daily_requests?",
-        "daily_requests: is missing",
-        "line 5: id: {account} is not known: did you mean account_id?",
-        "line 7: item.score: {scor} is not known: did you mean score?",
-        "line 8: body: names no {items}",
-        "line 10: answers: give either `success`",
+        "1:1: url: String should match",
+        "2:1: batch: Input should be greater than or equal to 1",
+        "4:1: dayly_requests: no such key; did you mean daily_requests?",
+        "daily_requests: Field required; add it",
+        "5:1: id: {account} is not known here; did you mean account_id?",
+        "7:3: item.score: {scor} is not known here; did you mean score?",
+        "8:1: body: names no {items}; write it where",
+        "10:1: answers: both `success` and `ids`; keep",
+        "14:1: encoding: a form holds one account; write `batch: 1`",
+        "16:3: headers.authorization: {token} is not known here",
     ):
         assert words in str(refused.value), words
 
