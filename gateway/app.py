@@ -140,7 +140,13 @@ def _source_routes(
     typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED, admission)
     webhooks = [
         WebhookEndpoint(
-            source, settings.secrets(source), settings.test_secrets(source), bodies, dispatcher, clock
+            source,
+            settings.secrets(source),
+            settings.test_secrets(source),
+            bodies,
+            dispatcher,
+            clock,
+            settings.public_url,
         )
         for source in WEBHOOKS
     ]

@@ -32,6 +32,7 @@ from bellbuoy.cli.recover import recover
 from bellbuoy.cli.replay import replay
 from bellbuoy.cli.roles import console, deliver, gateway, journal, worker
 from bellbuoy.cli.rules import rules
+from bellbuoy.cli.send import send
 from bellbuoy.cli.simulate import demo, simulate
 from bellbuoy.cli.sinks import sinks
 from bellbuoy.cli.topics import topics
@@ -97,6 +98,7 @@ for panel, commands in {
         account,
         events,
         import_,
+        send,
         deadletters,
         rebuild,
         recover,

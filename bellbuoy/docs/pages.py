@@ -15,6 +15,7 @@ from bellbuoy.docs import (
     model_schema,
     rules_page,
     settings_page,
+    sources_page,
     topics_page,
 )
 
@@ -34,5 +35,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/settings.md": settings_page.page,
     "docs/reference/topics.md": topics_page.page,
     "docs/rules.schema.json": rules_page.schema_page,
+    "docs/sources/README.md": sources_page.index,
+    **sources_page.SOURCE_PAGES,
 }
 """The function that returns a page's text, by the page's path from the top of the repository."""

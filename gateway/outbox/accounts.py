@@ -9,7 +9,7 @@ from schemas.identity.aliases import ALIAS, ALIAS_FORMS, alias_of_domain, alias_
 from schemas.identity.keys import valid_account
 from schemas.records import OWN_SOURCE, AccountLink, AccountProfile, InputEvent, SupportEvent
 
-__all__ = ["account_or_alias", "derived_records"]
+__all__ = ["account_of", "account_or_alias", "derived_records"]
 
 
 def account_or_alias(account_id: str, pointer: str) -> str:
@@ -21,6 +21,27 @@ def account_or_alias(account_id: str, pointer: str) -> str:
             f"an account id that begins with {ALIAS} is {ALIAS_FORMS}; free-mail domains are none", pointer
         )
     return account_id
+
+
+def account_of(
+    pointer: str, *, account: str | None = None, user: str | None = None, email: str | None = None
+) -> str:
+    """
+    Return the account of an event, or else the alias of its user, or of the domain of an e-mail address.
+
+    Raises Fault with the pointer, reason ``unresolved_account`` where none of them leads anywhere.
+    """
+    if account:
+        return account_or_alias(account, pointer)
+    if user and (alias := alias_of_user(user)) is not None:
+        return alias
+    if email and (alias := alias_of_domain(email.rpartition("@")[2])) is not None:
+        return alias
+    raise Fault(
+        "no account: there is neither an account, nor a user, nor an e-mail address of a company",
+        pointer,
+        "unresolved_account",
+    )
 
 
 def derived_records(event: InputEvent, user: str | None = None) -> Iterator[AccountLink | SupportEvent]:

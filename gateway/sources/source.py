@@ -32,7 +32,7 @@ class Source:
     A source of events. One that is nothing more authenticates its senders by write key.
 
     ``name`` is the field ``source`` of its records, the field ``producer`` of its dead letters and the label
-    ``source`` of its metrics. ``title`` is its name for people, which a heading of docs/ingest.md contains.
+    ``source`` of its metrics. ``title`` is its name for people.
     ``to_record`` also maps a dead letter again once it is repaired; it is ``None`` for a source that makes no
     dead letters, because its senders are told about each event.
     """
@@ -51,8 +51,14 @@ class WebhookSource(Source):
     ``signature_scheme`` returns how the vendor signs; it is called once, at the start of a process that needs
     it, because a vendor's library may take long to load. ``split`` returns the JSON of each event in a
     verified body, and raises Fault for a body that is not of the kind this endpoint is for. ``demo_secret``
-    is the published secret of the demo tenant. ``is_test`` tells whether an event is of the vendor's test
-    mode; ``None``: the vendor marks none so. Such an event counts only where a secret for tests signed it.
+    is the published secret of the demo tenant. ``event_headers`` are the headers, in lower case, that say
+    something of the event itself: its type or its id; the mapping gets them, and a dead letter keeps them.
+    ``is_test`` tells whether an event is of the vendor's test mode; ``None``: the vendor marks none so. Such
+    an event counts only where a secret for tests signed it.
+
+    The package of a source has a folder ``samples``: the vendor's published payloads and what each becomes
+    (``gateway.sources.samples``). From it follow the tests of the mapping, the vendor's page of the
+    documentation, the examples of the contract, and what ``bellbuoy send`` sends.
     """
 
     to_record: ToRecord
@@ -60,6 +66,7 @@ class WebhookSource(Source):
     signature_scheme: Callable[[], SignatureScheme]
     split: Callable[[bytes], Sequence[bytes]]
     demo_secret: str
+    event_headers: tuple[str, ...] = ()
     is_test: Callable[[bytes], bool] | None = None
 
     @property

@@ -15,7 +15,7 @@ from gateway.http.json_decoding import well_formed
 from gateway.http.sender import Sender
 from gateway.metrics import IGNORED, REJECTED
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
-from gateway.sources.signatures import BadSignatureError
+from gateway.sources.signatures import BadSignatureError, SignedRequest
 from gateway.sources.source import WebhookSource
 
 __all__ = ["WebhookEndpoint"]
@@ -23,6 +23,8 @@ __all__ = ["WebhookEndpoint"]
 log = structlog.get_logger(__name__)
 
 _RECEIVED = b'{"received": true}'
+_MAX_HEADER = 256
+"""Bytes of a header that says something of an event; the rest is cut off."""
 
 
 class WebhookEndpoint:
@@ -30,7 +32,8 @@ class WebhookEndpoint:
     The endpoint of one webhook source, with a path for each tenant.
 
     ``secrets`` are those of each tenant that has any, ``test_secrets`` those for the vendor's test mode;
-    ``clock`` returns UTC milliseconds. The answers are
+    ``clock`` returns UTC milliseconds; ``public_url`` is the gateway's address for the vendor, without it the
+    one that the vendor asked. The answers are
 
     - 404: the tenant has no secret of this source;
     - 401: the signature does not prove that the vendor sent the body;
@@ -47,6 +50,7 @@ class WebhookEndpoint:
         bodies: BodyReader,
         dispatcher: Dispatcher,
         clock: Callable[[], int],
+        public_url: str | None = None,
     ) -> None:
         self._source = source
         self._scheme = source.signature_scheme()
@@ -55,14 +59,15 @@ class WebhookEndpoint:
         self._bodies = bodies
         self._dispatcher = dispatcher
         self._clock = clock
+        self._public_url = public_url
 
     def routes(self) -> list[Route]:
         """Return the one route of this endpoint."""
         path = f"{self._source.path}/{{tenant}}"
-        return [Route(path, self.post, methods=["POST"], name=self._source.path)]
+        return [Route(path, self.answer, methods=["POST", "HEAD"], name=self._source.path)]
 
-    async def post(self, request: Request) -> Response:
-        """Verify one body, and send the records of its events."""
+    async def answer(self, request: Request) -> Response:
+        """Verify one body, and send the records of its events; a HEAD asks only whether it is there."""
         source = self._source
         tenant = request.path_params["tenant"]
         for_tests = self._test_secrets.get(tenant, ())
@@ -72,43 +77,62 @@ class WebhookEndpoint:
             raise HttpError(
                 404, "unknown_tenant", f"no tenant of that name has a {source.name} secret: see the settings"
             )
+        if request.method == "HEAD":
+            return Response(media_type="application/json")
         sender = Sender(tenant, source.name, self._clock())
         async with self._bodies.body_of(request, proven=False) as body:
+            signed = SignedRequest(self._url(request), body, request.headers, request.method)
             try:
-                self._scheme.verify(request.headers, body, secrets, sender.received_at)
+                self._scheme.verify(signed, secrets, sender.received_at)
             except BadSignatureError as error:
                 raise _bad_signature(sender, error) from error
             try:
                 events = source.split(well_formed(body))
             except Fault as fault:
                 raise _unexpected_body(sender, fault) from fault
-            may_test = self._signed(for_tests, request, body, sender)
+            may_test = self._signed(for_tests, signed, sender)
+            headers = _event_headers(request, source)
             records = RequestRecords()
             for event in events:
                 if not may_test and source.is_test is not None and source.is_test(event):
                     IGNORED.labels(source.name).inc()
                 else:
-                    self._add(records, event, sender)
+                    self._add(records, event, sender, headers)
             await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
 
-    def _signed(self, secrets: Sequence[str], request: Request, body: bytes, sender: Sender) -> bool:
+    def _url(self, request: Request) -> str:
+        """Return the address that the vendor asked, as it knows it."""
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        if self._public_url is None:
+            return f"{request.url.scheme}://{request.url.netloc}{path}"
+        return self._public_url.rstrip("/") + path
+
+    def _signed(self, secrets: Sequence[str], signed: SignedRequest, sender: Sender) -> bool:
         try:
-            self._scheme.verify(request.headers, body, secrets, sender.received_at)
+            self._scheme.verify(signed, secrets, sender.received_at)
         except BadSignatureError:
             return False
         return True
 
-    def _add(self, records: RequestRecords, event: bytes, sender: Sender) -> None:
+    def _add(
+        self, records: RequestRecords, event: bytes, sender: Sender, headers: Mapping[str, bytes]
+    ) -> None:
         try:
-            record = self._source.to_record(event, sender, {})
+            record = self._source.to_record(event, sender, headers)
             if record is None:
                 IGNORED.labels(sender.source).inc()
                 return
             self._dispatcher.add(records, record)
             self._dispatcher.add_derived(records, record)
         except Fault as fault:
-            self._dispatcher.add_dead_letter(records, sender, self._source.topic, event, fault)
+            self._dispatcher.add_dead_letter(records, sender, self._source.topic, event, fault, headers)
+
+
+def _event_headers(request: Request, source: WebhookSource) -> dict[str, bytes]:
+    """Return what the request's headers say of its event."""
+    present = {name: request.headers.get(name, "") for name in source.event_headers}
+    return {name: value.encode()[:_MAX_HEADER] for name, value in present.items() if value}
 
 
 def _bad_signature(sender: Sender, error: BadSignatureError) -> HttpError:

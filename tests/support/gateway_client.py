@@ -13,6 +13,7 @@ from gateway.app import assemble
 from gateway.outbox.port import MemoryOutbox
 from gateway.settings import GatewaySettings
 from gateway.sources.registry import WEBHOOKS
+from gateway.sources.signatures import SignedRequest
 from gateway.sources.source import WebhookSource
 from processors.intake.admission import Admission
 from schemas.codec.envelope import Envelopes
@@ -52,6 +53,13 @@ SETTINGS = GatewaySettings.model_validate(
     }
 )
 """The tenant ``acme`` has two write keys and two of each secret; ``other`` has a write key alone."""
+
+
+def signature(source: WebhookSource, secret: str, body: bytes, at: int = NOW) -> dict[str, str]:
+    """Return the headers with which a vendor signs a body for ``acme``."""
+    return source.signature_scheme().sign(
+        secret, SignedRequest(f"http://127.0.0.1{source.path}/acme", body), at
+    )
 
 
 @dataclass
@@ -106,12 +114,18 @@ class GatewayClient:
         return self.request("POST", path, encoded(body), own if headers is None else headers)
 
     def webhook(
-        self, source: WebhookSource, body: Any, *, secret: str | None = None, at: int = NOW
+        self,
+        source: WebhookSource,
+        body: Any,
+        *,
+        secret: str | None = None,
+        at: int = NOW,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """Post a webhook to ``acme``, signed by the vendor's scheme; with the new secret unless given."""
         data = encoded(body)
-        headers = source.signature_scheme().sign(secret or new_secret(source), data, at)
-        return self.post(f"{source.path}/acme", data, headers)
+        signed = signature(source, secret or new_secret(source), data, at)
+        return self.post(f"{source.path}/acme", data, (headers or {}) | signed)
 
     def sent(self, topic: str) -> list[Any]:
         """Return the events that were sent to a topic, in envelopes or not."""

@@ -25,7 +25,6 @@ TO_ADD = {
     "docs/channels/NAME.md",
     "docs/channels/discord.md",
     "docs/sinks/clickhouse.md",
-    "tests/unit/gateway/test_VENDOR.py",
 }
 """Files that pages take as examples of what one adds."""
 
@@ -44,11 +43,13 @@ def test_links_lead_to_a_page_and_its_heading(page: Path) -> None:
 
 
 def test_the_index_lists_every_page() -> None:
-    index = (DOCS / "README.md").read_text()
+    index, sources = (DOCS / "README.md").read_text(), (DOCS / "sources/README.md").read_text()
     missing = [
         str(page.relative_to(DOCS))
         for page in DOCS.rglob("*.md")
-        if f"({page.relative_to(DOCS)}" not in index and page.name != "README.md"
+        if f"({page.relative_to(DOCS)}" not in index
+        and page.name != "README.md"
+        and not (page.parent == DOCS / "sources" and f"({page.name})" in sources)
     ]
     assert missing == []
 

@@ -22,6 +22,7 @@ from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from bellbuoy.times import now
 from gateway.settings import GatewaySettings
 from gateway.sources import stripe, zendesk
+from gateway.sources.signatures import SignedRequest
 from gateway.sources.source import WebhookSource
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 
@@ -116,8 +117,9 @@ class GatewayCarrier:
                 yield self._keyed(f"/v1/events/{topic}", listed, len(batch), self._server_key)
 
     def _webhook(self, source: WebhookSource, event: dict[str, Any]) -> asyncio.Task[Receipt]:
-        body, sign = orjson.dumps(event), self._signers[source.name]
-        return self._post(f"{source.path}/{self._tenant}", body, 1, lambda: sign(body, now()))
+        path, sign = f"{source.path}/{self._tenant}", self._signers[source.name]
+        request = SignedRequest(path, orjson.dumps(event))
+        return self._post(path, request.body, 1, lambda: sign(request, now()))
 
     def _keyed(
         self, path: str, body: object, events: int, authorization: Mapping[str, str]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from stripe import SignatureVerificationError, WebhookSignature
 
-from gateway.sources.signatures import BadSignatureError, check_signing_time
+from gateway.sources.signatures import BadSignatureError, SignedRequest, check_signing_time
 
 __all__ = ["StripeSignature"]
 
@@ -22,14 +22,19 @@ class StripeSignature:
     Source: https://docs.stripe.com/webhooks#verify-manually
     """
 
-    def sign(self, secret: str, body: bytes, now: int) -> dict[str, str]:
-        """Return the headers with which Stripe would send this body at ``now`` (UTC milliseconds)."""
-        header = WebhookSignature.generate_signature_header(body.decode(), secret, now // 1000)
-        return {"stripe-signature": header}
+    header = "stripe-signature"
+    about = "Stripe's library: `t=TIME,v1=` HMAC-SHA256, hex, of `{time}.{body}`"
+    covers_body = True
+    dated = True
 
-    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: int) -> None:
+    def sign(self, secret: str, request: SignedRequest, now: int) -> dict[str, str]:
+        """Return the headers with which Stripe would send this body at ``now`` (UTC milliseconds)."""
+        header = WebhookSignature.generate_signature_header(request.body.decode(), secret, now // 1000)
+        return {self.header: header}
+
+    def verify(self, request: SignedRequest, secrets: Sequence[str], now: int) -> None:
         """Return when one of the secrets signed this body near ``now``; raise BadSignatureError otherwise."""
-        header = headers.get("stripe-signature")
+        body, header = request.body, request.headers.get(self.header)
         if not header or not header.isascii():
             raise BadSignatureError("Stripe-Signature is missing")
         if len(header) > _MAX_HEADER:

@@ -8,7 +8,13 @@ from gateway.sources.zendesk.events import split, to_record
 
 __all__ = ["SIGNATURE", "SOURCE"]
 
-SIGNATURE = HmacScheme("x-zendesk-webhook-signature", "x-zendesk-webhook-signature-timestamp")
+SIGNATURE = HmacScheme(
+    header="x-zendesk-webhook-signature",
+    signed="{time}{body}",
+    encoding="base64",
+    time_header="x-zendesk-webhook-signature-timestamp",
+    time_form="iso",
+)
 """Source: https://developer.zendesk.com/documentation/webhooks/verifying/"""
 
 SOURCE = WebhookSource(

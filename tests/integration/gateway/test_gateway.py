@@ -24,6 +24,7 @@ from bellbuoy.operations.topics import create_topics
 from gateway.app import build_app
 from gateway.http.protocol import server_config
 from gateway.settings import GatewaySettings
+from gateway.sources.signatures import SignedRequest
 from gateway.sources.zendesk import SIGNATURE
 from schemas.codec.registry import committed
 from schemas.topics import Topics
@@ -144,7 +145,7 @@ def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: str, topics:
         "detail": {"id": "5", "organization_id": "8"},
     }
     content, stamp = json.dumps(ticket).encode(), datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    signed = SIGNATURE.headers("zendesk-old", stamp, content)
+    signed = SIGNATURE.headers("zendesk-old", stamp, SignedRequest("", content))
 
     assert httpx2.post(f"{address}/webhooks/zendesk/acme", content=content, headers=signed).status_code == 200
     assert [step.kind for step in stored_events(bootstrap, topics, "support.events")] == ["opened"]

@@ -14,7 +14,7 @@ from gateway.sources import stripe, zendesk
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
 from schemas.inputs import OFFERED_TOPICS
-from tests.support.gateway_client import NOW, SERVER_KEY, GatewayClient, new_secret
+from tests.support.gateway_client import NOW, SERVER_KEY, GatewayClient, new_secret, signature
 
 CALLS = ("track", "identify", "group", "page", "screen", "alias")
 PATHS = [f"/v1/{call}" for call in (*CALLS, "batch")] + [f"/v1/events/{topic}" for topic in OFFERED_TOPICS]
@@ -236,7 +236,7 @@ def test_no_ticket_event_makes_it_fail(detail: Any, change: dict[str, Any], time
 
 
 @given(
-    source=st.sampled_from(WEBHOOKS),
+    source=st.sampled_from([source for source in WEBHOOKS if source.signature_scheme().covers_body]),
     part=st.integers(0, 10),
     at=st.integers(0, 10_000),
     bit=st.integers(0, 7),
@@ -245,7 +245,7 @@ def test_no_ticket_event_makes_it_fail(detail: Any, change: dict[str, Any], time
 def test_any_flipped_bit_of_a_webhook_is_refused(source: WebhookSource, part: int, at: int, bit: int) -> None:
     """Flip a bit of the body, or of one of the headers that sign it."""
     body = b'{"id": "e", "object": "event", "type": "customer.created", "created": 1, "data": {}}'
-    headers = source.signature_scheme().sign(new_secret(source), body, NOW)
+    headers = signature(source, new_secret(source), body)
     name = [None, *headers][part % (1 + len(headers))]
     if name is None:
         body = flip(body, at, bit)

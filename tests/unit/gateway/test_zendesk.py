@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.sources.signatures import SignedRequest
 from gateway.sources.zendesk import SIGNATURE, SOURCE
 from tests.support.gateway_client import NOW, STAMP, GatewayClient, encoded
 
@@ -125,7 +126,9 @@ def test_a_trigger_payload_is_400(gateway: GatewayClient) -> None:
 @pytest.mark.parametrize("stamp", ["lately", "", "1780000000000"])
 def test_a_time_in_another_form_is_401(gateway: GatewayClient, stamp: str) -> None:
     body = encoded(ticket("tags_changed"))
-    answer = gateway.post("/webhooks/zendesk/acme", body, SIGNATURE.headers("zendesk-new", stamp, body))
+    answer = gateway.post(
+        "/webhooks/zendesk/acme", body, SIGNATURE.headers("zendesk-new", stamp, SignedRequest("", body))
+    )
 
     assert answer.status == 401
 
