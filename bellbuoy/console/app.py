@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -18,8 +17,12 @@ from starlette.routing import Route
 
 from bellbuoy.console.access import Access
 from bellbuoy.console.live import LivePictures
-from bellbuoy.console.metrics import PAGES
-from bellbuoy.console.pages import Handler, Pages
+from bellbuoy.console.pages.account import AccountPages
+from bellbuoy.console.pages.acts import ActPages
+from bellbuoy.console.pages.overviews import OverviewPages
+from bellbuoy.console.pages.reports import ReportPages
+from bellbuoy.console.pages.sign_in import SignInPages
+from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import Guard
 from bellbuoy.settings import Settings
 from schemas.readiness import Readiness
@@ -28,6 +31,8 @@ from sinks.serving import Reader
 __all__ = ["build_app"]
 
 log = structlog.get_logger(__name__)
+
+_PARTS = (SignInPages, OverviewPages, ActPages, AccountPages, ReportPages)
 
 
 def build_app(
@@ -39,7 +44,7 @@ def build_app(
 ) -> Starlette:
     """Return the console of some tenants; ``hosts`` are the names that a request may call it by."""
     reader, pictures = open_reader(), LivePictures(open_reader)
-    pages = Pages(settings, tenants, access, reader, pictures)
+    site = Site(settings, tenants, access, reader, pictures)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -56,31 +61,8 @@ def build_app(
 
     app = Starlette(
         routes=[
-            Route("/", pages.home),
-            Route("/sign-in", pages.sign_in),
-            Route("/sign-out", pages.sign_out, methods=["POST"]),
-            Route("/book/{tenant}", _timed("book", pages.book)),
-            Route("/live/book/{tenant}", pages.book_live),
-            Route("/alerts/{tenant}", _timed("alerts", pages.alerts)),
-            Route("/live/alerts/{tenant}", pages.alerts_live),
-            Route("/alerts/{tenant}/{alert_id}", _timed("act", pages.act), methods=["POST"]),
-            Route("/accounts/{tenant}/{account_id:path}", _timed("account", pages.account)),
-            Route("/live/accounts/{tenant}/{account_id:path}", pages.account_live),
-            Route("/then/{tenant}/{account_id:path}", _timed("then", pages.then)),
-            Route("/why/{tenant}/{account_id:path}", _timed("why", pages.why)),
-            Route(
-                "/overrides/{tenant}/{account_id:path}", _timed("override", pages.override), methods=["POST"]
-            ),
-            Route("/segments/{tenant}", _timed("segments", pages.segments)),
-            Route("/live/segments/{tenant}", pages.segments_live),
-            Route("/team/{tenant}", _timed("team", pages.team)),
-            Route("/live/team/{tenant}", pages.team_live),
-            *(
-                Route(f"/{name}/{{tenant}}", _timed(name, pages.report))
-                for name in ("model", "producers", "pipeline")
-            ),
-            Route("/reports/{name}/{tenant}", _timed("report", pages.report_content)),
-            Route("/assets/{name}", pages.assets.serve),
+            *(route for part in _PARTS for route in part(site).routes()),
+            Route("/assets/{name}", site.assets.serve),
             Route("/livez", _livez),
             Route("/readyz", readyz),
             Route("/metrics", _metrics),
@@ -89,24 +71,11 @@ def build_app(
             Middleware(Guard, access=access, hosts=hosts),
             Middleware(GZipMiddleware, minimum_size=800, compresslevel=5),
         ],
-        exception_handlers={HTTPException: pages.error, 500: _failed},
+        exception_handlers={HTTPException: site.error, 500: _failed},
         lifespan=lifespan,
     )
-    app.state.stopping, app.state.pictures = pages.stopping, pictures
+    app.state.stopping, app.state.pictures = site.stopping, pictures
     return app
-
-
-def _timed(route: str, handler: Handler) -> Handler:
-    seconds = PAGES.labels(route=route)
-
-    async def timed(request: Request) -> Response:
-        began = time.perf_counter()
-        try:
-            return await handler(request)
-        finally:
-            seconds.observe(time.perf_counter() - began)
-
-    return timed
 
 
 async def _livez(_request: Request) -> Response:

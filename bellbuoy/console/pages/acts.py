@@ -1,0 +1,151 @@
+"""The acts of people: what they do with alerts, and the scores that they set by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bellbuoy.console.account import parse_moment
+from bellbuoy.console.live import Picture
+from bellbuoy.console.pages.site import Site, timed_route
+from bellbuoy.console.request import form_of, session_of
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import AWAY, CONFIGURATION
+from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
+from bellbuoy.operations.changes import write_override
+from processors.observe.override import is_target
+from schemas.times import DAY, HOUR
+from sinks.serving import ReadError
+
+__all__ = ["ActPages"]
+
+_SNOOZES = {"4h": 4 * HOUR, "1d": DAY, "3d": 3 * DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+_MOST_OVERRIDE_DAYS = 365
+_DONE = {
+    "acknowledged": "You are on it",
+    "snoozed": "Snoozed",
+    "assigned": "Assigned",
+    "dismissed": "Dismissed",
+    "resolved": "Resolved",
+    "reviewed": "Feedback given",
+}
+
+
+class ChangeRefusedError(OperatorError):
+    """A form asks for what can't be; the message says what to give instead."""
+
+    exit_code = CONFIGURATION
+
+
+class ActPages:
+    """The handlers of acts, each of which answers with a word on what became of it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            timed_route("/alerts/{tenant}/{alert_id}", "act", self.act, "POST"),
+            timed_route("/overrides/{tenant}/{account_id:path}", "override", self.override, "POST"),
+        ]
+
+    async def act(self, request: Request) -> Response:
+        """Write what a person did with an alert."""
+        site, tenant, alert_id = self._site, self._site.tenant(request), request.path_params["alert_id"]
+        fields = await form_of(request, site.access)
+        kind = fields.get("kind", "")
+        try:
+            alert = await asyncio.to_thread(find_alert, site.reader, tenant, alert_id)
+            await asyncio.to_thread(
+                site.acts.act,
+                alert,
+                kind,
+                author=session_of(request).person,
+                note=fields.get("note", "").strip() or None,
+                until=self._until(fields, site.pictures.picture(tenant)),
+                assignee=fields.get("assignee", "").strip() or None,
+                feedback=fields.get("feedback") or None,
+                action_id=_event_id(fields),
+            )
+        except (OperatorError, ReadError) as error:
+            return self._failure(error, request, fields)
+        site.pictures.announce()
+        return site.toast(_DONE.get(kind, kind), alert.title)
+
+    async def override(self, request: Request) -> Response:
+        """Set a score by hand, or take that back."""
+        site, tenant = self._site, self._site.tenant(request)
+        fields = await form_of(request, site.access)
+        target, reason = fields.get("target", "score"), fields.get("reason", "").strip()
+        withdrawn = fields.get("withdraw") == "1"
+        value, days = _score(fields.get("value", "")), _days(fields.get("days", ""))
+        try:
+            if not is_target(target):
+                raise ChangeRefusedError("no such measure")
+            if not withdrawn and (value is None or days is None):
+                raise ChangeRefusedError("give a score of 0 to 100 and an end within a year")
+            at = site.now(site.pictures.picture(tenant))
+            await asyncio.to_thread(
+                write_override,
+                site.settings,
+                tenant,
+                request.path_params["account_id"],
+                target=target,
+                value=None if withdrawn else value,
+                reason=reason or ("Withdrawn" if withdrawn else ""),
+                author=session_of(request).person,
+                until=None if withdrawn or days is None else at + days * DAY,
+            )
+        except OperatorError as error:
+            return self._failure(error, request, fields)
+        said = "Override withdrawn" if withdrawn else f"{target} set to {value:g} for {days} days"
+        return site.toast(said, "it counts in a moment")
+
+    def _until(self, fields: Mapping[str, str], picture: Picture | None) -> int | None:
+        if fields.get("kind") != "snoozed":
+            return None
+        date, length = fields.get("date", "").strip(), fields.get("for", "")
+        if date:
+            return parse_moment(date)
+        return self._site.now(picture) + _SNOOZES[length] if length in _SNOOZES else None
+
+    def _failure(self, error: Exception, request: Request, fields: Mapping[str, str]) -> Response:
+        code = getattr(error, "exit_code", AWAY)
+        status = 409 if isinstance(error, NoSuchAlertError) else 422 if code == CONFIGURATION else 503
+        return self._site.toast(
+            "This was not recorded" if status != 503 else "Nothing is known to be recorded",
+            _for_people(str(error)),
+            status,
+            retry={"path": request.url.path, "fields": fields} if status == 503 else None,
+            token=self._site.access.token(session_of(request)),
+        )
+
+
+def _event_id(fields: Mapping[str, str]) -> str:
+    """Return the id that the page gave an act, so that sending it twice counts once."""
+    given = fields.get("action_id", "")
+    return given if given.isalnum() and given.isascii() and len(given) <= 64 else ""
+
+
+def _for_people(text: str) -> str:
+    """Return a message of the command without what only the command line has."""
+    return text.partition("; `bellbuoy")[0].partition(": `bellbuoy")[0].partition(" (--")[0]
+
+
+def _score(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 100 else None
+
+
+def _days(text: str) -> int | None:
+    return (
+        int(text) if text.isascii() and text.isdigit() and 0 < int(text[:6]) <= _MOST_OVERRIDE_DAYS else None
+    )

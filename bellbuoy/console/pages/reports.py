@@ -1,0 +1,87 @@
+"""The reports that ask Kafka each time: model, producers and pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from confluent_kafka import KafkaException
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from bellbuoy.console.pages.site import Site, timed_route
+from bellbuoy.console.status import dead_letters, live_models, pipeline_report
+from bellbuoy.errors import OperatorError
+from bellbuoy.operations.topics import require_topics
+from bellbuoy.times import now as wall_clock
+from sinks.serving import ReadError
+
+__all__ = ["ReportPages"]
+
+_REPORTS = {
+    "model": ("Model", "What makes the scores, and since when."),
+    "producers": ("Producers", "Records that could not be used, and why."),
+    "pipeline": ("Pipeline", "How far everything has come, and how fast it is."),
+}
+
+
+class ReportPages:
+    """The handlers of the reports: of each a frame, and the content for which the frame asks."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            *(timed_route(f"/{name}/{{tenant}}", name, self.frame) for name in _REPORTS),
+            timed_route("/reports/{name}/{tenant}", "report", self.content),
+        ]
+
+    async def frame(self, request: Request) -> Response:
+        """Answer with the frame of a report, which then asks for its content."""
+        tenant, name = self._site.tenant(request), request.url.path.split("/")[1]
+        title, about = _REPORTS[name]
+        return self._site.page(
+            request,
+            "report.html",
+            self._site.pictures.picture(tenant),
+            tenant=tenant,
+            here=name,
+            title=title,
+            about=about,
+            report=f"/reports/{name}/{tenant}",
+            often=name == "pipeline",
+        )
+
+    async def content(self, request: Request) -> Response:
+        """Answer with the content of a report."""
+        site, tenant, name = self._site, self._site.tenant(request), request.path_params["name"]
+        if name not in _REPORTS:
+            raise HTTPException(404)
+        try:
+            values = await asyncio.to_thread(self._values, name, tenant)
+        except KafkaException as error:
+            return HTMLResponse(site.render("_trouble.html", trouble=error.args[0].str()))
+        except (OperatorError, ReadError) as error:
+            return HTMLResponse(site.render("_trouble.html", trouble=str(error)))
+        return HTMLResponse(site.render(f"_{name}.html", tenant=tenant, **values))
+
+    def _values(self, name: str, tenant: str) -> dict[str, Any]:
+        settings, reader = self._site.settings, self._site.reader
+        require_topics(settings)  # says soon that Kafka is away
+        if name == "model":
+            entries, default = live_models(settings, tenant)
+            return {"entries": entries, "default": default}
+        if name == "producers":
+            return {"letters": dead_letters(settings, tenant)}
+        picture = self._site.pictures.picture(tenant)
+        accounts = [] if picture is None else picture.accounts.values()
+        return {
+            "report": pipeline_report(settings, reader),
+            "newest": 0 if picture is None else picture.journal_time,
+            "now": wall_clock(),
+            "silent": sorted({source for account in accounts for source in account.silent_sources}),
+        }
