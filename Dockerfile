@@ -7,7 +7,7 @@ WORKDIR /app
 
 # Two layers: the pinned dependencies, which change seldom, and our own code.
 COPY pyproject.toml uv.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --extra postgres --extra webhook --extra slack --extra apprise --no-install-project
+RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --extra postgres --extra webhook --extra slack --extra apprise --extra oidc --no-install-project
 
 COPY README.md LICENSE ./
 COPY schemas schemas
@@ -16,7 +16,7 @@ COPY sinks sinks
 COPY gateway gateway
 COPY streams streams
 COPY bellbuoy bellbuoy
-RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --extra postgres --extra webhook --extra slack --extra apprise --no-editable
+RUN --mount=type=cache,target=/root/.cache/uv uv sync --locked --no-dev --extra registry --extra postgres --extra webhook --extra slack --extra apprise --extra oidc --no-editable
 
 
 FROM python:3.11-slim-trixie

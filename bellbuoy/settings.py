@@ -19,6 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from bellbuoy.console_settings import ConsoleSettings
 from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
@@ -30,7 +31,7 @@ from sinks.redis.settings import RedisSettings
 from sinks.writeback.settings import WritebackSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
-__all__ = ["ConsoleSettings", "KafkaSettings", "Settings", "load"]
+__all__ = ["KafkaSettings", "Settings", "load"]
 
 
 class KafkaSettings(BaseModel):
@@ -65,35 +66,6 @@ class KafkaSettings(BaseModel):
     def topics(self) -> Topics:
         """Return the topic contract of this deployment."""
         return Topics(self.topic_prefix, self.partitions, self.replication)
-
-
-class ConsoleSettings(BaseModel):
-    """Settings of the console."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = Field(
-        default="127.0.0.1",
-        description="Address to listen on. People sign in by a link that this machine prints, so it must be "
-        "this machine's own: 127.0.0.1, ::1 or localhost.",
-    )
-    port: int = Field(default=8090, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
-    url: str | None = Field(
-        default=None,
-        pattern=r"^https?://[^\s/?#]+$",
-        description="Address under which browsers reach it, without a slash at its end, if that is another "
-        "one, as behind a tunnel or a proxy of your own.",
-    )
-    tenants: tuple[str, ...] = Field(
-        default=(),
-        description="Tenants whose accounts it shows, the first one at first. Without any: those of "
-        "`gateway.tenants`.",
-    )
-    person: str | None = Field(
-        default=None,
-        max_length=200,
-        description="Name that acts carry as their author. Without it: the user that runs the console.",
-    )
 
 
 class Settings(BaseSettings):
@@ -182,7 +154,7 @@ def load(**overrides: Any) -> Settings:
 
 def _value_in_words(loc: tuple[int | str, ...], value: object) -> str:
     """Return the faulty value for the message; an empty string where it may hold a secret."""
-    secret = not {"tenants", "notify"}.isdisjoint(loc)
+    secret = not {"tenants", "notify", "oidc", "tokens"}.isdisjoint(loc)
     return "" if secret or isinstance(value, dict | list | tuple) else f" (got {value!r:.80})"
 
 

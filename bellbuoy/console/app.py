@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -15,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bellbuoy.console.access import Access
+from bellbuoy.console.access.access import Access
+from bellbuoy.console.access.tokens import Tokens
 from bellbuoy.console.live import LivePictures
 from bellbuoy.console.pages.account import AccountPages
 from bellbuoy.console.pages.acts import ActPages
@@ -38,13 +40,14 @@ _PARTS = (SignInPages, OverviewPages, ActPages, AccountPages, ReportPages)
 def build_app(
     settings: Settings,
     tenants: tuple[str, ...],
-    access: Access,
+    url: str,
     open_reader: Callable[[], Reader],
-    hosts: frozenset[str],
 ) -> Starlette:
-    """Return the console of some tenants; ``hosts`` are the names that a request may call it by."""
+    """Return the console of some tenants; ``url`` is its address for browsers."""
     reader, pictures = open_reader(), LivePictures(open_reader)
-    site = Site(settings, tenants, access, reader, pictures)
+    oidc = settings.console.oidc
+    access = Access(settings.data, "" if oidc is None else oidc.issuer)
+    site = Site(settings, tenants, url, access, reader, pictures)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -68,7 +71,14 @@ def build_app(
             Route("/metrics", _metrics),
         ],
         middleware=[
-            Middleware(Guard, access=access, hosts=hosts),
+            Middleware(
+                Guard,
+                access=access,
+                rights=site.rights,
+                tokens=Tokens(settings.console.tokens, tenants),
+                cookie=site.cookie,
+                hosts=_hosts(url),
+            ),
             Middleware(GZipMiddleware, minimum_size=800, compresslevel=5),
         ],
         exception_handlers={HTTPException: site.error, 500: _failed},
@@ -76,6 +86,11 @@ def build_app(
     )
     app.state.stopping, app.state.pictures = site.stopping, pictures
     return app
+
+
+def _hosts(url: str) -> frozenset[str]:
+    """Return the names that a request may call the console by."""
+    return frozenset(("127.0.0.1", "localhost", "::1", urlsplit(url).hostname or ""))
 
 
 async def _livez(_request: Request) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from bellbuoy.console.access import Access
+from bellbuoy.console.access.access import Access
 from bellbuoy.settings import Settings
 
 __all__ = ["console_url", "new_link"]

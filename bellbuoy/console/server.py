@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
 
-from bellbuoy.console.access import Access
 from bellbuoy.console.app import build_app
 from bellbuoy.console.links import console_url, new_link
-from bellbuoy.console.request import is_loopback
-from bellbuoy.errors import ConfigError
+from bellbuoy.errors import ALL_EXTRAS, ConfigError
 from bellbuoy.operations.roles import listen
 from bellbuoy.operations.sinks import open_reader
 from bellbuoy.settings import Settings
@@ -28,18 +25,15 @@ _DRAIN_SECONDS = 3
 def serve(settings: Settings) -> None:
     """Serve the console until SIGTERM or SIGINT; raise ConfigError and RoleError where that can't be."""
     console = settings.console
-    if not is_loopback(console.host):
-        raise ConfigError(
-            f"console.host: people sign in by a link that this machine prints, so it must be 127.0.0.1, ::1 "
-            f"or localhost (got {console.host!r}); reach it from elsewhere through a tunnel (ssh -L)"
-        )
     tenants = console.tenants or tuple(settings.gateway.tenants)
     if not tenants:
         raise ConfigError("console.tenants: name the tenants to show, as gateway.tenants has none")
     listener = listen(console.host, console.port, "console")
     port = listener.getsockname()[1]
-    hosts = {"127.0.0.1", "localhost", "::1", urlsplit(console_url(settings)).hostname or ""}
-    app = build_app(settings, tenants, Access(settings.data), lambda: open_reader(settings), frozenset(hosts))
+    try:
+        app = build_app(settings, tenants, console_url(settings, port), lambda: open_reader(settings))
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"console.oidc needs {error.name}: {ALL_EXTRAS}") from error
     server = _Server(
         uvicorn.Config(
             app,
@@ -51,7 +45,10 @@ def serve(settings: Settings) -> None:
         ),
         app.state.stopping,
     )
-    log.info("The console listens; open the link to sign in.", url=new_link(settings, port))
+    if console.oidc is None:
+        log.info("The console listens; open the link to sign in.", url=new_link(settings, port))
+    else:
+        log.info("The console listens.", url=console_url(settings, port), issuer=console.oidc.issuer)
     server.run(sockets=[listener])
     if app.state.pictures.failure is not None:
         raise app.state.pictures.failure

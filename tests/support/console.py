@@ -10,7 +10,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from bellbuoy.console.access import Access
+from bellbuoy.console.access.access import Access
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.settings import load
 from schemas.topics import Topics

@@ -29,7 +29,7 @@ def cached_folder(*files: Path) -> Path:
 def node_packages(scripts: Path = _FOLDER) -> Path:
     """Return a folder of scripts with the locked packages beside them; install those once."""
     folder = cached_folder(scripts / "package-lock.json")
-    for file in scripts.iterdir():
+    for file in filter(Path.is_file, scripts.iterdir()):
         shutil.copy(file, folder)
     if not (folder / "installed").exists():
         command: list[str | Path] = [NODE, _NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from bellbuoy.console.account import AccountPage, account_page, parse_moment, score_at, why_it_changed
 from bellbuoy.console.live import Picture
-from bellbuoy.console.pages.site import Site, timed_route
+from bellbuoy.console.pages.site import Site
 from bellbuoy.console.streams import live_response
 from processors.measures import MEASURES
 from schemas.times import DAY
@@ -31,17 +31,17 @@ class AccountPages:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        account = "{tenant}/{account_id:path}"
+        account, route = "{tenant}/{account_id:path}", self._site.route
         return [
-            timed_route(f"/accounts/{account}", "account", self.account),
-            Route(f"/live/accounts/{account}", self.account_live),
-            timed_route(f"/then/{account}", "then", self.then),
-            timed_route(f"/why/{account}", "why", self.why),
+            route("accounts", f"/accounts/{account}", self.account, name="account"),
+            route("accounts", f"/live/accounts/{account}", self.account_live),
+            route("accounts", f"/then/{account}", self.then, name="then"),
+            route("accounts", f"/why/{account}", self.why, name="why"),
         ]
 
     async def account(self, request: Request) -> Response:
         """Answer with one account."""
-        site, tenant, account_id = self._site, self._site.tenant(request), request.path_params["account_id"]
+        site, (tenant, account_id) = self._site, _account_in(request)
         picture = await site.pictures.first_picture(tenant)
         try:
             page = await self._account_page(tenant, account_id, picture)
@@ -75,7 +75,7 @@ class AccountPages:
 
     async def account_live(self, request: Request) -> Response:
         """Stream one account."""
-        site, tenant, account_id = self._site, self._site.tenant(request), request.path_params["account_id"]
+        site, (tenant, account_id) = self._site, _account_in(request)
         seen: list[Any] = []
         html: str | None = None
 
@@ -93,14 +93,14 @@ class AccountPages:
                     page = await self._account_page(tenant, account_id, picture)
                     if page is not None:
                         seen = now
-                        html = site.render("_account.html", tenant=tenant, page=page, **shown)
+                        html = site.render_for(request, "_account.html", tenant=tenant, page=page, **shown)
             return html
 
         return live_response(site.pictures, view, site.stopping)
 
     async def then(self, request: Request) -> Response:
         """Answer with what made an account's score at a past time, as ``explain --at`` says it."""
-        tenant, account_id = self._site.tenant(request), request.path_params["account_id"]
+        tenant, account_id = _account_in(request)
         at = parse_moment(request.query_params.get("at", ""))
         if at is None:
             raise HTTPException(422, "no time is given")
@@ -110,7 +110,7 @@ class AccountPages:
 
     async def why(self, request: Request) -> Response:
         """Answer with what changed an account's score in the last days."""
-        site, tenant, account_id = self._site, self._site.tenant(request), request.path_params["account_id"]
+        site, (tenant, account_id) = self._site, _account_in(request)
         days = request.query_params.get("days", "7")
         since = site.now(site.pictures.picture(tenant)) - int(days if days in ("1", "7", "30") else 7) * DAY
         async with self._folding:
@@ -126,3 +126,8 @@ class AccountPages:
     def _live_values(self, picture: Picture | None) -> dict[str, Any]:
         pending = {} if picture is None else self._site.acts.pending(picture)
         return {"pending": pending, "now": self._site.now(picture)}
+
+
+def _account_in(request: Request) -> tuple[str, str]:
+    """Return the tenant and the account in a request's path."""
+    return request.path_params["tenant"], request.path_params["account_id"]

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bellbuoy.console.access import audit
 from bellbuoy.console.account import parse_moment
 from bellbuoy.console.live import Picture
-from bellbuoy.console.pages.site import Site, timed_route
+from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
@@ -50,13 +51,15 @@ class ActPages:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            timed_route("/alerts/{tenant}/{alert_id}", "act", self.act, "POST"),
-            timed_route("/overrides/{tenant}/{account_id:path}", "override", self.override, "POST"),
+            self._site.route("act", "/alerts/{tenant}/{alert_id}", self.act, "POST", name="act"),
+            self._site.route(
+                "act", "/overrides/{tenant}/{account_id:path}", self.override, "POST", name="override"
+            ),
         ]
 
     async def act(self, request: Request) -> Response:
         """Write what a person did with an alert."""
-        site, tenant, alert_id = self._site, self._site.tenant(request), request.path_params["alert_id"]
+        site, tenant, alert_id = self._site, request.path_params["tenant"], request.path_params["alert_id"]
         fields = await form_of(request, site.access)
         kind = fields.get("kind", "")
         try:
@@ -74,12 +77,13 @@ class ActPages:
             )
         except (OperatorError, ReadError) as error:
             return self._failure(error, request, fields)
+        audit.acted(session_of(request).person, tenant, kind, account=alert.account_id, alert=alert.alert_id)
         site.pictures.announce()
         return site.toast(_DONE.get(kind, kind), alert.title)
 
     async def override(self, request: Request) -> Response:
         """Set a score by hand, or take that back."""
-        site, tenant = self._site, self._site.tenant(request)
+        site, tenant = self._site, request.path_params["tenant"]
         fields = await form_of(request, site.access)
         target, reason = fields.get("target", "score"), fields.get("reason", "").strip()
         withdrawn = fields.get("withdraw") == "1"
@@ -103,6 +107,14 @@ class ActPages:
             )
         except OperatorError as error:
             return self._failure(error, request, fields)
+        audit.acted(
+            session_of(request).person,
+            tenant,
+            "override",
+            account=request.path_params["account_id"],
+            target=target,
+            value=None if withdrawn else value,
+        )
         said = "Override withdrawn" if withdrawn else f"{target} set to {value:g} for {days} days"
         return site.toast(said, "it counts in a moment")
 

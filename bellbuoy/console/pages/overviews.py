@@ -9,10 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bellbuoy.console.access.rights import Permission
 from bellbuoy.console.book import BookFilter, book
 from bellbuoy.console.inbox import InboxFilter, inbox
 from bellbuoy.console.live import Picture
-from bellbuoy.console.pages.site import Handler, Site, timed_route
+from bellbuoy.console.pages.site import Handler, Site
 from bellbuoy.console.streams import live_response
 from bellbuoy.console.team import owner_loads, segments
 
@@ -27,27 +28,27 @@ class OverviewPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._overviews: dict[str, Callable[[Request], Values]] = {
-            "book": self._book,
-            "alerts": self._alerts,
-            "segments": self._segments,
-            "team": self._team,
+        self._overviews: dict[str, tuple[Permission, Callable[[Request], Values]]] = {
+            "book": ("accounts", self._book),
+            "alerts": ("accounts", self._alerts),
+            "segments": ("accounts", self._segments),
+            "team": ("team", self._team),
         }
 
     def routes(self) -> list[Route]:
         """Return the routes: of each overview its page and its stream."""
         return [
             route
-            for name, values in self._overviews.items()
+            for name, (needs, values) in self._overviews.items()
             for route in (
-                timed_route(f"/{name}/{{tenant}}", name, self._page(name, values)),
-                Route(f"/live/{name}/{{tenant}}", self._stream(name, values)),
+                self._site.route(needs, f"/{name}/{{tenant}}", self._page(name, values), name=name),
+                self._site.route(needs, f"/live/{name}/{{tenant}}", self._stream(name, values)),
             )
         ]
 
     def _page(self, name: str, values_of: Callable[[Request], Values]) -> Handler:
         async def page(request: Request) -> Response:
-            tenant = self._site.tenant(request)
+            tenant = request.path_params["tenant"]
             picture = await self._site.pictures.first_picture(tenant)
             shown = values_of(request)(picture)
             return self._site.page(request, f"{name}.html", picture, tenant=tenant, here=name, **shown)
@@ -56,13 +57,13 @@ class OverviewPages:
 
     def _stream(self, name: str, values_of: Callable[[Request], Values]) -> Handler:
         async def stream(request: Request) -> Response:
-            site, tenant, values = self._site, self._site.tenant(request), values_of(request)
+            site, tenant, values = self._site, request.path_params["tenant"], values_of(request)
 
             async def view() -> str | None:
                 picture = site.pictures.picture(tenant)
                 if picture is None:
                     return None
-                return site.render(f"_{name}.html", tenant=tenant, **values(picture))
+                return site.render_for(request, f"_{name}.html", tenant=tenant, **values(picture))
 
             return live_response(site.pictures, view, site.stopping)
 

@@ -6,12 +6,12 @@ import asyncio
 from typing import Any
 
 from confluent_kafka import KafkaException
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from bellbuoy.console.pages.site import Site, timed_route
+from bellbuoy.console.access.rights import Permission
+from bellbuoy.console.pages.site import Site
 from bellbuoy.console.status import dead_letters, live_models, pipeline_report
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.topics import require_topics
@@ -20,10 +20,10 @@ from sinks.serving import ReadError
 
 __all__ = ["ReportPages"]
 
-_REPORTS = {
-    "model": ("Model", "What makes the scores, and since when."),
-    "producers": ("Producers", "Records that could not be used, and why."),
-    "pipeline": ("Pipeline", "How far everything has come, and how fast it is."),
+_REPORTS: dict[str, tuple[Permission, str, str]] = {
+    "model": ("model", "Model", "What makes the scores, and since when."),
+    "producers": ("producers", "Producers", "Records that could not be used, and why."),
+    "pipeline": ("pipeline", "Pipeline", "How far everything has come, and how fast it is."),
 }
 
 
@@ -36,14 +36,18 @@ class ReportPages:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            *(timed_route(f"/{name}/{{tenant}}", name, self.frame) for name in _REPORTS),
-            timed_route("/reports/{name}/{tenant}", "report", self.content),
+            route
+            for name, (needs, _, _) in _REPORTS.items()
+            for route in (
+                self._site.route(needs, f"/{name}/{{tenant}}", self.frame, name=name),
+                self._site.route(needs, f"/reports/{name}/{{tenant}}", self.content, name="report"),
+            )
         ]
 
     async def frame(self, request: Request) -> Response:
         """Answer with the frame of a report, which then asks for its content."""
-        tenant, name = self._site.tenant(request), request.url.path.split("/")[1]
-        title, about = _REPORTS[name]
+        tenant, name = request.path_params["tenant"], request.url.path.split("/")[1]
+        _, title, about = _REPORTS[name]
         return self._site.page(
             request,
             "report.html",
@@ -58,16 +62,14 @@ class ReportPages:
 
     async def content(self, request: Request) -> Response:
         """Answer with the content of a report."""
-        site, tenant, name = self._site, self._site.tenant(request), request.path_params["name"]
-        if name not in _REPORTS:
-            raise HTTPException(404)
+        site, tenant, name = self._site, request.path_params["tenant"], request.url.path.split("/")[2]
         try:
             values = await asyncio.to_thread(self._values, name, tenant)
         except KafkaException as error:
             return HTMLResponse(site.render("_trouble.html", trouble=error.args[0].str()))
         except (OperatorError, ReadError) as error:
             return HTMLResponse(site.render("_trouble.html", trouble=str(error)))
-        return HTMLResponse(site.render(f"_{name}.html", tenant=tenant, **values))
+        return HTMLResponse(site.render_for(request, f"_{name}.html", tenant=tenant, **values))
 
     def _values(self, name: str, tenant: str) -> dict[str, Any]:
         settings, reader = self._site.settings, self._site.reader

@@ -21,7 +21,15 @@ from bellbuoy.settings import Settings, load
 
 ROOT = Path(__file__).parents[3]
 ONCE = {"topics", "schema"}
-OURS = (*sorted(ONCE), *ROLES)
+OURS = (*sorted(ONCE), *ROLES, "console")
+PASSED_ON = {
+    "BELLBUOY_GATEWAY__TENANTS": '{"acme":{"write_keys":["a-long-random-key"]}}',
+    "BELLBUOY_CONSOLE__PERSON": "Kim",
+    "BELLBUOY_CONSOLE__OIDC": '{"issuer":"https://login.example.com","client_id":"bellbuoy",'
+    '"grants":{"success":{"roles":["csm"]}}}',
+    "BELLBUOY_CONSOLE__TOKENS": "{}",
+}
+"""What the shell may say where the file says nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +86,13 @@ def test_checks_and_scrapes_ask_where_the_role_answers(services: dict[str, Any])
         job["job_name"]: job["dns_sd_configs"][0]
         for job in yaml.safe_load((ROOT / "ops" / "prometheus.yml").read_text())["scrape_configs"]
     }
-    assert set(scraped) == set(ROLES)
+    assert set(scraped) == {*ROLES, "console"}
     gateway = services["gateway"]
     assert scraped.pop("gateway")["port"] == gateway["environment"]["BELLBUOY_GATEWAY__METRICS_PORT"]
     assert "http://127.0.0.1:8080/readyz" in gateway["healthcheck"]["test"][-1]
+    console = services["console"]
+    assert scraped.pop("console")["port"] == console["environment"]["BELLBUOY_CONSOLE__PORT"]
+    assert "http://127.0.0.1:8090/readyz" in console["healthcheck"]["test"][-1]
     areas = {
         role: (f"{area}__METRICS_HOST", f"{area}__METRICS_PORT")
         for role, area in (("journal", "JOURNAL"), ("worker", "WORKER"), ("deliver", "DELIVERY"))
@@ -103,8 +114,7 @@ def test_every_variable_is_a_setting(
     plain = variables(Settings())
 
     for name, value in services[service]["environment"].items():
-        passed_on = '{"acme":{"write_keys":["a-long-random-key"]}}'  # from the shell
-        default = passed_on if value is None else re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value))
+        default = PASSED_ON[name] if value is None else re.sub(r"\$\{\w+:-(.*)\}", r"\1", str(value))
         monkeypatch.setenv(name, default)
 
     assert variables(load()) != plain

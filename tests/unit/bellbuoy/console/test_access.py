@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from itsdangerous import TimestampSigner
 
-from bellbuoy.console.access import SESSION_SECONDS, Access
-from bellbuoy.console.request import is_loopback
+from bellbuoy.console.access.access import SESSION_SECONDS, Access
+from bellbuoy.console.access.oidc import NotSignedInError, person_of
+from bellbuoy.console_settings import OidcSettings, is_loopback
+from bellbuoy.errors import ConfigError
+from bellbuoy.settings import load
 
 
 def test_a_link_signs_in_once_and_whoever_made_it(tmp_path: Path) -> None:
@@ -61,3 +65,62 @@ def test_nobody_else_reads_the_keys(tmp_path: Path) -> None:
 def test_loopback_is_this_machine_alone() -> None:
     assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "example.com", "")] == [False] * 5
+
+
+def _oidc(**settings: Any) -> dict[str, Any]:
+    base = {"issuer": "https://login.example.com", "client_id": "b", "grants": {"leads": {"roles": ["lead"]}}}
+    return base | settings
+
+
+@pytest.mark.parametrize(
+    ("claim", "claims"),
+    [
+        ("groups", {"groups": ["everybody", "leads"]}),
+        ("groups", {"groups": "leads"}),
+        ("realm_access.roles", {"realm_access": {"roles": ["leads"]}}),
+        ("https://example.com/groups", {"https://example.com/groups": ["leads"]}),
+    ],
+)
+def test_a_claim_gives_rights_wherever_the_provider_puts_it(claim: str, claims: dict[str, Any]) -> None:
+    settings = OidcSettings(**_oidc(roles_claim=claim))
+    person = person_of(claims | {"sub": "1", "email": "kim@example.com"}, settings)
+    assert (person.name, person.values) == ("kim@example.com", ("leads",))
+
+
+@pytest.mark.parametrize(
+    "claims", [{}, {"email": ""}, {"email": 7}, {"email": "k@e", "email_verified": False}]
+)
+def test_who_has_no_name_is_nobody(claims: dict[str, Any]) -> None:
+    with pytest.raises(NotSignedInError):
+        person_of(claims | {"sub": "1"}, OidcSettings(**_oidc()))
+
+
+@pytest.mark.parametrize("groups", [None, 7, {"leads": True}, ["leader"], [["leads"]]])
+def test_a_claim_of_another_shape_gives_nothing(groups: object) -> None:
+    claims = {"sub": "1", "email": "kim@example.com", "groups": groups}
+    assert person_of(claims, OidcSettings(**_oidc())).values == ()
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        ({"host": "0.0.0.0"}, "which others can reach"),
+        ({"host": "0.0.0.0", "url": "http://console.example.com"}, "neither https"),
+        ({"host": "0.0.0.0", "url": "https://console.example.com"}, "one person signs in"),
+        ({"oidc": _oidc(issuer="http://login.example.com")}, "must begin with https"),
+        ({"oidc": _oidc(grants={})}, "nobody could see anything"),
+        ({"oidc": _oidc(scopes=["email"])}, "must have `openid`"),
+        ({"oidc": _oidc(grants={"x": {"roles": ["boss"]}})}, "'csm'"),
+        ({"tokens": {"a": {"sha256": "secret-itself", "tenants": ["demo"]}}}, "should match pattern"),
+    ],
+)
+def test_settings_that_would_let_in_the_wrong_people_are_refused(console: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as refused:
+        load(console=console)
+    assert "secret-itself" not in str(refused.value)
+
+
+def test_settings_that_keep_them_out_are_not() -> None:
+    load(console={"host": "0.0.0.0", "url": "https://console.example.com", "oidc": _oidc()})
+    load(console={"host": "0.0.0.0", "url": "http://127.0.0.1:8090"})
+    load(console={"url": "https://console.example.com"})

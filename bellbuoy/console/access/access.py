@@ -1,9 +1,10 @@
 """
-Access to the console: one-time links, signed sessions and the token against forged requests.
+Sessions: one-time links, signed cookies and the token against forged requests.
 
-There is one person, the one who can read the data directory. A link is a file there, named by the hash of the
-link's secret, and signing in removes it: so a link signs in once, whoever made it. The session is a signed
-cookie, and the key that signs it is a file beside the links, so that a restart signs nobody out.
+A link is a file in the data directory, named by the hash of the link's secret, and signing in removes it:
+so a link signs in once, whoever made it. Who can read that directory is the one person who signs in so. The
+session is a signed cookie, and the key that signs it is a file beside the links, so that a restart signs
+nobody out.
 """
 
 from __future__ import annotations
@@ -24,17 +25,29 @@ SESSION_SECONDS = 12 * 3_600
 
 
 class Session(NamedTuple):
-    """A signed-in person: the name that acts carry, and what the token against forged requests rests on."""
+    """
+    A signed-in person: the name that acts carry, and what the token against forged requests rests on.
+
+    ``issuer`` is the provider that named them, and ``values`` are those of the claim that gives them
+    rights; both are empty for a session by a link.
+    """
 
     id: str
     person: str
+    issuer: str = ""
+    values: tuple[str, ...] = ()
 
 
 class Access:
-    """The keys and links of one console under the data directory, readable by its owner alone."""
+    """
+    The keys and links of one console under the data directory, readable by its owner alone.
 
-    def __init__(self, data: Path) -> None:
-        self._folder = data / "console"
+    ``issuer`` is the provider with which people sign in; without one they sign in by a link. A session of
+    another way to sign in is none.
+    """
+
+    def __init__(self, data: Path, issuer: str = "") -> None:
+        self._folder, self._issuer = data / "console", issuer
         self._links = self._folder / "links"
 
     def new_link(self) -> str:
@@ -46,20 +59,27 @@ class Access:
 
     def sign_in(self, secret: str, person: str) -> str | None:
         """Return the cookie of a new session, ``None`` for a link that is unknown or used."""
+        if self._issuer:
+            return None
         try:
             (self._links / _digest(secret)).unlink()
         except FileNotFoundError:
             return None
-        return self._serializer().dumps([secrets.token_urlsafe(12), person])
+        return self._cookie(person, ())
+
+    def cookie(self, person: str, values: tuple[str, ...]) -> str:
+        """Return the cookie of a new session of a person whom the provider named."""
+        return self._cookie(person, values)
 
     def session(self, cookie: str | None) -> Session | None:
         """Return the session of a cookie; ``None`` for one that is missing, forged or too old."""
         if not cookie:
             return None
         try:
-            return Session(*self._serializer().loads(cookie, max_age=SESSION_SECONDS))
-        except (BadSignature, TypeError):
+            one, person, issuer, values = self._serializer().loads(cookie, max_age=SESSION_SECONDS)
+        except (BadSignature, TypeError, ValueError):
             return None
+        return Session(one, person, issuer, tuple(values)) if issuer == self._issuer else None
 
     def token(self, session: Session) -> str:
         """Return the token that every changing request of a session carries."""
@@ -68,6 +88,13 @@ class Access:
     def is_token(self, session: Session, token: str) -> bool:
         """Tell whether this is the session's token."""
         return hmac.compare_digest(self.token(session).encode(), token.encode())
+
+    def signing_key(self, use: str) -> str:
+        """Return a key of its own for another use of signed cookies."""
+        return hmac.new(self._key(), f"key:{use}".encode(), hashlib.sha256).hexdigest()
+
+    def _cookie(self, person: str, values: tuple[str, ...]) -> str:
+        return self._serializer().dumps([secrets.token_urlsafe(12), person, self._issuer, values])
 
     def _serializer(self) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._key(), salt="session")
