@@ -35,6 +35,7 @@ from bellbuoy.cli.rules import rules
 from bellbuoy.cli.send import send
 from bellbuoy.cli.simulate import demo, simulate
 from bellbuoy.cli.sinks import sinks
+from bellbuoy.cli.tokens import tokens
 from bellbuoy.cli.topics import topics
 from bellbuoy.cli.up import up
 from bellbuoy.own_packages import require_own_packages
@@ -104,6 +105,7 @@ for panel, commands in {
         recover,
         replay,
         simulate,
+        tokens,
     ),
 }.items():
     for command in commands:

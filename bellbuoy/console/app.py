@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from bellbuoy.console.access.access import Access
 from bellbuoy.console.access.tokens import Tokens
+from bellbuoy.console.api.routes import ApiRoutes
 from bellbuoy.console.live import LivePictures
 from bellbuoy.console.pages.account import AccountPages
 from bellbuoy.console.pages.acts import ActPages
@@ -34,7 +35,7 @@ __all__ = ["build_app"]
 
 log = structlog.get_logger(__name__)
 
-_PARTS = (SignInPages, OverviewPages, ActPages, AccountPages, ReportPages)
+_PARTS = (ApiRoutes, SignInPages, OverviewPages, ActPages, AccountPages, ReportPages)
 
 
 def build_app(

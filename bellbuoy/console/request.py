@@ -15,7 +15,7 @@ from bellbuoy.console.access.access import SESSION_SECONDS, Access, Session
 from bellbuoy.console.access.rights import Rights
 from bellbuoy.console.access.tokens import Tokens
 
-__all__ = ["Guard", "SessionCookie", "form_of", "rights_of", "session_of"]
+__all__ = ["API", "Guard", "SessionCookie", "body_of", "form_of", "rights_of", "session_of"]
 
 API = "/api/"
 """How the addresses of the JSON API begin, which takes tokens and no sessions."""
@@ -148,13 +148,19 @@ def rights_of(request: Request) -> Rights:
     return rights
 
 
-async def form_of(request: Request, access: Access) -> Mapping[str, str]:
-    """Return the fields of a form; raise HTTPException for one too long or without the session's token."""
+async def body_of(request: Request, most: int) -> bytes:
+    """Return a request's body; raise HTTPException for one with more bytes than ``most``."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _MOST_FORM_BYTES:
-            raise HTTPException(413, "the form is too long")
+        if len(body) > most:
+            raise HTTPException(413, f"the body has more than {most:,} bytes")
+    return bytes(body)
+
+
+async def form_of(request: Request, access: Access) -> Mapping[str, str]:
+    """Return the fields of a form; raise HTTPException for one too long or without the session's token."""
+    body = await body_of(request, _MOST_FORM_BYTES)
     fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50))
     if not access.is_token(session_of(request), fields.pop("token", "")):
         raise HTTPException(403, "this form is not of your session: load the page again")

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from bellbuoy.console.access import audit
@@ -25,7 +25,7 @@ from bellbuoy.console.book import BANDS, SORTS
 from bellbuoy.console.inbox import VIEWS
 from bellbuoy.console.live import LivePictures, Picture
 from bellbuoy.console.metrics import PAGES
-from bellbuoy.console.request import SessionCookie, rights_of, session_of
+from bellbuoy.console.request import API, SessionCookie, rights_of, session_of
 from bellbuoy.console.words import FILTERS
 from bellbuoy.operations.alert_actions import FEEDBACK
 from bellbuoy.query.alerts import SEVERITIES
@@ -180,6 +180,8 @@ class Site:
     async def error(self, request: Request, error: Exception) -> Response:
         """Answer with an error in words."""
         assert isinstance(error, HTTPException)
+        if request.url.path.startswith(API):
+            return JSONResponse({"error": error.detail}, error.status_code, error.headers)
         if request.headers.get("hx-request") or request.method != "GET":
             return self.toast("This was not done", error.detail, error.status_code)
         return HTMLResponse(

@@ -1,0 +1,114 @@
+"""The messages of the JSON API, requests and responses, from which its document is made."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.records import RiskAlert
+from sinks.serving import AccountSummary
+
+__all__ = [
+    "ActRequest",
+    "ActResponse",
+    "AlertQuery",
+    "AlertsResponse",
+    "BookEntry",
+    "BookQuery",
+    "BookResponse",
+    "ErrorResponse",
+    "encoded",
+]
+
+Text = Annotated[str, Meta(max_length=200)]
+Count = Annotated[int, Meta(ge=1, le=1_000)]
+Offset = Annotated[int, Meta(ge=0, le=1_000_000)]
+Time = Annotated[int, Meta(description="UTC milliseconds.", ge=0, le=253_402_300_799_999)]
+Note = Annotated[str, Meta(max_length=4_000)]
+
+
+class BookQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Query of a book: filters, order, and which part of it."""
+
+    q: Text = ""
+    owner: Text = ""
+    segment: Text = ""
+    band: Literal["", "critical", "at_risk", "watch", "healthy", "unknown"] = ""
+    lane: Text = ""
+    renewal: Annotated[int, Meta(ge=0, le=366, description="Renews within so many days; 0: any.")] = 0
+    churned: Annotated[Literal["", "0", "1"], Meta(description="`1`: churned accounts as well.")] = ""
+    sort: Literal["urgency", "score", "change", "arr", "renewal", "name"] = "urgency"
+    n: Count = 50
+    offset: Offset = 0
+
+
+class AlertQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Query of the open alerts: filters, and which part of them."""
+
+    view: Annotated[
+        Literal["all", "new", "taken", "snoozed"],
+        Meta(description="`new`: nobody has it; `taken`: somebody does."),
+    ] = "all"
+    owner: Text = ""
+    lane: Text = ""
+    severity: Literal["", "critical", "warning", "notice"] = ""
+    q: Text = ""
+    n: Count = 50
+    offset: Offset = 0
+
+
+class BookEntry(Struct, kw_only=True):
+    """Entry of a book: an account, by how much its score moved in seven days, and its open alerts."""
+
+    account: AccountSummary
+    change: float | None
+    urgency: float
+    alert_ids: list[str]
+
+
+class BookResponse(Struct, kw_only=True):
+    """Response with a part of a book; ``found`` counts the accounts that the query leaves, of ``total``."""
+
+    accounts: list[BookEntry]
+    found: int
+    total: int
+    journal_time: int
+
+
+class AlertsResponse(Struct, kw_only=True):
+    """Response with a part of the open alerts; ``found`` counts those that the query leaves."""
+
+    alerts: list[RiskAlert]
+    found: int
+
+
+class ActRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Request to act on an alert; with the same ``act_id`` a repeated one counts once."""
+
+    kind: Literal["acknowledged", "snoozed", "assigned", "dismissed", "resolved", "reviewed"]
+    note: Note | None = None
+    until: Annotated[Time | None, Meta(description="End of a snooze, UTC milliseconds.")] = None
+    assignee: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    feedback: Literal["useful", "noise", "known"] | None = None
+    act_id: Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,64}$")] | None = None
+
+
+class ActResponse(Struct, kw_only=True):
+    """Response to an act that Kafka has confirmed; the alert shows it once the pipeline has applied it."""
+
+    act_id: str
+    occurred_at: int
+    author: str
+
+
+class ErrorResponse(Struct, kw_only=True):
+    """Response to a request that can't be answered, with why and what to do instead."""
+
+    error: str
+
+
+def encoded(message: Struct | dict[str, object]) -> bytes:
+    """Return a message as JSON."""
+    return msgspec.json.encode(message)
