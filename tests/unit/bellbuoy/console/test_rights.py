@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from bellbuoy.console.access.access import Access
 from bellbuoy.console.app import build_app
+from bellbuoy.console.request import API
 from bellbuoy.console_settings import Role
 from bellbuoy.settings import Settings, load
 from sinks.memory import MemorySink
@@ -55,9 +56,9 @@ def console(tmp_path: Path) -> Iterator[tuple[Starlette, TestClient, Access]]:
 
 
 def _addresses(app: Starlette, tenant: str) -> Iterator[tuple[str, str]]:
-    """Yield the method and the address of everything that shows or changes something of a tenant."""
+    """Yield the method and the address of every page, stream and act of a tenant."""
     for route in app.routes:
-        if isinstance(route, Route) and "{tenant}" in route.path:
+        if isinstance(route, Route) and "{tenant}" in route.path and not route.path.startswith(API):
             path = route.path.replace("{tenant}", tenant).replace("{account_id:path}", "a1")
             yield min((route.methods or {"GET"}) - {"HEAD"}), path.replace("{alert_id}", "x1")
 
@@ -66,7 +67,7 @@ def test_nothing_answers_without_a_session(console: tuple[Starlette, TestClient,
     app, client, _ = console
     for route in app.routes:
         assert isinstance(route, Route | Mount)
-        if route.path in OPEN or "{tenant}" in route.path:
+        if route.path in OPEN or "{tenant}" in route.path or route.path.startswith(API):
             continue
         assert route.path in ("/", "/sign-out"), "a new address is open, or a tenant's"
     for method, path in _addresses(app, "acme"):
@@ -105,6 +106,14 @@ def test_who_has_no_grant_gets_nowhere(console: tuple[Starlette, TestClient, Acc
     client.cookies.set("__Host-bellbuoy_session", access.cookie("Kim", ()))
     assert client.get("/").status_code == 403
     assert {client.request(*address).status_code for address in _addresses(app, "acme")} == {404}
+
+
+def test_a_session_does_not_open_the_api(console: tuple[Starlette, TestClient, Access]) -> None:
+    _, client, access = console
+    client.cookies.set("__Host-bellbuoy_session", access.cookie("Kim", ("lead",)))
+    assert client.get("/alerts/acme").status_code == 200
+    assert client.get("/api/v1/tenants/acme/alerts").status_code == 401
+    assert client.get("/api/v1/openapi.json").status_code == 401
 
 
 def test_a_link_opens_nothing_where_people_sign_in_with_a_provider(
