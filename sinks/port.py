@@ -17,6 +17,7 @@ __all__ = [
     "OUTPUTS",
     "Appending",
     "DailyUse",
+    "DeliveryOrder",
     "Gathering",
     "Metered",
     "Migratable",
@@ -189,16 +190,33 @@ class Migratable(Protocol):
         """Return the names of the changes that ``migrate`` would apply; raises as it does."""
 
 
+class DeliveryOrder(NamedTuple):
+    """
+    What a record of a ``Once`` sink keeps its order with.
+
+    Records of one ``thread`` are written one after the other, each once the one before is done. ``address``
+    is where the record goes: what fails there may succeed elsewhere.
+    """
+
+    thread: str
+    address: str
+
+
 @runtime_checkable
 class Once(Protocol):
     """
     Addition to a sink whose writes people notice, so that nothing old is written to it and nothing twice.
 
     Its group begins with what comes after its first start, not with the oldest record on the topic. A write
-    is one record, so that one slow answer bounds it, and what was written is committed soon.
+    is one record, so that one slow answer bounds it, and what was written is committed soon. A record that
+    can't be written now lets those of other threads pass, and its own offset is not committed before. So
+    after a restart records are offered that were written already, and the sink must know them.
     """
 
     once: Literal[True]
+
+    def order(self, record: Output, /) -> DeliveryOrder | None:
+        """Return what the record keeps its order with, ``None`` for one that the sink does not take."""
 
     def taken_over(self) -> None:
         """

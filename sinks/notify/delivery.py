@@ -14,8 +14,8 @@ an attempt failed. What a crash costs at each step:
 So the caller gives *at least once*; *once for the person* comes from the dedup key where the channel is
 idempotent, and otherwise from the store, but for the moment in 2 and 3.
 
-A notification that can't be delivered for a day has failed: those behind it have waited for long enough. An
-address that is closed for good gets nothing more until a sample is delivered to it (`bellbuoy notify test`).
+A notification that can't be delivered for a day has failed: it is no news any more. An address that is closed
+for good gets nothing more until a sample is delivered to it (`bellbuoy notify test`).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Literal
 from schemas.records import AlertNotification
 from sinks.notify.delivery import DeliveryStore, deliver
 from sinks.notify.port import Channel, ChannelError, Notification, TemporaryError
-from sinks.port import Output, Rejected, SinkError
+from sinks.port import DeliveryOrder, Output, Rejected, SinkError
 
 __all__ = ["ChannelSink"]
 
@@ -69,6 +69,14 @@ class ChannelSink:
                     raise Rejected(index, error)
         except TemporaryError as error:
             raise SinkError(str(error), error.retry_after) from error
+
+    def order(self, record: Output, /) -> DeliveryOrder | None:
+        """Return the notification's thread and address, ``None`` where the channel doesn't take it."""
+        assert isinstance(record, AlertNotification)
+        address = self._route(record)
+        if address is None:
+            return None
+        return DeliveryOrder(Notification(content=record, address=address).thread, address)
 
     def taken_over(self) -> None:
         """Learn what other members of the channel's group delivered; raise SinkError."""

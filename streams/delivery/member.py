@@ -72,11 +72,11 @@ class GroupMember:
             list(self._subscription.names), on_assign=on_assign, on_revoke=on_revoke, on_lost=on_lost
         )
 
-    def take(self, limit: int) -> list[Message]:
+    def take(self, limit: int, wait_seconds: float = 0.1) -> list[Message]:
         """Return up to *limit* messages; block for the first only, so that a lone record is not delayed."""
         messages, self._early = self._early, []
         if not messages:
-            first = self.consumer.poll(0.1)
+            first = self.consumer.poll(wait_seconds)
             messages = [] if first is None else [first]
         if 0 < len(messages) < limit:
             messages += self.consumer.consume(limit - len(messages), 0)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-__all__ = ["BATCH", "DEAD_LETTERS", "ERRORS", "LAG", "LAST_SUCCESS", "REFILLS", "RETRIES", "WRITE_SECONDS"]
+__all__ = [
+    "BATCH",
+    "DEAD_LETTERS",
+    "ERRORS",
+    "LAG",
+    "LAST_SUCCESS",
+    "REFILLS",
+    "RETRIES",
+    "WAITING",
+    "WRITE_SECONDS",
+]
 
 WRITE_SECONDS = Histogram(
     "bellbuoy_sink_write_seconds",
@@ -25,6 +35,11 @@ DEAD_LETTERS = Counter(
 )
 REFILLS = Counter(
     "bellbuoy_sink_refills_total", "Partitions delivered again because the sink lost what it held.", ["sink"]
+)
+WAITING = Gauge(
+    "bellbuoy_sink_waiting_records",
+    "Notifications of a channel that wait for their next attempt while others pass.",
+    ["sink"],
 )
 LAG = Gauge("bellbuoy_sink_lag_messages", "Records not yet written.", ["sink", "topic", "partition"])
 LAST_SUCCESS = Gauge(

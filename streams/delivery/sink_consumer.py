@@ -13,6 +13,9 @@ What a crash costs at each step:
 5. After the sink stored its position and before Kafka's commit: the next owner reads from Kafka's offset,
    which is the earlier one, as in 4; in a sink that adds what it is given, from the sink's position.
 
+A sink that people notice takes one record at a time, and one that fails lets the others pass
+(streams/delivery/attempts.py). It knows which records it has, so that in 2 to 4 nobody is told twice.
+
 A sink that lost what it held is filled again, and a topic that is another log is read on from where it has
 what is new (streams/delivery/resume.py).
 """
@@ -25,7 +28,7 @@ from contextlib import suppress
 from functools import partial
 from threading import Event
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sinks.port import Gathering, Metered, Once, SetBackError, Sink, SinkError
 from streams.deadletters.producer import DeadLetterProducer
@@ -37,6 +40,7 @@ from streams.delivery.gathering import BatchGatherer
 from streams.delivery.member import GroupMember
 from streams.delivery.offsets import SinkOffsets
 from streams.delivery.output_logs import OutputLogs
+from streams.delivery.record_delivery import RecordDelivery
 from streams.delivery.resume import ResumePoint
 from streams.delivery.status import SinkStatus
 from streams.delivery.subscription import Subscription
@@ -65,11 +69,15 @@ class SinkConsumer:
         self.name = sink.name
         self.ticked = time.monotonic()
         self._settings, self._stop = settings, stop
-        self._most_records = 1 if isinstance(sink, Once) else settings.batch_records
         self._status = SinkStatus(sink.name, subscription.group, health)
         self._codecs = {topics.name(topic): cluster.codec(topic) for topic in subscription.topics}
         self._dead_letters = DeadLetterProducer(cluster.bootstrap, topics, cluster.registry)
         self._writer = SinkWriter(sink, self._status, self._send_dead_letter)
+        self._records = (
+            RecordDelivery(self._writer, self._status, settings.retry_seconds)
+            if isinstance(sink, Once)
+            else None
+        )
         self._offsets = SinkOffsets()
         self._logs = OutputLogs(cluster, self._offsets)
         self._resume_point = ResumePoint(sink, topics, self._logs, self._status)
@@ -134,17 +142,20 @@ class SinkConsumer:
                 self._offsets.restart(starts)
                 if self._gatherer is not None:
                     self._gatherer.clear()
+                if self._records is not None:
+                    self._records.forget()
                 # At once, so that Kafka knows of which log the sink's next positions are.
                 self._committer.commit_all(self._member.consumer)
                 self._status.ready()
 
     def _deliver(self) -> None:
-        messages = self._member.take(self._most_records)
-        if messages:
-            self._watch.heard()
-        elif self._gatherer is None:
+        if self._records is not None:
+            self._deliver_records(self._records)
             return
-        batch = read_batch(messages, self._codecs, self._send_dead_letter, self._refused)
+        messages = self._member.take(self._settings.batch_records)
+        if not messages and self._gatherer is None:
+            return
+        batch = self._read(messages)
         if self._gatherer is not None:
             gathered = self._gatherer.add(batch)
             if gathered is None:
@@ -168,6 +179,21 @@ class SinkConsumer:
         if self._use is not None:
             with suppress(KafkaException):  # it goes on with what it knew
                 self._use.refresh(self._member.consumer, self._offsets.owned)
+
+    def _deliver_records(self, records: RecordDelivery) -> None:
+        """Read the next record, and write what has its turn; commit up to the oldest that is not done."""
+        records.add(self._read(records.take(self._member)))
+        if self._resume_point.unknown:  # partitions came or went while a record was awaited
+            return
+        for _ in records.attempts():
+            self._tick()
+        self._dead_letters.flush(self._while_waiting)
+        self._offsets.wrote(records.moved())
+
+    def _read(self, messages: list[Message]) -> OutputBatch:
+        if messages:
+            self._watch.heard()
+        return read_batch(messages, self._codecs, self._send_dead_letter, self._refused)
 
     def _until_taken(self, attempt: Callable[[], None]) -> None:
         """Repeat an attempt until the sink takes it; raise SetBackError when it lost what it held."""
@@ -214,7 +240,10 @@ class SinkConsumer:
 
     def _tick(self) -> None:
         self.ticked = time.monotonic()
-        self._watch.look(self._member.consumer, self._offsets.written, paused=self._member.paused)
+        written = self._offsets.written
+        if self._records is not None:
+            written = self._records.lag_positions(written)
+        self._watch.look(self._member.consumer, written, paused=self._member.paused)
         if not self._logs.hold():
             self._resume_point.ask()
         self._status.logs_hold()
@@ -237,6 +266,8 @@ class SinkConsumer:
     def _forget(self, partitions: list[TopicPartition]) -> None:
         if self._gatherer is not None:
             self._gatherer.clear()
+        if self._records is not None:
+            self._records.forget()
         self._watch.forget(partitions)
         self._offsets.revoke(parts_of(partitions))
         self._status.left()

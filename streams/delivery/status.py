@@ -60,11 +60,16 @@ class SinkStatus:
         """Report that the sink takes no batches now."""
         self._health.set_condition(self._sink, False, why)
 
-    def failed(self, error: Exception) -> None:
-        """Report a failed attempt that will be repeated."""
+    def failed(self, error: Exception, *, ready: bool = False) -> None:
+        """Report a failed attempt that will be repeated; the sink may be ``ready`` for other records."""
         metrics.ERRORS.labels(self._sink).inc()
-        self.not_ready(str(error))
+        if not ready:
+            self.not_ready(str(error))
         self.log.warning("The sink can't take the batch; it is offered again.", error=str(error))
+
+    def waiting(self, records: int) -> None:
+        """Report how many records wait for their next attempt, or for one before them."""
+        metrics.WAITING.labels(self._sink).set(records)
 
     def retried(self) -> None:
         """Count an attempt that is made again."""

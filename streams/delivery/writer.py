@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinks.port import Gathering, Once, Rejected, Sink, SinkError
+from sinks.port import DeliveryOrder, Gathering, Once, Output, Rejected, Sink, SinkError
 from streams.delivery.batch import OutputBatch, SendDeadLetter
 from streams.delivery.status import SinkStatus
 
@@ -40,6 +40,11 @@ class SinkWriter:
         """Let a sink that minds what other members wrote learn of it; raise SinkError."""
         if isinstance(self._sink, Once | Gathering):
             self._sink.taken_over()
+
+    def order(self, output: Output) -> DeliveryOrder | None:
+        """Return what a record keeps its order with, in a sink that must not write twice."""
+        assert isinstance(self._sink, Once)
+        return self._sink.order(output)
 
     def write(self, batch: OutputBatch) -> None:
         """Write the batch, without what the sink rejects, which is removed from it; raise SinkError."""

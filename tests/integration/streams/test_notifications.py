@@ -150,6 +150,36 @@ def test_a_channel_that_hangs_or_fails_holds_nobody_up_and_loses_nothing(
         assert {m["X-Bellbuoy-Notification"] for _, m in post.inbox} == everything
 
 
+def test_one_that_always_fails_holds_nobody_up_and_is_tried_again_after_a_kill(
+    bootstrap: str, topics: Topics, tmp_path: Path
+) -> None:
+    def poisonous(handler: Any) -> None:
+        (answer(500) if handler.headers["webhook-id"] == "n0000" else take)(handler)
+
+    with WebhookReceiver() as receiver:
+        receiver.otherwise = poisonous
+        made = settings(bootstrap, topics, tmp_path, hook=hook(receiver))
+        process = RoleProcess("deliver", made, tmp_path / "log")
+        process.start()
+        try:
+            until(lambda: started(bootstrap, topics, made))
+            worse = notification("n0900", alert("a0", 2, "updated"), recipient="ann")
+            publish(bootstrap, topics, [*decided(30), worse])
+            until(lambda: len(receiver.inbox) == 29)
+            process.kill()
+            receiver.otherwise = take
+            process.start()
+            until(lambda: len(receiver.inbox) == 31)
+            until(lambda: started(bootstrap, topics, made))
+        finally:
+            process.kill()
+
+        assert list(receiver.inbox)[-2:] == ["n0000", "n0900"]
+        del (times := Counter(receiver.attempts))["n0000"]
+        assert set(times) == {*(f"n{n:04d}" for n in range(1, 30)), "n0900"}
+        assert sum(times.values()) <= 31  # a kill costs the one notification that was under way
+
+
 def test_what_is_refused_is_a_dead_letter_and_the_next_is_delivered(
     bootstrap: str, topics: Topics, tmp_path: Path
 ) -> None:
