@@ -192,7 +192,7 @@ class Migratable(Protocol):
 
 class DeliveryOrder(NamedTuple):
     """
-    What a record of a ``Once`` sink keeps its order with.
+    Thread and address of a record of a ``Once`` sink, by which its order is kept.
 
     Records of one ``thread`` are written one after the other, each once the one before is done. ``address``
     is where the record goes: what fails there may succeed elsewhere.
@@ -216,7 +216,7 @@ class Once(Protocol):
     once: Literal[True]
 
     def order(self, record: Output, /) -> DeliveryOrder | None:
-        """Return what the record keeps its order with, ``None`` for one that the sink does not take."""
+        """Return the record's thread and address, ``None`` for one that the sink does not take."""
 
     def taken_over(self) -> None:
         """

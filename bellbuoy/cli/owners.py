@@ -1,4 +1,4 @@
-"""The command `bellbuoy owners`: checks the policy of who is told of alerts, and puts it in force."""
+"""The command `bellbuoy owners`: the policy of who is told of alerts, and the storms that it finds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from bellbuoy.cli.checked_files import ForTenant, deployed_settings, in_force, report_checks, require_tenant
 from bellbuoy.cli.options import Author, Json
 from bellbuoy.cli.output import emit
+from bellbuoy.cli.storms import storm_commands
 from schemas.identity.keys import ALL_TENANTS
 
 __all__ = ["owners"]
@@ -22,7 +23,7 @@ _File = Annotated[str, typer.Argument(metavar="FILE", help="A policy file, or `d
 
 owners = typer.Typer(
     name="owners",
-    help="Check and change the policy: who is told of alerts, when, and how much.\n\n"
+    help="Check and change the policy: who is told of alerts, when, and how much; and end storms.\n\n"
     "A policy is a YAML file with people, working hours, budgets, escalation, storms and maintenance. "
     "docs/owners.md explains every key.",
     no_args_is_help=True,
@@ -129,3 +130,6 @@ def schema() -> None:
     from processors.owners.policy import policy_json_schema
 
     emit(policy_json_schema(), [], as_json=True)
+
+
+owners.add_typer(storm_commands)

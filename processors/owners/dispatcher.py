@@ -202,8 +202,10 @@ class AlertDispatcher:
         ended = changed(storm, self._origin, change="resolved", resolution=resolution, **fields)
         self._page(ended, f"{count(len(held), 'alert')} that it held are still open, and go to their owners.")
         self._put_gate(tenant, gate)
+        cause = f" The cause: {storm.alert.note}" if resolution == "done" and storm.alert.note else ""
         for row in held:
             row.phase, row.storm = "waiting", ""
+            row.notes = [*row.notes, f"It was held while many accounts had the same alert.{cause}"]
             self._deliver(row, budgeted=True)
 
     def _take_outage(self, alert: RiskAlert) -> None:

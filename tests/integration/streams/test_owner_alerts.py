@@ -83,3 +83,37 @@ def test_kills_during_alerts_decide_each_notification_once(deployment: Deploymen
     assert all(n.recipient == n.alerts[0].owner for n in told)
     replayed = deployment.cli("replay", "--from", "2026-01-01")
     assert (replayed["same_as_live"], replayed["owners_differ"]) == (True, [])
+
+
+def test_an_operator_sees_a_storm_and_ends_it(deployment: Deployment, tmp_path: Path) -> None:
+    of = {"tenant": "acme", "source": "test", "occurred_at": START - MINUTE, "received_at": START - MINUTE}
+    (tmp_path / "owners.yaml").write_text(POLICY.replace("1000000, wait: 0", "20"))
+    deployment.tick(START)
+    deployment.cli("owners", "apply", str(tmp_path / "owners.yaml"))
+    deployment.tick(START + 1)
+    assert deployment.cli("owners", "storms") == {"open": []}
+    failures = [
+        BillingEvent(**of, event_id=f"f{n}", account_id=f"a{n}", kind="payment_failed", invoice_id="i")
+        for n in range(30)
+    ]
+    deployment.producer.send("billing.events", failures)
+    until(lambda: [e["held"] for e in deployment.cli("owners", "storms")["open"]] == [30], 240, "the storm")
+
+    [storm] = deployment.cli("owners", "storms", "--tenant", "acme")["open"]
+    assert deployment.cli("owners", "storms", "--tenant", "other") == {"open": []}
+    assert (storm["tenant"], storm["kind"], storm["about"]) == ("acme", "storm", "billing payment_failed")
+    assert storm["ends_at"] == storm["last_at"] + 15 * MINUTE
+    ended = deployment.cli(
+        "owners", "explain", storm["id"][:8], "--cause", "the bank's outage", "--author", "Sam"
+    )
+    assert (ended["id"], ended["kind"], ended["held"]) == (storm["id"], "resolved", 30)
+    until(lambda: deployment.cli("owners", "storms") == {"open": []}, 240, "the end of the storm")
+
+    opened, over, *released = published(deployment, "alert.notifications")
+    assert [(n.kind, n.alerts[0].change) for n in (opened, over)] == [
+        ("page", "opened"),
+        ("page", "resolved"),
+    ]
+    assert over.alerts[0].note == "the bank's outage"
+    assert sorted(n.alerts[0].account_id for n in released) == sorted(f"a{n}" for n in range(30))
+    assert all("The cause: the bank's outage" in n.notes[0] for n in released)

@@ -115,6 +115,10 @@ def test_somebody_explains_it_and_the_alerts_are_released(kind: str, resolution:
     ended, *released = act(owners, alert_id, kind, NOON + 5 * MINUTE, note="a deploy")
     assert (ended.kind, ended.alerts[0].resolution, ended.alerts[0].note) == ("page", resolution, "a deploy")
     assert len(released) == 40
+    cause = " The cause: a deploy" if kind == "resolved" else ""
+    assert {tuple(n.notes) for n in released} == {
+        (f"It was held while many accounts had the same alert.{cause}",)
+    }
     assert act(owners, alert_id, kind, NOON + 6 * MINUTE) == []
     assert not [account for account in owners.partition.states if b"~" in account]
 
