@@ -145,17 +145,19 @@ def redrive(
     as_json: Json = False,
 ) -> None:
     """
-    Send the records of dead letters to their input topics again, with their own event times and ids.
+    Send the records of dead letters to their topics again, with their own event times and ids.
 
     Each is sent once, however often this runs and whatever is killed. A record that still has a fault stays
     and is listed with its faults, and so does an event that has become too old to count; then the exit code
-    is 1.
+    is 1. A notification that a channel failed to deliver goes to that channel alone, once more; as people get
+    it, it must be named by its id or by --topic alert.notifications.
 
     \b
     Examples:
       bellbuoy deadletters redrive 5f0c2a9e
       bellbuoy deadletters redrive --reason invalid --producer app --dry-run
       bellbuoy deadletters redrive --all
+      bellbuoy deadletters redrive --topic alert.notifications --since 1d
     """
     from bellbuoy.cli.progress_bar import progress_bar
     from bellbuoy.operations.deadletters import redrive as redriving

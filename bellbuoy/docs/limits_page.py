@@ -103,6 +103,8 @@ REFERENCES: dict[str, tuple[str, ...]] = {
     _DELIVERY: (
         "delivery.batch_records",
         "streams.delivery.writer._LONGEST_PAUSE_SECONDS",
+        "streams.delivery.attempts.MAX_WAITING",
+        "streams.delivery.attempts.MAX_WAITING_BYTES",
         "redis.history",
         "redis.updates",
         "redis.alert_days",

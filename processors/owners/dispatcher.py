@@ -226,8 +226,11 @@ class AlertDispatcher:
 
     def _page(self, alert: RiskAlert, *notes: str) -> None:
         recipient = self._policy_of(alert.tenant).incidents
-        received_at = alert.received_at if alert.change == "opened" else None
-        sent = notification(self._origin, "page", recipient, [alert], notes=notes, received_at=received_at)
+        opened = alert.change == "opened"
+        received_at = alert.received_at if opened else None
+        sent = notification(
+            self._origin, "page", recipient, [alert], notes=notes, received_at=received_at, attention=opened
+        )
         self._notifications.append((account_key(alert.tenant, recipient), sent))
 
     def _gate(self, tenant: str) -> Gate:
@@ -272,7 +275,7 @@ class AlertDispatcher:
             self._deliver(row, received_at=alert.received_at)
         elif row.phase == "told":
             if worse:
-                row.told_at, row.steps = self._now, 0
+                row.told_at, row.steps, row.raised = self._now, 0, True
             self._update(row, received_at=alert.received_at)
             row.due = self._told_due(row)
             self._put(row)
@@ -314,6 +317,7 @@ class AlertDispatcher:
             self._put(row)
             return
         received_at = None if row.phase == "over" else alert.received_at
+        row.raised = False
         self._update(row, received_at=received_at)
         self._rows.remove(alert_key(alert.tenant, alert.alert_id))
 
@@ -354,20 +358,25 @@ class AlertDispatcher:
             self._rows.put(inbox_key(alert.tenant, row.recipient), inbox)
         self._send(row, "alert", row.recipient, row.notes, received_at)
         row.phase, row.told_at, row.steps, row.notes, row.stale = "told", now, 0, [], False
+        row.raised = False
         row.told = list(dict.fromkeys([*row.told, row.recipient]))
         row.due = self._told_due(row)
         self._put(row)
 
     def _update(self, row: TrackedAlert, *notes: str, received_at: int | None = None) -> None:
-        """Bring the messages of an alert up to date, after the maintenance if there is some now."""
+        """
+        Bring the messages of an alert up to date, after the maintenance if there is some now.
+
+        Where it was raised, whoever has a message must notice that.
+        """
         if not row.told:
             return
         if self._policy(row).window(self._now) is not None:
             row.stale = True
             return
-        row.stale = False
         for recipient in row.told:
-            self._send(row, "alert", recipient, notes, received_at)
+            self._send(row, "alert", recipient, notes, received_at, attention=row.raised)
+        row.stale = row.raised = False
 
     def _escalate(self, row: TrackedAlert) -> None:
         """Make the next step of the escalation if it is time for it; set when the row is due next."""
@@ -458,14 +467,29 @@ class AlertDispatcher:
         self._rows.put(inbox_key(tenant, recipient), inbox)
 
     def _send(
-        self, row: TrackedAlert, kind: str, recipient: str, notes: Iterable[str], received_at: int | None
+        self,
+        row: TrackedAlert,
+        kind: str,
+        recipient: str,
+        notes: Iterable[str],
+        received_at: int | None,
+        *,
+        attention: bool = True,
     ) -> None:
         policy, notes = self._policy(row), list(notes)
         absence = policy.absence(row.owner, self._now)
         if recipient == row.recipient != row.owner and absence is not None:
             back = local_date(policy.person(row.owner).hours.zone, absence.ends)
             notes.append(f"It is for {row.owner}, who is away until {back}.")
-        sent = notification(self._origin, kind, recipient, [row.alert], notes=notes, received_at=received_at)
+        sent = notification(
+            self._origin,
+            kind,
+            recipient,
+            [row.alert],
+            notes=notes,
+            received_at=received_at,
+            attention=attention,
+        )
         self._notifications.append((account_key(row.alert.tenant, recipient), sent))
 
     def _policy(self, row: TrackedAlert) -> Policy:

@@ -39,12 +39,13 @@ def notification(
     notes: Sequence[str] = (),
     more: int = 0,
     received_at: int | None = None,
+    attention: bool = True,
 ) -> AlertNotification:
     """
     Return the message of these alerts, the most urgent first, to one recipient.
 
     Its id is a hash of the batch, the recipient, the kind and the alerts, so that a repetition has the same.
-    Without a ``title`` it has that of its first alert.
+    Without a ``title`` it has that of its first alert. ``attention``: the recipient must notice it.
     """
     tenant, lanes = alerts[0].tenant, {alert.lane for alert in alerts}
     named = (
@@ -70,4 +71,5 @@ def notification(
         received_at=received_at,
         partition=origin.partition,
         sequence=origin.sequence,
+        attention=attention,
     )

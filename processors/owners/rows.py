@@ -54,7 +54,8 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     * ``snoozed``: until it is due
     * ``over``: it was resolved, which is told when it is due
 
-    A ``stale`` message is brought up to date when it is due. ``notes`` are for the next message.
+    A ``stale`` message is brought up to date when it is due, and must be noticed then where the alert was
+    ``raised`` meanwhile. ``notes`` are for the next message.
     """
 
     due: int | None
@@ -68,6 +69,7 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     stale: bool = False
     notes: list[str] = []
     storm: str = ""
+    raised: bool = False
 
 
 class DigestQueue(msgspec.Struct, array_like=True, gc=False):

@@ -20,6 +20,7 @@ __all__ = [
     "MAX_WHOLE_BYTES",
     "PIPELINE_HEADERS",
     "REASONS",
+    "SINK_HEADER",
     "STATUSES",
     "DeadLetter",
     "of_record",
@@ -43,6 +44,9 @@ _KEPT_TEXT = 4_096
 
 PIPELINE_HEADERS = "bellbuoy-"
 """Prefix of headers that the pipeline sets itself; they do not hold for an event that is sent anew."""
+
+SINK_HEADER = f"{PIPELINE_HEADERS}sink"
+"""On the dead letter of an output that one sink refused: the sink's name."""
 
 _NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -98,18 +102,23 @@ def of_record(
     producer: str | None = None,
     tenant: str | None = None,
     failed_at: int,
+    sink: str = "",
 ) -> DeadLetter:
     """
     Return the dead letter of a record read from Kafka; raise ValueError for a reason outside REASONS.
 
     Its id is a hash of the topic, partition and offset; of ``index``, the number of the event within an
-    envelope, unless that is 0; and of Kafka's ``topic_id`` where it is known. A record larger than
+    envelope, unless that is 0; of Kafka's ``topic_id`` where it is known; and of the ``sink`` that refused
+    it, which a header of the dead letter names, because another sink may take it. A record larger than
     ``MAX_WHOLE_BYTES`` is kept in part: the first 64 KiB of value and key, and 64 KiB of headers, the
     pipeline's own first.
     """
     _check(reason)
     position = f"{topic}|{partition}|{offset}" + (f"|{index}" if index else "")
     position += f"|{topic_id.hex()}" if topic_id else ""
+    if sink:
+        position += f"|{sink}"
+        headers = {**headers, SINK_HEADER: sink.encode()}
     return DeadLetter(
         id=xxh3_128_hexdigest(position.encode()),
         reason=reason,

@@ -203,7 +203,9 @@ class AlertNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``kind`` is ``alert``, ``digest`` (several, the most urgent first, and ``more`` that are not listed),
     ``page`` (an incident of our own) or ``escalation`` (nobody acknowledged in time). ``notes`` are further
-    lines, such as why it comes now. ``created_at`` is the journal time of the decision.
+    lines, such as why it comes now. ``created_at`` is the journal time of the decision. One that calls for
+    ``attention`` must be noticed also where it changes an earlier message. One that was ``redriven`` (from
+    the dead letter of this id) is for its ``channel`` alone.
     """
 
     notification_id: str
@@ -220,3 +222,6 @@ class AlertNotification(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     received_at: int | None = None
     partition: int
     sequence: int
+    attention: bool = False
+    redriven: str = ""
+    channel: str = ""

@@ -39,6 +39,7 @@ class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``at`` is when it came into this state (UTC milliseconds; of ``retrying``, the first attempt). ``thread``
     is what the message is about, ``message_id`` the service's id of it, and ``error`` says why it failed.
+    ``redriven`` is the dead letter that the notification came from, empty when it was sent first.
     """
 
     dedup_key: str
@@ -47,6 +48,7 @@ class DeliveryStatus(msgspec.Struct, frozen=True, kw_only=True):
     thread: str = ""
     message_id: str | None = None
     error: str | None = None
+    redriven: str = ""
 
 
 class DeliveryStore(Protocol):
@@ -76,18 +78,24 @@ def deliver(channel: Channel, store: DeliveryStore, notification: Notification, 
     """
     Deliver a notification unless that was done before, and return what became of it.
 
+    One that has failed is tried anew when it was redriven since. It is then a message of its own: what
+    people have by now may be newer.
+
     ``now`` is the wall clock's time, UTC milliseconds. Raises TemporaryError when it must be tried again.
     """
-    key, thread = notification.dedup_key, notification.thread
+    key, thread, redriven = notification.dedup_key, notification.thread, notification.content.redriven
     known = store.get(key)
+    if known is not None and known.redriven != redriven and known.state != "success":
+        known = None
     if known is not None and known.state != "retrying":
         return known
     closed = store.get(_closed(notification.address))
-    delivery = DeliveryStatus(dedup_key=key, state="failed", at=now, thread=thread)
+    delivery = DeliveryStatus(dedup_key=key, state="failed", at=now, thread=thread, redriven=redriven)
+    earlier = None if redriven else store.message_id(thread)
     try:
         if closed is not None and closed.state == "failed":
             raise PermanentError(f"{closed.error}; nothing more is sent there")  # noqa: TRY301 - as the channel's
-        receipt = channel.notify(msgspec.structs.replace(notification, earlier=store.message_id(thread)))
+        receipt = channel.notify(msgspec.structs.replace(notification, earlier=earlier))
     except PermanentError as error:
         if isinstance(error, GoneError):
             store.put(

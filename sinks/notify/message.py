@@ -92,6 +92,9 @@ def compose(content: AlertNotification, links: Links, sent_at: int) -> Message:
     milliseconds of the wall clock, which a simulation's journal time is not).
     """
     alone = content.alerts[0] if len(content.alerts) == 1 and content.kind != "digest" else None
+    if content.redriven:
+        late = f"It is from {_day(content.created_at)}, and could not be delivered then."
+        content = msgspec.structs.replace(content, notes=[late, *content.notes])
     lines = tuple(_alone(content, alone) if alone else _several(content, links))
     urls = [links.account(alert) for alert in content.alerts]
     return Message(

@@ -54,11 +54,11 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         What the message is about, to this address: notifications of one alert share it.
 
         A digest is about itself alone, and so is an escalation, which must be seen beside what was sent
-        before.
+        before, and what was redriven, which may be older than that.
         """
         content = self.content
         about = content.notification_id
-        if len(content.alerts) == 1 and content.kind not in ("digest", "escalation"):
+        if len(content.alerts) == 1 and not content.redriven and content.kind not in ("digest", "escalation"):
             about = content.alerts[0].alert_id
         return f"{about} {self.address}"
 

@@ -60,7 +60,7 @@ class ChannelSink:
         try:
             for index, content in enumerate(batch):
                 assert isinstance(content, AlertNotification)
-                address = self._route(content)
+                address = self._address(content)
                 if address is None:
                     continue
                 notification = Notification(content=content, address=address)
@@ -73,10 +73,14 @@ class ChannelSink:
     def order(self, record: Output, /) -> DeliveryOrder | None:
         """Return the notification's thread and address, ``None`` where the channel doesn't take it."""
         assert isinstance(record, AlertNotification)
-        address = self._route(record)
+        address = self._address(record)
         if address is None:
             return None
         return DeliveryOrder(Notification(content=record, address=address).thread, address)
+
+    def _address(self, content: AlertNotification) -> str | None:
+        """Return the address of a notification, ``None`` where the channel doesn't take it."""
+        return None if content.channel not in ("", self.name) else self._route(content)
 
     def taken_over(self) -> None:
         """Learn what other members of the channel's group delivered; raise SinkError."""

@@ -48,8 +48,12 @@ class DeadLetterProducer:
             }
         )
 
-    def send_record(self, record: KafkaRecord, reason: str, detail: str) -> None:
-        """Send a record as a dead letter; the same record gives the same dead letter id each time."""
+    def send_record(self, record: KafkaRecord, reason: str, detail: str, sink: str = "") -> None:
+        """
+        Send a record, which a ``sink`` may have refused, as a dead letter.
+
+        The same record gives the same dead letter id each time.
+        """
         letter = dead_letters.of_record(
             reason=reason,
             detail=detail,
@@ -61,6 +65,7 @@ class DeadLetterProducer:
             headers=dict(record.headers),
             tenant=_tenant(record.key),
             failed_at=time.time_ns() // 1_000_000,
+            sink=sink,
         )
         self.send(letter, record.key)
         log.warning(

@@ -25,13 +25,13 @@ from sinks.port import DeliveryOrder, Output
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.record import KafkaRecord
 
-__all__ = ["MAX_WAITING", "AttemptQueue", "WaitingRecord"]
+__all__ = ["MAX_WAITING", "MAX_WAITING_BYTES", "AttemptQueue", "WaitingRecord"]
 
 MAX_WAITING = 1_000
 """Records of one sink that wait; while there are so many, no further one is read."""
 
-_MAX_BYTES = 16_000_000
-"""The same limit by the size of the records as encoded."""
+MAX_WAITING_BYTES = 16_000_000
+"""Bytes of the records of one sink that wait, the same limit by their size."""
 
 _PAUSE_SECONDS = 30.0
 """Longest pause of an address after an attempt that failed soon."""
@@ -97,7 +97,7 @@ class AttemptQueue:
     @property
     def full(self) -> bool:
         """Whether no further record may be added until one is done."""
-        return self._count >= MAX_WAITING or self._bytes >= _MAX_BYTES
+        return self._count >= MAX_WAITING or self._bytes >= MAX_WAITING_BYTES
 
     @property
     def takes_some(self) -> bool:

@@ -214,7 +214,8 @@ class SinkConsumer:
 
     def _send_dead_letter(self, source: KafkaRecord, reason: str, detail: str) -> None:
         self._status.sent_dead_letter(reason)
-        self._dead_letters.send_record(source, reason, detail)
+        refused_here = reason == "invalid"  # what can't be decoded, no sink can use
+        self._dead_letters.send_record(source, reason, detail, self.name if refused_here else "")
 
     def _refused(self, error: KafkaError) -> None:
         if error.code() == OFFSET_GONE:

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from bellbuoy.operations.changes import journal_time
-from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft, Flaw
+from bellbuoy.operations.deadletters.repair import NOTIFICATIONS, DeadLetterRepair, Draft, Flaw
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
@@ -94,7 +94,10 @@ def redrive(
     settings: Settings, wanted: DeadLetterFilter, progress: Callable[[int], None], *, dry_run: bool
 ) -> RedriveResult:
     """
-    Send the records without a flaw to their input topics again, each dead letter once.
+    Send the records without a flaw to their topics again, each dead letter once.
+
+    A notification goes to the channel that failed, and to no other one. It is sent only where its id or its
+    topic is wanted, so that nobody who redrives events tells people of what was weeks ago.
 
     ``progress`` is called with how many are sent so far. Raises KafkaAwayError and KafkaException, and
     FencedError when another redrive took over.
@@ -103,7 +106,9 @@ def redrive(
     topics, schemas, repairs = kafka.topics(), registry(settings), dead_letter_repair(settings)
     # Created before reading: an earlier redriver's last commit can be read only once it is fenced.
     redriver = None if dry_run else Redriver(kafka.bootstrap, topics, schemas)
-    events = _repaired_events(read_dead_letters(kafka.bootstrap, topics, wanted), repairs, result)
+    named = wanted.ids is not None or wanted.topic == NOTIFICATIONS
+    letters = read_dead_letters(kafka.bootstrap, topics, wanted)
+    events = _repaired_events(letters, repairs, result, named=named)
     while chunk := list(islice(events, _RECORDS_PER_TRANSACTION)):
         if redriver is not None:
             redriver.send(chunk, now())
@@ -113,11 +118,16 @@ def redrive(
 
 
 def _repaired_events(
-    letters: Iterable[DeadLetter], repairs: DeadLetterRepair, result: RedriveResult
+    letters: Iterable[DeadLetter], repairs: DeadLetterRepair, result: RedriveResult, *, named: bool
 ) -> Iterator[RepairedEvent]:
+    """Yield what can be sent; notifications only where the operator ``named`` them, as people get them."""
     for letter in letters:
         if letter.status == "redriven":
             result.already += 1
+            continue
+        told = repairs.notification(letter) if named else None
+        if told is not None:
+            yield RepairedEvent(letter, NOTIFICATIONS, told)
             continue
         event, flaws = repairs.judge(letter, repairs.draft(letter))
         if event is None:

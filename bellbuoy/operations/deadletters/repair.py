@@ -26,10 +26,14 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import Registry
 from schemas.inputs import INPUT_TOPICS, input_of
-from schemas.records import DeadLetter, InputEvent
+from schemas.records import AlertNotification, DeadLetter, InputEvent
+from schemas.records.dead_letters import SINK_HEADER
 from schemas.topics import Topics
 
-__all__ = ["NO_TIME_LIMITS", "DeadLetterRepair", "Draft", "Flaw"]
+__all__ = ["NOTIFICATIONS", "NO_TIME_LIMITS", "DeadLetterRepair", "Draft", "Flaw"]
+
+NOTIFICATIONS = "alert.notifications"
+"""The topic whose dead letters are notifications that a channel failed to deliver."""
 
 NO_TIME_LIMITS = Admission(horizon_ms=2**62, future_ms=2**62)
 """Limits of admission that accept every event time."""
@@ -116,6 +120,10 @@ class DeadLetterRepair:
 
     def judge(self, letter: DeadLetter, draft: Draft | None) -> tuple[InputEvent | None, list[Flaw]]:
         """Return the event of a draft, or ``None`` and every flaw that keeps it from being one."""
+        if self.notification(letter) is not None:
+            what = f"a channel failed to deliver it: {letter.detail}"
+            fix = f"repair the channel or the address, then `bellbuoy deadletters redrive {letter.id}`"
+            return None, [Flaw("", what, fix)]
         if self._topics.plain(letter.topic) not in INPUT_TOPICS:
             return None, [Flaw("", "a sink refused this output", "repair the sink, then `bellbuoy rebuild`")]
         if draft is None:
@@ -130,6 +138,16 @@ class DeadLetterRepair:
         refused = refusals(msgspec.structs.asdict(event), self._now, self._limits)
         flaws = [self._flaw(refusal) for refusal in refused]
         return (None, flaws) if flaws else (event, [])
+
+    def notification(self, letter: DeadLetter) -> AlertNotification | None:
+        """Return the notification that a channel failed to deliver, ``None`` for any other dead letter."""
+        if self._topics.plain(letter.topic) != NOTIFICATIONS or SINK_HEADER not in letter.headers:
+            return None
+        try:
+            found: AlertNotification = codec(NOTIFICATIONS, self._registry).decode(letter.value or b"")
+        except SchemaError:
+            return None
+        return found
 
     def encode(self, event: InputEvent) -> bytes:
         """Return the event encoded as a record of its topic."""

@@ -32,9 +32,18 @@ from sinks.notify.slack.settings import SlackSettings
 __all__ = ["SlackChannel"]
 
 _NEW_MESSAGE = frozenset(
-    {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"}
+    {
+        "message_not_found",
+        "cant_update_message",
+        "edit_window_closed",
+        "channel_not_found",
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "restricted_action_thread_locked",
+        "restricted_action_non_threadable_channel",
+    }
 )
-"""Errors of a change after which the message is posted anew."""
+"""Errors of a change, or of the reply to it, after which the message is posted anew."""
 _NEVER = frozenset(
     {
         "channel_not_found",
@@ -126,7 +135,10 @@ class SlackChannel:
         body = {name: value for name, value in body.items() if name != "mrkdwn"}
         if ts:
             try:
-                return _receipt(self._call(self._client.chat_update, channel=channel, ts=ts, **body))
+                receipt = _receipt(self._call(self._client.chat_update, channel=channel, ts=ts, **body))
+                if notification.content.attention:
+                    self._reply(channel, ts, body)
+                return receipt  # noqa: TRY300 - the errors of both calls mean the same
             except _SlackError as error:
                 if error.code not in _NEW_MESSAGE:
                     raise error.meant from error
@@ -135,6 +147,19 @@ class SlackChannel:
             return _receipt(self._call(self._client.chat_postMessage, channel=to, mrkdwn=False, **body))
         except _SlackError as error:
             raise error.meant from error
+
+    def _reply(self, channel: str, ts: str, body: dict[str, Any]) -> None:
+        """Answer a changed message in its thread and in the channel, because nobody notices the change."""
+        assert self._client is not None
+        reply = {name: body[name] for name in ("text", "metadata", "unfurl_links")}
+        self._call(
+            self._client.chat_postMessage,
+            channel=channel,
+            thread_ts=ts,
+            reply_broadcast=True,
+            mrkdwn=False,
+            **reply,
+        )
 
     def _call(self, method: Callable[..., Any], **fields: Any) -> Any:
         """Return Slack's answer; raise _SlackError for its errors, and TemporaryError without an answer."""

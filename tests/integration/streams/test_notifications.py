@@ -14,10 +14,12 @@ from confluent_kafka.admin import AdminClient
 
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.channels import channel_sinks
+from bellbuoy.operations.deadletters.redrive import redrive
 from bellbuoy.settings import Settings
 from schemas.records import AlertNotification
 from schemas.topics import Topics
 from sinks.notify.delivery import DeliveryStatus
+from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
 from streams.delivery.deliveries import KafkaDeliveryStore
 from streams.delivery.subscription import Subscription
 from tests.support.delivery import committed_offsets, delivering, publish
@@ -180,7 +182,7 @@ def test_one_that_always_fails_holds_nobody_up_and_is_tried_again_after_a_kill(
         assert sum(times.values()) <= 31  # a kill costs the one notification that was under way
 
 
-def test_what_is_refused_is_a_dead_letter_and_the_next_is_delivered(
+def test_what_is_refused_is_a_dead_letter_the_next_is_delivered_and_a_redrive_sends_it_again(
     bootstrap: str, topics: Topics, tmp_path: Path
 ) -> None:
     with SmtpReceiver() as post:
@@ -200,13 +202,30 @@ def test_what_is_refused_is_a_dead_letter_and_the_next_is_delivered(
             until(lambda: len(post.inbox) == 2)
             until(lambda: started(bootstrap, topics, made))
 
-        assert [address for address, _ in post.inbox] == ["ben@example.com"] * 2
+            assert [address for address, _ in post.inbox] == ["ben@example.com"] * 2
+            post.refused.clear()
+            everything = redrive(made, DeadLetterFilter(), lambda _: None, dry_run=True)
+            assert (everything.done, len(everything.faulty)) == (0, 2)  # people are told when it is asked for
+            wanted = DeadLetterFilter(topic="alert.notifications")
+            assert redrive(made, wanted, lambda _: None, dry_run=False).done == 2
+            until(lambda: len(post.inbox) == 4)
+            until(lambda: started(bootstrap, topics, made))
+            assert redrive(made, wanted, lambda _: None, dry_run=False).already == 2
+
+        again = [(address, mail["X-Bellbuoy-Notification"]) for address, mail in post.inbox[2:]]
+        assert sorted(again) == [("ann@example.com", "n0000"), ("ann@example.com", "n0002")]
+        assert "could not be delivered then" in post.inbox[2][1].as_string()
         store = KafkaDeliveryStore(bootstrap, topics, "mail")
         store.catch_up()
-        refused = store.get("n0000")
+        sent = store.get("n0000")
         store.close()
-    assert refused is not None
-    assert refused.error == "127.0.0.1 refused ann@example.com: 550 5.1.1 no such user"
+    letters = list(read_dead_letters(bootstrap, topics, DeadLetterFilter()))
+    assert {letter.detail for letter in letters} == {
+        "notify-mail: 127.0.0.1 refused ann@example.com: 550 5.1.1 no such user"
+    }
+    assert sent is not None
+    assert sent.state == "success"
+    assert sent.redriven in {letter.id for letter in letters}
 
 
 @pytest.mark.slow

@@ -101,7 +101,7 @@ def test_an_operator_sees_a_storm_and_ends_it(deployment: Deployment, tmp_path: 
 
     [storm] = deployment.cli("owners", "storms", "--tenant", "acme")["open"]
     assert deployment.cli("owners", "storms", "--tenant", "other") == {"open": []}
-    assert (storm["tenant"], storm["kind"], storm["about"]) == ("acme", "storm", "billing payment_failed")
+    assert (storm["tenant"], storm["kind"], storm["about"]) == ("acme", "storm", "billing payment")
     assert storm["ends_at"] == storm["last_at"] + 15 * MINUTE
     ended = deployment.cli(
         "owners", "explain", storm["id"][:8], "--cause", "the bank's outage", "--author", "Sam"

@@ -107,6 +107,30 @@ def test_a_snoozed_alert_wakes_at_its_time_or_when_it_gets_worse() -> None:
     assert owners.at(NOON + DAY) == []
 
 
+def test_what_gets_worse_or_wakes_must_be_noticed_and_what_is_brought_up_to_date_need_not() -> None:
+    owners, alert = Owners(restarts=True), risk_alert()
+    [opened] = owners.at(NOON, alert)
+    [taken] = owners.after(1, change(alert, acknowledged_by="Ines"))
+    [worse] = owners.after(1, change(alert, severity="critical"))
+    [moved] = owners.after(1, change(alert, severity="critical", score=20.0))
+    [asleep] = owners.after(1, change(alert, severity="critical", snoozed_until=NOON + DAY))
+    [awake] = owners.at(NOON + DAY)
+    [over] = owners.after(1, change(alert, change="resolved", resolution="recovered"))
+
+    told = [opened, taken, worse, moved, asleep, awake, over]
+    assert [each.attention for each in told] == [True, False, True, False, False, True, False]
+
+
+def test_what_got_worse_in_a_maintenance_must_be_noticed_afterwards() -> None:
+    window = "maintenance: [{from: 2026-09-21T13:00, until: 2026-09-21T14:00, reason: an upgrade}]"
+    owners, alert = Owners(policy=f"{AT_ONCE}{window}", restarts=True), risk_alert()
+    owners.at(NOON, alert)
+    assert owners.at(NOON + 70 * MINUTE, change(alert, severity="critical")) == []
+    assert owners.at(NOON + 80 * MINUTE, change(alert, severity="critical", score=20.0)) == []
+    [told] = owners.at(NOON + 2 * HOUR)
+    assert (told.severity, told.attention) == ("critical", True)
+
+
 @pytest.mark.parametrize(
     ("opened", "told"),
     [

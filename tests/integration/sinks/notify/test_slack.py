@@ -13,7 +13,7 @@ from sinks.notify.port import Notification
 from sinks.notify.slack.blocks import blocks, fallback
 from sinks.notify.slack.channel import SlackChannel
 from sinks.notify.slack.settings import SlackSettings
-from tests.support.http_receiver import SlackReceiver, slack_error
+from tests.support.http_receiver import SlackReceiver, slack_error, take
 from tests.support.notifications import HOSTILE, LINKS, every_kind, hostile
 from tests.support.output_records import AT, alert, notification
 
@@ -45,6 +45,35 @@ def test_a_change_of_an_alert_changes_its_message(slack: SlackReceiver, channel:
     assert second == first
     assert [path.rpartition("/")[2] for path in slack.paths] == ["chat.postMessage", "chat.update"]
     assert slack.taken[0]["channel"] == "U0123456"
+
+
+def test_a_change_that_must_be_noticed_is_answered_in_its_thread_and_in_the_channel(
+    slack: SlackReceiver, channel: SlackChannel
+) -> None:
+    worse = notification("n2", alert("a1", 2, "updated"), title="<!here> & more", attention=True)
+    first = channel.notify(Notification(content=OPENED, address="U0123456"))
+    second = channel.notify(Notification(content=worse, address="U0123456", earlier=first.message_id))
+
+    changed, reply = slack.messages.values()
+    assert second == first
+    assert changed["metadata"] == reply["metadata"]
+    assert (reply["thread_ts"], reply["channel"]) == (changed["ts"], changed["channel"])
+    assert reply["reply_broadcast"] in ("1", "true", True)
+    assert reply["mrkdwn"] in ("0", "false", False)
+    assert reply["text"].endswith("&lt;!here&gt; &amp; more")
+
+
+@pytest.mark.parametrize("code", ["thread_not_found", "cannot_reply_to_message"])
+def test_a_change_whose_thread_takes_no_answer_is_posted_anew(
+    slack: SlackReceiver, channel: SlackChannel, code: str
+) -> None:
+    worse = notification("n2", alert("a1", 2, "updated"), attention=True)
+    first = channel.notify(Notification(content=OPENED, address="#other"))
+    slack.script.extend([take, slack_error(code)])
+    second = channel.notify(Notification(content=worse, address="#other", earlier=first.message_id))
+
+    assert len(slack.messages) == 2
+    assert second != first
 
 
 @pytest.mark.parametrize("code", ["message_not_found", "edit_window_closed", "cant_update_message"])

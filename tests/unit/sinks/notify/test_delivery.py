@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from schemas.records import AlertNotification
@@ -167,6 +168,38 @@ def test_a_change_of_an_alert_is_told_which_message_it_changes() -> None:
         assert deliver(channel, store, Notification(content=content, address=address), NOW).dedup_key == key
 
     assert [each.earlier for each in channel.inbox] == [None, "n1", None, None, None, None]
+
+
+def test_what_has_failed_is_tried_anew_when_it_is_redriven_as_a_message_of_its_own() -> None:
+    channel, store = MemoryChannel(), MemoryStore()
+    first = notification("n0", alert("a1"))
+    deliver(channel, store, Notification(content=first, address="ann@example.com"), NOW)
+    channel.faults.append(PermanentError("refused"))
+    assert deliver(channel, store, NOTIFICATION, NOW).state == "failed"
+
+    content = msgspec.structs.replace(NOTIFICATION.content, redriven="letter", channel="notify-memory")
+    again = msgspec.structs.replace(NOTIFICATION, content=content)
+    channel.faults.append(PermanentError("refused again"))
+    assert deliver(channel, store, again, NOW).error == "refused again"
+    assert deliver(channel, store, again, NOW).error == "refused again"  # read once more, it is not retried
+
+    content = msgspec.structs.replace(content, redriven="its letter")
+    again = msgspec.structs.replace(NOTIFICATION, content=content)
+    assert deliver(channel, store, again, NOW).state == "success"
+    assert channel.inbox[-1].earlier is None
+    assert deliver(channel, store, NOTIFICATION, NOW).state == "success"
+
+
+def test_what_is_redriven_is_for_the_channel_that_failed_alone() -> None:
+    channel = MemoryChannel()
+    under_test = sink(channel, MemoryStore())
+    mine = msgspec.structs.replace(notification("n1"), redriven="letter", channel="notify-memory")
+    of_others = msgspec.structs.replace(notification("n2"), redriven="letter", channel="notify-other")
+
+    under_test.write([mine, of_others])
+
+    assert [each.dedup_key for each in channel.inbox] == ["n1"]
+    assert under_test.order(of_others) is None
 
 
 def test_a_store_keeps_the_newest() -> None:
