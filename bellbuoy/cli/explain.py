@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -84,6 +85,7 @@ def _explain_past(
     from bellbuoy.query.history import account_history, as_data
     from bellbuoy.render.history import render_history
 
+    gc.enable()  # a journal can be long
     log_warnings()
     require_topics(settings)
     with progress_bar("folding", None, quiet=as_json) as progress:
