@@ -93,6 +93,8 @@ def _requests() -> Iterator[_Request]:
     plain = {
         "escaped backslashes after half a pair of surrogates": b'{"a":"\\ud' + rb"\\" * (_BODY // 2) + b'"}',
         "halves of pairs of surrogates": b'{"a":"' + rb"\ud800" * (_BODY // 6) + b'"}',
+        "pairs of surrogates, and half a pair": b'{"a":"' + rb"\ud83d\ude00" * (_BODY // 12) + b'\\ud800"}',
+        "a list of empty objects": b'{"batch":[' + b"{}," * (_BODY // 3) + b"1]}",
         "a list of numbers": b'{"batch":[' + b"1," * (_BODY // 2) + b"1]}",
         "many keys": b"{" + b'"a":1,' * (_BODY // 6) + b'"b":1}',
         "a key repeated": b"{" + b'"writeKey":"x",' * (_BODY // 15) + b'"b":1}',

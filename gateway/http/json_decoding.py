@@ -34,6 +34,14 @@ _UNPAIRED = re.compile(
 """An escape of half a pair of surrogates, in JSON without escaped backslashes."""
 
 
+_MAX_REPAIRS = 10_000
+"""
+Most unpaired surrogates of one body that are replaced; with more it is refused as no JSON.
+
+A text that was cut has one, so a batch of the most events has a few thousand.
+"""
+
+
 class Decoder(Generic[T]):
     """A msgspec JSON decoder of one type that raises Fault, and nothing else, whatever the bytes are."""
 
@@ -61,7 +69,7 @@ class Decoder(Generic[T]):
 
 def well_formed(data: bytes) -> bytes:
     """
-    Return JSON text with every unpaired surrogate escape replaced by U+FFFD.
+    Return JSON text with its unpaired surrogate escapes, up to 10,000, replaced by U+FFFD.
 
     JavaScript sends such an escape for a string that was cut inside an emoji. UTF-8, and so Avro, can't
     hold it.
@@ -71,7 +79,7 @@ def well_formed(data: bytes) -> bytes:
     # Of a run of backslashes each two are one escaped backslash. They are set aside, as a byte that UTF-8
     # doesn't have, so that one pass of the regular expression without a call for each escape is enough.
     single = data.replace(rb"\\", b"\xff")
-    return _UNPAIRED.sub(rb"\\ufffd", single).replace(b"\xff", rb"\\")
+    return _UNPAIRED.sub(rb"\\ufffd", single, _MAX_REPAIRS).replace(b"\xff", rb"\\")
 
 
 def escape(token: str) -> str:

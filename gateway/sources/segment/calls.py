@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
 
-from gateway.http.errors import Fault
+from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds, unskewed
@@ -59,6 +61,9 @@ _MAX_EXACT = 2**53
 
 Empty = tuple[()]
 """An empty array: PHP writes an empty map so."""
+
+_DENSE = 20
+"""Commas for each call that a batch may have, above which it may hold far too many calls."""
 
 _MAX_SMALL = 4_096
 """Bytes of a batch's own time or context; a larger one is not read."""
@@ -138,6 +143,14 @@ class Batch(msgspec.Struct, rename="camel"):
     context: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
+class _Element:
+    """An element of a batch that is counted and not read."""
+
+
+class _Elements(msgspec.Struct):
+    batch: list[_Element]
+
+
 class _Keyed(msgspec.Struct, rename="camel"):
     write_key: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
@@ -175,9 +188,37 @@ def key_in(body: bytes) -> str | None:
     return _read_or_none(_TEXTS, keyed.write_key)
 
 
-def decode_batch(body: bytes) -> Batch:
-    """Return the batch in a body; raise Fault."""
-    return _BATCHES.read(body)
+def decode_batch(body: bytes, most: int) -> Batch:
+    """Return the batch in a body; raise Fault, and HttpError (413) for more than ``most`` calls."""
+    if body.count(b",") > _DENSE * most:
+        _count_calls(body, most)
+    batch = _BATCHES.read(body)
+    if len(batch.batch) > most:
+        raise _too_many(most)
+    return batch
+
+
+def _count_calls(body: bytes, most: int) -> None:
+    """
+    Raise HttpError at the first call beyond ``most``.
+
+    A body of tiny elements holds a hundred times as many as are allowed, and keeping each takes longer than a
+    refusal may.
+    """
+    seen = count(1)
+    element = _Element()
+
+    def counted(_type: type, _value: object) -> _Element:
+        if next(seen) > most:
+            raise _too_many(most)
+        return element
+
+    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # said when the batch is read
+        msgspec.json.Decoder(_Elements, dec_hook=counted).decode(body)
+
+
+def _too_many(most: int) -> HttpError:
+    return HttpError(413, "too_large", f"a batch has at most {most} events", "/batch")
 
 
 def group_of(batch: Batch) -> Id:

@@ -115,13 +115,9 @@ class SegmentEndpoint:
         async with self._bodies.body_of(request, proven=grant is not None) as body:
             try:
                 grant = grant or self._keys.grant(key_in(body))
-                batch = decode_batch(well_formed(body))
+                batch = decode_batch(well_formed(body), self._limits.max_batch_events)
             except Fault as fault:
                 raise HttpError.of(fault) from fault
-            if len(batch.batch) > self._limits.max_batch_events:
-                raise HttpError(
-                    413, "too_large", f"a batch has at most {self._limits.max_batch_events} events", "/batch"
-                )
             sender = Sender(grant.tenant, SOURCE.name, received_at)
             sent_at, group, receipt = sent_at_of(batch), group_of(batch), _receipt()
             records = RequestRecords()

@@ -72,9 +72,9 @@ class CountingMatches:
         self._pattern = pattern
         self.replacements: list[bytes | Callable[..., bytes]] = []
 
-    def sub(self, replacement: bytes | Callable[..., bytes], data: bytes) -> bytes:
+    def sub(self, replacement: bytes | Callable[..., bytes], data: bytes, most: int) -> bytes:
         self.replacements.append(replacement)
-        return self._pattern.sub(replacement, data)
+        return self._pattern.sub(replacement, data, most)
 
 
 def test_text_is_repaired_in_one_pass_without_a_call_for_each_escape(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +100,33 @@ def test_text_is_repaired_in_one_pass_without_a_call_for_each_escape(monkeypatch
 )
 def test_half_pairs_are_replaced_and_nothing_else(text: bytes, repaired: bytes) -> None:
     assert well_formed(text) == repaired
+
+
+def test_a_body_of_halves_is_refused_without_repairing_each(gateway: GatewayClient) -> None:
+    halves = b'{"batch":[],"a":"%b"}'
+
+    assert gateway.post("/v1/batch", halves % (rb"\ud800" * 10_000), KEY).status == 200
+    assert gateway.post("/v1/batch", halves % (rb"\ud800" * 10_001), KEY).status == 400
+
+
+@pytest.mark.parametrize("element", [b"1", b"{}", b'""', b"[]", b"[[]]"])
+def test_of_a_batch_of_tiny_elements_no_more_than_allowed_are_kept(
+    gateway: GatewayClient, element: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any) -> Any:
+        raise AssertionError("kept every element of a batch that is refused")
+
+    monkeypatch.setattr(calls._BATCHES, "read", never)
+    answer = gateway.post("/v1/batch", b'{"batch":[' + b",".join([element] * 80_000) + b"]}", KEY)
+    assert (answer.status, answer.json["pointer"]) == (413, "/batch")
+
+
+def test_a_batch_with_many_commas_is_taken(gateway: GatewayClient) -> None:
+    call = b'{"type":"track","userId":"u","event":"e","context":{"groupId":"g"},"properties":{"a":[%b]}}'
+    body = b'{"batch":[' + b",".join([call % b",".join([b"1"] * 10_000)] * 8) + b"]}"
+
+    assert body.count(b",") > 50_000
+    assert gateway.post("/v1/batch", body, KEY).status == 200
 
 
 def unpack(data: bytes, limit: int = 512_000) -> bytes:
