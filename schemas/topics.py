@@ -99,6 +99,7 @@ class Topics:
         yield self._spec(self.name("risk.alerts"), _kept(400 * DAY))
         yield self._spec(self.name("alert.notifications"), _kept(90 * DAY))
         yield self._spec(self.name("alert.deliveries"), DELIVERIES_CONFIG)
+        yield self._spec(self.name("erased.subjects"), CHANGELOG_CONFIG)
         yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
         yield self._spec(self.name("simulation.clock"), _kept(DAY))
 

@@ -47,6 +47,9 @@ _ENDS = {each.topic: _Ends(_WRITERS[each.written_by], "journal") for each in INP
     "risk.alerts": _Ends("worker", "deliver"),
     "alert.notifications": _Ends("worker", "deliver"),
     "alert.deliveries": _Ends("deliver", "deliver, at a takeover; `bellbuoy notify`"),
+    "erased.subjects": _Ends(
+        "`bellbuoy forget`", "journal, deliver, `bellbuoy explain --at` and `--since`, `bellbuoy replay`"
+    ),
     "events.deadletter": _Ends("gateway, journal, deliver, `bellbuoy deadletters`", "`bellbuoy deadletters`"),
     "simulation.clock": _Ends("`bellbuoy simulate`, `bellbuoy demo`", "journal with a `simulated` clock"),
 }

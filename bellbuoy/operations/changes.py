@@ -391,16 +391,24 @@ def write_override(
 
 
 def write_deletions(
-    settings: Settings, tenant: str, account_ids: Sequence[str], *, reason: str, author: str
+    settings: Settings,
+    tenant: str,
+    account_ids: Sequence[str],
+    *,
+    reason: str,
+    author: str,
+    at: int | None = None,
+    person: int | None = None,
 ) -> int:
     """
     Write the deletion of some accounts and aliases of a tenant, of all or of none; return its time.
 
-    That is the journal's present time, UTC milliseconds. Raises ChangeError, KafkaAwayError, KafkaException,
+    That is *at*, or the journal's present time, UTC milliseconds. With *person*, only what the accounts know
+    of that person is erased. Raises ChangeError, KafkaAwayError, KafkaException,
     and OvertakenError when another deletion was written at the same moment.
     """
     kafka = settings.kafka
-    topics, at = kafka.topics(), journal_time(settings)
+    topics, at = kafka.topics(), journal_time(settings) if at is None else at
     _check_texts(author=author, **({"reason": reason} if reason else {}))
     encode = codec("account.links", registry(settings)).encode
     with _transaction(kafka.bootstrap, f"{topics.prefix}bellbuoy-deletions", "by deletion") as producer:
@@ -415,6 +423,7 @@ def write_deletions(
                 deleted=True,
                 author=author,
                 reason=reason or None,
+                person=person,
             )
             key = account_key(tenant, account_id)
             partition = partition_of(key, topics.partitions)

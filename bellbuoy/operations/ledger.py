@@ -53,7 +53,7 @@ class Ledger:
     The totals that the state holds.
 
     ``applied`` counts the events of each (tenant, account), from the account states; ``positions`` by
-    partition carry the totals of every input event read: applied, duplicates, dead letters and moved.
+    partition carry the totals of every input event read: applied, duplicates, dead letters, moved and erased.
     """
 
     applied: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -62,7 +62,9 @@ class Ledger:
     @property
     def read(self) -> int:
         """Return how many input events have gone through the state."""
-        return sum(p.applied + p.duplicates + p.dead_letters + p.moved for p in self.positions.values())
+        return sum(
+            p.applied + p.duplicates + p.dead_letters + p.moved + p.erased for p in self.positions.values()
+        )
 
     def total(self, name: str) -> int:
         """Return the sum of one of the positions' counters."""

@@ -18,6 +18,7 @@ from processors.fold.shared import Shared
 from processors.merging.transfers import receive
 from processors.observe import OBSERVERS, observe_usage
 from processors.observe.deletion import erase, ignore
+from processors.observe.person_erasure import erase_person
 from processors.owners.fold import OwnersFold
 from processors.owners.notifications import owner_alert
 from processors.owners.outages import outage_alert
@@ -117,6 +118,7 @@ class Fold:
             duplicates=position.duplicates + batch.duplicates,
             dead_letters=position.dead_letters + batch.dead_letters,
             moved=position.moved + batch.moved + len(batch.transfers) + len(batch.owner_alerts),
+            erased=position.erased + batch.erased,
         )
 
     def outcome(self) -> Outcome:
@@ -174,7 +176,14 @@ class Fold:
         for deletion in batch.links:
             if deletion.deleted:  # first of all: what occurred later counts
                 update = update_of(deletion.tenant, deletion.account_id)
-                update.deleted |= erase(update.account.state, deletion)
+                if deletion.person is None:
+                    update.deleted |= erase(update.account.state, deletion)
+                elif deletion.occurred_at <= update.account.state.deleted_at:
+                    ignore(update.account.state)
+                else:
+                    update.note_owner()
+                    erase_person(update.account.state, deletion.person)
+                    update.account.evaluation = update.account.encoding = None
                 update.received(deletion.received_at)
                 update.usage_only = False
         for cell in batch.usage:

@@ -55,6 +55,7 @@ BOUNDS = {
     "received_at": (0, 2**45),
     "expires_at": (0, 2**45),
     "value": (0, 100),
+    "person": (0, 2**32 - 1),
 }
 """Inclusive ranges: no honest event lies outside, and no sum of honest ones leaves 64 bits."""
 
@@ -168,6 +169,8 @@ def _link_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
         if into:
             yield NotAdmitted("invalid", "a deletion leads nowhere: leave `into` empty", "/into")
         return
+    if event.get("person") is not None:
+        yield NotAdmitted("invalid", "only a deletion names a person", "/person")
     if not valid_account(into) or is_alias(into):
         yield NotAdmitted("invalid", "a link leads into an account, not an alias", "/into")
     if into == event["account_id"]:

@@ -22,7 +22,7 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     The progress of a partition's states in the journal, and the ledger of all events so far.
 
     ``offset`` is that of the journal batch ``sequence``; ``applied`` + ``duplicates`` +
-    ``dead_letters`` + ``moved`` is the number of input records read.
+    ``dead_letters`` + ``moved`` + ``erased`` is the number of input records read.
     """
 
     sequence: int = -1
@@ -32,6 +32,7 @@ class Position(msgspec.Struct, array_like=True, frozen=True):
     duplicates: int = 0
     dead_letters: int = 0
     moved: int = 0
+    erased: int = 0
 
 
 class BatchOrigin(NamedTuple):

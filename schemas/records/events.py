@@ -223,13 +223,15 @@ class AccountLink(InputEvent, frozen=True, kw_only=True):
     """
     The statement that ``account_id``, an alias or an account, belongs to the account ``into``.
 
-    With ``deleted`` it belongs to nobody instead: it is deleted (``processors.observe.deletion``).
+    With ``deleted`` it belongs to nobody instead: it is deleted (``processors.observe.deletion``), or only
+    the ``person`` of it whose user id has this XXH32 (``processors.observe.person_erasure``).
     """
 
     into: str = ""
     deleted: bool = False
     author: str | None = None
     reason: str | None = None
+    person: int | None = None
 
 
 class AccountTransfer(InputEvent, frozen=True, kw_only=True):

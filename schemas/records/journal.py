@@ -78,6 +78,7 @@ class JournalBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     links: list[AccountLink] = []
     transfers: list[AccountTransfer] = []
     owner_alerts: list[OwnerAlert] = []
+    erased: int = 0
 
 
 class ClockTick(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -10,12 +10,14 @@ from confluent_kafka import KafkaError, Message
 
 from schemas.codec.errors import SchemaError, UnknownSchemaError
 from schemas.codec.record_codec import Codec
-from sinks.port import Output
+from schemas.identity.erasures import NOBODY, Erasures
+from schemas.records import AlertNotification, RiskAlert
+from sinks.port import Output, version
 from streams.kafka.errors import END_OF_PARTITION
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.record import KafkaRecord, kafka_record
 
-__all__ = ["OutputBatch", "SendDeadLetter", "read_batch"]
+__all__ = ["OutputBatch", "SendDeadLetter", "is_of_erased", "read_batch"]
 
 SendDeadLetter = Callable[[KafkaRecord, str, str], None]
 """Sends a record to the dead-letter topic, with the reason and the detail in words."""
@@ -45,11 +47,13 @@ def read_batch(
     codecs: Mapping[str, Codec[Any]],
     dead_letter: SendDeadLetter,
     refused: Callable[[KafkaError], None],
+    erasures: Erasures = NOBODY,
 ) -> OutputBatch:
     """
     Return what these messages hold; a record that can't be decoded is sent to the dead-letter topic.
 
-    ``codecs`` are by topic as on the broker; ``refused`` takes an error in place of a record.
+    ``codecs`` are by topic as on the broker; ``refused`` takes an error in place of a record. What was
+    published of an account before it was erased is left out.
     """
     batch = OutputBatch()
     for message in messages:
@@ -63,12 +67,14 @@ def read_batch(
             if source.value is None:  # lets Kafka remove a key whose deletion was delivered long before
                 continue
             try:
-                batch.outputs.append(codecs[source.topic].decode(source.value))
+                output = codecs[source.topic].decode(source.value)
             except SchemaError as fault:
                 reason = "unknown_schema" if isinstance(fault, UnknownSchemaError) else "undecodable"
                 dead_letter(source, reason, str(fault))
             else:
-                batch.sources.append(source)
+                if not is_of_erased(output, erasures):
+                    batch.outputs.append(output)
+                    batch.sources.append(source)
         elif error.code() == END_OF_PARTITION:
             end = kafka_record(message)
             before = batch.reached.get((end.topic, end.partition))
@@ -77,3 +83,17 @@ def read_batch(
         else:
             refused(error)
     return batch
+
+
+def is_of_erased(output: Output, erasures: Erasures) -> bool:
+    """
+    Tell whether an output was published of an account before that was erased; an end of it is none.
+
+    A notification isn't looked at: it may tell of several accounts, and is delivered once.
+    """
+    if isinstance(output, AlertNotification):
+        return False
+    entry = erasures.of(output.tenant, output.account_id)
+    if entry is None or (not isinstance(output, RiskAlert) and output.deleted):
+        return False
+    return version(output)[0] <= max(entry.erased_at, entry.until)

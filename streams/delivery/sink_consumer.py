@@ -46,6 +46,7 @@ from streams.delivery.status import SinkStatus
 from streams.delivery.subscription import Subscription
 from streams.delivery.writer import Backoff, SinkWriter
 from streams.kafka.cluster import Cluster
+from streams.kafka.erasure_log import ErasureLog
 from streams.kafka.errors import OFFSET_GONE
 from streams.kafka.record import KafkaRecord
 from streams.runtime.health import Health
@@ -78,6 +79,7 @@ class SinkConsumer:
             if isinstance(sink, Once)
             else None
         )
+        self._erasure_log = ErasureLog(cluster.bootstrap, topics)
         self._offsets = SinkOffsets()
         self._logs = OutputLogs(cluster, self._offsets)
         self._resume_point = ResumePoint(sink, topics, self._logs, self._status)
@@ -112,6 +114,7 @@ class SinkConsumer:
             self._status.log.info("Stopped with a batch undelivered: it is delivered after the next start.")
         finally:
             self._logs.watch.close()
+            self._erasure_log.close()
             if not self._member.leave():
                 self._status.log.warning(
                     "Group left without an answer of Kafka: it notices by itself that this member is gone."
@@ -126,6 +129,7 @@ class SinkConsumer:
                 self._writer.taken_over()
                 if self._use is not None:
                     self._use.refresh(self._member.consumer, self._offsets.owned, assigned=True)
+                self._erasure_log.catch_up()
                 starts = self._resume_point.starts(
                     self._member.consumer, self._offsets.owned, self._offsets.written
                 )
@@ -193,7 +197,9 @@ class SinkConsumer:
     def _read(self, messages: list[Message]) -> OutputBatch:
         if messages:
             self._watch.heard()
-        return read_batch(messages, self._codecs, self._send_dead_letter, self._refused)
+        return read_batch(
+            messages, self._codecs, self._send_dead_letter, self._refused, self._erasure_log.current
+        )
 
     def _until_taken(self, attempt: Callable[[], None]) -> None:
         """Repeat an attempt until the sink takes it; raise SetBackError when it lost what it held."""
@@ -241,6 +247,7 @@ class SinkConsumer:
 
     def _tick(self) -> None:
         self.ticked = time.monotonic()
+        self._erasure_log.look()
         written = self._offsets.written
         if self._records is not None:
             written = self._records.lag_positions(written)

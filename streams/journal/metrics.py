@@ -10,6 +10,7 @@ __all__ = [
     "CONSUMED",
     "DEAD_LETTERS",
     "DUPLICATES",
+    "ERASED",
     "MISPLACED",
     "PARTITIONS",
     "REBALANCES",
@@ -21,6 +22,9 @@ __all__ = [
 
 CONSUMED = Counter("bellbuoy_events_consumed_total", "Input events read.", ["topic"])
 DUPLICATES = Counter("bellbuoy_duplicates_total", "Events dropped as already seen.")
+ERASED = Counter(
+    "bellbuoy_erased_events_total", "Events dropped as of somebody who was erased after they occurred."
+)
 MISPLACED = Counter("bellbuoy_misplaced_records_total", "Events moved to the partition of their key.")
 DEAD_LETTERS = Counter(
     "bellbuoy_dead_letters_total", "Events sent to the dead-letter topic.", ["topic", "reason"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from confluent_kafka import TopicPartition
 
+from schemas.identity.erasures import NOBODY, Erasures
 from schemas.inputs import INPUT_TOPICS
 from schemas.times import MINUTE
 from streams.journal import metrics
@@ -52,7 +53,14 @@ class JournalPartition:
     of the journal as it was found, and then as this has written it.
     """
 
-    def __init__(self, cluster: Cluster, number: int, settings: JournalSettings, faults: InputFaults) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        number: int,
+        settings: JournalSettings,
+        faults: InputFaults,
+        erasures: Callable[[bool], Erasures] = lambda _: NOBODY,
+    ) -> None:
         self.number = number
         self._settings = settings
         self._topics = cluster.topics
@@ -61,7 +69,7 @@ class JournalPartition:
         self._dead_letter_codec = cluster.codec("events.deadletter")
         self._packer = JournalPacker(cluster.topics, cluster.registry)
         self._sorter = EventSorter(
-            cluster.topics, number, cluster.registry, settings.admission(), settings.dedupe_events
+            cluster.topics, number, cluster.registry, settings.admission(), settings.dedupe_events, erasures
         )
         # Fence first: before that, a dead owner's open transaction would hide the journal's end.
         self.producer = TransactionalProducer(
@@ -265,6 +273,7 @@ class JournalPartition:
             for topic, count in events.read_by_topic.items():
                 metrics.CONSUMED.labels(topic=topic).inc(count)
             metrics.DUPLICATES.inc(events.duplicates)
+            metrics.ERASED.inc(events.erased)
             metrics.MISPLACED.inc(len(events.misplaced))
             for letter in events.dead_letters:
                 metrics.DEAD_LETTERS.labels(topic=letter.topic, reason=letter.reason).inc()

@@ -34,7 +34,8 @@ class SortedEvents:
     Events read from one partition's inputs.
 
     ``usage`` holds the admitted usage events, rolled up; ``events`` all other admitted events, as decoded
-    fields by topic without prefix. ``read_by_topic`` counts all events read, whatever became of them.
+    fields by topic without prefix. ``erased`` counts those of somebody who was erased, which are dropped.
+    ``read_by_topic`` counts all events read, whatever became of them.
     """
 
     usage: UsageRollup = field(default_factory=UsageRollup)
@@ -42,6 +43,7 @@ class SortedEvents:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     misplaced: list[MisplacedRecord] = field(default_factory=list)
     duplicates: int = 0
+    erased: int = 0
     read_by_topic: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -52,7 +54,8 @@ class SortedEvents:
     @property
     def total(self) -> int:
         """The number of events read, whatever became of them; a record that holds none counts as one."""
-        return self.admitted + self.duplicates + len(self.dead_letters) + len(self.misplaced)
+        elsewhere = len(self.dead_letters) + len(self.misplaced)
+        return self.admitted + self.duplicates + self.erased + elsewhere
 
     @property
     def nbytes(self) -> int:
@@ -73,7 +76,13 @@ class SortedEvents:
         taken = min(room, cells)
         usage = self.usage.split_at(taken) if room else self.usage.halved()
         first = SortedEvents(
-            usage[0], {}, self.dead_letters, self.misplaced, self.duplicates, self.read_by_topic
+            usage[0],
+            {},
+            self.dead_letters,
+            self.misplaced,
+            self.duplicates,
+            self.erased,
+            self.read_by_topic,
         )
         second, room = SortedEvents(usage[1]), room - taken
         for topic, events in self.events.items():
@@ -95,5 +104,6 @@ class SortedEvents:
             duplicates=self.duplicates,
             dead_letters=len(self.dead_letters),
             moved=len(self.misplaced),
+            erased=self.erased,
             **events_by_field,
         )

@@ -2,13 +2,14 @@
 A sorter of one partition's events: what enters the journal, and what goes elsewhere.
 
 Each input event ends as exactly one of: admitted, duplicate, dead letter, misplaced (it is moved to the
-partition of its account). A record that can't be decoded is one dead letter. The events of an envelope are
-sorted one by one: an event that becomes a dead letter or is misplaced leaves as a record of one event.
+partition of its account), erased (it is of somebody who was erased after it occurred: it is dropped). A
+record that can't be decoded is one dead letter. The events of an envelope are sorted one by one: an event
+that becomes a dead letter or is misplaced leaves as a record of one event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 from typing import Any, Self
 
@@ -17,10 +18,12 @@ from numpy.typing import NDArray
 
 from processors.intake.admission import Admission, NotAdmitted, admit, identity
 from processors.intake.columnar_admission import Names, usage_of
+from processors.intake.erased_events import is_of_erased, not_erased, without_erased_owner
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import Codec, codec
 from schemas.codec.registry import Registry
+from schemas.identity.erasures import NOBODY, Erasures
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.inputs import BY_TOPIC, INPUT_TOPICS, USAGE
 from schemas.records import DeadLetter
@@ -44,10 +47,17 @@ class EventSorter:
     Decodes, admits and dedupes the records of one partition.
 
     ``topic_ids`` are Kafka's ids of the inputs, by topic without prefix, as far as they are known.
+    ``erasures`` is asked for the list of who was erased, with true where a deletion was just read.
     """
 
     def __init__(
-        self, topics: Topics, partition: int, registry: Registry, limits: Admission, window_events: int
+        self,
+        topics: Topics,
+        partition: int,
+        registry: Registry,
+        limits: Admission,
+        window_events: int,
+        erasures: Callable[[bool], Erasures] = lambda _: NOBODY,
     ) -> None:
         self.partition = partition
         self.window_events = window_events
@@ -55,6 +65,7 @@ class EventSorter:
         self._topics = topics
         self._registry = registry
         self._limits = limits
+        self._erasures = erasures
         self._set_aside = SetAside()
         self._usage = UsageReader(registry, limits, partition, topics.partitions)
         self._envelopes = Envelopes(registry)
@@ -68,7 +79,12 @@ class EventSorter:
         All that are not in *set_aside* were admitted, whatever the limits of time say of them today.
         """
         restorer = type(self)(
-            self._topics, self.partition, self._registry, _NO_TIME_LIMITS, self.window_events
+            self._topics,
+            self.partition,
+            self._registry,
+            _NO_TIME_LIMITS,
+            self.window_events,
+            lambda _: self._erasures(False),
         )
         restorer._windows, restorer._set_aside = self._windows, set_aside  # noqa: SLF001 - its own
         return restorer
@@ -118,6 +134,10 @@ class EventSorter:
         if self._set_aside:
             places = zip(events["offset"].tolist(), events["place"].tolist(), strict=True)
             events = events[[not self._set_aside.holds(USAGE.topic, *place) for place in places]]
+        if erasures := self._erasures(False):
+            kept = not_erased(events, names, erasures)
+            into.erased += len(events) - int(kept.sum())
+            events = events[kept]
         new = self._windows[USAGE.topic].claim(np.ascontiguousarray(events["identity"]))
         into.duplicates += len(events) - int(new.sum())
         return events if new.all() else events[new]
@@ -143,8 +163,16 @@ class EventSorter:
     ) -> Iterator[DecodedEvent]:
         """Yield the events that may enter the journal here; add the others to *into* as what they are."""
         everywhere = BY_TOPIC[topic].everywhere
-        for event in events:
-            fields = event.fields
+        from_worker = BY_TOPIC[topic].written_by == "worker"
+        for decoded in events:
+            event, fields = decoded, decoded.fields
+            erasures = self._erasures(bool(fields.get("deleted")))
+            if erasures and not from_worker and is_of_erased(fields, erasures):
+                into.erased += 1
+                continue
+            if erasures and "owner" in fields:
+                fields = without_erased_owner(fields, erasures)
+                event = decoded._replace(fields=fields)
             for_all_tenants = everywhere and fields["tenant"] == ALL_TENANTS
             # ALL_TENANTS is no tenant's name: such an event is judged as if it were of some tenant.
             judged = fields | {"tenant": "every"} if for_all_tenants else fields

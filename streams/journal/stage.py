@@ -18,6 +18,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.codec.registry import Registry
+from schemas.identity.erasures import Erasures
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from streams.journal import metrics
@@ -29,6 +30,7 @@ from streams.journal.warm_up import warm_up
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.cluster import Cluster
 from streams.kafka.consumer_group import leave_group
+from streams.kafka.erasure_log import ErasureLog
 from streams.kafka.errors import (
     BROKER_AWAY,
     TOPIC_UNKNOWN,
@@ -79,6 +81,7 @@ class JournalMember:
         self._topics = cluster.topics
         self._settings = settings
         self._health = health
+        self._erasure_log = ErasureLog(cluster.bootstrap, cluster.topics)
         self._progress = ProgressWatcher(cluster.bootstrap, cluster.topics)
         self._partitions: dict[int, JournalPartition] = {}
         self._revoked_partitions: dict[int, JournalPartition] = {}
@@ -123,6 +126,7 @@ class JournalMember:
             self._watch.close()
             leave_group(consumer)
             self._progress.close()
+            self._erasure_log.close()
             log.info("Journal stopped.")
 
     def _check_loops(self) -> None:
@@ -192,8 +196,15 @@ class JournalMember:
         if positions:
             consumer.commit(offsets=positions, asynchronous=True)
 
+    def _erasures(self, deletion_read: bool) -> Erasures:
+        """Return the list of who was erased, read to its end where a deletion may stand in it."""
+        if deletion_read:
+            self._erasure_log.catch_up()
+        return self._erasure_log.current
+
     def _keep_membership(self, consumer: Consumer) -> None:
         """Serve the group's heartbeats and assignments; the records are fetched by the loops."""
+        self._erasure_log.look()
         for message in consumer.consume(1, 0.1):
             error = message.error()
             if error is None:
@@ -227,7 +238,10 @@ class JournalMember:
 
     def _take_over(self, number: int) -> None:
         began = time.perf_counter()
-        self._partitions[number] = JournalPartition(self._cluster, number, self._settings, self._faults)
+        self._erasure_log.catch_up()
+        self._partitions[number] = JournalPartition(
+            self._cluster, number, self._settings, self._faults, self._erasures
+        )
         seconds = time.perf_counter() - began
         metrics.RESTORE_SECONDS.observe(seconds)
         log.info("Partition taken over.", partition=number, seconds=round(seconds, 3))

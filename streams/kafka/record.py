@@ -13,7 +13,11 @@ END_KEY = b"\0end"
 
 
 class KafkaRecord(NamedTuple):
-    """One record as read; ``topic`` is the broker's name, prefix included."""
+    """
+    One record as read; ``topic`` is the broker's name, prefix included.
+
+    ``appended_at`` is the record's time on the broker, UTC milliseconds; 0: not known.
+    """
 
     topic: str
     partition: int
@@ -21,6 +25,7 @@ class KafkaRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
+    appended_at: int = 0
 
     @property
     def only_ends(self) -> bool:
@@ -44,4 +49,5 @@ def kafka_record(message: Message) -> KafkaRecord:
         message.key(),
         message.value(),
         [(name, value or b"") for name, value in headers] if headers else [],
+        max(0, message.timestamp()[1]),
     )

@@ -60,8 +60,8 @@ class Deployment:
         )
 
     def ended(self) -> int:
-        """Return how many input events were applied or ended as duplicates or dead letters."""
-        return sum(p.applied + p.duplicates + p.dead_letters for p in self._positions())
+        """Return how many input events were applied, or ended as duplicates, dead letters or erased."""
+        return sum(p.applied + p.duplicates + p.dead_letters + p.erased for p in self._positions())
 
     def applied(self) -> int:
         return sum(p.applied for p in self._positions())

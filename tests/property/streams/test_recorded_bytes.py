@@ -44,9 +44,9 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "f2615094c03c0816e1b37c80712ff768aa30a6bb23e62e41e59969c1d1a21fe6",
+    "journal": "32c498ef2e569e12f4bed9c2354ec6f36a99ff66fa1efc91f809d7e569153646",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "768b90ec1622fb5f0ec922e86e626769068c5a3dec7bc6d1a97a0321a412c265",
+    "changelog": "ba01b8253fc0e171018e6c4a1b8c744712a474994b97e6a9f3a55610c7698b69",
     "account.health": "0144898f1d87778ddbf424fd398c89a39c0112edd02a51ec6710e3049e3f8958",
     "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
     "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
