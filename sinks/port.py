@@ -18,6 +18,7 @@ __all__ = [
     "Appending",
     "DailyUse",
     "DeliveryOrder",
+    "Erasable",
     "Gathering",
     "Metered",
     "Migratable",
@@ -31,6 +32,7 @@ __all__ = [
     "SinkEntry",
     "SinkError",
     "SinkSettingsError",
+    "Subject",
     "version",
 ]
 
@@ -293,3 +295,30 @@ class Reconcilable(Protocol):
 
     def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
         """Remove entries that are there as given, and no newer one of their accounts; raise SinkError."""
+
+
+class Subject(NamedTuple):
+    """
+    A subject of an erasure: an account, or a person of any account of the tenant.
+
+    Of an account everything up to the journal time ``until`` is erased. ``texts`` are the ids and names by
+    which messages name it, the id first.
+    """
+
+    tenant: str
+    account_id: str | None
+    texts: tuple[str, ...]
+    until: int
+
+
+@runtime_checkable
+class Erasable(Protocol):
+    """Addition to a sink that can remove what it has of an account, or the name of a person."""
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """
+        Remove an account, or take a person's name out of what stays; return the entries concerned, by kind.
+
+        With ``dry_run`` it only counts. What comes again of before is kept away by delivery. Needs an open
+        sink; safe while delivery writes to it, and to repeat. Raises SinkError.
+        """

@@ -27,10 +27,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from msgspec.structs import replace
 
 from sinks.lake.columns import TABLES, table
+from sinks.lake.erasure import without
 from sinks.lake.settings import LakeSettings
-from sinks.port import Output, Rejected, SetBackError, SinkError, SinkSettingsError, version
+from sinks.port import Output, Rejected, SetBackError, SinkError, SinkSettingsError, Subject, version
 
 __all__ = ["LakeSink"]
 
@@ -41,12 +43,14 @@ class _Commit(msgspec.Struct, frozen=True):
     """
     The state of the folder: the positions that the files reach to, and what is still to be done with files.
 
-    ``moves`` are the places of files in ``_new/``; ``clearing`` is where all files are to be put aside.
+    ``moves`` are the places of files in ``_new/``, where there may be an older one already; ``clearing`` is
+    where all files are to be put aside. ``erasures`` counts the rewritings of files for an erasure.
     """
 
     positions: dict[str, int] = {}
     moves: dict[str, str] = {}
     clearing: str = ""
+    erasures: int = 0
 
 
 class LakeSink:
@@ -65,6 +69,7 @@ class LakeSink:
         self._since = 0.0
         self._positions: dict[str, int] = {}
         self._reached: dict[str, int] = {}
+        self._erasures = 0
 
     def open(self) -> None:
         """Make the folder, finish what a killed sink began, and write and remove a file."""
@@ -100,7 +105,8 @@ class LakeSink:
             self._finish(commit)
             after = dict.fromkeys(names, 0) | commit.positions
             if after != commit.positions:
-                self._replace(_Commit(after))
+                self._replace(replace(commit, positions=after, moves={}))
+            self._erasures = commit.erasures
         self._positions = {name: after[name] for name in names}
         return dict(self._positions)
 
@@ -129,10 +135,36 @@ class LakeSink:
         with self._locked() as commit:
             self._finish(commit)
             entries = sum(1 for _ in self._files())
-            clearing = _Commit(clearing=f"_cleared/{uuid.uuid4().hex}")
+            clearing = _Commit(clearing=f"_cleared/{uuid.uuid4().hex}", erasures=commit.erasures)
             self._replace(clearing)
             self._finish(clearing)
         cleared(entries)
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """
+        Rewrite the files with rows of an account or of a person, each in one step; return the rows concerned.
+
+        Files that ``clear`` put aside are rewritten as well. What a running sink has gathered it reads again.
+        Raises SinkError.
+        """
+        found = {"rows": 0, "files": 0}
+        with self._locked() as commit:
+            self._finish(commit)
+            moves = {}
+            for file in [*self._files(), *(self._root / "_cleared").rglob("*.parquet")]:
+                kept, rows = without(pq.read_table(file, partitioning=None), subject)
+                if not rows:
+                    continue
+                found = {"rows": found["rows"] + rows, "files": found["files"] + 1}
+                if not dry_run:
+                    name = f"{uuid.uuid4().hex}.parquet"
+                    _write_durably(kept, self._root / "_new" / name)
+                    moves[name] = str(file.relative_to(self._root))
+            if not dry_run:
+                after = _Commit(commit.positions, moves, erasures=commit.erasures + 1)
+                self._replace(after)
+                self._finish(after)
+        return found
 
     def close(self) -> None:
         """Write what is gathered, where the positions allow it; otherwise it is delivered again."""
@@ -158,7 +190,7 @@ class LakeSink:
                     name = f"{uuid.uuid4().hex}.parquet"
                     _write_durably(rows, self._root / "_new" / name)
                     moves[name] = f"{TABLES[kind]}/day={day}/{name}"
-            after = _Commit(commit.positions | self._reached, moves)
+            after = _Commit(commit.positions | self._reached, moves, erasures=commit.erasures)
             self._replace(after)
             self._finish(after)
         self._positions |= self._reached
@@ -170,6 +202,12 @@ class LakeSink:
         self._count, self._since, self._reached = 0, 0.0, {}
 
     def _compare(self, commit: _Commit) -> None:
+        if self._positions and commit.erasures != self._erasures:
+            self._forget()
+            raise SetBackError(
+                f"files of the lake {self._root} were rewritten for an erasure: "
+                "what was gathered is delivered again"
+            )
         for part, position in self._positions.items():
             if commit.positions.get(part) != position:
                 self._forget()
@@ -211,7 +249,7 @@ class LakeSink:
                 aside = self._root / commit.clearing / file.relative_to(self._root)
                 aside.parent.mkdir(parents=True, exist_ok=True)
                 file.replace(aside)
-            self._replace(_Commit())
+            self._replace(_Commit(erasures=commit.erasures))
         for name, place in commit.moves.items():
             new, final = self._root / "_new" / name, self._root / place
             if new.exists():

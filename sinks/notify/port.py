@@ -12,7 +12,8 @@ whether to retry is Alertmanager's (https://github.com/prometheus/alertmanager, 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -22,6 +23,7 @@ __all__ = [
     "Channel",
     "ChannelError",
     "DeliveryReceipt",
+    "ErasableChannel",
     "GoneError",
     "Notification",
     "PermanentError",
@@ -124,3 +126,11 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Close the connections; called once, also after a failed ``check``."""
+
+
+@runtime_checkable
+class ErasableChannel(Protocol):
+    """Addition to a channel that keeps what it delivered, and can remove it."""
+
+    def erase(self, texts: Iterable[str], /, *, dry_run: bool = False) -> int:
+        """Remove the messages that name somebody by these texts; return how many. Raises ChannelError."""

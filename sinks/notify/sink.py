@@ -7,8 +7,8 @@ from typing import Literal
 
 from schemas.records import AlertNotification
 from sinks.notify.delivery import DeliveryStore, deliver
-from sinks.notify.port import Channel, ChannelError, Notification, TemporaryError
-from sinks.port import DeliveryOrder, Output, Rejected, SinkError
+from sinks.notify.port import Channel, ChannelError, ErasableChannel, Notification, TemporaryError
+from sinks.port import DeliveryOrder, Output, Rejected, SinkError, Subject
 
 __all__ = ["ChannelSink"]
 
@@ -95,6 +95,15 @@ class ChannelSink:
         assert self._channel is not None
         try:
             self._channel.check()
+        except ChannelError as error:
+            raise SinkError(str(error)) from error
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """Remove the messages that name the subject, where the channel keeps any; raise SinkError."""
+        if not isinstance(self._channel, ErasableChannel):
+            return {}
+        try:
+            return {"messages": self._channel.erase(subject.texts, dry_run=dry_run)}
         except ChannelError as error:
             raise SinkError(str(error)) from error
 

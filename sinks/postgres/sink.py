@@ -16,9 +16,10 @@ from psycopg.rows import dict_row
 
 from schemas.records import AccountHealth, AccountKpis, Adjustment, Cap, Measure, RiskAlert
 from sinks.finite import not_finite
-from sinks.port import Output, Rejected, SetBackError, SinkEntry, SinkError, version
+from sinks.port import Output, Rejected, SetBackError, SinkEntry, SinkError, Subject, version
 from sinks.postgres import migrate
 from sinks.postgres.client import connect, public_url, sink_error
+from sinks.postgres.erasure import erase_account, erase_person
 from sinks.postgres.settings import PostgresSettings
 from sinks.postgres.statements import (
     ACCOUNTS,
@@ -189,6 +190,12 @@ class PostgresSink:
         rows = [entry._asdict() | {"digest": None} for entry in entries]
         with self._working() as connection, connection.transaction():
             _run(connection, write.removal, rows)
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """Remove the rows of an account, or a person's name from rows; return how many, by table."""
+        erase = erase_person if subject.account_id is None else erase_account
+        with self._working() as connection, connection.transaction(force_rollback=dry_run):
+            return erase(connection, subject)
 
     def close(self) -> None:
         """Close the connection."""

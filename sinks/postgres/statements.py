@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ERASE", "HISTORIES", "WRITES", "Write", "attach_partition"]
+__all__ = ["ERASE", "ERASED_TABLES", "HISTORIES", "WRITES", "Write", "attach_partition"]
 
 _TIME = "milliseconds"
 
@@ -181,7 +181,7 @@ HISTORIES = (SCORE_HISTORY.table, MEASURE_HISTORY.table)
 """The tables that are partitioned by month."""
 
 _ERASURE = _columns(text="tenant account_id what", bigint="as_of sequence")
-_ERASED_TABLES = (
+ERASED_TABLES = (
     ("accounts", "as_of", "account"),
     ("score_history", "as_of", "account"),
     ("measure_history", "as_of", "account"),
@@ -189,6 +189,7 @@ _ERASED_TABLES = (
     ("alerts", "changed_at", "account"),
     ("alert_changes", "changed_at", "account"),
 )
+"""Every table with rows of accounts, its column of time, and what is erased when its rows go."""
 
 _NOTE = (
     f"INSERT INTO erased SELECT erased_subject(r.tenant, r.account_id), r.what, r.as_of, r.sequence "
@@ -206,7 +207,7 @@ def _remove(table: str, time: str, what: str) -> str:
     )
 
 
-ERASE = (_NOTE, *(_remove(*each) for each in _ERASED_TABLES))
+ERASE = (_NOTE, *(_remove(*each) for each in ERASED_TABLES))
 """Statements that remove accounts, each with the deletions as its parameter."""
 
 

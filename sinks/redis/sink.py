@@ -22,8 +22,9 @@ from redis.exceptions import (
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.times import DAY
 from sinks.finite import not_finite
-from sinks.port import KEPT, Output, Rejected, SetBackError, SinkError
+from sinks.port import KEPT, Output, Rejected, SetBackError, SinkError, Subject
 from sinks.redis.client import FIX, connect, public_url
+from sinks.redis.erasure import erase_account, erase_person
 from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, encode_alert, encode_health, encode_kpis
 from sinks.redis.settings import RedisSettings
 
@@ -139,6 +140,14 @@ class RedisSink:
                     page = []
             client.delete(keys.clearing, keys.positions, *page)
             cleared(removed + len(page))
+        except RedisError as error:
+            raise self._sink_error(error) from error
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """Remove what is kept of an account, or a person's name; return how many entries; raise SinkError."""
+        erase = erase_person if subject.account_id is None else erase_account
+        try:
+            return erase(self._connected(), self._keys, subject, dry_run=dry_run)
         except RedisError as error:
             raise self._sink_error(error) from error
 

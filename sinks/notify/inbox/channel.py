@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from html import escape
+from collections.abc import Callable, Iterable
+from html import escape, unescape
 from pathlib import Path
 
+from schemas.identity.naming import named_by
 from schemas.records import AlertNotification
 from schemas.times import iso
 from sinks.notify.html import card
@@ -70,6 +71,20 @@ class InboxChannel:
             raise TemporaryError(f"{self._folder} can't be written to: {error.strerror}") from error
         return DeliveryReceipt(message_id=name)
 
+    def erase(self, texts: Iterable[str], /, *, dry_run: bool = False) -> int:
+        """Delete the messages that name somebody by these texts; return how many; raise TemporaryError."""
+        pattern = named_by(texts)
+        try:
+            files = [path for path in self._files() if pattern.search(unescape(path.read_text("utf-8")))]
+            if not dry_run:
+                for path in files:
+                    path.unlink(missing_ok=True)
+                if files:
+                    self._write(_PAGE, self._page())
+        except OSError as error:
+            raise TemporaryError(f"{self._folder} can't be written to: {error.strerror}") from error
+        return len(files)
+
     def close(self) -> None:
         """Do nothing; the files stay."""
 
@@ -78,12 +93,15 @@ class InboxChannel:
 
     def _page(self) -> str:
         """Return the page of all messages, newest first, and delete those beyond the most."""
-        files = sorted((path for path in self._folder.glob("*-*.html")), reverse=True)
+        files = self._files()
         for path in files[self._most :]:
             path.unlink(missing_ok=True)
         shown = files[: self._most]
         count = f"<p>{len(shown)} message{'' if len(shown) == 1 else 's'}, newest first</p>\n"
         return "".join([_HEAD, count, *(path.read_text(encoding="utf-8") for path in shown), _TAIL])
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("*-*.html"), reverse=True)
 
     def _write(self, name: str, text: str) -> None:
         """Write a file whole: a reader sees the old one or the new one."""
