@@ -24,6 +24,7 @@ PANELS = {
         "sinks",
         "notify",
         "account",
+        "forget",
         "events",
         "import",
         "send",

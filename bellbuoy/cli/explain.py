@@ -9,7 +9,7 @@ import orjson
 import typer
 
 from bellbuoy.cli.options import TIME_FORMS, Json, Tenant, parse_time
-from bellbuoy.cli.output import fail, print_table
+from bellbuoy.cli.output import emit, fail, print_table, tell
 from bellbuoy.times import now
 from schemas.times import iso
 
@@ -80,6 +80,7 @@ def _explain_past(
 ) -> None:
     from bellbuoy.cli.command_log import log_warnings
     from bellbuoy.cli.progress_bar import progress_bar
+    from bellbuoy.operations.forget.erasure_list import read_erasures
     from bellbuoy.operations.registry import registry
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.query.history import account_history, as_data
@@ -88,6 +89,11 @@ def _explain_past(
     gc.enable()  # a journal can be long
     log_warnings()
     require_topics(settings)
+    erasures = read_erasures(settings)
+    erased_at = erasures.erased_at(tenant, account)
+    if at is not None and at <= erased_at:
+        _say_erased(tenant, account, erased_at, as_json=as_json)
+        return
     with progress_bar("folding", None, quiet=as_json) as progress:
         past = account_history(
             settings.kafka.bootstrap,
@@ -98,7 +104,11 @@ def _explain_past(
             until=at,
             since=since,
             progress=progress,
+            erasures=erasures,
         )
+    if past.health is None and erased_at >= 0:
+        _say_erased(tenant, account, erased_at, as_json=as_json)
+        return
     if past.health is None:
         until = "" if at is None else f" up to {iso(at)}"
         begins = f"; it begins at {iso(past.begins)}" if past.begins else ", which is empty"
@@ -108,4 +118,13 @@ def _explain_past(
     if as_json:
         print(orjson.dumps(as_data(past, past.health, then, since)).decode())
     else:
+        entry = erasures.of(tenant, account)
+        if entry is not None and entry.people:
+            tell(f"{len(entry.people)} people of {account} were erased since; what they did is left out.")
         print_table(render_history(past, past.health, then, since))
+
+
+def _say_erased(tenant: str, account: str, erased_at: int, *, as_json: bool) -> None:
+    data = {"tenant": tenant, "account_id": account, "erased_at": erased_at}
+    said = f"Account {account!r} of tenant {tenant} was erased: nothing of up to {iso(erased_at)} is shown."
+    emit(data, [said], as_json)

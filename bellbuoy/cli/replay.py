@@ -13,6 +13,7 @@ from schemas.times import iso
 
 if TYPE_CHECKING:
     from bellbuoy.operations.replay import Replay
+    from bellbuoy.settings import Settings
     from processors.model import Model
 
 __all__ = ["replay"]
@@ -64,9 +65,31 @@ def replay(
         replayed = replay_journal(
             settings, DEFAULT, since=first, until=last, other=other, tenant=tenant, progress=progress
         )
-    data = as_data(replayed, first) | ({} if other is None else comparison_data(replayed, other))
-    emit(data, _lines(replayed, first, last, other), as_json)
+    erased = _erased(settings)
+    data = (
+        as_data(replayed, first)
+        | {"erased": erased}
+        | ({} if other is None else comparison_data(replayed, other))
+    )
+    lines = _lines(replayed, first, last, other)
+    if any(erased.values()):
+        lines.append(
+            f"{erased['accounts']:,} accounts, and people of {erased['with_people']:,}, were erased by now: "
+            "what the journal still has of them ends with their erasure here, too."
+        )
+    emit(data, lines, as_json)
     raise typer.Exit(OK if replayed.same_as_live or other is not None else FAILED)
+
+
+def _erased(settings: Settings) -> dict[str, int]:
+    """Return how many accounts were erased, and of how many people were."""
+    from bellbuoy.operations.forget.erasure_list import read_erasures
+
+    entries = read_erasures(settings).entries.values()
+    return {
+        "accounts": sum(entry.erased_at >= 0 for entry in entries),
+        "with_people": sum(bool(entry.people) for entry in entries),
+    }
 
 
 def _lines(replayed: Replay, since: int, until: int | None, other: Model | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
@@ -10,6 +9,7 @@ from confluent_kafka import TopicPartition
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
+from processors.merging.transfers import linked_to
 from processors.observe.deletion import is_erased
 from processors.state.account import State
 from processors.state.encoding import decode_state
@@ -57,7 +57,7 @@ def plan_deletion(settings: Settings, tenant: str, account_id: str) -> PlannedDe
     """
     states = _states(settings, tenant)
     state = states.get(account_id)
-    linked = _linked(states, account_id)
+    linked = linked_to(states, account_id)
     if state is None and not linked:
         known = [name for name, each in states.items() if not is_erased(each)]
         similar = nearest(account_id, known, 5)
@@ -92,20 +92,6 @@ def _states(settings: Settings, tenant: str) -> dict[str, State]:
 
     newest = retry_while_leaderless(kafka.bootstrap, read)
     return {split_key(key)[1]: decode_state(value) for key, value in newest.items() if value is not None}
-
-
-def _linked(states: Mapping[str, State], account_id: str) -> list[str]:
-    found, waiting = set[str](), [account_id]
-    while waiting:
-        into = waiting.pop()
-        new = {
-            name
-            for name, state in states.items()
-            if state.link.into == into and name not in found and name != account_id
-        }
-        found |= new
-        waiting += new
-    return sorted(found)
 
 
 def _known(state: State) -> dict[str, int]:

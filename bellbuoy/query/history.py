@@ -22,8 +22,10 @@ from bellbuoy.query.account import as_data as explanation_data
 from bellbuoy.query.score_changes import ScoreChange, score_change
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
+from processors.intake.erased_events import without_erased_people
 from processors.state.position import Position
 from schemas.codec.record_codec import codec
+from schemas.identity.erasures import NOBODY, Erasures
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.inputs import ACCOUNT_FIELDS
 from schemas.records import AccountHealth, AccountKpis, JournalBatch, RiskAlert
@@ -116,19 +118,24 @@ def account_history(
     until: int | None,
     since: int | None,
     progress: Callable[[int], None],
+    erasures: Erasures = NOBODY,
 ) -> AccountHistory:
     """
     Return an account's history up to ``until``, with its moves from ``since`` on; raise KafkaException.
 
-    Both times are included, journal time in UTC milliseconds. ``progress`` is called with how many batches
-    are read so far.
+    What people did who were erased since is left out. Both times are included, journal time in UTC
+    milliseconds. ``progress`` is called with how many batches are read so far.
     """
     partition = partition_of(account_key(tenant, account_id), topics.partitions)
     journal = JournalBatchReader(codec("account.journal", registry))
     start = TopicPartition(topics.name("account.journal"), partition, 0)
 
     batches = (
-        (record.offset, journal.decode(record.value or b"")) for record in read_to_end(bootstrap, [start])
+        (
+            record.offset,
+            without_erased_people(journal.decode(record.value or b""), tenant, account_id, erasures),
+        )
+        for record in read_to_end(bootstrap, [start])
     )
     return history_of(batches, partition, tenant, account_id, until=until, since=since, progress=progress)
 

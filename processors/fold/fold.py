@@ -174,7 +174,7 @@ class Fold:
             return update
 
         for deletion in batch.links:
-            if deletion.deleted:  # first of all: what occurred later counts
+            if deletion.deleted and deletion.account_id != OWNERS:  # first of all: what occurred later counts
                 update = update_of(deletion.tenant, deletion.account_id)
                 if deletion.person is None:
                     update.deleted |= erase(update.account.state, deletion)

@@ -146,8 +146,9 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
 
 
 def _of_owners(event: Mapping[str, Any]) -> bool:
-    """Tell whether this is an alert on its way to the owners, or the act of a person on one of theirs."""
-    return event["account_id"] == OWNERS and ("alert" in event or "alert_id" in event)
+    """Tell whether this is an alert on its way to the owners, an act on one of theirs, or an erasure."""
+    about = "alert" in event or "alert_id" in event or event.get("person") is not None
+    return event["account_id"] == OWNERS and about
 
 
 def time_refusal(occurred_at: int, now: int, limits: Admission) -> NotAdmitted | None:

@@ -17,6 +17,8 @@ account is judged again. Evidence carries the links that it followed, so that th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from processors.merging.merge import merge
@@ -28,7 +30,7 @@ from schemas.identity.aliases import is_alias
 from schemas.records import OWN_SOURCE, AccountTransfer
 from schemas.times import DAY
 
-__all__ = ["forward", "is_forwarded", "receive"]
+__all__ = ["forward", "is_forwarded", "linked_to", "receive"]
 
 
 def receive(state: State, transfer: AccountTransfer, now: int) -> None:
@@ -120,3 +122,18 @@ def _evidence(state: State) -> State:
         deleted_at=-1,
         link=Link(way=dict(sorted(way.items()))),
     )
+
+
+def linked_to(states: Mapping[str, State], account_id: str) -> list[str]:
+    """Return the aliases and accounts whose evidence goes to an account, directly or over others."""
+    found, waiting = set[str](), [account_id]
+    while waiting:
+        into = waiting.pop()
+        new = {
+            name
+            for name, state in states.items()
+            if state.link.into == into and name not in found and name != account_id
+        }
+        found |= new
+        waiting += new
+    return sorted(found)

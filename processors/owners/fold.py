@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from processors.owners.dispatcher import AlertDispatcher
+from processors.owners.person_erasure import erase_person_from_rows
 from processors.owners.policy import Policy
 from processors.owners.rows import Rows
 from processors.state.position import BatchOrigin
@@ -40,6 +41,9 @@ class OwnersFold:
         partition, both after this batch. First comes what happened, then what is due: who acknowledges an
         alert in time is in time.
         """
+        for link in batch.links:
+            if link.account_id == OWNERS and link.deleted and link.person is not None:
+                erase_person_from_rows(self._rows, link.tenant, link.person)
         dispatcher = AlertDispatcher(self._rows, origin, policy_of, accounts_of, self.notifications)
         dispatcher.count([each.alert for each in batch.owner_alerts])
         for owner_alert in batch.owner_alerts:

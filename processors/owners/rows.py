@@ -209,6 +209,13 @@ class Rows:
             if isinstance(row, TrackedAlert):
                 yield row
 
+    def inboxes(self, tenant: str) -> list[tuple[str, DigestQueue]]:
+        """Return the recipients of a tenant with their rows, in the order of their keys."""
+        prefix = inbox_key(tenant, "")
+        keys = {key for keys in (self._stored, self._used) for key in keys if key.startswith(prefix)}
+        found = ((row_parts(key)[2], self.get(key)) for key in sorted(keys))
+        return [(name, row) for name, row in found if isinstance(row, DigestQueue)]
+
     def get(self, key: bytes) -> Row | None:
         """Return a row; ``None`` if there is none."""
         if key not in self._used and (raw := self._stored.get(key)) is not None:

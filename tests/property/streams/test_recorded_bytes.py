@@ -44,7 +44,7 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "32c498ef2e569e12f4bed9c2354ec6f36a99ff66fa1efc91f809d7e569153646",
+    "journal": "d0a469c8862a5259ae68d347b31883f894362dbe5e5096c2d3fdba91a8c2b064",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "ba01b8253fc0e171018e6c4a1b8c744712a474994b97e6a9f3a55610c7698b69",
     "account.health": "0144898f1d87778ddbf424fd398c89a39c0112edd02a51ec6710e3049e3f8958",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from processors.observe.person_erasure import erase_person, knows_person
+from processors.owners.person_erasure import erase_person_from_rows
+from processors.owners.rows import DigestQueue, Rows, TrackedAlert, alert_key, inbox_key
 from processors.state.account import Episode, OverrideValue, OwnFact, State, brief
 from processors.state.encoding import decode_state, encode_state
 from schemas.identity.keys import account_key
@@ -19,6 +21,7 @@ from schemas.records import (
 )
 from tests.support.fold_partitions import Partitions
 from tests.support.generators import NOW
+from tests.support.output_records import alert as alert_of
 
 ABOUT: dict[str, Any] = {"tenant": "acme", "source": "test", "received_at": NOW}
 ANN = "ann@amber.example"
@@ -94,6 +97,28 @@ def test_who_acted_for_us_is_named_no_more() -> None:
     assert (state.episodes["r"].assignee, state.episodes["s"].note) == ("kim", "stays")
     assert (state.own["pulse"].author, state.own["other"].author) == (ERASED, "kim")
     assert state.fact("owner") == "kim"
+
+
+def test_owners_rows_name_the_person_no_more() -> None:
+    alert = alert_of("one", 1, owner=ANN, acknowledged_by=ANN, note="mine")
+    kept = TrackedAlert(
+        None, alert, owner="kim", recipient="kim", told=["kim", ANN], notes=["It went to bob."]
+    )
+    gone = TrackedAlert(None, alert, ANN, ANN, notes=[f"It came from {ANN}."], phase="queued")
+    rows = Rows({})
+    rows.put(alert_key("acme", "one"), kept)
+    rows.put(alert_key("acme", "two"), gone)
+    rows.put(inbox_key("acme", ANN), DigestQueue(queue={"two": "held"}))
+    rows.put(inbox_key("acme", "kim"), DigestQueue(sent=1))
+    erase_person_from_rows(rows, "acme", brief(ANN))
+    encoded = {key: raw for key, raw in rows.encoded().items() if raw is not None}
+    assert ANN.encode() not in b"".join([*encoded, *encoded.values()])
+    assert (kept.told, kept.notes, kept.owner) == (["kim", ERASED], ["It went to bob."], "kim")
+    assert (gone.owner, gone.recipient, gone.notes, gone.alert.note) == (ERASED, ERASED, [], None)
+    assert [(name, row.queue) for name, row in rows.inboxes("acme")] == [
+        (ERASED, {"two": "held"}),
+        ("kim", {}),
+    ]
 
 
 def test_an_erasure_after_the_deletion_of_the_account_wakes_nothing() -> None:

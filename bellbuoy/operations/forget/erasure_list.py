@@ -1,0 +1,73 @@
+"""Writer of the list of who was erased (``schemas.identity.erasures``)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+from msgspec.structs import replace
+
+from bellbuoy.operations.forget.subject import ForgottenSubject
+from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.settings import Settings
+from schemas.identity.erasures import Erasure, Erasures, account_digest, encode_erasure, person_digest
+from schemas.identity.keys import partition_of
+from schemas.producer_settings import DURABLE
+from streams.kafka.erasure_log import ErasureLog
+
+__all__ = ["add_to_list", "read_erasures"]
+
+_SECONDS = 30.0
+_SALT_BYTES = 16
+
+
+def read_erasures(settings: Settings) -> Erasures:
+    """Return the list of who was erased; raise KafkaAwayError."""
+    log = ErasureLog(settings.kafka.bootstrap, settings.kafka.topics())
+    try:
+        log.catch_up()
+    except KafkaException as error:
+        raise KafkaAwayError(settings.kafka.bootstrap, error.args[0].str()) from None
+    finally:
+        log.close()
+    return log.current
+
+
+def add_to_list(
+    settings: Settings, subject: ForgottenSubject, erased_at: int, until: Mapping[str, int]
+) -> None:
+    """
+    Note that a subject is erased up to an event time; return once Kafka has confirmed it.
+
+    ``until`` maps an account to the journal time up to which outputs about it are erased. Raises
+    KafkaAwayError.
+    """
+    erasures = read_erasures(settings)
+    salt = erasures.salt or secrets.token_bytes(_SALT_BYTES)
+    tenant, entries = subject.tenant, dict[str, Erasure]()
+    for account_id in subject.account_ids:
+        known = erasures.of(tenant, account_id) or Erasure(salt=salt)
+        entries[account_id] = replace(known, erased_at=erased_at, until=until.get(account_id, known.until))
+    for account_id in subject.known_in:
+        known = entries.get(account_id) or erasures.of(tenant, account_id) or Erasure(salt=salt)
+        digest = person_digest(known.salt, tenant, account_id, subject.person or 0)
+        entries[account_id] = replace(known, people=known.people | {digest: erased_at})
+    _write(settings, {account_digest(e.salt, tenant, name): e for name, e in entries.items()})
+
+
+def _write(settings: Settings, entries: Mapping[bytes, Erasure]) -> None:
+    kafka, failures = settings.kafka, list[KafkaError]()
+    topics = kafka.topics()
+
+    def confirmed(error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            failures.append(error)
+
+    producer = Producer({**DURABLE, "bootstrap.servers": kafka.bootstrap, "log_level": 0})
+    for key, entry in entries.items():
+        partition = partition_of(key, topics.partitions)
+        producer.produce(topics.name("erased.subjects"), encode_erasure(entry), key, partition, confirmed)
+    waiting = producer.flush(_SECONDS)
+    if waiting or failures:
+        raise KafkaAwayError(kafka.bootstrap, failures[0].str() if failures else "no answer")

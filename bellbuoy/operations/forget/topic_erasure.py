@@ -1,0 +1,142 @@
+"""Erasure from topics: tombstones, dead letters written anew without the subject, and logs that are cut."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from bellbuoy.operations.forget.delivered import written_offsets
+from bellbuoy.operations.forget.matching import SubjectMatcher
+from bellbuoy.operations.forget.topic_scan import TopicHits
+from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.settings import Settings
+from schemas.producer_settings import DURABLE
+from schemas.topics import MAX_DEAD_LETTER_BYTES
+from sinks.port import Sink
+from streams.delivery.subscription import Subscription
+from streams.kafka.log_reader import read_to_end
+
+__all__ = ["CUT_TOPICS", "cut_logs", "rewrite_dead_letters", "write_tombstones"]
+
+CUT_TOPICS = ("account.journal", "risk.alerts", "alert.notifications")
+"""The logs whose beginning can be cut: nothing that runs reads it again. Inputs hold the dedupe window."""
+
+_SECONDS = 30.0
+
+_Record = tuple[str, int, bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""Topic, partition, key, value and headers."""
+
+
+def write_tombstones(settings: Settings, found: TopicHits) -> None:
+    """Let compaction remove the subject's keys from a topic; raise KafkaAwayError."""
+    name = settings.kafka.topics().name(found.topic)
+    _produce(settings, ((name, number, key, None, []) for number, key in sorted(found.keys)))
+
+
+def rewrite_dead_letters(settings: Settings, found: TopicHits, matcher: SubjectMatcher) -> int:
+    """
+    Write each partition's dead letters anew without the subject's, and cut what was before; return how many.
+
+    A dead letter is told by its id, so that one that is there twice after a kill is still one. Raises
+    KafkaAwayError.
+    """
+    name, written, ends = settings.kafka.topics().name(found.topic), 0, dict[int, int]()
+
+    def kept() -> Iterator[_Record]:
+        nonlocal written
+        starts = [TopicPartition(name, number, 0) for number in sorted(found.last)]
+        for record in read_to_end(settings.kafka.bootstrap, starts):
+            ends[record.partition] = record.offset + 1
+            if not matcher.matches(found.topic, record):
+                written += 1
+                yield name, record.partition, record.key, record.value, record.headers
+
+    _produce(settings, kept())
+    _delete_before(settings, [TopicPartition(name, number, end) for number, end in ends.items()])
+    return written
+
+
+def cut_logs(
+    settings: Settings, hits: Sequence[TopicHits], sinks: Sequence[Sink], seconds: float
+) -> dict[str, str]:
+    """
+    Cut the logs after the subject's newest record, once everything that runs is past it.
+
+    Returns why a topic was not cut, by its name; the others were. Raises KafkaAwayError.
+    """
+    deadline, refused = time.monotonic() + seconds, {}
+    for found in hits:
+        while True:
+            behind = _behind(settings, found, sinks)
+            if not behind or time.monotonic() > deadline:
+                break
+            time.sleep(0.5)
+        if behind:
+            refused[found.topic] = behind
+            continue
+        name = settings.kafka.topics().name(found.topic)
+        _delete_before(settings, [TopicPartition(name, n, last + 1) for n, last in found.last.items()])
+    return refused
+
+
+def _behind(settings: Settings, found: TopicHits, sinks: Sequence[Sink]) -> str:
+    """Return who has yet to read a topic past the subject's newest record; '' for nobody."""
+    kafka = settings.kafka
+    if found.topic == "account.journal":
+        positions = read_positions(kafka.bootstrap, kafka.topics())
+        # One applied batch must stay: the journal itself goes on from its last record.
+        waits = any(n not in positions or positions[n].offset <= last for n, last in found.last.items())
+        return "the worker has yet to apply it" if waits else ""
+    name = kafka.topics().name(found.topic)
+    for sink in sinks:
+        if name not in Subscription.of(sink, kafka.topics()).names:
+            continue
+        offsets = written_offsets(settings, sink)
+        if any(offsets.get(f"{found.topic}/{n}", 0) <= last for n, last in found.last.items()):
+            return f"the sink {sink.name} has yet to take it"
+    return ""
+
+
+def _delete_before(settings: Settings, ends: list[TopicPartition]) -> None:
+    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+    try:
+        for future in admin.delete_records(ends, request_timeout=_SECONDS).values():
+            future.result(_SECONDS)
+    except KafkaException as error:
+        raise KafkaAwayError(settings.kafka.bootstrap, error.args[0].str()) from None
+
+
+def _produce(
+    settings: Settings,
+    records: Iterable[_Record],
+) -> None:
+    failures: list[KafkaError] = []
+
+    def confirmed(error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            failures.append(error)
+
+    producer = Producer(
+        {
+            **DURABLE,
+            "bootstrap.servers": settings.kafka.bootstrap,
+            "message.max.bytes": MAX_DEAD_LETTER_BYTES,
+            "message.timeout.ms": int(_SECONDS * 1000),
+            "compression.type": "lz4",
+            "log_level": 0,
+        }
+    )
+    for topic, partition, key, value, headers in records:
+        while True:
+            try:
+                producer.produce(topic, value, key, partition, confirmed, headers=headers)  # type: ignore[arg-type]
+                break
+            except BufferError:
+                producer.poll(0.1)
+    waiting = producer.flush(_SECONDS)
+    if waiting or failures:
+        raise KafkaAwayError(settings.kafka.bootstrap, failures[0].str() if failures else "no answer")
