@@ -61,8 +61,8 @@ class Deployment:
 
 
 @contextmanager
-def deployed(**redis_settings: Any) -> Iterator[Deployment]:
-    """Start Kafka, Redis, journal, worker and delivery; stop them all in the end."""
+def deployed(notify: dict[str, Any] | None = None, **redis_settings: Any) -> Iterator[Deployment]:
+    """Start Kafka, Redis, journal, worker and delivery, with channels too; stop them all in the end."""
     with broker() as (kafka, folder), ExitStack() as stack:
         redis = Redis(folder / "redis")
         stack.callback(redis.stop)
@@ -73,8 +73,6 @@ def deployed(**redis_settings: Any) -> Iterator[Deployment]:
             "redis": MeasuredProcess(redis.child.pid),
         }
         for role in ("deliver", "worker", "journal"):
-            own = {"url": redis.url} | redis_settings
-            processes[role] = stack.enter_context(
-                running_role(role, kafka.bootstrap, topics, folder, redis=own)
-            )
+            own: dict[str, Any] = {"redis": {"url": redis.url} | redis_settings, "notify": notify or {}}
+            processes[role] = stack.enter_context(running_role(role, kafka.bootstrap, topics, folder, **own))
         yield Deployment(kafka.bootstrap, topics, connect(RedisSettings(url=redis.url)), processes)

@@ -1,16 +1,25 @@
 """
-Latency from event to notification: how long until it is decided whom to tell, beside a steady load of usage.
+Latency from event to message: how long until a channel hands it over, beside a steady load of usage.
 
 Events that open an alert each are sent while usage of other accounts flows. Kafka's time of a record is that
 of its broker: latency is the time of the alert's record, and of the notification's, minus the event's time of
 receipt. What lies between the two is the second pass: to the journal, into a batch, and through the worker.
+The message is measured where it arrives: at an HTTP receiver on this machine, which a webhook posts to.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import json
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
 
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -37,25 +46,33 @@ storms: {accounts: 1000000, wait: 0}
 """
 _PERCENTILES = (50, 95, 99, 100)
 _WARM_UP_SECONDS = 5.0
+_ARRIVAL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationLatency:
-    """Milliseconds from an event's receipt to the record of its alert, and to that of its notification."""
+    """
+    Milliseconds from an event's receipt to its alert, to its notification and to its message.
+
+    ``load`` is the machine's load average of the last minute.
+    """
 
     rate: int
     alerts: int
     alert: tuple[float, ...]
     notification: tuple[float, ...]
     second_pass: tuple[float, ...]
+    message: tuple[float, ...]
+    load: float
 
     def __str__(self) -> str:
         rows = {
             "event to alert": self.alert,
             "event to notification": self.notification,
             "the second pass": self.second_pass,
+            "event to message": self.message,
         }
-        lines = [f"{self.rate:,} usage events/s, {self.alerts:,} alerts"]
+        lines = [f"{self.rate:,} usage events/s, {self.alerts:,} alerts, load {self.load:.1f}"]
         for name, values in rows.items():
             shown = "  ".join(
                 f"p{percent} {value:,.0f} ms" for percent, value in zip(_PERCENTILES, values, strict=True)
@@ -66,7 +83,7 @@ class NotificationLatency:
 
 def measure(rate: int, alerts_per_s: float, seconds: float) -> NotificationLatency:
     """Send usage at a steady rate, and events that open an alert each, and return the latencies."""
-    with deployed() as deployment:
+    with _receiver() as (url, arrived), deployed(_channel(url)) as deployment:
         kafka = {"bootstrap": deployment.bootstrap, "topic_prefix": deployment.topics.prefix}
         put_policy_in_force(load(kafka=kafka), load_policy(_AT_ONCE), tenant=ALL_TENANTS, author="bench")
         usage = deployment.topics.name("usage.events")
@@ -82,13 +99,54 @@ def measure(rate: int, alerts_per_s: float, seconds: float) -> NotificationLaten
         accounts = [one for one in received if one in notifications]
         if len(accounts) != len(received):
             raise RuntimeError(f"{len(received) - len(accounts)} alerts led to no notification")
+        _await_messages(arrived, len(accounts))
         return NotificationLatency(
             rate,
             len(accounts),
             _percentiles([alerts[one] - received[one] for one in accounts]),
             _percentiles([notifications[one] - received[one] for one in accounts]),
             _percentiles([notifications[one] - alerts[one] for one in accounts]),
+            _percentiles([arrived[one] - received[one] for one in accounts]),
+            os.getloadavg()[0],
         )
+
+
+def _channel(url: str) -> dict[str, Any]:
+    signed = {"secret": f"whsec_{base64.b64encode(bytes(24)).decode()}", "internal": True}
+    return {"channels": {"bench": {"type": "webhook", "url": url, **signed}}}
+
+
+@contextmanager
+def _receiver() -> Iterator[tuple[str, dict[str, int]]]:
+    """Run an HTTP receiver; yield its address, and when the first message of each account arrived."""
+    arrived: dict[str, int] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            at, body = now(), self.rfile.read(int(self.headers["content-length"]))
+            for alert in json.loads(body)["data"]["alerts"]:
+                arrived.setdefault(alert["account_id"], at)
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", arrived
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _await_messages(arrived: dict[str, int], count: int) -> None:
+    deadline = time.monotonic() + _ARRIVAL_SECONDS
+    while len(arrived) < count:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{count - len(arrived)} messages did not arrive in {_ARRIVAL_SECONDS:.0f} s")
+        time.sleep(0.1)
 
 
 def _send_failures(deployment: Deployment, per_s: float, seconds: float) -> dict[str, int]:

@@ -7,6 +7,7 @@ nor ``*`` means anything there (https://docs.slack.dev/reference/block-kit/block
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from schemas.identity.action_tokens import ActionToken, sign
@@ -21,6 +22,7 @@ ACTION = "bellbuoy."
 """Beginning of the ids of all buttons; the kind of the action follows."""
 
 _MOST_HEADER = 150
+_MENTION = re.compile(r"<(?=[!@#])")
 _ICONS = {"critical": "🔴", "warning": "🟠", "notice": "🔵", "resolved": "🟢"}
 _ASSIGN = ("assigned", "Assign to me")
 
@@ -40,19 +42,20 @@ def blocks(
 ) -> list[dict[str, Any]]:
     """Return the message as blocks; with a signing secret an open alert has buttons."""
     title = f"{_ICONS.get(message.mood, '')} {message.title}".strip()
-    elements = [_section(line, last=line is message.lines[-1]) for line in message.lines]
+    # One section: Slack shows several without a break between them, and some programs with one.
+    elements = [part for line in message.lines for part in _parts(line, last=line is message.lines[-1])]
     made: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(title), "emoji": False}}
+        {"type": "header", "text": {"type": "plain_text", "text": _inert(_cut(title)), "emoji": False}}
     ]
     if elements:
-        made.append({"type": "rich_text", "elements": elements})
+        made.append({"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]})
     if message.acts and signing_secret is not None:
         made.append({"type": "actions", "elements": _buttons(content, message, signing_secret, sent_at)})
     made.append({"type": "rich_text", "elements": [_foot(message)]})
     return made
 
 
-def _section(line: Line, *, last: bool) -> dict[str, Any]:
+def _parts(line: Line, *, last: bool) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     if line.label and line.url:
         parts.append({"type": "link", "url": line.url, "text": line.label, "style": {"bold": True}})
@@ -60,7 +63,7 @@ def _section(line: Line, *, last: bool) -> dict[str, Any]:
         parts.append({"type": "text", "text": line.label, "style": {"bold": True}})
     text = f"  {line.text}" if line.label else line.text
     parts.append({"type": "text", "text": text if last else f"{text}\n"})
-    return {"type": "rich_text_section", "elements": parts}
+    return parts
 
 
 def _foot(message: Message) -> dict[str, Any]:
@@ -95,6 +98,11 @@ def _buttons(content: AlertNotification, message: Message, secret: str, sent_at:
             | ({"style": "primary"} if kind == "acknowledged" else {})
         )
     return made
+
+
+def _inert(text: str) -> str:
+    """Return a title without what is a mention to a program that parses titles, which Slack does not."""
+    return _MENTION.sub("\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}", text)
 
 
 def _cut(text: str) -> str:
