@@ -12,6 +12,7 @@ from schemas.identity.erasures import NOBODY, Erasure, Erasures, decode_erasure
 from schemas.topics import Topics
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.errors import END_OF_PARTITION, TIMED_OUT
+from streams.kafka.log_reader import watermarks
 from streams.kafka.retry import REQUEST_SECONDS
 
 __all__ = ["ErasureLog"]
@@ -53,10 +54,7 @@ class ErasureLog:
     def catch_up(self) -> None:
         """Read the list to its present end; raise KafkaException."""
         with self._lock:
-            ends = {
-                part.partition: self._consumer.get_watermark_offsets(part, timeout=REQUEST_SECONDS)[1]
-                for part in self._parts
-            }
+            ends = {part.partition: watermarks(self._consumer, part)[1] for part in self._parts}
             while any(self._read.get(number, 0) < end for number, end in ends.items()):
                 message = self._consumer.poll(REQUEST_SECONDS)
                 if message is None:

@@ -29,7 +29,7 @@ class SubjectMatcher:
         self._keys = keys_of(subject)
         self._ids = frozenset(subject.ids)
         self._person = None if subject.person is None else subject.person.to_bytes(4, "little")
-        self._accounts = frozenset(subject.known_in)
+        self._accounts = frozenset([*subject.known_in, *subject.erased_in])
         self._needles = [text.encode() for text in subject.ids]
         self._words: re.Pattern[str] = named_by(subject.ids)
         self._envelopes = Envelopes(registry)

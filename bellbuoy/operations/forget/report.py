@@ -87,6 +87,8 @@ class ErasureReport:
             yield f"To erase {who} of tenant {self.tenant}, with {', '.join(self.accounts) or 'no account'}:"
         else:
             yield f"Erased {who} of tenant {self.tenant}, up to {iso(self.erased_at)}:"
+        if not any(place.entries for place in self.places):
+            yield "  Nothing was found of it: is it spelt so, and the tenant?"
         width = max((len(place.where) for place in self.places), default=0)
         for place in self.places:
             yield f"  {place.where:<{width}}  {place.entries:>7,}  {self._fate(place)}"

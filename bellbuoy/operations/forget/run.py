@@ -20,7 +20,7 @@ from confluent_kafka import TopicPartition
 
 from bellbuoy.operations.changes import journal_time, write_deletions
 from bellbuoy.operations.forget.delivered import await_delivery
-from bellbuoy.operations.forget.erasure_list import add_to_list
+from bellbuoy.operations.forget.erasure_list import add_to_list, read_erasures
 from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.forget.report import ErasureReport, Place
 from bellbuoy.operations.forget.subject import ForgottenSubject, StateFollower, find_subject
@@ -77,7 +77,9 @@ def forget(settings: Settings, options: ForgetOptions, progress: Callable[[int],
     Raises KafkaAwayError, ConfigError, and what ``write_deletions`` raises.
     """
     follower = StateFollower(settings, options.tenant)
-    subject = find_subject(follower.states, options.tenant, options.account_id, options.user_id)
+    subject = find_subject(
+        follower.states, options.tenant, options.account_id, options.user_id, read_erasures(settings)
+    )
     report = ErasureReport(
         options.tenant,
         options.account_id,

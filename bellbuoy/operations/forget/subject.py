@@ -16,6 +16,7 @@ from processors.state.account import State, brief
 from processors.state.encoding import decode_state
 from processors.state.position import is_account
 from schemas.identity.aliases import alias_of_user
+from schemas.identity.erasures import NOBODY, Erasures
 from schemas.identity.keys import account_key, split_key
 from streams.kafka.log_reader import read_to_end
 
@@ -28,8 +29,8 @@ class ForgottenSubject:
     A subject of an erasure in one tenant: an account, or the person ``user_id``.
 
     ``account_ids`` are erased whole, the subject's own id first: the account with its linked aliases and
-    accounts, or the alias of the person. ``known_in`` are the accounts whose state knows the person.
-    ``names`` are what else messages call it.
+    accounts, or the alias of the person. ``known_in`` are the accounts whose state knows the person, and
+    ``erased_in`` those from which it was erased before. ``names`` are what else messages call it.
     """
 
     tenant: str
@@ -37,6 +38,7 @@ class ForgottenSubject:
     user_id: str | None = None
     known_in: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    erased_in: list[str] = field(default_factory=list)
 
     @property
     def person(self) -> int | None:
@@ -92,7 +94,11 @@ class StateFollower:
 
 
 def find_subject(
-    states: Mapping[str, State], tenant: str, account_id: str | None, user_id: str | None
+    states: Mapping[str, State],
+    tenant: str,
+    account_id: str | None,
+    user_id: str | None,
+    erasures: Erasures = NOBODY,
 ) -> ForgottenSubject:
     """Return an account, or a person, with what is linked to it."""
     if account_id is not None:
@@ -101,9 +107,11 @@ def find_subject(
         linked = linked_to(states, account_id)
         return ForgottenSubject(tenant, [account_id, *linked], names=[name] if name else [])
     assert user_id is not None
-    alias = alias_of_user(user_id)
-    known_in = sorted(name for name, state in states.items() if knows_person(state, brief(user_id)))
-    return ForgottenSubject(tenant, [alias] if alias else [], user_id, known_in)
+    alias, person = alias_of_user(user_id), brief(user_id)
+    known_in = sorted(name for name, state in states.items() if knows_person(state, person))
+    before = ((name, erasures.of(tenant, name)) for name in sorted(states))
+    erased_in = [name for name, entry in before if entry and entry.of_person(tenant, name, person) >= 0]
+    return ForgottenSubject(tenant, [alias] if alias else [], user_id, known_in, erased_in=erased_in)
 
 
 def keys_of(subject: ForgottenSubject) -> set[bytes]:
