@@ -47,6 +47,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "gateway.sources.segment.freeform.MAX_TEXT",
         "gateway.sources.segment.calls.MAX_DURATION_MS",
         "gateway.sources.zendesk.events._MAX_TEXT",
+        "gateway.sources.snapshots.MAX_VENDOR_TEXT",
         "gateway.sources.typed.forms._MAX_TEXT",
     ),
     _RECORDS: (

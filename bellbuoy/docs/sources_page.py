@@ -42,8 +42,7 @@ The proof is in the header `{header}`: {about}.
 Try it with the demo (`make demo`, or `bellbuoy up`), whose tenant `demo` has the secret `{secret}`:
 
 ```sh
-bellbuoy send {name} --account acme-inc
-bellbuoy explain acme-inc
+bellbuoy send {name} --account acme.example
 ```
 
 ## What arrives, and what it becomes

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from gateway.sources import segment, stripe, typed, zendesk
+from gateway.sources import (
+    chargebee,
+    chatwoot,
+    customerio,
+    helpscout,
+    hubspot,
+    intercom,
+    lago,
+    segment,
+    standard,
+    stripe,
+    typed,
+    userguiding,
+    wootric,
+    zendesk,
+)
 from gateway.sources.source import Source, ToRecord, WebhookSource
 from schemas.records import OWN_SOURCE
 
 __all__ = ["REPAIRS", "RESERVED", "SOURCES", "WEBHOOKS"]
 
-SOURCES: tuple[Source, ...] = (segment.SOURCE, typed.SOURCE, stripe.SOURCE, zendesk.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    segment.SOURCE,
+    typed.SOURCE,
+    stripe.SOURCE,
+    chargebee.SOURCE,
+    lago.SOURCE,
+    zendesk.SOURCE,
+    intercom.SOURCE,
+    helpscout.SOURCE,
+    chatwoot.SOURCE,
+    hubspot.SOURCE,
+    wootric.SOURCE,
+    customerio.SOURCE,
+    userguiding.SOURCE,
+    standard.SOURCE,
+)
 """Every source."""
 
 WEBHOOKS = tuple(source for source in SOURCES if isinstance(source, WebhookSource))

@@ -40,6 +40,9 @@ from schemas.times import iso
 
 __all__ = ["Sample", "SampleSet", "load_samples"]
 
+_COMMON = ("event_id", "account", "times", "headers", "path", "scope")
+"""Keys that all samples of a source may share."""
+
 _SECONDS_END = 10**11
 """Whole numbers below it are seconds, others milliseconds: the year 5138, and 1973."""
 
@@ -81,7 +84,8 @@ class Sample:
         """
         Return the body and the headers of the same event as if it happened ``now``, with an id of its own.
 
-        ``account`` takes the place of the payload's account. A body that is not JSON stays as it is.
+        ``account`` takes the place of the payload's account, or of the domain of an e-mail address. A body
+        that is not JSON stays as it is.
         """
         new_id = uuid4().hex
         headers = {name: value.replace("{new}", new_id) for name, value in self.headers.items()}
@@ -94,7 +98,8 @@ class Sample:
         for pointer in self.event_id:
             _change(payload, pointer, lambda value: _new_id(value, new_id))
         if account and self.account:
-            set_pointer(payload, self.account, account)
+            by_mail = "@" in str(resolve_pointer(payload, self.account, ""))
+            set_pointer(payload, self.account, f"somebody@{account}" if by_mail else account)
         return orjson.dumps(payload), headers
 
 
@@ -116,9 +121,7 @@ def load_samples(source: str) -> SampleSet:
     """Return the samples of a source by its name; raise OSError where its package has none."""
     folder = Path(__file__).parent / source / "samples"
     index = tomllib.loads((folder / "samples.toml").read_text(encoding="utf-8"))
-    common = {
-        name: index[name] for name in ("event_id", "account", "times", "path", "scope") if name in index
-    }
+    common = {name: index[name] for name in _COMMON if name in index}
     guide = folder / "guide.md"
     return SampleSet(
         published=index["published"],
