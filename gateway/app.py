@@ -30,6 +30,8 @@ from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
 from gateway.settings import GatewaySettings
+from gateway.sources.cloudevents.endpoint import CloudEventsEndpoint
+from gateway.sources.posthog.endpoint import PosthogEndpoint
 from gateway.sources.registry import REPAIRS, RESERVED, WEBHOOKS
 from gateway.sources.segment.endpoint import SegmentEndpoint
 from gateway.sources.typed.endpoint import TypedEndpoint
@@ -137,6 +139,8 @@ def _source_routes(
     """Return the routes of every source: those for keys, and the webhooks."""
     keys, bodies = ApiKeys(settings.keys()), BodyReader(settings)
     tracking = SegmentEndpoint(settings, keys, bodies, dispatcher, clock, settings.public_url)
+    posthog = PosthogEndpoint(settings, keys, bodies, dispatcher, clock)
+    cloud = CloudEventsEndpoint(settings, keys, bodies, dispatcher, clock, RESERVED)
     typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED, admission)
     webhooks = [
         WebhookEndpoint(
@@ -150,7 +154,8 @@ def _source_routes(
         )
         for source in WEBHOOKS
     ]
-    return [*tracking.routes(), *typed.routes(), *(route for hook in webhooks for route in hook.routes())]
+    keyed = [*tracking.routes(), *posthog.routes(), *cloud.routes(), *typed.routes()]
+    return [*keyed, *(route for hook in webhooks for route in hook.routes())]
 
 
 def _action_routes(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
+import orjson
 
 from bellbuoy.errors import ConfigError
 from gateway.http.auth import Scope
@@ -75,6 +76,7 @@ def prepare(
         key = _first(
             settings.keys()[scope][tenant], tenant, "server_keys" if scope == "server" else "write_keys"
         )
+        body = body.replace(b'"demo-write-key"', orjson.dumps(key))  # PostHog's key stands in the body
         basic = "Basic " + base64.b64encode(f"{key}:".encode()).decode()
         return SampleRequest(url + sample.path, body, headers | {"authorization": basic})
     address = f"{url}{source.path}/{tenant}"

@@ -10,6 +10,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["TrackingCors"]
 
+_BROWSERS = ("/v1/", "/batch", "/capture", "/e", "/i/v0/")
+"""Beginnings of the paths that SDKs in browsers call: Segment's and PostHog's."""
+
+_SERVERS = ("/v1/events", "/v1/cloudevents", "/v1/contracts", "/v1/arrivals")
+"""Beginnings of the paths below them that need a server key."""
+
 
 class TrackingCors:
     """
@@ -33,8 +39,8 @@ class TrackingCors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight, or pass the request on."""
-        tracking = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        if tracking and not scope["path"].startswith("/v1/events/"):
+        tracking = scope["type"] == "http" and scope["path"].startswith(_BROWSERS)
+        if tracking and not scope["path"].startswith(_SERVERS):
             await self._cors(scope, receive, send)
         else:
             await self._app(scope, receive, send)

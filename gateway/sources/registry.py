@@ -5,11 +5,13 @@ from __future__ import annotations
 from gateway.sources import (
     chargebee,
     chatwoot,
+    cloudevents,
     customerio,
     helpscout,
     hubspot,
     intercom,
     lago,
+    posthog,
     segment,
     standard,
     stripe,
@@ -25,6 +27,8 @@ __all__ = ["REPAIRS", "RESERVED", "SOURCES", "WEBHOOKS"]
 
 SOURCES: tuple[Source, ...] = (
     segment.SOURCE,
+    posthog.SOURCE,
+    cloudevents.SOURCE,
     typed.SOURCE,
     stripe.SOURCE,
     chargebee.SOURCE,
@@ -44,7 +48,7 @@ SOURCES: tuple[Source, ...] = (
 WEBHOOKS = tuple(source for source in SOURCES if isinstance(source, WebhookSource))
 """The sources that send signed webhooks."""
 
-REPAIRS: dict[str, ToRecord] = {source.name: source.to_record for source in SOURCES if source.to_record}
+REPAIRS: dict[str, ToRecord] = {source.name: source.to_record for source in SOURCES}
 """How to map a dead letter's original JSON again, by the name of the source that made it."""
 
 RESERVED = frozenset({OWN_SOURCE, *(source.name for source in SOURCES if source is not typed.SOURCE)})

@@ -33,13 +33,12 @@ class Source:
 
     ``name`` is the field ``source`` of its records, the field ``producer`` of its dead letters and the label
     ``source`` of its metrics. ``title`` is its name for people.
-    ``to_record`` also maps a dead letter again once it is repaired; it is ``None`` for a source that makes no
-    dead letters, because its senders are told about each event.
+    ``to_record`` also maps a dead letter again once it is repaired.
     """
 
     name: str
     title: str
-    to_record: ToRecord | None
+    to_record: ToRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,6 @@ class WebhookSource(Source):
     documentation, the examples of the contract, and what ``bellbuoy send`` sends.
     """
 
-    to_record: ToRecord
     topic: str
     signature_scheme: Callable[[], SignatureScheme]
     split: Callable[[bytes], Sequence[bytes]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,9 +20,11 @@ from gateway.http.sender import Sender
 from gateway.sources.signatures import SignatureScheme
 from gateway.sources.snapshots import header_id
 from gateway.sources.source import WebhookSource
-from gateway.sources.typed.forms import Form
 from schemas.codec.registry import committed
 from schemas.records import InputEvent
+
+if TYPE_CHECKING:
+    from gateway.sources.typed.forms import Form
 
 __all__ = ["SOURCE"]
 
@@ -51,6 +53,8 @@ _MESSAGES: Decoder[StandardMessage] = Decoder(StandardMessage)
 
 @cache
 def _form(topic: str) -> Form:
+    from gateway.sources.typed.forms import Form  # noqa: PLC0415 - takes long to load
+
     return Form(topic, committed())
 
 

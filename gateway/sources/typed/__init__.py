@@ -2,8 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gateway.http.errors import Fault
+from gateway.http.json_decoding import Decoder
+from gateway.http.sender import Sender
 from gateway.sources.source import Source
+from schemas.codec.registry import committed
+from schemas.inputs import OFFERED_TOPICS
+from schemas.records import InputEvent
 
-__all__ = ["SOURCE"]
+if TYPE_CHECKING:
+    from gateway.sources.typed.forms import Form
 
-SOURCE = Source(name="api", title="Typed events", to_record=None)
+__all__ = ["SOURCE", "TOPIC_HEADER"]
+
+_OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
+TOPIC_HEADER = "bellbuoy-topic"
+"""The header of a dead letter that says which topic's form its event has."""
+
+
+def _to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> InputEvent:
+    """Return the record of an event that became a dead letter; raise Fault."""
+    topic = headers.get(TOPIC_HEADER, b"").decode() or OFFERED_TOPICS[0]
+    fields = _OBJECTS.read(raw)
+    own = fields.pop("topic", topic)  # of an event that came among those of other topics
+    if own not in OFFERED_TOPICS:
+        raise Fault(f"topic is one of {', '.join(OFFERED_TOPICS)}", "/topic")
+    return _form(own).read(msgspec.json.encode(fields), sender)
+
+
+@cache
+def _form(topic: str) -> Form:
+    from gateway.sources.typed.forms import Form  # noqa: PLC0415 - takes long to load
+
+    return Form(topic, committed())
+
+
+SOURCE = Source(name="api", title="Typed events", to_record=_to_record)

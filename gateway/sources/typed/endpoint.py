@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import ApiKeys
+from gateway.http.auth import ApiKeys, Grant
 from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
+from gateway.http.results import Results
 from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
-from gateway.sources.typed import SOURCE
+from gateway.sources.typed import SOURCE, TOPIC_HEADER
 from gateway.sources.typed.forms import Form
 from processors.intake.admission import Admission, time_refusal
 from schemas.codec.registry import Registry
@@ -28,11 +29,14 @@ from schemas.times import DAY, MINUTE
 __all__ = ["TypedEndpoint"]
 
 _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
+_OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
+_LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+"""Media types of a body with an event on each line."""
 
 
 class TypedEndpoint:
     """
-    The endpoint ``POST /v1/events/{topic}``; ``clock`` returns UTC milliseconds.
+    The endpoints ``POST /v1/events/{topic}`` and ``POST /v1/events``; ``clock`` returns UTC milliseconds.
 
     ``reserved`` are the sources that a typed event may not claim; ``admission`` bounds the time of an event,
     ``None`` leaves that to the journal.
@@ -58,54 +62,101 @@ class TypedEndpoint:
         self._forms = {topic: Form(topic, registry, reserved) for topic in OFFERED_TOPICS}
 
     def routes(self) -> list[Route]:
-        """Return the one route."""
-        return [Route("/v1/events/{topic}", self.post, methods=["POST"], name="/v1/events")]
+        """Return the routes: of one topic, and of several."""
+        return [
+            Route("/v1/events", self.post_mixed, methods=["POST"], name="/v1/events"),
+            Route("/v1/events/{topic}", self.post, methods=["POST"], name="/v1/events"),
+        ]
 
     async def post(self, request: Request) -> Response:
         """
         Accept one event, or a list of events, and answer for each whether it was accepted.
 
-        200: all were; 207: some were; 400: none was.
+        200: all were; 207: some were; 400: none was. A rejected event of a list of which
+        others were accepted becomes a dead letter.
         """
-        received_at = self._clock()
+        topic = request.path_params["topic"]
         grant = self._keys.server_grant(request.headers.get("authorization"))
-        form = self._forms.get(request.path_params["topic"])
-        if form is None:
+        if topic not in self._forms:
             raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED_TOPICS)}")
+        return await self._take(request, grant, topic)
+
+    async def post_mixed(self, request: Request) -> Response:
+        """Accept events of several topics, each of which names its own in ``topic``."""
+        return await self._take(request, self._keys.server_grant(request.headers.get("authorization")), None)
+
+    async def _take(self, request: Request, grant: Grant, topic: str | None) -> Response:
+        received_at = self._clock()
+        lines = request.headers.get("content-type", "").partition(";")[0].strip().lower() in _LINES
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
-            single = not body.lstrip(b" \t\r\n").startswith(b"[")
+            single = not lines and not body.lstrip(b" \t\r\n").startswith(b"[")
             try:
-                items = [msgspec.Raw(body)] if single else _LISTS.read(body)
+                items = _items(body, single=single, lines=lines)
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             if len(items) > self._limits.max_batch_events:
                 raise HttpError(
                     413, "too_large", f"a list has at most {self._limits.max_batch_events} events", ""
                 )
-            records = RequestRecords()
+            records, results = RequestRecords(), Results()
             sender = Sender(grant.tenant, SOURCE.name, received_at)
-            results = [
-                self._add(records, form, bytes(item), sender, "" if single else f"/{index}")
-                for index, item in enumerate(items)
-            ]
+            for index, item in enumerate(items):
+                self._add(records, results, item, sender, topic, None if single else index)
+            for index, why in results.rejected if results.mixed else ():
+                own, raw = topic or _named_topic(items[index]), items[index]
+                headers = {TOPIC_HEADER: own.encode()}
+                self._dispatcher.add_dead_letter(records, sender, own, raw, why, headers)
             await self._dispatcher.send(records)
-        return _answer(results)
+        return results.answer()
 
     def _add(
-        self, records: RequestRecords, form: Form, raw: bytes, sender: Sender, pointer: str
-    ) -> dict[str, Any]:
-        """Add one event's records; return its result. ``pointer`` is that of the event in the body."""
+        self,
+        records: RequestRecords,
+        results: Results,
+        raw: bytes,
+        sender: Sender,
+        topic: str | None,
+        index: int | None,
+    ) -> None:
+        """Add one event's records and its result; ``index`` is its place in a list."""
         try:
             check_event_size(raw, self._limits)
-            event = form.read(raw, sender)
+            if topic is None:
+                topic, raw = _own_topic(raw)
+            event = self._forms[topic].read(raw, sender)
             if self._admission is not None:
                 _check_time(event, sender.received_at, self._admission)
             self._dispatcher.add(records, event)
             self._dispatcher.add_derived(records, event)
         except Fault as fault:
-            return {"status": "rejected", "message": fault.detail, "pointer": pointer + fault.pointer}
-        return {"status": "accepted", "event_id": event.event_id}
+            results.reject(fault, index)
+        else:
+            results.accept(event.event_id)
+
+
+def _items(body: bytes, *, single: bool, lines: bool) -> list[bytes]:
+    """Return the JSON of each event of a body; raise Fault."""
+    if lines:
+        return [line for line in body.splitlines() if line.strip()]
+    return [body] if single else [bytes(item) for item in _LISTS.read(body)]
+
+
+def _own_topic(raw: bytes) -> tuple[str, bytes]:
+    """Return the topic that an event names, and the event without it; raise Fault."""
+    fields = _OBJECTS.read(raw)
+    topic = fields.pop("topic", None)
+    if topic not in OFFERED_TOPICS:
+        raise Fault(f"topic is one of {', '.join(OFFERED_TOPICS)}", "/topic")
+    return str(topic), msgspec.json.encode(fields)
+
+
+def _named_topic(raw: bytes) -> str:
+    """Return the topic that a rejected event names; the first one where it names none."""
+    try:
+        return _own_topic(raw)[0]
+    except Fault:
+        return OFFERED_TOPICS[0]
 
 
 def _check_time(event: InputEvent, now: int, admission: Admission) -> None:
@@ -126,17 +177,3 @@ def _check_time(event: InputEvent, now: int, admission: Admission) -> None:
             "occurred_at (UTC where it has no offset), or the sender's clock"
         )
     raise Fault(detail, "/occurred_at")
-
-
-def _answer(results: list[dict[str, Any]]) -> Response:
-    rejected = [result for result in results if result["status"] == "rejected"]
-    body: dict[str, Any] = {
-        "accepted": len(results) - len(rejected),
-        "rejected": len(rejected),
-        "results": results,
-    }
-    status = 200
-    if rejected:
-        status = 400 if len(rejected) == len(results) else 207
-        body |= {"code": "invalid", "message": rejected[0]["message"], "pointer": rejected[0]["pointer"]}
-    return Response(msgspec.json.encode(body), status, media_type="application/json")

@@ -14,7 +14,7 @@ from gateway.sources.source import WebhookSource
 from processors.measures import MEASURES, View
 from processors.state.account import State
 from schemas.inputs import BY_TOPIC, input_of
-from tests.support.gateway_client import NOW, GatewayClient, new_secret, signature
+from tests.support.gateway_client import KEY, NOW, SERVER_KEY, GatewayClient, new_secret, signature
 from tests.support.vendor_accounts import Accounts
 
 ROOT = Path(__file__).parents[3]
@@ -57,6 +57,19 @@ class Door:
 
     def states(self) -> dict[str, Any]:
         return dict(self.accounts.states)
+
+
+@pytest.mark.parametrize("name", ["segment", "posthog", "cloudevents"])
+def test_a_sample_of_a_source_with_keys(name: str) -> None:
+    gateway = GatewayClient()
+    for sample in load_samples(name).samples:
+        body, headers = sample.fresh(NOW - 60_000, "acme.example")
+        body = body.replace(b"demo-write-key", b"key-1")
+        key = SERVER_KEY if sample.scope == "server" else KEY
+        assert gateway.post(sample.path, body, headers | key).status == 200
+        (event,) = gateway.sent("usage.events")
+        assert (event.account_id, event.occurred_at) == ("acme.example", NOW - 60_000)
+        assert (event.name, event.feature) == ("Report Exported", "reports")
 
 
 @pytest.mark.parametrize("source", WEBHOOKS, ids=lambda source: source.name)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from schemas.times import DAY, HOUR
-from tests.support.gateway_client import KEY, NOW, GatewayClient
+from tests.support.gateway_client import KEY, NOW, SERVER_KEY, GatewayClient
 
 TICKET = {"event_id": "e-1", "account_id": "acme-inc", "ticket_id": "t-1", "kind": "opened"}
 SURVEY = {"event_id": "e-2", "account_id": "acme-inc", "survey_id": "s-1", "kind": "nps", "score": 9}
@@ -296,3 +297,36 @@ def test_an_account_before_must_be_one(gateway: GatewayClient, account: str) -> 
     answer = gateway.post("/v1/events/support.events", TICKET | {"moved_from": account})
 
     assert (answer.status, answer.json["pointer"]) == (400, "/moved_from")
+
+
+def test_of_a_list_of_500_with_3_bad_the_bad_ones_are_kept(gateway: GatewayClient) -> None:
+    items = [TICKET | {"event_id": f"e-{number}", "ticket_id": f"t-{number}"} for number in range(500)]
+    for number in (3, 250, 499):
+        items[number] = items[number] | {"kind": "exploded"}
+    answer = gateway.post("/v1/events/support.events", items)
+
+    assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (207, 497, 3)
+    assert len(gateway.sent("support.events")) == 497
+    letters = gateway.sent("events.deadletter")
+    assert [(letter.pointer, letter.topic, letter.producer) for letter in letters] == [
+        ("/kind", "support.events", "api")
+    ] * 3
+
+
+def test_lines_of_several_topics(gateway: GatewayClient) -> None:
+    lines = [
+        SURVEY | {"topic": "survey.responses"},
+        TICKET | {"topic": "support.events"},
+        TICKET | {"topic": "x"},
+    ]
+    body = b"\n".join(json.dumps(line).encode() for line in lines) + b"\n\n"
+    answer = gateway.post("/v1/events", body, SERVER_KEY | {"content-type": "application/x-ndjson"})
+
+    assert [one["status"] for one in answer.json["results"]] == ["accepted", "accepted", "rejected"]
+    assert answer.json["pointer"] == "/2/topic"
+    assert (len(gateway.sent("survey.responses")), len(gateway.sent("support.events"))) == (1, 1)
+    assert gateway.post("/v1/events", lines[:2], SERVER_KEY).status == 200
+    assert gateway.post("/v1/events", lines[:2], KEY).status == 403
+    own = b"\n".join(json.dumps(item).encode() for item in (TICKET, TICKET | {"event_id": "e-2"}))
+    lines_of_one = SERVER_KEY | {"content-type": "application/x-ndjson; charset=utf-8"}
+    assert gateway.post("/v1/events/support.events", own, lines_of_one).json["accepted"] == 2

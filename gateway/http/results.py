@@ -1,0 +1,54 @@
+"""The result of each event of a request, and the answer that tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from gateway.http.errors import Fault
+
+__all__ = ["Results"]
+
+
+class Results:
+    """
+    The results of a request, in the order of its events: 200 all accepted, 207 some, 400 none.
+
+    ``rejected`` are the events of a list that were rejected, by index, each with its fault.
+    """
+
+    def __init__(self) -> None:
+        self._results: list[dict[str, Any]] = []
+        self.rejected: list[tuple[int, Fault]] = []
+
+    def accept(self, event_id: str) -> None:
+        """Note that an event was accepted."""
+        self._results.append({"status": "accepted", "event_id": event_id})
+
+    def reject(self, fault: Fault, index: int | None) -> None:
+        """Note that an event was rejected; ``index`` is its place in a list, ``None`` for the only one."""
+        pointer = ("" if index is None else f"/{index}") + fault.pointer
+        if index is not None:
+            self.rejected.append((index, fault))
+        self._results.append({"status": "rejected", "message": fault.detail, "pointer": pointer})
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some events were accepted and others weren't."""
+        return 0 < len(self.rejected) < len(self._results)
+
+    def answer(self) -> Response:
+        """Return the answer."""
+        rejected = [result for result in self._results if result["status"] == "rejected"]
+        body: dict[str, Any] = {
+            "accepted": len(self._results) - len(rejected),
+            "rejected": len(rejected),
+            "results": self._results,
+        }
+        status = 200
+        if rejected:
+            status = 400 if len(rejected) == len(self._results) else 207
+            body |= {"code": "invalid", "message": rejected[0]["message"], "pointer": rejected[0]["pointer"]}
+        return Response(msgspec.json.encode(body), status, media_type="application/json")

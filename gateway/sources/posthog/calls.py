@@ -1,0 +1,126 @@
+"""
+Translation of PostHog's events into Segment's calls, which are mapped already. Pure.
+
+A group of the event (``$groups``) is its account, ``$groupidentify`` is a group call. What a product calls
+its accounts differs, so the first of ACCOUNT_GROUPS counts, or the only group that there is.
+Source: https://posthog.com/docs/api/capture and https://posthog.com/docs/product-analytics/group-analytics
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.http.errors import Fault
+from gateway.http.json_decoding import Decoder
+from gateway.http.sender import Sender
+from gateway.sources.segment.calls import CALL_DECODER, Call, Id, record_of, user_of
+from schemas.records import InputEvent
+
+__all__ = ["ACCOUNT_GROUPS", "call_of", "key_in", "record_of_event", "to_record"]
+
+ACCOUNT_GROUPS = ("company", "organization", "account", "customer", "workspace", "team")
+"""Names of groups that are accounts, the first of them first."""
+
+_SILENT = frozenset(
+    {
+        "$identify",
+        "$set",
+        "$create_alias",
+        "$merge_dangerously",
+        "$feature_flag_called",
+        "$pageleave",
+        "$opt_in",
+    }
+)
+"""PostHog's own events that say nothing about use."""
+
+_PAGES = {"$pageview": "page", "$screen": "screen"}
+
+
+class PosthogEvent(msgspec.Struct):
+    """An event of PostHog's capture API."""
+
+    event: str
+    distinct_id: Id = None
+    uuid: str | None = None
+    timestamp: str | int | None = None
+    properties: dict[str, Any] = {}
+
+
+class _ProjectKeyed(msgspec.Struct):
+    api_key: Any = None
+    token: Any = None
+
+
+_EVENTS: Decoder[PosthogEvent] = Decoder(PosthogEvent)
+_KEYED: Decoder[_ProjectKeyed] = Decoder(_ProjectKeyed)
+
+
+def key_in(body: bytes) -> object:
+    """Return the project key in a body; nothing else of the body is read. Raises Fault."""
+    keyed = _KEYED.read(body)
+    return keyed.api_key if keyed.api_key is not None else keyed.token
+
+
+def call_of(raw: bytes) -> tuple[str | None, Call, bytes]:
+    """Return the type of an event's Segment call (or ``None``), the call and its JSON; raise Fault."""
+    event = _EVENTS.read(raw)
+    properties = event.properties
+    person = event.distinct_id if event.distinct_id is not None else properties.get("distinct_id")
+    if person in (None, ""):
+        raise Fault("distinct_id is missing", "/distinct_id")
+    call: dict[str, Any] = {
+        "messageId": event.uuid or properties.get("$insert_id"),
+        "timestamp": event.timestamp if event.timestamp is not None else properties.get("timestamp"),
+        # A group stands for itself where no person is known, as "$company_acme".
+        ("anonymousId" if str(person).startswith("$") else "userId"): person,
+    }
+    kind: str | None = "track"
+    if event.event == "$groupidentify":
+        kind = "group" if _is_account(str(properties.get("$group_type"))) else None
+        call |= {"groupId": properties.get("$group_key"), "traits": properties.get("$group_set") or {}}
+    elif event.event in _SILENT:
+        kind = None
+    else:
+        call |= {"context": {"groupId": _account(properties.get("$groups"))}, "event": event.event}
+        kind = _PAGES.get(event.event, "track")
+        name = properties.get("$screen_name") or properties.get("title") or properties.get("$pathname")
+        call |= {"properties": properties} if kind == "track" else {"name": _short(name)}
+    encoded = msgspec.json.encode(call)
+    return kind, CALL_DECODER.read(encoded), encoded
+
+
+def record_of_event(
+    raw: bytes, sender: Sender, receipt: str, on_unusable: Callable[[str], object]
+) -> tuple[InputEvent | None, str | None]:
+    """Return the record of an event and its user, both ``None`` for one that says nothing; raise Fault."""
+    kind, call, encoded = call_of(raw)
+    if kind is None:
+        return None, None
+    record = record_of(kind, call, encoded, sender, receipt=receipt, on_unusable=on_unusable)
+    return record, user_of(call)
+
+
+def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> InputEvent | None:
+    """Return the record of an event that became a dead letter; raise Fault."""
+    receipt = headers.get("bellbuoy-receipt", b"").decode()
+    return record_of_event(raw, sender, receipt, lambda _: None)[0]
+
+
+def _is_account(group_type: str) -> bool:
+    return group_type in ACCOUNT_GROUPS
+
+
+def _account(groups: Any) -> Any:
+    """Return the key of the group that is the account, ``None`` where several groups have other names."""
+    if not isinstance(groups, dict):
+        return None
+    named = next((groups[name] for name in ACCOUNT_GROUPS if name in groups), None)
+    return next(iter(groups.values())) if named is None and len(groups) == 1 else named
+
+
+def _short(name: Any) -> str | None:
+    return name[:256] if isinstance(name, str) and name else None

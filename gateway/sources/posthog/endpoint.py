@@ -1,0 +1,113 @@
+"""The HTTP endpoints of PostHog's capture API: one event, a list of events, and a batch."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.http.auth import ApiKeys
+from gateway.http.body import BodyReader, check_event_size, gunzip
+from gateway.http.errors import Fault, HttpError
+from gateway.http.json_decoding import Decoder, well_formed
+from gateway.http.limits import RequestLimits
+from gateway.http.sender import Sender
+from gateway.metrics import IGNORED, UNUSABLE_PROPERTIES
+from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.sources.posthog import SOURCE
+from gateway.sources.posthog.calls import key_in, record_of_event
+
+__all__ = ["PATHS", "PosthogEndpoint"]
+
+PATHS = ("/batch", "/capture", "/e", "/i/v0/e", "/i/v0/batch")
+"""Paths of the capture API; each takes one event as well as a batch."""
+
+_ACCEPTED = b'{"status": 1}'
+_GZIP = b"\x1f\x8b"
+
+
+class _PosthogBody(msgspec.Struct):
+    batch: list[msgspec.Raw] | None = None
+
+
+_BODIES: Decoder[_PosthogBody] = Decoder(_PosthogBody)
+
+
+class PosthogEndpoint:
+    """The capture routes; ``clock`` returns UTC milliseconds."""
+
+    def __init__(
+        self,
+        limits: RequestLimits,
+        keys: ApiKeys,
+        bodies: BodyReader,
+        dispatcher: Dispatcher,
+        clock: Callable[[], int],
+    ) -> None:
+        self._limits = limits
+        self._keys = keys
+        self._bodies = bodies
+        self._dispatcher = dispatcher
+        self._clock = clock
+
+    def routes(self) -> list[Route]:
+        """Return the routes; they share a label for each path."""
+        return [Route(path, self.post, methods=["POST"], name=path) for path in PATHS]
+
+    async def post(self, request: Request) -> Response:
+        """Accept a body; a bad event in it becomes a dead letter and does not affect the others."""
+        received_at = self._clock()
+        async with self._bodies.body_of(request, proven=False) as received:
+            try:
+                body = await self._plain(received)
+                grant = self._keys.grant(key_in(body))
+                body = well_formed(body)
+                batch = _BODIES.read(body).batch
+            except Fault as fault:
+                raise HttpError.of(fault) from fault
+            events = [bytes(each) for each in batch] if batch is not None else [body]
+            if len(events) > self._limits.max_batch_events:
+                raise HttpError(
+                    413, "too_large", f"a batch has at most {self._limits.max_batch_events} events", "/batch"
+                )
+            sender, receipt = Sender(grant.tenant, SOURCE.name, received_at), secrets.token_hex(8)
+            records = RequestRecords()
+            for index, event in enumerate(events):
+                self._add(records, event, sender, f"{receipt}/{index}")
+            await self._dispatcher.send(records)
+        return Response(_ACCEPTED, media_type="application/json")
+
+    async def _plain(self, body: bytes) -> bytes:
+        """Return the JSON of a body that a browser may have compressed, or sent as a form; raise Fault."""
+        if body.startswith(_GZIP):
+            return await gunzip(body, self._limits.max_body_bytes)
+        if not body.startswith(b"data="):
+            return body
+        try:
+            return base64.b64decode(parse_qs(body.decode(), max_num_fields=10)["data"][0], validate=True)
+        except (binascii.Error, ValueError, KeyError) as error:
+            raise Fault("data is not base64", "") from error
+
+    def _add(self, records: RequestRecords, raw: bytes, sender: Sender, receipt: str) -> None:
+        try:
+            check_event_size(raw, self._limits)
+            record, user = record_of_event(raw, sender, receipt, _count_unusable)
+            if record is None:
+                IGNORED.labels(SOURCE.name).inc()
+                return
+            self._dispatcher.add(records, record)
+            self._dispatcher.add_derived(records, record, user)
+        except Fault as fault:
+            headers = {"bellbuoy-receipt": receipt.encode()}
+            self._dispatcher.add_dead_letter(records, sender, "usage.events", raw, fault, headers, receipt)
+
+
+def _count_unusable(name: str) -> None:
+    UNUSABLE_PROPERTIES.labels(name).inc()

@@ -1,0 +1,101 @@
+"""PostHog's capture API through the whole gateway."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from gateway.http.sender import Sender
+from gateway.sources.posthog import SOURCE
+from tests.support.gateway_client import NOW, STAMP, GatewayClient
+
+EVENT = {
+    "event": "Report Exported",
+    "distinct_id": "user-7",
+    "uuid": "0190-1",
+    "timestamp": STAMP,
+    "properties": {"$groups": {"company": "acme-inc"}, "feature": "reports", "$lib": "posthog-python"},
+}
+GROUP = {
+    "event": "$groupidentify",
+    "distinct_id": "$company_acme-inc",
+    "uuid": "0190-2",
+    "timestamp": STAMP,
+    "properties": {
+        "$group_type": "company",
+        "$group_key": "acme-inc",
+        "$group_set": {"name": "Acme", "domain": "acme.example", "seats": 12},
+    },
+}
+
+
+@pytest.fixture
+def gateway() -> GatewayClient:
+    return GatewayClient()
+
+
+def batch(*events: dict[str, Any], key: str = "key-1") -> dict[str, Any]:
+    return {"api_key": key, "batch": list(events), "historical_migration": False, "sentAt": STAMP}
+
+
+def test_a_batch_becomes_usage_and_a_profile(gateway: GatewayClient) -> None:
+    answer = gateway.post("/batch/", batch(EVENT, GROUP), {})
+    assert (answer.status, answer.json) == (200, {"status": 1})
+    (used,) = gateway.sent("usage.events")
+    assert (used.account_id, used.user_id, used.name, used.feature) == (
+        "acme-inc",
+        "user-7",
+        "Report Exported",
+        "reports",
+    )
+    assert (used.event_id, used.source, used.occurred_at) == ("0190-1", "posthog", NOW)
+    (profile,) = gateway.sent("account.profiles")
+    assert (profile.account_id, profile.name, profile.seats) == ("acme-inc", "Acme", 12)
+    assert [(link.account_id, link.into) for link in gateway.sent("account.links")] == [
+        ("~domain:acme.example", "acme-inc")
+    ]
+
+
+def test_a_single_event_and_what_a_browser_makes_of_it(gateway: GatewayClient) -> None:
+    single = json.dumps(EVENT | {"api_key": "key-1"}).encode()
+    form = b"data=" + base64.b64encode(single).replace(b"+", b"%2B").replace(b"=", b"%3D")
+    for path, body in [("/i/v0/e/", single), ("/capture/", gzip.compress(single)), ("/e/?ip=1", form)]:
+        assert gateway.post(path, body, {}).status == 200
+    assert [event.event_id for event in gateway.sent("usage.events")] == ["0190-1"] * 3
+
+
+def test_the_key_is_needed_and_a_retry_is_the_same_event(gateway: GatewayClient) -> None:
+    assert gateway.post("/batch/", batch(EVENT, key="another"), {}).status == 401
+    for _ in range(2):
+        gateway.post("/batch/", batch(EVENT), {})
+    assert {event.event_id for event in gateway.sent("usage.events")} == {"0190-1"}
+
+
+def test_events_without_a_group_wait_for_the_link_of_their_user(gateway: GatewayClient) -> None:
+    gateway.post("/batch/", batch(EVENT | {"properties": {}}), {})
+    assert gateway.sent("usage.events")[0].account_id == "~user:user-7"
+
+
+@pytest.mark.parametrize("name", ["$identify", "$set", "$feature_flag_called"])
+def test_what_says_nothing_of_use_is_counted(gateway: GatewayClient, name: str) -> None:
+    assert gateway.post("/batch/", batch(EVENT | {"event": name}), {}).status == 200
+    assert not gateway.outbox.records
+
+
+def test_a_bad_event_becomes_a_dead_letter_that_can_be_mapped_again(gateway: GatewayClient) -> None:
+    bad = EVENT | {"timestamp": "lately"}
+    assert gateway.post("/batch/", batch(bad, EVENT), {}).status == 200
+    (letter,) = gateway.sent("events.deadletter")
+    assert (letter.producer, letter.pointer, json.loads(letter.value)) == ("posthog", "/timestamp", bad)
+    assert len(gateway.sent("usage.events")) == 1
+    repaired = SOURCE.to_record(json.dumps(EVENT).encode(), Sender("acme", "posthog", NOW), letter.headers)
+    assert repaired == gateway.sent("usage.events")[0]
+
+
+def test_a_browser_may_call_it(gateway: GatewayClient) -> None:
+    ask = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    assert gateway.request("OPTIONS", "/i/v0/e/", b"", ask).status == 200
