@@ -93,7 +93,7 @@ def test_the_state_is_as_if_the_records_had_been_right(deploy: Any) -> None:
     ours.producer.flush()
     for one in (ours, control):
         one.tick(START)
-    until(lambda: (ours.read(), control.read()) == (304, 305), what="everything read")
+    until(lambda: (ours.ended(), control.ended()) == (304, 305), what="everything read")
     letters = {letter.reason: letter.id for letter in ours.letters()}
     assert sorted(letters) == [
         "from_future",
@@ -139,7 +139,7 @@ def test_redriving_twice_at_a_time_and_after_the_event_came_by_itself(deploy: An
         ours.producer.raw("usage.events", bad, account_key("acme", event.account_id))
     ours.producer.flush()
     ours.tick(START)
-    until(lambda: ours.read() == 3, what="three dead letters")
+    until(lambda: ours.ended() == 3, what="three dead letters")
     ours.producer.send("usage.events", events[:1])  # its sender mended it meanwhile
     until(lambda: ours.applied() == 1, what="the sender's own")
     repaired = ours.cli("deadletters", "repair", "--reason", "invalid", "--unset", "latency_ms")
@@ -155,7 +155,7 @@ def test_redriving_twice_at_a_time_and_after_the_event_came_by_itself(deploy: An
     with pytest.raises(FencedError):
         first.send(sent, START)
 
-    until(lambda: ours.read() == 7, what="three redriven")
+    until(lambda: ours.ended() == 7, what="three redriven")
     assert ours.applied() == 3
     records = [m for m in read_topic(ours.bootstrap, ours.topics.name("usage.events"), 2) if m.headers()]
     assert sorted(dict(m.headers())[REDRIVEN_HEADER].decode() for m in records) == sorted(

@@ -46,18 +46,18 @@ def test_events_from_the_future_are_applied_once_after_a_restart(ours: Deploymen
     ours.producer.send("usage.events", ahead[:20])
     ours.producer.pack([x for pair in zip(ahead[20:], present, strict=True) for x in pair], each=7)
     ours.tick(START)
-    until(lambda: ours.read() == 80, what="everything read")
+    until(lambda: ours.ended() == 80, what="everything read")
     assert (ours.applied(), len(ours.letters())) == (30, 50)
 
     restart(ours, "journal")
     ours.tick(START + 2 * DAY)
     assert ours.cli("deadletters", "redrive", "--reason", "from_future")["redriven"] == 50
-    until(lambda: ours.read() == 130, what="the redriven events")
+    until(lambda: ours.ended() == 130, what="the redriven events")
     assert ours.applied() == 80
 
     ours.producer.send("usage.events", [*ahead, *present])  # their senders repeat all of it
     restart(ours, "journal")
-    until(lambda: ours.read() == 210, what="what was sent again")
+    until(lambda: ours.ended() == 210, what="what was sent again")
     assert ours.applied() == 80
 
 
@@ -89,7 +89,7 @@ def test_records_of_any_size_become_dead_letters_and_are_redriven_whole(ours: De
         assert producer.flush(60) == 0
     ours.producer.send("usage.events", [usage(3, "a1", START)])
     ours.tick(START)
-    until(lambda: ours.read() == 7, what="everything read")
+    until(lambda: ours.ended() == 7, what="everything read")
     assert ours.applied() == 1
     letters = {letter.value_bytes: letter for letter in ours.letters()}
     assert {0, 9_000_000, 25_000_000, len(encode(long_named))} == set(letters)
