@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bellbuoy.local.role_process import COMMAND, RoleProcess
+from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.settings import Settings, load
 from schemas.topics import Topics
+from tests.support.forked_role import ForkedRole
 
 SESSION_SECONDS = 6.0
 """A member that is silent for so long is replaced; the shortest session that Kafka allows."""
@@ -37,13 +38,14 @@ class RoleProcesses:
 
     def start(self, role: str, prelude: str = "") -> RoleProcess:
         """Start a role; *prelude* is code that its process runs first, such as a patch to an older build."""
-        command = COMMAND
+        log = self._folder / f"{role}-{len(self.processes)}.log"
         if prelude:
             code = f"{prelude}\nfrom bellbuoy.cli.app import main\nmain()"
             command = (sys.executable, "-P", "-c", code)
-        log = self._folder / f"{role}-{len(self.processes)}.log"
-        process = RoleProcess(role, self._settings, log, command=command).start()
-        self.processes.append(process)
+            process = RoleProcess(role, self._settings, log, command=command)
+        else:
+            process = ForkedRole(role, self._settings, log)
+        self.processes.append(process.start())
         return process
 
     def stop(self) -> None:

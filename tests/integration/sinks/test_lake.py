@@ -13,7 +13,6 @@ import duckdb
 import pytest
 from pyarrow import parquet
 
-from bellbuoy.local.role_process import RoleProcess
 from schemas.times import DAY
 from schemas.topics import Topics
 from sinks.lake import sink as lake_sink
@@ -22,6 +21,7 @@ from sinks.lake.settings import LakeSettings
 from sinks.lake.sink import LakeSink
 from sinks.port import Output, Rejected, SetBackError, SinkError
 from tests.support.delivery import delivering, done, publish, set_back_offsets
+from tests.support.forked_role import ForkedRole
 from tests.support.output_records import AT, alert, health, kpis
 from tests.support.product_source import ROOT
 from tests.support.role_processes import role_settings
@@ -166,7 +166,7 @@ def test_each_record_once_though_roles_are_killed(bootstrap: str, topics: Topics
     role = role_settings(
         bootstrap, topics, tmp_path, delivery={"batch_records": 50}, lake=settings.model_dump(mode="json")
     )
-    process = RoleProcess("deliver", role, tmp_path / "log")
+    process = ForkedRole("deliver", role, tmp_path / "log")
     draw = random.Random(3)
     for _ in range(4):
         process.start()

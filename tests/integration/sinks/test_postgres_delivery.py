@@ -14,13 +14,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellbuoy.local.role_process import RoleProcess
 from schemas.records import RiskAlert
 from schemas.topics import Topics
 from sinks.port import Output
 from sinks.postgres.settings import PostgresSettings
 from sinks.postgres.sink import PostgresSink
 from tests.support.delivery import delivering, done, publish
+from tests.support.forked_role import ForkedRole
 from tests.support.output_records import health, story
 from tests.support.postgres_server import away, content, migrated, query
 from tests.support.role_processes import role_settings
@@ -72,7 +72,7 @@ def test_killed_between_a_write_and_its_commit(bootstrap: str, topics: Topics, t
     role = role_settings(
         bootstrap, topics, tmp_path, delivery={"batch_records": 20}, postgres=settings.model_dump()
     )
-    process = RoleProcess("deliver", role, tmp_path / "log")
+    process = ForkedRole("deliver", role, tmp_path / "log")
     draw = random.Random(3)
     for kill in range(5):
         process.start()

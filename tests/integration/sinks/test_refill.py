@@ -16,7 +16,6 @@ import pytest
 import redis
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.local.role_process import RoleProcess
 from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output
@@ -26,6 +25,7 @@ from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import RedisSink
 from tests.support.delivery import delivering, done, publish
+from tests.support.forked_role import ForkedRole
 from tests.support.output_records import alert, health, kpis
 from tests.support.role_processes import role_settings
 from tests.support.waiting import until
@@ -179,7 +179,7 @@ def test_killed_while_filling_again(
     role = role_settings(
         bootstrap, topics, tmp_path, delivery={"batch_records": 100}, redis=settings.model_dump()
     )
-    process = RoleProcess("deliver", role, tmp_path / "log")
+    process = ForkedRole("deliver", role, tmp_path / "log")
     for round_ in range(3):
         process.start()
         try:

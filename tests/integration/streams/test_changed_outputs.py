@@ -12,7 +12,6 @@ from confluent_kafka import Consumer
 from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.topics import create_topics
 from schemas.topics import Topics
 from sinks.port import Output
@@ -23,6 +22,7 @@ from streams.delivery.offsets import committed_positions
 from streams.kafka.log_reader import end_offsets
 from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
 from tests.support.delivery import done, publish
+from tests.support.forked_role import ForkedRole
 from tests.support.output_records import alert, health
 from tests.support.recovering import log_faults_found
 from tests.support.role_processes import role_settings
@@ -39,15 +39,15 @@ def redis(redis_url: str) -> RedisSettings:
 
 
 @pytest.fixture
-def deliver(bootstrap: str, topics: Topics, redis: RedisSettings, tmp_path: Path) -> Iterator[RoleProcess]:
+def deliver(bootstrap: str, topics: Topics, redis: RedisSettings, tmp_path: Path) -> Iterator[ForkedRole]:
     role = delivery(bootstrap, topics, redis, tmp_path).start()
     yield role
     role.kill()
 
 
-def delivery(bootstrap: str, topics: Topics, redis: RedisSettings, folder: Path) -> RoleProcess:
+def delivery(bootstrap: str, topics: Topics, redis: RedisSettings, folder: Path) -> ForkedRole:
     settings = role_settings(bootstrap, topics, folder, redis=redis.model_dump())
-    return RoleProcess("deliver", settings, folder / "deliver.log")
+    return ForkedRole("deliver", settings, folder / "deliver.log")
 
 
 def outputs(topic: str, first: int, count: int) -> list[Output]:
@@ -74,7 +74,7 @@ def delivered(bootstrap: str, topics: Topics, redis: RedisSettings, records: Seq
     until(lambda: done(bootstrap, topics, RedisSink(redis)), what="the committed offsets")
 
 
-def told(role: RoleProcess, kind: str) -> None:
+def told(role: ForkedRole, kind: str) -> None:
     """Wait until delivery is not ready for a reason of this kind, has logged it, and counts it."""
     until(lambda: f'"{kind}"' in role.log.read_text() or f"fault={kind}" in role.log.read_text(), what="log")
     assert "redis logs: " in role.unready()
@@ -98,7 +98,7 @@ def knows_epochs(bootstrap: str, topics: Topics) -> bool:
 @pytest.mark.parametrize("topic", ["account.health", "risk.alerts"])
 @pytest.mark.parametrize("running", [True, False])
 def test_outputs_made_anew_are_delivered_from_their_beginning(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: RoleProcess, topic: str, running: bool
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, topic: str, running: bool
 ) -> None:
     old, new = outputs(topic, 0, 200), outputs(topic, 200, 900)
     publish(bootstrap, topics, old)
@@ -122,7 +122,7 @@ def test_outputs_made_anew_are_delivered_from_their_beginning(
 
 @pytest.mark.parametrize("running", [True, False])
 def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: RoleProcess, running: bool
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, running: bool
 ) -> None:
     # Of a compacted topic, Kafka refuses to delete the head.
     old, new = outputs("risk.alerts", 0, 200), outputs("risk.alerts", 200, 400)
@@ -149,7 +149,7 @@ def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
 
 @pytest.mark.parametrize("running", [True, False])
 def test_outputs_with_partitions_added_stop_delivery(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: RoleProcess, running: bool
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, running: bool
 ) -> None:
     records = outputs("account.health", 0, 200)
     publish(bootstrap, topics, records)

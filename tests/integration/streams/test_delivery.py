@@ -16,7 +16,6 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.topics import delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
@@ -33,6 +32,7 @@ from streams.delivery.metrics import LAG
 from streams.delivery.stage import DeliveryError, run
 from tests.support.delivery import QUICK, committed_offsets, delivering, done
 from tests.support.delivery import publish as write_outputs
+from tests.support.forked_role import ForkedRole
 from tests.support.output_records import alert, health, kpis
 from tests.support.role_processes import role_settings
 
@@ -344,7 +344,7 @@ def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
     role = role_settings(
         bootstrap, topics, tmp_path, delivery={"batch_records": 200}, redis=killed.model_dump()
     )
-    process = RoleProcess("deliver", role, tmp_path / "log")
+    process = ForkedRole("deliver", role, tmp_path / "log")
     client: Any = connect(killed)
     written = partial(client.xlen, Keys(killed.prefix).updates)
 

@@ -12,7 +12,6 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.channels import channel_sinks
 from bellbuoy.operations.deadletters.redrive import redrive
 from bellbuoy.settings import Settings
@@ -23,6 +22,7 @@ from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
 from streams.delivery.deliveries import KafkaDeliveryStore
 from streams.delivery.subscription import Subscription
 from tests.support.delivery import committed_offsets, delivering, publish
+from tests.support.forked_role import ForkedRole
 from tests.support.http_receiver import answer, hang, lose_the_answer, reset, take
 from tests.support.output_records import alert, notification
 from tests.support.role_processes import role_settings
@@ -161,7 +161,7 @@ def test_one_that_always_fails_holds_nobody_up_and_is_tried_again_after_a_kill(
     with WebhookReceiver() as receiver:
         receiver.otherwise = poisonous
         made = settings(bootstrap, topics, tmp_path, hook=hook(receiver))
-        process = RoleProcess("deliver", made, tmp_path / "log")
+        process = ForkedRole("deliver", made, tmp_path / "log")
         process.start()
         try:
             until(lambda: started(bootstrap, topics, made))
@@ -236,7 +236,7 @@ def test_killed_again_and_again_every_notification_arrives_and_a_repetition_has_
     count = 200
     with WebhookReceiver() as receiver, SmtpReceiver() as post:
         made = settings(bootstrap, topics, tmp_path, hook=hook(receiver), mail=post.settings)
-        process = RoleProcess("deliver", made, tmp_path / "log")
+        process = ForkedRole("deliver", made, tmp_path / "log")
         arrived = [partial(len, receiver.inbox), partial(len, post.inbox)]
         for kills in range(4):
             process.start()
