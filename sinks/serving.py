@@ -100,6 +100,7 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
     coverage: float = 1.0
     reasons: list[str] = []
     silent_sources: list[str] = []
+    churn_probability: float | None = None
 
 
 class Reader(Protocol):

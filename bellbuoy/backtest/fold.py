@@ -72,7 +72,8 @@ class Published:
     Record of what was published of each account (second index) at the end of each day (first index).
 
     ``accounts`` are tenant and id. ``scores`` are of 0 to 100, NaN before the first. ``bands`` are indices
-    into ``BAND_ORDER``, ``UNKNOWN`` where the account is not judged. ``causes`` are the names of the caps and
+    into ``BAND_ORDER``, ``UNKNOWN`` where the account is not judged. ``probabilities`` are of churn within 90
+    days, NaN where the model states none. ``causes`` are the names of the caps and
     measures that take the most away, three at most.
     """
 
@@ -81,6 +82,7 @@ class Published:
     bands: NDArray[np.int8]
     causes: list[list[tuple[str, ...]]] = field(default_factory=list)
     alerts: list[AlertSpan] = field(default_factory=list)
+    probabilities: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
 
 def journal_batch(day: WorldDay) -> JournalBatch:
@@ -100,6 +102,7 @@ def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedP
     index = {account: place for place, account in enumerate(accounts)}
     shape = (world.days, len(index))
     published = Published(accounts, np.full(shape, np.nan), np.full(shape, UNKNOWN, np.int8))
+    published.probabilities = np.full(shape, np.nan)
     partition = FoldedPartition(0, Shared(models=Models(model, fixed=True)))
     open_alerts: dict[str, AlertSpan] = {}
     causes: list[tuple[str, ...]] = [()] * len(index)
@@ -108,11 +111,14 @@ def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedP
         if number:
             published.scores[number] = published.scores[number - 1]
             published.bands[number] = published.bands[number - 1]
+            published.probabilities[number] = published.probabilities[number - 1]
         for outcome in partition.apply([(number, journal_batch(day))]):
             for _, health in outcome.health:
                 place = index[health.tenant, health.account_id]
                 published.scores[number, place] = health.score
                 published.bands[number, place] = _BANDS.get(health.band, UNKNOWN)
+                probability = health.churn_probability
+                published.probabilities[number, place] = np.nan if probability is None else probability
                 causes[place] = _causes(health)
             for _, alert in outcome.alerts:
                 _follow(published, open_alerts, index[alert.tenant, alert.account_id], number, alert)

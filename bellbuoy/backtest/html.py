@@ -77,6 +77,15 @@ def _run(run: BacktestRun) -> Iterator[str]:
         yield _bars(
             [(f"{name} ({figure.count})", figure) for name, figure in run.by_rule.items() if figure.count]
         )
+    if run.reliability is not None:
+        yield "<h3>Does the probability come true?</h3><p class=note>Accounts by the probability of churn "
+        yield "within 90 days that the model stated, and how many of them left.</p>"
+        yield _bars(
+            [
+                (f"said {row.said:.0%}", Figure("", row.observed, row.least, row.most, row.count))
+                for row in run.reliability.rows
+            ]
+        )
     yield "<h3>All figures</h3><table><tr><th>measured<th>value<th>95 % interval<th>observations"
     for figure in run.figures:
         interval = f"{figure.low:.2f} to {figure.high:.2f}" if _known(figure) else ""

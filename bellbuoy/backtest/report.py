@@ -8,9 +8,10 @@ from math import isfinite
 from typing import Any
 
 from bellbuoy.backtest.evaluate import Figure
+from bellbuoy.backtest.reliability import Reliability
 from bellbuoy.backtest.run import BacktestRun
 
-__all__ = ["as_data", "markdown_tables", "text_lines"]
+__all__ = ["as_data", "markdown_tables", "reliability_lines", "text_lines"]
 
 
 def text_lines(run: BacktestRun) -> Iterator[str]:
@@ -29,6 +30,21 @@ def text_lines(run: BacktestRun) -> Iterator[str]:
     for name, figures in run.by_baseline.items():
         aucs = ", ".join(f"{figure.name.removeprefix('AUC, ')} {_value(figure)}" for figure in figures)
         yield f"    {name}: {aucs}"
+    if run.reliability is not None:
+        yield from (f"  {line}" for line in reliability_lines(run.reliability))
+
+
+def reliability_lines(reliability: Reliability) -> Iterator[str]:
+    """Yield how far probabilities of churn come true, as lines."""
+    yield (
+        f"probability of churn within 90 days: Brier score {reliability.brier:.4f}, "
+        f"{reliability.skill:+.1%} against saying the average for everybody"
+    )
+    for row in reliability.rows:
+        yield (
+            f"  said {row.low:4.0%} to {row.high:4.0%} (on average {row.said:4.1%}): {row.observed:5.1%} "
+            f"left ({row.least:.1%} to {row.most:.1%})  n {row.count:,}"
+        )
 
 
 def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
@@ -42,6 +58,18 @@ def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
     for name in runs[0].by_baseline:
         cells = [", ".join(_value(figure) for figure in run.by_baseline[name]) for run in runs]
         yield f"| *{name}*: AUCs as in the first four rows | " + " | ".join(cells) + " |"
+    for run in runs:
+        if run.reliability is not None:
+            yield ""
+            yield f"{run.world} {run.seed}, " + next(reliability_lines(run.reliability)) + "."
+            yield ""
+            yield "| said | on average | left | interval | observations |"
+            yield "| --- | --- | --- | --- | --- |"
+            for said in run.reliability.rows:
+                yield (
+                    f"| {said.low:.0%} to {said.high:.0%} | {said.said:.1%} | {said.observed:.1%} "
+                    f"| {said.least:.1%} to {said.most:.1%} | {said.count:,} |"
+                )
 
 
 def as_data(runs: Sequence[BacktestRun]) -> list[dict[str, Any]]:

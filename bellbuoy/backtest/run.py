@@ -19,8 +19,10 @@ from bellbuoy.backtest.evaluate import (
     evaluate,
 )
 from bellbuoy.backtest.fold import History, Published, fold_days
+from bellbuoy.backtest.reliability import HORIZON_DAYS, Reliability, measure_reliability
 from bellbuoy.errors import ConfigError
 from processors.model import Model
+from schemas.times import DAY
 
 __all__ = ["BacktestRun", "LeakError", "check_no_future", "run_backtest"]
 
@@ -39,6 +41,7 @@ class BacktestRun:
     The figures of one world, seed and model.
 
     ``by_baseline`` are the AUCs of each baseline, ``by_rule`` is how often each rule's alerts come true.
+    ``reliability`` is that of the model's probabilities of churn, ``None`` where it states none.
     """
 
     world: str
@@ -50,6 +53,7 @@ class BacktestRun:
     figures: tuple[Figure, ...]
     by_baseline: dict[str, tuple[Figure, ...]]
     by_rule: dict[str, Figure]
+    reliability: Reliability | None = None
 
 
 def run_backtest(
@@ -87,7 +91,17 @@ def run_backtest(
             name: tuple(baseline_figures(seen, np.array(values), planted=world.planted))
             for name, values in risks.items()
         },
+        reliability=_reliability(published, seen, world),
     )
+
+
+def _reliability(published: Published, seen: Observations, world: History) -> Reliability | None:
+    """Return the reliability of the probabilities whose 90 days the history covers."""
+    stated = published.probabilities[seen.day, seen.who]
+    left = seen.labels.churns_within(HORIZON_DAYS)
+    followed = seen.at + HORIZON_DAYS * DAY <= world.start + world.days * DAY
+    known = seen.labels.open & ~np.isnan(stated) & followed
+    return measure_reliability(stated[known], left[known], seen.who[known])
 
 
 def check_no_future(whole: Published, prefix: Published) -> None:

@@ -63,6 +63,9 @@ def _summary(explanation: Explanation, now: int, ago: str) -> Table:
     grid.add_column(style="dim")
     grid.add_column()
     grid.add_row("trend", f"{_trend(health)}  {_bars(explanation.history)}".rstrip())
+    if health.churn_probability is not None:
+        said = f"{health.churn_probability:.1%} within 90 days, as the model is calibrated"
+        grid.add_row("leaves", said)
     grid.add_row("coverage", _coverage(health))
     grid.add_row("owner", Text(health.owner or "nobody"))
     grid.add_row("customer", Text(" · ".join(_profile(health)) or "-"))

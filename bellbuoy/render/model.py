@@ -52,6 +52,7 @@ def trial_data(trial: Trial) -> dict[str, Any]:
             "band": verdict.plan.bands.severity(settle(verdict, State(), 0).band),
             "label": verdict.plan.bands.label(settle(verdict, State(), 0).band),
             "coverage": verdict.coverage,
+            "churn_probability": verdict.plan.churn_probability(verdict.score),
             "variant": verdict.plan.variant,
             "measures": [*verdict.measures, *trial.informing],
             "adjustments": verdict.adjustments,
@@ -72,6 +73,8 @@ def _summary(trial: Trial) -> Iterator[str]:
     worded = severity.replace("_", " ") + (f" ({label})" if label else "")
     yield f"{verdict.score / 100:g} of 100{own}: {worded}"
     yield f"{verdict.coverage:.0%} of the weights are known, {plan.min_coverage:.0%} are needed for a band"
+    if (chance := plan.churn_probability(verdict.score)) is not None and band != "unknown":
+        yield f"{chance:.1%} leave within 90 days at such a score, as calibrated"
     for doubt in verdict.doubts:
         yield f"the band is unknown, because a cap can't be judged: {doubt}"
     for doubt in trial.doubts:
@@ -146,6 +149,9 @@ def _bands(plan: Plan, data: Mapping[str, Any]) -> Iterator[RenderableType]:
     margin = data.get("hysteresis", {}).get("margin", 0)
     yield Text(f"bands: {', '.join(ranges)}" + (f"; better ones {margin:g} later" if margin else ""))
     yield Text(f"unknown with less than {plan.min_coverage:.0%} of the weights known")
+    if points := data.get("churn_probability"):
+        chances = ", ".join(f"{score:g} → {chance:.1%}" for score, chance in points)
+        yield Text(f"churn within 90 days by score: {chances}")
 
 
 def _variants(data: Mapping[str, Any]) -> Iterator[RenderableType]:

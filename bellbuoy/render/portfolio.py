@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Group as RenderGroup
@@ -124,10 +124,13 @@ def _table(title: str, groups: Sequence[Group]) -> Iterator[RenderableType]:
         yield Text(f"  … and {hidden:,} more (--json has all)", style="dim")
 
 
-def _worst_accounts(accounts: Iterable[AccountSummary]) -> Table:
+def _worst_accounts(accounts: Sequence[AccountSummary]) -> Table:
+    calibrated = any(account.churn_probability is not None for account in accounts)
     table = _columns(
         ("Worst accounts", "left"), ("Score", "right"), ("Today", "right"), ("Band", "left"), ("ARR", "right")
     )
+    if calibrated:
+        table.add_column("Leaves in 90 days", justify="right")
     table.add_column("Owner", max_width=16, no_wrap=True)
     table.add_column("Segment", max_width=16, no_wrap=True)
     for account in accounts:
@@ -137,10 +140,15 @@ def _worst_accounts(accounts: Iterable[AccountSummary]) -> Table:
             change(account),
             Text(account.band.replace("_", " "), style=BAND_STYLE.get(account.band, "")),
             Text(money(account.arr_minor, account.currency)),
+            *([_chance(account.churn_probability)] if calibrated else []),
             Text(account.owner or "-"),
             Text(account.segment or "-"),
         )
     return table
+
+
+def _chance(probability: float | None) -> str:
+    return "-" if probability is None else f"{probability:.0%}"
 
 
 def _columns(*columns: tuple[str, str]) -> Table:

@@ -110,6 +110,7 @@ def health_record(
         overrides=_overrides(view) if state.overrides else [],
         beside=shadow_scores,
         silent_sources=sorted(evaluation.frozen),
+        churn_probability=verdict.plan.churn_probability(verdict.score) if verdict.judged else None,
     )
 
 

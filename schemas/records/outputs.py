@@ -85,7 +85,8 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     ``received_at`` is the earliest one of the events that caused the record, null where only time passed.
     ``merged_into`` is set in the last record of an account that was merged into another. A ``deleted`` one
-    says that the account was deleted, and that what is kept of it must go.
+    says that the account was deleted, and that what is kept of it must go. ``churn_probability`` (0 to 1) is
+    that of leaving within 90 days, null where the model is not calibrated or the account can't be judged.
     """
 
     tenant: str
@@ -121,6 +122,7 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     silent_sources: list[str] = []
     merged_into: str | None = None
     deleted: bool = False
+    churn_probability: float | None = None
 
 
 class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):

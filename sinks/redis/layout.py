@@ -34,6 +34,7 @@ HEALTH_FIELDS = (
     "parent_id",
     "merged_into",
     "silent_sources",
+    "churn_probability",
     "health",
 )
 """
@@ -136,6 +137,7 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         _or_empty(record.parent_id),
         _or_empty(record.merged_into),
         _JSON.encode(record.silent_sources).decode() if record.silent_sources else "",
+        _or_empty(record.churn_probability),
         _JSON.encode(record).decode(),
     )
 

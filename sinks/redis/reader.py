@@ -25,6 +25,7 @@ _PAGE = 500
 """Accounts asked for at once, so that nobody else waits long for Redis."""
 _TEXTS = msgspec.json.Decoder(list[str])
 _VALUES: dict[str, Callable[[str], Any]] = {
+    "churn_probability": float,
     "coverage": float,
     "reasons": _TEXTS.decode,
     "renewal_at": int,

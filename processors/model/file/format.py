@@ -91,6 +91,7 @@ def _template(text: str) -> str:
 
 
 Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
+Pair: TypeAlias = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Duration: TypeAlias = Annotated[
     int,
     BeforeValidator(_milliseconds),
@@ -170,7 +171,7 @@ class GridSpec(FileSpec):
 class CurveSpec(FileSpec):
     """A function from a measure's value to a score: one of points, steps or grid."""
 
-    points: list[Annotated[list[Number], Field(min_length=2, max_length=2)]] | None = Field(
+    points: list[Pair] | None = Field(
         None,
         min_length=1,
         description="[value, score] pairs by rising value; straight lines between them. Two points make a "
@@ -404,6 +405,16 @@ def _improving(bands: list[BandSpec]) -> list[BandSpec]:
     return bands
 
 
+def _falling_chance(points: list[list[float]]) -> list[list[float]]:
+    if any(a[0] >= b[0] for a, b in pairwise(points)):
+        raise spec_error("the scores do not rise", "order the pairs by score, each score once")
+    if any(a[1] < b[1] for a, b in pairwise(points)):
+        raise spec_error("the probability rises with the score", "lower it: a better score is no more risk")
+    if not all(0 <= chance <= 1 for _, chance in points):
+        raise spec_error("a probability beyond 0 to 1", "write 5 % as 0.05")
+    return points
+
+
 class HysteresisSpec(FileSpec):
     """Hysteresis: what keeps a score near the edge of a band from changing the band again and again."""
 
@@ -439,6 +450,14 @@ class BodySpec(FileSpec):
     )
     min_coverage: Number = Field(
         0.6, ge=0, le=1, description="With a smaller share of the weights known the band is unknown."
+    )
+    churn_probability: Annotated[list[Pair], AfterValidator(_falling_chance)] | None = Field(
+        None,
+        min_length=2,
+        description="[score, probability of churn within 90 days] pairs by rising score, with straight lines "
+        "between them, as measured on the past; left out: no probability is shown. It is for "
+        "the accounts that no variant is for.",
+        examples=[[[0, 0.6], [40, 0.15], [100, 0.01]]],
     )
 
 

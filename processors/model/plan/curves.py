@@ -10,7 +10,7 @@ from math import floor
 
 from processors.model.file.format import CurveSpec, EdgeSpec, GridSpec
 
-__all__ = ["Curve", "compile_curve", "half_up", "range_index", "scores_by_path"]
+__all__ = ["Curve", "compile_curve", "half_up", "range_index", "scores_by_path", "straight_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def compile_curve(spec: CurveSpec) -> Curve:
         return Curve(lambda value: scores[find(value)], min(scores), max(scores))
     points = [(x, y) for x, y in spec.points or ()]
     scores = [y for _, y in points] + ([] if spec.outside is None else [spec.outside])
-    return Curve(_straight(points, spec.outside), min(scores), max(scores))
+    return Curve(straight_lines(points, spec.outside), min(scores), max(scores))
 
 
 def scores_by_path(spec: CurveSpec) -> Iterator[tuple[tuple[str | int, ...], float]]:
@@ -78,7 +78,10 @@ def range_index(edges: Sequence[EdgeSpec]) -> Callable[[float], int]:
     return lambda value: bisect_right(ends, (value, False))
 
 
-def _straight(points: Sequence[tuple[float, float]], outside: float | None) -> Callable[[float], float]:
+def straight_lines(
+    points: Sequence[Sequence[float]], outside: float | None = None
+) -> Callable[[float], float]:
+    """Return the function through points by rising value; beyond them it stays, or is ``outside``."""
     (first, low), (last, high) = points[0], points[-1]
     before, after = (low, high) if outside is None else (outside, outside)
     starts = [x for x, _ in points[:-1]]

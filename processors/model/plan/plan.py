@@ -103,7 +103,7 @@ class Plan:
     ``places`` are the indices in ``reads``. ``linear`` says that every term brings its fixed factor, so that
     nothing needs combining; ``timeless``, that the same facts score the same at any time, as long as no cap
     holds. ``by_usage`` are the indices in ``reads`` of measures that usage informs, each with the parts of
-    the usage that it reads.
+    the usage that it reads. ``chance`` maps a score on the model's scale to a probability of churn.
     """
 
     variant: str
@@ -122,6 +122,11 @@ class Plan:
     by_usage: tuple[tuple[int, int], ...]
     shows: tuple[MeasureDefinition, ...]
     places: Mapping[MeasureDefinition, int]
+    chance: Callable[[float], float] | None = None
+
+    def churn_probability(self, score: int) -> float | None:
+        """Return how probable churn within 90 days is at a score in hundredths; ``None``: not calibrated."""
+        return None if self.chance is None else round(self.chance(score / self.hundredths), 4)
 
     @property
     def hundredths(self) -> float:

@@ -13,7 +13,7 @@ from processors.model.plan.account_facts import Fact
 from processors.model.plan.bands import compile_bands
 from processors.model.plan.condition_types import ConditionFault
 from processors.model.plan.conditions import Condition, ConditionError, compile_condition
-from processors.model.plan.curves import Curve, compile_curve, scores_by_path
+from processors.model.plan.curves import Curve, compile_curve, scores_by_path, straight_lines
 from processors.model.plan.hazards import hazards
 from processors.model.plan.plan import CapRule, Fade, Plan, PlanTerm
 from processors.model.plan.tree import Tree, build_tree
@@ -137,6 +137,7 @@ class _Planner:
             by_usage=tuple((index, read.reads) for index, read in enumerate(reads) if USAGE in read.sources),
             shows=tuple(self._measures[name] for name in self._shows),
             places={read: index for index, read in enumerate(reads)},
+            chance=None if body.churn_probability is None else straight_lines(body.churn_probability),
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:
@@ -258,6 +259,13 @@ class _Planner:
                 self._fault(
                     ("bands", index),
                     f"the edge {end[0]:g} lies outside the scale of {self._body.score.scale:g}",
+                    f"put it between 0 and {self._body.score.scale:g}",
+                )
+        for index, (score, _) in enumerate(self._body.churn_probability or ()):
+            if not 0 <= score <= self._body.score.scale:
+                self._fault(
+                    ("churn_probability", index),
+                    f"the score {score:g} lies outside the scale of {self._body.score.scale:g}",
                     f"put it between 0 and {self._body.score.scale:g}",
                 )
 

@@ -12,12 +12,13 @@ from bellbuoy.backtest.fold import AlertSpan, Published, fold_days
 from bellbuoy.backtest.html import html_page
 from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.metrics import auc, interval, precision_recall
+from bellbuoy.backtest.reliability import measure_reliability
 from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
 from bellbuoy.backtest.run import LeakError, check_no_future, run_backtest
 from bellbuoy.errors import ConfigError
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import load_world
-from processors.model import DEFAULT
+from processors.model import DEFAULT, default_text, load_model
 from schemas.times import DAY
 
 ACCOUNTS, DAYS = 24, 112
@@ -156,3 +157,27 @@ def test_alerts_are_measured_from_the_onset_over_their_end_to_their_return() -> 
 def test_a_world_too_short_to_judge_is_refused() -> None:
     with pytest.raises(ConfigError, match="more than 84 days"):
         run_backtest(load_world("saas", seed=3, accounts=2, days=20), DEFAULT)
+
+
+def test_reliability_compares_what_was_said_with_what_happened() -> None:
+    said = np.array([0.01] * 50 + [0.15] * 20)
+    left = np.array([False] * 50 + [True] * 4 + [False] * 16)
+    found = measure_reliability(said, left, np.arange(70))
+    assert found is not None
+    assert [(row.count, row.observed) for row in found.rows] == [(50, 0.0), (20, 0.2)]
+    assert found.brier == pytest.approx((50 * 0.01**2 + 16 * 0.15**2 + 4 * 0.85**2) / 70)
+    assert found.brier_of_rate == pytest.approx(4 / 70 * 66 / 70)
+    assert 0 < found.skill < 1
+    assert measure_reliability(said[:0], left[:0], np.arange(0)) is None
+
+
+def test_a_run_of_a_calibrated_model_says_how_far_its_probabilities_come_true() -> None:
+    model = load_model(default_text() + "churn_probability: [[0, 0.6], [60, 0.2], [100, 0.05]]\n")
+    world = load_world("saas", seed=3, accounts=12, days=190)
+    run = run_backtest(world, model)
+    assert run.reliability is not None
+    assert sum(row.count for row in run.reliability.rows) > 0
+    assert any("Brier score" in line for line in text_lines(run))
+    assert any("Brier score" in line for line in markdown_tables([run]))
+    assert "Does the probability come true?" in html_page([run])
+    assert as_data([run])[0]["reliability"]["rows"]

@@ -95,3 +95,14 @@ def test_a_part_of_an_owner_s_name_in_any_case_will_do_where_it_means_one() -> N
     assert [one.account_id for one in found.worst] == ["a1"]
     with pytest.raises(NoAccountsError, match="no owner 'marrow'; did you mean Ida Marrow, Ines Marrow"):
         portfolio(accounts, "demo", "mean", ("owner", "marrow"))
+
+
+def test_a_calibrated_model_adds_how_probably_the_worst_leave() -> None:
+    found = portfolio(some(health("a", churn_probability=0.25), health("b")), "demo", "mean")
+
+    assert "Leaves in 90 days" in shown(found)
+    assert "25%" in shown(found)
+    assert {one["account_id"]: one["churn_probability"] for one in as_data(found)["worst_accounts"]} == {
+        "a": 0.25, "b": None,
+    }  # fmt: skip
+    assert "Leaves" not in shown(portfolio(some(health()), "demo", "mean"))

@@ -101,3 +101,9 @@ def test_an_unknown_band_comes_with_the_coverage_that_it_needs(fields: dict[str,
 
     text = "\n".join(line.rstrip() for line in console.export_text().splitlines())
     assert words in text
+
+
+def test_a_calibrated_account_says_how_probably_it_leaves() -> None:
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(render_explanation(Explanation(health("a", churn_probability=0.125), [], []), AT))
+    assert "12.5% within 90 days" in console.export_text()

@@ -504,3 +504,35 @@ def test_a_patch_of_a_curve_replaces_it_whole() -> None:
     curve = plan.terms[1].curve
     assert curve is not None
     assert curve.score(10) == 5
+
+
+def test_a_calibrated_model_states_a_probability_of_churn() -> None:
+    model = load_model(SMALL + "churn_probability: [[0, 0.5], [50, 0.1], [100, 0.02]]\n")
+    assert [model.plan.churn_probability(score) for score in (0, 2_500, 7_500, 10_000)] == [
+        0.5, 0.3, 0.06, 0.02,
+    ]  # fmt: skip
+    assert load_model(SMALL).plan.churn_probability(0) is None
+
+
+def test_a_variant_states_none_because_it_was_calibrated_without_it() -> None:
+    model = load_model(
+        SMALL
+        + "churn_probability: [[0, 0.5], [100, 0.02]]\n"
+        + "variants: {pro: {priority: 1, when: account.plan == 'pro', min_coverage: 0.1}}\n"
+    )
+    assert model.variants[0].plan.churn_probability(0) is None
+
+
+@pytest.mark.parametrize(
+    ("points", "fault"),
+    [
+        ("[[0, 0.5], [0, 0.1]]", "the scores do not rise"),
+        ("[[0, 0.1], [100, 0.5]]", "the probability rises with the score"),
+        ("[[0, 30], [100, 1]]", "a probability beyond 0 to 1"),
+        ("[[0, 0.5], [120, 0.1]]", "the score 120 lies outside the scale of 100"),
+    ],
+)
+def test_a_probability_that_can_not_be_one_is_a_fault(points: str, fault: str) -> None:
+    (found,) = faults(SMALL + f"churn_probability: {points}\n")
+    assert fault in found
+    assert found.startswith("7:")
