@@ -3,44 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bellbuoy.cli.histories import (
+    Accounts,
+    ChurnDates,
+    Days,
+    Files,
+    Journal,
+    Mapping,
+    OneTenant,
+    Seeds,
+    Worlds,
+    histories,
+)
 from bellbuoy.cli.options import Json
-from bellbuoy.cli.output import emit, fail, warn
+from bellbuoy.cli.output import emit, fail
 from bellbuoy.exit_codes import CONFIGURATION
-
-if TYPE_CHECKING:
-    from bellbuoy.backtest.fold import History
-    from bellbuoy.importing.history import ImportedHistory
 
 __all__ = ["backtest"]
 
 
 def backtest(
-    worlds: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[WORLD]...", help="Worlds, by name or as YAML files (docs/worlds.md)."),
-    ] = None,
-    history: Annotated[
-        list[Path] | None,
-        typer.Option("--from", metavar="FILE", help="Files of your own history; repeat it (docs/import.md)."),
-    ] = None,
-    mapping: Annotated[
-        Path | None,
-        typer.Option("--map", metavar="MAP.yaml", help="With --from: which columns become which fields."),
-    ] = None,
+    worlds: Worlds = None,
+    files: Files = None,
+    mapping: Mapping = None,
+    journal: Journal = False,
+    tenant: OneTenant = None,
+    churn: ChurnDates = None,
     model: Annotated[str, typer.Option(metavar="FILE", help="The model: a file, or `default`.")] = "default",
-    seed: Annotated[
-        list[int] | None, typer.Option(help="The worlds' seeds.", show_default="the file's")
-    ] = None,
-    accounts: Annotated[
-        int | None, typer.Option(min=10, max=100_000, help="Accounts of a world.", show_default="the file's")
-    ] = None,
-    days: Annotated[
-        int | None, typer.Option(min=85, max=3_650, help="Days of a world.", show_default="the file's")
-    ] = None,
+    seed: Seeds = None,
+    accounts: Accounts = None,
+    days: Days = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a page with plots, for people, there.")
@@ -55,12 +51,16 @@ def backtest(
     customers who have not given notice count. The first 84 days of a world are not counted, because the model
     has no past to compare with yet.
 
+    Your own history is files (--from), or the journal of this deployment (--journal), in which a customer
+    left when its subscription ended or its profile says so, or on the dates that you give (--churn).
+
     \b
     Examples:
       bellbuoy backtest saas
       bellbuoy backtest saas selfserve --seed 1 --seed 2 --accounts 400
       bellbuoy backtest my-world.yaml --model health.yaml --json
       bellbuoy backtest --from usage.csv --from churn.csv --map map.yaml
+      bellbuoy backtest --journal --tenant acme --churn churn.csv
       bellbuoy backtest saas --html report.html
     """
     from bellbuoy.backtest.html import html_page
@@ -68,21 +68,15 @@ def backtest(
     from bellbuoy.backtest.run import run_backtest
     from bellbuoy.cli.progress_bar import progress_bar
     from bellbuoy.operations.model_files import ModelFileError, load_file
-    from bellbuoy.simulator.worlds.file import WorldFileError
-    from bellbuoy.simulator.worlds.world import load_world
 
-    if bool(worlds) == bool(history) or (history is not None and mapping is None):
-        raise typer.BadParameter("name worlds, or give files with --from and --map")
-    seeds: list[int] | list[None] = seed or [None]
-    chosen: list[History] = []
     try:
         loaded = load_file(model)
-        for name in worlds or []:
-            chosen += [load_world(name, seed=number, accounts=accounts, days=days) for number in seeds]
-    except (ModelFileError, WorldFileError) as error:
+    except ModelFileError as error:
         fail(str(error), CONFIGURATION)
-    if history and mapping is not None:
-        chosen.append(_own_history(history, mapping))
+    chosen = histories(
+        worlds=worlds, files=files, mapping=mapping, journal=journal, tenant=tenant, churn=churn,
+        seeds=seed, accounts=accounts, days=days,
+    )  # fmt: skip
     runs = []
     for world in chosen:
         with progress_bar(f"{world.name} {world.seed}, days", world.days, quiet=as_json) as progress:
@@ -91,17 +85,3 @@ def backtest(
         html.write_text(html_page(runs), encoding="utf-8")
     lines = list(markdown_tables(runs)) if markdown else [line for run in runs for line in text_lines(run)]
     emit(as_data(runs), lines, as_json)
-
-
-def _own_history(files: list[Path], mapping: Path) -> ImportedHistory:
-    from bellbuoy.importing.events import table_files
-    from bellbuoy.importing.history import ImportedHistory
-    from bellbuoy.importing.map_file import read_map_file
-    from bellbuoy.times import now
-    from schemas.codec.registry import committed
-
-    chosen = read_map_file(mapping)
-    history = ImportedHistory(chosen, table_files(chosen, files), committed(), now())
-    if history.faults:
-        warn(f"{history.faults:,} rows can't be used: `bellbuoy import --dry-run` lists them")
-    return history

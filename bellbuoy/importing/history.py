@@ -17,7 +17,7 @@ from schemas.codec.registry import Registry
 from schemas.records import AccountProfile, InputEvent, UsageEvent
 from schemas.times import DAY
 
-__all__ = ["UNDECIDED_DAYS", "ImportedHistory"]
+__all__ = ["UNDECIDED_DAYS", "ImportedHistory", "history_fate"]
 
 UNDECIDED_DAYS = 90
 """Days before its churn in which an account of unknown cause counts as neither calm nor in trouble."""
@@ -80,16 +80,35 @@ class ImportedHistory:
 
 
 def _fate(tenant: str, account: str, segment: str, arr_minor: int, churn: Churn | None) -> Fate:
-    left = None if churn is None else churn.churned_at
+    return history_fate(
+        tenant,
+        account,
+        segment=segment,
+        arr_minor=arr_minor if churn is None or churn.arr_minor is None else churn.arr_minor,
+        notice_at=None if churn is None else churn.notice_at,
+        churned_at=None if churn is None else churn.churned_at,
+    )
+
+
+def history_fate(
+    tenant: str,
+    account_id: str,
+    *,
+    segment: str,
+    arr_minor: int,
+    notice_at: int | None,
+    churned_at: int | None,
+) -> Fate:
+    """Return the fate of a real account, the cause of whose churn is not known."""
     return Fate(
         tenant=tenant,
-        account_id=account,
+        account_id=account_id,
         segment=segment,
-        cause=None if left is None else "unknown",
-        onset=None if left is None else left - UNDECIDED_DAYS * DAY,
-        notice_at=None if churn is None else churn.notice_at,
-        churned_at=left,
+        cause=None if churned_at is None else "unknown",
+        onset=None if churned_at is None else churned_at - UNDECIDED_DAYS * DAY,
+        notice_at=notice_at,
+        churned_at=churned_at,
         saved_at=None,
-        arr_minor=arr_minor if churn is None or churn.arr_minor is None else churn.arr_minor,
+        arr_minor=arr_minor,
         involuntary=False,
     )
