@@ -17,7 +17,17 @@ _ROLES = ("gateway", "journal", "worker", "deliver", "console")
 
 PANELS = {
     "Start here": ("demo", "up", "check"),
-    "Customers": ("explain", "portfolio", "alerts", "owners", "override", "model", "rules", "backtest"),
+    "Customers": (
+        "explain",
+        "portfolio",
+        "alerts",
+        "owners",
+        "override",
+        "model",
+        "rules",
+        "backtest",
+        "calibrate",
+    ),
     "Roles, each a process": _ROLES,
     "Operation": (
         "topics",

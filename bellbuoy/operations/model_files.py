@@ -23,6 +23,7 @@ __all__ = [
     "load_file",
     "load_policy_file",
     "load_rule_file",
+    "model_text",
 ]
 
 T = TypeVar("T")
@@ -44,13 +45,18 @@ class ModelFileError(OperatorError):
 
 def check_file(file: str) -> Checked:
     """Return the result of checking a model file; raise ModelFileError when it can't be read."""
-    return check_model(_text(file, default_text()))
+    return check_model(model_text(file))
 
 
 def load_file(file: str) -> Model:
     """Return the model in a file; raise ModelFileError that lists every fault with its line."""
     checked = check_file(file)
     return _usable(file, checked.model, checked.faults)
+
+
+def model_text(file: str) -> str:
+    """Return the text of a model file; raise ModelFileError when it can't be read."""
+    return _text(file, default_text())
 
 
 def check_rule_file(file: str) -> CheckedRules:
