@@ -15,6 +15,7 @@ from functools import partial
 from statistics import median
 from typing import Any, TypeVar
 
+from bellbuoy.operations.model_files import load_rule_file
 from bench.accounts import NOW, SIZES, Size, cells, grow
 from processors.fold.ask_rules import Grounds, ask_rules, measure
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
@@ -24,7 +25,7 @@ from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
 from processors.model import DEFAULT
 from processors.observe import evict, observe_usage
-from processors.rules import DEFAULT_RULES, Situation
+from processors.rules import DEFAULT_RULES, RuleSet, Situation
 from processors.scoring.score import Verdict, weigh
 from processors.state.encoding import decode_state
 from processors.state.position import Position
@@ -52,9 +53,11 @@ class _Stopwatch:
         return answer
 
 
-def costs(size: Size, count: int, rounds: int, *, keep: bool = True) -> dict[str, float]:
+def costs(
+    size: Size, count: int, rounds: int, *, keep: bool = True, rules: RuleSet = DEFAULT_RULES
+) -> dict[str, float]:
     """
-    Return the microseconds an account of each step, for accounts of one size.
+    Return the microseconds an account of each step, for accounts of one size judged by these alert rules.
 
     Without ``keep`` accounts are not kept as values between batches, so that each is decoded anew.
     """
@@ -62,12 +65,13 @@ def costs(size: Size, count: int, rounds: int, *, keep: bool = True) -> dict[str
     accounts = {key: LoadedAccount(decode_state(raw)) for key, raw in states.items()}
     take = accounts.get if keep else lambda _: None
     journal, health = codec("account.journal"), codec("account.health")
+    shared = Shared(Models(DEFAULT, rules=rules))
     for number in range(1, rounds + 1):
         batch = JournalBatch(
             sequence=number, written_at=NOW + 1_000 * number, usage=cells(size, count, seed=number)
         )
-        _steps(clock, states, batch)
-        fold = Fold(states, position, partition=0, shared=Shared(), take=take)
+        _steps(clock, states, batch, rules)
+        fold = Fold(states, position, partition=0, shared=shared, take=take)
         outcome = _through(clock, fold, batch, journal, health)
         states |= {key: state for key, state in outcome.states.items() if state is not None}
         position = outcome.position
@@ -87,7 +91,7 @@ def _through(
     return outcome
 
 
-def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch) -> None:
+def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch, rules: RuleSet) -> None:
     """Time the parts of the fold on states that are then discarded."""
     now, usage = batch.written_at, batch.usage
     raws = [states[account_key(cell.tenant, cell.account_id)] for cell in usage]
@@ -108,12 +112,16 @@ def _steps(clock: _Stopwatch, states: dict[bytes, bytes], batch: JournalBatch) -
         "fold: evaluate what usage changed", lambda: evaluate_each(changed, usage_only=True)
     )
     clock.time("fold: weigh", lambda: [weigh(one.plan, one.values, one.view) for one in evaluations])
-    _time_rules(clock, accounts, evaluations, changed)
+    _time_rules(clock, accounts, evaluations, changed, rules)
     clock.time("fold: evict (once a day)", lambda: _each(evict, decoded, [now] * len(decoded)))
 
 
 def _time_rules(
-    clock: _Stopwatch, accounts: list[LoadedAccount], evaluations: list[Evaluation], changed: Sequence[int]
+    clock: _Stopwatch,
+    accounts: list[LoadedAccount],
+    evaluations: list[Evaluation],
+    changed: Sequence[int],
+    rules: RuleSet,
 ) -> None:
     """Time the alert rules: asked in full, and after more usage."""
 
@@ -124,7 +132,7 @@ def _time_rules(
             situation = Situation(one.view, partial(measure, one))
             grounds = Grounds(one, verdict, "healthy")
             ask_rules(
-                account, DEFAULT_RULES, situation, grounds, TODAY | parts,
+                account, rules, situation, grounds, TODAY | parts,
                 switched=False, replaced=False, score_before=None,
             )  # fmt: skip
 
@@ -145,8 +153,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.account", description="Microseconds a scored account.")
     parser.add_argument("--accounts", type=int, default=300, help="accounts in a batch")
     parser.add_argument("--rounds", type=int, default=15, help="batches")
+    parser.add_argument("--rules", default="default", help="file of the alert rules that are asked")
     chosen = parser.parse_args()
-    table = {size.name: costs(size, chosen.accounts, chosen.rounds) for size in SIZES}
+    rules = load_rule_file(chosen.rules)
+    table = {size.name: costs(size, chosen.accounts, chosen.rounds, rules=rules) for size in SIZES}
     print(f"{'microseconds an account':38}" + "".join(f"{name:>10}" for name in table))
     for step in next(iter(table.values())):
         print(f"{step:38}" + "".join(f"{column[step]:>10.1f}" for column in table.values()))
