@@ -161,8 +161,8 @@ def list_rules(
     List the rules in force, and of each rule its alerts and how many of them were right.
 
     An alert was right if somebody called it useful or known, or if the account left while it was open; it
-    was wrong if somebody called it noise. The precision is the share that was right of those whose outcome
-    is known.
+    was wrong if somebody called it noise, or nobody said anything and the account renewed since, unless its
+    rule warns of no loss. The precision is the share that was right of those whose outcome is known.
 
     \b
     Examples:

@@ -45,11 +45,12 @@ def outcome_table(outcomes: Sequence[RuleOutcome]) -> Table:
     """Return what became of the alerts of each rule as a table."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Rule", no_wrap=True)
-    for name in ("Alerts", "Open", "Useful", "Known", "Noise", "Churned", "Precision"):
+    for name in ("Alerts", "Open", "Useful", "Known", "Noise", "Churned", "Renewed", "Precision"):
         table.add_column(name, justify="right")
     for each in outcomes:
         precision = "" if each.precision is None else f"{each.precision:.0%}"
-        counts = (each.opened, each.still_open, each.useful, each.known, each.noise, each.churned)
+        said = (each.useful, each.known, each.noise)
+        counts = (each.opened, each.still_open, *said, each.churned, each.renewed)
         name = f"{each.rule} (shadow)" if each.shadow else each.rule
         table.add_row(name, *(f"{count:,}" for count in counts), precision)
     return table

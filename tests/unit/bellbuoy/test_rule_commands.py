@@ -98,6 +98,23 @@ def test_outcomes_are_counted_by_rule_from_the_newest_record_of_each_alert() -> 
     assert outcomes_of(records, 2**60) == []
 
 
+def test_a_warning_before_a_renewal_was_wrong_unless_somebody_says_otherwise() -> None:
+    renewal, year = 100 * DAY, 365 * DAY
+    ended = {"rule": "quiet", "resolution": "recovered", "renewal_at": renewal}
+    records = [
+        alert("a1", 1, "resolved", account_id="renewed", **ended),
+        alert("a2", 2, "resolved", account_id="renewed", feedback="useful", **ended),
+        alert("a3", 3, "resolved", account_id="renewed", lane="expansion", **ended),
+        alert("a4", 4, "resolved", account_id="corrected", **ended),
+        alert("a5", 5, "resolved", account_id="unknown", **ended),
+    ]
+    renewals = {("demo", "renewed"): renewal + year, ("demo", "corrected"): renewal + DAY}
+
+    [quiet] = outcomes_of(records, 0, renewals)
+    assert (quiet.opened, quiet.useful, quiet.renewed) == (5, 1, 1)
+    assert quiet.precision == 1 / 2
+
+
 def test_a_forecast_says_what_rules_would_have_opened_and_what_came_true() -> None:
     """
     Two accounts get a low pulse; one of them leaves a month later.
