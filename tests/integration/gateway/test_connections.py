@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
-import uvicorn
 
-from gateway.app import assemble
-from gateway.http.protocol import MAX_HEAD_BYTES, server_config
-from gateway.outbox.port import MemoryOutbox
-from schemas.codec.registry import committed
-from schemas.topics import Topics
-from tests.support.gateway_client import KEY, SETTINGS, basic
-from tests.support.waiting import until
+from gateway.http.protocol import MAX_HEAD_BYTES
+from tests.support.gateway_client import KEY, basic
+from tests.support.served_gateway import Server, served
 
 BODY = json.dumps({"userId": "u", "event": "e", "context": {"groupId": "g"}}).encode()
 
@@ -29,37 +23,6 @@ def head(*headers: str, line: str = "POST /v1/track HTTP/1.1", key: dict[str, st
 
 
 GOOD = head(f"Content-Length: {len(BODY)}") + BODY
-
-
-class Server:
-    """The gateway on the in-memory outbox behind a real socket."""
-
-    def __init__(self, **bounds: Any) -> None:
-        self.outbox = MemoryOutbox()
-        settings = SETTINGS.model_copy(update=bounds)
-        app = assemble(settings, self.outbox, Topics(), committed())
-        self.server = uvicorn.Server(server_config(app, settings))
-        self.listener = socket.create_server(("127.0.0.1", 0))
-
-    def connect(self) -> socket.socket:
-        connection = socket.create_connection(self.listener.getsockname())
-        connection.settimeout(30)
-        return connection
-
-
-@contextmanager
-def served(**bounds: Any) -> Iterator[Server]:
-    served = Server(**bounds)
-    thread = threading.Thread(target=served.server.run, kwargs={"sockets": [served.listener]})
-    thread.start()
-    try:
-        until(lambda: served.server.started)
-        yield served
-    finally:
-        served.server.should_exit = True
-        thread.join(30)
-        served.listener.close()
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,62 @@
+"""The gateway on the in-memory outbox behind a real socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from gateway.app import assemble
+from gateway.http.protocol import server_config
+from gateway.outbox.port import MemoryOutbox
+from gateway.settings import GatewaySettings
+from schemas.codec.registry import committed
+from schemas.topics import Topics
+from tests.support.gateway_client import SETTINGS, events_in
+from tests.support.waiting import until
+
+__all__ = ["Server", "served"]
+
+
+class Server:
+    """The gateway on the in-memory outbox behind a real socket."""
+
+    def __init__(self, settings: GatewaySettings = SETTINGS, **bounds: Any) -> None:
+        self.outbox = MemoryOutbox()
+        settings = settings.model_copy(update=bounds)
+        app = assemble(settings, self.outbox, Topics(), committed())
+        self.server = uvicorn.Server(server_config(app, settings))
+        self.listener = socket.create_server(("127.0.0.1", 0))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def sent(self, topic: str) -> list[Any]:
+        """Return the events that were sent to a topic, in envelopes or not."""
+        values = [record.value for record in self.outbox.records if record.topic == topic]
+        return [event for value in values for event in events_in(topic, value)]
+
+    def connect(self) -> socket.socket:
+        connection = socket.create_connection(self.listener.getsockname())
+        connection.settimeout(30)
+        return connection
+
+
+@contextmanager
+def served(settings: GatewaySettings = SETTINGS, **bounds: Any) -> Iterator[Server]:
+    served = Server(settings, **bounds)
+    thread = threading.Thread(target=served.server.run, kwargs={"sockets": [served.listener]})
+    thread.start()
+    try:
+        until(lambda: served.server.started)
+        yield served
+    finally:
+        served.server.should_exit = True
+        thread.join(30)
+        served.listener.close()
+        assert not thread.is_alive()
