@@ -11,13 +11,13 @@ from confluent_kafka import KafkaError, Message
 from schemas.codec.errors import SchemaError, UnknownSchemaError
 from schemas.codec.record_codec import Codec
 from schemas.identity.erasures import NOBODY, Erasures
-from schemas.records import AlertNotification, RiskAlert
-from sinks.port import Output, version
+from sinks.port import Output
+from streams.delivery.erased import without_erased
 from streams.kafka.errors import END_OF_PARTITION
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.record import KafkaRecord, kafka_record
 
-__all__ = ["OutputBatch", "SendDeadLetter", "is_of_erased", "read_batch"]
+__all__ = ["OutputBatch", "SendDeadLetter", "read_batch"]
 
 SendDeadLetter = Callable[[KafkaRecord, str, str], None]
 """Sends a record to the dead-letter topic, with the reason and the detail in words."""
@@ -53,7 +53,7 @@ def read_batch(
     Return what these messages hold; a record that can't be decoded is sent to the dead-letter topic.
 
     ``codecs`` are by topic as on the broker; ``refused`` takes an error in place of a record. What was
-    published of an account before it was erased is left out.
+    published of an account before it was erased is left out, and names of the people who were.
     """
     batch = OutputBatch()
     for message in messages:
@@ -72,8 +72,8 @@ def read_batch(
                 reason = "unknown_schema" if isinstance(fault, UnknownSchemaError) else "undecodable"
                 dead_letter(source, reason, str(fault))
             else:
-                if not is_of_erased(output, erasures):
-                    batch.outputs.append(output)
+                if (kept := without_erased(output, erasures)) is not None:
+                    batch.outputs.append(kept)
                     batch.sources.append(source)
         elif error.code() == END_OF_PARTITION:
             end = kafka_record(message)
@@ -83,17 +83,3 @@ def read_batch(
         else:
             refused(error)
     return batch
-
-
-def is_of_erased(output: Output, erasures: Erasures) -> bool:
-    """
-    Tell whether an output was published of an account before that was erased; an end of it is none.
-
-    A notification isn't looked at: it may tell of several accounts, and is delivered once.
-    """
-    if isinstance(output, AlertNotification):
-        return False
-    entry = erasures.of(output.tenant, output.account_id)
-    if entry is None or (not isinstance(output, RiskAlert) and output.deleted):
-        return False
-    return version(output)[0] <= max(entry.erased_at, entry.until)

@@ -35,12 +35,13 @@ def read_erasures(settings: Settings) -> Erasures:
 
 
 def add_to_list(
-    settings: Settings, subject: ForgottenSubject, erased_at: int, until: Mapping[str, int]
+    settings: Settings, subject: ForgottenSubject, erased_at: int, until: Mapping[str, int], people_until: int
 ) -> None:
     """
     Note that a subject is erased up to an event time; return once Kafka has confirmed it.
 
-    ``until`` maps an account to the journal time up to which outputs about it are erased. Raises
+    ``until`` maps an account to the journal time up to which outputs about it are erased, and
+    ``people_until`` is that of a person's name in outputs, and of what the person did. Raises
     KafkaAwayError.
     """
     erasures = read_erasures(settings)
@@ -52,7 +53,7 @@ def add_to_list(
     for account_id in subject.known_in:
         known = entries.get(account_id) or erasures.of(tenant, account_id) or Erasure(salt=salt)
         digest = person_digest(known.salt, tenant, account_id, subject.person or 0)
-        entries[account_id] = replace(known, people=known.people | {digest: erased_at})
+        entries[account_id] = replace(known, people=known.people | {digest: people_until})
     _write(settings, {account_digest(e.salt, tenant, name): e for name, e in entries.items()})
 
 

@@ -116,7 +116,7 @@ def _erase_state(
     states = follower.states
     accounts = [name for name in subject.account_ids if name in states and not is_erased(states[name])]
     place = _state_place(subject, follower, "removed")
-    add_to_list(settings, subject, at, {})
+    add_to_list(settings, subject, at, {}, at)
     author, reason = options.author, options.reason
     if accounts:
         write_deletions(settings, subject.tenant, accounts, reason=reason, author=author, at=at)
@@ -133,7 +133,7 @@ def _erase_state(
         place = Place(place.where, place.entries, "pending", note="journal and worker must run")
     report.places.append(place)
     until = _ended_at(settings, subject, at)
-    add_to_list(settings, subject, at, until)
+    add_to_list(settings, subject, at, until, journal_time(settings))
     return at, until
 
 
