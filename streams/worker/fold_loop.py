@@ -128,8 +128,10 @@ class FoldLoop:
         if following_batches:
             self._sought_at = None
             metrics.BATCHES.inc(len(following_batches))
-            metrics.APPLIED.inc(sum(cell.events for _, batch in following_batches for cell in batch.usage))
+            applied = state.position.applied
             for outcome in state.apply(following_batches):
+                metrics.APPLIED.inc(state.position.applied - applied)
+                applied = state.position.applied
                 self._report.report(outcome, accounts=len(state.states))
                 self._progress.applied(state.number, state.position, time.thread_time() - began)
         if beyond_gap is not None:

@@ -23,7 +23,7 @@ __all__ = [
 
 _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 BATCHES = Counter("bellbuoy_journal_batches_applied_total", "Journal batches folded and committed.")
-APPLIED = Counter("bellbuoy_events_applied_total", "Events folded into states.")
+APPLIED = Counter("bellbuoy_events_applied_total", "Events of all topics folded into states.")
 SCORED = Counter("bellbuoy_health_records_total", "Health records published.")
 TRANSFERS = Counter(
     "bellbuoy_account_transfers_total", "Transfers of evidence to the account that it belongs to."
