@@ -15,10 +15,16 @@ from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.ledger import applied_events
 from bellbuoy.operations.topics import create_topics, topic_partitions
 from bellbuoy.times import now
+from processors.state.position import POSITION_KEY, decode_position
+from schemas.codec.registry import committed
 from schemas.topics import Topics
-from streams.kafka.log_reader import end_offsets, read_to_end
+from streams.kafka.cluster import Cluster
+from streams.kafka.log_reader import end_offsets, last_record, read_to_end
+from streams.worker.logs import StateLogs
 from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
+from tests.support.delivery import publish
 from tests.support.input_producer import InputProducer, usage
+from tests.support.output_records import alert
 from tests.support.recovering import log_faults_found, recover
 from tests.support.role_processes import RoleProcesses
 from tests.support.waiting import until
@@ -92,6 +98,24 @@ def test_the_check_finds_nothing_while_all_is_well(
         assert log_faults_found(bootstrap, topics) == []
     applied(bootstrap, topics, 500)
     assert log_faults_found(bootstrap, topics) == []
+
+
+def test_dead_letters_made_anew_or_widened_stop_nothing_that_runs(
+    bootstrap: str, topics: Topics, roles: RoleProcesses
+) -> None:
+    journal, worker = roles.start("journal"), roles.start("worker")
+    name, sent = topics.name("events.deadletter"), 0
+    for damage in (anew, widened):
+        for harm in (None, damage):
+            if harm is not None:
+                harm(bootstrap, topics, name)
+            send(bootstrap, topics, sent, 100)
+            sent += 100
+            applied(bootstrap, topics, sent)
+        journal.stop()
+        journal.start()
+    stopped(journal, "outputs")
+    assert worker.running
 
 
 def test_a_journal_cut_up_to_the_position_changes_nothing(
@@ -236,3 +260,49 @@ def test_outputs_made_anew_or_widened_are_published_again(
     until(lambda: len(published(bootstrap, topics)) == 20, what="the scores again")
     worker.wait_ready()
     assert log_faults_found(bootstrap, topics) == []
+
+
+def inspected(bootstrap: str, topics: Topics, topic: str, partition: int) -> int:
+    """Return the end of an output that the worker had found when it wrote its newest position."""
+    written = last_record(bootstrap, topics.changelog, partition)
+    if written is None or not written.value or not (written.key or b"").startswith(POSITION_KEY):
+        return 0
+    logs = StateLogs(Cluster(bootstrap, topics, committed()), partition, written.headers)
+    return logs.positions(decode_position(written.value))[topic, partition].offset
+
+
+def test_an_output_that_lost_its_tail_is_told_by_the_worker(tmp_path: Path) -> None:
+    kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-", partitions=2)
+    kafka.start()
+    create_topics(kafka.bootstrap, topics)
+    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
+    try:
+        roles.start("journal")
+        worker = roles.start("worker")
+        for first in range(0, 400, 20):
+            send(kafka.bootstrap, topics, first, 20)
+        applied(kafka.bootstrap, topics, 400)
+        publish(kafka.bootstrap, topics, [alert(f"al{n}", n) for n in range(50)])
+        for partition in range(2):
+            cut_head(kafka.bootstrap, topics.name("risk.alerts"), partition, -1)  # as its retention does
+        name = topics.name("account.health")
+        ends = end_offsets(kafka.bootstrap, name, range(2))
+        until(lambda: all(inspected(kafka.bootstrap, topics, name, p) >= end - 5 for p, end in ends.items()))
+        worker.wait_ready()
+        worker.child.pause()
+        ends = end_offsets(kafka.bootstrap, name, range(2))
+        cut_tails(kafka, {(name, p): end - 20 for p, end in ends.items()})
+        worker.child.resume()
+        until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason")
+        outputs = [topics.name(topic) for topic in ("account.health", "account.kpis", "risk.alerts")]
+        send(kafka.bootstrap, topics, 400, 100)
+        applied(kafka.bootstrap, topics, 500)
+        assert {name} == {
+            n for n in outputs for fault in log_faults_found(kafka.bootstrap, topics) if n in fault
+        }
+        worker.stop()
+        worker.start()
+        until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason after a restart")
+    finally:
+        roles.stop()
+        kafka.stop()

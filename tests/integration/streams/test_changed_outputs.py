@@ -13,6 +13,7 @@ from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.operations.topics import create_topics
+from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output
 from sinks.redis.reader import RedisReader
@@ -23,7 +24,7 @@ from streams.kafka.log_reader import end_offsets
 from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
 from tests.support.delivery import done, publish
 from tests.support.forked_role import ForkedRole
-from tests.support.output_records import alert, health
+from tests.support.output_records import alert, health, kpis
 from tests.support.recovering import log_faults_found
 from tests.support.role_processes import role_settings
 from tests.support.waiting import until
@@ -31,6 +32,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PARTITIONS = range(4)
+OUTPUTS = ("account.health", "account.kpis", "risk.alerts")
 
 
 @pytest.fixture
@@ -55,12 +57,16 @@ def outputs(topic: str, first: int, count: int) -> list[Output]:
     numbers = range(first, first + count)
     if topic == "account.health":
         return [health(f"a{n}", n) for n in numbers]
+    if topic == "account.kpis":
+        return [kpis(f"a{n}", {"usage.events": n}, n) for n in numbers]
     return [alert(f"al{n}", n, account_id=f"a{n}") for n in numbers]
 
 
-def held(redis: RedisSettings) -> set[str]:
-    """Return the accounts of which Redis has a score or an alert."""
+def held(redis: RedisSettings, records: Sequence[Output]) -> set[str]:
+    """Return the accounts of which Redis has a score or an alert, or the KPIs where these are the records."""
     reader = RedisReader(redis)
+    if isinstance(records[0], AccountKpis):
+        return {account for account in ids(records) if reader.kpis("demo", account) is not None}
     alerts = {each.account_id for each in reader.open_alerts("demo", 10_000)}
     return alerts | {each.account_id for each in reader.riskiest("demo", 10_000)}
 
@@ -70,7 +76,7 @@ def ids(records: Sequence[Output]) -> set[str]:
 
 
 def delivered(bootstrap: str, topics: Topics, redis: RedisSettings, records: Sequence[Output]) -> None:
-    until(lambda: ids(records) <= held(redis), 90, "the records in Redis")
+    until(lambda: ids(records) <= held(redis, records), 90, "the records in Redis")
     until(lambda: done(bootstrap, topics, RedisSink(redis)), what="the committed offsets")
 
 
@@ -84,19 +90,33 @@ def ends(bootstrap: str, topics: Topics, topic: str) -> dict[int, int]:
     return end_offsets(bootstrap, topics.name(topic), PARTITIONS)
 
 
+def every_end(bootstrap: str, topics: Topics) -> dict[tuple[str, int], int]:
+    """Return the ends of all outputs, by topic on the broker and partition."""
+    return {(topics.name(t), p): end for t in OUTPUTS for p, end in ends(bootstrap, topics, t).items()}
+
+
 def knows_epochs(bootstrap: str, topics: Topics) -> bool:
-    """Return whether delivery has committed the leader epoch of every position in account.health."""
+    """Return whether delivery has committed the leader epoch of every position."""
     group = f"{topics.prefix}deliver-redis"
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
     try:
-        parts = [(topics.name("account.health"), p) for p in PARTITIONS]
+        parts = [(topics.name(topic), p) for topic in OUTPUTS for p in PARTITIONS]
         return all(at.epoch >= 0 for at in committed_positions(consumer, parts).values())
     finally:
         consumer.close()
 
 
-@pytest.mark.parametrize("topic", ["account.health", "risk.alerts"])
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(
+    ("topic", "running"),
+    [
+        ("account.health", True),
+        ("account.health", False),
+        ("account.kpis", True),
+        ("account.kpis", False),
+        ("risk.alerts", True),
+        ("risk.alerts", False),
+    ],
+)
 def test_outputs_made_anew_are_delivered_from_their_beginning(
     bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, topic: str, running: bool
 ) -> None:
@@ -142,21 +162,23 @@ def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
     else:
         deliver.start()
     until(lambda: done(bootstrap, topics, RedisSink(redis)), 90, "the committed offsets")
-    assert len(ids(new) - held(redis)) == 4 * 10
+    assert len(ids(new) - held(redis, new)) == 4 * 10
     told(deliver, "head_gone")
     assert log_faults_found(bootstrap, topics) == []
 
 
-@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize(
+    ("topic", "running"), [("account.health", True), ("account.kpis", False), ("risk.alerts", True)]
+)
 def test_outputs_with_partitions_added_stop_delivery(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, running: bool
+    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, topic: str, running: bool
 ) -> None:
-    records = outputs("account.health", 0, 200)
+    records = outputs(topic, 0, 200)
     publish(bootstrap, topics, records)
     delivered(bootstrap, topics, redis, records)
     if not running:
         deliver.stop()
-    add_partitions(bootstrap, topics.name("account.health"), 8)
+    add_partitions(bootstrap, topics.name(topic), 8)
     if not running:
         deliver.start()
     until(lambda: not deliver.running, what="the end of delivery")
@@ -174,29 +196,33 @@ def test_what_follows_the_lost_tail_of_outputs_is_delivered(
     deliver = delivery(kafka.bootstrap, topics, redis, tmp_path).start()
     try:
         for first in range(0, 400, 20):
-            publish(kafka.bootstrap, topics, outputs("account.health", first, 20), transactional_id="w")
-        old, new = outputs("account.health", 0, 400), outputs("account.health", 400, 900)
-        delivered(kafka.bootstrap, topics, redis, old)
+            for topic in OUTPUTS:
+                publish(kafka.bootstrap, topics, outputs(topic, first, 20), transactional_id="w")
+        for topic in OUTPUTS:
+            delivered(kafka.bootstrap, topics, redis, outputs(topic, 0, 400))
         # The epoch of the end is known after the next inspection.
         until(lambda: knows_epochs(kafka.bootstrap, topics), what="the epochs")
         if running:
             deliver.child.pause()
         else:
             deliver.stop()
-        name = topics.name("account.health")
-        before = end_offsets(kafka.bootstrap, name, PARTITIONS)
-        cut_tails(kafka, {(name, p): end - 30 for p, end in before.items()})
-        left = end_offsets(kafka.bootstrap, name, PARTITIONS)
-        assert all(0 < left[p] < end for p, end in before.items()), (before, left)
-        publish(kafka.bootstrap, topics, new, transactional_id="w")
-        after = end_offsets(kafka.bootstrap, name, PARTITIONS)
-        assert all(after[p] > end for p, end in before.items()), "the old offsets must be in the log again"
+        before = every_end(kafka.bootstrap, topics)
+        cut_tails(kafka, {part: end - 30 for part, end in before.items()})
+        left = every_end(kafka.bootstrap, topics)
+        assert all(0 < left[part] < end for part, end in before.items()), (before, left)
+        for topic in OUTPUTS:
+            publish(kafka.bootstrap, topics, outputs(topic, 400, 900), transactional_id="w")
+        after = every_end(kafka.bootstrap, topics)
+        assert all(after[part] > end for part, end in before.items()), "the old offsets are in the log again"
         if running:
             deliver.child.resume()
         else:
             deliver.start()
-        delivered(kafka.bootstrap, topics, redis, new)
+        for topic in OUTPUTS:
+            delivered(kafka.bootstrap, topics, redis, outputs(topic, 400, 900))
         told(deliver, "tail_gone")
+        said = deliver.log.read_text()
+        assert all(f"{topics.name(topic)}" in said for topic in OUTPUTS)
     finally:
         deliver.kill()
         kafka.stop()
