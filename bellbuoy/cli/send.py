@@ -69,7 +69,8 @@ def send(
     address = (url or f"http://{settings.host}:{settings.port}").rstrip("/")
     request = sending.prepare(chosen, one, settings, tenant=tenant, url=address, account=account, now=now())
     if dry_run:
-        print(_curl(request))
+        command = _curl(request)
+        emit({"command": command}, [command], as_json)
         return
     try:
         status, answer = sending.send(request)

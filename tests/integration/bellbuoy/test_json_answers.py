@@ -29,6 +29,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ARGUMENTS: dict[str, list[str]] = {
+    "calibrate": ["saas", "--accounts", "10", "--days", "90"],
     "check": [],
     "explain": ["acme-1"],
     "portfolio": [],
@@ -62,12 +63,16 @@ ARGUMENTS: dict[str, list[str]] = {
     "alerts dismiss": ["0000"],
     "alerts resolve": ["0000"],
     "alerts snooze": ["0000", "--until", "7d"],
+    "forget": ["--account", "acme-1", "--dry-run"],
     "import": ["usage.csv", "--map", "map.yaml", "--dry-run"],
     "notify list": [],
     "notify test": ["desk"],
     "owners apply": ["default"],
     "owners check": ["default"],
+    "owners explain": ["0000", "--cause", "a test"],
     "owners live": [],
+    "owners release": ["0000"],
+    "owners storms": [],
     "owners withdraw": [],
     "rules apply": ["default"],
     "rules check": ["default"],
@@ -75,12 +80,14 @@ ARGUMENTS: dict[str, list[str]] = {
     "rules forecast": ["default", "--from", "1h"],
     "rules list": [],
     "rules withdraw": ["default"],
+    "send": ["stripe", "--dry-run"],
     "sinks check": [],
     "sinks lag": [],
     "sinks list": [],
     "sinks migrate": [],
     "sinks rebuild": ["redis"],
     "sinks reconcile": ["redis"],
+    "tokens new": ["crm", "--tenant", "demo"],
 }
 """What each command that takes --json is run with here."""
 
@@ -99,7 +106,10 @@ tables:
 UNUSED = {"sinks migrate", "sinks reconcile"}
 """Commands that the sinks of this deployment don't have: they say so, with exit code 2."""
 
-MORE = {"explain": [["acme-1", "--at", "0m"], ["acme-1", "--since", "1h"], ["nobody"]]}
+MORE = {
+    "explain": [["acme-1", "--at", "0m"], ["acme-1", "--since", "1h"], ["nobody"]],
+    "send": [["stripe", "--list"]],
+}
 ELSEWHERE = {"demo"}
 """Commands that start a deployment of their own: tests/e2e."""
 
