@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,7 +189,6 @@ def test_mistakes_are_told(
 
 
 def test_kafka_away_or_without_topics(command: Command) -> None:
-    started = time.monotonic()
     away = command("list", BELLBUOY_KAFKA__BOOTSTRAP="127.0.0.1:1")
     missing = command("list", BELLBUOY_KAFKA__TOPIC_PREFIX="nowhere-")
 
@@ -198,4 +196,3 @@ def test_kafka_away_or_without_topics(command: Command) -> None:
     assert "127.0.0.1:1" in away.stderr
     assert missing.returncode != 0
     assert "bellbuoy topics create" in missing.stderr
-    assert time.monotonic() - started < 40

@@ -197,7 +197,7 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
         feeder.start()
         until(lambda: seen() > total // 4, 60, "a quarter applied")
         kafka.child.kill()
-        kafka.child.wait(10)
+        kafka.child.wait(60)
         kafka.start()
         feeder.join()
         until(lambda: seen() >= total, 120, "all applied")

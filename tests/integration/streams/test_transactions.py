@@ -34,7 +34,7 @@ def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
             return fenced
         return None
 
-    fenced = until(add, 30, "the fencing")
+    fenced = until(add, 120, "the fencing")
     assert fenced.__cause__.args[0].code() == KafkaError._FATAL
     with pytest.raises(FencedError):
         first.commit()

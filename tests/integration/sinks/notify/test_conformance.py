@@ -82,7 +82,7 @@ def test_a_passing_fault_is_told_apart_and_the_next_attempt_delivers(
         assert error.value.retry_after == (under_test.retry_after if fault == "busy" else None)
         # Without an answer nobody knows whether it arrived; with one it did not.
         assert isinstance(error.value, UnknownOutcomeError) == (fault not in ("busy", "failing"))
-    assert time.monotonic() - began < 2 * TIMEOUT + 5
+    assert time.monotonic() - began < 2 * TIMEOUT + 40  # the vendor would take a minute each time
 
     under_test.channel.notify(notification())
     doubled = fault == "answer lost" and not under_test.channel.idempotent

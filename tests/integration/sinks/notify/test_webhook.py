@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -153,14 +152,12 @@ def test_addresses_of_ones_own_network_are_not_connected_to(
 ) -> None:
     connected: list[object] = []
     monkeypatch.setattr(socket.socket, "connect", lambda _, place: connected.append(place))
-    began = time.monotonic()
 
     for act in (lambda c: c.check(), lambda c: c.notify(NOTIFICATION)):
         with pytest.raises(TemporaryError, match="not a public address"):
             act(channel(f"https://{host}/hook", internal=False))
 
     assert connected == []
-    assert time.monotonic() - began < 4
 
 
 def test_a_name_that_leads_into_ones_own_network_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
