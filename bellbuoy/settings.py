@@ -24,6 +24,7 @@ from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
 from sinks.installed import InstalledSinks
+from sinks.kafka.settings import KafkaTargetSettings
 from sinks.lake.settings import LakeSettings
 from sinks.notify.settings import NotifySettings
 from sinks.postgres.settings import PostgresSettings
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings | Literal[False] | None = None
     lake: LakeSettings | None = None
+    kafka_target: KafkaTargetSettings | None = None
     writeback: dict[str, WritebackSettings] = Field(
         default={}, description="Destinations of account attributes over HTTP, such as CRMs, by name."
     )

@@ -23,8 +23,9 @@ from sinks.lake.settings import LakeSettings
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink
 from sinks.redis.settings import RedisSettings
-from tests.support import postgres_server
+from tests.support import kafka_target, postgres_server
 from tests.support.output_records import alert, health
+from tests.support.servers import ask
 
 WRITING = Path(__file__).parents[2] / "docs" / "sinks" / "writing.md"
 
@@ -122,6 +123,12 @@ def lake(folder: Path) -> Iterator[SinkUnderTest]:
     yield SinkUnderTest(settings.sink, content)
 
 
+def kafka(_: Path) -> Iterator[SinkUnderTest]:
+    """Yield topics of the run's one broker; what they hold are the records, a repetition not counted."""
+    settings = kafka_target.created(ask()["bootstrap"])
+    yield SinkUnderTest(settings.sink, lambda: sorted(set(kafka_target.values(settings))))
+
+
 def documented_module() -> Any:
     """Return the sink of docs/sinks/writing.md, as it stands there, as a module."""
     (code,) = re.findall(r"```python\n(.*?)```", WRITING.read_text(), re.DOTALL)
@@ -155,10 +162,12 @@ _REDIS = pytest.param(redis_sink, marks=pytest.mark.services)
 
 _POSTGRES = pytest.param(postgres, marks=pytest.mark.services)
 
-SINKS = [memory, _REDIS, _POSTGRES, lake, documented]
+_KAFKA = pytest.param(kafka, marks=pytest.mark.services)
+
+SINKS = [memory, _REDIS, _POSTGRES, lake, _KAFKA, documented]
 """Every sink; a new one is a function above and a line here."""
 
-KEYED = [memory, _REDIS, _POSTGRES, lake, documented]
+KEYED = [memory, _REDIS, _POSTGRES, lake, _KAFKA, documented]
 """Those that keep the newest record of a key. Channels have a suite of their own."""
 
 REMOTE = [_REDIS, _POSTGRES, documented]

@@ -1,0 +1,124 @@
+"""The Kafka sink: what consumers of the other cluster read, and a cluster that hangs or refuses a record."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+import msgspec
+import pytest
+
+from schemas.codec.record_codec import codec
+from schemas.codec.registry import committed
+from schemas.records import AccountHealth
+from sinks.kafka.settings import KafkaTargetSettings
+from sinks.port import Rejected, SinkError, SinkSettingsError
+from tests.support.kafka_target import created, records, values
+from tests.support.output_records import alert, health, kpis
+
+MOCK = """
+import sys, time
+from confluent_kafka import Producer
+cluster = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0})
+for topic in sys.argv[1:]:
+    cluster.list_topics(topic, timeout=10)
+print(*[f"127.0.0.1:{b.port}" for b in cluster.list_topics(timeout=10).brokers.values()], flush=True)
+while True:
+    time.sleep(1)
+"""
+
+
+@pytest.mark.services
+def test_json_by_account_in_order_and_a_deletion_ends_with_null(bootstrap: str) -> None:
+    settings = created(bootstrap)
+    batch = [health("a1", 1), health("a2", 1), kpis("a1", {"x": 1.0}), alert(), health("a1", 2, deleted=True)]
+    with closing(settings.sink()) as sink:
+        sink.open()
+        sink.write(batch)
+
+    found = records(settings)
+    assert [value for topic, key, value in found if topic == "account.health" and b"a1" in key] == [
+        msgspec.json.encode(batch[0]),
+        msgspec.json.encode(batch[4]),
+        None,
+    ]
+    read = msgspec.json.decode(found[0][2] or b"", type=AccountHealth)
+    assert read in batch
+    assert {topic for topic, *_ in found} == {"account.health", "account.kpis", "risk.alerts"}
+
+
+@pytest.mark.services
+def test_avro_is_read_by_the_ids_of_the_file(bootstrap: str) -> None:
+    settings = created(bootstrap, format="avro")
+    with closing(settings.sink()) as sink:
+        sink.write([health("a1")])
+
+    ((topic, value),) = values(settings)
+    assert codec(topic, committed()).decode(value) == health("a1")
+
+
+@pytest.mark.services
+def test_a_record_that_is_too_large_is_named_and_the_others_are_written(bootstrap: str) -> None:
+    settings = created(bootstrap)
+    batch = [health("a1"), health("huge", reasons=["x" * 2_000_000]), health("a2")]
+    with closing(settings.sink()) as sink:
+        with pytest.raises(Rejected) as rejected:
+            sink.write(batch)
+        assert rejected.value.index == 1
+        del batch[1]
+        sink.write(batch)
+
+    assert {value for _, value in values(settings)} == {msgspec.json.encode(each) for each in batch}
+
+
+@pytest.mark.services
+def test_a_missing_topic_is_named(bootstrap: str) -> None:
+    settings = KafkaTargetSettings(bootstrap=bootstrap, topic_prefix="nowhere-")
+    with closing(settings.sink()) as sink, pytest.raises(SinkError, match=r"nowhere-account\.\w+.*create it"):
+        sink.open()
+
+
+def test_numbers_that_json_lacks_and_unknown_settings_are_refused() -> None:
+    sink = KafkaTargetSettings(bootstrap="127.0.0.1:1").sink()
+    with pytest.raises(Rejected, match="not a finite number"):
+        sink.write([health("a1", score=float("nan"))])
+    sink = KafkaTargetSettings.model_validate({"bootstrap": "b", "client": {"sasl.pasword": "x"}}).sink()
+    with pytest.raises(SinkSettingsError, match=r"sasl\.pasword"):
+        sink.open()
+
+
+@pytest.fixture
+def mock() -> Iterator[tuple[KafkaTargetSettings, subprocess.Popen[str]]]:
+    """Yield a broker of librdkafka's own in a process, which can be stopped and goes on."""
+    settings = KafkaTargetSettings(bootstrap="", timeout_seconds=1.0)
+    topics = ["account.health", "account.kpis", "risk.alerts"]
+    process = subprocess.Popen([sys.executable, "-c", MOCK, *topics], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    yield settings.model_copy(update={"bootstrap": process.stdout.readline().strip()}), process
+    process.kill()
+    process.wait()
+
+
+def test_a_cluster_that_hangs_gets_the_same_batch_later(
+    mock: tuple[KafkaTargetSettings, subprocess.Popen[str]],
+) -> None:
+    settings, process = mock
+    batch = [health(f"a{n}") for n in range(20)]
+    with closing(settings.sink()) as sink:
+        sink.open()
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(2):
+            with pytest.raises(SinkError, match="doesn't take records"):
+                sink.write(batch)
+        with pytest.raises(SinkError):
+            settings.sink().open()
+        process.send_signal(signal.SIGCONT)
+        for _ in range(30):
+            with suppress(SinkError):
+                sink.write(batch)
+                break
+        else:
+            pytest.fail("it never took the batch")
