@@ -15,9 +15,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 import uuid
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,14 +27,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
-from sinks.lake.columns import TABLES, table
+from sinks.columns import TABLES
+from sinks.gathered_tables import GatheredTables
 from sinks.lake.erasure import without
 from sinks.lake.settings import LakeSettings
-from sinks.port import Output, Rejected, SetBackError, SinkError, SinkSettingsError, Subject, version
+from sinks.port import Output, SetBackError, SinkError, SinkSettingsError, Subject
 
 __all__ = ["LakeSink"]
-
-_YEAR_10000 = 253_402_300_800_000
 
 
 class _Commit(msgspec.Struct, frozen=True):
@@ -63,12 +60,8 @@ class LakeSink:
     def __init__(self, settings: LakeSettings) -> None:
         self._settings = settings
         self._root = settings.path
-        self._written: list[tuple[type[Output], pa.Table]] = []
-        self._gathered: dict[type[Output], list[pa.Table]] = defaultdict(list)
-        self._count = 0
-        self._since = 0.0
+        self._gathered = GatheredTables(settings.file_records, settings.file_seconds)
         self._positions: dict[str, int] = {}
-        self._reached: dict[str, int] = {}
         self._erasures = 0
 
     def open(self) -> None:
@@ -81,26 +74,12 @@ class LakeSink:
 
     def write(self, batch: Sequence[Output], /) -> None:
         """Gather the batch; raise Rejected for a record that no file can hold."""
-        for index, record in enumerate(batch):
-            at = version(record)[0]
-            if not 0 <= at < _YEAR_10000:
-                raise Rejected(index, f"its journal time {at} is not between 1970 and 9999")
-        tables = {}
-        for kind in TABLES:
-            records = [record for record in batch if type(record) is kind]
-            if records:
-                try:
-                    tables[kind] = table(kind, records)
-                except (pa.ArrowException, OverflowError):
-                    raise _rejected(batch) from None
-        self._since = self._since or time.monotonic()
-        self._written += tables.items()
-        self._count += len(batch)
+        self._gathered.add(batch)
 
     def resume(self, parts: Iterable[str], /) -> dict[str, int]:
         """Return the positions that the files reach to, and forget what was gathered; raise SinkError."""
         names = sorted(parts)
-        self._forget()
+        self._gathered.forget()
         with self._locked() as commit:
             self._finish(commit)
             after = dict.fromkeys(names, 0) | commit.positions
@@ -112,10 +91,8 @@ class LakeSink:
 
     def reached(self, positions: Mapping[str, int], /) -> None:
         """Write files once there is enough for them; raise SetBackError and SinkError."""
-        self._gather()
-        self._reached |= {part: at for part, at in positions.items() if part in self._positions}
-        waited = time.monotonic() - self._since if self._since else 0.0
-        if self._count >= self._settings.file_records or waited >= self._settings.file_seconds:
+        self._gathered.cover({part: at for part, at in positions.items() if part in self._positions})
+        if self._gathered.due:
             self._write_files()
         elif not positions:
             with self._locked() as commit:
@@ -169,48 +146,37 @@ class LakeSink:
     def close(self) -> None:
         """Write what is gathered, where the positions allow it; otherwise it is delivered again."""
         if not self._positions:  # nobody keeps any: what was written is all there is
-            self._gather()
-        if self._gathered:
+            self._gathered.cover({})
+        if self._gathered.tables():
             with suppress(SinkError):
                 self._write_files()
-        self._forget()
-
-    def _gather(self) -> None:
-        """Take what was written since the last positions: they cover it."""
-        for kind, rows in self._written:
-            self._gathered[kind].append(rows)
-        self._written = []
+        self._gathered.forget()
 
     def _write_files(self) -> None:
         with self._locked() as commit:
             self._compare(commit)
             moves = {}
-            for kind, tables in self._gathered.items():
-                for day, rows in _by_day(pa.concat_tables(tables)):
+            for kind, gathered in self._gathered.tables().items():
+                for day, rows in _by_day(gathered):
                     name = f"{uuid.uuid4().hex}.parquet"
                     _write_durably(rows, self._root / "_new" / name)
                     moves[name] = f"{TABLES[kind]}/day={day}/{name}"
-            after = _Commit(commit.positions | self._reached, moves, erasures=commit.erasures)
+            after = _Commit(commit.positions | self._gathered.reached, moves, erasures=commit.erasures)
             self._replace(after)
             self._finish(after)
-        self._positions |= self._reached
-        self._forget()
-
-    def _forget(self) -> None:
-        self._gathered.clear()
-        self._written = []
-        self._count, self._since, self._reached = 0, 0.0, {}
+        self._positions |= self._gathered.reached
+        self._gathered.forget()
 
     def _compare(self, commit: _Commit) -> None:
         if self._positions and commit.erasures != self._erasures:
-            self._forget()
+            self._gathered.forget()
             raise SetBackError(
                 f"files of the lake {self._root} were rewritten for an erasure: "
                 "what was gathered is delivered again"
             )
         for part, position in self._positions.items():
             if commit.positions.get(part) != position:
-                self._forget()
+                self._gathered.forget()
                 raise SetBackError(
                     f"the lake {self._root} lost what it held ({part} stands at "
                     f"{commit.positions.get(part, 'nothing')}, not {position})"
@@ -284,13 +250,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _rejected(batch: Sequence[Output]) -> Rejected:
-    """Return the verdict on the first record that no file can hold."""
-    for index, record in enumerate(batch):
-        try:
-            table(type(record), [record])
-        except (pa.ArrowException, OverflowError) as error:
-            return Rejected(index, str(error))
-    raise AssertionError("each record of the batch can be written alone")

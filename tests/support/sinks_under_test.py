@@ -18,7 +18,7 @@ import redis
 from pyarrow import parquet
 
 from bellbuoy.local.embedded import Redis
-from sinks.lake.columns import TABLES
+from sinks.columns import TABLES
 from sinks.lake.settings import LakeSettings
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink

@@ -15,8 +15,8 @@ from pyarrow import parquet
 
 from schemas.times import DAY
 from schemas.topics import Topics
+from sinks.columns import TABLES
 from sinks.lake import sink as lake_sink
-from sinks.lake.columns import TABLES
 from sinks.lake.settings import LakeSettings
 from sinks.lake.sink import LakeSink
 from sinks.port import Output, Rejected, SetBackError, SinkError

@@ -1,7 +1,7 @@
 """
-Columns of the lake's files: the Arrow schema of each record type, taken from its fields.
+Columns of tables of records: the Arrow schema of each record type, taken from its fields.
 
-A struct of a record is a struct of the file, a list is a list, and a time is a timestamp in UTC. Pure.
+A struct of a record is a struct of the table, a list is a list, and a time is a timestamp in UTC. Pure.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from msgspec import inspect
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.port import Output
 
-__all__ = ["TABLES", "table"]
+__all__ = ["TABLES", "schema", "table"]
 
 TABLES: Mapping[type[Output], str] = {
     AccountHealth: "account_health",
     AccountKpis: "account_kpis",
     RiskAlert: "risk_alerts",
 }
-"""The folder of each record type."""
+"""The table, or folder of files, of each record type."""
 
 _TIMES = {
     "acknowledged_at", "as_of", "band_since", "changed_at", "opened_at", "received_at", "renewal_at", "since",
@@ -35,11 +35,12 @@ _TIMES = {
 
 def table(kind: type[Output], records: Sequence[Output]) -> pa.Table:
     """Return records as a table; raise pyarrow's ArrowException or OverflowError for one that can't be."""
-    return pa.Table.from_pylist([msgspec.to_builtins(each) for each in records], schema=_schema(kind))
+    return pa.Table.from_pylist([msgspec.to_builtins(each) for each in records], schema=schema(kind))
 
 
 @cache
-def _schema(kind: type[Output]) -> pa.Schema:
+def schema(kind: type[Output]) -> pa.Schema:
+    """Return the columns of a record type."""
     return pa.schema(_fields(inspect.type_info(kind)))
 
 
