@@ -23,6 +23,8 @@ from bellbuoy.console_settings import ConsoleSettings
 from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
 from schemas.topics import Topics
+from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.iceberg.settings import IcebergSettings
 from sinks.installed import InstalledSinks
 from sinks.kafka.settings import KafkaTargetSettings
 from sinks.lake.settings import LakeSettings
@@ -84,6 +86,8 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     postgres: PostgresSettings | Literal[False] | None = None
     lake: LakeSettings | None = None
+    iceberg: IcebergSettings | None = None
+    clickhouse: ClickHouseSettings | None = None
     kafka_target: KafkaTargetSettings | None = None
     writeback: dict[str, WritebackSettings] = Field(
         default={}, description="Destinations of account attributes over HTTP, such as CRMs, by name."

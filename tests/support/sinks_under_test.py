@@ -7,18 +7,23 @@ import re
 import sqlite3
 import sys
 import types
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import clickhouse_connect
 import pytest
 import redis
 from pyarrow import parquet
+from pyiceberg.catalog.sql import SqlCatalog
 
 from bellbuoy.local.embedded import Redis
+from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.columns import TABLES
+from sinks.iceberg.settings import IcebergSettings
 from sinks.lake.settings import LakeSettings
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink
@@ -129,6 +134,44 @@ def kafka(_: Path) -> Iterator[SinkUnderTest]:
     yield SinkUnderTest(settings.sink, lambda: sorted(set(kafka_target.values(settings))))
 
 
+def iceberg(folder: Path) -> Iterator[SinkUnderTest]:
+    settings = IcebergSettings(
+        catalog=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/tables", file_seconds=0.3
+    )
+
+    def content() -> Any:
+        catalog = SqlCatalog("bellbuoy", uri=settings.catalog, warehouse=settings.warehouse)
+        return {
+            name: sorted(
+                {
+                    json.dumps(row, default=str)
+                    for row in catalog.load_table(f"bellbuoy.{name}").scan().to_arrow().to_pylist()
+                }
+            )
+            for name in TABLES.values()
+        }
+
+    yield SinkUnderTest(settings.sink, content)
+
+
+def clickhouse(_: Path) -> Iterator[SinkUnderTest]:
+    """Yield a database of the process's one ClickHouse, which runs inside it (chdb)."""
+    settings = ClickHouseSettings(url="chdb://memory", database=f"t{uuid.uuid4().hex[:10]}")
+    reader = clickhouse_connect.get_client(dsn="chdb://memory")
+
+    def content() -> Any:
+        return {
+            name: sorted(
+                map(repr, reader.query(f"SELECT * FROM {settings.database}.{name} FINAL").result_rows)
+            )
+            for name in TABLES.values()
+        }
+
+    yield SinkUnderTest(settings.sink, content)
+    reader.command(f"DROP DATABASE IF EXISTS {settings.database}")
+    reader.close()
+
+
 def documented_module() -> Any:
     """Return the sink of docs/sinks/writing.md, as it stands there, as a module."""
     (code,) = re.findall(r"```python\n(.*?)```", WRITING.read_text(), re.DOTALL)
@@ -164,10 +207,10 @@ _POSTGRES = pytest.param(postgres, marks=pytest.mark.services)
 
 _KAFKA = pytest.param(kafka, marks=pytest.mark.services)
 
-SINKS = [memory, _REDIS, _POSTGRES, lake, _KAFKA, documented]
+SINKS = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, documented]
 """Every sink; a new one is a function above and a line here."""
 
-KEYED = [memory, _REDIS, _POSTGRES, lake, _KAFKA, documented]
+KEYED = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, documented]
 """Those that keep the newest record of a key. Channels have a suite of their own."""
 
 REMOTE = [_REDIS, _POSTGRES, documented]

@@ -1,0 +1,107 @@
+"""
+ClickHouse sink: every health, KPI and alert record in tables by key and version (docs/sinks/clickhouse.md).
+
+A batch is one insert a table. What a crash or a lost answer writes a second time agrees in key and version
+with what is there, and becomes one row with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.clickhouse.tables import statements
+from sinks.columns import TABLES, table
+from sinks.port import Output, Rejected, SinkError, version
+
+__all__ = ["ClickHouseSink"]
+
+_COLUMNS = "SELECT name FROM system.columns WHERE database = %(database)s AND table = %(table)s"
+_YEAR_2200 = 7_258_118_400_000
+"""DateTime64 ends a century later; it cuts what is beyond without a word."""
+
+
+class ClickHouseSink:
+    """Sink of ClickHouse tables; of an account's records it keeps every one."""
+
+    name = "clickhouse"
+    records = frozenset(TABLES)
+
+    def __init__(self, settings: ClickHouseSettings) -> None:
+        self._settings = settings
+        self._client: Any = None
+
+    def open(self) -> None:
+        """Make database, tables and views, and add columns that are new; raise SinkError."""
+        database = self._settings.database
+        with self._failing():
+            client = self._connected()
+            client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+            client.database = database
+            for kind in TABLES:
+                columns = client.query(_COLUMNS, {"database": database, "table": TABLES[kind]}).result_rows
+                for statement in statements(kind, {name for (name,) in columns}):
+                    client.command(statement)
+                client.insert_arrow(TABLES[kind], table(kind, []))
+
+    def write(self, batch: Sequence[Output], /) -> None:
+        """Insert the batch, one block a table; raise SinkError and Rejected."""
+        for index, record in enumerate(batch):
+            at = version(record)[0]
+            if not 0 <= at < _YEAR_2200:
+                raise Rejected(index, f"its journal time {at} is not between 1970 and 2200")
+        for kind, name in TABLES.items():
+            records = [(index, record) for index, record in enumerate(batch) if type(record) is kind]
+            if not records:
+                continue
+            rows = _table(kind, records)
+            with self._failing():
+                client = self._connected()
+                client.database = self._settings.database
+                client.insert_arrow(name, rows)
+
+    def close(self) -> None:
+        """Close the connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            seconds = self._settings.timeout_seconds
+            self._client = clickhouse_connect.get_client(
+                dsn=self._settings.url.get_secret_value(),
+                connect_timeout=int(min(5.0, seconds)) or 1,
+                send_receive_timeout=int(seconds) or 1,
+                query_retries=0,
+            )
+        return self._client
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Raise SinkError for what server and connection refuse, and connect anew the next time."""
+        try:
+            yield
+        except (ClickHouseError, OSError, ImportError) as error:
+            self.close()
+            words = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise SinkError(f"ClickHouse doesn't take records: {words}; check clickhouse.url") from error
+
+
+def _table(kind: type[Output], records: Sequence[tuple[int, Output]]) -> pa.Table:
+    """Return records as a table; raise Rejected for the first that no table can hold."""
+    try:
+        return table(kind, [record for _, record in records])
+    except (pa.ArrowException, OverflowError):
+        for index, record in records:
+            try:
+                table(kind, [record])
+            except (pa.ArrowException, OverflowError) as error:
+                raise Rejected(index, str(error)) from error
+        raise

@@ -1,0 +1,1 @@
+"""Iceberg sink: health, KPIs and alerts in Iceberg tables, each record exactly once."""
