@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import uuid
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
-
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.operations.changes import journal_time
-from bellbuoy.operations.registry import registry
-from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.operations.event_writing import write_event
 from bellbuoy.settings import Settings
 from processors.intake.admission import MAX_TEXT
-from schemas.codec.record_codec import codec
-from schemas.identity.keys import account_key, partition_of
-from schemas.producer_settings import DURABLE
 from schemas.records import AlertAction, RiskAlert
 from schemas.times import DAY, iso
 from sinks.serving import Reader
@@ -40,7 +34,6 @@ MOST_SNOOZE_DAYS = 90
 """Days for which an alert can be snoozed at most."""
 
 _SOURCE = "bellbuoy"
-_CONFIRMED_SECONDS = 8.0
 _MAX_NOTE = 32_768
 _ALL = 1_000_000
 _NAMED = 5
@@ -124,7 +117,7 @@ def write_alert_action(
         author=author,
         **{name: value for name, value in said.items() if value not in (None, "")},  # type: ignore[arg-type]
     )
-    _produce(settings, action)
+    write_event(settings, "alert.actions", action)
     return action
 
 
@@ -166,39 +159,3 @@ def _check(
         raise AlertActionError(
             f"{feedback!r} is no feedback: it is one of {', '.join(FEEDBACK)} (--feedback)"
         )
-
-
-def _produce(settings: Settings, action: AlertAction) -> None:
-    """Write one record and wait for Kafka's confirmation; people act rarely, so the producer is its own."""
-    kafka = settings.kafka
-    topics, key = kafka.topics(), account_key(action.tenant, action.account_id)
-    reports: list[KafkaError | None] = []
-
-    def report(error: KafkaError | None, _message: Message) -> None:
-        reports.append(error)
-
-    producer = Producer(
-        {
-            **DURABLE,
-            "bootstrap.servers": kafka.bootstrap,
-            "client.id": "bellbuoy-alert-actions",
-            "message.timeout.ms": int(_CONFIRMED_SECONDS * 1000),
-            "reconnect.backoff.max.ms": 500,
-            "log_level": 2,
-        },
-        error_cb=lambda _: None,  # what goes wrong is in the report
-    )
-    try:
-        producer.produce(
-            topics.name("alert.actions"),
-            codec("alert.actions", registry(settings)).encode(action),
-            key,
-            partition_of(key, topics.partitions),
-            on_delivery=report,
-        )
-        producer.flush(_CONFIRMED_SECONDS + 1)
-    except KafkaException as error:
-        raise KafkaAwayError(kafka.bootstrap, error.args[0].str()) from None
-    if not reports or reports[0] is not None:
-        why = "it didn't confirm the act in time" if not reports else reports[0].str()  # type: ignore[union-attr]
-        raise KafkaAwayError(kafka.bootstrap, why)
