@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import orjson
 from confluent_kafka import KafkaException
 from msgspec.structs import replace
 
@@ -14,6 +16,7 @@ from bellbuoy.operations.topics import require_topics
 from bellbuoy.query.account import Explanation, informing_measures, look_up
 from bellbuoy.query.history import AccountHistory, account_history
 from bellbuoy.query.score_changes import ScoreChange
+from bellbuoy.query.timeline import Timeline, account_timeline
 from bellbuoy.settings import Settings
 from bellbuoy.times import utc_milliseconds
 from schemas.records import AccountHealth, Measure
@@ -21,9 +24,11 @@ from sinks.serving import AccountSummary, HistoryEntry, Reader, summary
 
 __all__ = [
     "AccountPage",
+    "Happenings",
     "Past",
     "account_page",
     "cost_of",
+    "happenings",
     "parse_moment",
     "parts_of",
     "score_at",
@@ -32,6 +37,7 @@ __all__ = [
 
 _HISTORY_ENTRIES = 500
 _SHOWN_MOVES = 20
+_MARKS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,12 @@ class AccountPage:
         return self.explanation.health
 
     @property
+    def marks(self) -> str:
+        """The open alerts for the chart, as ``Happenings.marks`` has other events."""
+        marks = [(one.opened_at // 1000, "alert", one.title) for one in self.explanation.alerts]
+        return orjson.dumps(marks).decode()
+
+    @property
     def chart(self) -> str:
         """The series for the chart: times in seconds, and scores, as JSON."""
         at = ",".join(f"{entry.as_of / 1000:.0f}" for entry in self.series)
@@ -81,6 +93,21 @@ class Past:
     def parts(self) -> tuple[list[Measure], list[Measure], list[Measure]]:
         """The measures of that health, as ``parts_of`` returns them."""
         return ([], [], []) if self.health is None else parts_of(self.health)
+
+    @property
+    def change(self) -> float:
+        """By how many points all moves together changed the score."""
+        return round(sum(move.change for move in self.history.moves), 2) if self.history else 0.0
+
+    @property
+    def parts_changed(self) -> list[tuple[str, float]]:
+        """The parts of the score with what all moves together added or took, the largest first."""
+        sums = defaultdict[str, float](float)
+        for move in self.history.moves if self.history else ():
+            for name, points in move.parts.items():
+                sums[name] += points
+        changed = [(name, round(points, 2)) for name, points in sums.items() if round(points, 2)]
+        return sorted(changed, key=lambda part: -abs(part[1]))
 
     @property
     def largest(self) -> list[ScoreChange]:
@@ -132,14 +159,45 @@ def cost_of(measure: Measure) -> float:
     return measure.weight - measure.contribution
 
 
+@dataclass(frozen=True, slots=True)
+class Happenings:
+    """Timeline of an account, or why it can't be read (``trouble``)."""
+
+    timeline: Timeline | None
+    trouble: str = ""
+
+    @property
+    def marks(self) -> str:
+        """What the chart marks: times in seconds, kinds and words, as JSON; profiles only fill in facts."""
+        entries = [] if self.timeline is None else self.timeline.entries
+        marks = [(one.at // 1000, one.kind, one.what) for one in entries if one.kind != "profile"]
+        return orjson.dumps(marks[:_MARKS]).decode()
+
+
+def happenings(settings: Settings, tenant: str, account_id: str) -> Happenings:
+    """Return all that the journal has of an account, event by event."""
+    kafka = settings.kafka
+    try:
+        require_topics(settings)  # says soon that Kafka is away
+        return Happenings(
+            account_timeline(kafka.bootstrap, kafka.topics(), registry(settings), tenant, account_id)
+        )
+    except KafkaException as error:
+        return Happenings(None, f"Kafka doesn't answer: {error.args[0].str()}")
+    except OperatorError as error:
+        return Happenings(None, str(error))
+
+
 def score_at(settings: Settings, tenant: str, account_id: str, at: int) -> Past:
     """Return an account as it stood at a time, UTC milliseconds."""
     return _past(settings, tenant, account_id, until=at, since=None)
 
 
-def why_it_changed(settings: Settings, tenant: str, account_id: str, since: int) -> Past:
-    """Return an account's history with the moves of its score since a time, UTC milliseconds."""
-    return _past(settings, tenant, account_id, until=None, since=since)
+def why_it_changed(
+    settings: Settings, tenant: str, account_id: str, since: int, until: int | None = None
+) -> Past:
+    """Return an account's history with the moves of its score between two times, UTC milliseconds."""
+    return _past(settings, tenant, account_id, until=until, since=since)
 
 
 def _past(settings: Settings, tenant: str, account_id: str, *, until: int | None, since: int | None) -> Past:

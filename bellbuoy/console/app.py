@@ -22,7 +22,9 @@ from bellbuoy.console.api.routes import ApiRoutes
 from bellbuoy.console.live import LivePictures
 from bellbuoy.console.pages.account import AccountPages
 from bellbuoy.console.pages.acts import ActPages
+from bellbuoy.console.pages.models import ModelPages
 from bellbuoy.console.pages.overviews import OverviewPages
+from bellbuoy.console.pages.producers import ProducerPages
 from bellbuoy.console.pages.reports import ReportPages
 from bellbuoy.console.pages.sign_in import SignInPages
 from bellbuoy.console.pages.site import Site
@@ -35,7 +37,16 @@ __all__ = ["build_app"]
 
 log = structlog.get_logger(__name__)
 
-_PARTS = (ApiRoutes, SignInPages, OverviewPages, ActPages, AccountPages, ReportPages)
+_PARTS = (
+    ApiRoutes,
+    SignInPages,
+    OverviewPages,
+    ActPages,
+    AccountPages,
+    ReportPages,
+    ProducerPages,
+    ModelPages,
+)
 
 
 def build_app(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from statistics import median
 
 from confluent_kafka import TopicPartition
 
@@ -15,7 +16,15 @@ from schemas.records import AccountKpis, RiskAlert
 from schemas.times import DAY
 from streams.kafka.log_reader import read_to_end
 
-__all__ = ["RuleOutcome", "outcomes_of", "read_outcomes"]
+__all__ = [
+    "OwnerResponse",
+    "RuleOutcome",
+    "judged_outcomes",
+    "outcomes_of",
+    "read_alerts",
+    "read_outcomes",
+    "responses_of",
+]
 
 _RIGHT, _WRONG = ("useful", "known"), ("noise",)
 
@@ -35,9 +44,9 @@ class RuleOutcome:
     """
     The alerts of one rule by what became of them.
 
-    ``useful``, ``known`` and ``noise`` are people's words on alerts, ``churned`` the alerts of accounts that
-    left while they were open and of which nobody said anything, and ``renewed`` those of accounts that
-    renewed since.
+    ``acknowledged_after`` has the times from opening to acknowledgement, milliseconds. ``useful``,
+    ``known`` and ``noise`` are people's words on alerts, ``churned`` the alerts of accounts that left while
+    they were open and of which nobody said anything, and ``renewed`` those of accounts that renewed since.
     """
 
     rule: str
@@ -50,6 +59,12 @@ class RuleOutcome:
     churned: int = 0
     renewed: int = 0
     resolutions: dict[str, int] = field(default_factory=dict)
+    acknowledged_after: list[int] = field(default_factory=list)
+
+    @property
+    def to_acknowledge(self) -> int | None:
+        """The median time until somebody acknowledged an alert, milliseconds; ``None`` when nobody did."""
+        return round(median(self.acknowledged_after)) if self.acknowledged_after else None
 
     @property
     def precision(self) -> float | None:
@@ -57,6 +72,20 @@ class RuleOutcome:
         right = self.useful + self.known + self.churned
         known = right + self.noise + self.renewed
         return right / known if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerResponse:
+    """
+    The alerts of one owner ('': nobody): how many opened, and of how many somebody acknowledged.
+
+    ``to_acknowledge`` is the median time until then, milliseconds; ``None`` when nobody did.
+    """
+
+    owner: str
+    opened: int
+    acknowledged: int
+    to_acknowledge: int | None
 
 
 def outcomes_of(
@@ -68,9 +97,7 @@ def outcomes_of(
     ``renewals`` is when accounts renew next, as known now (UTC milliseconds).
     """
     found: dict[str, RuleOutcome] = {}
-    for alert in _newest(alerts):
-        if alert.opened_at < since:
-            continue
+    for alert in _newest(alerts, since):
         outcome = found.setdefault(alert.rule, RuleOutcome(alert.rule))
         outcome.shadow = outcome.shadow or alert.shadow
         outcome.opened += 1
@@ -78,6 +105,8 @@ def outcomes_of(
             outcome.still_open += 1
         elif alert.resolution is not None:
             outcome.resolutions[alert.resolution] = outcome.resolutions.get(alert.resolution, 0) + 1
+        if alert.acknowledged_at is not None:
+            outcome.acknowledged_after.append(max(0, alert.acknowledged_at - alert.opened_at))
         if alert.feedback in (*_RIGHT, *_WRONG):
             setattr(outcome, alert.feedback, getattr(outcome, alert.feedback) + 1)
         elif alert.resolution == "churned":
@@ -87,28 +116,53 @@ def outcomes_of(
     return [found[rule] for rule in sorted(found)]
 
 
-def read_outcomes(settings: Settings, since: int, tenant: str | None = None) -> list[RuleOutcome]:
-    """Return what became of a tenant's alerts, or of all, by rule; raise KafkaException."""
-    topics = settings.kafka.topics()
-    starts = [TopicPartition(topics.name("risk.alerts"), p, 0) for p in range(topics.partitions)]
-    decode = codec("risk.alerts", registry(settings)).decode
-    decoded = (decode(record.value) for record in read_to_end(settings.kafka.bootstrap, starts))
-    alerts = [alert for alert in decoded if tenant in (None, alert.tenant)]
-    asked = {
-        account_key(alert.tenant, alert.account_id)
-        for alert in _newest(alerts)
-        if alert.opened_at >= since and alert.renewal_at is not None and alert.feedback is None
-    }
-    return outcomes_of(alerts, since, _renewals(settings, asked) if asked else {})
+def responses_of(alerts: list[RiskAlert], since: int) -> list[OwnerResponse]:
+    """Return how soon each owner's alerts since a time were acknowledged, the slowest owner first."""
+    owned: dict[str, list[RiskAlert]] = {}
+    for alert in _newest(alerts, since):
+        if not alert.shadow:
+            owned.setdefault(alert.assignee or alert.owner or "", []).append(alert)
+    found = []
+    for owner, own in owned.items():
+        times = [
+            max(0, one.acknowledged_at - one.opened_at) for one in own if one.acknowledged_at is not None
+        ]
+        found.append(OwnerResponse(owner, len(own), len(times), round(median(times)) if times else None))
+    return sorted(found, key=lambda one: (-(one.to_acknowledge or 0), one.owner))
 
 
-def _newest(alerts: list[RiskAlert]) -> Iterable[RiskAlert]:
+def _newest(alerts: list[RiskAlert], since: int) -> list[RiskAlert]:
+    """Return the newest record of each alert that opened from ``since`` on."""
     newest: dict[str, RiskAlert] = {}
     for alert in alerts:
         known = newest.get(alert.alert_id)
         if known is None or alert.sequence >= known.sequence:
             newest[alert.alert_id] = alert
-    return newest.values()
+    return [alert for alert in newest.values() if alert.opened_at >= since]
+
+
+def read_outcomes(settings: Settings, since: int, tenant: str | None = None) -> list[RuleOutcome]:
+    """Return what became of a tenant's alerts, or of all, by rule; raise KafkaException."""
+    return judged_outcomes(settings, read_alerts(settings, tenant), since)
+
+
+def judged_outcomes(settings: Settings, alerts: list[RiskAlert], since: int) -> list[RuleOutcome]:
+    """Return what ``outcomes_of`` does, with the renewals that the KPIs know; raise KafkaException."""
+    asked = {
+        account_key(alert.tenant, alert.account_id)
+        for alert in _newest(alerts, since)
+        if alert.renewal_at is not None and alert.feedback is None
+    }
+    return outcomes_of(alerts, since, _renewals(settings, asked) if asked else {})
+
+
+def read_alerts(settings: Settings, tenant: str | None = None) -> list[RiskAlert]:
+    """Return every record of a tenant's alerts, or of all, that the topic has; raise KafkaException."""
+    topics = settings.kafka.topics()
+    starts = [TopicPartition(topics.name("risk.alerts"), p, 0) for p in range(topics.partitions)]
+    decode = codec("risk.alerts", registry(settings)).decode
+    decoded = (decode(record.value) for record in read_to_end(settings.kafka.bootstrap, starts))
+    return [alert for alert in decoded if tenant in (None, alert.tenant)]
 
 
 def _renewed(alert: RiskAlert, renewals: Mapping[AccountId, int]) -> bool:

@@ -192,10 +192,13 @@
     event.stopImmediatePropagation()
     const button = $('button:not([type="button"])', form)
     button.disabled = true
+    if (form.matches('[data-once]') && !form.action_id.value) form.action_id.value = newId()
     const values = Object.fromEntries(new FormData(form))
     const done = await post(form.getAttribute('hx-post'), values).finally(() => { button.disabled = false })
     if (done && form.closest('dialog')) form.closest('dialog').close()
-    if (done && form.matches('[data-reset]')) form.reset()
+    if (done && form.matches('[data-refresh]')) htmx.trigger($('#report'), 'refresh')
+    if (done && form.matches('[data-trial]')) { htmx.trigger($('#trial'), 'refresh'); return }
+    if (done && form.matches('[data-reset]')) { form.reset(); if (form.action_id) form.action_id.value = '' }
   }, true)
   document.addEventListener('click', event => {
     const button = event.target.closest('button')
@@ -210,6 +213,9 @@
     else if (button.dataset.do === 'theme') turnTheme()
     else if (button.dataset.do === 'help') help.showModal()
   })
+
+  // A trial that runs is asked for again.
+  setInterval(() => { if ($('[data-running]')) htmx.trigger($('#trial'), 'refresh') }, 1500)
 
   // Keys
   document.addEventListener('keydown', event => {
@@ -249,26 +255,52 @@
       probe.remove()
       return found
     }
-    const key = box.dataset.series + root.dataset.theme + box.clientWidth
+    const more = $('[data-more-marks]')
+    const marks = [...JSON.parse(more?.dataset.moreMarks ?? '[]'), ...JSON.parse(box.dataset.marks || '[]')]
+    const key = box.dataset.series + root.dataset.theme + box.clientWidth + marks.length
     if (chart && drawn === key && box.contains(chart.root)) return
     drawn = key
     chart?.destroy()
     const [at, scores] = JSON.parse(box.dataset.series)
     at.push(Math.max(at[at.length - 1], Number($('[data-scrub]')?.max ?? 0) / 1000))
     scores.push(scores[scores.length - 1])
-    const soft = color('--soft'), line = color('--line'), accent = color('--accent')
+    const soft = color('--soft'), line = color('--line'), accent = color('--accent'), critical = color('--critical')
     const axis = {stroke: soft, grid: {stroke: line, width: 1}, ticks: {show: false}, font: '12px Inter, sans-serif'}
     chart = new uPlot({
       width: box.clientWidth, height: 220, cursor: {y: false}, legend: {show: false}, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
       scales: {y: {range: [0, 100]}},
       axes: [axis, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
       series: [{}, {label: 'Score', stroke: accent, width: 2, fill: accent.replace(')', ' / 0.08)'), paths: uPlot.paths.stepped({align: 1}), points: {show: at.length < 40, size: 5}}],
-      hooks: {setCursor: [u => {
-        const i = u.cursor.idx
-        box.title = i == null ? '' : scores[i] + ' on ' + new Date(at[i] * 1000).toISOString().slice(0, 16).replace('T', ' ')
-      }]},
+      hooks: {
+        draw: [u => {
+          const {ctx, bbox} = u
+          ctx.save()
+          for (const [when, kind] of marks) {
+            const x = u.valToPos(when, 'x', true)
+            if (x < bbox.left || x > bbox.left + bbox.width) continue
+            ctx.fillStyle = kind === 'alert' ? critical : soft
+            ctx.globalAlpha = kind === 'alert' ? 1 : 0.55
+            const size = 4 * devicePixelRatio, base = bbox.top + bbox.height
+            ctx.beginPath()
+            ctx.moveTo(x - size, base)
+            ctx.lineTo(x + size, base)
+            ctx.lineTo(x, base - 2 * size)
+            ctx.fill()
+          }
+          ctx.restore()
+        }],
+        setCursor: [u => {
+          const i = u.cursor.idx
+          const near = marks.filter(mark => Math.abs(u.valToPos(mark[0], 'x') - u.cursor.left) < 5).slice(0, 4)
+          box.title = i == null ? '' : [
+            scores[i] + ' on ' + new Date(at[i] * 1000).toISOString().slice(0, 16).replace('T', ' '),
+            ...near.map(([when, , what]) => new Date(when * 1000).toISOString().slice(0, 10) + ': ' + what),
+          ].join('\n')
+        }],
+      },
     }, [at, scores], box)
   }
+  new MutationObserver(drawChart).observe($('#timeline') ?? document.createElement('i'), {childList: true})
   addEventListener('resize', drawChart)
   addEventListener('DOMContentLoaded', () => { drawChart(); connect() })
 })()

@@ -11,10 +11,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from bellbuoy.console.account import AccountPage, account_page, parse_moment, score_at, why_it_changed
+from bellbuoy.console.account import (
+    AccountPage,
+    account_page,
+    happenings,
+    parse_moment,
+    score_at,
+    why_it_changed,
+)
 from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.streams import live_response
+from bellbuoy.operations.touchpoints import TOUCHPOINTS
 from processors.measures import MEASURES
 from schemas.times import DAY
 from sinks.serving import ReadError
@@ -37,6 +45,7 @@ class AccountPages:
             route("accounts", f"/live/accounts/{account}", self.account_live),
             route("accounts", f"/then/{account}", self.then, name="then"),
             route("accounts", f"/why/{account}", self.why, name="why"),
+            route("accounts", f"/timeline/{account}", self.timeline, name="timeline"),
         ]
 
     async def account(self, request: Request) -> Response:
@@ -69,6 +78,7 @@ class AccountPages:
             here="book",
             page=page,
             at=request.query_params.get("at", ""),
+            touchpoints=TOUCHPOINTS,
             targets=[name for name, measure in MEASURES.items() if measure.name],
             **self._live_values(picture),
         )
@@ -109,13 +119,25 @@ class AccountPages:
         return HTMLResponse(self._site.render("_then.html", past=past, at=at))
 
     async def why(self, request: Request) -> Response:
-        """Answer with what changed an account's score in the last days."""
+        """Answer with what changed an account's score between two times, or in the last days."""
         site, (tenant, account_id) = self._site, _account_in(request)
-        days = request.query_params.get("days", "7")
-        since = site.now(site.pictures.picture(tenant)) - int(days if days in ("1", "7", "30") else 7) * DAY
+        asked, now = request.query_params, site.now(site.pictures.picture(tenant))
+        since, until = parse_moment(asked.get("since", "")), parse_moment(asked.get("until", ""))
+        if since is None:
+            days = asked.get("days", "7")
+            since = now - int(days if days in ("1", "7", "30") else 7) * DAY
+        if until is not None and until < since:
+            raise HTTPException(422, "the end is before the beginning")
         async with self._folding:
-            past = await asyncio.to_thread(why_it_changed, site.settings, tenant, account_id, since)
-        return HTMLResponse(site.render("_why.html", past=past, since=since, days=days))
+            past = await asyncio.to_thread(why_it_changed, site.settings, tenant, account_id, since, until)
+        return HTMLResponse(site.render("_why.html", past=past, since=since, until=until or now))
+
+    async def timeline(self, request: Request) -> Response:
+        """Answer with everything that happened to an account, as far as the journal has it."""
+        site, (tenant, account_id) = self._site, _account_in(request)
+        async with self._folding:
+            found = await asyncio.to_thread(happenings, site.settings, tenant, account_id)
+        return HTMLResponse(site.render("_timeline.html", found=found))
 
     async def _account_page(
         self, tenant: str, account_id: str, picture: Picture | None

@@ -18,6 +18,7 @@ from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
 from bellbuoy.operations.changes import write_override
+from bellbuoy.operations.touchpoints import TOUCHPOINTS, write_touchpoint
 from processors.observe.override import is_target
 from schemas.times import DAY, HOUR
 from sinks.serving import ReadError
@@ -54,6 +55,9 @@ class ActPages:
             self._site.route("act", "/alerts/{tenant}/{alert_id}", self.act, "POST", name="act"),
             self._site.route(
                 "act", "/overrides/{tenant}/{account_id:path}", self.override, "POST", name="override"
+            ),
+            self._site.route(
+                "act", "/touchpoints/{tenant}/{account_id:path}", self.touchpoint, "POST", name="touchpoint"
             ),
         ]
 
@@ -117,6 +121,32 @@ class ActPages:
         )
         said = "Override withdrawn" if withdrawn else f"{target} set to {value:g} for {days} days"
         return site.toast(said, "it counts in a moment")
+
+    async def touchpoint(self, request: Request) -> Response:
+        """Write a contact that somebody of the team had with the customer."""
+        site, tenant = self._site, request.path_params["tenant"]
+        fields = await form_of(request, site.access)
+        date, person = fields.get("date", "").strip(), session_of(request).person
+        account_id, kind = request.path_params["account_id"], fields.get("kind", "")
+        try:
+            if date and parse_moment(date) is None:
+                raise ChangeRefusedError(f"{date!r:.40} is no date")
+            await asyncio.to_thread(
+                write_touchpoint,
+                site.settings,
+                tenant,
+                account_id,
+                kind,
+                author=person,
+                about=fields.get("about", ""),
+                at=parse_moment(date) if date else None,
+                contact=fields.get("contact", "").strip() or None,
+                event_id=_event_id(fields),
+            )
+        except OperatorError as error:
+            return self._failure(error, request, fields)
+        audit.acted(person, tenant, "touchpoint", account=account_id, kind=kind)
+        return site.toast(f"{TOUCHPOINTS[kind]} logged", "it counts in a moment")
 
     def _until(self, fields: Mapping[str, str], picture: Picture | None) -> int | None:
         if fields.get("kind") != "snoozed":

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from bellbuoy.operations.forecast import fold_forecast
-from bellbuoy.operations.rule_outcomes import outcomes_of
+from bellbuoy.operations.rule_outcomes import outcomes_of, responses_of
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
@@ -158,3 +158,19 @@ def test_a_forecast_says_what_rules_would_have_opened_and_what_came_true() -> No
     published = [alert for outcome in lived.apply(batches) for _, alert in outcome.alerts]
     opened = [(one.account_id, one.opened_at) for one in published if one.change == "opened"]
     assert opened == [(one.account_id, one.opened_at) for one in found.alerts]
+
+
+def test_how_soon_alerts_are_acknowledged_is_counted_by_owner_and_by_rule() -> None:
+    records = [
+        alert("a1", 1, owner="Ann", rule="quiet", opened_at=1_000),
+        alert("a1", 5, owner="Ann", rule="quiet", opened_at=1_000, acknowledged_at=61_000),
+        alert("a2", 2, owner="Ann", rule="quiet", opened_at=1_000, acknowledged_at=21_000),
+        alert("a3", 3, owner="Ben", rule="quiet", opened_at=1_000),
+        alert("a4", 4, owner="Ben", assignee="Ann", rule="quiet", opened_at=1_000),
+        alert("a5", 5, owner="Ben", rule="quiet", opened_at=1_000, shadow=True),
+    ]
+    ann, ben = responses_of(records, 0)
+    assert (ann.owner, ann.opened, ann.acknowledged, ann.to_acknowledge) == ("Ann", 3, 2, 40_000)
+    assert (ben.owner, ben.opened, ben.acknowledged, ben.to_acknowledge) == ("Ben", 1, 0, None)
+    assert outcomes_of(records, 0)[0].to_acknowledge == 40_000
+    assert responses_of(records, 2_000) == []

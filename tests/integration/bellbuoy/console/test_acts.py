@@ -99,6 +99,11 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         ines.get_by_role("button", name="Show what made the score then").click()
         expect(ines.locator("#then .then-head")).to_be_visible()
 
+        ines.get_by_label("From, UTC").fill("2026-01-01T00:00")
+        ines.get_by_role("button", name="Why did it change?").click()
+        expect(ines.locator("#changes .then-head")).to_contain_text("1 Jan 2026")
+        _talk(ines)
+
         ines.locator('[data-act="dismissed"]').first.click()
         ines.get_by_label("Noise").check()
         ines.locator("#act").get_by_label("Note").fill("Known since June")
@@ -118,11 +123,30 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         for role in roles.values():
             role.kill()
     actions = _written(bootstrap, topics, "alert.actions")
-    assert [(one.kind, one.author) for one in actions] == [("acknowledged", "Kim"), ("dismissed", "Kim")]
+    assert [(one.kind, one.author) for one in actions] == [
+        ("acknowledged", "Kim"),
+        ("dismissed", "Kim"),
+    ]
     assert (actions[1].note, actions[1].feedback) == ("Known since June", "noise")
     overrides = _written(bootstrap, topics, "account.overrides")
     assert [(one.value, one.author) for one in overrides] == [(12.0, "Kim"), (None, "Kim")]
     assert overrides[0].expires_at is not None
+
+
+def _talk(page: Page) -> None:
+    """Log a meeting, and see it among everything that happened."""
+    form = page.locator(".touchpoint form")
+    form.get_by_label("How").select_option("Meeting")
+    form.get_by_label("About what").fill("Their budget")
+    form.get_by_role("button", name="Log it").click()
+    expect(page.locator("#toasts")).to_contain_text("Meeting logged")
+
+    def shown() -> bool:
+        page.get_by_role("button", name="Show it, and mark it on the chart").click()
+        expect(page.locator("#timeline .timeline")).to_contain_text("cancellation of s scheduled")
+        return "meeting: Their budget (Kim)" in page.locator("#timeline").inner_text()
+
+    until(shown, what="the meeting")
 
 
 def _set_override(page: Page) -> None:

@@ -30,9 +30,14 @@ ALLOWED = {
     "accounts": SUCCESS,
     "then": SUCCESS,
     "why": SUCCESS,
+    "timeline": SUCCESS,
     "overrides": SUCCESS,
+    "touchpoints": SUCCESS,
     "team": {"lead", "cs_ops"},
+    "outcomes": {"lead", "cs_ops"},
     "model": {"cs_ops"},
+    "trials": {"cs_ops"},
+    "deadletters": {"cs_ops", "producer", "sre"},
     "producers": {"cs_ops", "producer", "sre"},
     "pipeline": {"sre"},
 }
@@ -60,7 +65,10 @@ def _addresses(app: Starlette, tenant: str) -> Iterator[tuple[str, str]]:
     for route in app.routes:
         if isinstance(route, Route) and "{tenant}" in route.path and not route.path.startswith(API):
             path = route.path.replace("{tenant}", tenant).replace("{account_id:path}", "a1")
-            yield min((route.methods or {"GET"}) - {"HEAD"}), path.replace("{alert_id}", "x1")
+            yield (
+                min((route.methods or {"GET"}) - {"HEAD"}),
+                path.replace("{alert_id}", "x1").replace("{letter_id}", "d1"),
+            )
 
 
 def test_nothing_answers_without_a_session(console: tuple[Starlette, TestClient, Access]) -> None:
