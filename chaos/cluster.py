@@ -22,9 +22,12 @@ from schemas.topics import Topics
 from sinks.port import Sink
 from sinks.redis.reader import RedisReader
 
-__all__ = ["ROLES", "SESSION_SECONDS", "Cluster", "Member"]
+__all__ = ["CHANNEL", "ROLES", "SESSION_SECONDS", "Cluster", "Member"]
 
 ROLES = ("journal", "worker", "deliver", "gateway")
+CHANNEL = "inbox"
+"""The channel that delivers notifications."""
+
 SESSION_SECONDS = 6.0
 """A member that is silent for so long is replaced; the shortest session that Kafka allows."""
 
@@ -115,6 +118,7 @@ class Cluster:
             journal={"clock": "simulated", "idle_seconds": 0.5, "session_seconds": SESSION_SECONDS},
             worker={"session_seconds": SESSION_SECONDS},
             delivery={"session_seconds": SESSION_SECONDS},
+            notify={"channels": {CHANNEL: {"type": "inbox", "folder": self.folder / "inbox", "most": 20}}},
             data=self.folder / "data",
             log_level="warning",
         )

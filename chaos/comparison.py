@@ -11,6 +11,7 @@ from chaos.company import ChaosCompany
 from chaos.faults import FAULTS
 from chaos.invariants import violations
 from chaos.run import Run, RunFault
+from chaos.told_state import told_violations
 
 __all__ = ["RunComparison", "compare_runs", "reliability_page"]
 
@@ -35,6 +36,7 @@ class RunComparison:
     doubled: int
     state_equal: bool
     alerts_equal: bool
+    told_right: bool
     sink_equal: bool
     letters_equal: bool
     deaths: dict[str, int]
@@ -63,7 +65,7 @@ class RunComparison:
             "",
             f"At the end: lost {self.lost}, doubled {self.doubled}, "
             f"states equal {_YES_NO[self.state_equal]}, alerts equal {_YES_NO[self.alerts_equal]}, "
-            f"sink equal {_YES_NO[self.sink_equal]}, "
+            f"notifications right {_YES_NO[self.told_right]}, sink equal {_YES_NO[self.sink_equal]}, "
             f"dead letters as sent {_YES_NO[self.letters_equal]}; roles that ended by themselves: "
             + _times(self.deaths),
         ]
@@ -82,6 +84,7 @@ class RunComparison:
             "doubled": sum(comparison.doubled for comparison in comparisons),
             "state_equal": all(comparison.state_equal for comparison in comparisons),
             "alerts_equal": all(comparison.alerts_equal for comparison in comparisons),
+            "told_right": all(comparison.told_right for comparison in comparisons),
             "sink_equal": all(comparison.sink_equal for comparison in comparisons),
             "letters_equal": all(comparison.letters_equal for comparison in comparisons),
             "longest_recovery_s": round(max(recoveries, default=0.0), 1),
@@ -110,7 +113,8 @@ def reliability_page(comparisons: Sequence[RunComparison], events: int, jobs: in
         f"| {comparison.seed} | {comparison.events:,} | {len(comparison.faults)} "
         f"| {comparison.lost} | {comparison.doubled} "
         f"| {_YES_NO[comparison.state_equal]} | {_YES_NO[comparison.alerts_equal]} "
-        f"| {_YES_NO[comparison.sink_equal]} | {_YES_NO[comparison.letters_equal]} "
+        f"| {_YES_NO[comparison.told_right]} | {_YES_NO[comparison.sink_equal]} "
+        f"| {_YES_NO[comparison.letters_equal]} "
         f"| {_times(comparison.deaths)} |"
         for comparison in comparisons
     ]
@@ -137,6 +141,10 @@ def compare_runs(seed: int, company: ChaosCompany, undisturbed: Run, disturbed: 
     ]
     state = _differing("state", expected.states, actual.states)
     alerts = _differing("alert", expected.alerts, actual.alerts)
+    told = [
+        *_differing("tracked alert", expected.owners.open_alerts, actual.owners.open_alerts),
+        *told_violations(actual.owners, actual.alerts),
+    ]
     sink = [
         *_differing("sink", expected.sink, actual.sink),
         *_history_differences(expected.histories, actual.histories),
@@ -152,11 +160,12 @@ def compare_runs(seed: int, company: ChaosCompany, undisturbed: Run, disturbed: 
         sum(max(0, number) for number in off.values()),
         not state,
         not alerts,
+        not told,
         not sink,
         letters,
         disturbed.deaths,
         disturbed.seconds,
-        [*differences, *state, *alerts, *sink],
+        [*differences, *state, *alerts, *told, *sink],
     )
 
 

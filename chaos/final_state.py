@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from bellbuoy.operations.ledger import read_ledger
 from chaos.cluster import Cluster
 from chaos.company import TENANT, ChaosCompany
+from chaos.told_state import AlertChange, ToldState, read_told_state
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import is_account
 from schemas.codec.record_codec import codec
@@ -21,9 +22,6 @@ from streams.kafka.log_reader import read_to_end
 
 __all__ = ["FinalState", "read_final_state"]
 
-AlertChange = tuple[str, str, str, int]
-"""A change of an alert: alert id, change, severity and journal time."""
-
 
 @dataclass(frozen=True, slots=True)
 class FinalState:
@@ -32,8 +30,8 @@ class FinalState:
 
     ``applied`` counts events by account, ``states`` has a hash of each account's state, ``alerts`` how often
     each change was published, ``open_alerts`` the ids that Redis calls open. ``sink`` has what Redis holds,
-    by name, and ``histories`` the score and band at the end of each day, by account. Left out are sequence
-    numbers, times of receipt, and the score before the last batch.
+    by name, and ``histories`` the score and band at the end of each day, by account. ``owners`` is what
+    people were told. Left out are sequence numbers, times of receipt, and the score before the last batch.
     """
 
     applied: dict[tuple[str, str], int]
@@ -42,6 +40,7 @@ class FinalState:
     open_alerts: frozenset[str]
     sink: dict[str, str]
     histories: dict[str, dict[int, tuple[float, str]]]
+    owners: ToldState = field(default_factory=ToldState)
 
 
 def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
@@ -60,6 +59,7 @@ def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
         frozenset(alert.alert_id for alert in open_alerts),
         sink,
         histories,
+        read_told_state(cluster),
     )
 
 

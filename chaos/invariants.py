@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from chaos.final_state import AlertChange, FinalState
+from chaos.final_state import FinalState
+from chaos.told_state import AlertChange
 
 __all__ = ["alert_violations", "violations"]
 

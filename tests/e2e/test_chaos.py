@@ -34,5 +34,6 @@ def test_broken_on_schedule_everything_is_as_if_nothing_had_been() -> None:
     assert (summary["lost"], summary["doubled"]) == (0, 0)
     assert summary["state_equal"]
     assert summary["alerts_equal"]
+    assert summary["told_right"]
     assert summary["sink_equal"]
     assert summary["letters_equal"]
