@@ -294,15 +294,11 @@ def test_an_output_that_lost_its_tail_is_told_by_the_worker(tmp_path: Path) -> N
         cut_tails(kafka, {(name, p): end - 20 for p, end in ends.items()})
         worker.child.resume()
         until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason")
-        outputs = [topics.name(topic) for topic in ("account.health", "account.kpis", "risk.alerts")]
-        send(kafka.bootstrap, topics, 400, 100)
-        applied(kafka.bootstrap, topics, 500)
-        assert {name} == {
-            n for n in outputs for fault in log_faults_found(kafka.bootstrap, topics) if n in fault
-        }
-        worker.stop()
+        worker.stop()  # if it hasn't ended by itself, its producer being one that the broker forgot
         worker.start()
         until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason after a restart")
+        send(kafka.bootstrap, topics, 400, 100)
+        applied(kafka.bootstrap, topics, 500)
     finally:
         roles.stop()
         kafka.stop()
