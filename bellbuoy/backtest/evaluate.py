@@ -40,6 +40,13 @@ _BOOK_SHARE = 0.15
 _URGENT_SHARE = 0.05
 _HORIZONS = (30, 60, 90)
 _SHARES = (0.05, 0.1, 0.2)
+_TIERS = {
+    "urgent alert": ("critical",),
+    "urgent or watched alert": ("critical", "warning"),
+    "alert": ("critical", "warning", "notice"),
+}
+"""Alerts by how bad they are; a notice is for another desk, or not worth a call yet."""
+
 _HEALTHY = BAND_ORDER.index("healthy")
 
 CAUSE_MEASURES: dict[str, tuple[str, ...]] = {
@@ -126,10 +133,9 @@ def evaluate(
 def baseline_figures(
     seen: Observations, risks: NDArray[np.float64], *, planted: bool = True
 ) -> Iterator[Figure]:
-    """Yield the AUCs of a baseline, given as risks by week and account; unknown ones are of middling risk."""
-    risk = risks[(seen.day - FIRST_DAY) // EVERY_DAYS, seen.who]
-    known = ~np.isnan(risk)
-    risk = np.where(known, risk, np.median(risk[known]) if known.any() else 0.0)
+    """Yield the AUCs of a baseline, given as each observation's risk; unknown ones are of middling risk."""
+    known = ~np.isnan(risks)
+    risk = np.where(known, risks, np.median(risks[known]) if known.any() else 0.0)
     still_open = seen.labels.open
     trouble, calm = seen.labels.in_trouble(_AT_WORK_DAYS), seen.labels.calm()
     judged = still_open & (trouble | calm)
@@ -230,20 +236,25 @@ def _bands(seen: Observations, still_open: NDArray[np.bool_]) -> Iterator[Figure
 def _alerts(published: Published, seen: Observations, start: int) -> Iterator[Figure]:
     """Yield how many calm accounts have an open alert, and how many alerts come true."""
     days = len(published.scores)
-    having = np.zeros((days, len(published.accounts)), bool)
-    for span in published.alerts:
-        having[span.opened : days if span.ended is None else span.ended, span.account] = True
-    calm = seen.labels.open & seen.labels.calm()
-    yield _figure(
-        "calm accounts with an open alert", seen.who[calm], _share(having[seen.day[calm], seen.who[calm]])
-    )
+    calm, everyone = seen.labels.open & seen.labels.calm(), seen.labels.open
+    for tier, severities in _TIERS.items():
+        having = np.zeros((days, len(published.accounts)), bool)
+        for span in published.alerts:
+            if span.severity in severities:
+                having[span.opened : days if span.ended is None else span.ended, span.account] = True
+        for name, rows in (("the book", everyone), ("calm accounts", calm)):
+            yield _figure(
+                f"{name} with an open {tier}", seen.who[rows], _share(having[seen.day[rows], seen.who[rows]])
+            )
     spans = [span for span in published.alerts if span.opened >= FIRST_DAY]
-    who = np.array([span.account for span in spans], np.int64)
-    at = start + (np.array([span.opened for span in spans], np.int64) + 1) * DAY - 1
-    labels = Labels(seen.times, who, at)
-    early = labels.open
-    true = labels.churns_within(90) | labels.in_trouble(0)
-    yield _figure("alerts before any notice that come true", who[early], _share(true[early]))
+    for tier, severities in _TIERS.items():
+        of_tier = [span for span in spans if span.severity in severities]
+        who = np.array([span.account for span in of_tier], np.int64)
+        at = start + (np.array([span.opened for span in of_tier], np.int64) + 1) * DAY - 1
+        labels = Labels(seen.times, who, at)
+        early = labels.open
+        true = labels.churns_within(90) | labels.in_trouble(0)
+        yield _figure(f"before any notice, each {tier} that comes true", who[early], _share(true[early]))
     weeks = (days - FIRST_DAY) / 7
     rate = len(spans) / max(1, len(published.accounts)) / weeks * 100
     yield Figure("alerts a week for 100 accounts", rate, float("nan"), float("nan"), len(spans))

@@ -148,8 +148,6 @@ def _follow(
 ) -> None:
     if alert.shadow or alert.lane in _NO_RISK:
         return
-    if alert.shadow or alert.lane == "expansion":
-        return  # nobody is warned of anything
     span = open_alerts.get(alert.alert_id)
     if span is None:
         if alert.change == "resolved":

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.baselines import BASELINES, baseline_risks
+from bellbuoy.backtest.baselines import (
+    BASELINES,
+    LEARNERS,
+    TrainingWorld,
+    baseline_risk,
+    learned_risk,
+    measure_values,
+)
 from bellbuoy.backtest.evaluate import (
     EVERY_DAYS,
     FIRST_DAY,
@@ -24,7 +31,14 @@ from bellbuoy.errors import ConfigError
 from processors.model import Model
 from schemas.times import DAY
 
-__all__ = ["BacktestRun", "LeakError", "check_no_future", "run_backtest"]
+__all__ = [
+    "BacktestRun",
+    "LeakError",
+    "ObservedWorld",
+    "check_no_future",
+    "run_backtest",
+    "run_backtests",
+]
 
 
 class LeakError(Exception):
@@ -56,21 +70,63 @@ class BacktestRun:
     reliability: Reliability | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ObservedWorld:
+    """Observations of one world: who, when and what was true, with the values of all measures by week."""
+
+    seen: Observations
+    values: NDArray[np.float64]
+    planted: bool
+
+    def rows(self) -> NDArray[np.float64]:
+        """Return the values of all measures, a row for each observation."""
+        return np.asarray(self.values[(self.seen.day - FIRST_DAY) // EVERY_DAYS, self.seen.who], float)
+
+
+def run_backtests(
+    worlds: Sequence[History], model: Model, progress: Callable[[History, int], None] = lambda _, __: None
+) -> list[BacktestRun]:
+    """Run a backtest in each world; where there are several, what learns from the others stands beside it."""
+    done = [observe_world(world, model, lambda day, world=world: progress(world, day)) for world in worlds]  # type: ignore[misc]
+    runs = []
+    for place, (run, observed) in enumerate(done):
+        others = [
+            TrainingWorld(
+                other.rows()[other.seen.labels.open],
+                other.seen.labels.churns_within(30)[other.seen.labels.open],
+            )
+            for number, (_, other) in enumerate(done)
+            if number != place and worlds[number].name != worlds[place].name
+        ]
+        learned: dict[str, tuple[Figure, ...]] = {}
+        for name in LEARNERS:
+            risk = learned_risk(name, others, observed.rows())
+            if risk is not None:
+                learned[name] = tuple(baseline_figures(observed.seen, risk, planted=observed.planted))
+        runs.append(replace(run, by_baseline=run.by_baseline | learned))
+    return runs
+
+
 def run_backtest(
     world: History, model: Model, progress: Callable[[int], None] = lambda _: None
 ) -> BacktestRun:
+    """Return the backtest of one world."""
+    return observe_world(world, model, progress)[0]
+
+
+def observe_world(
+    world: History, model: Model, progress: Callable[[int], None] = lambda _: None
+) -> tuple[BacktestRun, ObservedWorld]:
     """
     Fold a world under a model and evaluate what it published.
 
     ``progress`` is called with the number of days that are folded. Needs at least FIRST_DAY days.
     """
     published: Published | None = None
-    risks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in BASELINES}
+    weeks: list[NDArray[np.float64]] = []
     for number, (published, partition) in enumerate(fold_days(world, model)):
         if number >= FIRST_DAY and (number - FIRST_DAY) % EVERY_DAYS == 0:
-            now = partition.position.written_at
-            for name, values in baseline_risks(partition, published.accounts, now).items():
-                risks[name].append(values)
+            weeks.append(measure_values(partition, published.accounts, partition.position.written_at))
         progress(number + 1)
     if published is None or world.days <= FIRST_DAY:
         raise ConfigError(
@@ -78,7 +134,9 @@ def run_backtest(
             "give a longer one"
         )
     seen = Observations(published, world.fates, world.start)
-    return BacktestRun(
+    observed = ObservedWorld(seen, np.array(weeks), world.planted)
+    rows = observed.rows()
+    run = BacktestRun(
         world=world.name,
         seed=world.seed,
         model=f"{model.name} {model.version}",
@@ -88,11 +146,12 @@ def run_backtest(
         figures=tuple(evaluate(published, world.fates, world.start, planted=world.planted)),
         by_rule=by_rule(published, seen, world.start),
         by_baseline={
-            name: tuple(baseline_figures(seen, np.array(values), planted=world.planted))
-            for name, values in risks.items()
+            name: tuple(baseline_figures(seen, baseline_risk(name, rows), planted=world.planted))
+            for name in BASELINES
         },
         reliability=_reliability(published, seen, world),
     )
+    return run, observed
 
 
 def _reliability(published: Published, seen: Observations, world: History) -> Reliability | None:

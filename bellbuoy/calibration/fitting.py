@@ -69,8 +69,8 @@ def _best_strength(form: ProductForm, samples: Samples) -> float:
     for fold in range(_INNER_FOLDS):
         inside, outside = folds != fold, folds == fold
         for strength in _STRENGTHS:
-            fitted = _weights(form.values.weights, samples.take(inside), badness[inside], strength)
-            unseen = _data(samples.take(outside), badness[outside], fitted.values.weights)
+            fitted = _weights(form, samples.take(inside), badness[inside], strength)
+            unseen = _data(form, samples.take(outside), badness[outside], fitted.values.weights)
             u = taken_at_worst(fitted.values.weights)
             scores[strength] += log_likelihood(unseen, np.array([fitted.base, *(fitted.scale * u)]))
     return max(scores, key=lambda strength: (scores[strength], strength))
@@ -81,19 +81,20 @@ def fit_with_strength(
 ) -> Fitted:
     """Return the weights that fit samples, the file's counting as so many churners; curves are as given."""
     curves = form.values.curves if curves is None else curves
-    fitted = _weights(form.values.weights, samples, form.badness(samples, curves), strength)
+    fitted = _weights(form, samples, form.badness(samples, curves), strength)
     return replace(fitted, values=FormValues(fitted.values.weights, curves))
 
 
-def _weights(prior: Floats, samples: Samples, badness: Floats, strength: float) -> Fitted:
+def _weights(form: ProductForm, samples: Samples, badness: Floats, strength: float) -> Fitted:
     """
     Return the fit of the weights.
 
     First the hazard that the file's score stands for, then what each family adds to it: the more it does, the
     greater its weight. The shape of what a family takes away depends on its weight, so this is repeated.
     """
+    prior = form.values.weights
     usual = taken_at_worst(prior)
-    data = _data(samples, badness, prior)
+    data = _data(form, samples, badness, prior)
     score = HazardData(
         np.column_stack([data.events[:, 0], data.events[:, 1:] @ usual]),
         np.array([data.exposure[0], data.exposure[1:] @ usual]),
@@ -104,15 +105,15 @@ def _weights(prior: Floats, samples: Samples, badness: Floats, strength: float) 
     coefficients = np.array([base, *(scale * usual)])
     before = Prior(np.array([0.0, *(scale * usual)]), np.array([0.0, *(np.full(len(usual), strength))]))
     for _ in range(_ROUNDS):
-        coefficients = fit_hazard(_data(samples, badness, weights), before, coefficients)
+        coefficients = fit_hazard(_data(form, samples, badness, weights), before, coefficients)
         weights = np.minimum(-np.expm1(-coefficients[1:] / scale), HEAVIEST)
     return Fitted(FormValues(weights, {}), strength, float(coefficients[0]), float(scale))
 
 
-def _data(samples: Samples, badness: Floats, weights: Floats) -> HazardData:
+def _data(form: ProductForm, samples: Samples, badness: Floats, weights: Floats) -> HazardData:
     """Return the signs: 1 for everybody, then of each family what it takes away as a share of its worst."""
     worst = taken_at_worst(weights)
-    taken = -np.log1p(-np.minimum(weights, HEAVIEST) * badness)
+    taken = -np.log1p(-np.minimum(weights, HEAVIEST) * badness) * form.times(badness)
     signs = np.divide(taken, worst, out=badness.copy(), where=worst > 0)
     signs = np.column_stack([np.ones(len(samples)), signs])
     return HazardData(signs[samples.left], samples.at_risk @ signs, _WEIGHT)
@@ -127,7 +128,7 @@ def _fit_curves(form: ProductForm, samples: Samples, fitted: Fitted) -> dict[int
     prior = Prior(
         coefficients * (np.arange(len(coefficients)) > 0), np.array([0.0, *[fitted.strength] * len(weights)])
     )
-    best = log_likelihood(_data(samples, badness, weights), coefficients)
+    best = log_likelihood(_data(form, samples, badness, weights), coefficients)
     for column, family in enumerate(form.families):
         for place in family.terms:
             if place not in curves:
@@ -136,14 +137,14 @@ def _fit_curves(form: ProductForm, samples: Samples, fitted: Fitted) -> dict[int
             for points, cost in _moves(curves[place]):
                 trial = badness.copy()
                 trial[:, column] = form.badness_of(family, samples, {**curves, place: points})
-                data = _data(samples, trial, weights)
+                data = _data(form, samples, trial, weights)
                 new = fit_hazard(data, prior, coefficients, rounds=20)
                 gain = log_likelihood(data, new) - cost - best
                 if gain > 0 and (found is None or gain > found[0]):
                     found = gain, points, trial, new
             if found is not None:
                 gain, curves[place], badness, coefficients = found
-                best = log_likelihood(_data(samples, badness, weights), coefficients)
+                best = log_likelihood(_data(form, samples, badness, weights), coefficients)
     return curves
 
 

@@ -69,6 +69,11 @@ class ProductForm:
                     group.combinator.weights,
                 )
             )
+        self._multiplies = np.array([1.0] * len(plan.loose) + [group.multiplies for group in plan.groups])
+        self._multiplied = np.array(
+            [True] * len(plan.loose)
+            + [group.multiplies == 1 and not group.involuntary for group in plan.groups]
+        )
         self.terms = [term.name for term in plan.terms]
         curves: dict[int, Points] = {}
         for place, term in enumerate(plan.terms):
@@ -94,9 +99,15 @@ class ProductForm:
         weight = (~np.isnan(members)) @ inner
         return np.asarray(np.divide(known @ inner, weight, out=np.zeros(len(known)), where=weight > 0))
 
+    def times(self, badness: Floats) -> Floats:
+        """Return how often each family counts in each observation: a near renewal multiplies the others."""
+        times = np.prod(1 + (self._multiplies - 1) * badness, axis=1)
+        return np.asarray(np.where(self._multiplied, times[:, None], 1.0), float)
+
     def scores(self, samples: Samples, values: FormValues) -> Floats:
         """Return the score of each observation, 0 to 1, caps included."""
-        left = np.prod(1 - values.weights * self.badness(samples, values.curves), axis=1)
+        badness = self.badness(samples, values.curves)
+        left = np.prod((1 - values.weights * badness) ** self.times(badness), axis=1)
         return np.asarray(np.minimum(left, samples.limit), float)
 
 

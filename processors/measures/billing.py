@@ -14,7 +14,8 @@ from schemas.times import DAY
 __all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "renewal_near", "signals"]
 
 _SOURCES = (BILLING,)
-_NEAR_DAYS = 60
+_NEAR_DAYS = 90
+_LONG_TERM = 45 * DAY
 _NO_INVOICE = "nothing: 0 without an invoice"
 _SUBSCRIBED = ago(
     300, BillingEvent, kind="subscription_started", subscription_id="s-1", mrr_minor=90_000, currency="EUR",
@@ -217,7 +218,7 @@ def renewal(view: View) -> MeasureValue:
     "billing.renewal_near",
     kpi="Renewal proximity",
     unit="share",
-    window="the 60 days before the renewal",
+    window="the 90 days before the renewal",
     sources=_SOURCES,
     needs="nothing: 0 without a renewal date",
     example=(
@@ -226,8 +227,15 @@ def renewal(view: View) -> MeasureValue:
     ),
 )
 def renewal_near(view: View) -> MeasureValue:
-    """Return how near the renewal is: 1 on its day, falling to 0 at 60 days before it."""
+    """
+    Return how near the renewal is: 1 on its day, falling to 0 at 90 days before it.
+
+    It is 0 for a term of up to 45 days, as the renewal date and the time at which it was first stated tell:
+    who renews every month has no day on which to leave.
+    """
     days = renewal(view)
+    if view.subscription is not None and (view.subscription.term or _LONG_TERM) < _LONG_TERM:
+        return MeasureValue(0, "Renews every month")
     if days.value is None or days.value >= _NEAR_DAYS:
         return MeasureValue(0, days.reason)
     return MeasureValue(1 - days.value / _NEAR_DAYS, days.reason)

@@ -7,6 +7,7 @@ past to compare with there is no sign of decline: the value is then that of an a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
@@ -20,10 +21,14 @@ from processors.state.usage_parts import PAST, USERS
 from schemas.records import UsageEvent
 from schemas.times import DAY
 
-__all__ = ["fortnight", "gap", "key_person", "people_lost", "regulars_lost", "trend", "week"]
+__all__ = ["fortnight", "gap", "key_person", "people_lost", "regulars_lost", "trend", "week", "year"]
 
 _PRIOR_EVENTS = 10
 """Events added on both sides of a ratio, so that few events don't make a trend."""
+
+_FEWEST_PAST_WEEKS = 8
+_PAST_WEEKS = 49
+"""With the last four weeks it is the 53 of a year and a week."""
 
 _FEWEST_ACTIVE_DAYS = 4
 _SHORTEST_GAP = 3.0
@@ -99,6 +104,61 @@ def fortnight(view: View) -> MeasureValue:
     spread = max(sqrt(sum((each - usual) ** 2 for each in past) / 3), sqrt(usual), usual / 10, 1.0)
     value = max(-_MAX_VALUE, min((now - usual) / spread, _MAX_VALUE))
     return MeasureValue(value, f"{now:,} events in 14 days, usually {usual:,.0f}")
+
+
+@measure(
+    "usage.year",
+    kpi="Usage decline",
+    unit="change",
+    window="28 days against the last 53 weeks",
+    sources=(USAGE,),
+    needs="nothing: 0 without usage over four months",
+    example=_FADING,
+    reads=PAST,
+)
+def year(view: View) -> MeasureValue:
+    """
+    Return the change from the account's usual four weeks of up to a year to its last 28 complete days.
+
+    The usual four weeks are the upper quartile of all four weeks in a row before the last four, so what was
+    lost long ago is not forgotten. Where the same season of the last year was quieter than the eight weeks
+    after it, less is expected of this one. Ten events are added to both: a few events make no change.
+    """
+    past = _past_weeks(view)
+    if len(past) < _FEWEST_PAST_WEEKS:
+        return MeasureValue(0, "No usage of earlier months to compare with")
+    if view.abandoned:
+        return MeasureValue(-1, _ABANDONED)
+    windows = sorted(sum(past[place : place + 4]) for place in range(len(past) - 3))
+    usual = windows[3 * len(windows) // 4] * _season(past)
+    now = sum(view.events[1:29])
+    change = min((now + _PRIOR_EVENTS) / (usual + _PRIOR_EVENTS) - 1, _MAX_VALUE)
+    weeks = count(len(past), "week")
+    return MeasureValue(change, f"{now:,} events in 28 days; usually {usual:,.0f} over {weeks} before")
+
+
+def _past_weeks(view: View) -> list[int]:
+    """Return the events of each whole week before the last 28 days, the newest first, a year back."""
+    usage = view.state.usage
+    if usage.first_at is None:
+        return []
+    newest = (view.today - 28) // 7 - 1
+    oldest = max(usage.first_at // DAY // 7 + 1, newest - _PAST_WEEKS + 1)
+    weeks = [usage.weeks.get(week, 0) for week in range(newest, oldest - 1, -1)]
+    events = view.events
+    for age in range(29, RING_DAYS + 1):
+        place = newest - (view.today - age) // 7
+        if 0 <= place < len(weeks):
+            weeks[place] += events[age]
+    return weeks
+
+
+def _season(past: Sequence[int]) -> float:
+    """Return which share of its usual the season of now had a year ago; 1 where it was not quiet."""
+    if len(past) < _PAST_WEEKS:
+        return 1.0
+    then, after = sum(past[45:49]), sum(past[37:45]) / 2
+    return 1.0 if then >= after else then / after
 
 
 @measure(
@@ -198,18 +258,19 @@ def people_lost(view: View) -> MeasureValue:
     sources=(USAGE,),
     needs="nothing: 0 without regular users",
     example=_FADING,
-    reads=USERS,
+    reads=PAST | USERS,
 )
 def regulars_lost(view: View) -> MeasureValue:
     """
     Return the share of the regular users of 90 days who have not come for 14 days.
 
     A regular user had 4 days of use or more in the 32 days up to the last one. One who stays is added, so
-    that one of one is a half.
+    that one of one is a half. Where nobody came in 90 days, all are lost.
     """
     lost, regulars = view.people.regulars_gone, view.people.regulars
     if not lost:
-        return _NO_REGULAR_LOST
+        gone = not view.people.seen and view.abandoned
+        return MeasureValue(1, _ABANDONED) if gone else _NO_REGULAR_LOST
     return MeasureValue(
         lost / (regulars + 1), f"{lost} of {count(regulars, 'regular user')} not seen for 14 days"
     )
@@ -223,7 +284,7 @@ def regulars_lost(view: View) -> MeasureValue:
     sources=(USAGE,),
     needs="nothing: 0 without a habitual user",
     example=_FADING,
-    reads=USERS,
+    reads=PAST | USERS,
 )
 def key_person(view: View) -> MeasureValue:
     """
@@ -234,7 +295,8 @@ def key_person(view: View) -> MeasureValue:
     """
     most = view.people.most_days
     if most < _HABITUAL_DAYS:
-        return _NO_HABIT
+        gone = not view.people.seen and view.abandoned
+        return MeasureValue(_MAX_VALUE, _ABANDONED) if gone else _NO_HABIT
     silent = max(0, view.today - view.people.most_last)
     usual = max(_SHORTEST_GAP, 32 / most)
     if silent <= usual:

@@ -9,10 +9,12 @@ from processors.state.account import Day
 from processors.state.usage_parts import PAST
 from schemas.records import AccountProfile, UsageEvent
 
-__all__ = ["errors", "failures", "latency", "slowdown", "uptime"]
+__all__ = ["errors", "failures", "latency", "latency_rise", "slowdown", "uptime"]
 
 _ENOUGH_EVENTS = 20
 """With fewer events in 7 days the share of errors is that of 28: one error of two events says little."""
+
+_FEW_EVENTS = 20
 
 _SLOWER = (
     ago(range(8, 30), UsageEvent, name="Report Viewed", latency_ms=200),
@@ -102,6 +104,34 @@ def slowdown(view: View) -> MeasureValue:
         return MeasureValue(None, "No latency to compare with")
     ratio = min(mean / usual, 99.0)
     return MeasureValue(ratio, f"People wait {mean:,.0f} ms on average, {usual:,.0f} ms in the weeks before")
+
+
+@measure(
+    "performance.latency_rise",
+    kpi="Product latency",
+    unit="change",
+    window="14 days against the days 43 to 90 before",
+    sources=(USAGE,),
+    needs="nothing: 0 without latencies of two months ago",
+    example=(
+        ago(range(43, 90), UsageEvent, name="Report Viewed", latency_ms=200),
+        ago(range(1, 14), UsageEvent, name="Report Viewed", latency_ms=320),
+    ),
+    reads=PAST,
+)
+def latency_rise(view: View) -> MeasureValue:
+    """
+    Return the change of how long people wait for the product, against two to three months ago.
+
+    It is that of 14 complete days. Twenty events as of then are added, so that few events make no rise.
+    """
+    now, past = view.fortnight, view.months_ago
+    usual = _mean(past)
+    if not usual or not now.latencies:
+        return MeasureValue(0, "No latency of months ago to compare with")
+    mean = (now.latency_ms + _FEW_EVENTS * usual) / (now.latencies + _FEW_EVENTS)
+    change = min(mean / usual - 1, 99.0)
+    return MeasureValue(change, f"People wait {mean:,.0f} ms on average, {usual:,.0f} ms two months ago")
 
 
 @measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from processors.measures.definition import BILLING, PROFILES, USAGE, MeasureValue, measure
@@ -10,7 +11,7 @@ from processors.measures.formats import count, money
 from processors.measures.queries import ended_at
 from processors.measures.view import MONTH, View
 from processors.state.account import Subscription
-from processors.state.parts import SNAPSHOT
+from processors.state.parts import SNAPSHOT, Stamp
 from processors.state.usage_parts import USERS
 from schemas.records import BillingEvent, UsageEvent
 from schemas.times import DAY
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 _YEAR = 365
-_PRICE_DAYS = 75
+_PRICE_DAYS = 120
 _MONTHLY_CHURN = 0.035
 """Monthly churn of business subscriptions, voluntary and not (Recurly 2025, by retentionlens.com)."""
 
@@ -105,9 +106,9 @@ def arpu(view: View) -> MeasureValue:
     "revenue.price_rise",
     kpi="Price rise",
     unit="change",
-    window="75 days",
+    window="120 days",
     sources=(BILLING,),
-    needs="nothing: 0 without a price of 75 days ago",
+    needs="nothing: 0 without a price of before",
     example=(
         ago(
             200, BillingEvent, kind="subscription_started", subscription_id="s-1", seats=10, mrr_minor=90_000
@@ -117,18 +118,19 @@ def arpu(view: View) -> MeasureValue:
 )
 def price_rise(view: View) -> MeasureValue:
     """
-    Return the largest rise of a subscription's price over 75 days, as a share, with unchanged seats.
+    Return the largest rise of a subscription's price of a seat over 120 days, as a share.
 
-    A subscription whose seats changed meanwhile is left out: more seats cost more.
+    Where the seats are not known it is the rise of the price.
     """
     day = view.today - _PRICE_DAYS
     rise = 0.0
     for each in view.state.billing.subscriptions.values():
-        before = _price_on(each, day)
-        seats_changed = each.terms_at.get("seats", (-1, 0))[0] // DAY > day
-        if each.status == "canceled" or not before or not each.mrr_minor or seats_changed:
+        before = _step_on(each.mrr_days, day)
+        if each.status == "canceled" or not before or not each.mrr_minor:
             continue
-        rise = max(rise, each.mrr_minor / before - 1)
+        seats = _step_on(each.seats_days, day)
+        more = each.seats / seats if seats and each.seats else 1.0
+        rise = max(rise, each.mrr_minor / before / more - 1)
     if not rise:
         return MeasureValue(0, f"No price rise in {_PRICE_DAYS} days")
     return MeasureValue(min(rise, 9.99), f"The price rose by {rise:.0%} within {_PRICE_DAYS} days")
@@ -155,10 +157,16 @@ def reduction(view: View) -> MeasureValue:
     return MeasureValue(max(cuts), f"Downgraded by {max(cuts):.0%} within 90 days")
 
 
-def _price_on(subscription: Subscription, day: int) -> int | None:
-    """Return the monthly price at the end of a UTC day; ``None``: not known."""
-    known = [step[1] for at, step in subscription.mrr_days.items() if at <= day]
-    return known[-1] if known else None
+def _step_on(steps: Mapping[int, tuple[Stamp, int | None]], day: int) -> int | None:
+    """Return what held at the end of a UTC day, or the first that is known after it."""
+    value: int | None = None
+    for at, step in steps.items():
+        if at > day and value is not None:
+            break
+        value = step[1]
+        if at > day:
+            break
+    return value
 
 
 @measure(

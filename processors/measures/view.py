@@ -30,7 +30,7 @@ BASELINE_WEEKS = 8
 """Whole weeks that an account's usual week is taken from, at most."""
 
 _NO_USAGE = Day()
-_RECENT_DAYS = 35
+_RECENT_DAYS = RING_DAYS + 1
 
 _NOT_FROM_USAGE = (
     "answers", "churned", "holidays", "months", "revenue", "seats", "solved", "subscription", "tickets",
@@ -116,7 +116,7 @@ class View:
 
     @cached_property
     def recent(self) -> list[Day]:
-        """Usage of each of the last 35 days, by its age."""
+        """Usage of each of the last 90 days and of today, by its age."""
         days, today = self.state.usage.days, self.today
         return [days.get(today - age, _NO_USAGE) for age in range(_RECENT_DAYS)]
 
@@ -134,6 +134,16 @@ class View:
     def complete_month(self) -> Day:
         """Summed usage of the 28 days before today."""
         return self._summed(1, 29)
+
+    @property
+    def fortnight(self) -> Day:
+        """Summed usage of the 14 days before today."""
+        return self._summed(1, 15)
+
+    @property
+    def months_ago(self) -> Day:
+        """Summed usage of the days from 43 to 90 days ago."""
+        return self._summed(43, RING_DAYS + 1)
 
     @cached_property
     def month_before(self) -> Day:

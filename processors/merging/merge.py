@@ -40,6 +40,7 @@ __all__ = ["merge"]
 K = TypeVar("K", int, str)
 V = TypeVar("V")
 N = TypeVar("N", int, str)
+A = TypeVar("A", int, int | None)
 
 
 def merge(state: State, other: State) -> None:
@@ -80,6 +81,7 @@ def _merge_usage(ours: Usage, theirs: Usage) -> None:
     _unite(ours.days, theirs.days, _day)
     _unite(ours.users, theirs.users, united)
     _unite(ours.features, theirs.features, max)
+    _unite(ours.weeks, theirs.weeks, add)
     ours.first_at, ours.last_at = (
         _earlier(ours.first_at, theirs.first_at),
         _most(ours.last_at, theirs.last_at),
@@ -152,13 +154,16 @@ def _subscription(ours: Subscription, theirs: Subscription) -> Subscription:
     ours.started_at = _earlier(ours.started_at, theirs.started_at)
     _unite(ours.mrr_days, theirs.mrr_days, _newer)
     ours.mrr_days = dict(sorted(ours.mrr_days.items()))
+    _unite(ours.seats_days, theirs.seats_days, _newer)
+    ours.seats_days = dict(sorted(ours.seats_days.items()))
+    ours.furthest_renewal = max(ours.furthest_renewal, theirs.furthest_renewal)
     ours.canceling_at = max(ours.canceling_at, theirs.canceling_at)
     ours.snapshots = united_snapshots(ours.snapshots, theirs.snapshots)
     settle(ours)
     return ours
 
 
-def _newer(ours: tuple[Stamp, int | None], theirs: tuple[Stamp, int | None]) -> tuple[Stamp, int | None]:
+def _newer(ours: tuple[Stamp, A], theirs: tuple[Stamp, A]) -> tuple[Stamp, A]:
     return theirs if theirs[0] > ours[0] else ours
 
 

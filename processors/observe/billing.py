@@ -128,6 +128,12 @@ def _observe_subscription(state: State, event: BillingEvent) -> None:
     if event.snapshot or event.mrr_minor is not None:
         unpaid = standing in NOT_PAYING or status == "canceled"
         _remember_mrr(subscription, at, 0 if unpaid else event.mrr_minor)
+    if event.seats is not None:
+        _remember_seats(subscription, at, event.seats)
+    if event.renews_at is not None:
+        subscription.furthest_renewal = max(
+            subscription.furthest_renewal, (event.renews_at, -event.occurred_at)
+        )
     before, after = event.previous_mrr_minor, event.mrr_minor
     # An end is no downgrade to nothing: it is a sign of its own.
     downgraded = before and after is not None and after < before and status != "canceled"
@@ -187,3 +193,10 @@ def _remember_mrr(subscription: Subscription, at: Stamp, mrr_minor: int | None) 
     known = subscription.mrr_days.get(day)
     if known is None or at > known[0]:
         subscription.mrr_days = dict(sorted((subscription.mrr_days | {day: (at, mrr_minor)}).items()))
+
+
+def _remember_seats(subscription: Subscription, at: Stamp, seats: int) -> None:
+    day = at[0] // DAY
+    known = subscription.seats_days.get(day)
+    if known is None or at > known[0]:
+        subscription.seats_days = dict(sorted((subscription.seats_days | {day: (at, seats)}).items()))

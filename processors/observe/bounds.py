@@ -35,6 +35,9 @@ __all__ = ["HELD_DAYS", "bound", "evict"]
 HELD_DAYS = 400
 """Days for which the newest of a rare event is kept: a survey's answer, advocacy, a training."""
 
+MEMORY_WEEKS = 42
+"""Weeks before the ring whose events are kept: with those of the ring they are more than a year."""
+
 MAX_USERS = 20_000
 """Users, the last active ones; others no longer count as active."""
 
@@ -97,6 +100,7 @@ def evict(state: State, now: int) -> None:
     first = now // DAY - RING_DAYS
     since, held = first * DAY, (now // DAY - HELD_DAYS) * DAY
     usage = state.usage
+    _remember_weeks(usage, first)
     usage.days = {day: bucket for day, bucket in usage.days.items() if day >= first}
     least = least_activity(first)
     usage.users = {user: activity for user, activity in usage.users.items() if activity >= least}
@@ -136,6 +140,19 @@ def evict(state: State, now: int) -> None:
         state.deleted_at = -1
 
 
+def _remember_weeks(usage: Usage, first: int) -> None:
+    """Add the days that leave the ring to their weeks; nothing can come to them any more."""
+    weeks = usage.weeks
+    for day, bucket in usage.days.items():
+        if day < first:
+            week = day // 7
+            weeks = weeks if weeks is not usage.weeks else dict(weeks)
+            weeks[week] = weeks.get(week, 0) + bucket.events
+    oldest = first // 7 - MEMORY_WEEKS
+    if weeks is not usage.weeks or (weeks and min(weeks) < oldest):
+        usage.weeks = {week: weeks[week] for week in sorted(weeks) if week >= oldest}
+
+
 def _evict_tickets(state: State, since: int) -> None:
     for key in [key for key, ticket in state.tickets.items() if ticket.deleted]:  # as older builds wrote them
         retract(state, "ticket", key, state.tickets.pop(key).last_at)
@@ -158,18 +175,22 @@ def _evict_surveys(state: State, since: int, held: int) -> None:
 
 
 def _thin(subscription: Subscription, first: int) -> None:
-    """Of the revenue before the ring keep the changes only: nothing can come between them any more."""
-    steps = subscription.mrr_days
+    """Of revenue and seats before the ring keep the changes only: nothing can come between them any more."""
+    subscription.mrr_days = _changes(subscription.mrr_days, first)
+    subscription.seats_days = _changes(subscription.seats_days, first)
+
+
+def _changes(steps: dict[int, Any], first: int) -> dict[int, Any]:
+    """Return the steps without those of before the day ``first`` that changed nothing."""
     if len(steps) < 2:
-        return
+        return steps
     kept: dict[int, Any] = {}
     before: Any = steps  # equal to no amount, nor to None: an amount that is known to be unknown
     for day, step in steps.items():
         if day >= first or step[1] != before:
             kept[day] = step
         before = step[1]
-    if len(kept) != len(steps):
-        subscription.mrr_days = kept
+    return kept
 
 
 def bound(state: State) -> bool:
@@ -187,6 +208,8 @@ def bound(state: State) -> bool:
     for subscription in state.billing.subscriptions.values():
         if len(subscription.mrr_days) > MAX_MRR_DAYS:
             subscription.mrr_days = dict(list(subscription.mrr_days.items())[-MAX_MRR_DAYS:])
+        if len(subscription.seats_days) > MAX_MRR_DAYS:
+            subscription.seats_days = dict(list(subscription.seats_days.items())[-MAX_MRR_DAYS:])
         entries += len(subscription.snapshots)
     for counter in state.own_counts.values():
         if len(counter.users) > MAX_OWN_USERS:

@@ -128,6 +128,7 @@ def _later_usage(usage: Usage, at: int) -> Usage:
         features={feature: last for feature, last in usage.features.items() if last > day},
         first_at=None if usage.first_at is None else max(usage.first_at, (day + 1) * DAY),
         last_at=usage.last_at,
+        weeks={week: events for week, events in usage.weeks.items() if 7 * week > day},
     )
 
 

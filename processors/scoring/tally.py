@@ -55,8 +55,8 @@ def _product_tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, lis
     }
     if not badness:  # nearly always
         return 10_000, points, [_START]
-    weights, bad, takers = _families(plan, scores, badness)
-    left, shares = product(weights, bad)
+    weights, bad, times, takers = _families(plan, scores, badness)
+    left, shares = product(weights, bad, times)
     total = round(left * 10_000)
     for share, members in zip(shares, takers, strict=True):
         for place, part in members:
@@ -69,18 +69,20 @@ def _product_tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, lis
 
 def _families(
     plan: Plan, scores: Sequence[float | None], badness: Mapping[int, float]
-) -> tuple[list[float], list[float], list[list[tuple[int, float]]]]:
+) -> tuple[list[float], list[float], list[float] | None, list[list[tuple[int, float]]]]:
     """
-    Return the weight and the badness of every family that takes something, and who takes it.
+    Return of every family that takes something its weight, its badness, how often it counts, and who takes.
 
     ``badness`` has the terms of some badness. A term without a group is a family of its own. Who takes it are
-    the terms, each with its share in the family.
+    the terms, each with its share in the family. ``None``: each counts once.
     """
     weights, bad, takers = [], [], []
+    multiplied, times = [], 1.0
     for place, weight in zip(plan.loose, plan.root.weights, strict=False):
         if place in badness:
             weights.append(weight)
             bad.append(badness[place])
+            multiplied.append(True)
             takers.append([(place, 1.0)])
     for group, weight in zip(plan.groups, plan.root.weights[len(plan.loose) :], strict=True):
         if not badness.keys().isdisjoint(group.terms):
@@ -88,8 +90,10 @@ def _families(
             whole, parts = family(group.combinator, members)
             weights.append(weight)
             bad.append(whole)
+            times *= 1.0 + (group.multiplies - 1.0) * whole
+            multiplied.append(group.multiplies == 1 and not group.involuntary)
             takers.append([(place, part) for place, part in zip(group.terms, parts, strict=True) if part])
-    return weights, bad, takers
+    return weights, bad, None if times == 1 else [times if each else 1.0 for each in multiplied], takers
 
 
 def _brought(score: float | None, factor: float) -> int:

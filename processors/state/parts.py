@@ -80,7 +80,8 @@ class Usage(msgspec.Struct, array_like=True, gc=False):
     Rings of product usage.
 
     ``days`` maps a UTC day number to its bucket, ``users`` the ``brief`` of a user id to the user's activity
-    (``processors.state.activity``), ``features`` a feature to the last day of its use.
+    (``processors.state.activity``), ``features`` a feature to the last day of its use. ``weeks`` maps a week
+    (the day number over 7) to the events of those of its days that have left the ring, for a year.
     """
 
     days: dict[int, Day] = {}
@@ -88,6 +89,7 @@ class Usage(msgspec.Struct, array_like=True, gc=False):
     features: dict[str, int] = {}
     first_at: int | None = None
     last_at: int | None = None
+    weeks: dict[int, int] = {}
 
 
 class Snapshot(msgspec.Struct, array_like=True, gc=False):
@@ -203,7 +205,9 @@ class Subscription(msgspec.Struct, array_like=True, gc=False):
     (never paid, and ended), 'trialing', 'past_due', 'unpaid', 'paused', or '' in good standing.
     ``mrr_minor`` is what its price comes to in a month, paid or not. ``mrr_days`` maps a UTC day to the
     newest word of that day on the monthly recurring revenue (0 where the standing brings none, ``None``:
-    known to be unknown): its history, in minor units. ``snapshots`` are those of the newest two times.
+    known to be unknown): its history, in minor units; ``seats_days`` has the seats likewise. ``snapshots``
+    are those of the newest two times. ``furthest_renewal`` is the furthest renewal date that any event
+    stated, and the earliest time at which one did, negated: the larger of two says more.
     """
 
     status_at: Stamp = NEVER
@@ -222,6 +226,14 @@ class Subscription(msgspec.Struct, array_like=True, gc=False):
     canceling_at: int = -1
     standing: str = ""
     snapshots: list[SubscriptionSnapshot] = []
+    seats_days: dict[int, tuple[Stamp, int]] = {}
+    furthest_renewal: tuple[int, int] = (-1, 0)
+
+    @property
+    def term(self) -> int | None:
+        """How long before its next renewal that date was first stated, in milliseconds, if it is known."""
+        furthest, stated = self.furthest_renewal
+        return furthest + stated if furthest >= 0 and furthest == self.renews_at else None
 
     @property
     def revenue(self) -> int | None:

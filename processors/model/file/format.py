@@ -317,6 +317,18 @@ class GroupSpec(CombineSpec):
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
         None, description="The group's name for people."
     )
+    multiplies: Number | None = Field(
+        None,
+        ge=1,
+        le=20,
+        description="In a product: while the group is at its worst, what the other groups take counts so "
+        "many times, in proportion before. For a near renewal, at which a customer in trouble leaves.",
+    )
+    involuntary: bool = Field(
+        False,
+        description="In a product: the group is about a customer who means to stay, such as payments that "
+        "fail. No group multiplies it.",
+    )
 
 
 class ScoreSpec(CombineSpec):

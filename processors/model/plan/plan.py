@@ -65,11 +65,18 @@ class PlanTerm:
 
 @dataclass(frozen=True, slots=True)
 class PlanGroup:
-    """A group: its combinator, and the indices of its terms in ``Plan.terms``."""
+    """
+    A group: its combinator, and the indices of its terms in ``Plan.terms``.
+
+    ``multiplies`` is how many times the other groups of a product count while this one is at its worst; those
+    that are ``involuntary`` stay as they are.
+    """
 
     name: str
     combinator: Combinator
     terms: tuple[int, ...]
+    multiplies: float = 1.0
+    involuntary: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,6 +215,15 @@ class _Planner:
                 given = "no weight" if group.weight is None else f"the weight {group.weight:g}"
                 fix = "give it a weight from 0 to 1: how much it takes away at its worst"
                 self._fault(("groups", name), f"a group with {given} in a product", fix)
+        multiplying = [name for name, group in body.groups.items() if group.multiplies is not None]
+        for name, group in body.groups.items():
+            for key in ("multiplies", "involuntary"):
+                if getattr(group, key) and not whole:
+                    fix = f"add `combine: product` to score, or leave {key} out"
+                    self._fault(("groups", name, key), f"{key} without a product", fix)
+        for name in multiplying[1:]:
+            fix = f"keep one of them: their measures can share the group {multiplying[0]}"
+            self._fault(("groups", name, "multiplies"), "a second group that multiplies", fix)
         for name, spec in body.measures.items():
             inside = whole if spec.group is None else spec.group in products
             if inside and spec.weight > 1:

@@ -63,7 +63,7 @@ def build_tree(body: BodySpec, curves: Mapping[str, Curve]) -> Tree:
         ignore = ignoring if spec.missing is None else spec.missing == "ignore"
         combinator = _combinator(spec, spec.title or name.capitalize(), members, ignore=ignore)
         tops.append((Fraction(weight), _range(spec, members, ignore=ignore)))
-        groups.append(PlanGroup(name, combinator, indices))
+        groups.append(PlanGroup(name, combinator, indices, spec.multiplies or 1.0, spec.involuntary))
 
     factors, shares = [Fraction(0)] * len(specs), [Fraction(0)] * len(specs)
     above = list(zip(*_split(body.score, tops), strict=True))

@@ -107,8 +107,5 @@ def test_the_band_is_published_by_its_severity_and_alerts_go_by_it() -> None:
     alerts = [alert for _ in range(9 * 4) for alert in story.after(6 * HOUR)]
     health = [alert for alert in alerts if alert.rule == "health"]
     assert (story.health.band, story.health.label) == ("critical", "F")
-    assert [(alert.severity, alert.band) for alert in health] == [
-        ("warning", "at_risk"),
-        ("critical", "critical"),
-    ]
+    assert [(alert.severity, alert.band) for alert in health] == [("critical", "critical")]
     story.after(HOUR)

@@ -563,13 +563,16 @@ def test_idle_seats_count_days_of_use_against_working_days() -> None:
     assert Account().use(1).value("seats.idle") == 0
 
 
-def test_a_price_rise_needs_unchanged_seats() -> None:
+def test_a_price_rise_is_that_of_a_seat() -> None:
     account = Account().bill(200, "subscription_started", mrr_minor=1_000, seats=5)
     assert account.value("revenue.price_rise") == 0
     account.bill(20, "subscription_updated", mrr_minor=1_200)
     assert account.value("revenue.price_rise") == pytest.approx(0.2)
     account.bill(10, "subscription_updated", mrr_minor=2_400, seats=10)
-    assert account.value("revenue.price_rise") == 0
+    assert account.value("revenue.price_rise") == pytest.approx(0.2)
+    more = Account().bill(200, "subscription_started", mrr_minor=1_000, seats=5)
+    more.bill(10, "subscription_updated", mrr_minor=2_000, seats=10)
+    assert more.value("revenue.price_rise") == 0
 
 
 def test_a_champion_who_left_fades_and_a_new_one_ends_it() -> None:
@@ -594,8 +597,44 @@ def test_a_reduction_is_told_for_90_days() -> None:
     assert old.value("revenue.reduction") == 0
 
 
-def test_a_renewal_is_near_from_60_days_on() -> None:
+def test_a_renewal_is_near_from_90_days_on_but_not_every_month() -> None:
     def renews(days: int) -> Account:
         return Account().bill(200, "subscription_started", renews_at=NOW + days * DAY)
 
-    assert [renews(days).value("billing.renewal_near") for days in (60, 30, 0)] == [0, 0.5, 1]
+    assert [renews(days).value("billing.renewal_near") for days in (90, 45, 0)] == [0, 0.5, 1]
+    monthly = Account().bill(25, "subscription_started", renews_at=NOW + 5 * DAY)
+    assert monthly.value("billing.renewal_near") == 0
+    # A change in the middle of a year states the same date again, which makes the term no shorter.
+    yearly = Account().bill(355, "subscription_started", renews_at=NOW + 10 * DAY)
+    yearly.bill(20, "subscription_updated", renews_at=NOW + 10 * DAY, mrr_minor=1)
+    assert yearly.value("billing.renewal_near") == pytest.approx(1 - 10 / 90)
+
+
+def remembered(weeks: int, quiet: range = range(0)) -> Account:
+    """Return an account that used the product daily for so many weeks, and little in the quiet ones."""
+    account = Account()
+    for day in range(7 * weeks, 0, -1):
+        account.use(day, 1 if day // 7 in quiet else 6)
+    return account
+
+
+def test_a_level_of_long_ago_is_remembered() -> None:
+    account = remembered(50, quiet=range(16))
+    evict(account.state, NOW)
+    assert len(account.state.usage.days) == 90
+    assert account.value("usage.trend") == 0  # in the ring it was always as low as now
+    assert account.value("usage.year") < -0.7
+
+
+def test_a_season_that_was_quiet_a_year_ago_is_no_decline() -> None:
+    often = remembered(56, quiet=range(4))
+    seasonal = remembered(56, quiet=range(4))
+    for account, factor in ((often, 1.0), (seasonal, 0.2)):
+        evict(account.state, NOW)
+        weeks = account.state.usage.weeks
+        newest = NOW // DAY // 7
+        for week in weeks:
+            if 50 <= newest - week <= 54:
+                weeks[week] = round(weeks[week] * factor)
+    assert often.value("usage.year") < -0.6
+    assert seasonal.value("usage.year") > -0.4

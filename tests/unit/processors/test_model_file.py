@@ -536,3 +536,37 @@ def test_a_probability_that_can_not_be_one_is_a_fault(points: str, fault: str) -
     (found,) = faults(SMALL + f"churn_probability: {points}\n")
     assert fault in found
     assert found.startswith("7:")
+
+
+MULTIPLYING = """\
+model: renewing
+version: 1
+score: {combine: product}
+groups:
+  silence: {weight: 0.5}
+  renewal: {weight: 0.2, multiplies: 3}
+  payments: {weight: 0.5, involuntary: true}
+measures:
+  usage.silence: {group: silence, curve: {points: [[0, 100], [10, 0]]}}
+  billing.renewal_near: {group: renewal, curve: {points: [[0, 100], [1, 0]]}}
+  billing.payment: {group: payments, curve: {points: [[0, 100], [3, 0]]}}
+bands: [{band: critical, below: 50}, {band: healthy}]
+"""
+
+
+def test_a_near_renewal_multiplies_all_but_what_is_involuntary() -> None:
+    model = load_model(MULTIPLYING)
+
+    def points(silence: float, renewal: float, payment: float) -> float:
+        facts = {"usage.silence": silence, "billing.renewal_near": renewal, "billing.payment": payment}
+        verdict = score(model, facts)
+        taken = sum(measure.contribution for measure in verdict.measures)
+        assert 100 + taken == pytest.approx(verdict.score / 100, abs=0.02)
+        return verdict.score / 100
+
+    assert points(10, 0, 0) == 50
+    assert points(10, 1, 0) == 10  # 0.8 of the renewal's own, and 0.5 three times
+    assert points(0, 1, 3) == 40
+    assert points(10, 0.5, 0) == pytest.approx(100 * 0.9 * 0.5**2)
+    faulty = check_model(MULTIPLYING.replace("combine: product", "combine: mean"))
+    assert any("multiplies without a product" in str(fault) for fault in faulty.faults)

@@ -38,6 +38,7 @@ KEYS_ARE_FEW = {
     "heard": "topics",
     "overrides": "the score and measures",
     "days": "days of the ring: evict",
+    "weeks": "weeks of a year: evict",
     "samples": "measures whose change rules ask, 8 at most",
 }
 """Dicts without a bound of their own, and what their keys are."""
