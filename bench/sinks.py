@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import msgspec
+from pydantic import SecretStr
 
 from bellbuoy.local.embedded import Postgres, Redis
 from bench.accounts import NOW, SIZES, cells, grow
@@ -23,7 +24,10 @@ from processors.fold.fold import Fold
 from processors.fold.shared import Shared
 from processors.state.position import Position
 from schemas.records import AccountHealth, JournalBatch
-from sinks.port import Sink
+from sinks.clickhouse.settings import ClickHouseSettings
+from sinks.iceberg.settings import IcebergSettings
+from sinks.lake.settings import LakeSettings
+from sinks.port import Appending, Sink
 from sinks.postgres.settings import PostgresSettings
 from sinks.postgres.sink import PostgresSink
 from sinks.redis.settings import RedisSettings
@@ -50,6 +54,8 @@ def measure(sink: Sink, records: list[AccountHealth], rounds: int, batch: int) -
             began, before = time.monotonic(), _processor_seconds()
             for start in range(0, len(later), batch):
                 sink.write(later[start : start + batch])
+            if isinstance(sink, Appending):
+                sink.reached({})  # what gathers records writes them now
             seconds += time.monotonic() - began
             used += _processor_seconds() - before
     written = len(records) * rounds
@@ -101,9 +107,29 @@ def _postgres(folder: Path) -> Iterator[Sink]:
     server.stop()
 
 
+@contextmanager
+def _lake(folder: Path) -> Iterator[Sink]:
+    yield LakeSettings(path=folder / "lake", file_records=1).sink()
+
+
+@contextmanager
+def _iceberg(folder: Path) -> Iterator[Sink]:
+    catalog, warehouse = f"sqlite:///{folder}/catalog.db", f"file://{folder}/tables"
+    yield IcebergSettings(catalog=catalog, warehouse=warehouse, file_records=1).sink()
+
+
+@contextmanager
+def _clickhouse(_: Path) -> Iterator[Sink]:
+    """Yield the sink on the engine inside this process: a server adds HTTP to it."""
+    yield ClickHouseSettings(url=SecretStr("chdb://memory")).sink()
+
+
 _SINKS: Mapping[str, Callable[[Path], AbstractContextManager[Sink]]] = {
     "redis": _redis,
     "postgres": _postgres,
+    "lake": _lake,
+    "iceberg": _iceberg,
+    "clickhouse": _clickhouse,
 }
 
 
