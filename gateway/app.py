@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 
 import orjson
 import structlog
@@ -25,6 +26,7 @@ from gateway.http.cors import TrackingCors
 from gateway.http.errors import HttpError
 from gateway.http.metrics_middleware import RequestMetrics, RouteLabels
 from gateway.http.paths import PlainPaths
+from gateway.http.streams import json_lines
 from gateway.metrics import REGISTRY, start_series
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
@@ -103,10 +105,17 @@ def assemble(
         finally:
             await outbox.close()
 
-    dispatcher = Dispatcher(outbox, topics, registry, _counters(settings))
+    dispatcher, keys = Dispatcher(outbox, topics, registry, _counters(settings)), ApiKeys(settings.keys())
+
+    async def arrivals(request: Request) -> Response:
+        grant = keys.server_grant(request.headers.get("authorization"))
+        return json_lines(dispatcher.arrivals.watch(grant.tenant))
+
     routes = [
         *_source_routes(settings, dispatcher, registry, clock, admission),
         *_action_routes(settings, dispatcher, clock, actions or ActionSecrets()),
+        *_contract_routes(registry),
+        Route("/v1/arrivals", arrivals, methods=["GET"], name="/v1/arrivals"),
         Route("/livez", _livez, name="/livez"),
         Route("/readyz", readyz, name="/readyz"),
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),
@@ -169,6 +178,24 @@ def _action_routes(
 
         routes += SlackActions(secrets, bodies, dispatcher, clock).routes()
     return routes
+
+
+def _contract_routes(registry: Registry) -> list[Route]:
+    """Return the routes of the documents that say what is accepted; each is made when it is first asked."""
+
+    @cache
+    def document(name: str) -> bytes:
+        from gateway.contracts import contracts, openapi  # noqa: PLC0415 - the schemas take long to make
+
+        return orjson.dumps(contracts(registry) if name == "contracts" else openapi(registry))
+
+    async def answer(request: Request) -> Response:
+        name = request.url.path.rsplit("/", 1)[1]
+        headers = {"Cache-Control": "max-age=300"}
+        return Response(document(name), headers=headers, media_type="application/json")
+
+    paths = ("/v1/contracts", "/v1/openapi.json")
+    return [Route(path, answer, methods=["GET"], name=path) for path in paths]
 
 
 async def _livez(_request: Request) -> Response:

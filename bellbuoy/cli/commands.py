@@ -37,6 +37,7 @@ PANELS = {
         "forget",
         "events",
         "import",
+        "sources",
         "send",
         "deadletters",
         "rebuild",

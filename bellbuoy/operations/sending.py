@@ -1,11 +1,12 @@
-"""Sending of samples: a source's published payload, made fresh and signed, to a running gateway."""
+"""Requests to a running gateway: a source's sample, made fresh and signed, and the arrivals it tells of."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 import orjson
@@ -18,7 +19,7 @@ from gateway.sources.samples import Sample, load_samples
 from gateway.sources.signatures import SignedRequest
 from gateway.sources.source import Source, WebhookSource
 
-__all__ = ["SampleRequest", "UnreachableError", "choose", "prepare", "send"]
+__all__ = ["SampleRequest", "UnreachableError", "choose", "prepare", "send", "watch"]
 
 _SECONDS = 30
 
@@ -102,6 +103,46 @@ async def _send(request: SampleRequest) -> tuple[int, str]:
             return answer.status, await answer.text()
     except (aiohttp.ClientError, TimeoutError) as error:
         raise UnreachableError(f"no gateway at {request.url}: {error or 'it does not answer'}") from error
+
+
+def watch(url: str, key: str) -> Iterator[dict[str, Any]]:
+    """
+    Yield what arrives at a gateway as it happens.
+
+    Raises UnreachableError when the gateway is away or ends, PermissionError for a key that may not watch.
+    """
+    with asyncio.Runner() as runner:
+        arrivals = _arrivals(url, key)
+        try:
+            while True:
+                arrival = runner.run(_next(arrivals))
+                if arrival is None:
+                    raise UnreachableError(f"the gateway at {url} ended the stream")
+                yield arrival
+        finally:
+            runner.run(arrivals.aclose())
+
+
+async def _next(arrivals: AsyncGenerator[dict[str, Any], None]) -> dict[str, Any] | None:
+    return await anext(arrivals, None)
+
+
+async def _arrivals(url: str, key: str) -> AsyncGenerator[dict[str, Any], None]:
+    timeout = aiohttp.ClientTimeout(total=None, connect=_SECONDS, sock_read=_SECONDS)
+    headers = {"authorization": f"Bearer {key}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.get(f"{url}/v1/arrivals") as answer,
+        ):
+            if answer.status != 200:
+                said = (await answer.json())["message"]
+                raise PermissionError(f"the gateway answers {answer.status}: {said}")
+            async for line in answer.content:
+                if line.strip():
+                    yield orjson.loads(line)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise UnreachableError(f"no gateway at {url}: {error or 'it does not answer'}") from error
 
 
 def _first(secrets: list[str], tenant: str, field: str) -> str:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.http.errors import Fault
 
-__all__ = ["Results"]
+__all__ = ["Results", "is_dry_run"]
+
+
+def is_dry_run(request: Request) -> bool:
+    """Tell whether a request is only to be judged: nothing of it is kept."""
+    return request.query_params.get("dry_run", "").lower() in ("1", "true", "yes")
 
 
 class Results:
@@ -39,14 +45,16 @@ class Results:
         """Whether some events were accepted and others weren't."""
         return 0 < len(self.rejected) < len(self._results)
 
-    def answer(self) -> Response:
-        """Return the answer."""
+    def answer(self, *, dry_run: bool = False) -> Response:
+        """Return the answer; that of a ``dry_run`` says so."""
         rejected = [result for result in self._results if result["status"] == "rejected"]
         body: dict[str, Any] = {
             "accepted": len(self._results) - len(rejected),
             "rejected": len(rejected),
             "results": self._results,
         }
+        if dry_run:
+            body["dry_run"] = True
         status = 200
         if rejected:
             status = 400 if len(rejected) == len(self._results) else 207

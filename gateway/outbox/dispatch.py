@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from gateway.http.errors import Fault, HttpError
 from gateway.http.sender import Sender
 from gateway.metrics import DEAD_LETTERS, EVENTS
 from gateway.outbox.accounts import derived_records
+from gateway.outbox.arrivals import Arrivals
 from gateway.outbox.counting import count_of
 from gateway.outbox.port import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
 from schemas.codec.envelope import Envelopes
@@ -34,12 +36,14 @@ class RequestRecords:
     """
     The encoded records of one request, and the counts that are added to the metrics once Kafka has confirmed.
 
-    ``usage`` holds encoded usage events by partition, with the key of the first of them.
+    ``usage`` holds encoded usage events by partition, with the key of the first of them; ``arrivals`` are
+    told to those who watch a tenant.
     """
 
     records: list[OutgoingRecord] = field(default_factory=list)
     usage: dict[int, tuple[bytes, list[bytes]]] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)
+    arrivals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -58,6 +62,7 @@ class Dispatcher:
         counters: Mapping[str, Mapping[str, str]] = _NO_COUNTERS,
     ) -> None:
         self._outbox = outbox
+        self.arrivals = Arrivals()
         self._counters = counters
         self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _DEAD_LETTERS)}
         self._names = {topic: topics.name(topic) for topic in self._codecs}
@@ -81,6 +86,8 @@ class Dispatcher:
         else:
             records.records.append(OutgoingRecord(self._names[topic], key, value))
         records.events[topic] += 1
+        if self.arrivals.watched(event.tenant):
+            records.arrivals.append((event.tenant, _accepted(topic, event)))
         if isinstance(event, UsageEvent) and event.tenant in self._counters:
             counted = count_of(event, self._counters[event.tenant])
             if counted is not None:
@@ -123,6 +130,8 @@ class Dispatcher:
         value = self._codecs[_DEAD_LETTERS].encode(dead_letter)
         records.records.append(OutgoingRecord(self._names[_DEAD_LETTERS], key, value))
         records.dead_letters[topic, fault.reason] += 1
+        if self.arrivals.watched(sender.tenant):
+            records.arrivals.append((sender.tenant, _kept(topic, sender, fault, dead_letter.id)))
 
     async def send(self, records: RequestRecords) -> None:
         """Return once every record of the request is durable; raise HttpError (503) otherwise."""
@@ -141,7 +150,37 @@ class Dispatcher:
             raise HttpError(
                 503, "unavailable", "Kafka did not confirm every event: send all of them again", retry_after=2
             ) from error
+        for tenant, arrival in records.arrivals:
+            self.arrivals.tell(tenant, arrival)
         for topic, events in records.events.items():
             EVENTS.labels(topic).inc(events)
         for (topic, reason), count in records.dead_letters.items():
             DEAD_LETTERS.labels(topic, reason).inc(count)
+
+
+def _accepted(topic: str, event: InputEvent) -> dict[str, Any]:
+    """Return what is told of an event that Kafka has."""
+    return {
+        "became": "accepted",
+        "topic": topic,
+        "source": event.source,
+        "account_id": event.account_id,
+        "event_id": event.event_id,
+        "what": getattr(event, "kind", None) or getattr(event, "name", None),
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+    }
+
+
+def _kept(topic: str, sender: Sender, fault: Fault, letter: str) -> dict[str, Any]:
+    """Return what is told of an event that became a dead letter."""
+    return {
+        "became": "dead letter",
+        "topic": topic,
+        "source": sender.source,
+        "reason": fault.reason,
+        "message": fault.detail,
+        "pointer": fault.pointer,
+        "letter": letter,
+        "received_at": sender.received_at,
+    }

@@ -13,7 +13,7 @@ from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
-from gateway.http.results import Results
+from gateway.http.results import Results, is_dry_run
 from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
 from gateway.sources.cloudevents import SOURCE
@@ -71,6 +71,8 @@ class CloudEventsEndpoint:
             records, results = RequestRecords(), Results()
             for index, event in enumerate(events):
                 self._add(records, results, event, sender, index if batch else None)
+            if is_dry_run(request):
+                return results.answer(dry_run=True)
             for index, why in results.rejected if results.mixed else ():
                 raw = events[index]
                 self._dispatcher.add_dead_letter(records, sender, topic_of(raw), raw, why)

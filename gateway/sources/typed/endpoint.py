@@ -15,7 +15,7 @@ from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
-from gateway.http.results import Results
+from gateway.http.results import Results, is_dry_run
 from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
 from gateway.sources.typed import SOURCE, TOPIC_HEADER
@@ -103,6 +103,8 @@ class TypedEndpoint:
             sender = Sender(grant.tenant, SOURCE.name, received_at)
             for index, item in enumerate(items):
                 self._add(records, results, item, sender, topic, None if single else index)
+            if is_dry_run(request):
+                return results.answer(dry_run=True)
             for index, why in results.rejected if results.mixed else ():
                 own, raw = topic or _named_topic(items[index]), items[index]
                 headers = {TOPIC_HEADER: own.encode()}
