@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from processors.state.position import POSITION_KEY, is_account
+from processors.state.position import POSITION_KEY, decode_position, is_account
 from schemas.topics import Topics
 
 
@@ -65,14 +65,14 @@ def changelog_totals(bootstrap: str, topics: Topics) -> ChangelogTotals:
         last[message.key()] = message
     result = ChangelogTotals()
     for key, message in last.items():
-        fields = msgspec.msgpack.decode(message.value(), strict=False)
         if key.startswith(POSITION_KEY):
-            sequence, _offset, _at, _applied, duplicates, dead, moved = fields
-            result.sequences[message.partition()] = sequence
-            result.duplicates += duplicates
-            result.dead_letters += dead
-            result.moved += moved
+            position = decode_position(message.value())
+            result.sequences[message.partition()] = position.sequence
+            result.duplicates += position.duplicates
+            result.dead_letters += position.dead_letters
+            result.moved += position.moved
         elif is_account(key):
+            fields = msgspec.msgpack.decode(message.value(), strict=False)
             result.applied[key.decode()] = fields[2]
             result.usage[key.decode()] = sum(day[0] for day in fields[5][0].values())
     return result
