@@ -197,7 +197,7 @@
     const done = await post(form.getAttribute('hx-post'), values).finally(() => { button.disabled = false })
     if (done && form.closest('dialog')) form.closest('dialog').close()
     if (done && form.matches('[data-refresh]')) htmx.trigger($('#report'), 'refresh')
-    if (done && form.matches('[data-trial]')) { htmx.trigger($('#trial'), 'refresh'); return }
+    if (done && form.matches('[data-trial]')) { htmx.trigger($('#trial'), 'trial'); return }
     if (done && form.matches('[data-reset]')) { form.reset(); if (form.action_id) form.action_id.value = '' }
   }, true)
   document.addEventListener('click', event => {
@@ -214,8 +214,8 @@
     else if (button.dataset.do === 'help') help.showModal()
   })
 
-  // A trial that runs is asked for again.
-  setInterval(() => { if ($('[data-running]')) htmx.trigger($('#trial'), 'refresh') }, 1500)
+  // A trial that runs is asked for again, by an event of its own: "refresh" would reach the page around it.
+  setInterval(() => { if ($('[data-running]')) htmx.trigger($('#trial'), 'trial') }, 1500)
 
   // Keys
   document.addEventListener('keydown', event => {

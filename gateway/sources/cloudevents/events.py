@@ -21,7 +21,6 @@ import orjson
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
-from schemas.codec.registry import committed
 from schemas.inputs import OFFERED_TOPICS
 from schemas.records import InputEvent
 
@@ -136,6 +135,8 @@ def _data(event: CloudEvent) -> dict[str, Any]:
 
 @cache
 def _form(topic: str) -> Form:
-    from gateway.sources.typed.forms import Form  # noqa: PLC0415 - takes long to load
+    # Every command that reads settings loads this module, and these take long to load.
+    from gateway.sources.typed.forms import Form  # noqa: PLC0415
+    from schemas.codec.registry import committed  # noqa: PLC0415
 
     return Form(topic, committed())

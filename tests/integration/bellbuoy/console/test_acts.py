@@ -6,18 +6,22 @@ import uuid
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bellbuoy.console.access.tokens import new_token
 from bellbuoy.local.embedded import Kafka, Redis
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.role_process import RoleProcess
+from bellbuoy.operations.event_writing import write_event
 from bellbuoy.operations.topics import create_topics
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec
-from schemas.records import AccountOverride, AlertAction
+from schemas.records import AccountOverride, AlertAction, SupportEvent
+from schemas.times import DAY
 from schemas.topics import Topics
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import RedisSink
@@ -52,12 +56,14 @@ def _send(gateway: RoleProcess, topic: str, **event: object) -> None:
 def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
     bootstrap: str, topics: Topics, redis_url: str, tmp_path: Path, chromium: Browser
 ) -> None:
+    made = new_token()
+    token = {"sha256": made.sha256, "scopes": ["read", "act"], "tenants": ["demo"]}
     settings = role_settings(
         bootstrap,
         topics,
         tmp_path,
         redis={"url": redis_url, "prefix": topics.prefix},
-        console={"port": 0, "person": "Kim"},
+        console={"port": 0, "person": "Kim", "tokens": {"crm": token}},
     )
     roles = {
         name: RoleProcess(name, settings, tmp_path / f"{name}.log").start()
@@ -104,6 +110,19 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         expect(ines.locator("#changes .then-head")).to_contain_text("1 Jan 2026")
         _talk(ines)
 
+        write_event(settings, "support.events", _ticket_of_tomorrow())
+        _correct(kim)
+        _try_model(kim)
+        kim.goto("/team/demo")
+        expect(kim.locator("#main")).to_contain_text("How often each rule is right")
+        expect(kim.locator("#main")).to_contain_text("Median time to acknowledge")
+
+        alert_id = _ask(console, made.token, "/alerts")["alerts"][0]["alert_id"]
+        act = _ask(
+            console, made.token, f"/alerts/{alert_id}/acts", {"kind": "reviewed", "feedback": "useful"}
+        )
+        assert act["author"] == "token:crm"
+
         ines.locator('[data-act="dismissed"]').first.click()
         ines.get_by_label("Noise").check()
         ines.locator("#act").get_by_label("Note").fill("Known since June")
@@ -113,7 +132,6 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
 
         for path, words in (
             ("/pipeline/demo", ("Event to page", "account.health", "redis")),
-            ("/producers/demo", ("No dead letter is open.",)),
             ("/model/demo", ("It comes with Bellbuoy",)),
         ):
             kim.goto(path)
@@ -125,9 +143,10 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
     actions = _written(bootstrap, topics, "alert.actions")
     assert [(one.kind, one.author) for one in actions] == [
         ("acknowledged", "Kim"),
+        ("reviewed", "token:crm"),
         ("dismissed", "Kim"),
     ]
-    assert (actions[1].note, actions[1].feedback) == ("Known since June", "noise")
+    assert (actions[2].note, actions[2].feedback) == ("Known since June", "noise")
     overrides = _written(bootstrap, topics, "account.overrides")
     assert [(one.value, one.author) for one in overrides] == [(12.0, "Kim"), (None, "Kim")]
     assert overrides[0].expires_at is not None
@@ -147,6 +166,51 @@ def _talk(page: Page) -> None:
         return "meeting: Their budget (Kim)" in page.locator("#timeline").inner_text()
 
     until(shown, what="the meeting")
+
+
+def _ticket_of_tomorrow() -> SupportEvent:
+    at = now()
+    return SupportEvent(
+        event_id="t1", tenant="demo", account_id="acme-inc", source="test", occurred_at=at + DAY,
+        received_at=at, ticket_id="t1", kind="opened",
+    )  # fmt: skip
+
+
+def _correct(page: Page) -> None:
+    """Repair the dead letter of a ticket that was opened tomorrow, and see none left."""
+
+    def arrived() -> bool:
+        page.goto("/producers/demo")
+        expect(page.locator("#report")).to_contain_text("dead letter")
+        return page.locator(".letters").count() > 0
+
+    until(arrived, what="the dead letter")
+    page.get_by_role("button", name="Repair").first.click()
+    expect(page.locator(".flaws")).to_contain_text("/occurred_at")
+    record = page.get_by_label("The record, as JSON")
+    record.fill(orjson.dumps(orjson.loads(record.input_value()) | {"occurred_at": now()}).decode())
+    page.get_by_role("button", name="Repair and send again").click()
+    expect(page.locator("#toasts")).to_contain_text("Sent again")
+    expect(page.locator("#report")).to_contain_text("No dead letter is open.")
+
+
+def _try_model(page: Page) -> None:
+    """Hold the model in force against the journal, under which nothing is different."""
+    page.goto("/model/demo")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#trial")).to_contain_text("No account would be in another band")
+
+
+def _ask(console: RunningConsole, token: str, path: str, body: object = None) -> dict[str, Any]:
+    answer = console.ask(
+        f"/api/v1/tenants/demo{path}",
+        "GET" if body is None else "POST",
+        "" if body is None else orjson.dumps(body).decode(),
+        authorization=f"Bearer {token}",
+        content_type="application/json",
+    )
+    answered: dict[str, Any] = orjson.loads(answer.text)  # type: ignore[attr-defined]
+    return answered
 
 
 def _set_override(page: Page) -> None:
