@@ -155,7 +155,9 @@ def propose(model: Model, text: str, samples: Samples) -> Proposal:
     by_accounts = _unseen_accounts(calibrator, samples, weights=weights)
     if weights and not measure_effect(by_accounts).ranks_better:
         weights = False
-        notes.append("Weights and curves stay: fitted ones rank accounts held out no better than by chance.")
+        notes.append(
+            "Weights and curves stay: on accounts held out, fitted ones rank no better than the file's."
+        )
         by_accounts = _unseen_accounts(calibrator, samples, weights=False)
     numbers = calibrator.fit(samples, weights=weights)
     probability = fit_probability(by_accounts.samples, by_accounts.after)

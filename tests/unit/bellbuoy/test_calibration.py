@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import orjson
 import pytest
 from typer.testing import CliRunner
 
@@ -145,7 +146,9 @@ def test_a_sign_that_tells_gains_weight_and_one_that_does_not_loses_some() -> No
     assert any(line.startswith("+  silence:") for line in diff)
     said = "\n".join(text_lines(found, diff))
     assert "silence" in said
-    assert as_data(found, diff)["by_accounts"]["changes"][0]["sure"] in (True, False)
+    answer = orjson.loads(orjson.dumps(as_data(found, diff)))
+    assert answer["by_accounts"]["changes"][1]["sure"]
+    assert answer["churners"] == drawn.churners
 
 
 def test_where_fitted_weights_rank_no_better_the_file_s_stay() -> None:
