@@ -87,6 +87,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "sinks migrate": [],
     "sinks rebuild": ["redis"],
     "sinks reconcile": ["redis"],
+    "sources list": [],
     "tokens new": ["crm", "--tenant", "demo"],
 }
 """What each command that takes --json is run with here."""
@@ -110,8 +111,8 @@ MORE = {
     "explain": [["acme-1", "--at", "0m"], ["acme-1", "--since", "1h"], ["nobody"]],
     "send": [["stripe", "--list"]],
 }
-ELSEWHERE = {"demo"}
-"""Commands that start a deployment of their own: tests/e2e."""
+ELSEWHERE = {"demo", "sources tail"}
+"""Commands that start a deployment of their own (tests/e2e), or need a gateway (test_arrivals.py)."""
 
 
 def with_json(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:

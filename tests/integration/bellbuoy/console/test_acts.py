@@ -123,6 +123,7 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         )
         assert act["author"] == "token:crm"
 
+        kim.goto("/alerts/demo?view=all")
         ines.locator('[data-act="dismissed"]').first.click()
         ines.get_by_label("Noise").check()
         ines.locator("#act").get_by_label("Note").fill("Known since June")
