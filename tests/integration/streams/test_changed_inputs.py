@@ -23,7 +23,7 @@ from tests.support.recovering import recover
 from tests.support.role_processes import RoleProcesses
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(800)]
 
 ACCOUNTS = 20
 

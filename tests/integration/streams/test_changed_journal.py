@@ -29,7 +29,7 @@ from tests.support.recovering import log_faults_found, recover
 from tests.support.role_processes import RoleProcesses
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(800)]
 
 
 @pytest.fixture

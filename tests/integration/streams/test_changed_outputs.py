@@ -29,7 +29,7 @@ from tests.support.recovering import log_faults_found
 from tests.support.role_processes import role_settings
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(800)]
 
 PARTITIONS = range(4)
 OUTPUTS = ("account.health", "account.kpis", "risk.alerts")

@@ -172,7 +172,7 @@ def test_kill_nine_of_both_stages_keeps_totals_exact(
     assert result.duplicates == 0
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(800)
 def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -> None:
     kafka = Kafka(tmp_path / "kafka", port=free_port())
     kafka.start()

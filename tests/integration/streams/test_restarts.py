@@ -40,7 +40,7 @@ from tests.support.output_records import health
 from tests.support.role_processes import RoleProcesses, role_settings
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(800)]
 
 ACCOUNTS = 100
 

@@ -52,7 +52,7 @@ def _send(gateway: RoleProcess, topic: str, **event: object) -> None:
     connection.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
     bootstrap: str, topics: Topics, redis_url: str, tmp_path: Path, chromium: Browser
 ) -> None:
@@ -228,7 +228,7 @@ def _written(bootstrap: str, topics: Topics, topic: str) -> list[AlertAction | A
     return sorted((decode(one.value()) for one in records), key=lambda one: one.occurred_at)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(800)
 def test_servers_that_die_and_return_under_a_page(tmp_path: Path, chromium: Browser) -> None:
     redis, kafka = Redis(tmp_path / "redis", port=free_port()), Kafka(tmp_path / "kafka", port=free_port())
     topics = Topics(prefix="t-", partitions=1)
