@@ -83,8 +83,13 @@ def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
     )  # fmt: skip
     send(deployment, bill, "billing.events", [failed])
     times = {"occurred_at": ticket, "received_at": ticket}
-    opened = SupportEvent(event_id="s1", ticket_id="t-1", kind="opened", severity="urgent", **common, **times)
-    send(deployment, ticket, "support.events", [opened])
+    opened = [
+        SupportEvent(
+            event_id=f"s{n}", ticket_id=f"t-{n}", kind="opened", severity="urgent", **common, **times
+        )
+        for n in range(1, 5)
+    ]
+    send(deployment, ticket, "support.events", opened)
     deployment.tick(START + 30 * DAY)
 
     every = published(deployment, "a1")
