@@ -8,7 +8,7 @@ be run again after it was cut off.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -139,16 +139,37 @@ class _StoppedPipeline:
         self, partition: int, position: Position, logs: list[LogPosition], inputs: dict[str, int]
     ) -> None:
         """Write a position to the changelog, and tell what stands beside it."""
-        producer = TransactionalProducer(self.bootstrap, f"{self.topics.app_id}-accounts-{partition}")
-        producer.begin()
-        producer.produce(
-            self.topics.changelog,
-            encode_position(position),
-            position_key(partition),
-            partition,
-            state_headers(logs, inputs),
-        )
-        producer.commit()
+        transactional_id = f"{self.topics.app_id}-accounts-{partition}"
+        key, value, headers = position_key(partition), encode_position(position), state_headers(logs, inputs)
+        self.write(transactional_id, self.topics.changelog, value, key, partition, headers)
+
+    def write(
+        self,
+        transactional_id: str,
+        topic: str,
+        value: bytes,
+        key: bytes | None,
+        partition: int,
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """
+        Write one record under a role's id, again when a broker refused it; raise KafkaException.
+
+        A broker may not know a topic yet that was made a moment ago, and then the whole transaction is void.
+        """
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            producer = TransactionalProducer(self.bootstrap, transactional_id)
+            producer.begin()
+            try:
+                producer.produce(topic, value, key, partition, headers)
+                producer.commit()
+            except KafkaException as error:
+                if not error.args[0].txn_requires_abort() or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
 
     def await_visible(self, transactional_id: str) -> None:
         """
@@ -253,10 +274,8 @@ def _continue_journal(
     ranges = [SourceRange(topic=t, first=inputs.get(t, 0), next=inputs.get(t, 0)) for t in INPUT_TOPICS]
     batch = JournalBatch(sequence=sequence, written_at=written_at, offsets=ranges)
     transactional_id = f"{deployment.topics.prefix}bellbuoy-journal-{partition}"
-    producer = TransactionalProducer(deployment.bootstrap, transactional_id)
-    producer.begin()
-    producer.produce(deployment.journal, deployment.batches.encode(batch), None, partition)
-    producer.commit()
+    value = deployment.batches.encode(batch)
+    deployment.write(transactional_id, deployment.journal, value, None, partition)
     deployment.await_visible(transactional_id)
     written = last_record(deployment.bootstrap, deployment.journal, partition)
     assert written is not None

@@ -20,7 +20,6 @@ from gateway.http.sender import Sender
 from gateway.sources.signatures import SignatureScheme
 from gateway.sources.snapshots import header_id
 from gateway.sources.source import WebhookSource
-from schemas.codec.registry import committed
 from schemas.records import InputEvent
 
 if TYPE_CHECKING:
@@ -53,7 +52,9 @@ _MESSAGES: Decoder[StandardMessage] = Decoder(StandardMessage)
 
 @cache
 def _form(topic: str) -> Form:
-    from gateway.sources.typed.forms import Form  # noqa: PLC0415 - takes long to load
+    # Every command that reads settings loads this module, and these take long to load.
+    from gateway.sources.typed.forms import Form  # noqa: PLC0415
+    from schemas.codec.registry import committed  # noqa: PLC0415
 
     return Form(topic, committed())
 
