@@ -11,8 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 import msgspec
@@ -21,11 +20,9 @@ import orjson
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
+from gateway.sources.typed import form_of
 from schemas.inputs import OFFERED_TOPICS
 from schemas.records import InputEvent
-
-if TYPE_CHECKING:
-    from gateway.sources.typed.forms import Form
 
 __all__ = ["binary", "structured", "to_record", "topic_of"]
 
@@ -108,7 +105,7 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Inpu
     if not isinstance(data.get("account_id"), str):
         pointers["/account_id"] = "/subject"
     try:
-        return _form(topic).read(orjson.dumps(fields), sender)
+        return form_of(topic).read(orjson.dumps(fields), sender)
     except Fault as fault:
         pointer = pointers.get(fault.pointer, f"/data{fault.pointer}")
         raise Fault(fault.detail, pointer, fault.reason) from fault
@@ -131,12 +128,3 @@ def _data(event: CloudEvent) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Fault("the data are not a JSON object", "/data")
     return data
-
-
-@cache
-def _form(topic: str) -> Form:
-    # Every command that reads settings loads this module, and these take long to load.
-    from gateway.sources.typed.forms import Form  # noqa: PLC0415
-    from schemas.codec.registry import committed  # noqa: PLC0415
-
-    return Form(topic, committed())

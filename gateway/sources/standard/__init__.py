@@ -9,8 +9,7 @@ Source: https://github.com/standard-webhooks/standard-webhooks
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -20,10 +19,8 @@ from gateway.http.sender import Sender
 from gateway.sources.signatures import SignatureScheme
 from gateway.sources.snapshots import header_id
 from gateway.sources.source import WebhookSource
+from gateway.sources.typed import form_of
 from schemas.records import InputEvent
-
-if TYPE_CHECKING:
-    from gateway.sources.typed.forms import Form
 
 __all__ = ["SOURCE"]
 
@@ -50,15 +47,6 @@ class StandardMessage(msgspec.Struct):
 _MESSAGES: Decoder[StandardMessage] = Decoder(StandardMessage)
 
 
-@cache
-def _form(topic: str) -> Form:
-    # Every command that reads settings loads this module, and these take long to load.
-    from gateway.sources.typed.forms import Form  # noqa: PLC0415
-    from schemas.codec.registry import committed  # noqa: PLC0415
-
-    return Form(topic, committed())
-
-
 def split(body: bytes) -> list[bytes]:
     """Return the one message of a body; raise Fault."""
     _MESSAGES.read(body)
@@ -75,7 +63,7 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Input
     fields = {name: value for name, value in known.items() if value is not None} | message.data
     fields["source"] = sender.source
     try:
-        return _form(topic).read(msgspec.json.encode(fields), sender)
+        return form_of(topic).read(msgspec.json.encode(fields), sender)
     except Fault as fault:
         raise Fault(fault.detail, f"/data{fault.pointer}", fault.reason) from fault
 

@@ -12,14 +12,13 @@ from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.sources.source import Source
-from schemas.codec.registry import committed
 from schemas.inputs import OFFERED_TOPICS
 from schemas.records import InputEvent
 
 if TYPE_CHECKING:
     from gateway.sources.typed.forms import Form
 
-__all__ = ["SOURCE", "TOPIC_HEADER"]
+__all__ = ["SOURCE", "TOPIC_HEADER", "form_of"]
 
 _OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 TOPIC_HEADER = "bellbuoy-topic"
@@ -33,12 +32,15 @@ def _to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Inpu
     own = fields.pop("topic", topic)  # of an event that came among those of other topics
     if own not in OFFERED_TOPICS:
         raise Fault(f"topic is one of {', '.join(OFFERED_TOPICS)}", "/topic")
-    return _form(own).read(msgspec.json.encode(fields), sender)
+    return form_of(own).read(msgspec.json.encode(fields), sender)
 
 
 @cache
-def _form(topic: str) -> Form:
-    from gateway.sources.typed.forms import Form  # noqa: PLC0415 - takes long to load
+def form_of(topic: str) -> Form:
+    """Return the form of a topic's typed events; raise KeyError for a topic that is not offered."""
+    # Every command that reads settings loads this module, and these take long to load.
+    from gateway.sources.typed.forms import Form  # noqa: PLC0415
+    from schemas.codec.registry import committed  # noqa: PLC0415
 
     return Form(topic, committed())
 
