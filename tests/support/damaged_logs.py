@@ -28,7 +28,7 @@ def make_anew(bootstrap: str, topics: Topics, topic: str) -> None:
         except KafkaException:  # the broker still deletes it
             return False
 
-    until(created, 120, f"{topic} created")
+    until(created, what=f"{topic} created")
 
 
 def cut_head(bootstrap: str, topic: str, partition: int, before: int) -> None:

@@ -36,7 +36,7 @@ def recover(bootstrap: str, topics: Topics, area: str) -> dict[str, Any]:
 
     checked = CliRunner().invoke(app, ["check", "--json"], env=environment(bootstrap, topics))
     assert f"bellbuoy recover {area}" in checked.stdout, checked.stdout
-    planned = until(lambda: (answer := run("--dry-run")).exit_code == 0 and answer, 60, "the roles' leave")
+    planned = until(lambda: (answer := run("--dry-run")).exit_code == 0 and answer, what="the roles' leave")
     done = run()
     assert done.exit_code == 0, (done.output, done.exception)
     plan: dict[str, Any] = json.loads(planned.stdout)

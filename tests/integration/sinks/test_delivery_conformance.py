@@ -63,7 +63,7 @@ def deliver_until_it_dies(bootstrap: str, topics: Topics, sink: Sink) -> None:
 
     sink.write = noted  # type: ignore[method-assign]
     with delivering(bootstrap, topics, sink, settings=SMALL):
-        until(lambda: died, 120, "its death")
+        until(lambda: died, what="its death")
 
 
 def test_a_crash_between_a_write_and_its_commit_changes_nothing(

@@ -133,7 +133,7 @@ def test_emptied_while_nothing_happens(bootstrap: str, topics: Topics, own: Redi
     with delivering(bootstrap, topics, RedisSink(settings)):
         until(lambda: done(bootstrap, topics, RedisSink(settings)))
         redis.Redis.from_url(own.url).flushall()
-        until(lambda: whole(settings, outputs), 120, "filled again, unasked")
+        until(lambda: whole(settings, outputs), what="filled again, unasked")
 
         assert content(settings) == untouched(outputs, redis_url)
 

@@ -41,7 +41,7 @@ def send(bootstrap: str, topics: Topics, first: int, count: int) -> None:
 
 
 def applied(bootstrap: str, topics: Topics, events: int) -> None:
-    until(lambda: applied_events(bootstrap, topics) >= events, 90, f"{events} events applied")
+    until(lambda: applied_events(bootstrap, topics) >= events, what=f"{events} events applied")
     assert applied_events(bootstrap, topics) == events
 
 

@@ -76,7 +76,7 @@ def ids(records: Sequence[Output]) -> set[str]:
 
 
 def delivered(bootstrap: str, topics: Topics, redis: RedisSettings, records: Sequence[Output]) -> None:
-    until(lambda: ids(records) <= held(redis, records), 90, "the records in Redis")
+    until(lambda: ids(records) <= held(redis, records), what="the records in Redis")
     until(lambda: done(bootstrap, topics, RedisSink(redis)), what="the committed offsets")
 
 
@@ -161,7 +161,7 @@ def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
         deliver.child.resume()
     else:
         deliver.start()
-    until(lambda: done(bootstrap, topics, RedisSink(redis)), 90, "the committed offsets")
+    until(lambda: done(bootstrap, topics, RedisSink(redis)), what="the committed offsets")
     assert len(ids(new) - held(redis, new)) == 4 * 10
     told(deliver, "head_gone")
     assert log_faults_found(bootstrap, topics) == []

@@ -60,17 +60,17 @@ def test_kills_during_alerts_decide_each_notification_once(deployment: Deploymen
     assert [e["policy"] for e in deployment.cli("owners", "live")["in_force"]] == ["everything-at-once"]
     deployment.producer.send("account.profiles", profiles)
     before = deployment.topics.partitions  # the policy, once a partition
-    until(lambda: deployment.applied() == before + ALERTS, 240, "the profiles")
+    until(lambda: deployment.applied() == before + ALERTS, what="the profiles")
     roles = dict(zip(("journal", "worker"), deployment.roles.processes, strict=True))
     for number in range(8):
         before = deployment.applied()
         deployment.producer.send("billing.events", failures[number * 250 : (number + 1) * 250])
-        until(lambda before=before: deployment.applied() > before, 120, "some of them")
+        until(lambda before=before: deployment.applied() > before, what="some of them")
         role = ("worker", "journal")[number % 2]
         roles[role].kill()
         roles[role] = deployment.roles.start(role)
-    until(lambda: deployment.applied() == deployment.topics.partitions + 2 * ALERTS, 240, "every event")
-    until(lambda: len(published(deployment, "alert.notifications")) >= ALERTS, 240, "the notifications")
+    until(lambda: deployment.applied() == deployment.topics.partitions + 2 * ALERTS, what="every event")
+    until(lambda: len(published(deployment, "alert.notifications")) >= ALERTS, what="the notifications")
     deployment.tick(START + 10 * MINUTE)
 
     alerts, told = published(deployment, "risk.alerts"), published(deployment, "alert.notifications")
@@ -97,7 +97,7 @@ def test_an_operator_sees_a_storm_and_ends_it(deployment: Deployment, tmp_path: 
         for n in range(30)
     ]
     deployment.producer.send("billing.events", failures)
-    until(lambda: [e["held"] for e in deployment.cli("owners", "storms")["open"]] == [30], 240, "the storm")
+    until(lambda: [e["held"] for e in deployment.cli("owners", "storms")["open"]] == [30], what="the storm")
 
     [storm] = deployment.cli("owners", "storms", "--tenant", "acme")["open"]
     assert deployment.cli("owners", "storms", "--tenant", "other") == {"open": []}
@@ -106,7 +106,7 @@ def test_an_operator_sees_a_storm_and_ends_it(deployment: Deployment, tmp_path: 
     deployment.tick(START + MINUTE)
     ended = deployment.cli("owners", "explain", storm["id"][:8], "--cause", "the bank's outage")
     assert (ended["id"], ended["kind"], ended["held"]) == (storm["id"], "resolved", 30)
-    until(lambda: deployment.cli("owners", "storms") == {"open": []}, 240, "the end of the storm")
+    until(lambda: deployment.cli("owners", "storms") == {"open": []}, what="the end of the storm")
 
     told = published(deployment, "alert.notifications")
     opened, over = (n for n in told if n.kind == "page")

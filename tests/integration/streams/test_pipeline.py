@@ -154,8 +154,7 @@ def test_kill_nine_of_both_stages_keeps_totals_exact(
         floor = (kill + 1) * total // 8
         until(
             lambda floor=floor: changelog_totals(bootstrap, topics).total > floor,
-            90,
-            f"more than {floor} applied",
+            what=f"more than {floor} applied",
         )
         if kill % 3 != 0:
             journal.kill()
@@ -164,7 +163,7 @@ def test_kill_nine_of_both_stages_keeps_totals_exact(
             worker.kill()
             worker = roles.start("worker")
     feeder.join()
-    until(lambda: changelog_totals(bootstrap, topics).total >= total, 150, "all applied")
+    until(lambda: changelog_totals(bootstrap, topics).total >= total, what="all applied")
     result = changelog_totals(bootstrap, topics)
     assert result.total == total
     assert set(result.applied.values()) == {total // accounts}
@@ -195,12 +194,12 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
     feeder = Thread(target=feed)
     try:
         feeder.start()
-        until(lambda: seen() > total // 4, 60, "a quarter applied")
+        until(lambda: seen() > total // 4, what="a quarter applied")
         kafka.child.kill()
         kafka.child.wait(60)
         kafka.start()
         feeder.join()
-        until(lambda: seen() >= total, 120, "all applied")
+        until(lambda: seen() >= total, what="all applied")
         result = changelog_totals(kafka.bootstrap, topics)
         assert result.total == total
         assert set(result.applied.values()) == {total // 100}

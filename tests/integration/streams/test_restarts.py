@@ -77,7 +77,7 @@ class Load:
 
 
 def exact(bootstrap: str, topics: Topics, total: int) -> None:
-    until(lambda: applied_events(bootstrap, topics) >= total, 120, f"all {total} applied")
+    until(lambda: applied_events(bootstrap, topics) >= total, what=f"all {total} applied")
     found = changelog_totals(bootstrap, topics)
     assert found.total == total
     assert max(found.applied.values()) - min(found.applied.values()) <= 1
@@ -94,7 +94,7 @@ def test_a_worker_restarted_over_a_backlog_loses_nothing(
         for restart in range(12):
             before = applied_events(bootstrap, topics)
             worker = roles.start("worker")
-            until(lambda before=before: applied_events(bootstrap, topics) > before, 60, "some applied")
+            until(lambda before=before: applied_events(bootstrap, topics) > before, what="some applied")
             if restart % 3 == 2:
                 worker.kill()
             else:
@@ -111,13 +111,13 @@ def test_members_that_come_and_go_under_load_lose_nothing(
     for one in ("journal", "worker"):
         roles.start(one)
     with Load(bootstrap, topics) as load:
-        until(lambda: applied_events(bootstrap, topics) > 0, 60, "some applied")
+        until(lambda: applied_events(bootstrap, topics) > 0, what="some applied")
         for joined in range(10):
             second = roles.start(role)
             time.sleep(1.0 + 0.25 * joined)  # while it joins, while it takes over, and after
             before = applied_events(bootstrap, topics)
             assert second.stop() in (0, -signal.SIGTERM)  # the latter before it listens to signals
-            until(lambda before=before: applied_events(bootstrap, topics) > before, 60, "the first to go on")
+            until(lambda before=before: applied_events(bootstrap, topics) > before, what="the first to go on")
     exact(bootstrap, topics, load.sent)
 
 
@@ -127,11 +127,11 @@ def test_a_stop_in_order_is_quick_and_its_partitions_go_on_at_once(
 ) -> None:
     running = {one: roles.start(one) for one in ("journal", "worker")}
     with Load(bootstrap, topics) as load:
-        until(lambda: applied_events(bootstrap, topics) > 2_000, 60, "some applied")
+        until(lambda: applied_events(bootstrap, topics) > 2_000, what="some applied")
         assert running[role].stop(60) == 0
         before = applied_events(bootstrap, topics)
         roles.start(role)
-        until(lambda: applied_events(bootstrap, topics) > before, 60, "the next to go on")
+        until(lambda: applied_events(bootstrap, topics) > before, what="the next to go on")
     exact(bootstrap, topics, load.sent)
 
 
@@ -154,12 +154,12 @@ def test_a_commit_during_a_rebalance_does_not_keep_the_worker_waiting(
     for one in ("journal", "worker"):
         roles.start(one, prelude=LATE if one == "worker" else "")
     with Load(bootstrap, topics) as load:
-        until(lambda: applied_events(bootstrap, topics) > 0, 60, "some applied")
+        until(lambda: applied_events(bootstrap, topics) > 0, what="some applied")
         second = roles.start("worker", prelude=LATE)
         time.sleep(5)
         assert second.stop() in (0, -signal.SIGTERM)  # the latter before it listens to signals
         before = applied_events(bootstrap, topics)
-        until(lambda: applied_events(bootstrap, topics) > before, 60, "the first to go on")
+        until(lambda: applied_events(bootstrap, topics) > before, what="the first to go on")
     exact(bootstrap, topics, load.sent)
 
 
@@ -195,15 +195,15 @@ def test_an_older_build_and_a_newer_one_share_a_group(
     roles.start("journal")
     older = roles.start("worker", prelude=OLDER.format(fields=19))
     fails(1)
-    until(lambda: applied_events(bootstrap, topics) == 40, 60, "the first failures")
+    until(lambda: applied_events(bootstrap, topics) == 40, what="the first failures")
     assert {len(fields) for fields in stored(bootstrap, topics).values()} == {19}
     newer = roles.start("worker")
     time.sleep(4)  # they share the partitions now
     fails(2)
-    until(lambda: applied_events(bootstrap, topics) == 80, 60, "the second failures")
+    until(lambda: applied_events(bootstrap, topics) == 80, what="the second failures")
     assert older.stop() == 0
     fails(3)
-    until(lambda: applied_events(bootstrap, topics) == 120, 60, "the third failures")
+    until(lambda: applied_events(bootstrap, topics) == 120, what="the third failures")
 
     assert newer.running
     assert set(changelog_totals(bootstrap, topics).applied.values()) == {3}
@@ -239,7 +239,7 @@ def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_p
     client: Any = connect(RedisSettings(url=server.url))
     try:
         publish(bootstrap, topics, [health(f"a{n}", 1) for n in range(200)])
-        until(lambda: client.zcard("bb:risk:demo") == 200, 60, "the first in Redis")
+        until(lambda: client.zcard("bb:risk:demo") == 200, what="the first in Redis")
         before = MeasuredProcess(process.child.pid).resident_bytes() / 1e6
         server.child.pause()
         most = before
@@ -247,8 +247,8 @@ def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_p
             publish(bootstrap, topics, [health(f"a{n}", batch) for n in range(6_000)], 2_000)
             most = max(most, MeasuredProcess(process.child.pid).resident_bytes() / 1e6)
         server.child.resume()
-        until(lambda: client.zcard("bb:risk:demo") == 6_000, 90, "all in Redis")
-        until(lambda: client.hget("bb:account:demo:a5999", "version") == b"11", 60, "the newest in Redis")
+        until(lambda: client.zcard("bb:risk:demo") == 6_000, what="all in Redis")
+        until(lambda: client.hget("bb:account:demo:a5999", "version") == b"11", what="the newest in Redis")
         assert most - before < 150, f"{before:.0f} MB became {most:.0f} MB"
     finally:
         process.kill()
