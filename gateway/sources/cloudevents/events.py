@@ -20,7 +20,7 @@ import orjson
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
-from gateway.sources.typed import form_of
+from gateway.sources.typed.form_lookup import form_of
 from schemas.inputs import OFFERED_TOPICS
 from schemas.records import InputEvent
 

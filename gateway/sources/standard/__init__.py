@@ -19,7 +19,7 @@ from gateway.http.sender import Sender
 from gateway.sources.signatures import SignatureScheme
 from gateway.sources.snapshots import header_id
 from gateway.sources.source import WebhookSource
-from gateway.sources.typed import form_of
+from gateway.sources.typed.form_lookup import form_of
 from schemas.records import InputEvent
 
 __all__ = ["SOURCE"]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -12,13 +11,11 @@ from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.sources.source import Source
+from gateway.sources.typed.form_lookup import form_of
 from schemas.inputs import OFFERED_TOPICS
 from schemas.records import InputEvent
 
-if TYPE_CHECKING:
-    from gateway.sources.typed.forms import Form
-
-__all__ = ["SOURCE", "TOPIC_HEADER", "form_of"]
+__all__ = ["SOURCE", "TOPIC_HEADER"]
 
 _OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 TOPIC_HEADER = "bellbuoy-topic"
@@ -33,16 +30,6 @@ def _to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Inpu
     if own not in OFFERED_TOPICS:
         raise Fault(f"topic is one of {', '.join(OFFERED_TOPICS)}", "/topic")
     return form_of(own).read(msgspec.json.encode(fields), sender)
-
-
-@cache
-def form_of(topic: str) -> Form:
-    """Return the form of a topic's typed events; raise KeyError for a topic that is not offered."""
-    # Every command that reads settings loads this module, and these take long to load.
-    from gateway.sources.typed.forms import Form  # noqa: PLC0415
-    from schemas.codec.registry import committed  # noqa: PLC0415
-
-    return Form(topic, committed())
 
 
 SOURCE = Source(name="api", title="Typed events", to_record=_to_record)
