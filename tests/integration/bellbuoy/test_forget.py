@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from schemas.records import AccountProfile, BillingEvent, SurveyResponse
 from schemas.times import DAY
 from sinks.redis.reader import RedisReader
 from tests.support.changelog import read_topic
-from tests.support.delivery import delivering
+from tests.support.delivery import committed_offsets, delivering
 from tests.support.deployment import Deployment, deployed
 from tests.support.fold_partitions import link
 from tests.support.input_producer import usage
@@ -63,6 +63,24 @@ class Kept:
         }.items():
             monkeypatch.setenv(name, value)
         self.settings = load()
+
+    @contextmanager
+    def delivered(self) -> Iterator[None]:
+        """Run delivery from before the first output: a channel begins at the end of its topics."""
+        bootstrap, topics, targets = (
+            self.settings.kafka.bootstrap,
+            self.deployment.topics,
+            sinks(self.settings),
+        )
+        with delivering(bootstrap, topics, *targets):
+            for sink in targets:
+                until(
+                    lambda sink=sink: all(
+                        at >= 0 for at, _ in committed_offsets(bootstrap, topics, sink).values()
+                    ),
+                    what=f"the start of {sink.name}",
+                )
+            yield
 
     def places(self) -> Iterator[tuple[str, str]]:
         """Yield each place with all that it holds, as text."""
@@ -155,7 +173,7 @@ def states(deployment: Deployment) -> dict[bytes, bytes]:
 def test_a_scan_finds_nothing_of_an_erased_account(kept: Kept) -> None:
     deployment = kept.deployment
     deployment.tick(START)
-    with delivering(kept.settings.kafka.bootstrap, deployment.topics, *sinks(kept.settings)):
+    with kept.delivered():
         known(deployment)
         deployment.tick(START + 120_000)  # KPIs are published within a minute
         with closing(RedisReader(kept.settings.redis)) as reader:
@@ -208,7 +226,7 @@ def test_a_scan_finds_nothing_of_an_erased_account(kept: Kept) -> None:
 def test_a_person_is_erased_and_the_account_goes_on(kept: Kept) -> None:
     deployment = kept.deployment
     deployment.tick(START)
-    with delivering(kept.settings.kafka.bootstrap, deployment.topics, *sinks(kept.settings)):
+    with kept.delivered():
         known(deployment)
         deployment.tick(START + 120_000)
         until(lambda: "lake" in kept.with_names(OWNER), what="the owner in the lake")
