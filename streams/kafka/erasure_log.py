@@ -32,6 +32,7 @@ class ErasureLog:
         self._parts = [TopicPartition(name, number, 0) for number in range(topics.partitions)]
         self._entries: dict[bytes, Erasure] = {}
         self._read: dict[int, int] = {}
+        self._unpublished = False
         self._lock = Lock()
         self._consumer = Consumer(
             {
@@ -50,19 +51,23 @@ class ErasureLog:
         """Take what has arrived meanwhile, without waiting; errors show when it must catch up."""
         with self._lock:
             self._keep(self._consumer.consume(1_000, 0))
+            self._publish()
 
     def catch_up(self) -> None:
         """Read the list to its present end; raise KafkaException."""
         with self._lock:
             ends = {part.partition: watermarks(self._consumer, part)[1] for part in self._parts}
-            while any(self._read.get(number, 0) < end for number, end in ends.items()):
-                message = self._consumer.poll(REQUEST_SECONDS)
-                if message is None:
-                    raise KafkaException(KafkaError(TIMED_OUT, "the list of erasures did not come"))
-                error = message.error()
-                if error is not None and error.code() != END_OF_PARTITION:
-                    raise KafkaException(error)
-                self._keep([message])
+            try:
+                while any(self._read.get(number, 0) < end for number, end in ends.items()):
+                    message = self._consumer.poll(REQUEST_SECONDS)
+                    if message is None:
+                        raise KafkaException(KafkaError(TIMED_OUT, "the list of erasures did not come"))
+                    error = message.error()
+                    if error is not None and error.code() != END_OF_PARTITION:
+                        raise KafkaException(error)
+                    self._keep([message])
+            finally:
+                self._publish()
 
     def close(self) -> None:
         """Close the client."""
@@ -72,6 +77,11 @@ class ErasureLog:
         arrived = dict(self._entries_in(messages))
         if arrived:
             self._entries |= arrived
+            self._unpublished = True
+
+    def _publish(self) -> None:
+        if self._unpublished:  # a copy of the whole list
+            self._unpublished = False
             self.current = Erasures(dict(self._entries))
 
     def _entries_in(self, messages: list[Message]) -> Iterator[tuple[bytes, Erasure]]:
