@@ -22,6 +22,7 @@ __all__ = [
     "REQUEST_SECONDS",
     "UNCONFIRMED_EVENTS",
     "UNUSABLE_PROPERTIES",
+    "count_unusable",
     "start_series",
 ]
 
@@ -72,6 +73,11 @@ for _topic in INPUT_TOPICS:
     EVENTS.labels(_topic)
     for _reason in ("invalid", "unresolved_account"):
         DEAD_LETTERS.labels(_topic, _reason)
+
+
+def count_unusable(name: str) -> None:
+    """Count a free-form property that was left out of an event."""
+    UNUSABLE_PROPERTIES.labels(name).inc()
 
 
 def start_series(mapped: Iterable[str], webhooks: Iterable[str]) -> None:

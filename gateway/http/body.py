@@ -14,7 +14,15 @@ from gateway.http.concurrency_limit import ConcurrencyLimit, busy
 from gateway.http.errors import Fault, HttpError
 from gateway.http.limits import RequestLimits
 
-__all__ = ["MAX_GZIP_MEMBERS", "MAX_UNPROVEN_GZIP_BYTES", "BodyReader", "check_event_size", "gunzip"]
+__all__ = [
+    "MAX_GZIP_MEMBERS",
+    "MAX_UNPROVEN_GZIP_BYTES",
+    "BodyReader",
+    "check_batch_size",
+    "check_event_size",
+    "gunzip",
+    "media_type",
+]
 
 MAX_GZIP_MEMBERS = 16
 """Most gzip members in one body; senders write one."""
@@ -148,6 +156,17 @@ def check_event_size(event: bytes, limits: RequestLimits) -> None:
     """Raise Fault when the JSON of one event is larger than ``max_event_bytes``."""
     if len(event) > limits.max_event_bytes:
         raise Fault(f"an event has at most {limits.max_event_bytes} bytes")
+
+
+def check_batch_size(events: int, limits: RequestLimits, what: str = "batch", pointer: str = "") -> None:
+    """Raise HttpError when so many events are more than ``max_batch_events``; *what* they stand in."""
+    if events > limits.max_batch_events:
+        raise HttpError(413, "too_large", f"a {what} has at most {limits.max_batch_events} events", pointer)
+
+
+def media_type(request: Request) -> str:
+    """Return the media type of a request's body in small letters, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _too_large(limit: int, *, gzipped: bool = False) -> HttpError:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.http.auth import ApiKeys
-from gateway.http.body import BodyReader, check_event_size
+from gateway.http.body import BodyReader, check_batch_size, check_event_size, media_type
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
@@ -54,19 +54,16 @@ class CloudEventsEndpoint:
         """Accept one event or a batch, and answer for each; a bad one of a batch becomes a dead letter."""
         received_at = self._clock()
         grant = self._keys.server_grant(request.headers.get("authorization"))
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        form = media_type(request)
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
             try:
-                several = structured(body, media_type)
+                several = structured(body, form)
                 events = [binary(request.headers, body)] if several is None else several
             except Fault as fault:
                 raise HttpError.of(fault) from fault
-            if len(events) > self._limits.max_batch_events:
-                raise HttpError(
-                    413, "too_large", f"a batch has at most {self._limits.max_batch_events} events", ""
-                )
-            batch = media_type == "application/cloudevents-batch+json"
+            check_batch_size(len(events), self._limits)
+            batch = form == "application/cloudevents-batch+json"
             sender = Sender(grant.tenant, SOURCE.name, received_at)
             records, results = RequestRecords(), Results()
             for index, event in enumerate(events):

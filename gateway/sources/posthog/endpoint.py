@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.http.auth import ApiKeys
-from gateway.http.body import BodyReader, check_event_size, gunzip
+from gateway.http.body import BodyReader, check_batch_size, check_event_size, gunzip
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.sender import Sender
-from gateway.metrics import IGNORED, UNUSABLE_PROPERTIES
+from gateway.metrics import IGNORED, count_unusable
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
 from gateway.sources.posthog import SOURCE
 from gateway.sources.posthog.calls import key_in, record_of_event
@@ -73,10 +73,7 @@ class PosthogEndpoint:
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             events = [bytes(each) for each in batch] if batch is not None else [body]
-            if len(events) > self._limits.max_batch_events:
-                raise HttpError(
-                    413, "too_large", f"a batch has at most {self._limits.max_batch_events} events", "/batch"
-                )
+            check_batch_size(len(events), self._limits, pointer="/batch")
             sender, receipt = Sender(grant.tenant, SOURCE.name, received_at), secrets.token_hex(8)
             records = RequestRecords()
             for index, event in enumerate(events):
@@ -98,7 +95,7 @@ class PosthogEndpoint:
     def _add(self, records: RequestRecords, raw: bytes, sender: Sender, receipt: str) -> None:
         try:
             check_event_size(raw, self._limits)
-            record, user = record_of_event(raw, sender, receipt, _count_unusable)
+            record, user = record_of_event(raw, sender, receipt, count_unusable)
             if record is None:
                 IGNORED.labels(SOURCE.name).inc()
                 return
@@ -107,7 +104,3 @@ class PosthogEndpoint:
         except Fault as fault:
             headers = {"bellbuoy-receipt": receipt.encode()}
             self._dispatcher.add_dead_letter(records, sender, "usage.events", raw, fault, headers, receipt)
-
-
-def _count_unusable(name: str) -> None:
-    UNUSABLE_PROPERTIES.labels(name).inc()

@@ -16,7 +16,7 @@ from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.sender import Sender
-from gateway.metrics import IGNORED, UNUSABLE_PROPERTIES
+from gateway.metrics import IGNORED, count_unusable
 from gateway.outbox.dispatch import Dispatcher, RequestRecords
 from gateway.sources.segment import SOURCE
 from gateway.sources.segment.calls import (
@@ -187,7 +187,7 @@ class SegmentEndpoint:
                 sent_at=sent_at,
                 group=group,
                 receipt=receipt,
-                on_unusable=_count_unusable,
+                on_unusable=count_unusable,
             )
         except Fault as fault:
             if fault.reason == "invalid":
@@ -218,7 +218,3 @@ class SegmentEndpoint:
 def _receipt() -> str:
     """Return a text that no other request has."""
     return secrets.token_hex(8)
-
-
-def _count_unusable(name: str) -> None:
-    UNUSABLE_PROPERTIES.labels(name).inc()

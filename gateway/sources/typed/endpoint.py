@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.http.auth import ApiKeys, Grant
-from gateway.http.body import BodyReader, check_event_size
+from gateway.http.body import BodyReader, check_batch_size, check_event_size, media_type
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
@@ -87,7 +87,7 @@ class TypedEndpoint:
 
     async def _take(self, request: Request, grant: Grant, topic: str | None) -> Response:
         received_at = self._clock()
-        lines = request.headers.get("content-type", "").partition(";")[0].strip().lower() in _LINES
+        lines = media_type(request) in _LINES
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
             single = not lines and not body.lstrip(b" \t\r\n").startswith(b"[")
@@ -95,10 +95,7 @@ class TypedEndpoint:
                 items = _items(body, single=single, lines=lines)
             except Fault as fault:
                 raise HttpError.of(fault) from fault
-            if len(items) > self._limits.max_batch_events:
-                raise HttpError(
-                    413, "too_large", f"a list has at most {self._limits.max_batch_events} events", ""
-                )
+            check_batch_size(len(items), self._limits, "list")
             records, results = RequestRecords(), Results()
             sender = Sender(grant.tenant, SOURCE.name, received_at)
             for index, item in enumerate(items):
