@@ -85,10 +85,9 @@ def calibrate(
     proposal = propose(loaded, text, joined(parts))
     name = "default.yaml" if model == "default" else model
     diff = unified_diff(text, proposal.text, name, name if output is None else str(output))
-    if output is not None:
-        output.write_text(proposal.text, encoding="utf-8")
     lines = list(text_lines(proposal, diff))
     if output is not None:
+        output.write_text(proposal.text, encoding="utf-8")
         lines += [
             "",
             f"Written to {output}. Look at it on your history, then put it in force:",
