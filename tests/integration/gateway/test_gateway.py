@@ -7,9 +7,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from schemas.codec.registry import committed
 from schemas.topics import Topics
 from tests.support.gateway_client import SETTINGS
 from tests.support.stored_events import stored_events
+from tests.support.waiting import until as until_in
 
 pytestmark = pytest.mark.services
 
@@ -54,11 +56,7 @@ def served(bootstrap: str, topics: Topics, settings: GatewaySettings = SETTINGS)
         assert not thread.is_alive()
 
 
-def until(condition: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
+until = partial(until_in, seconds=60.0)
 
 
 @pytest.fixture

@@ -35,19 +35,14 @@ from tests.support.delivery import publish as write_outputs
 from tests.support.forked_role import ForkedRole
 from tests.support.output_records import alert, health, kpis
 from tests.support.role_processes import role_settings
+from tests.support.waiting import until as until_in
 
 pytestmark = pytest.mark.services
 
 SLOW_RETRY = QUICK.model_copy(update={"retry_seconds": 1.0})
 
 
-def until(done: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """Return the first true answer; fail when there is none in time."""
-    deadline = time.monotonic() + seconds
-    while not (answer := done()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
-    return answer
+until = partial(until_in, seconds=60.0)
 
 
 @pytest.fixture
@@ -405,7 +400,10 @@ def test_two_members_share_and_a_departure_loses_nothing(
     with delivering(bootstrap, topics, one):
         publish(outputs[:500])
         with delivering(bootstrap, topics, two):
-            until(lambda: publish([health(f"z{n}", time.time_ns()) for n in range(20)]) or two.taken, 120)
+            until(
+                lambda: publish([health(f"z{n}", time.time_ns()) for n in range(20)]) or two.taken,
+                seconds=120,
+            )
             publish(outputs[500:1500])
             until(lambda: {o.sequence for o in one.taken + two.taken} >= set(range(1, 1501)))
         publish(outputs[1500:])

@@ -6,9 +6,9 @@ import json
 import os
 import signal
 import threading
-import time
 import urllib.error
 import urllib.request
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,11 @@ from sinks.memory import MemorySink
 from streams.delivery.stage import run
 from streams.settings import DeliverySettings
 from tests.support.output_records import health
+from tests.support.waiting import until as until_in
 
 pytestmark = pytest.mark.services
+
+until = partial(until_in, seconds=60.0)
 
 
 def ready(port: int) -> dict[str, Any]:
@@ -72,12 +75,6 @@ def test_kafka_gone_and_back(tmp_path: Path) -> None:
     def holds(sequence: int) -> bool:
         found = [sink.account("demo", f"a{n}") for n in range(50)]
         return all(a is not None and a.sequence == sequence for a in found)
-
-    def until(done: Any) -> None:
-        deadline = time.monotonic() + 60
-        while not done():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
     try:
         publish(kafka.bootstrap, topics, 1)
