@@ -12,7 +12,7 @@ from schemas.identity.erasures import NOBODY, Erasure, Erasures, decode_erasure
 from schemas.topics import Topics
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.errors import END_OF_PARTITION, TIMED_OUT
-from streams.kafka.log_reader import watermarks
+from streams.kafka.log_reader import end_offsets
 from streams.kafka.retry import REQUEST_SECONDS
 
 __all__ = ["ErasureLog"]
@@ -28,8 +28,8 @@ class ErasureLog:
 
     def __init__(self, bootstrap: str, topics: Topics) -> None:
         self.current: Erasures = NOBODY
-        name = topics.name("erased.subjects")
-        self._parts = [TopicPartition(name, number, 0) for number in range(topics.partitions)]
+        self._bootstrap, self._topic = bootstrap, topics.name("erased.subjects")
+        self._parts = [TopicPartition(self._topic, number, 0) for number in range(topics.partitions)]
         self._entries: dict[bytes, Erasure] = {}
         self._read: dict[int, int] = {}
         self._unpublished = False
@@ -56,7 +56,8 @@ class ErasureLog:
     def catch_up(self) -> None:
         """Read the list to its present end; raise KafkaException."""
         with self._lock:
-            ends = {part.partition: watermarks(self._consumer, part)[1] for part in self._parts}
+            # By another client: a broker answers this one only once a fetch that waits for records ends.
+            ends = end_offsets(self._bootstrap, self._topic, range(len(self._parts)))
             try:
                 while any(self._read.get(number, 0) < end for number, end in ends.items()):
                     message = self._consumer.poll(REQUEST_SECONDS)
