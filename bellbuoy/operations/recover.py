@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.topics import Area, area_of, create_topics, topic_partitions
+from bellbuoy.operations.topics import Area, KafkaAwayError, area_of, create_topics, topic_partitions
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
 from schemas.codec.record_codec import codec
@@ -119,20 +119,27 @@ class _StoppedPipeline:
         return decode_position(record.value), record
 
     def recreate(self, *names: str) -> None:
-        """Delete topics, where they exist, and create them again."""
+        """Delete topics, where they exist, and create them again; raise KafkaException and KafkaAwayError."""
+        inspector = LogInspector(self.bootstrap)
+        before = {name: topic.topic_id for name, topic in inspector.topics(names).items()}
         for name in names:
             try:
                 self.admin.delete_topics([name], operation_timeout=_SECONDS)[name].result(_SECONDS)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise
-        deadline = time.monotonic() + _SECONDS
-        while not set(names) <= topic_partitions(self.bootstrap).keys():
+        deadline, refusal = time.monotonic() + _SECONDS, "it doesn't tell of the new topics"
+        while True:
             try:
                 create_topics(self.bootstrap, self.topics)
-            except KafkaException:  # the broker still deletes it
-                if time.monotonic() > deadline:
-                    raise
+            except KafkaException as error:  # the controller still deletes it
+                refusal = error.args[0].str()
+            # For a moment a broker may still tell of the topic that the controller has deleted.
+            found = inspector.topics(names)
+            if all(name in found and found[name].topic_id != before.get(name) for name in names):
+                return
+            if time.monotonic() > deadline:
+                raise KafkaAwayError(self.bootstrap, refusal)
             time.sleep(0.2)
 
     def write_position(
