@@ -186,15 +186,18 @@ class _StoppedPipeline:
         """
         TransactionalProducer(self.bootstrap, transactional_id)
 
-    def write_applied(self, partition: int, offset: int) -> None:
-        """Say up to which offset of the journal the worker has come (streams/pacing/progress.py)."""
-        consumer = Consumer(
-            {"bootstrap.servers": self.bootstrap, "group.id": f"{self.topics.app_id}-applied", "log_level": 0}
-        )
-        try:
-            consumer.commit(offsets=[TopicPartition(self.journal, partition, offset)], asynchronous=False)
-        finally:
-            consumer.close()
+    def write_read(self, partition: int, offset: int) -> None:
+        """
+        Say from which offset of the journal the worker reads on, and that it has come so far.
+
+        The former is its group's offset, the latter what the journal waits for (streams/pacing/progress.py).
+        """
+        for group in (self.topics.app_id, f"{self.topics.app_id}-applied"):
+            consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "log_level": 0})
+            try:
+                consumer.commit(offsets=[TopicPartition(self.journal, partition, offset)], asynchronous=False)
+            finally:
+                consumer.close()
 
     def known_logs(self, record: KafkaRecord | None) -> list[LogPosition]:
         """Return the logs of a position's header, unknown ones where it has none."""
@@ -290,7 +293,7 @@ def _continue_journal(
     logs = [LogPosition(written.offset, topic.topic_id), *deployment.known_logs(record)[1:]]
     reached = replace(position, sequence=sequence - 1, offset=written.offset - 1, written_at=written_at)
     deployment.write_position(partition, reached, logs, inputs)
-    deployment.write_applied(partition, written.offset)
+    deployment.write_read(partition, written.offset)
     if last is not None and last.sequence != position.sequence:
         part = TopicPartition(deployment.journal, partition, written.offset)
         deployment.admin.delete_records([part])[part].result(_SECONDS)
@@ -310,7 +313,7 @@ def _changelog(deployment: _StoppedPipeline, existing: dict[str, int], recovery:
         last = deployment.last(deployment.journal, partition, existing)
         if first is None or last is None:
             recovery.steps.append(f"partition {partition}: the journal is empty, so the states begin empty")
-            recovery.actions.append(partial(deployment.write_applied, partition, 0))
+            recovery.actions.append(partial(deployment.write_read, partition, 0))
             continue
         begins = deployment.batches.decode(first.value)
         ends = deployment.batches.decode(last.value)
@@ -325,7 +328,7 @@ def _changelog(deployment: _StoppedPipeline, existing: dict[str, int], recovery:
 def _begin_states(
     deployment: _StoppedPipeline, partition: int, begins: JournalBatch, first: KafkaRecord
 ) -> None:
-    deployment.write_applied(partition, first.offset if begins.sequence > 0 else 0)
+    deployment.write_read(partition, first.offset if begins.sequence > 0 else 0)
     if begins.sequence > 0:
         inputs = {source.topic: source.first for source in begins.offsets if source.first}
         position = Position(

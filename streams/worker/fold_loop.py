@@ -33,8 +33,8 @@ _MAX_FOLD_BYTES = 1_000_000
 _IDLE_SECONDS = 1.0
 """How often a partition without batches looks whether anything else is to be written."""
 
-_SEEK_AGAIN_SECONDS = 10.0
-"""How long the batches from before a gap may take to come, until they are read again once more."""
+_FIRST_SEEK_SECONDS, _LONGEST_SEEK_SECONDS = 1.0, 16.0
+"""How long the batches from before a gap may take to come until they are read again: doubled each time."""
 
 
 class FoldLoop:
@@ -62,6 +62,7 @@ class FoldLoop:
         self._queue: asyncio.Queue[Any] = asyncio.Queue(_QUEUE_BATCHES)
         self._report = OutcomeReport(tp.partition)
         self._sought_at: float | None = None
+        self._seek_seconds = _FIRST_SEEK_SECONDS
 
     async def put(self, message: Any) -> None:
         """Queue a message of the journal; wait for room while the queue is full."""
@@ -94,7 +95,7 @@ class FoldLoop:
                     partition=self._tp.partition,
                 )
                 if (renewed := await self._store.take_over_again(self._tp.partition)) is not None:
-                    self._sought_at = None
+                    self._sought_at, self._seek_seconds = None, _FIRST_SEEK_SECONDS
                     await self._rewind(_Gap(renewed.position.offset + 1, renewed.position.sequence, -1))
             except Exception:
                 if self._store.partitions.get(self._tp.partition) is state:
@@ -126,7 +127,7 @@ class FoldLoop:
             elif batch.sequence > next_sequence:
                 beyond_gap = batch.sequence
         if following_batches:
-            self._sought_at = None
+            self._sought_at, self._seek_seconds = None, _FIRST_SEEK_SECONDS
             metrics.BATCHES.inc(len(following_batches))
             applied = state.position.applied
             for outcome in state.apply(following_batches):
@@ -143,12 +144,15 @@ class FoldLoop:
 
         Raises LogChangedError when that was done before, and the batches are not there.
         """
-        if self._sought_at is not None and time.monotonic() - self._sought_at < _SEEK_AGAIN_SECONDS:
-            return
-        if self._sought_at is not None and (state := self._store.partitions.get(self._tp.partition)):
-            await asyncio.get_running_loop().run_in_executor(
-                self._pool, state.logs.require_next, state.position
-            )
+        if self._sought_at is not None:
+            if time.monotonic() - self._sought_at < self._seek_seconds:
+                return
+            # Faust drops what it reads again when a batch that was on its way came after the seek.
+            self._seek_seconds = min(2 * self._seek_seconds, _LONGEST_SEEK_SECONDS)
+            if (state := self._store.partitions.get(self._tp.partition)) is not None:
+                await asyncio.get_running_loop().run_in_executor(
+                    self._pool, state.logs.require_next, state.position
+                )
         self._sought_at = time.monotonic()
         metrics.REWINDS.inc()
         log.info(

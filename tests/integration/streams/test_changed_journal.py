@@ -177,10 +177,12 @@ def test_a_journal_or_changelog_made_anew_or_widened_stops_the_roles(
         until(lambda: not journal.running, what="the journal's end")
     journal.stop()
     recover(bootstrap, topics, area)
+    recovered_at = len(worker.log.read_text())
     send(bootstrap, topics, 200, 100)
     journal.start()
     worker.start()
     applied(bootstrap, topics, 300)
+    assert "Journal read again" not in worker.log.read_text()[recovered_at:]
 
 
 @pytest.mark.parametrize("running", [True, False])
