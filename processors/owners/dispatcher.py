@@ -299,7 +299,7 @@ class AlertDispatcher:
         row.recipient = recipient
         had = row.told
         row.told = [each for each in had if each != recipient]
-        self._update(row, f"It went to {recipient}.")
+        self._update(row, f"It went to {recipient}.", attention=True)
         if had:
             row.notes = [f"It came from {before}."]
         row.told, row.steps = [], 0
@@ -363,11 +363,13 @@ class AlertDispatcher:
         row.due = self._told_due(row)
         self._put(row)
 
-    def _update(self, row: TrackedAlert, *notes: str, received_at: int | None = None) -> None:
+    def _update(
+        self, row: TrackedAlert, *notes: str, received_at: int | None = None, attention: bool = False
+    ) -> None:
         """
         Bring the messages of an alert up to date, after the maintenance if there is some now.
 
-        Where it was raised, whoever has a message must notice that.
+        Where it was raised, or with ``attention``, whoever has a message must notice that.
         """
         if not row.told:
             return
@@ -375,7 +377,7 @@ class AlertDispatcher:
             row.stale = True
             return
         for recipient in row.told:
-            self._send(row, "alert", recipient, notes, received_at, attention=row.raised)
+            self._send(row, "alert", recipient, notes, received_at, attention=attention or row.raised)
         row.stale = row.raised = False
 
     def _escalate(self, row: TrackedAlert) -> None:

@@ -24,6 +24,7 @@ class MemoryChannel:
 
     name = "memory"
     idempotent = True
+    updates = True
 
     def __init__(self, faults: Iterable[ChannelError] = ()) -> None:
         self.faults = deque(faults)

@@ -29,6 +29,7 @@ __all__ = [
     "PermanentError",
     "TemporaryError",
     "UnknownOutcomeError",
+    "is_quiet",
 ]
 
 
@@ -107,10 +108,16 @@ class Channel(Protocol):
 
     ``name`` is the metrics label and the last part of the consumer group. ``idempotent`` says whether the
     service or the receiver recognises a second message with the same key, so that the person sees one.
+    ``updates`` says whether a later notification of an alert changes the message that is there, instead of
+    being one more; a channel that can't is not given what nobody need notice (``is_quiet``).
     """
 
     name: str
     idempotent: bool
+
+    @property
+    def updates(self) -> bool:
+        """Whether it changes the earlier message of an alert."""
 
     def check(self) -> None:
         """Do everything that a delivery does without notifying anybody; raise ChannelError."""
@@ -126,6 +133,16 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Close the connections; called once, also after a failed ``check``."""
+
+
+def is_quiet(content: AlertNotification) -> bool:
+    """
+    Tell whether a notification only brings an earlier message up to date, so that nobody need notice it.
+
+    What opens, escalates, gets worse, wakes, goes to somebody else or ends is not quiet; nor is a digest.
+    """
+    changes = {alert.change for alert in content.alerts}
+    return content.kind in ("alert", "page") and not content.attention and changes == {"updated"}
 
 
 @runtime_checkable

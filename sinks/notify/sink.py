@@ -7,7 +7,14 @@ from typing import Literal
 
 from schemas.records import AlertNotification
 from sinks.notify.delivery import DeliveryStore, deliver
-from sinks.notify.port import Channel, ChannelError, ErasableChannel, Notification, TemporaryError
+from sinks.notify.port import (
+    Channel,
+    ChannelError,
+    ErasableChannel,
+    Notification,
+    TemporaryError,
+    is_quiet,
+)
 from sinks.port import DeliveryOrder, Output, Rejected, SinkError, Subject
 
 __all__ = ["ChannelSink"]
@@ -80,7 +87,11 @@ class ChannelSink:
 
     def _address(self, content: AlertNotification) -> str | None:
         """Return the address of a notification, ``None`` where the channel doesn't take it."""
-        return None if content.channel not in ("", self.name) else self._route(content)
+        assert self._channel is not None
+        of_others = content.channel not in ("", self.name)
+        if of_others or (is_quiet(content) and not self._channel.updates):
+            return None
+        return self._route(content)
 
     def taken_over(self) -> None:
         """Learn what other members of the channel's group delivered; raise SinkError."""

@@ -32,6 +32,7 @@ class AppriseChannel:
     """Channel of one address of Apprise; it is not idempotent, and can't change a message."""
 
     idempotent = False
+    updates = False
 
     def __init__(
         self,

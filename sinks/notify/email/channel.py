@@ -41,6 +41,7 @@ class EmailChannel:
     """
 
     idempotent = False
+    updates = False
 
     def __init__(
         self,

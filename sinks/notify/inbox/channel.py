@@ -38,6 +38,7 @@ class InboxChannel:
     """
 
     idempotent = True
+    updates = True
 
     def __init__(
         self,

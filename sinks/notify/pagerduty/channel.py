@@ -34,6 +34,7 @@ class PagerDutyChannel:
     """
 
     idempotent = True
+    updates = True
 
     def __init__(
         self,

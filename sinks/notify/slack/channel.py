@@ -95,6 +95,11 @@ class SlackChannel:
                 retry_handlers=[],  # delivery tries again
             )
 
+    @property
+    def updates(self) -> bool:
+        """Whether it changes the earlier message: with a token it does, an incoming webhook can't."""
+        return self._webhook is None
+
     def check(self) -> None:
         """Ask who the token's app is, or whether the webhook's host answers; raise ChannelError."""
         if self._client is not None:

@@ -23,10 +23,11 @@ class TeamsChannel:
     """
     Channel of one workflow.
 
-    It is not idempotent, and a workflow can't change a card: each change of an alert is a card of its own.
+    It is not idempotent, and a workflow can't change a card: what people must know of is a card of its own.
     """
 
     idempotent = False
+    updates = False
 
     def __init__(
         self,

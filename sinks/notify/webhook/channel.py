@@ -50,10 +50,12 @@ class WebhookChannel:
     """
     Channel of one endpoint.
 
-    The notification's key is the ``webhook-id``, by which the receiver recognises a repetition.
+    The notification's key is the ``webhook-id``, by which the receiver recognises a repetition. The receiver
+    is a program, which gets every change.
     """
 
     idempotent = True
+    updates = True
 
     def __init__(self, settings: WebhookSettings, name: str = "webhook", links: Links | None = None) -> None:
         self.name = name

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.records import AlertNotification
+from sinks.notify.memory import MemoryStore
 from sinks.notify.port import (
     ChannelError,
     Notification,
@@ -17,6 +18,7 @@ from sinks.notify.port import (
     TemporaryError,
     UnknownOutcomeError,
 )
+from sinks.notify.sink import ChannelSink
 from tests.support.channels_under_test import CHANNELS, TIMEOUT, ChannelUnderTest
 from tests.support.notifications import HOSTILE, every_kind, hostile
 from tests.support.output_records import alert
@@ -127,6 +129,18 @@ def test_a_change_is_told_with_the_message_that_it_changes(under_test: ChannelUn
     under_test.channel.notify(notification(changed, earlier=first.message_id))
 
     assert under_test.inbox()[-1] == "n2"
+
+
+def test_what_nobody_need_notice_is_no_further_message(under_test: ChannelUnderTest) -> None:
+    sink = ChannelSink("under-test", lambda: under_test.channel, MemoryStore, lambda _: "", lambda: 0)
+    sink.open()
+
+    for number, change in enumerate(("opened", "updated", "resolved"), 1):
+        sink.write([decided(f"n{number}", alert("a1", number, change))])
+
+    seen = under_test.inbox()
+    assert seen[-1] == "n3"
+    assert under_test.channel.updates or seen == ["n1", "n3"]
 
 
 def test_no_error_shows_a_secret(under_test: ChannelUnderTest) -> None:

@@ -256,3 +256,35 @@ def test_a_busy_channel_says_when_to_come_again_and_nobody_is_told_twice() -> No
     under_test.write([notification("n1"), notification("n2")])
 
     assert len(channel.inbox) == 2
+
+
+class OneWay(MemoryChannel):
+    """Can't change a message that is there, as e-mail can't."""
+
+    updates = False
+
+
+@pytest.mark.parametrize(
+    ("change", "fields", "noticed"),
+    [
+        ("opened", {"attention": True}, True),
+        ("opened", {}, True),
+        ("updated", {"attention": True}, True),
+        ("updated", {}, False),
+        ("updated", {"kind": "escalation"}, True),
+        ("updated", {"kind": "digest"}, True),
+        ("opened", {"kind": "page"}, True),
+        ("updated", {"kind": "page"}, False),
+        ("resolved", {"kind": "page"}, True),
+        ("resolved", {}, True),
+    ],
+)
+def test_a_channel_that_cannot_change_a_message_sends_only_what_people_must_notice(
+    change: str, fields: dict[str, object], noticed: bool
+) -> None:
+    content = notification("n1", alert("a1", 2, change), **fields)
+    for channel, seen in ((OneWay(), noticed), (MemoryChannel(), True)):
+        under_test = sink(channel, MemoryStore())
+        under_test.write([content])
+        assert [each.dedup_key for each in channel.inbox] == (["n1"] if seen else [])
+        assert (under_test.order(content) is not None) == seen
