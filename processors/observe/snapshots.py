@@ -7,8 +7,9 @@ read from the chain that they form: each says which version of the object it fol
     1 seat -> 5 seats    5 seats -> 3 seats
 
 the second is the newer one whichever came first, because the version that was reached and not left is the one
-that stayed. Where the versions form a circle (scheduled, then withdrawn), the position that the source gives
-decides, then the version that was known before, then the rank of the events' kinds and a hash of their ids.
+that stayed. Each step counts, so that of scheduled, withdrawn and scheduled again the last one is newest. Where
+the versions form a circle (scheduled, then withdrawn), the position that the source gives decides, then the
+version that was known before, then the rank of the events' kinds and a hash of their ids.
 
 All snapshots of the newest two times are kept, so that the answer depends on the set of events, not on the
 order in which they came.
@@ -49,7 +50,7 @@ def newest(snapshots: Sequence[S]) -> S:
         return last[0]
     earlier = snapshots[: len(snapshots) - len(last)]
     before = newest(earlier).version if earlier else None
-    steps = {(each.previous, each.version) for each in last if each.previous != each.version}
+    steps = [(each.previous, each.version) for each in last if each.previous != each.version]
     reached: Counter[int | None] = Counter(version for _, version in steps)
     left: Counter[int | None] = Counter(previous for previous, _ in steps if previous is not None)
 
