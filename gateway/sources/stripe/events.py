@@ -51,6 +51,12 @@ _INVOICE_KINDS = {
     "invoice.sent": "invoice_issued",
     "invoice.overdue": "invoice_issued",
     "invoice.updated": None,
+    "invoice.created": None,
+    "invoice.finalization_failed": None,
+    "invoice.overpaid": None,
+    "invoice.payment_action_required": None,
+    "invoice.payment_attempt_required": None,
+    "invoice.will_be_due": None,
 }
 """The kinds of invoice events; for ``None`` the status of the invoice says it."""
 
@@ -66,8 +72,23 @@ _DISPUTE_KINDS = {
     "charge.dispute.created": "dispute_opened",
     "charge.dispute.updated": "dispute_opened",
     "charge.dispute.closed": "dispute_closed",
+    "charge.dispute.funds_withdrawn": "dispute_opened",
+    "charge.dispute.funds_reinstated": "dispute_closed",
 }
-_CLOSED_DISPUTES = ("won", "lost", "warning_closed", "prevented")
+"""The kinds of dispute events that don't say whether the dispute is closed; its status says it."""
+
+_DISPUTE_STATUSES = {
+    "warning_needs_response": "dispute_opened",
+    "warning_under_review": "dispute_opened",
+    "needs_response": "dispute_opened",
+    "under_review": "dispute_opened",
+    "appeal_needs_response": "dispute_opened",
+    "appeal_under_review": "dispute_opened",
+    "warning_closed": "dispute_closed",
+    "won": "dispute_closed",
+    "lost": "dispute_closed",
+    "prevented": "dispute_closed",
+}
 
 _SUBSCRIPTION_KINDS = {
     "customer.subscription.created": "subscription_started",
@@ -219,7 +240,7 @@ def _dispute(dispute: Dispute, event_type: str) -> tuple[str | None, dict[str, A
     )
     code = currency_code(dispute.currency)
     return account, {
-        "kind": "dispute_closed" if dispute.status in _CLOSED_DISPUTES else _DISPUTE_KINDS[event_type],
+        "kind": _DISPUTE_STATUSES.get(dispute.status or "", _DISPUTE_KINDS[event_type]),
         "dispute_id": dispute.id,
         "amount_minor": iso_minor(dispute.amount, code),
         "currency": code,

@@ -223,6 +223,8 @@ def test_two_events_of_one_failed_payment_are_one() -> None:
         ("invoice.updated", "uncollectible"),
         ("invoice.updated", "void"),
         ("invoice.updated", "paid"),
+        ("invoice.overpaid", "paid"),
+        ("invoice.payment_action_required", "void"),
     ],
 )
 def test_an_invoice_that_is_settled_fails_no_more(kind: str, status: str) -> None:
@@ -236,12 +238,18 @@ def test_an_invoice_that_is_settled_fails_no_more(kind: str, status: str) -> Non
         assert accounts.measure("acme", "billing.owed", later).value == 0
 
 
-def test_a_draft_is_no_invoice_yet() -> None:
-    assert (
-        not Accounts()
-        .send("stripe", stripe_event("evt_1", "invoice.updated", invoice(status="draft")))
-        .states
-    )
+@pytest.mark.parametrize("kind", ["invoice.updated", "invoice.created", "invoice.finalization_failed"])
+def test_a_draft_is_no_invoice_yet(kind: str) -> None:
+    assert not Accounts().send("stripe", stripe_event("evt_1", kind, invoice(status="draft"))).states
+
+
+@pytest.mark.parametrize(
+    "kind", ["will_be_due", "payment_action_required", "payment_attempt_required", "created", "sent"]
+)
+def test_every_event_of_an_open_invoice_says_that_it_is_owed(kind: str) -> None:
+    due = invoice(due_date=NOW // 1000 - 3 * 86_400)
+    accounts = Accounts().send("stripe", stripe_event("evt_1", f"invoice.{kind}", due))
+    assert accounts.measure("acme", "billing.overdue").value == 3
 
 
 def dispute(id_: str, **change: Any) -> dict[str, Any]:
@@ -264,6 +272,20 @@ def test_each_dispute_is_one() -> None:
     assert accounts.measure("acme", "billing.disputes").value == 1
     accounts.send("stripe", stripe_event("evt_4", "charge.dispute.updated", dispute("dp_2", status="lost")))
     assert accounts.measure("acme", "billing.disputes").value == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "open_"),
+    [
+        ("funds_withdrawn", "needs_response", 1),
+        ("funds_withdrawn", "lost", 0),
+        ("funds_reinstated", "won", 0),
+        ("funds_reinstated", "under_review", 1),
+    ],
+)
+def test_a_disputes_money_says_where_the_dispute_stands(kind: str, status: str, open_: int) -> None:
+    event = stripe_event("evt_1", f"charge.dispute.{kind}", dispute("dp_1", status=status))
+    assert Accounts().send("stripe", event).measure("acme", "billing.disputes").value == open_
 
 
 def test_a_customer_belongs_to_the_account_that_its_metadata_name() -> None:
