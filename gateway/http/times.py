@@ -17,9 +17,12 @@ _MIN_SKEW_MS = 5_000
 _MAX_SKEW_MS = DAY
 
 
-def milliseconds(value: str | int, pointer: str) -> int:
+_FORMS = "not a time: use ISO 8601, like 2026-01-31T09:30:00Z, or UTC milliseconds"
+
+
+def milliseconds(value: str | float, pointer: str) -> int:
     """
-    Return an ISO 8601 text or integer milliseconds as UTC milliseconds; a text without offset is UTC.
+    Return an ISO 8601 text or whole milliseconds as UTC milliseconds; a text without offset is UTC.
 
     Raises Fault for anything else and for a time outside 1970 to 9999.
     """
@@ -27,12 +30,12 @@ def milliseconds(value: str | int, pointer: str) -> int:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError as error:
-            raise Fault(
-                "not a time: use ISO 8601, like 2026-01-31T09:30:00Z, or UTC milliseconds", pointer
-            ) from error
+            raise Fault(_FORMS, pointer) from error
         at = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MILLISECOND
+    elif isinstance(value, float) and not value.is_integer():
+        raise Fault(_FORMS, pointer)
     else:
-        at = value
+        at = int(value)
     if not 0 <= at <= _MAX_TIME:
         raise Fault("a time outside the years 1970 to 9999", pointer)
     return at

@@ -127,8 +127,8 @@ class Call(msgspec.Struct, rename="camel"):
     event: str | None = None
     name: str | None = None
     category: str | None = None
-    timestamp: str | int | None = None
-    original_timestamp: str | int | None = None
+    timestamp: str | int | float | None = None
+    original_timestamp: str | int | float | None = None
     sent_at: Any = None
     context: Context | Empty | None = None
     properties: Properties | Empty | None = None
@@ -293,9 +293,9 @@ def record_of(
         return None
     occurred_at = sender.received_at
     time, pointer = call.timestamp, "/timestamp"
-    if time is None:
+    if time is None or time == "":
         time, pointer = call.original_timestamp, "/originalTimestamp"
-    if time is not None:
+    if time is not None and time != "":
         occurred_at = unskewed(milliseconds(time, pointer), sent_at, sender.received_at)
     event_id = _id(call.message_id, "/messageId") or _content_hash(raw, receipt_of(raw, receipt))
     if kind == "identify":

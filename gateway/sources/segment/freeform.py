@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from processors.intake.own_facts import own_refusals
-from processors.state.own import MAX_OWN, OwnValue
+from processors.state.own import MAX_OWN, MUTED_UNTIL, OwnValue
 from schemas.identity.keys import valid_account
 
 __all__ = ["MAX_LONG", "MAX_TEXT", "FreeForm", "host_of", "is_text"]
@@ -63,14 +63,18 @@ class FreeForm:
         return value if value and self._check(name, value, valid_account(value)) else None
 
     def own(self, name: str) -> dict[str, OwnValue]:
-        """Return the facts of the sender's own in an object, without those that can't be used."""
+        """
+        Return the facts of the sender's own in an object, without those that can't be used.
+
+        Among these is the fact that mutes an account's alerts: whoever reads a page's key may not do that.
+        """
         value = getattr(self._values, name)
         if not self._check(name, value, isinstance(value, dict)):
             return {}
         usable = {
             fact: said
             for fact, said in value.items()
-            if self._check(name, said, not any(own_refusals({fact: said}, {})))
+            if self._check(name, said, fact != MUTED_UNTIL and not any(own_refusals({fact: said}, {})))
         }
         return dict(list(usable.items())[:MAX_OWN])
 

@@ -125,7 +125,7 @@ class Form:
             note = self._notes.get(fault.pointer)
             raise Fault(f"{fault.detail}; {note}" if note else fault.detail, fault.pointer) from fault
         if values["tenant"] not in (None, sender.tenant):
-            raise Fault("the write key belongs to another tenant; leave tenant out", "/tenant")
+            raise Fault("the key belongs to another tenant; leave tenant out", "/tenant")
         account_or_alias(values["account_id"], "/account_id")
         for name in self._texts:
             value = values[name]

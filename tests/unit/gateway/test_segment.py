@@ -275,9 +275,10 @@ def test_a_skewed_clock_is_put_right(gateway: GatewayClient, sent: str | None, e
         "2026-05-28T20:26:40.000000000Z",
         "2026-05-28T20:26:40",
         NOW,
+        float(NOW),
     ],
 )
-def test_times_are_read_in_every_usual_form(gateway: GatewayClient, timestamp: str | int) -> None:
+def test_times_are_read_in_every_usual_form(gateway: GatewayClient, timestamp: str | float) -> None:
     gateway.post("/v1/track", TRACK | {"timestamp": timestamp})
 
     assert gateway.sent("usage.events")[0].occurred_at == NOW
@@ -316,7 +317,7 @@ def test_group_becomes_a_profile(gateway: GatewayClient) -> None:
 @pytest.mark.parametrize("kind", ["group", "identify"])
 def test_traits_carry_facts_of_the_senders_own(gateway: GatewayClient, kind: str) -> None:
     own = {"versions_behind": 3, "pilot": True, "review": "2026-11-02", "gone": None}
-    traits: dict[str, Any] = {"own": own | {"Bad name": 1, "list": [1], "huge": 1e300}}
+    traits: dict[str, Any] = {"own": own | {"Bad name": 1, "list": [1], "huge": 1e300, "muted_until": NOW}}
     if kind == "identify":
         traits = {"company": traits | {"id": "acme-inc"}}
     answer = gateway.post(f"/v1/{kind}", {"userId": "u", "groupId": "acme-inc", "traits": traits})
@@ -609,16 +610,21 @@ def test_an_id_may_be_a_number(gateway: GatewayClient, sent: float, id_: str) ->
 def test_the_original_timestamp_stands_in_for_the_timestamp(gateway: GatewayClient) -> None:
     own = {"originalTimestamp": "2026-05-28T20:00:00Z"}
     gateway.post("/v1/track", TRACK | {"timestamp": None} | own)
+    gateway.post("/v1/track", TRACK | {"timestamp": ""} | own)
     gateway.post("/v1/track", TRACK | own)
 
-    assert [event.occurred_at for event in gateway.sent("usage.events")] == [NOW - 1_600_000, NOW]
+    assert [event.occurred_at for event in gateway.sent("usage.events")] == [
+        NOW - 1_600_000,
+        NOW - 1_600_000,
+        NOW,
+    ]
 
 
 def test_events_without_id_and_time_are_each_an_event(gateway: GatewayClient) -> None:
     call = {"type": "track", "userId": "u", "event": "Login", "context": {"groupId": "a"}}
     for _ in range(2):
         gateway.post("/v1/track", call)
-    gateway.post("/v1/batch", {"batch": [call, call, call | {"messageId": ""}]})
+    gateway.post("/v1/batch", {"batch": [call, call, call | {"messageId": "", "timestamp": ""}]})
 
     assert len({event.event_id for event in gateway.sent("usage.events")}) == 5
 
