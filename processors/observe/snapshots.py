@@ -7,9 +7,9 @@ read from the chain that they form: each says which version of the object it fol
     1 seat -> 5 seats    5 seats -> 3 seats
 
 the second is the newer one whichever came first, because the version that was reached and not left is the one
-that stayed. Each step counts, so of scheduled, withdrawn and scheduled again the last one is newest. Where the
-versions form a circle (scheduled, then withdrawn), the position that the source gives decides, then the version
-that was known before, then the rank of the events' kinds and a hash of their ids.
+that stayed. Each step counts, so of scheduled, withdrawn and scheduled again the last one is newest. Where
+the versions form a circle (scheduled, then withdrawn), the position that the source gives decides, then the
+version that was known before, then the rank of the events' kinds and a hash of their ids.
 
 All snapshots of the newest two times are kept, so that the answer depends on the set of events, not on the
 order in which they came.
