@@ -56,7 +56,9 @@ ACCOUNT: Mapping[str, Fact] = {
     "segment": Fact("the profile's segment", _TEXT, lambda view: view.state.fact("segment")),
     "stage": Fact("the profile's lifecycle stage", _TEXT, lambda view: view.state.fact("stage")),
     "owner": Fact("the CSM", _TEXT, lambda view: view.state.fact("owner")),
-    "currency": Fact("the profile's currency", _TEXT, lambda view: view.state.fact("currency")),
+    "currency": Fact(
+        "the profile's currency", FactType("text", capitals=True), lambda view: view.state.fact("currency")
+    ),
     "arr_minor": Fact(
         "annual recurring revenue in minor units", _WHOLE, lambda view: view.state.amount("arr_minor")
     ),

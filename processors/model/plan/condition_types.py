@@ -48,10 +48,15 @@ class ConditionFault(NamedTuple):
 
 
 class FactType(NamedTuple):
-    """The type of what a name stands for, and the values it can have (none given: any)."""
+    """
+    The type of what a name stands for, and the values it can have (none given: any).
+
+    ``capitals``: its letters are all capitals, as those of a currency.
+    """
 
     name: str
     choices: tuple[str, ...] = ()
+    capitals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class _Type:
     of: _Type | None = None
     choices: tuple[str, ...] = ()
     held: _Type | None = None
+    capitals: bool = False
 
     @property
     def words(self) -> str:
@@ -133,6 +139,7 @@ class TypeCheck:
 
     def _not_true_or_false(self, node: Node, found: _Type) -> None:
         said = self._said(node)
+        said = f"({said})" if node.kind == "operator" and len(node.parts) > 1 else said
         how = {"text": f'{said} == "…"', "int": f"{said} > 0", "double": f"{said} > 0.0"}.get(found.name)
         fix = f"compare it, such as {how}" if how else "write a comparison"
         self._fault(node, f"{found.words} where true or false is needed", fix)
@@ -165,7 +172,7 @@ class TypeCheck:
             self.reads[path] = None
             if not asked:
                 self.needs[path] = None
-            return _Type(fact.name, choices=fact.choices)
+            return _Type(fact.name, choices=fact.choices, capitals=fact.capitals)
         top, _, name = path.partition(".")
         if path.lower() in _MISSPELT:
             self._refuse(f"no such fact or measure: {path}", _MISSPELT[path.lower()])
@@ -229,7 +236,8 @@ class TypeCheck:
             return _BOOL
         given = self._type(arguments[0])
         if given.name not in ("text", "any"):
-            fix = f'write it in quotes, such as "{self._said(arguments[0])}"'
+            said = self._said(arguments[0])
+            fix = f'write it in quotes, such as "{said}"' if _is_literal(arguments[0]) else "give it a text"
             self._fault(node, f"{given.words}, where text is needed", fix)
         elif node.value == "matches":
             self._pattern(node, arguments[0])
@@ -288,19 +296,22 @@ class TypeCheck:
         return _BOOL
 
     def _choices(self, node: Node, fact: _Type, literal: Node) -> None:
-        if not fact.choices:
+        if not fact.choices and not fact.capitals:
             return
         for item in literal.parts if literal.kind == "list" else (literal,):
-            if item.kind == "text" and (value := self._value_of(item.value)) not in fact.choices:
+            value = self._value_of(item.value) if item.kind == "text" else ""
+            if item.kind == "text" and fact.choices and value not in fact.choices:
                 fix = suggestion(value, fact.choices, "docs/model.md")
                 self._fault(node, f"it is never {self._said(item)}", fix)
+            elif fact.capitals and value != value.upper():
+                self._fault(node, f"it is never {self._said(item)}", f'write "{value.upper()}"')
 
     def _order(self, node: Node, left: _Type, right: _Type) -> _Type:
         if "any" in (left.name, right.name):
             return _BOOL
         if "bool" in (left.name, right.name):
             part = node.parts[left.name != "bool"]
-            if part.kind == "operator" and part.value in ("<", "<=", ">", ">="):
+            if part is node.parts[0] and part.kind == "operator" and part.value in ("<", "<=", ">", ">="):
                 middle = self._said(part.parts[1])
                 fix = f"write {self._said(part)} && {middle} {node.value} {self._said(node.parts[1])}"
             else:
@@ -336,7 +347,8 @@ class TypeCheck:
         if right.name not in ("list", "map", "any"):
             fix = f"write {said} in [{where}]"
             if right.name == "text":
-                fix += f", or {said}.contains({where}) for a part of it"
+                whole, part = (where, said) if _is_literal(one) else (said, where)
+                fix += f", or {whole}.contains({part}) for a part of it"
             self._fault(node, f"{where} is {right.words}, no list", fix)
         elif right.of is not None and not left.like(right.of):
             fix = f"list {_SEVERAL.get(left.name, left.words)}"

@@ -24,9 +24,34 @@ from processors.model.plan.expression import ExpressionError, Node, parse, token
 __all__ = ["Condition", "ConditionError", "compile_condition"]
 
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?(.+)")
-_WORDS = {"and": "&&", "or": "||", "not": "!"}
-_OPERATORS = {"&": "&&", "|": "||", "<>": "!=", "===": "==", "!==": "!=", "=<": "<=", "=>": ">="}
-_FOREIGN_OPERATOR = re.compile(r"<>|={3,}|!==|(?<![=!<>])=[<>]|(?<!&)&(?!&)|(?<!\|)\|(?!\|)")
+_UNCLOSED = re.compile(r"""token recognition error at: '["'](.*)""")
+_MATCHES = 'account.plan.matches("…")'
+_WORDS = {
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+    "is": "has(account.plan), or !has(account.plan)",
+    "between": "account.seats >= 1 && account.seats <= 5",
+    "like": 'account.plan.contains("…")',
+    "contains": 'account.plan.contains("…")',
+    "startswith": 'account.plan.startsWith("…")',
+    "endswith": 'account.plan.endsWith("…")',
+    "matches": _MATCHES,
+}
+"""Words of other languages, and how a condition says it."""
+
+_OPERATORS = {
+    "&": "&&",
+    "|": "||",
+    "<>": "!=",
+    "===": "==",
+    "!==": "!=",
+    "=<": "<=",
+    "=>": ">=",
+    "=~": _MATCHES,
+    "~": _MATCHES,
+}
+_FOREIGN_OPERATOR = re.compile(r"<>|={3,}|!==|(?<![=!<>])=[<>]|(?<!&)&(?!&)|(?<!\|)\|(?!\|)|=?~")
 _CACHED_ANSWERS = 4_096
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 
@@ -168,6 +193,10 @@ def _syntax_error(text: str) -> ConditionError:
     column, message = (error_at[1], error_at[2]) if error_at else ("1", "not CEL")
     if message.startswith("token recognition error at: '="):
         return _error("a single =", "compare with ==")
+    if unclosed := _UNCLOSED.match(message):
+        if "\\" in unclosed[1]:
+            return _error(f"a backslash in the text at character {column}", 'write r"…", or two backslashes')
+        return _error(f"the text at character {column} has no end", "close it with the quote that begins it")
     return _error(f"not CEL at character {column}, {message:.80}")
 
 
@@ -187,9 +216,12 @@ def _foreign(text: str) -> ConditionError | None:
         operator = _WORDS.get(token.text.lower(), "") if token.kind == "name" else ""
         if operator and (before is None or before.text != "."):
             return _error(f"{token.text} at character {token.start + 1}", f"write {operator}")
+        if before is not None and before.text == "in" and token.text == "(":
+            return _error(f"( at character {token.start + 1}", "write the list in [ ]")
         if before is not None and before.kind == "int" and before.end == token.start and token.kind == "name":
             said = f"{before.text}{token.text}"
-            fix = f"write {before.text}, in the unit of the fact"
+            digits = said.replace("_", "")
+            fix = f"write {digits}" if digits.isdecimal() else f"write {before.text}, in the unit of the fact"
             return _error(f"{said} at character {before.start + 1}", fix)
     return None
 
