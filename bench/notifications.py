@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from bellbuoy.operations.changes import put_policy_in_force
+from bellbuoy.operations.changes.policies import put_policy_in_force
 from bellbuoy.settings import load
 from bellbuoy.times import now
 from bench.deployment import Deployment, deployed

@@ -54,7 +54,7 @@ def delete(
       bellbuoy account delete acme-inc --dry-run
       bellbuoy account delete 4711 --tenant acme --reason "Contract ended, deletion asked for"
     """
-    from bellbuoy.operations.changes import write_deletions
+    from bellbuoy.operations.changes.deletions import write_deletions
     from bellbuoy.operations.deletions import plan_deletion
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load

@@ -148,7 +148,7 @@ def _act(
 ) -> None:
     from bellbuoy.cli.command_log import log_warnings
     from bellbuoy.operations.alert_actions import find_alert, write_alert_action
-    from bellbuoy.operations.changes import journal_time
+    from bellbuoy.operations.journal_time import journal_time
     from bellbuoy.operations.sinks import serving_reader
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load

@@ -88,7 +88,7 @@ def in_force(
     entries: Iterable[Any], kind: str, version: Callable[[str], str]
 ) -> tuple[list[str], list[dict[str, Any]]]:
     """Return what is in force as lines for people and as data, in which the name is called *kind*."""
-    from bellbuoy.operations.changes import tenant_in_words
+    from bellbuoy.operations.changes.in_force import tenant_in_words
     from schemas.times import iso
 
     lines, data = [], []

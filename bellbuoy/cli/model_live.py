@@ -48,7 +48,8 @@ def apply(
       bellbuoy model apply strict.yaml --tenant acme
       bellbuoy model apply candidate.yaml --shadow
     """
-    from bellbuoy.operations.changes import put_model_in_force, tenant_in_words
+    from bellbuoy.operations.changes.in_force import tenant_in_words
+    from bellbuoy.operations.changes.models import put_model_in_force
     from bellbuoy.operations.model_files import load_file
 
     loaded = load_file(file)
@@ -83,7 +84,7 @@ def withdraw(
     Examples:
       bellbuoy model withdraw strict --tenant acme
     """
-    from bellbuoy.operations.changes import withdraw_model
+    from bellbuoy.operations.changes.models import withdraw_model
 
     settings = deployed_settings()
     role = withdraw_model(settings, name, tenant=require_tenant(tenant), author=author or getuser())
@@ -99,7 +100,7 @@ def live(as_json: Json = False) -> None:
     Examples:
       bellbuoy model live
     """
-    from bellbuoy.operations.changes import models_in_force, tenant_in_words
+    from bellbuoy.operations.changes.in_force import models_in_force, tenant_in_words
     from processors.fold.models_in_force import SHADOW
     from processors.model import DEFAULT, load_model
     from schemas.times import iso

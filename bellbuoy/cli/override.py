@@ -107,7 +107,7 @@ def list_overrides(
     import msgspec
 
     from bellbuoy.cli.output import print_table
-    from bellbuoy.operations.changes import journal_time
+    from bellbuoy.operations.journal_time import journal_time
     from bellbuoy.operations.overrides import overrides_in_force
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.render.overrides import render_overrides
@@ -142,7 +142,8 @@ def _change(
     anyway: bool,
     as_json: bool,
 ) -> None:
-    from bellbuoy.operations.changes import journal_time, write_override
+    from bellbuoy.operations.changes.overrides import write_override
+    from bellbuoy.operations.journal_time import journal_time
     from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
     from processors.measures import MEASURES

@@ -69,7 +69,8 @@ def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_
       bellbuoy owners apply owners.yaml
       bellbuoy owners apply acme.yaml --tenant acme
     """
-    from bellbuoy.operations.changes import put_policy_in_force, tenant_in_words
+    from bellbuoy.operations.changes.in_force import tenant_in_words
+    from bellbuoy.operations.changes.policies import put_policy_in_force
     from bellbuoy.operations.model_files import load_policy_file
 
     policy = load_policy_file(file)
@@ -92,7 +93,7 @@ def withdraw(tenant: ForTenant = ALL_TENANTS, author: Author = "", as_json: Json
     Examples:
       bellbuoy owners withdraw --tenant acme
     """
-    from bellbuoy.operations.changes import withdraw_policy
+    from bellbuoy.operations.changes.policies import withdraw_policy
 
     settings = deployed_settings()
     name = withdraw_policy(settings, tenant=require_tenant(tenant), author=author or getuser())
@@ -108,7 +109,7 @@ def live(as_json: Json = False) -> None:
     Examples:
       bellbuoy owners live
     """
-    from bellbuoy.operations.changes import policies_in_force
+    from bellbuoy.operations.changes.in_force import policies_in_force
     from processors.owners.policy import DEFAULT_POLICY, load_policy
 
     lines, data = in_force(

@@ -116,7 +116,8 @@ def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_
       bellbuoy rules apply alerts.yaml
       bellbuoy rules apply strict.yaml --tenant acme
     """
-    from bellbuoy.operations.changes import put_rules_in_force, tenant_in_words
+    from bellbuoy.operations.changes.in_force import tenant_in_words
+    from bellbuoy.operations.changes.rules import put_rules_in_force
     from bellbuoy.operations.model_files import load_rule_file
 
     loaded = load_rule_file(file)
@@ -142,7 +143,7 @@ def withdraw(
     Examples:
       bellbuoy rules withdraw strict --tenant acme
     """
-    from bellbuoy.operations.changes import withdraw_rules
+    from bellbuoy.operations.changes.rules import withdraw_rules
 
     settings = deployed_settings()
     withdraw_rules(settings, name, tenant=require_tenant(tenant), author=author or getuser())
@@ -171,7 +172,7 @@ def list_rules(
     """
     import dataclasses
 
-    from bellbuoy.operations.changes import rules_in_force
+    from bellbuoy.operations.changes.in_force import rules_in_force
     from bellbuoy.operations.rule_outcomes import read_outcomes
     from bellbuoy.render.rules import outcome_table
     from processors.rules import DEFAULT_RULES, loaded_rules

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from statistics import quantiles
 
-from bellbuoy.operations.changes import models_in_force
+from bellbuoy.operations.changes.in_force import models_in_force
 from bellbuoy.operations.pipeline import Pipeline, pipeline
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings

@@ -17,7 +17,7 @@ from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
-from bellbuoy.operations.changes import write_override
+from bellbuoy.operations.changes.overrides import write_override
 from bellbuoy.operations.touchpoints import TOUCHPOINTS, write_touchpoint
 from processors.observe.override import is_target
 from schemas.times import DAY, HOUR

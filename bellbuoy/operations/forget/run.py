@@ -18,7 +18,7 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.changes import journal_time, write_deletions
+from bellbuoy.operations.changes.deletions import write_deletions
 from bellbuoy.operations.forget.delivered import await_delivery
 from bellbuoy.operations.forget.erasure_list import add_to_list, read_erasures
 from bellbuoy.operations.forget.matching import SubjectMatcher
@@ -31,6 +31,7 @@ from bellbuoy.operations.forget.topic_erasure import (
     write_tombstones,
 )
 from bellbuoy.operations.forget.topic_scan import TopicHits, scan_topics
+from bellbuoy.operations.journal_time import journal_time
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.sinks import sinks

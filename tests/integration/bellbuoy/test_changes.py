@@ -12,8 +12,9 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from bellbuoy.cli.errors import report_error
-from bellbuoy.operations import changes
-from bellbuoy.operations.changes import ChangeError, OvertakenError
+from bellbuoy.operations.changes import models, overrides, transaction
+from bellbuoy.operations.changes.in_force import models_in_force, requested_models
+from bellbuoy.operations.changes.transaction import ChangeError, OvertakenError
 from bellbuoy.settings import KafkaSettings, Settings
 from processors.fold.models_in_force import RESCORE_SPREAD
 from processors.model import load_model
@@ -179,15 +180,15 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
 
     def change() -> None:
         if kind == "model":
-            changes.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
+            models.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="kim")
         else:
-            changes.write_override(
+            overrides.write_override(
                 settings, "acme", "a1", target="score", value=9, reason="r", author="kim", until=None
             )
 
     name = topics.name("model.changes" if kind == "model" else "account.overrides")
     with monkeypatch.context() as patched:
-        patched.setattr(changes, "TransactionalProducer", Overtaken)
+        patched.setattr(transaction, "TransactionalProducer", Overtaken)
         with pytest.raises(OvertakenError) as told:
             change()
     assert report_error(told.value) == 1
@@ -238,11 +239,11 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
     )
     for reason, author, what in (("x" * 1_025, "kim", "1,025 characters"), (" ", "kim", "reason is empty")):
         with pytest.raises(ChangeError, match=what):
-            changes.write_override(
+            overrides.write_override(
                 settings, "acme", "a1", target="score", value=9, reason=reason, author=author, until=None
             )
     with pytest.raises(ChangeError, match="shorten --author"):
-        changes.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000)
+        models.put_model_in_force(settings, load_model(STRICT), tenant="*", shadow=False, author="k" * 2_000)
     for name in ("model.changes", "account.overrides"):
         assert read_topic(bootstrap, topics.name(name), topics.partitions) == []
 
@@ -255,7 +256,7 @@ def test_changes_at_one_moment_leave_one_model_and_tell_the_losers(bootstrap: st
     def put(name: str) -> str:
         model = load_model(STRICT.replace("model: strict", f"model: {name}"))
         try:
-            changes.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
+            models.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
         except OvertakenError:
             return ""
         return name
@@ -264,7 +265,7 @@ def test_changes_at_one_moment_leave_one_model_and_tell_the_losers(bootstrap: st
         for number in range(4):
             made = {*pool.map(put, [f"m{number}-{n}" for n in range(3)])} - {""}
             assert made
-            (left,) = {entry.name for entry in changes.requested_models(settings)}
+            (left,) = {entry.name for entry in requested_models(settings)}
             assert left in made
 
 
@@ -275,14 +276,14 @@ def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics:
 
     def put(name: str) -> list[str]:
         model = load_model(STRICT.replace("model: strict", f"model: {name}"))
-        return changes.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
+        return models.put_model_in_force(settings, model, tenant="*", shadow=False, author="kim")
 
     assert [put("first"), put("second"), put("second")] == [[], ["first"], ["second"]]
     # Again and again, as the markers of a transaction may come before or after its author has its answer.
     for number in range(6):
         assert put(f"another-{number}") == ["second" if number == 0 else f"another-{number - 1}"]
     assert put("second") == ["another-5"]
-    assert changes.withdraw_model(settings, "second", tenant="*", author="kim") == "live"
+    assert models.withdraw_model(settings, "second", tenant="*", author="kim") == "live"
     with pytest.raises(ChangeError, match="no model 'second' is in force"):
-        changes.withdraw_model(settings, "second", tenant="*", author="kim")
-    assert changes.models_in_force(settings) == []
+        models.withdraw_model(settings, "second", tenant="*", author="kim")
+    assert models_in_force(settings) == []

@@ -1,0 +1,1 @@
+"""Writers of what people change while everything runs: models, rules, policies, overrides, deletions."""
