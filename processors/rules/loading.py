@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
+from processors.model.file.format import stray_brace
 from processors.model.file.validation import validated
 from processors.model.file.version import canonical_text, version_of
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
@@ -25,7 +26,7 @@ from schemas.suggestions import suggestion
 
 __all__ = ["CheckedRules", "RulesError", "check_rules", "load_rules"]
 
-_PLACEHOLDER = re.compile(r"\{([^{}:]*)(:%)?\}")
+_PLACEHOLDER = re.compile(r"\{([^{}]*?)(:%)?\}")
 _MOST_SAMPLES = 8
 
 
@@ -177,6 +178,8 @@ class _RulesLoader:
     def _template(self, path: Path, text: str, rule: RuleSpec) -> Template:
         known = self.inputs | (PERSON if rule.about == "person" else {})
         texts, names, end = [], [], 0
+        if brace := stray_brace(text):
+            self._report(path, f"a {brace} without its other brace", "write {name} or {name:%}")
         for match in _PLACEHOLDER.finditer(text):
             given = known.get(match[1])
             if given is None:

@@ -46,6 +46,7 @@ __all__ = [
     "VariantSpec",
     "json_schema",
     "spec_error",
+    "stray_brace",
 ]
 
 NAME = r"^[a-z][a-z0-9_.-]{0,63}$"
@@ -81,6 +82,12 @@ def _date(value: object) -> object:
             aware = date if date.tzinfo else date.replace(tzinfo=UTC)
             return int(aware.timestamp() * 1000)
     raise spec_error(f"{value!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
+
+
+def stray_brace(text: str) -> str | None:
+    """Return a brace of a text with placeholders that belongs to none of them, or ``None``."""
+    found = re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text))
+    return found[0] if found else None
 
 
 def _template(text: str) -> str:

@@ -176,8 +176,7 @@ def known_keys(path: Path, form: FileForm | None = None) -> list[str]:
 def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     for option in node.get("anyOf", ()):
         if option.get("type") != "null":
-            node = option
-            break
+            return _resolved(option, schema)
     if "$ref" in node:
         definition: dict[str, Any] = schema["$defs"][node["$ref"].rpartition("/")[2]]
         return definition

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from processors.measures import USAGE, MeasureDefinition
-from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
+from processors.model.file.format import BodySpec, CapSpec, MeasureSpec, stray_brace
 from processors.model.plan.account_facts import Fact
 from processors.model.plan.bands import compile_bands
 from processors.model.plan.condition_types import ConditionFault
@@ -146,6 +146,7 @@ class _Planner:
 
     def _check_names(self, name: str, spec: MeasureSpec) -> None:
         path: Path = ("measures", name)
+        self._check_words(path, spec.say)
         indices = self._indices(spec)
         self._index(spec.measure or name, (*path, "measure") if spec.measure else path, indices)
         if spec.curve is None and not spec.informs:
@@ -185,6 +186,8 @@ class _Planner:
                 f"{spec.limit:g} is above the scale of {self._body.score.scale:g}",
                 "lower it: it would hold nothing down",
             )
+        self._check_test(path, spec)
+        self._check_words(path, spec.say)
         return CapRule(
             name=name,
             limit=round(spec.limit * 10_000 / self._body.score.scale),
@@ -201,6 +204,24 @@ class _Planner:
             lifts_unknown=spec.if_unknown == "lift",
             say=spec.say,
         )
+
+    def _check_test(self, path: Path, spec: CapSpec) -> None:
+        """Report a test that no value passes."""
+        least, most = (
+            next((bound for bound in bounds if bound is not None), None)
+            for bounds in ((spec.above, spec.at_least), (spec.below, spec.at_most))
+        )
+        if least is None or most is None:
+            return
+        one = spec.at_least is not None and spec.at_most is not None and least == most
+        if least >= most and not one:
+            self._report(
+                path, "no value passes both tests", "swap the bounds, or keep one of them", late=True
+            )
+
+    def _check_words(self, path: Path, words: str | None) -> None:
+        if words is not None and (brace := stray_brace(words)):
+            self._report((*path, "say"), f"a {brace} without its other brace", "write {fact}", late=True)
 
     def _check_product(self) -> None:
         """Report what doesn't fit into a product: weights beyond 1, and products below another combinator."""
@@ -262,6 +283,14 @@ class _Planner:
         return found
 
     def _check_edges(self) -> None:
+        scale, margin = self._body.score.scale, self._body.hysteresis.margin
+        if margin >= scale:
+            self._report(
+                ("hysteresis", "margin"),
+                f"a margin of {margin:g} on a scale of {scale:g}",
+                "make it smaller: a band would never get better",
+                late=True,
+            )
         for index, band in enumerate(self._body.bands):
             end = band.end
             if end is not None and not 0 <= end[0] <= self._body.score.scale:

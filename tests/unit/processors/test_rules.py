@@ -93,6 +93,13 @@ def test_texts_and_told_measures_are_checked_as_well() -> None:
     text = "\n".join(map(str, check_rules(rules).faults))
     assert "{nobody} stands for nothing" in text
     assert "{account.plan:%} is no number; write {account.plan}" in text
+    for title in ("The pulse is {own.pulse", "The pulse is own.pulse}"):
+        assert "without its other brace" in str(
+            check_rules(PULSE.replace("The pulse is {own.pulse}", title)).faults
+        )
+    assert "{own.pulse:%%} stands for nothing" in str(
+        check_rules(PULSE.replace("{own.pulse}", "{own.pulse:%%}")).faults
+    )
     checked = check_rules(PULSE + "    tells: [usage.gapp]\n")
     assert "no such measure: usage.gapp; did you mean usage.gap?" in str(checked.faults[0])
 
