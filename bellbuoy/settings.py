@@ -22,6 +22,7 @@ from pydantic_settings import (
 from bellbuoy.console_settings import ConsoleSettings
 from bellbuoy.errors import ConfigError
 from gateway.settings import GatewaySettings
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.iceberg.settings import IcebergSettings
@@ -65,6 +66,10 @@ class KafkaSettings(BaseModel):
         description="Address of a Confluent-compatible schema registry; needs the `registry` extra. "
         "Without it the schema ids are those of the committed file.",
     )
+
+    def connection(self) -> Connection:
+        """Return how every client of this deployment connects to Kafka."""
+        return Connection(self.bootstrap)
 
     def topics(self) -> Topics:
         """Return the topic contract of this deployment."""

@@ -68,7 +68,7 @@ def main() -> None:
 def _measure_contenders(contenders: list[Contender], report: BenchReport) -> None:
     with broker() as (kafka, _):
         for repeat in range(report.repeats):
-            load = fill(kafka.bootstrap, report.events, report.accounts, seed=repeat)
+            load = fill(kafka.connection, report.events, report.accounts, seed=repeat)
             for contender in contenders:
                 result = contender.run(load.head(contender.share))
                 rate = result.events / result.seconds

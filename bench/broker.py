@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.operations.topics import create_topics
+from schemas.connection import Connection
 from schemas.topics import Topics
 
 __all__ = ["broker", "fresh_topics"]
@@ -28,8 +29,8 @@ def broker() -> Iterator[tuple[Kafka, Path]]:
             kafka.stop()
 
 
-def fresh_topics(bootstrap: str) -> Topics:
+def fresh_topics(connection: Connection) -> Topics:
     """Create every topic under a new prefix."""
     topics = Topics(prefix=f"bench-{uuid.uuid4().hex[:6]}-")
-    create_topics(bootstrap, topics)
+    create_topics(connection, topics)
     return topics

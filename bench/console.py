@@ -71,7 +71,7 @@ def measure(streams: list[int], events: int) -> Iterator[Pixels]:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bellbuoy-bench-")))
         port = deployment.redis.connection_pool.connection_kwargs["port"]
         areas: dict[str, Any] = {"redis": {"url": f"redis://127.0.0.1:{port}"}, "console": {"port": 0}}
-        at = (deployment.bootstrap, deployment.topics, folder)
+        at = (deployment.connection, deployment.topics, folder)
         gateway = stack.enter_context(running_role("gateway", *at))
         console = stack.enter_context(running_role("console", *at, **areas))
         for number in range(_ACCOUNTS):

@@ -41,7 +41,7 @@ def measure(events: int = _EVENTS) -> Iterator[Cost]:
         for days in _DAYS:
             # A new broker for each: one that still compacts the last run's million keys would be slower.
             with broker() as (kafka, _):
-                load = fill(kafka.bootstrap, events, accounts, seed=1, days=days)
+                load = fill(kafka.connection, events, accounts, seed=1, days=days)
                 result = pipeline.run(load)
             cost = result.seconds / result.events * 1e6
             yield Cost(accounts, len(load.totals), days, cost, result.exact)

@@ -12,6 +12,7 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.operations.ledger import applied_events
 from bench.broker import broker, fresh_topics
 from bench.processes import MeasuredProcess, running_role
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.redis.client import connect
 from sinks.redis.settings import RedisSettings
@@ -25,14 +26,14 @@ _DRAIN_SECONDS = 120.0
 class Deployment:
     """A running pipeline: its broker, its topics, a client of its Redis, and its processes by name."""
 
-    bootstrap: str
+    connection: Connection
     topics: Topics
     redis: Any
     processes: dict[str, MeasuredProcess]
 
     def applied(self) -> int:
         """Return how many events are in the committed state."""
-        return applied_events(self.bootstrap, self.topics)
+        return applied_events(self.connection, self.topics)
 
     def settle(self, expected: int) -> None:
         """
@@ -67,12 +68,12 @@ def deployed(notify: dict[str, Any] | None = None, **redis_settings: Any) -> Ite
         redis = Redis(folder / "redis")
         stack.callback(redis.stop)
         redis.start()
-        topics = fresh_topics(kafka.bootstrap)
+        topics = fresh_topics(kafka.connection)
         processes = {
             "kafka": MeasuredProcess(kafka.child.pid),
             "redis": MeasuredProcess(redis.child.pid),
         }
         for role in ("deliver", "worker", "journal"):
             own: dict[str, Any] = {"redis": {"url": redis.url} | redis_settings, "notify": notify or {}}
-            processes[role] = stack.enter_context(running_role(role, kafka.bootstrap, topics, folder, **own))
-        yield Deployment(kafka.bootstrap, topics, connect(RedisSettings(url=redis.url)), processes)
+            processes[role] = stack.enter_context(running_role(role, kafka.connection, topics, folder, **own))
+        yield Deployment(kafka.connection, topics, connect(RedisSettings(url=redis.url)), processes)

@@ -44,7 +44,7 @@ def measure() -> Iterator[Accepted]:
     """Post to a new gateway from threads of this process; raise RuntimeError when it refuses anything."""
     with (
         broker() as (kafka, folder),
-        running_role("gateway", kafka.bootstrap, fresh_topics(kafka.bootstrap), folder) as gateway,
+        running_role("gateway", kafka.connection, fresh_topics(kafka.connection), folder) as gateway,
     ):
         _post(gateway, [_body(10, "warm", number) for number in range(200)])
         for batch, requests in _SHAPES:

@@ -66,7 +66,7 @@ class Job:
 
     def create(self, topic: str) -> str:
         """Create a compacted topic with as many partitions as the input; return its name."""
-        admin = AdminClient({"bootstrap.servers": self.load.bootstrap, "log_level": 0})
+        admin = AdminClient({**self.load.connection.librdkafka(), "log_level": 0})
         compacted = NewTopic(topic, self.load.topics.partitions, 1, config=CHANGELOG_CONFIG)
         for future in admin.create_topics([compacted]).values():
             future.result(30)
@@ -79,7 +79,9 @@ class Job:
         *read* returns the account key, the events and the milliseconds of a record.
         """
         starts = [TopicPartition(topic, number, 0) for number in range(self.load.topics.partitions)]
-        last = {record.key or b"": record.value or b"" for record in read_to_end(self.load.bootstrap, starts)}
+        last = {
+            record.key or b"": record.value or b"" for record in read_to_end(self.load.connection, starts)
+        }
         events: Counter[str] = Counter()
         durations: Counter[str] = Counter()
         for key, value in last.items():
@@ -93,7 +95,7 @@ class Job:
         schema = next(e for e in entries() if e.id == committed().ids["usage.events-value"])
         return {
             "group": self.group,
-            "bootstrap": self.load.bootstrap,
+            "bootstrap": self.load.connection.bootstrap,
             "input": self.load.topics.name("usage.events"),
             "output": self.output,
             "partitions": self.load.topics.partitions,

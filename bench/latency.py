@@ -108,7 +108,7 @@ def _measure(deployment: Deployment, load: _Steady, before: int) -> Latency:
     sent, seconds = _SentEvents(deployment), _WARM_UP_SECONDS + load.seconds
     topic = deployment.topics.name("usage.events")
     with sender(
-        deployment.bootstrap, topic, load.rate, load.accounts, seconds, load.seed, pack=load.pack
+        deployment.connection, topic, load.rate, load.accounts, seconds, load.seed, pack=load.pack
     ) as process:
         processes = deployment.processes | {"sender": MeasuredProcess(process.pid)}
         time.sleep(_WARM_UP_SECONDS)
@@ -143,7 +143,7 @@ class _SentEvents:
 
     def _ends(self, topic: str) -> list[TopicPartition]:
         name = self._deployment.topics.name(topic)
-        offsets = end_offsets(self._deployment.bootstrap, name, range(self._deployment.topics.partitions))
+        offsets = end_offsets(self._deployment.connection, name, range(self._deployment.topics.partitions))
         return [TopicPartition(name, number, end) for number, end in offsets.items()]
 
     def latencies(self, received_from: int) -> tuple[list[int], list[int], int]:
@@ -154,7 +154,7 @@ class _SentEvents:
         """
         scored, journaled = dict(self._scored()), self._journaled()
         redis, journal, envelopes, updates = [], [], Envelopes(), set()
-        for record in read_to_end(self._deployment.bootstrap, self._usage):
+        for record in read_to_end(self._deployment.connection, self._usage):
             nexts, batches = journaled[record.partition]
             sequence, written_at = batches[bisect_right(nexts, record.offset)]
             for event in envelopes.unpack(record.value):
@@ -181,7 +181,7 @@ class _SentEvents:
         """Return by partition the input offset after each batch, and the batch's sequence number and time."""
         found: dict[int, tuple[list[int], list[tuple[int, int]]]] = defaultdict(lambda: ([], []))
         decode = codec("account.journal").decode
-        for record in read_to_end(self._deployment.bootstrap, self._journal):
+        for record in read_to_end(self._deployment.connection, self._journal):
             batch = decode(record.value)
             nexts, batches = found[record.partition]
             nexts += (one.next for one in batch.offsets if one.topic == "usage.events")
@@ -197,7 +197,7 @@ def _percentiles(milliseconds: tuple[float, ...]) -> str:
 def _history(deployment: Deployment, accounts: int) -> int:
     """Send the events of the last two months, and return how many they are."""
     chance, at, size = random.Random(0), now(), SIZES[1]
-    producer = Producer({**DURABLE, "bootstrap.servers": deployment.bootstrap, "linger.ms": 20})
+    producer = Producer({**DURABLE, **deployment.connection.librdkafka(), "linger.ms": 20})
     codecs = {RECORDS[topic]: (deployment.topics.name(topic), codec(topic).encode) for topic in INPUT_TOPICS}
     sent = 0
     for number in range(accounts):

@@ -11,6 +11,7 @@ from confluent_kafka import Producer
 from bellbuoy.times import now
 from bench.broker import fresh_topics
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
 from schemas.times import DAY
@@ -28,7 +29,7 @@ _EVENT, _ACCOUNT, _USER = b"#" * 16, b"%" * 12, b"user-00"
 class Load:
     """A load on the broker; ``totals`` counts its events by account key."""
 
-    bootstrap: str
+    connection: Connection
     topics: Topics
     events: int
     accounts: int
@@ -40,16 +41,16 @@ class Load:
         """Return a load of the first events only, written to new topics; ``None``: the whole load."""
         if events is None or events >= self.events:
             return self
-        return fill(self.bootstrap, events, self.accounts, self.seed, self.days)
+        return fill(self.connection, events, self.accounts, self.seed, self.days)
 
 
-def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -> Load:
+def fill(connection: Connection, events: int, accounts: int, seed: int, days: int = 1) -> Load:
     """
     Write a load to new topics as a producer would: accounts by Zipf 0.8, 50 users, lz4.
 
     The events happen at this hour of each of the last ``days`` days in turn, the first of them now.
     """
-    topics = fresh_topics(bootstrap)
+    topics = fresh_topics(connection)
     chance = random.Random(seed)
     weights = [1 / (rank + 1) ** 0.8 for rank in range(accounts)]
     chosen = chance.choices(range(accounts), weights, k=events)
@@ -58,7 +59,7 @@ def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -
     producer = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": bootstrap,
+            **connection.librdkafka(),
             "linger.ms": 20,
             "batch.size": 200_000,
             "compression.type": "lz4",
@@ -82,7 +83,7 @@ def fill(bootstrap: str, events: int, accounts: int, seed: int, days: int = 1) -
                 break
     producer.flush()
     totals = Counter(f"acme:acct-{account:07d}" for account in chosen)
-    return Load(bootstrap, topics, events, accounts, seed, days, dict(totals))
+    return Load(connection, topics, events, accounts, seed, days, dict(totals))
 
 
 def _template(occurred_at: int, received_at: int) -> bytes:

@@ -84,11 +84,11 @@ class NotificationLatency:
 def measure(rate: int, alerts_per_s: float, seconds: float) -> NotificationLatency:
     """Send usage at a steady rate, and events that open an alert each, and return the latencies."""
     with _receiver() as (url, arrived), deployed(_channel(url)) as deployment:
-        kafka = {"bootstrap": deployment.bootstrap, "topic_prefix": deployment.topics.prefix}
+        kafka = {"bootstrap": deployment.connection.bootstrap, "topic_prefix": deployment.topics.prefix}
         put_policy_in_force(load(kafka=kafka), load_policy(_AT_ONCE), tenant=ALL_TENANTS, author="bench")
         usage = deployment.topics.name("usage.events")
         span = seconds + _WARM_UP_SECONDS
-        with sender(deployment.bootstrap, usage, rate, 1_000, span, 1, pack=False) as process:
+        with sender(deployment.connection, usage, rate, 1_000, span, 1, pack=False) as process:
             time.sleep(_WARM_UP_SECONDS)
             received = _send_failures(deployment, alerts_per_s, seconds)
             sent = Paced.read(process).events
@@ -152,7 +152,7 @@ def _await_messages(arrived: dict[str, int], count: int) -> None:
 def _send_failures(deployment: Deployment, per_s: float, seconds: float) -> dict[str, int]:
     """Send a failed payment of one account after the other; return when each was received."""
     topics, encode = deployment.topics, codec("billing.events").encode
-    producer = Producer({**DURABLE, "bootstrap.servers": deployment.bootstrap, "linger.ms": 0})
+    producer = Producer({**DURABLE, **deployment.connection.librdkafka(), "linger.ms": 0})
     received: dict[str, int] = {}
     began = time.monotonic()
     for number in range(int(per_s * seconds)):
@@ -183,7 +183,7 @@ def _first_times(deployment: Deployment, topic: str) -> dict[str, int]:
     name, decode = deployment.topics.name(topic), codec(topic).decode
     consumer = Consumer(
         {
-            "bootstrap.servers": deployment.bootstrap,
+            **deployment.connection.librdkafka(),
             "group.id": "bench-notifications",
             "isolation.level": "read_committed",
             "enable.partition.eof": True,

@@ -18,6 +18,7 @@ from confluent_kafka import Producer
 from bellbuoy.times import now
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import partition_of
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
@@ -44,7 +45,14 @@ class Paced:
 
 
 def send(
-    bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool = False
+    connection: Connection,
+    topic: str,
+    rate: int,
+    accounts: int,
+    seconds: float,
+    seed: int,
+    *,
+    pack: bool = False,
 ) -> Paced:
     """
     Send ``rate`` events a second for ``seconds``; the time of receipt of an event is when it is sent.
@@ -56,7 +64,7 @@ def send(
     producer = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": bootstrap,
+            **connection.librdkafka(),
             "compression.type": "lz4",
         }
     )
@@ -91,10 +99,10 @@ def send(
 
 
 def sender(
-    bootstrap: str, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool
+    connection: Connection, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool
 ) -> subprocess.Popen[bytes]:
     """Start ``send`` in a process of its own; ``Paced.read`` returns its result."""
-    command = [sys.executable, "-m", "bench.paced", bootstrap, topic]
+    command = [sys.executable, "-m", "bench.paced", str(connection), topic]
     command += [f"--rate={rate}", f"--accounts={accounts}", f"--seconds={seconds}", f"--seed={seed}"]
     return subprocess.Popen([*command, *["--pack"] * pack], stdout=subprocess.PIPE)
 
@@ -117,7 +125,7 @@ def _event(at: int) -> UsageEvent:
 def main() -> None:
     """Send, and print the result as JSON."""
     parser = argparse.ArgumentParser(prog="bench.paced", description="Usage events at a steady rate.")
-    parser.add_argument("bootstrap")
+    parser.add_argument("connection", type=Connection, metavar="bootstrap")
     parser.add_argument("topic")
     for name, kind in (("rate", int), ("accounts", int), ("seconds", float), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind, required=True)

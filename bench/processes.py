@@ -12,6 +12,7 @@ from typing import Any
 
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.settings import load
+from schemas.connection import Connection
 from schemas.topics import Topics
 
 __all__ = ["MeasuredProcess", "running_role"]
@@ -44,7 +45,7 @@ class MeasuredProcess:
 
 @contextmanager
 def running_role(
-    role: str, bootstrap: str, topics: Topics, folder: Path, **areas: dict[str, Any]
+    role: str, connection: Connection, topics: Topics, folder: Path, **areas: dict[str, Any]
 ) -> Iterator[MeasuredProcess]:
     """
     Start a role, wait until it is ready, yield it, and stop it.
@@ -53,7 +54,7 @@ def running_role(
     """
     metrics = {area: {"metrics_port": 0} for area in ("journal", "worker", "delivery")}
     settings = load(
-        kafka={"bootstrap": bootstrap, "topic_prefix": topics.prefix},
+        kafka={"bootstrap": connection.bootstrap, "topic_prefix": topics.prefix},
         gateway={"port": 0},
         **metrics,
         **areas,

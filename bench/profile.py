@@ -28,13 +28,13 @@ _MIN_SHARE = 0.02
 def profile(events: int, accounts: int) -> dict[str, Counter[str]]:
     """Return the number of samples by function, for the journal and the worker."""
     with broker() as (kafka, folder):
-        load = fill(kafka.bootstrap, events, accounts, seed=1)
+        load = fill(kafka.connection, events, accounts, seed=1)
         with (
-            running_role("worker", load.bootstrap, load.topics, folder) as worker,
-            running_role("journal", load.bootstrap, load.topics, folder) as journal,
+            running_role("worker", load.connection, load.topics, folder) as worker,
+            running_role("journal", load.connection, load.topics, folder) as journal,
         ):
             sampled = {"journal": _sample(journal, folder), "worker": _sample(worker, folder)}
-            while applied_events(load.bootstrap, load.topics) < events:
+            while applied_events(load.connection, load.topics) < events:
                 time.sleep(0.1)
         return {role: _count(process, file) for role, (process, file) in sampled.items()}
 

@@ -16,6 +16,7 @@ from bench.accounts import NOW, SIZES, Size, grow
 from bench.broker import broker, fresh_topics
 from bench.processes import running_role
 from processors.state.position import Position, encode_position, position_key
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.topics import Topics
 from streams.kafka.transactional_producer import TransactionalProducer
@@ -60,7 +61,7 @@ def encoded_bytes() -> dict[str, float]:
 def measure(accounts: int, size: Size) -> Restored:
     """Fill a changelog with the states of so many accounts, and measure a worker that restores them."""
     with broker() as (kafka, folder):
-        return _restore(kafka.bootstrap, folder, size, accounts)
+        return _restore(kafka.connection, folder, size, accounts)
 
 
 def main() -> None:
@@ -76,15 +77,15 @@ def main() -> None:
     print(measure(chosen.accounts, next(size for size in SIZES if size.name == chosen.size)))
 
 
-def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> Restored:
-    empty, full = fresh_topics(bootstrap), fresh_topics(bootstrap)
-    _fill(bootstrap, full, size, accounts)
+def _restore(connection: Connection, folder: Path, size: Size, accounts: int) -> Restored:
+    empty, full = fresh_topics(connection), fresh_topics(connection)
+    _fill(connection, full, size, accounts)
     logs = [path for path in (folder / "kafka" / "logs").glob(f"{full.changelog}-*") if path.is_dir()]
     stored = sum(file.stat().st_size for log in logs for file in log.glob("*.log"))
-    with running_role("worker", bootstrap, empty, folder / "empty") as worker:
+    with running_role("worker", connection, empty, folder / "empty") as worker:
         bare = worker.resident_bytes()
     began = time.monotonic()
-    with running_role("worker", bootstrap, full, folder / "full") as worker:
+    with running_role("worker", connection, full, folder / "full") as worker:
         ready = time.monotonic() - began
         held = worker.resident_bytes() - bare
         longest = worker.metric("bellbuoy_restore_seconds_sum") / full.partitions
@@ -94,7 +95,7 @@ def _restore(bootstrap: str, folder: Path, size: Size, accounts: int) -> Restore
     return Restored(accounts, size.name, longest, ready, stored / accounts, held / accounts)
 
 
-def _fill(bootstrap: str, topics: Topics, size: Size, accounts: int) -> None:
+def _fill(connection: Connection, topics: Topics, size: Size, accounts: int) -> None:
     """Write states to the changelog as the worker does; a few distinct states are repeated."""
     grown = list(grow(size, _DISTINCT_STATES).values())
     written: dict[int, list[tuple[bytes, bytes]]] = {number: [] for number in range(topics.partitions)}
@@ -102,7 +103,7 @@ def _fill(bootstrap: str, topics: Topics, size: Size, accounts: int) -> None:
         key = account_key("acme", f"acct-{number:07d}")
         written[partition_of(key, topics.partitions)].append((key, grown[number % _DISTINCT_STATES]))
     for partition, records in written.items():
-        transactions = TransactionalProducer(bootstrap, f"{topics.app_id}-accounts-{partition}")
+        transactions = TransactionalProducer(connection, f"{topics.app_id}-accounts-{partition}")
         for at in range(0, len(records), _RECORDS_PER_TRANSACTION):
             transactions.begin()
             for key, state in records[at : at + _RECORDS_PER_TRANSACTION]:

@@ -52,7 +52,7 @@ def soak(rate: int, accounts: int, seconds: float, *, pack: bool = False) -> Soa
     """Send at the rate, wait until all is applied; raise RuntimeError when an event is missing or doubled."""
     with deployed() as deployment:
         topic = deployment.topics.name("usage.events")
-        with sender(deployment.bootstrap, topic, rate, accounts, seconds, seed=1, pack=pack) as process:
+        with sender(deployment.connection, topic, rate, accounts, seconds, seed=1, pack=pack) as process:
             minutes, megabytes = _watch(deployment, process, rate)
             paced = Paced.read(process)
         began = time.monotonic()

@@ -18,6 +18,7 @@ from bellbuoy.local.role_process import COMMAND, RoleProcess
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import create_topics
 from bellbuoy.settings import Settings, load
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.port import Sink
 from sinks.redis.reader import RedisReader
@@ -85,7 +86,7 @@ class Cluster:
     def __enter__(self) -> Self:
         self.kafka.start()
         self.redis.start()
-        create_topics(self.bootstrap, self.topics)
+        create_topics(self.connection, self.topics)
         for role in ROLES:
             self.add(role)
         self._supervisor.start()
@@ -104,15 +105,15 @@ class Cluster:
             server.stop()
 
     @property
-    def bootstrap(self) -> str:
-        """The broker's address."""
-        return self.kafka.bootstrap
+    def connection(self) -> Connection:
+        """How clients connect to the broker."""
+        return self.kafka.connection
 
     @property
     def settings(self) -> Settings:
         """The settings of every role and command."""
         return load(
-            kafka={"bootstrap": self.bootstrap, "topic_prefix": self.topics.prefix},
+            kafka={"bootstrap": self.connection.bootstrap, "topic_prefix": self.topics.prefix},
             redis={"url": self.redis.url, "history": 10_000},
             gateway={"port": self.gateway_port},
             journal={"clock": "simulated", "idle_seconds": 0.5, "session_seconds": SESSION_SECONDS},

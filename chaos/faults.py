@@ -147,7 +147,7 @@ def _redis_refuses_one(cluster: Cluster, chance: random.Random) -> None:
 
 def _compaction(cluster: Cluster, _chance: random.Random) -> None:
     """Let the broker compact the changelog while it is written, and wait until it has done so."""
-    admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    admin = AdminClient({**cluster.connection.librdkafka(), "log_level": 0})
     config = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "max.compaction.lag.ms": "1000"}
     changes = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
@@ -167,7 +167,7 @@ def _compaction(cluster: Cluster, _chance: random.Random) -> None:
 def _clock_back(cluster: Cluster, chance: random.Random) -> None:
     """Send the journal an earlier time, as a host does whose clock is corrected."""
     name = cluster.topics.name("simulation.clock")
-    producer = Producer({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    producer = Producer({**cluster.connection.librdkafka(), "log_level": 0})
     for partition in range(cluster.topics.partitions):
         value = codec("simulation.clock").encode(ClockTick(now=chance.randrange(1, 20_000 * DAY)))
         producer.produce(name, value, partition=partition)

@@ -45,7 +45,7 @@ class FinalState:
 
 def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
     """Read the final state from Kafka and Redis."""
-    ledger = read_ledger(cluster.bootstrap, cluster.topics)
+    ledger = read_ledger(cluster.connection, cluster.topics)
     reader = cluster.reader()
     try:
         sink, histories = _sink(reader, company), _histories(reader, company)
@@ -65,7 +65,7 @@ def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
 
 def _states(cluster: Cluster) -> dict[bytes, str]:
     starts = [TopicPartition(cluster.topics.changelog, p, 0) for p in range(cluster.topics.partitions)]
-    newest = {record.key or b"": record.value or b"" for record in read_to_end(cluster.bootstrap, starts)}
+    newest = {record.key or b"": record.value or b"" for record in read_to_end(cluster.connection, starts)}
     states = {}
     for key, value in newest.items():
         if is_account(key):
@@ -79,7 +79,7 @@ def _alerts(cluster: Cluster) -> Counter[AlertChange]:
     name = cluster.topics.name("risk.alerts")
     decode = codec("risk.alerts").decode
     starts = [TopicPartition(name, p, 0) for p in range(cluster.topics.partitions)]
-    changes: list[RiskAlert] = [decode(record.value) for record in read_to_end(cluster.bootstrap, starts)]
+    changes: list[RiskAlert] = [decode(record.value) for record in read_to_end(cluster.connection, starts)]
     return Counter((alert.alert_id, alert.change, alert.severity, alert.changed_at) for alert in changes)
 
 

@@ -92,15 +92,15 @@ def run_company(
     faults: list[RunFault] = []
     began = time.monotonic()
     with Cluster(folder) as cluster:
-        sender = Sender(cluster.bootstrap, cluster.topics, cluster.gateway_port, disorder)
-        clock, expected = SimulationClock(cluster.bootstrap, cluster.topics), 0
+        sender = Sender(cluster.connection, cluster.topics, cluster.gateway_port, disorder)
+        clock, expected = SimulationClock(cluster.connection, cluster.topics), 0
         for number, day in enumerate(company.days()):
             _tick(cluster, clock, day.now)
             planned_today = planned.get(number, ())
             today = _run_day(cluster, sender, day, planned_today, disorder, began, say)
             expected += day.count
-            wait_drained(cluster.bootstrap, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
-            applied = applied_events(cluster.bootstrap, cluster.topics)
+            wait_drained(cluster.connection, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
+            applied = applied_events(cluster.connection, cluster.topics)
             lost, doubled = max(0, expected - applied), max(0, applied - expected)
             faults += [replace(fault, lost=lost, doubled=doubled) for fault in today]
             if applied != expected:
@@ -110,7 +110,7 @@ def run_company(
         return Run(
             faults,
             read_final_state(cluster, company),
-            sum(p.dead_letters for p in read_positions(cluster.bootstrap, cluster.topics).values()),
+            sum(p.dead_letters for p in read_positions(cluster.connection, cluster.topics).values()),
             sender.poisoned + sender.probes,
             cluster.deaths(),
             time.monotonic() - began,
@@ -129,7 +129,7 @@ def _run_day(
     """Send a day's events, and inject its faults meanwhile."""
     if day.first:
         sender.send_first(
-            day, lambda: wait_drained(cluster.bootstrap, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
+            day, lambda: wait_drained(cluster.connection, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
         )
         return []
     if chance is None:
@@ -171,7 +171,7 @@ def _tick(cluster: Cluster, clock: SimulationClock, now: int) -> None:
 
 
 def _state_times(cluster: Cluster) -> list[int]:
-    positions = read_positions(cluster.bootstrap, cluster.topics)
+    positions = read_positions(cluster.connection, cluster.topics)
     return [positions[p].written_at if p in positions else -1 for p in range(cluster.topics.partitions)]
 
 
@@ -182,12 +182,12 @@ def _await_recovery(cluster: Cluster, sender: Sender, fault: str) -> None:
         if not before:
             before.update(_journal_ends(cluster))
             sender.probe()
-        positions = read_positions(cluster.bootstrap, cluster.topics)
+        positions = read_positions(cluster.connection, cluster.topics)
         return all(p in positions and positions[p].sequence > sequence for p, sequence in before.items())
 
     _wait_until(moved_on, f"every partition to go on after {fault}")
     _wait_until(
-        lambda: undelivered_output(cluster.bootstrap, cluster.topics, cluster.sinks) is None,
+        lambda: undelivered_output(cluster.connection, cluster.topics, cluster.sinks) is None,
         f"the sinks to have all outputs after {fault}",
     )
     _wait_until(cluster.gateway_ready, f"the gateway to take events after {fault}")
@@ -195,7 +195,7 @@ def _await_recovery(cluster: Cluster, sender: Sender, fault: str) -> None:
 
 def _journal_ends(cluster: Cluster) -> dict[int, int]:
     decode, name = codec("account.journal").decode, cluster.topics.name("account.journal")
-    last = {p: last_record(cluster.bootstrap, name, p) for p in range(cluster.topics.partitions)}
+    last = {p: last_record(cluster.connection, name, p) for p in range(cluster.topics.partitions)}
     return {p: -1 if record is None else decode(record.value).sequence for p, record in last.items()}
 
 

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, Message, Producer
 from chaos.company import Day
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
@@ -45,7 +46,7 @@ class Sender:
     probes; each of both must become a dead letter.
     """
 
-    bootstrap: str
+    connection: Connection
     topics: Topics
     gateway_port: int
     disorder: random.Random | None = None
@@ -58,7 +59,7 @@ class Sender:
         self._producer = Producer(
             {
                 **DURABLE,
-                "bootstrap.servers": self.bootstrap,
+                **self.connection.librdkafka(),
                 "linger.ms": 5,
                 "compression.type": "lz4",
                 "message.timeout.ms": int(1000 * _PATIENCE_SECONDS),

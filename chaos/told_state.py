@@ -59,7 +59,7 @@ def read_told_state(cluster: Cluster) -> ToldState:
     name, decode = cluster.topics.name("alert.notifications"), codec("alert.notifications").decode
     starts = [TopicPartition(name, p, 0) for p in range(cluster.topics.partitions)]
     sent: list[AlertNotification] = [
-        decode(record.value) for record in read_to_end(cluster.bootstrap, starts) if record.value is not None
+        decode(record.value) for record in read_to_end(cluster.connection, starts) if record.value is not None
     ]
     state = told_state(sent, _stored_rows(cluster))
     return replace(state, undelivered=_undelivered(cluster, state.ids))
@@ -129,12 +129,12 @@ def alert_change(alert: RiskAlert) -> AlertChange:
 
 def _stored_rows(cluster: Cluster) -> dict[bytes, bytes]:
     starts = [TopicPartition(cluster.topics.changelog, p, 0) for p in range(cluster.topics.partitions)]
-    newest = {record.key or b"": record.value for record in read_to_end(cluster.bootstrap, starts)}
+    newest = {record.key or b"": record.value for record in read_to_end(cluster.connection, starts)}
     return {k: value for k, value in newest.items() if value is not None and k.startswith(OWNERS_KEY)}
 
 
 def _undelivered(cluster: Cluster, ids: Counter[str]) -> frozenset[str]:
-    store = KafkaDeliveryStore(cluster.bootstrap, cluster.topics, CHANNEL)
+    store = KafkaDeliveryStore(cluster.connection, cluster.topics, CHANNEL)
     try:
         store.catch_up()
         found = {each: store.get(each) for each in ids}

@@ -40,6 +40,7 @@ from gateway.sources.typed.endpoint import TypedEndpoint
 from gateway.sources.webhook import WebhookEndpoint
 from processors.intake.admission import Admission
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.readiness import Readiness
 from schemas.topics import Topics
 
@@ -50,19 +51,19 @@ log = structlog.get_logger(__name__)
 
 def build_app(
     settings: GatewaySettings,
-    bootstrap: str,
+    connection: Connection,
     topics: Topics,
     registry: Registry,
     admission: Admission | None = None,
     actions: ActionSecrets | None = None,
 ) -> Starlette:
     """
-    Return the gateway in front of the Kafka at ``bootstrap``; the rest is as in ``assemble``.
+    Return the gateway in front of the Kafka of this connection; the rest is as in ``assemble``.
 
     Its lifespan opens and closes the producer. Kafka may be away when it starts; ``/readyz`` says so.
     """
     outbox = KafkaOutbox(
-        bootstrap,
+        connection,
         topics,
         max_waiting=settings.max_waiting_events,
         timeout_seconds=settings.delivery_timeout_seconds,

@@ -9,6 +9,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from bellbuoy.operations.topics import create_topics, delete_topics
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.servers import Services, ask
 
@@ -51,9 +52,9 @@ def services() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def bootstrap(services: dict[str, str]) -> str:
-    """The run's one real broker."""
-    return services["bootstrap"]
+def bootstrap(services: dict[str, str]) -> Connection:
+    """How to connect to the run's one real broker."""
+    return Connection(services["bootstrap"])
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +64,7 @@ def redis_url(services: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def topics(bootstrap: str) -> Iterator[Topics]:
+def topics(bootstrap: Connection) -> Iterator[Topics]:
     """Fresh, created topics under a prefix of this test's own; dropped afterwards."""
     fresh = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=4)
     create_topics(bootstrap, fresh)

@@ -84,9 +84,9 @@ def read_dead_letters(settings: Settings, wanted: DeadLetterFilter) -> Iterator[
     from bellbuoy.operations.topics import topic_partitions
     from streams.deadletters import reader
 
-    topic_partitions(settings.kafka.bootstrap)  # its error says clearly that Kafka is away
+    topic_partitions(settings.kafka.connection())  # its error says clearly that Kafka is away
     kafka = settings.kafka
-    return reader.read_dead_letters(kafka.bootstrap, kafka.topics(), wanted)
+    return reader.read_dead_letters(kafka.connection(), kafka.topics(), wanted)
 
 
 def find_dead_letter(settings: Settings, id_prefix: str) -> DeadLetter:

@@ -72,7 +72,7 @@ def tail(
     require_topics(settings)
     kafka = settings.kafka
     found = arrived_events(
-        kafka.bootstrap,
+        kafka.connection(),
         kafka.topics(),
         registry(settings),
         tenant,

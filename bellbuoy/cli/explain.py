@@ -96,7 +96,7 @@ def _explain_past(
         return
     with progress_bar("folding", None, quiet=as_json) as progress:
         past = account_history(
-            settings.kafka.bootstrap,
+            settings.kafka.connection(),
             settings.kafka.topics(),
             registry(settings),
             tenant,

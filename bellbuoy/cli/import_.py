@@ -84,7 +84,7 @@ def import_(
         kafka = settings.kafka
 
         async def send() -> int:
-            outbox = KafkaOutbox(kafka.bootstrap, kafka.topics(), max_waiting=100_000, timeout_seconds=60)
+            outbox = KafkaOutbox(kafka.connection(), kafka.topics(), max_waiting=100_000, timeout_seconds=60)
             await outbox.open()
             try:
                 dispatcher = Dispatcher(outbox, kafka.topics(), schemas)

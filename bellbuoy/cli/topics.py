@@ -22,7 +22,7 @@ def create(as_json: Json = False) -> None:
     from bellbuoy.settings import load
 
     kafka = load().kafka
-    created = create_topics(kafka.bootstrap, kafka.topics())
+    created = create_topics(kafka.connection(), kafka.topics())
     emit({"created": created}, [f"created {name}" for name in created] or ["All topics exist."], as_json)
 
 
@@ -37,8 +37,8 @@ def check(as_json: Json = False) -> None:
     from bellbuoy.settings import load
 
     kafka = load().kafka
-    faults = topic_faults(kafka.bootstrap, kafka.topics())
-    advice = topic_advice(kafka.bootstrap, kafka.topics())
+    faults = topic_faults(kafka.connection(), kafka.topics())
+    advice = topic_advice(kafka.connection(), kafka.topics())
     lines = [*(faults or ["All topics are right."]), *(f"advice: {text}" for text in advice)]
     emit({"ok": not faults, "faults": faults, "advice": advice}, lines, as_json)
     raise typer.Exit(FAILED if faults else OK)
@@ -51,7 +51,7 @@ def list_topics(as_json: Json = False) -> None:
     from bellbuoy.settings import load
 
     kafka = load().kafka
-    existing = topic_partitions(kafka.bootstrap)
+    existing = topic_partitions(kafka.connection())
     rows = {spec.name: existing.get(spec.name) for spec in kafka.topics().specs()}
     lines = [
         f"{name:<40} {'missing' if partitions is None else f'{partitions} partitions'}"

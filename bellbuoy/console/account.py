@@ -180,7 +180,7 @@ def happenings(settings: Settings, tenant: str, account_id: str) -> Happenings:
     try:
         require_topics(settings)  # says soon that Kafka is away
         return Happenings(
-            account_timeline(kafka.bootstrap, kafka.topics(), registry(settings), tenant, account_id)
+            account_timeline(kafka.connection(), kafka.topics(), registry(settings), tenant, account_id)
         )
     except KafkaException as error:
         return Happenings(None, f"Kafka doesn't answer: {error.args[0].str()}")
@@ -205,7 +205,7 @@ def _past(settings: Settings, tenant: str, account_id: str, *, until: int | None
     try:
         require_topics(settings)  # says soon that Kafka is away
         history = account_history(
-            kafka.bootstrap,
+            kafka.connection(),
             kafka.topics(),
             registry(settings),
             tenant,

@@ -52,7 +52,7 @@ class DeadLetters:
 def pipeline_report(settings: Settings, reader: Reader) -> PipelineReport:
     """Return how the pipeline does; raise OperatorError and ReadError."""
     kafka = settings.kafka
-    progress = pipeline(kafka.bootstrap, kafka.topics(), sinks(settings))
+    progress = pipeline(kafka.connection(), kafka.topics(), sinks(settings))
     since = now() - _LATENCY_MINUTES * MINUTE
     updates = reader.updates(f"{since}-0", _LATENCY_UPDATES)
     took = [one.written_at - one.received_at for one in updates if one.received_at is not None]
@@ -67,7 +67,7 @@ def dead_letters(settings: Settings, tenant: str) -> DeadLetters:
     kafka = settings.kafka
     topics = kafka.topics()
     wanted = DeadLetterFilter(tenant=tenant, status="open")
-    letters = list(read_dead_letters(kafka.bootstrap, topics, wanted))
+    letters = list(read_dead_letters(kafka.connection(), topics, wanted))
     counts = Counter((topics.plain(one.topic), one.reason, one.producer or "") for one in letters)
     newest = sorted(letters, key=lambda one: -one.failed_at)[:_SHOWN_LETTERS]
     return DeadLetters(counts.most_common(), newest, len(letters))

@@ -88,7 +88,7 @@ class ModelTrials:
 
         try:
             require_topics(self._settings)
-            positions = read_positions(kafka.bootstrap, kafka.topics()).values()
+            positions = read_positions(kafka.connection(), kafka.topics()).values()
             trial.total = sum(position.sequence + 1 for position in positions)
             trial.replay = replay_journal(
                 self._settings,

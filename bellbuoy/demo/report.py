@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bellbuoy.demo.watch import percentile
 from bellbuoy.operations.ledger import EndOffsets, InputCounts, Ledger, count_inputs, end_offsets, read_ledger
+from schemas.connection import Connection
 from schemas.topics import Topics
 
 __all__ = ["Baseline", "DemoReport", "baseline", "make_report", "report_lines"]
@@ -36,13 +37,18 @@ class DemoReport:
     latency_p99_ms: int | None = None
 
 
-def baseline(bootstrap: str, topics: Topics) -> Baseline:
+def baseline(connection: Connection, topics: Topics) -> Baseline:
     """Return the start of a run, once everything before is drained; raise KafkaAwayError."""
-    return Baseline(read_ledger(bootstrap, topics), end_offsets(bootstrap, topics))
+    return Baseline(read_ledger(connection, topics), end_offsets(connection, topics))
 
 
 def make_report(
-    bootstrap: str, topics: Topics, since: Baseline, latencies: Counter[int], acknowledged: int, repeated: int
+    connection: Connection,
+    topics: Topics,
+    since: Baseline,
+    latencies: Counter[int],
+    acknowledged: int,
+    repeated: int,
 ) -> tuple[DemoReport, list[str]]:
     """
     Return the report of a drained run and every contradiction in it, in words; there must be none.
@@ -50,7 +56,7 @@ def make_report(
     ``acknowledged`` counts the events that the gateway answered with 200, ``repeated`` those sent again
     after an unclear answer. Raises KafkaAwayError.
     """
-    after, counts = read_ledger(bootstrap, topics), count_inputs(bootstrap, topics, since.ends)
+    after, counts = read_ledger(connection, topics), count_inputs(connection, topics, since.ends)
     report = DemoReport(
         events_in=counts.events_in,
         applied=sum(after.applied.values()) - sum(since.ledger.applied.values()),

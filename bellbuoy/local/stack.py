@@ -27,6 +27,7 @@ from bellbuoy.operations.roles import ROLES, listen
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import create_topics, require_topics
 from bellbuoy.settings import Settings
+from schemas.connection import Connection
 from sinks.port import Migratable, SinkError, SinkSettingsError
 
 __all__ = ["Addresses", "Stack", "StackError"]
@@ -49,7 +50,7 @@ class Addresses:
     ``inbox`` is the page of the notifications that are delivered to this machine, where there is one.
     """
 
-    bootstrap: str
+    connection: Connection
     servers: Mapping[SinkServer, str]
     gateway: str
     metrics: Mapping[str, str]
@@ -95,7 +96,7 @@ class Stack:
         if self._kafka is None or not self._roles:
             raise StackError("the stack is not started")
         return Addresses(
-            bootstrap=self._kafka.bootstrap,
+            connection=self._kafka.connection,
             servers={server: server.url(self.settings) for server in sink_servers(self.settings)},
             gateway=self._roles["gateway"].process.url,
             metrics={name: f"{role.process.url}/metrics" for name, role in self._roles.items()},
@@ -168,7 +169,7 @@ class Stack:
 
     def _create_topics(self) -> None:
         kafka = self.settings.kafka
-        created = create_topics(kafka.bootstrap, kafka.topics())
+        created = create_topics(kafka.connection(), kafka.topics())
         require_topics(self.settings)
         if created:
             self._say(f"{len(created)} topics created.")

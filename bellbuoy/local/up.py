@@ -59,7 +59,7 @@ def _summary(stack: Stack, seconds: float) -> str:
             f"Bellbuoy is up ({seconds:.1f} s).",
             f"  console  {stack.console_link()}  (signs you in, once)",
             f"  gateway  {at.gateway}",
-            f"  Kafka    {at.bootstrap}",
+            f"  Kafka    {at.connection}",
             *(f"  {server.title:<8} {url}" for server, url in at.servers.items()),
             *(f"  metrics  {url}  ({role})" for role, url in at.metrics.items()),
             *([f"  inbox    {at.inbox}"] if at.inbox else []),

@@ -103,7 +103,7 @@ def _channel(settings: Settings, name: str) -> Channel:
 def _store(settings: Settings, name: str) -> DeliveryStore:
     from streams.delivery.deliveries import KafkaDeliveryStore  # noqa: PLC0415
 
-    return KafkaDeliveryStore(settings.kafka.bootstrap, settings.kafka.topics(), name)
+    return KafkaDeliveryStore(settings.kafka.connection(), settings.kafka.topics(), name)
 
 
 def _reopened(settings: Settings, name: str, address: str) -> bool:
@@ -114,7 +114,7 @@ def _reopened(settings: Settings, name: str, address: str) -> bool:
 
     topic = settings.kafka.topics().name("alert.deliveries")
     try:
-        admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+        admin = AdminClient({**settings.kafka.connection().librdkafka(), "log_level": 0})
         if topic not in admin.list_topics(timeout=2.0).topics:
             return False
         store = _store(settings, name)

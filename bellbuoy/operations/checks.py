@@ -37,13 +37,13 @@ def check_deployment(settings: Settings) -> list[CheckFailure]:
 
 def _kafka(settings: Settings) -> Iterator[CheckFailure]:
     try:
-        for fault in topic_faults(settings.kafka.bootstrap, settings.kafka.topics()):
+        for fault in topic_faults(settings.kafka.connection(), settings.kafka.topics()):
             yield CheckFailure("topics", fault, FAILED)
         for fault in log_faults(settings, _known_sinks(settings)):
             yield CheckFailure("logs", fault, LOG_CHANGED)
-        for advice in topic_advice(settings.kafka.bootstrap, settings.kafka.topics()):
+        for advice in topic_advice(settings.kafka.connection(), settings.kafka.topics()):
             yield CheckFailure("topics", advice, OK)
-        for told in open_transactions(settings.kafka.bootstrap, settings.kafka.topics()):
+        for told in open_transactions(settings.kafka.connection(), settings.kafka.topics()):
             yield CheckFailure("inputs", told, FAILED)
     except KafkaAwayError as error:
         yield CheckFailure("kafka", str(error), AWAY)

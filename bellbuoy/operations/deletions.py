@@ -86,11 +86,11 @@ def _states(settings: Settings, tenant: str) -> dict[str, State]:
     def read() -> dict[bytes, bytes | None]:
         return {
             record.key: record.value
-            for record in read_to_end(kafka.bootstrap, starts)
+            for record in read_to_end(kafka.connection(), starts)
             if record.key is not None and is_account(record.key) and split_key(record.key)[0] == tenant
         }
 
-    newest = retry_while_leaderless(kafka.bootstrap, read)
+    newest = retry_while_leaderless(kafka.connection(), read)
     return {split_key(key)[1]: decode_state(value) for key, value in newest.items() if value is not None}
 
 

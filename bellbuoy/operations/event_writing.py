@@ -34,7 +34,7 @@ def write_event(settings: Settings, topic: str, event: InputEvent) -> None:
     producer = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": kafka.bootstrap,
+            **kafka.connection().librdkafka(),
             "client.id": "bellbuoy-acts",
             "message.timeout.ms": int(_CONFIRMED_SECONDS * 1000),
             "reconnect.backoff.max.ms": 500,
@@ -52,7 +52,7 @@ def write_event(settings: Settings, topic: str, event: InputEvent) -> None:
         )
         producer.flush(_CONFIRMED_SECONDS + 1)
     except KafkaException as error:
-        raise KafkaAwayError(kafka.bootstrap, error.args[0].str()) from None
+        raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
     if not reports or reports[0] is not None:
         failed = reports[0] if reports else None
-        raise KafkaAwayError(kafka.bootstrap, failed.str() if failed else "it didn't confirm it in time")
+        raise KafkaAwayError(kafka.connection(), failed.str() if failed else "it didn't confirm it in time")

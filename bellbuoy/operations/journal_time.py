@@ -13,5 +13,5 @@ def journal_time(settings: Settings) -> int:
     """Return the journal's present time, UTC milliseconds; raise KafkaAwayError."""
     if settings.journal.clock == "wall":
         return now()
-    positions = read_positions(settings.kafka.bootstrap, settings.kafka.topics()).values()
+    positions = read_positions(settings.kafka.connection(), settings.kafka.topics()).values()
     return max((position.written_at for position in positions), default=0)

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer
 
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
+from schemas.connection import Connection
 from sinks.port import DailyUse, Sink
 from streams.delivery.committer import parts_of
 from streams.delivery.daily_use import group_use
@@ -27,26 +28,26 @@ def sink_lag(settings: Settings, sink: Sink) -> dict[str, int]:
     """
     kafka = settings.kafka
     subscription = Subscription.of(sink, kafka.topics())
-    return retry_while_leaderless(kafka.bootstrap, partial(_lag, kafka.bootstrap, subscription))
+    return retry_while_leaderless(kafka.connection(), partial(_lag, kafka.connection(), subscription))
 
 
 def daily_use(settings: Settings, sink: Sink) -> DailyUse:
     """Return the requests that a metered sink's members made on their newest day; raise KafkaAwayError."""
     kafka = settings.kafka
     subscription = Subscription.of(sink, kafka.topics())
-    return retry_while_leaderless(kafka.bootstrap, partial(_use, kafka.bootstrap, subscription))
+    return retry_while_leaderless(kafka.connection(), partial(_use, kafka.connection(), subscription))
 
 
-def _use(bootstrap: str, subscription: Subscription) -> DailyUse:
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+def _use(connection: Connection, subscription: Subscription) -> DailyUse:
+    reader = Consumer({**connection.librdkafka(), "group.id": subscription.group, "log_level": 0})
     try:
         return group_use(reader, parts_of(subscription.partitions()))
     finally:
         reader.close()
 
 
-def _lag(bootstrap: str, subscription: Subscription) -> dict[str, int]:
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+def _lag(connection: Connection, subscription: Subscription) -> dict[str, int]:
+    reader = Consumer({**connection.librdkafka(), "group.id": subscription.group, "log_level": 0})
     lag = dict.fromkeys(subscription.topics, 0)
     try:
         for part in reader.committed(subscription.partitions(), timeout=_TIMEOUT_SECONDS):

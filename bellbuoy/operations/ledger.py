@@ -19,6 +19,7 @@ from processors.state.position import POSITION_KEY, Position, decode_position, i
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import Codec, codec
+from schemas.connection import Connection
 from schemas.identity.keys import split_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import OWN_SOURCE, AccountLink
@@ -98,14 +99,14 @@ class InputCounts:
         return self.events - self.moved + self.refused
 
 
-def read_ledger(bootstrap: str, topics: Topics) -> Ledger:
+def read_ledger(connection: Connection, topics: Topics) -> Ledger:
     """Read the state's changelog to its committed end; raise KafkaAwayError."""
-    return retry_while_leaderless(bootstrap, lambda: _read_ledger(bootstrap, topics))
+    return retry_while_leaderless(connection, lambda: _read_ledger(connection, topics))
 
 
-def _read_ledger(bootstrap: str, topics: Topics) -> Ledger:
+def _read_ledger(connection: Connection, topics: Topics) -> Ledger:
     starts = [TopicPartition(topics.changelog, p, 0) for p in range(topics.partitions)]
-    newest = {record.key or b"": record.value for record in read_to_end(bootstrap, starts)}
+    newest = {record.key or b"": record.value for record in read_to_end(connection, starts)}
     applied, positions = {}, {}
     for key, value in newest.items():
         if value is None:
@@ -117,28 +118,30 @@ def _read_ledger(bootstrap: str, topics: Topics) -> Ledger:
     return Ledger(applied, positions)
 
 
-def applied_events(bootstrap: str, topics: Topics) -> int:
+def applied_events(connection: Connection, topics: Topics) -> int:
     """Return how many events are in the committed state; raise KafkaAwayError."""
-    return sum(position.applied for position in read_positions(bootstrap, topics).values())
+    return sum(position.applied for position in read_positions(connection, topics).values())
 
 
-def read_positions(bootstrap: str, topics: Topics) -> dict[int, Position]:
+def read_positions(connection: Connection, topics: Topics) -> dict[int, Position]:
     """Return the positions alone, each the last record of its partition; raise KafkaAwayError."""
     positions = {}
     for partition in range(topics.partitions):
-        last = retry_while_leaderless(bootstrap, partial(last_record, bootstrap, topics.changelog, partition))
+        last = retry_while_leaderless(
+            connection, partial(last_record, connection, topics.changelog, partition)
+        )
         if last is not None and last.value is not None and (last.key or b"").startswith(POSITION_KEY):
             positions[partition] = decode_position(last.value)
     return positions
 
 
-def end_offsets(bootstrap: str, topics: Topics) -> EndOffsets:
+def end_offsets(connection: Connection, topics: Topics) -> EndOffsets:
     """Return where every topic of the ledger ends now; raise KafkaAwayError."""
-    return retry_while_leaderless(bootstrap, lambda: _end_offsets(bootstrap, topics))
+    return retry_while_leaderless(connection, lambda: _end_offsets(connection, topics))
 
 
-def _end_offsets(bootstrap: str, topics: Topics) -> EndOffsets:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bellbuoy-books", "log_level": 0})
+def _end_offsets(connection: Connection, topics: Topics) -> EndOffsets:
+    consumer = Consumer({**connection.librdkafka(), "group.id": "bellbuoy-books", "log_level": 0})
     try:
         return {
             (topic, partition): consumer.get_watermark_offsets(
@@ -151,21 +154,21 @@ def _end_offsets(bootstrap: str, topics: Topics) -> EndOffsets:
         consumer.close()
 
 
-def written_offsets(bootstrap: str, subscription: Subscription) -> list[TopicPartition]:
+def written_offsets(connection: Connection, subscription: Subscription) -> list[TopicPartition]:
     """Return how far a sink has written each of its partitions; negative where nothing is known."""
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+    reader = Consumer({**connection.librdkafka(), "group.id": subscription.group, "log_level": 0})
     try:
         return reader.committed(subscription.partitions(), timeout=_TIMEOUT_SECONDS)
     finally:
         reader.close()
 
 
-def count_inputs(bootstrap: str, topics: Topics, since: EndOffsets) -> InputCounts:
+def count_inputs(connection: Connection, topics: Topics, since: EndOffsets) -> InputCounts:
     """Count the committed records on the topics from these offsets on; raise KafkaAwayError."""
-    return retry_while_leaderless(bootstrap, lambda: _count_inputs(bootstrap, topics, since))
+    return retry_while_leaderless(connection, lambda: _count_inputs(connection, topics, since))
 
 
-def _count_inputs(bootstrap: str, topics: Topics, since: EndOffsets) -> InputCounts:
+def _count_inputs(connection: Connection, topics: Topics, since: EndOffsets) -> InputCounts:
     starts = [
         TopicPartition(topics.name(topic), p, offset)
         for (topic, p), offset in since.items()
@@ -176,7 +179,7 @@ def _count_inputs(bootstrap: str, topics: Topics, since: EndOffsets) -> InputCou
     reasons: Counter[str] = Counter()
     changes: Counter[str] = Counter()
     scored: set[bytes] = set()
-    for record in read_to_end(bootstrap, starts):
+    for record in read_to_end(connection, starts):
         match topics.plain(record.topic):
             case "events.deadletter":
                 letter = letters.decode(record.value)

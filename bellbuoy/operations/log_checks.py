@@ -10,6 +10,7 @@ from bellbuoy.operations.registry import registry
 from bellbuoy.operations.topics import topic_partitions
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position
+from schemas.connection import Connection
 from sinks.port import Sink
 from streams.delivery.offsets import committed_positions
 from streams.delivery.subscription import Subscription
@@ -32,11 +33,11 @@ def log_faults(settings: Settings, sinks: list[Sink]) -> Iterator[str]:
     KafkaException.
     """
     kafka = settings.kafka
-    cluster = Cluster(kafka.bootstrap, kafka.topics(), registry(settings))
-    topics, existing = cluster.topics, topic_partitions(kafka.bootstrap)
+    cluster = Cluster(kafka.connection(), kafka.topics(), registry(settings))
+    topics, existing = cluster.topics, topic_partitions(kafka.connection())
     if any(existing.get(spec.name) != spec.partitions for spec in topics.specs()):
         return
-    inspector = LogInspector(kafka.bootstrap)
+    inspector = LogInspector(kafka.connection())
     said: set[str] = set()
     for fault in (*_of_pipeline(cluster, inspector), *_of_delivery(cluster, inspector, sinks)):
         if fault not in said:
@@ -50,8 +51,8 @@ def _of_pipeline(cluster: Cluster, inspector: LogInspector) -> Iterator[str]:
     for number in range(topics.partitions):
         # In this order: what runs meanwhile only adds to what is read later.
         offset, applied = applied_offset(cluster, number), applied_journal(cluster, number)
-        state = last_record(cluster.bootstrap, topics.changelog, number)
-        last = last_record(cluster.bootstrap, journal, number)
+        state = last_record(cluster.connection, topics.changelog, number)
+        last = last_record(cluster.connection, journal, number)
         sequence = -1
         if last is not None:
             batch = cluster.codec("account.journal").decode(last.value)
@@ -77,7 +78,7 @@ def _of_pipeline(cluster: Cluster, inspector: LogInspector) -> Iterator[str]:
 def _of_delivery(cluster: Cluster, inspector: LogInspector, sinks: list[Sink]) -> Iterator[str]:
     for sink in sinks:
         subscription = Subscription.of(sink, cluster.topics)
-        delivered = _committed(cluster.bootstrap, subscription)
+        delivered = _committed(cluster.connection, subscription)
         for fault in inspector.inspect(delivered, cluster.topics.partitions).faults:
             yield (
                 f"{sink.name}: {fault.sentence}: start `bellbuoy deliver`, which reads on from where the "
@@ -85,8 +86,8 @@ def _of_delivery(cluster: Cluster, inspector: LogInspector, sinks: list[Sink]) -
             )
 
 
-def _committed(bootstrap: str, subscription: Subscription) -> dict[Part, LogPosition]:
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+def _committed(connection: Connection, subscription: Subscription) -> dict[Part, LogPosition]:
+    consumer = Consumer({**connection.librdkafka(), "group.id": subscription.group, "log_level": 0})
     try:
         return committed_positions(consumer, [(tp.topic, tp.partition) for tp in subscription.partitions()])
     finally:

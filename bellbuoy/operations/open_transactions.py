@@ -9,6 +9,7 @@ from contextlib import closing
 from confluent_kafka import Consumer, IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # re-exported
 
+from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from streams.kafka.log_position import Part
@@ -20,9 +21,9 @@ _MOST_SECONDS = 75.0
 """As long as the journal waits before it says so."""
 
 
-def open_transactions(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
+def open_transactions(connection: Connection, topics: Topics, seconds: float = 5.0) -> list[str]:
     """Return those that have been open for too long, each with what to do; raise KafkaException."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient({**connection.librdkafka(), "log_level": 0})
     existing = admin.list_topics(timeout=seconds).topics
     parts = [
         TopicPartition(topics.name(topic), number)
@@ -35,10 +36,10 @@ def open_transactions(bootstrap: str, topics: Topics, seconds: float = 5.0) -> l
     open_parts = [TopicPartition(*part, end) for part, end in stable.items() if end < all_ends[part]]
     found = {
         part: OpenTransaction(stable[part], all_ends[part] - stable[part], age)
-        for part, age in _ages(bootstrap, open_parts, seconds)
+        for part, age in _ages(connection, open_parts, seconds)
         if age > _MOST_SECONDS
     }
-    return [transaction.in_words(part, bootstrap) for part, transaction in sorted(found.items())]
+    return [transaction.in_words(part, connection) for part, transaction in sorted(found.items())]
 
 
 def _ends(
@@ -51,11 +52,13 @@ def _ends(
     return {(part.topic, part.partition): future.result(seconds).offset for part, future in answers.items()}
 
 
-def _ages(bootstrap: str, parts: list[TopicPartition], seconds: float) -> Iterator[tuple[Part, float]]:
+def _ages(
+    connection: Connection, parts: list[TopicPartition], seconds: float
+) -> Iterator[tuple[Part, float]]:
     """Yield how long ago the record at each of these offsets was written, by the record's own time."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **connection.librdkafka(),
             "group.id": "bellbuoy-check",  # assigned by hand: the group never exists on the broker
             "enable.auto.commit": False,
             "isolation.level": "read_uncommitted",

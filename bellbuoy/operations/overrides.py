@@ -41,11 +41,11 @@ def overrides_in_force(
     def read() -> dict[bytes, bytes | None]:
         return {
             record.key: record.value
-            for record in read_to_end(kafka.bootstrap, starts)
+            for record in read_to_end(kafka.connection(), starts)
             if record.key is not None and (record.key == only if only else _is_of(record.key, tenant))
         }
 
-    newest = retry_while_leaderless(kafka.bootstrap, read)
+    newest = retry_while_leaderless(kafka.connection(), read)
     states = [decode_state(value) for value in newest.values() if value is not None]
     return sorted(
         OverrideInForce(state.account_id, target, override, state.known)

@@ -9,6 +9,7 @@ from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, 
 from bellbuoy.operations.retry import retry_while_leaderless
 from processors.state.position import Position
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from sinks.port import Sink
@@ -57,29 +58,29 @@ class Pipeline:
     sinks: list[SinkProgress]
 
 
-def pipeline(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> Pipeline:
+def pipeline(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> Pipeline:
     """Return how far journal, worker and delivery have come; raise KafkaAwayError."""
-    return retry_while_leaderless(bootstrap, lambda: _pipeline(bootstrap, topics, sinks))
+    return retry_while_leaderless(connection, lambda: _pipeline(connection, topics, sinks))
 
 
-def _pipeline(bootstrap: str, topics: Topics, sinks: Collection[Sink]) -> Pipeline:
-    folded, ends = read_positions(bootstrap, topics), end_offsets(bootstrap, topics)
+def _pipeline(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> Pipeline:
+    folded, ends = read_positions(connection, topics), end_offsets(connection, topics)
     batches = codec(_JOURNAL)
     partitions = []
     for number in range(topics.partitions):
-        record = last_record(bootstrap, topics.name(_JOURNAL), number)
+        record = last_record(connection, topics.name(_JOURNAL), number)
         covered = {} if record is None else {r.topic: r.next for r in batches.decode(record.value).offsets}
         unread = sum(max(0, ends[topic, number] - covered.get(topic, 0)) for topic in INPUT_TOPICS)
         position = folded.get(number, Position())
         unfolded = 0 if record is None else max(0, record.offset - position.offset)
         partitions.append(PartitionProgress(number, unread, unfolded, position))
-    return Pipeline(partitions, [_behind(bootstrap, topics, sink, ends) for sink in sinks])
+    return Pipeline(partitions, [_behind(connection, topics, sink, ends) for sink in sinks])
 
 
-def _behind(bootstrap: str, topics: Topics, sink: Sink, ends: EndOffsets) -> SinkProgress:
+def _behind(connection: Connection, topics: Topics, sink: Sink, ends: EndOffsets) -> SinkProgress:
     subscription = Subscription.of(sink, topics)
     behind = dict.fromkeys(subscription.topics, 0)
-    for part in written_offsets(bootstrap, subscription):
+    for part in written_offsets(connection, subscription):
         topic = topics.plain(part.topic)
         behind[topic] += max(0, ends.get((topic, part.partition), 0) - max(0, part.offset))
     return SinkProgress(sink.name, behind)

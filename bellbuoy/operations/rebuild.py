@@ -20,6 +20,7 @@ from bellbuoy.errors import ConfigError, OperatorError
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings
+from schemas.connection import Connection
 from sinks.port import Positioned, Sink
 from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import watermarks
@@ -79,13 +80,13 @@ def plan_rebuild(settings: Settings, sink: Sink) -> RebuildPlan:
     """Return what a rebuild would do now; raise KafkaAwayError."""
     kafka = settings.kafka
     subscription = Subscription.of(sink, kafka.topics())
-    return retry_while_leaderless(kafka.bootstrap, partial(_plan, kafka.bootstrap, subscription))
+    return retry_while_leaderless(kafka.connection(), partial(_plan, kafka.connection(), subscription))
 
 
-def _plan(bootstrap: str, subscription: Subscription) -> RebuildPlan:
+def _plan(connection: Connection, subscription: Subscription) -> RebuildPlan:
     group = subscription.group
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    reader = Consumer({**connection.librdkafka(), "group.id": group, "log_level": 0})
+    admin = AdminClient({**connection.librdkafka(), "log_level": 0})
     try:
         spans = {
             f"{subscription.deployment.plain(part.topic)}/{part.partition}": watermarks(reader, part)

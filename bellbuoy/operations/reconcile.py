@@ -20,6 +20,7 @@ from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.records import AccountHealth, AccountKpis
 from sinks.port import Reconcilable, Sink, SinkEntry, version
 from streams.kafka.log_reader import read_to_end, watermarks_of
@@ -147,8 +148,8 @@ def _records(settings: Settings, topic: str) -> Iterator[Compacted]:
     kafka, decoder = settings.kafka, codec(topic)
     name = kafka.topics().name(topic)
     starts = [TopicPartition(name, number, 0) for number in range(kafka.partitions)]
-    starts = [TopicPartition(each.topic, each.partition, _first(kafka.bootstrap, each)) for each in starts]
-    for stored in read_to_end(kafka.bootstrap, starts):
+    starts = [TopicPartition(each.topic, each.partition, _first(kafka.connection(), each)) for each in starts]
+    for stored in read_to_end(kafka.connection(), starts):
         if stored.value is not None:
             try:
                 yield decoder.decode(stored.value)
@@ -156,5 +157,5 @@ def _records(settings: Settings, topic: str) -> Iterator[Compacted]:
                 continue
 
 
-def _first(bootstrap: str, partition: TopicPartition) -> int:
-    return retry_while_leaderless(bootstrap, lambda: watermarks_of(bootstrap, partition)[0])
+def _first(connection: Connection, partition: TopicPartition) -> int:
+    return retry_while_leaderless(connection, lambda: watermarks_of(connection, partition)[0])

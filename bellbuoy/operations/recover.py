@@ -79,10 +79,10 @@ def plan_recovery(settings: Settings, area: Area) -> Recovery:
     """Return the plan for a part of the topics; raise RecoverError while a role runs, and KafkaAwayError."""
     deployment = _StoppedPipeline(settings)
     planned = {"inputs": _inputs, "journal": _journal, "changelog": _changelog, "outputs": _outputs}[area]
-    existing = topic_partitions(deployment.bootstrap)
+    existing = topic_partitions(deployment.connection)
     deployment.require_stopped()
     recovery = Recovery(area)
-    retry_while_leaderless(deployment.bootstrap, partial(planned, deployment, existing, recovery))
+    retry_while_leaderless(deployment.connection, partial(planned, deployment, existing, recovery))
     return recovery
 
 
@@ -90,11 +90,11 @@ class _StoppedPipeline:
     """The topics of a deployment, and what every recovery reads and writes of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self.bootstrap = settings.kafka.bootstrap
+        self.connection = settings.kafka.connection()
         self.topics: Topics = settings.kafka.topics()
         self.journal = self.topics.name("account.journal")
         self.batches = codec("account.journal", registry(settings))
-        self.admin = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+        self.admin = AdminClient({**self.connection.librdkafka(), "log_level": 0})
 
     def require_stopped(self) -> None:
         """Raise RecoverError while a journal or worker is a member of its group."""
@@ -109,7 +109,7 @@ class _StoppedPipeline:
 
     def last(self, topic: str, partition: int, existing: dict[str, int]) -> KafkaRecord | None:
         """Return the last record of a partition, or ``None``, also where there is no such partition."""
-        return last_record(self.bootstrap, topic, partition) if partition < existing.get(topic, 0) else None
+        return last_record(self.connection, topic, partition) if partition < existing.get(topic, 0) else None
 
     def position(self, partition: int, existing: dict[str, int]) -> tuple[Position, KafkaRecord] | None:
         """Return the position of a partition's states and its record."""
@@ -120,7 +120,7 @@ class _StoppedPipeline:
 
     def recreate(self, *names: str) -> None:
         """Delete topics, where they exist, and create them again; raise KafkaException and KafkaAwayError."""
-        inspector = LogInspector(self.bootstrap)
+        inspector = LogInspector(self.connection)
         before = {name: topic.topic_id for name, topic in inspector.topics(names).items()}
         for name in names:
             try:
@@ -131,7 +131,7 @@ class _StoppedPipeline:
         deadline, refusal = time.monotonic() + _SECONDS, "it doesn't tell of the new topics"
         while True:
             try:
-                create_topics(self.bootstrap, self.topics)
+                create_topics(self.connection, self.topics)
             except KafkaException as error:  # the controller still deletes it
                 refusal = error.args[0].str()
             # For a moment a broker may still tell of the topic that the controller has deleted.
@@ -139,7 +139,7 @@ class _StoppedPipeline:
             if all(name in found and found[name].topic_id != before.get(name) for name in names):
                 return
             if time.monotonic() > deadline:
-                raise KafkaAwayError(self.bootstrap, refusal)
+                raise KafkaAwayError(self.connection, refusal)
             time.sleep(0.2)
 
     def write_position(
@@ -166,7 +166,7 @@ class _StoppedPipeline:
         """
         deadline = time.monotonic() + _SECONDS
         while True:
-            producer = TransactionalProducer(self.bootstrap, transactional_id)
+            producer = TransactionalProducer(self.connection, transactional_id)
             producer.begin()
             try:
                 producer.produce(topic, value, key, partition, headers)
@@ -184,7 +184,7 @@ class _StoppedPipeline:
 
         Kafka answers a commit before the partitions have its markers, but opens an id only after that.
         """
-        TransactionalProducer(self.bootstrap, transactional_id)
+        TransactionalProducer(self.connection, transactional_id)
 
     def write_read(self, partition: int, offset: int) -> None:
         """
@@ -193,7 +193,7 @@ class _StoppedPipeline:
         The former is its group's offset, the latter what the journal waits for (streams/pacing/progress.py).
         """
         for group in (self.topics.app_id, f"{self.topics.app_id}-applied"):
-            consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "log_level": 0})
+            consumer = Consumer({**self.connection.librdkafka(), "group.id": group, "log_level": 0})
             try:
                 consumer.commit(offsets=[TopicPartition(self.journal, partition, offset)], asynchronous=False)
             finally:
@@ -227,7 +227,7 @@ def _journal(deployment: _StoppedPipeline, existing: dict[str, int], recovery: R
         again = {
             topic: end - inputs.get(topic, 0)
             for topic in INPUT_TOPICS
-            for end in end_offsets(deployment.bootstrap, topics.name(topic), [partition]).values()
+            for end in end_offsets(deployment.connection, topics.name(topic), [partition]).values()
             if end > inputs.get(topic, 0)
         }
         recovery.add(
@@ -250,7 +250,7 @@ def _inputs_at(
     inputs = inputs_read(record.headers)
     if inputs is None:
         group = f"{deployment.topics.prefix}bellbuoy-journal"
-        consumer = Consumer({"bootstrap.servers": deployment.bootstrap, "group.id": group, "log_level": 0})
+        consumer = Consumer({**deployment.connection.librdkafka(), "group.id": group, "log_level": 0})
         asked = [TopicPartition(deployment.topics.name(topic), partition) for topic in INPUT_TOPICS]
         try:
             committed = consumer.committed(asked, timeout=_SECONDS)
@@ -263,7 +263,7 @@ def _inputs_at(
         )
     for topic, offset in inputs.items():
         name = deployment.topics.name(topic)
-        first, end = watermarks_of(deployment.bootstrap, TopicPartition(name, partition))
+        first, end = watermarks_of(deployment.connection, TopicPartition(name, partition))
         if first > offset:
             recovery.losses.append(f"{name}/{partition}: {first - offset} offsets that are deleted already")
         if offset > end:
@@ -287,9 +287,9 @@ def _continue_journal(
     value = deployment.batches.encode(batch)
     deployment.write(transactional_id, deployment.journal, value, None, partition)
     deployment.await_visible(transactional_id)
-    written = last_record(deployment.bootstrap, deployment.journal, partition)
+    written = last_record(deployment.connection, deployment.journal, partition)
     assert written is not None
-    topic = LogInspector(deployment.bootstrap).topics([deployment.journal])[deployment.journal]
+    topic = LogInspector(deployment.connection).topics([deployment.journal])[deployment.journal]
     logs = [LogPosition(written.offset, topic.topic_id), *deployment.known_logs(record)[1:]]
     reached = replace(position, sequence=sequence - 1, offset=written.offset - 1, written_at=written_at)
     deployment.write_position(partition, reached, logs, inputs)
@@ -309,7 +309,7 @@ def _changelog(deployment: _StoppedPipeline, existing: dict[str, int], recovery:
     for partition in range(topics.partitions):
         if partition >= existing.get(deployment.journal, 0):
             continue
-        first = first_record(deployment.bootstrap, deployment.journal, partition, 0)
+        first = first_record(deployment.connection, deployment.journal, partition, 0)
         last = deployment.last(deployment.journal, partition, existing)
         if first is None or last is None:
             recovery.steps.append(f"partition {partition}: the journal is empty, so the states begin empty")
@@ -363,7 +363,7 @@ def _inputs(deployment: _StoppedPipeline, existing: dict[str, int], recovery: Re
         elif count != topics.partitions:
             starts = _unread(deployment, topic, count or 0, existing, everywhere)
             unread = sum(
-                max(0, watermarks_of(deployment.bootstrap, TopicPartition(*part))[1] - start)
+                max(0, watermarks_of(deployment.connection, TopicPartition(*part))[1] - start)
                 for part, start in starts.items()
             )
             recovery.add(
@@ -393,30 +393,30 @@ def _unread(
 
 
 def _narrow(deployment: _StoppedPipeline, name: str, kept: str, starts: dict[tuple[str, int], int]) -> None:
-    if kept in topic_partitions(deployment.bootstrap):
+    if kept in topic_partitions(deployment.connection):
         deployment.admin.delete_topics([kept], operation_timeout=_SECONDS)[kept].result(_SECONDS)
     partitions = deployment.topics.partitions
     spec = next(spec for spec in deployment.topics.specs() if spec.name == name)
     created = [NewTopic(kept, partitions, deployment.topics.replication, config=spec.config)]
     deployment.admin.create_topics(created, operation_timeout=_SECONDS)[kept].result(_SECONDS)
     parts = [TopicPartition(*part, start) for part, start in starts.items()]
-    _copy(deployment, read_to_end(deployment.bootstrap, parts), kept, by_key=True)
+    _copy(deployment, read_to_end(deployment.connection, parts), kept, by_key=True)
     deployment.recreate(name)
     _bring_back(deployment, name, kept)
 
 
 def _bring_back(deployment: _StoppedPipeline, name: str, kept: str) -> None:
-    if name not in topic_partitions(deployment.bootstrap):
-        create_topics(deployment.bootstrap, deployment.topics)
+    if name not in topic_partitions(deployment.connection):
+        create_topics(deployment.connection, deployment.topics)
     parts = [TopicPartition(kept, partition, 0) for partition in range(deployment.topics.partitions)]
-    _copy(deployment, read_to_end(deployment.bootstrap, parts), name, by_key=False)
+    _copy(deployment, read_to_end(deployment.connection, parts), name, by_key=False)
     deployment.admin.delete_topics([kept], operation_timeout=_SECONDS)[kept].result(_SECONDS)
 
 
 def _copy(deployment: _StoppedPipeline, records: Iterator[KafkaRecord], to: str, *, by_key: bool) -> None:
     """Write records to a topic: each to its partition, or to its account's where there is none."""
     transactional_id = f"{deployment.topics.prefix}bellbuoy-recover"
-    producer = TransactionalProducer(deployment.bootstrap, transactional_id)
+    producer = TransactionalProducer(deployment.connection, transactional_id)
     partitions, written = deployment.topics.partitions, 0
     for record in records:
         if written % _COPY_RECORDS == 0:

@@ -64,7 +64,7 @@ class ReplayJob:
 
     def records(self, name: str) -> Iterator[KafkaRecord]:
         """Read the partition of a topic (its name on the broker) to its end; raise KafkaException."""
-        return read_to_end(self.settings.kafka.bootstrap, [TopicPartition(name, self.partition, 0)])
+        return read_to_end(self.settings.kafka.connection(), [TopicPartition(name, self.partition, 0)])
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaException
 
 from bellbuoy.operations.topics import KafkaAwayError
+from schemas.connection import Connection
 from streams.kafka.errors import LEADER_UNKNOWN
 
 __all__ = ["retry_while_leaderless"]
@@ -19,7 +20,7 @@ _SECONDS = 15.0
 _PAUSE_SECONDS = 0.1
 
 
-def retry_while_leaderless(bootstrap: str, request: Callable[[], T]) -> T:
+def retry_while_leaderless(connection: Connection, request: Callable[[], T]) -> T:
     """
     Return what ``request`` returns, repeating it while partitions have no leader, for 15 seconds at most.
 
@@ -32,5 +33,5 @@ def retry_while_leaderless(bootstrap: str, request: Callable[[], T]) -> T:
         except KafkaException as error:
             reason = error.args[0]
             if reason.code() not in LEADER_UNKNOWN or time.monotonic() > deadline:
-                raise KafkaAwayError(bootstrap, reason.str()) from None
+                raise KafkaAwayError(connection, reason.str()) from None
         time.sleep(_PAUSE_SECONDS)

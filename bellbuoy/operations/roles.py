@@ -99,7 +99,7 @@ def _gateway(settings: Settings) -> None:
     # A simulation's time is not the gateway's, so only the journal can judge what is too late.
     admission = settings.journal.admission() if settings.journal.clock == "wall" else None
     app = build_app(
-        http, kafka.bootstrap, kafka.topics(), registry(settings), admission, action_secrets(settings)
+        http, kafka.connection(), kafka.topics(), registry(settings), admission, action_secrets(settings)
     )
     uvicorn.Server(server_config(app, http)).run(sockets=[listener])
 
@@ -108,7 +108,7 @@ def _journal(settings: Settings) -> None:
     from streams.journal import stage as journal  # noqa: PLC0415
 
     kafka = settings.kafka
-    journal.run(kafka.bootstrap, kafka.topics(), settings.journal, registry(settings))
+    journal.run(kafka.connection(), kafka.topics(), settings.journal, registry(settings))
 
 
 def _worker(settings: Settings) -> None:
@@ -116,7 +116,7 @@ def _worker(settings: Settings) -> None:
 
     kafka = settings.kafka
     data = settings.data.absolute() / "worker"
-    worker.run(kafka.bootstrap, kafka.topics(), settings.worker, data, registry(settings))
+    worker.run(kafka.connection(), kafka.topics(), settings.worker, data, registry(settings))
 
 
 def _deliver(settings: Settings) -> None:
@@ -124,7 +124,7 @@ def _deliver(settings: Settings) -> None:
     from streams.delivery import stage as delivery  # noqa: PLC0415
 
     kafka = settings.kafka
-    delivery.run(kafka.bootstrap, kafka.topics(), settings.delivery, sinks(settings), registry(settings))
+    delivery.run(kafka.connection(), kafka.topics(), settings.delivery, sinks(settings), registry(settings))
 
 
 def listen(host: str, port: int, role: str) -> socket.socket:

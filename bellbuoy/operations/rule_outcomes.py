@@ -161,7 +161,7 @@ def read_alerts(settings: Settings, tenant: str | None = None) -> list[RiskAlert
     topics = settings.kafka.topics()
     starts = [TopicPartition(topics.name("risk.alerts"), p, 0) for p in range(topics.partitions)]
     decode = codec("risk.alerts", registry(settings)).decode
-    decoded = (decode(record.value) for record in read_to_end(settings.kafka.bootstrap, starts))
+    decoded = (decode(record.value) for record in read_to_end(settings.kafka.connection(), starts))
     return [alert for alert in decoded if tenant in (None, alert.tenant)]
 
 
@@ -179,7 +179,7 @@ def _renewals(settings: Settings, keys: Collection[bytes]) -> dict[AccountId, in
     starts = [TopicPartition(topics.name("account.kpis"), p, 0) for p in range(topics.partitions)]
     newest = {
         record.key: record.value
-        for record in read_to_end(settings.kafka.bootstrap, starts)
+        for record in read_to_end(settings.kafka.connection(), starts)
         if record.key in keys and record.value is not None
     }
     decode = codec("account.kpis", registry(settings)).decode

@@ -63,7 +63,7 @@ def open_incidents(settings: Settings, tenant: str | None = None) -> list[Incide
 
     They are read from the states' changelog, whole: what the worker goes by. Raises KafkaAwayError.
     """
-    rows, shared = retry_while_leaderless(settings.kafka.bootstrap, lambda: _stored(settings))
+    rows, shared = retry_while_leaderless(settings.kafka.connection(), lambda: _stored(settings))
     found = [
         incident
         for one in sorted({row_tenant(key) for key in rows})
@@ -124,7 +124,7 @@ def _stored(settings: Settings) -> tuple[dict[bytes, bytes], Shared]:
     kafka = settings.kafka
     starts = [TopicPartition(kafka.topics().changelog, p, 0) for p in range(kafka.partitions)]
     newest: dict[bytes, bytes | None] = {}
-    for record in read_to_end(kafka.bootstrap, starts):
+    for record in read_to_end(kafka.connection(), starts):
         if record.key is not None and record.key.startswith((SHARED_KEY, OWNERS_KEY)):
             newest[record.key] = record.value
     kept = {key: value for key, value in newest.items() if value is not None}

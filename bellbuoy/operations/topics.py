@@ -18,6 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 from bellbuoy.errors import ConfigError, OperatorError
 from bellbuoy.exit_codes import AWAY
 from bellbuoy.settings import Settings
+from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics, TopicSpec
 from streams.kafka.errors import LEADER_UNKNOWN
@@ -57,33 +58,33 @@ class KafkaAwayError(OperatorError):
 
     exit_code = AWAY
 
-    def __init__(self, bootstrap: str, reason: object) -> None:
+    def __init__(self, connection: Connection, reason: object) -> None:
         super().__init__(
-            f"Kafka doesn't answer on {bootstrap} ({reason}): start it, or correct kafka.bootstrap "
+            f"Kafka doesn't answer on {connection} ({reason}): start it, or correct kafka.bootstrap "
             "(BELLBUOY_KAFKA__BOOTSTRAP)"
         )
 
 
 def require_topics(settings: Settings) -> None:
     """Raise KafkaAwayError, or ConfigError that lists every topic that is missing or wrong."""
-    faults = topic_faults(settings.kafka.bootstrap, settings.kafka.topics())
+    faults = topic_faults(settings.kafka.connection(), settings.kafka.topics())
     if faults:
         raise ConfigError("the topics can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
 
 
-def topic_partitions(bootstrap: str, seconds: float = 5.0) -> dict[str, int]:
+def topic_partitions(connection: Connection, seconds: float = 5.0) -> dict[str, int]:
     """Return every topic on the broker with its number of partitions; raise KafkaAwayError."""
-    return _partitions(_admin(bootstrap), bootstrap, seconds)
+    return _partitions(_admin(connection), connection, seconds)
 
 
-def create_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list[str]:
+def create_topics(connection: Connection, topics: Topics, seconds: float = 30.0) -> list[str]:
     """
     Create the topics that are missing and return their names; those that exist stay as they are.
 
     Returns once every partition can be written. Raises KafkaAwayError, and KafkaException for a refusal.
     """
-    admin = _admin(bootstrap)
-    existing = _partitions(admin, bootstrap, seconds)
+    admin = _admin(connection)
+    existing = _partitions(admin, connection, seconds)
     missing = [
         NewTopic(spec.name, spec.partitions, topics.replication, config=spec.config)
         for spec in topics.specs()
@@ -100,18 +101,18 @@ def create_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> list
                 raise
         else:
             created.append(name)
-    _await_leaders(admin, bootstrap, {topic.topic for topic in missing}, seconds)
+    _await_leaders(admin, connection, {topic.topic for topic in missing}, seconds)
     return sorted(created)
 
 
-def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
+def topic_faults(connection: Connection, topics: Topics, seconds: float = 5.0) -> list[str]:
     """
     Return everything that is wrong with the topics, each fault with its fix; raise KafkaAwayError.
 
     A topic may keep more than is asked, for longer: only its cleanup policy must be the very same.
     """
-    admin = _admin(bootstrap)
-    existing = _partitions(admin, bootstrap, seconds)
+    admin = _admin(connection)
+    existing = _partitions(admin, connection, seconds)
     counts = {existing[spec.name] for spec in topics.specs() if spec.name in existing}
     faults = []
     present = []
@@ -132,16 +133,16 @@ def topic_faults(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[s
                     area = area_of(spec.name, topics)
                     fault += f"keys have moved, so run `bellbuoy recover {area} --dry-run`"
                 faults.append(fault)
-    faults.extend(_deviations(admin, bootstrap, present, _REQUIRED, seconds))
+    faults.extend(_deviations(admin, connection, present, _REQUIRED, seconds))
     return faults
 
 
-def topic_advice(bootstrap: str, topics: Topics, seconds: float = 5.0) -> list[str]:
+def topic_advice(connection: Connection, topics: Topics, seconds: float = 5.0) -> list[str]:
     """Return what is weaker than it should be though everything works, with the fix; raise KafkaAwayError."""
-    admin = _admin(bootstrap)
-    existing = _partitions(admin, bootstrap, seconds)
+    admin = _admin(connection)
+    existing = _partitions(admin, connection, seconds)
     present = [spec for spec in topics.specs() if spec.name in existing]
-    return list(_deviations(admin, bootstrap, present, _ADVISED, seconds))
+    return list(_deviations(admin, connection, present, _ADVISED, seconds))
 
 
 def area_of(name: str, topics: Topics) -> Area:
@@ -154,17 +155,17 @@ def area_of(name: str, topics: Topics) -> Area:
     return "inputs" if plain in (*INPUT_TOPICS, "simulation.clock") else "outputs"
 
 
-def delete_topics(bootstrap: str, topics: Topics, seconds: float = 30.0) -> None:
+def delete_topics(connection: Connection, topics: Topics, seconds: float = 30.0) -> None:
     """Delete the topics that exist, with everything in them; raise KafkaAwayError or KafkaException."""
-    admin = _admin(bootstrap)
-    existing = _partitions(admin, bootstrap, seconds)
+    admin = _admin(connection)
+    existing = _partitions(admin, connection, seconds)
     names = [spec.name for spec in topics.specs() if spec.name in existing]
     if names:
         for future in admin.delete_topics(names, operation_timeout=seconds).values():
             future.result(seconds)
 
 
-def _await_leaders(admin: AdminClient, bootstrap: str, names: set[str], seconds: float) -> None:
+def _await_leaders(admin: AdminClient, connection: Connection, names: set[str], seconds: float) -> None:
     # The controller answers before the brokers have heard of the topics.
     deadline = time.monotonic() + seconds
     while True:
@@ -181,7 +182,7 @@ def _await_leaders(admin: AdminClient, bootstrap: str, names: set[str], seconds:
         ):
             return
         if time.monotonic() > deadline:
-            raise KafkaAwayError(bootstrap, f"no leader for {', '.join(sorted(names - led))}")
+            raise KafkaAwayError(connection, f"no leader for {', '.join(sorted(names - led))}")
         time.sleep(0.02)
 
 
@@ -199,21 +200,21 @@ def _have_logs(admin: AdminClient, partitions: Mapping[str, int], seconds: float
     return True
 
 
-def _admin(bootstrap: str) -> AdminClient:
+def _admin(connection: Connection) -> AdminClient:
     # log_level 0: librdkafka would repeat on stderr what is raised here.
-    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "socket.timeout.ms": 10_000})
+    return AdminClient({**connection.librdkafka(), "log_level": 0, "socket.timeout.ms": 10_000})
 
 
-def _partitions(admin: AdminClient, bootstrap: str, seconds: float) -> dict[str, int]:
+def _partitions(admin: AdminClient, connection: Connection, seconds: float) -> dict[str, int]:
     try:
         topics = admin.list_topics(timeout=seconds).topics
     except KafkaException as error:
-        raise KafkaAwayError(bootstrap, error.args[0].str()) from None
+        raise KafkaAwayError(connection, error.args[0].str()) from None
     return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 
 def _deviations(
-    admin: AdminClient, bootstrap: str, specs: list[TopicSpec], keys: Sequence[str], seconds: float
+    admin: AdminClient, connection: Connection, specs: list[TopicSpec], keys: Sequence[str], seconds: float
 ) -> Iterator[str]:
     if not specs:
         return
@@ -229,7 +230,7 @@ def _deviations(
                 wanted = f"less than {expected}" if key in _AT_LEAST else f"not {expected}"
                 yield (
                     f"topic {spec.name} has {key}={actual}, {wanted}: run `kafka-configs --bootstrap-server "
-                    f"{bootstrap} --alter --topic {spec.name} --add-config {key}={expected}`"
+                    f"{connection} --alter --topic {spec.name} --add-config {key}={expected}`"
                 )
 
 

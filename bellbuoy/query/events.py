@@ -20,6 +20,7 @@ from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import OFFERED_TOPICS, USAGE, batch_lists
 from schemas.records import DeadLetter, InputEvent, JournalBatch, UsageEvent
@@ -59,7 +60,7 @@ class ArrivedEvent:
 
 
 def arrived_events(
-    bootstrap: str,
+    connection: Connection,
     topics: Topics,
     registry: Registry,
     tenant: str,
@@ -77,31 +78,33 @@ def arrived_events(
     partitions = list(range(topics.partitions))
     if account_id is not None:
         partitions = [partition_of(account_key(tenant, account_id), topics.partitions)]
-    records = list(_newest(bootstrap, topics, partitions, look_back))
-    read = _read_by_journal(bootstrap, topics, registry, partitions)
-    letters = list(read_dead_letters(bootstrap, topics, DeadLetterFilter()))
+    records = list(_newest(connection, topics, partitions, look_back))
+    read = _read_by_journal(connection, topics, registry, partitions)
+    letters = list(read_dead_letters(connection, topics, DeadLetterFilter()))
     found = [*_ends(records, topics, registry, read, letters), *_refused(letters, topics)]
     wanted = [one for tenant_of, one in found if tenant_of == tenant and account_id in (None, one.account_id)]
     return sorted(wanted, key=lambda one: (one.at, one.topic, one.partition, one.offset))[-n:]
 
 
-def _newest(bootstrap: str, topics: Topics, partitions: list[int], look_back: int) -> Iterator[KafkaRecord]:
+def _newest(
+    connection: Connection, topics: Topics, partitions: list[int], look_back: int
+) -> Iterator[KafkaRecord]:
     starts = [
         TopicPartition(topics.name(topic), number, max(0, end - look_back))
         for topic in OFFERED_TOPICS
-        for number, end in end_offsets(bootstrap, topics.name(topic), partitions).items()
+        for number, end in end_offsets(connection, topics.name(topic), partitions).items()
         if end
     ]
-    return read_to_end(bootstrap, starts)
+    return read_to_end(connection, starts)
 
 
 def _read_by_journal(
-    bootstrap: str, topics: Topics, registry: Registry, partitions: list[int]
+    connection: Connection, topics: Topics, registry: Registry, partitions: list[int]
 ) -> dict[tuple[str, int], int]:
     """Return the offset that the journal reads next, by topic and partition."""
     batches, read = codec("account.journal", registry), dict[tuple[str, int], int]()
     for number in partitions:
-        last = last_record(bootstrap, topics.name("account.journal"), number)
+        last = last_record(connection, topics.name("account.journal"), number)
         if last is not None:
             read |= {(one.topic, number): one.next for one in batches.decode(last.value).offsets}
     return read

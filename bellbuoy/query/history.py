@@ -25,6 +25,7 @@ from processors.fold.shared import Shared
 from processors.intake.erased_events import without_erased_people
 from processors.state.position import Position
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.erasures import NOBODY, Erasures
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of
 from schemas.inputs import ACCOUNT_FIELDS
@@ -109,7 +110,7 @@ def as_data(past: AccountHistory, health: AccountHealth, at: int, since: int | N
 
 
 def account_history(
-    bootstrap: str,
+    connection: Connection,
     topics: Topics,
     registry: Registry,
     tenant: str,
@@ -135,7 +136,7 @@ def account_history(
             record.offset,
             without_erased_people(journal.decode(record.value or b""), tenant, account_id, erasures),
         )
-        for record in read_to_end(bootstrap, [start])
+        for record in read_to_end(connection, [start])
     )
     return history_of(batches, partition, tenant, account_id, until=until, since=since, progress=progress)
 

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from bellbuoy.query.batch_summary import batch_summary
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import JournalBatch, UsageCell
 from schemas.times import DAY
@@ -83,13 +84,13 @@ class Timeline:
 
 
 def account_timeline(
-    bootstrap: str, topics: Topics, registry: Registry, tenant: str, account_id: str
+    connection: Connection, topics: Topics, registry: Registry, tenant: str, account_id: str
 ) -> Timeline:
     """Return an account's timeline; raise KafkaException."""
     partition = partition_of(account_key(tenant, account_id), topics.partitions)
     journal = JournalBatchReader(codec("account.journal", registry))
     start = TopicPartition(topics.name("account.journal"), partition, 0)
-    batches = (journal.decode(record.value or b"") for record in read_to_end(bootstrap, [start]))
+    batches = (journal.decode(record.value or b"") for record in read_to_end(connection, [start]))
     return timeline_of(batches, tenant, account_id)
 
 

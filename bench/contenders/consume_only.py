@@ -16,7 +16,7 @@ def consumer(load: Load) -> Consumer:
     """Return a consumer of the whole load, tuned for throughput."""
     client = Consumer(
         {
-            "bootstrap.servers": load.bootstrap,
+            **load.connection.librdkafka(),
             "group.id": "bench",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

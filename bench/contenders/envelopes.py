@@ -26,11 +26,11 @@ def run(load: Load) -> ContenderResult:
 
 def _repacked(load: Load) -> Load:
     """Write the load's events to new topics, in their order, in envelopes."""
-    topics = fresh_topics(load.bootstrap)
+    topics = fresh_topics(load.connection)
     producer = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": load.bootstrap,
+            **load.connection.librdkafka(),
             "linger.ms": 20,
             "batch.size": 200_000,
             "compression.type": "lz4",

@@ -25,9 +25,9 @@ def run(load: Load, workers: int = 1) -> ContenderResult:
     with tempfile.TemporaryDirectory(prefix="bellbuoy-bench-") as folder, ExitStack() as workers_running:
         for number in range(workers):
             own = Path(folder) / f"worker-{number}"
-            workers_running.enter_context(running_role("worker", load.bootstrap, load.topics, own))
+            workers_running.enter_context(running_role("worker", load.connection, load.topics, own))
         reader, counted = _changelog(load), dict.fromkeys(range(load.topics.partitions), 0)
-        with running_role("journal", load.bootstrap, load.topics, Path(folder)):
+        with running_role("journal", load.connection, load.topics, Path(folder)):
             started = time.perf_counter()
             while sum(counted.values()) < load.events:
                 for message in reader.consume(10_000, 0.05):
@@ -41,13 +41,13 @@ def run(load: Load, workers: int = 1) -> ContenderResult:
 
 def two_workers(load: Load) -> ContenderResult:
     """Run two workers on a copy of the load, as our consumer group has read the load's own topics already."""
-    return run(fill(load.bootstrap, load.events, load.accounts, load.seed, load.days), workers=2)
+    return run(fill(load.connection, load.events, load.accounts, load.seed, load.days), workers=2)
 
 
 def _changelog(load: Load) -> Consumer:
     reader = Consumer(
         {
-            "bootstrap.servers": load.bootstrap,
+            **load.connection.librdkafka(),
             "group.id": "bench",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -60,7 +60,7 @@ def _changelog(load: Load) -> Consumer:
 
 def _totals(load: Load) -> dict[str, int]:
     starts = [TopicPartition(load.topics.changelog, n, 0) for n in range(load.topics.partitions)]
-    last = {record.key or b"": record.value or b"" for record in read_to_end(load.bootstrap, starts)}
+    last = {record.key or b"": record.value or b"" for record in read_to_end(load.connection, starts)}
     return {key.decode(): decode_state(value).applied for key, value in last.items() if is_account(key)}
 
 

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from gateway.metrics import UNCONFIRMED_EVENTS
 from gateway.outbox.port import OutboxFullError, OutboxUnavailableError, OutgoingRecord
+from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
 from schemas.topics import MAX_MESSAGE_BYTES, Topics
@@ -62,13 +63,15 @@ class KafkaOutbox:
     dropped by the client, and the request fails.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics, *, max_waiting: int, timeout_seconds: float) -> None:
+    def __init__(
+        self, connection: Connection, topics: Topics, *, max_waiting: int, timeout_seconds: float
+    ) -> None:
         self._topics = topics
         self._max_waiting = max_waiting
         self._timeout = timeout_seconds
         self._config = {
             **DURABLE,
-            "bootstrap.servers": bootstrap,
+            **connection.librdkafka(),
             "client.id": "bellbuoy-gateway",
             "compression.type": "lz4",
             "linger.ms": 2,

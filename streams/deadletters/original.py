@@ -7,6 +7,7 @@ import hashlib
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.records import DeadLetter
 from schemas.topics import Topics
 from streams.kafka.headers import INDEX_HEADER
@@ -15,14 +16,16 @@ from streams.kafka.log_reader import record_at
 __all__ = ["original_value"]
 
 
-def original_value(bootstrap: str, topics: Topics, registry: Registry, letter: DeadLetter) -> bytes | None:
+def original_value(
+    connection: Connection, topics: Topics, registry: Registry, letter: DeadLetter
+) -> bytes | None:
     """
     Return the whole value of a dead letter's record, read where it was read first.
 
     ``None``: no record is there any more that has the dead letter's hash. Raises KafkaException.
     """
     topic = topics.name(topics.plain(letter.topic))
-    record = record_at(bootstrap, topic, letter.partition, letter.offset)
+    record = record_at(connection, topic, letter.partition, letter.offset)
     value = None if record is None else record.value
     index = letter.headers.get(INDEX_HEADER)
     if value is not None and index is not None:

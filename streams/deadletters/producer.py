@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, Producer
 
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.identity.keys import split_key
 from schemas.producer_settings import DURABLE
 from schemas.records import DeadLetter, dead_letters
@@ -33,14 +34,14 @@ class DeadLetterProducerError(Exception):
 class DeadLetterProducer:
     """Sends dead letters; ``flush`` before skipping the records that are in them."""
 
-    def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
+    def __init__(self, connection: Connection, topics: Topics, registry: Registry) -> None:
         self._topic = topics.name("events.deadletter")
         self._codec = codec("events.deadletter", registry)
         self._failure: KafkaError | None = None
         self._producer = Producer(
             {
                 **DURABLE,
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "client.id": "bellbuoy-parking",
                 "compression.type": "lz4",
                 "message.max.bytes": MAX_DEAD_LETTER_BYTES,

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, Codec, codec
 from schemas.codec.registry import Registry, entries
+from schemas.connection import Connection
 from schemas.records import DeadLetter, dead_letters
 from schemas.records.dead_letters import STATUSES
 from schemas.topics import Topics
@@ -69,7 +70,9 @@ class DeadLetterFilter:
         )
 
 
-def read_dead_letters(bootstrap: str, topics: Topics, wanted: DeadLetterFilter) -> Iterator[DeadLetter]:
+def read_dead_letters(
+    connection: Connection, topics: Topics, wanted: DeadLetterFilter
+) -> Iterator[DeadLetter]:
     """
     Yield the wanted dead letters from the topic's start to its present end, in no order across partitions.
 
@@ -79,14 +82,14 @@ def read_dead_letters(bootstrap: str, topics: Topics, wanted: DeadLetterFilter) 
     letter, and by the record of a repaired one.
     """
     name = topics.name("events.deadletter")
-    starts = _starts(bootstrap, name)
+    starts = _starts(connection, name)
     changed: dict[str, DeadLetter] = {}
-    for record in read_to_end(bootstrap, starts):
+    for record in read_to_end(connection, starts):
         letter = _dead_letter(record)
         if _rank(letter) and _rank(letter) >= _rank(changed.get(letter.id)):
             changed[letter.id] = replace(letter, key=None, value=None, headers={})
     seen: set[int] = set()
-    for record in read_to_end(bootstrap, starts):
+    for record in read_to_end(connection, starts):
         letter = _dead_letter(record)
         identity = hash(letter.id)
         if identity in seen:
@@ -152,8 +155,8 @@ def _order(letter: DeadLetter) -> tuple[int, str, int, int]:
     return letter.failed_at, letter.topic, letter.partition, letter.offset
 
 
-def _starts(bootstrap: str, name: str) -> list[TopicPartition]:
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+def _starts(connection: Connection, name: str) -> list[TopicPartition]:
+    admin = AdminClient({**connection.librdkafka(), "log_level": 0})
     # All topics are listed: asking for one may create it.
     topic = admin.list_topics(timeout=10.0).topics.get(name)
     if topic is None:

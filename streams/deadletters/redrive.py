@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import AlertNotification, DeadLetter, InputEvent
@@ -47,11 +48,11 @@ class Redriver:
     Making one fences every earlier redriver; after that all that it has committed can be read.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics, registry: Registry) -> None:
+    def __init__(self, connection: Connection, topics: Topics, registry: Registry) -> None:
         self._topics = topics
         self._letters = codec("events.deadletter", registry)
         self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, "alert.notifications")}
-        self._producer = TransactionalProducer(bootstrap, f"{topics.prefix}bellbuoy-redrive")
+        self._producer = TransactionalProducer(connection, f"{topics.prefix}bellbuoy-redrive")
 
     def send(self, repaired: Sequence[RepairedEvent], now: int) -> None:
         """

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
 from schemas.topics import Topics
 from sinks.notify.delivery import DeliveryStatus
@@ -33,14 +34,14 @@ class KafkaDeliveryStore:
     that the topic holds of the channel is kept in memory, about 300 bytes a notification.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics, channel: str) -> None:
+    def __init__(self, connection: Connection, topics: Topics, channel: str) -> None:
         self._topic = topics.name("alert.deliveries")
         self._parts = [TopicPartition(self._topic, number, 0) for number in range(topics.partitions)]
         self._channel = channel.encode() + b"/"
         self._deliveries: dict[str, DeliveryStatus] = {}
         self._messages: dict[str, str] = {}
         self._read: dict[int, int] = {}
-        clients = {"bootstrap.servers": bootstrap, **RECONNECT_QUIETLY}
+        clients = {**connection.librdkafka(), **RECONNECT_QUIETLY}
         self._producer = Producer(
             {**clients, **DURABLE, "linger.ms": 0, "message.timeout.ms": int(_SECONDS * 1000)}
         )

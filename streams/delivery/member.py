@@ -7,6 +7,7 @@ from threading import Thread
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from schemas.connection import Connection
 from streams.delivery.broker_watch import BrokerWatch
 from streams.delivery.subscription import Subscription
 from streams.kafka.consumer_group import leave_group
@@ -30,7 +31,7 @@ class GroupMember:
 
     def __init__(
         self,
-        bootstrap: str,
+        connection: Connection,
         subscription: Subscription,
         session_seconds: float,
         watch: BrokerWatch,
@@ -41,7 +42,7 @@ class GroupMember:
         self._subscription = subscription
         self.consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "group.id": subscription.group,
                 "client.id": f"bellbuoy-deliver-{subscription.sink}",
                 "isolation.level": "read_committed",

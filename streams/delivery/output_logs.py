@@ -23,13 +23,13 @@ class OutputLogs:
     """
 
     def __init__(self, cluster: Cluster, offsets: SinkOffsets) -> None:
-        self._inspector = LogInspector(cluster.bootstrap)
+        self._inspector = LogInspector(cluster.connection)
         self._partitions = cluster.topics.partitions
         self._offsets = offsets
         self._found: list[Inspection] = []
         self._failures: list[BaseException] = []
         self.watch = LogWatch(
-            cluster.bootstrap,
+            cluster.connection,
             self._partitions,
             lambda: dict(offsets.written),
             self._found.append,

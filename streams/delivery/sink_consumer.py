@@ -72,14 +72,14 @@ class SinkConsumer:
         self._settings, self._stop = settings, stop
         self._status = SinkStatus(sink.name, subscription.group, health)
         self._codecs = {topics.name(topic): cluster.codec(topic) for topic in subscription.topics}
-        self._dead_letters = DeadLetterProducer(cluster.bootstrap, topics, cluster.registry)
+        self._dead_letters = DeadLetterProducer(cluster.connection, topics, cluster.registry)
         self._writer = SinkWriter(sink, self._status, self._send_dead_letter)
         self._records = (
             RecordDelivery(self._writer, self._status, settings.retry_seconds)
             if isinstance(sink, Once)
             else None
         )
-        self._erasure_log = ErasureLog(cluster.bootstrap, topics)
+        self._erasure_log = ErasureLog(cluster.connection, topics)
         self._offsets = SinkOffsets()
         self._logs = OutputLogs(cluster, self._offsets)
         self._resume_point = ResumePoint(sink, topics, self._logs, self._status)
@@ -91,7 +91,7 @@ class SinkConsumer:
             self._offsets, self._resume_point, self._watch, self._status, self._use
         )
         self._member = GroupMember(
-            cluster.bootstrap, subscription, settings.session_seconds, self._watch, self._committer.on_commit
+            cluster.connection, subscription, settings.session_seconds, self._watch, self._committer.on_commit
         )
 
     def run(self) -> None:

@@ -15,6 +15,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.port import Sink, SinkSettingsError
 from streams.delivery.sink_consumer import SinkConsumer
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(
-    bootstrap: str,
+    connection: Connection,
     topics: Topics,
     settings: DeliverySettings,
     sinks: Sequence[Sink],
@@ -52,14 +53,14 @@ def run(
     """
     stop = stop or threading.Event()
     health = Health("deliver")
-    health.set_condition("kafka", False, f"not reached on {bootstrap} yet")
+    health.set_condition("kafka", False, f"not reached on {connection} yet")
     port = health.serve(settings.metrics_host, settings.metrics_port)
     log.info("Delivery starts.", sinks=[sink.name for sink in sinks], metrics_port=port)
     freeze_startup_objects()
     with _signals(stop):
         try:
-            if _await_topics(bootstrap, topics, sinks, health, stop):
-                cluster = Cluster(bootstrap, topics, registry)
+            if _await_topics(connection, topics, sinks, health, stop):
+                cluster = Cluster(connection, topics, registry)
                 _run_all([SinkConsumer(cluster, s, settings, health, stop) for s in sinks], health, stop)
         finally:
             health.close()
@@ -94,23 +95,23 @@ def _run_all(consumers: list[SinkConsumer], health: Health, stop: threading.Even
 
 
 def _await_topics(
-    bootstrap: str, topics: Topics, sinks: Sequence[Sink], health: Health, stop: threading.Event
+    connection: Connection, topics: Topics, sinks: Sequence[Sink], health: Health, stop: threading.Event
 ) -> bool:
     """Wait for Kafka and return True, or False when stopped; raise DeliveryError for a missing topic."""
     needed = (*output_topics(frozenset().union(*(s.records for s in sinks))), "events.deadletter")
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient({**connection.librdkafka(), "log_level": 0})
     while not stop.is_set():
         health.heartbeat()
         try:
             existing = admin.list_topics(timeout=2.0).topics
         except KafkaException as error:
-            log.warning("Kafka is away.", bootstrap=bootstrap, error=error.args[0].str())
+            log.warning("Kafka is away.", bootstrap=str(connection), error=error.args[0].str())
             stop.wait(1.0)
             continue
         missing = [name for name in map(topics.name, needed) if name not in existing]
         if missing:
             raise DeliveryError(
-                f"{bootstrap} has no topic {', '.join(missing)}: run `bellbuoy topics create`"
+                f"{connection} has no topic {', '.join(missing)}: run `bellbuoy topics create`"
             )
         health.set_condition("kafka", True)
         return True

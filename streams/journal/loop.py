@@ -58,7 +58,7 @@ class JournalLoop:
         self._progress = progress
         self._clock = cluster.topics.name("simulation.clock")
         self._clock_codec = cluster.codec("simulation.clock")
-        self._fetcher = RecordBatchFetcher(cluster.bootstrap, max_bytes=fetch_bytes)
+        self._fetcher = RecordBatchFetcher(cluster.connection, max_bytes=fetch_bytes)
         self._in_doubt = in_doubt
         self._inspections: SimpleQueue[Inspection] = SimpleQueue()
         self._clock_read = {(self._clock, partition.number)} if settings.clock == "simulated" else set()

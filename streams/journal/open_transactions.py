@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.journal import metrics
 from streams.kafka.log_position import Part
@@ -23,8 +24,8 @@ _MOST_SECONDS = 75.0
 class OpenTransactions:
     """Reporter of transactions that stay open: log lines, a metric, and the readiness condition."""
 
-    def __init__(self, health: Health, topics: Topics, bootstrap: str) -> None:
-        self._health, self._topics, self._bootstrap = health, topics, bootstrap
+    def __init__(self, health: Health, topics: Topics, connection: Connection) -> None:
+        self._health, self._topics, self._connection = health, topics, connection
         self._told: set[Part] = set()
 
     def report(self, found: Mapping[Part, OpenTransaction]) -> None:
@@ -45,5 +46,5 @@ class OpenTransactions:
             metrics.WAITING_RECORDS.remove(self._topics.plain(topic), partition)
             log.info("Input can be read again.", topic=topic, partition=partition)
         self._told = set(stuck)
-        words = [transaction.in_words(part, self._bootstrap) for part, transaction in stuck.items()]
+        words = [transaction.in_words(part, self._connection) for part, transaction in stuck.items()]
         self._health.set_condition("transactions", not stuck, "; ".join(words))

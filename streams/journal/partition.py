@@ -73,7 +73,7 @@ class JournalPartition:
         )
         # Fence first: before that, a dead owner's open transaction would hide the journal's end.
         self.producer = TransactionalProducer(
-            cluster.bootstrap, f"{cluster.topics.prefix}bellbuoy-journal-{number}"
+            cluster.connection, f"{cluster.topics.prefix}bellbuoy-journal-{number}"
         )
         self.clock = JournalClock(number, settings.clock_tolerance_minutes * MINUTE, self._ask_broker_time)
         self._sequence, self._written_at = -1, 0
@@ -89,18 +89,18 @@ class JournalPartition:
         self._gathered_ends: dict[str, int] = {}
         if settings.clock == "simulated":
             # The inputs may be read before the clock's topic, so start from its newest tick.
-            newest = last_record(cluster.bootstrap, cluster.topics.name("simulation.clock"), number)
+            newest = last_record(cluster.connection, cluster.topics.name("simulation.clock"), number)
             self._last_tick = cluster.codec("simulation.clock").decode(newest.value).now if newest else 0
         self._restore(cluster)
 
     def _restore(self, cluster: Cluster) -> None:
-        inspector = LogInspector(cluster.bootstrap)
+        inspector = LogInspector(cluster.connection)
         self.producer.close_log(inspector, (self._journal, self.number))
         self.producer.suspect(
             (name, number) for name in self._next_offsets for number in range(self._topics.partitions)
         )
         self.producer.suspect([(self._dead_letters, self.number)])
-        last = last_record(cluster.bootstrap, self._journal, self.number)
+        last = last_record(cluster.connection, self._journal, self.number)
         read: dict[str, LogPosition] = {}
         if last is not None:
             batch = cluster.codec("account.journal").decode(last.value)
@@ -116,7 +116,7 @@ class JournalPartition:
         if last is None:
             return
         restorer = self._sorter.restorer(read_set_aside(cluster, self.number, self._sorter.topic_ids))
-        fetcher = RecordBatchFetcher(cluster.bootstrap, checked=False)
+        fetcher = RecordBatchFetcher(cluster.connection, checked=False)
         try:
             restore_dedupe_windows(fetcher, restorer, self._next_offsets)
         finally:

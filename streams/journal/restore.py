@@ -44,7 +44,7 @@ def input_positions(batch: JournalBatch, headers: Sequence[tuple[str, bytes]]) -
 
 def applied_journal(cluster: Cluster, number: int) -> tuple[int, bytes]:
     """Return the last batch that the worker has applied, -1 for none, and that journal's id, if known."""
-    applied = last_record(cluster.bootstrap, cluster.topics.changelog, number)
+    applied = last_record(cluster.connection, cluster.topics.changelog, number)
     if applied is None or applied.value is None or not (applied.key or b"").startswith(POSITION_KEY):
         return -1, b""
     # The worker writes the positions of its logs beside its own; the journal's is the first.

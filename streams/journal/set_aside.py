@@ -66,7 +66,7 @@ def read_set_aside(cluster: Cluster, partition: int, topic_ids: Mapping[str, byt
 
 def _letters(cluster: Cluster, partition: int) -> Iterator[DeadLetter]:
     name, codec = cluster.topics.name("events.deadletter"), cluster.codec("events.deadletter")
-    first, end = watermarks_of(cluster.bootstrap, TopicPartition(name, partition))
+    first, end = watermarks_of(cluster.connection, TopicPartition(name, partition))
     start = max(first, end - _MOST_LETTERS)
     if start > first:
         log.warning(
@@ -75,7 +75,7 @@ def _letters(cluster: Cluster, partition: int) -> Iterator[DeadLetter]:
             read=end - start,
             held=end - first,
         )
-    for record in read_to_end(cluster.bootstrap, [TopicPartition(name, partition, start)]):
+    for record in read_to_end(cluster.connection, [TopicPartition(name, partition, start)]):
         try:
             yield codec.decode(record.value)
         except SchemaError:

@@ -18,6 +18,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.identity.erasures import Erasures
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
@@ -56,13 +57,13 @@ _COMMIT_SECONDS = 1.0
 """How often positions are committed to the group."""
 
 
-def run(bootstrap: str, topics: Topics, settings: JournalSettings, registry: Registry) -> None:
+def run(connection: Connection, topics: Topics, settings: JournalSettings, registry: Registry) -> None:
     """Run the journal stage until SIGTERM or SIGINT; raise an error that only a restart can clear up."""
     began = time.perf_counter()
     warm_up(registry)
     log.info("Compiled.", seconds=round(time.perf_counter() - began, 3))
     health = Health("journal")
-    member = JournalMember(Cluster(bootstrap, topics, registry), settings, health)
+    member = JournalMember(Cluster(connection, topics, registry), settings, health)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: member.stop())
     health.set_condition("assigned", False, "no partitions assigned yet")
@@ -81,16 +82,16 @@ class JournalMember:
         self._topics = cluster.topics
         self._settings = settings
         self._health = health
-        self._erasure_log = ErasureLog(cluster.bootstrap, cluster.topics)
-        self._progress = ProgressWatcher(cluster.bootstrap, cluster.topics)
+        self._erasure_log = ErasureLog(cluster.connection, cluster.topics)
+        self._progress = ProgressWatcher(cluster.connection, cluster.topics)
         self._partitions: dict[int, JournalPartition] = {}
         self._revoked_partitions: dict[int, JournalPartition] = {}
         self._loops: list[JournalLoop] = []
         self._committed_at = 0.0
         self._faults = InputFaults(health, cluster.topics)
-        self._open_transactions = OpenTransactions(health, cluster.topics, cluster.bootstrap)
+        self._open_transactions = OpenTransactions(health, cluster.topics, cluster.connection)
         self._watch = LogWatch(
-            cluster.bootstrap,
+            cluster.connection,
             cluster.topics.partitions,
             self._positions,
             self._inspected,
@@ -274,7 +275,7 @@ class JournalMember:
     def _consumer_config(self) -> dict[str, object]:
         session = int(self._settings.session_seconds * 1000)
         return {
-            "bootstrap.servers": self._cluster.bootstrap,
+            **self._cluster.connection.librdkafka(),
             "group.id": f"{self._topics.prefix}bellbuoy-journal",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.codec.record_codec import Codec, codec
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.topics import Topics
 
 __all__ = ["Cluster"]
@@ -14,9 +15,9 @@ __all__ = ["Cluster"]
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """The Kafka of a deployment: its brokers, its topics, and the registry of their schemas."""
+    """The Kafka of a deployment: how it is connected to, its topics, and the registry of their schemas."""
 
-    bootstrap: str
+    connection: Connection
     topics: Topics
     registry: Registry
 

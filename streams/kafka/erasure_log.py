@@ -8,6 +8,7 @@ from threading import Lock
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from schemas.connection import Connection
 from schemas.identity.erasures import NOBODY, Erasure, Erasures, decode_erasure
 from schemas.topics import Topics
 from streams.kafka.client_settings import RECONNECT_QUIETLY
@@ -26,9 +27,9 @@ class ErasureLog:
     the entry, too.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, connection: Connection, topics: Topics) -> None:
         self.current: Erasures = NOBODY
-        self._bootstrap, self._topic = bootstrap, topics.name("erased.subjects")
+        self._connection, self._topic = connection, topics.name("erased.subjects")
         self._parts = [TopicPartition(self._topic, number, 0) for number in range(topics.partitions)]
         self._entries: dict[bytes, Erasure] = {}
         self._read: dict[int, int] = {}
@@ -36,7 +37,7 @@ class ErasureLog:
         self._lock = Lock()
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
@@ -57,7 +58,7 @@ class ErasureLog:
         """Read the list to its present end; raise KafkaException."""
         with self._lock:
             # By another client: a broker answers this one only once a fetch that waits for records ends.
-            ends = end_offsets(self._bootstrap, self._topic, range(len(self._parts)))
+            ends = end_offsets(self._connection, self._topic, range(len(self._parts)))
             try:
                 while any(self._read.get(number, 0) < end for number, end in ends.items()):
                     message = self._consumer.poll(REQUEST_SECONDS)

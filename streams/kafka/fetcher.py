@@ -29,6 +29,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
+from schemas.connection import Connection
 from streams.kafka.leader_epochs import epoch_ends
 from streams.kafka.log_position import Part
 from streams.kafka.open_transaction import OpenTransaction
@@ -77,7 +78,12 @@ class RecordBatchFetcher:
     """
 
     def __init__(
-        self, bootstrap: str, *, max_bytes: int = 16_000_000, max_wait_ms: int = 200, checked: bool = True
+        self,
+        connection: Connection,
+        *,
+        max_bytes: int = 16_000_000,
+        max_wait_ms: int = 200,
+        checked: bool = True,
     ) -> None:
         self.behind = False
         self.in_doubt: set[Part] = set()
@@ -93,7 +99,7 @@ class RecordBatchFetcher:
         self._thread = threading.Thread(target=self._loop.run_forever, name="fetch", daemon=True)
         self._thread.start()
         self._next_fetch: Future[list[RawBatch]] | None = None
-        self._client = self._run(self._connect(bootstrap))
+        self._client = self._run(self._connect(connection))
 
     def assign(self, starts: Mapping[Part, int], epochs: Mapping[Part, int] = MappingProxyType({})) -> None:
         """
@@ -154,8 +160,8 @@ class RecordBatchFetcher:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     @staticmethod
-    async def _connect(bootstrap: str) -> AIOKafkaClient:
-        client = AIOKafkaClient(bootstrap_servers=bootstrap, request_timeout_ms=30_000)
+    async def _connect(connection: Connection) -> AIOKafkaClient:
+        client = AIOKafkaClient(bootstrap_servers=str(connection), request_timeout_ms=30_000)
         await client.bootstrap()
         return client
 

@@ -11,6 +11,7 @@ from aiokafka.client import AIOKafkaClient
 from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are re-exported
 
+from schemas.connection import Connection
 from streams.kafka.errors import LEADER_UNKNOWN, TOPIC_UNKNOWN
 from streams.kafka.leader_epochs import UNKNOWN, epoch_ends
 from streams.kafka.log_faults import LogFault, LogState, fault_of
@@ -52,9 +53,9 @@ class LogInspector:
     partition has no leader, counts as right: the next inspection sees it.
     """
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._admin = AdminClient({**connection.librdkafka(), "log_level": 0})
 
     def topics(self, names: Iterable[str]) -> dict[str, TopicState]:
         """Return the topics of these names that exist."""
@@ -131,7 +132,7 @@ class LogInspector:
     def _epoch_ends(self, epochs: Mapping[Part, int]) -> dict[Part, tuple[int, int]]:
         async def ask() -> dict[Part, tuple[int, int]]:
             client = AIOKafkaClient(
-                bootstrap_servers=self._bootstrap, request_timeout_ms=int(_SECONDS * 1000)
+                bootstrap_servers=str(self._connection), request_timeout_ms=int(_SECONDS * 1000)
             )
             try:
                 await client.bootstrap()

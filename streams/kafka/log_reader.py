@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from schemas.connection import Connection
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.errors import END_OF_PARTITION, LEADER_UNKNOWN, TIMED_OUT
 from streams.kafka.record import KafkaRecord, kafka_record
@@ -47,25 +48,25 @@ def watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]
     )
 
 
-def watermarks_of(bootstrap: str, partition: TopicPartition) -> tuple[int, int]:
+def watermarks_of(connection: Connection, partition: TopicPartition) -> tuple[int, int]:
     """Return the first offset of a partition and the offset after its last one; uses its own client."""
-    consumer = _consumer(bootstrap)
+    consumer = _consumer(connection)
     try:
         return watermarks(consumer, partition)
     finally:
         consumer.close()
 
 
-def end_offsets(bootstrap: str, topic: str, partitions: Iterable[int]) -> dict[int, int]:
+def end_offsets(connection: Connection, topic: str, partitions: Iterable[int]) -> dict[int, int]:
     """Return the end offset of these partitions of a topic, by partition number."""
-    consumer = _consumer(bootstrap)
+    consumer = _consumer(connection)
     try:
         return {number: watermarks(consumer, TopicPartition(topic, number))[1] for number in partitions}
     finally:
         consumer.close()
 
 
-def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[KafkaRecord]:
+def read_to_end(connection: Connection, starts: Sequence[TopicPartition]) -> Iterator[KafkaRecord]:
     """
     Yield every committed record of these partitions, from the offsets given to the present end.
 
@@ -73,7 +74,7 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Ka
     """
     if not starts:
         return
-    consumer = _consumer(bootstrap)
+    consumer = _consumer(connection)
     try:
         consumer.assign(list(starts))
         unfinished = {(start.topic, start.partition) for start in starts}
@@ -99,37 +100,37 @@ def read_to_end(bootstrap: str, starts: Sequence[TopicPartition]) -> Iterator[Ka
         consumer.close()
 
 
-def first_record(bootstrap: str, topic: str, partition: int, offset: int) -> KafkaRecord | None:
+def first_record(connection: Connection, topic: str, partition: int, offset: int) -> KafkaRecord | None:
     """Return the first committed record of a partition from an offset on, or ``None`` when there is none."""
-    return next(read_to_end(bootstrap, [TopicPartition(topic, partition, offset)]), None)
+    return next(read_to_end(connection, [TopicPartition(topic, partition, offset)]), None)
 
 
-def last_record(bootstrap: str, topic: str, partition: int) -> KafkaRecord | None:
+def last_record(connection: Connection, topic: str, partition: int) -> KafkaRecord | None:
     """Return the last committed record of a partition, or ``None`` when it holds none."""
-    low, high = watermarks_of(bootstrap, TopicPartition(topic, partition))
+    low, high = watermarks_of(connection, TopicPartition(topic, partition))
     look_back = _FIRST_LOOK_BACK
     while high > low:
         start = max(low, high - look_back)
-        read = deque(read_to_end(bootstrap, [TopicPartition(topic, partition, start)]), maxlen=1)
+        read = deque(read_to_end(connection, [TopicPartition(topic, partition, start)]), maxlen=1)
         if read or start == low:
             return read[0] if read else None
         look_back *= _LOOK_BACK_GROWTH
     return None
 
 
-def record_at(bootstrap: str, topic: str, partition: int, offset: int) -> KafkaRecord | None:
+def record_at(connection: Connection, topic: str, partition: int, offset: int) -> KafkaRecord | None:
     """Return the committed record at an offset, or ``None`` when it isn't there any more."""
-    first, end = watermarks_of(bootstrap, TopicPartition(topic, partition))
+    first, end = watermarks_of(connection, TopicPartition(topic, partition))
     if not first <= offset < end:
         return None
-    record = next(read_to_end(bootstrap, [TopicPartition(topic, partition, offset)]), None)
+    record = next(read_to_end(connection, [TopicPartition(topic, partition, offset)]), None)
     return record if record is not None and record.offset == offset else None
 
 
-def _consumer(bootstrap: str) -> Consumer:
+def _consumer(connection: Connection) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **connection.librdkafka(),
             "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import structlog
 from confluent_kafka import KafkaException
 
+from schemas.connection import Connection
 from streams.kafka.log_inspector import Inspection, LogInspector
 from streams.kafka.log_position import LogPosition, Part
 
@@ -30,13 +31,13 @@ class LogWatch:
 
     def __init__(
         self,
-        bootstrap: str,
+        connection: Connection,
         partitions: int,
         positions: Callable[[], Mapping[Part, LogPosition]],
         report: Callable[[Inspection], None],
         fail: Callable[[BaseException], None],
     ) -> None:
-        self.inspector = LogInspector(bootstrap)
+        self.inspector = LogInspector(connection)
         self._partitions = partitions
         self._positions, self._report, self._fail = positions, report, fail
         self._woken, self._stopping = threading.Event(), threading.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.connection import Connection
 from streams.kafka.log_position import Part
 
 __all__ = ["OpenTransaction"]
@@ -22,12 +23,12 @@ class OpenTransaction:
     records: int
     seconds: float
 
-    def in_words(self, part: Part, bootstrap: str) -> str:
+    def in_words(self, part: Part, connection: Connection) -> str:
         """Return what holds the records back, and what to do."""
         topic, partition = part
         return (
             f"{topic}/{partition} is held back at offset {self.offset}: a producer's transaction has been "
             f"open for {self.seconds:.0f} s, and {self.records} records wait. It ends with that producer's "
-            f"transaction.timeout.ms; if not, `kafka-transactions --bootstrap-server {bootstrap} "
+            f"transaction.timeout.ms; if not, `kafka-transactions --bootstrap-server {connection} "
             f"find-hanging --topic {topic}` names it, and `abort` ends it"
         )

@@ -10,6 +10,7 @@ from typing import NoReturn
 import structlog
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer
 
+from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
 from schemas.topics import MAX_DEAD_LETTER_BYTES
 from streams.kafka.client_settings import RECONNECT_QUIETLY
@@ -55,7 +56,7 @@ class TransactionalProducer:
     appended_offsets: list[int]
     """The offsets of the tracked records of the newest transaction."""
 
-    def __init__(self, bootstrap: str, transactional_id: str) -> None:
+    def __init__(self, connection: Connection, transactional_id: str) -> None:
         self.appended_offsets = []
         self._parts: set[Part] = set()
         self._ends_due: set[Part] = set()
@@ -63,7 +64,7 @@ class TransactionalProducer:
         self._producer = Producer(
             {
                 **DURABLE,
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": 60_000,
                 "compression.type": "lz4",

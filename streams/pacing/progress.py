@@ -18,6 +18,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from processors.state.position import Position
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.pacing.credits import CreditScheduler
 
@@ -37,11 +38,11 @@ _TIMEOUT_SECONDS = 5.0
 class _ProgressClient:
     """A thread that sends requests about the group's offsets; failures in a row are logged once."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, connection: Connection, topics: Topics) -> None:
         self._journal = topics.name("account.journal")
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "group.id": f"{topics.app_id}-applied",
                 "enable.auto.commit": False,
                 "log_level": 2,
@@ -94,8 +95,8 @@ class _ProgressClient:
 class ProgressReporter(_ProgressClient):
     """The worker's client: commits the position and the credit of each owned partition when they change."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
-        super().__init__(bootstrap, topics)
+    def __init__(self, connection: Connection, topics: Topics) -> None:
+        super().__init__(connection, topics)
         self._credits = CreditScheduler()
         self._positions: dict[int, Position] = {}
         self._reported: dict[int, tuple[int, str | None]] = {}
@@ -152,8 +153,8 @@ class ProgressReporter(_ProgressClient):
 class ProgressWatcher(_ProgressClient):
     """The journal's client: asks for the credits that its partitions wait for."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
-        super().__init__(bootstrap, topics)
+    def __init__(self, connection: Connection, topics: Topics) -> None:
+        super().__init__(connection, topics)
         self._awaited: dict[int, int] = {}
         self._credits: dict[int, int] = {}
         self._news_at = 0.0

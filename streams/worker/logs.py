@@ -61,7 +61,7 @@ def applied_offset(cluster: Cluster, number: int) -> int:
     """Return the journal's offset up to which the worker says that it has come; negative when unknown."""
     consumer = Consumer(
         {
-            "bootstrap.servers": cluster.bootstrap,
+            **cluster.connection.librdkafka(),
             "group.id": f"{cluster.topics.app_id}-applied",
             "log_level": 0,
         }
@@ -182,7 +182,7 @@ class StateLogs:
     def require_next(self, position: Position) -> None:
         """Raise LogChangedError when the batch after a position is not in the journal, and later ones are."""
         following = first_record(
-            self._cluster.bootstrap, self._journal, self._number, max(0, position.offset + 1)
+            self._cluster.connection, self._journal, self._number, max(0, position.offset + 1)
         )
         if following is None:
             return

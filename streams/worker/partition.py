@@ -21,6 +21,7 @@ from processors.fold.shared import SHARED_KEY, Shared
 from processors.owners.rows import OWNERS_KEY
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
 from schemas.codec.record_codec import Codec
+from schemas.connection import Connection
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import partition_of, split_key
 from schemas.inputs import INPUTS
@@ -68,14 +69,16 @@ class PartitionState:
         self._transfer = cluster.codec("account.transfers")
         self._owner_alert = cluster.codec("owner.alerts")
         # Fence first: before that, a dead owner's open transaction would hide the changelog's end.
-        self.producer = TransactionalProducer(cluster.bootstrap, f"{cluster.topics.app_id}-accounts-{number}")
-        inspector = LogInspector(cluster.bootstrap)
+        self.producer = TransactionalProducer(
+            cluster.connection, f"{cluster.topics.app_id}-accounts-{number}"
+        )
+        inspector = LogInspector(cluster.connection)
         self.producer.close_log(inspector, (self._topics.changelog, number))
         self.producer.suspect((name, number) for name in logs_of(self._topics)[1:])  # but the journal
         numbers = range(self._topics.partitions)
         self.producer.suspect((self._topics.name(t), n) for t in _SENT_BACK for n in numbers)
         began = time.perf_counter()
-        self._folded, headers = self._restored(cluster.bootstrap)
+        self._folded, headers = self._restored(cluster.connection)
         self.logs = StateLogs(cluster, number, headers)
         self.logs.require(inspector, self.position, applied_offset(cluster, number))
         seconds = time.perf_counter() - began
@@ -99,11 +102,11 @@ class PartitionState:
         """The states in memory, as stored, by account key."""
         return self._folded.states
 
-    def _restored(self, bootstrap: str) -> tuple[FoldedPartition, Headers]:
+    def _restored(self, connection: Connection) -> tuple[FoldedPartition, Headers]:
         position, entries = Position(), dict[bytes, bytes]()
         states, owner_rows = dict[bytes, bytes](), dict[bytes, bytes]()
         headers: Headers = []
-        for record in read_to_end(bootstrap, [TopicPartition(self._topics.changelog, self.number, 0)]):
+        for record in read_to_end(connection, [TopicPartition(self._topics.changelog, self.number, 0)]):
             key, value = record.key or b"", record.value
             if key.startswith(POSITION_KEY):
                 if value is not None:

@@ -14,6 +14,7 @@ import structlog
 from yarl import URL
 
 from schemas.codec.registry import Registry
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.cluster import Cluster
 from streams.kafka.errors import LogChangedError
@@ -57,7 +58,7 @@ def build_app(
     """Return the app and the store of its table; nothing is connected until it starts."""
     check_signatures()
     topics = cluster.topics
-    broker = URL(f"kafka://{cluster.bootstrap.replace(',', ';kafka://')}")
+    broker = URL(f"kafka://{cluster.connection.bootstrap.replace(',', ';kafka://')}")
     app = faust.App(
         topics.app_id,
         broker=str(broker),
@@ -85,7 +86,7 @@ def build_app(
     )
     store: AccountStore = AccountStore(URL("memory://"), app, table, key_type=bytes, value_type=bytes)
     store.open(
-        cluster.bootstrap,
+        cluster.connection,
         topics.changelog,
         partial(_restored, cluster),
         progress.own,
@@ -103,7 +104,9 @@ def build_app(
     return app, store
 
 
-def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry) -> None:
+def run(
+    connection: Connection, topics: Topics, settings: WorkerSettings, data_dir: Path, registry: Registry
+) -> None:
     """
     Run the worker until SIGTERM or SIGINT.
 
@@ -113,15 +116,15 @@ def run(bootstrap: str, topics: Topics, settings: WorkerSettings, data_dir: Path
     health = Health("worker")
     health.set_condition("recovered", False, "state not restored yet")
     health.serve(settings.metrics_host, settings.metrics_port)
-    progress = ProgressReporter(bootstrap, topics)
-    app, store = build_app(Cluster(bootstrap, topics, registry), settings, data_dir, progress)
+    progress = ProgressReporter(connection, topics)
+    app, store = build_app(Cluster(connection, topics, registry), settings, data_dir, progress)
     ends = TransactionEnds()
 
     def inspected(inspection: Inspection) -> None:
         _inspected(store, health, inspection)
         ends.look(watch.inspector, [state.producer for state in list(store.partitions.values())])
 
-    watch = LogWatch(bootstrap, topics.partitions, store.log_positions, inspected, _fail)
+    watch = LogWatch(connection, topics.partitions, store.log_positions, inspected, _fail)
 
     async def heartbeat() -> None:
         health.heartbeat()

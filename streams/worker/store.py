@@ -16,6 +16,7 @@ from faust.stores import memory
 from faust.types import TP
 
 from processors.state.position import Position
+from schemas.connection import Connection
 from streams.kafka.log_position import LogPosition, Part
 from streams.kafka.log_reader import end_offsets
 from streams.worker import metrics
@@ -33,7 +34,7 @@ class AccountStore(memory.Store[bytes, bytes]):
 
     def open(
         self,
-        bootstrap: str,
+        connection: Connection,
         changelog: str,
         restore: Callable[[int], PartitionState],
         on_owned: Callable[[Mapping[int, Position]], None],
@@ -44,7 +45,7 @@ class AccountStore(memory.Store[bytes, bytes]):
         After every rebalance ``on_owned`` is called with the positions of the partitions owned from then on.
         """
         self.partitions = {}
-        self._bootstrap = bootstrap
+        self._connection = connection
         self._changelog = changelog
         self._restore = restore
         self._on_owned = on_owned
@@ -94,5 +95,5 @@ class AccountStore(memory.Store[bytes, bytes]):
         return self._last_offsets.get(tp.partition)
 
     def _changelog_ends(self, partitions: list[int]) -> dict[int, int]:
-        ends = end_offsets(self._bootstrap, self._changelog, partitions)
+        ends = end_offsets(self._connection, self._changelog, partitions)
         return {partition: end - 1 for partition, end in ends.items()}

@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from bench.broker import fresh_topics
 from bench.load import DURATION_MS, Load
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
 
@@ -17,11 +18,11 @@ DAY_MS = 86_400_000
 NOW = 20_000 * DAY_MS
 
 
-def fill(bootstrap: str, days: list[int]) -> Load:
+def fill(bootstrap: Connection, days: list[int]) -> Load:
     """Write one event of a random account for each age in days; those over 89 are not in the totals."""
     topics = fresh_topics(bootstrap)
     chance, totals = random.Random(1), Counter[str]()
-    producer = Producer({**DURABLE, "bootstrap.servers": bootstrap})
+    producer = Producer({**DURABLE, **bootstrap.librdkafka()})
     for number, age in enumerate(days):
         account = f"acct-{chance.randrange(50)}"
         event = UsageEvent(

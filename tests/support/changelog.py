@@ -9,6 +9,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from processors.state.position import POSITION_KEY, decode_position, is_account
+from schemas.connection import Connection
 from schemas.topics import Topics
 
 
@@ -32,11 +33,11 @@ class ChangelogTotals:
         return sum(self.applied.values())
 
 
-def read_topic(bootstrap: str, topic: str, partitions: int = 4) -> list[Any]:
+def read_topic(bootstrap: Connection, topic: str, partitions: int = 4) -> list[Any]:
     """Return every committed message of a topic (its name on the broker)."""
     consumer = Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **bootstrap.librdkafka(),
             "group.id": "independent-reader",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -58,7 +59,7 @@ def read_topic(bootstrap: str, topic: str, partitions: int = 4) -> list[Any]:
     return messages
 
 
-def changelog_totals(bootstrap: str, topics: Topics) -> ChangelogTotals:
+def changelog_totals(bootstrap: Connection, topics: Topics) -> ChangelogTotals:
     """Return the totals of the newest records in the changelog."""
     last: dict[bytes, Any] = {}
     for message in read_topic(bootstrap, topics.changelog, topics.partitions):

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from bellbuoy.console.access.access import Access
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.settings import load
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.chromium import axe_script
 
@@ -77,11 +78,11 @@ class RunningConsole:
 
 @contextmanager
 def running_console(
-    bootstrap: str, topics: Topics, redis_url: str, folder: Path, **console: Any
+    bootstrap: Connection, topics: Topics, redis_url: str, folder: Path, **console: Any
 ) -> Iterator[RunningConsole]:
     """Run a console of tenant demo on these topics and the keys under their prefix."""
     settings = load(
-        kafka={"bootstrap": bootstrap, "topic_prefix": topics.prefix, "partitions": topics.partitions},
+        kafka={"bootstrap": str(bootstrap), "topic_prefix": topics.prefix, "partitions": topics.partitions},
         redis={"url": redis_url, "prefix": topics.prefix},
         console={"port": 0, "tenants": ["demo"], "person": "Kim"} | console,
         data=folder,

@@ -13,13 +13,14 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.operations.topics import create_topics
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.waiting import until
 
 
-def make_anew(bootstrap: str, topics: Topics, topic: str) -> None:
+def make_anew(bootstrap: Connection, topics: Topics, topic: str) -> None:
     """Delete a topic (name on the broker) and create it again."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(bootstrap.librdkafka())
     admin.delete_topics([topic], operation_timeout=30)[topic].result(30)
 
     def created() -> bool:
@@ -31,15 +32,15 @@ def make_anew(bootstrap: str, topics: Topics, topic: str) -> None:
     until(created, what=f"{topic} created")
 
 
-def cut_head(bootstrap: str, topic: str, partition: int, before: int) -> None:
+def cut_head(bootstrap: Connection, topic: str, partition: int, before: int) -> None:
     """Delete the records before an offset."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(bootstrap.librdkafka())
     part = TopicPartition(topic, partition, before)
     admin.delete_records([part])[part].result(30)
 
 
-def add_partitions(bootstrap: str, topic: str, partitions: int) -> None:
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+def add_partitions(bootstrap: Connection, topic: str, partitions: int) -> None:
+    admin = AdminClient(bootstrap.librdkafka())
     admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
 
 

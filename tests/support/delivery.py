@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.producer_settings import DURABLE
 from schemas.records import AlertNotification
@@ -24,7 +25,7 @@ QUICK = DeliverySettings(metrics_port=0, retry_seconds=0.1, session_seconds=6)
 
 
 def publish(
-    bootstrap: str,
+    bootstrap: Connection,
     topics: Topics,
     outputs: Sequence[Output],
     per_transaction: int = 100,
@@ -38,7 +39,7 @@ def publish(
     producer = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": bootstrap,
+            **bootstrap.librdkafka(),
             "transactional.id": transactional_id or uuid.uuid4().hex,
             "linger.ms": 1,
         }
@@ -63,7 +64,7 @@ def _key(output: Output) -> str:
 
 @contextmanager
 def delivering(
-    bootstrap: str, topics: Topics, *sinks: Sink, settings: DeliverySettings = QUICK
+    bootstrap: Connection, topics: Topics, *sinks: Sink, settings: DeliverySettings = QUICK
 ) -> Iterator[None]:
     """Run delivery in this process; what it raises is raised at the end."""
     stop, failures = threading.Event(), []
@@ -87,10 +88,12 @@ def delivering(
     assert not thread.is_alive()
 
 
-def committed_offsets(bootstrap: str, topics: Topics, sink: Sink) -> dict[tuple[str, int], tuple[int, int]]:
+def committed_offsets(
+    bootstrap: Connection, topics: Topics, sink: Sink
+) -> dict[tuple[str, int], tuple[int, int]]:
     """Return (committed, end) of every partition that the sink is subscribed to."""
     subscription = Subscription.of(sink, topics)
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group})
+    consumer = Consumer({**bootstrap.librdkafka(), "group.id": subscription.group})
     try:
         committed = consumer.committed(subscription.partitions(), timeout=10)
         return {(p.topic, p.partition): (p.offset, consumer.get_watermark_offsets(p)[1]) for p in committed}
@@ -98,10 +101,10 @@ def committed_offsets(bootstrap: str, topics: Topics, sink: Sink) -> dict[tuple[
         consumer.close()
 
 
-def set_back_offsets(bootstrap: str, topics: Topics, sink: Sink, records: int) -> None:
+def set_back_offsets(bootstrap: Connection, topics: Topics, sink: Sink, records: int) -> None:
     """Commit offsets that are so many records earlier, as if a kill had come before the last commits."""
     subscription = Subscription.of(sink, topics)
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group})
+    consumer = Consumer({**bootstrap.librdkafka(), "group.id": subscription.group})
     try:
         committed = consumer.committed(subscription.partitions(), timeout=10)
         for part in committed:
@@ -111,7 +114,7 @@ def set_back_offsets(bootstrap: str, topics: Topics, sink: Sink, records: int) -
         consumer.close()
 
 
-def done(bootstrap: str, topics: Topics, sink: Sink) -> bool:
+def done(bootstrap: Connection, topics: Topics, sink: Sink) -> bool:
     """Whether everything on the sink's topics was written to it and committed."""
     try:
         offsets = committed_offsets(bootstrap, topics, sink).values()

@@ -17,6 +17,7 @@ from bellbuoy.operations.ledger import read_positions
 from bellbuoy.operations.topics import create_topics, delete_topics
 from bellbuoy.simulator.run.clock import SimulationClock
 from processors.state.encoding import decode_state
+from schemas.connection import Connection
 from schemas.records import DeadLetter
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
@@ -27,7 +28,7 @@ from tests.support.waiting import until
 
 
 @contextmanager
-def deployed(bootstrap: str, folder: Path, partitions: int = 2) -> Iterator[Deployment]:
+def deployed(bootstrap: Connection, folder: Path, partitions: int = 2) -> Iterator[Deployment]:
     """Run a deployment on new topics, and drop them afterwards."""
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=partitions)
     create_topics(bootstrap, topics)
@@ -42,7 +43,7 @@ def deployed(bootstrap: str, folder: Path, partitions: int = 2) -> Iterator[Depl
 class Deployment:
     """A running journal and worker, a producer of their inputs, and readers of what they write."""
 
-    def __init__(self, bootstrap: str, topics: Topics, folder: Path) -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics, folder: Path) -> None:
         self.bootstrap, self.topics = bootstrap, topics
         folder.mkdir()
         self.producer = InputProducer(bootstrap, topics)
@@ -89,7 +90,7 @@ class Deployment:
     def cli(self, *arguments: str, code: int = 0, stdin: str = "") -> Any:
         """Run a command with --json and return its answer."""
         environment = {
-            "BELLBUOY_KAFKA__BOOTSTRAP": self.bootstrap,
+            "BELLBUOY_KAFKA__BOOTSTRAP": str(self.bootstrap),
             "BELLBUOY_KAFKA__TOPIC_PREFIX": self.topics.prefix,
             "BELLBUOY_KAFKA__PARTITIONS": str(self.topics.partitions),
             "BELLBUOY_JOURNAL__CLOCK": "simulated",

@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.producer_settings import DURABLE
 from schemas.records import UsageEvent
@@ -36,12 +37,12 @@ def usage(number: int, account: str, at: int, **changes: Any) -> UsageEvent:
 class InputProducer:
     """Writes input records to the topics of one deployment."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics) -> None:
         self._topics = topics
         self._producer = Producer(
             {
                 **DURABLE,
-                "bootstrap.servers": bootstrap,
+                **bootstrap.librdkafka(),
                 "linger.ms": 5,
                 "queue.buffering.max.messages": 500_000,
             }

@@ -7,21 +7,22 @@ import uuid
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from schemas.connection import Connection
 from sinks.kafka.settings import KafkaTargetSettings
 from tests.support.waiting import until
 
 TOPICS = ("account.health", "account.kpis", "risk.alerts")
 
 
-def created(bootstrap: str, **settings: object) -> KafkaTargetSettings:
+def created(bootstrap: Connection, **settings: object) -> KafkaTargetSettings:
     """Return the settings of new topics, with two partitions each."""
     prefix = f"target{uuid.uuid4().hex[:8]}-"
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(bootstrap.librdkafka())
     for done in admin.create_topics([NewTopic(prefix + topic, 2, 1) for topic in TOPICS]).values():
         done.result(30)
     until(lambda: all(prefix + topic in admin.list_topics(timeout=10).topics for topic in TOPICS))
     return KafkaTargetSettings.model_validate(
-        {"bootstrap": bootstrap, "topic_prefix": prefix, "timeout_seconds": 20, **settings}
+        {"bootstrap": str(bootstrap), "topic_prefix": prefix, "timeout_seconds": 20, **settings}
     )
 
 

@@ -8,26 +8,27 @@ from typing import Any
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.waiting import until
 
 
-def environment(bootstrap: str, topics: Topics) -> dict[str, str]:
+def environment(bootstrap: Connection, topics: Topics) -> dict[str, str]:
     """Return the variables that make the command act on a deployment."""
     return {
-        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
     }
 
 
-def log_faults_found(bootstrap: str, topics: Topics) -> list[str]:
+def log_faults_found(bootstrap: Connection, topics: Topics) -> list[str]:
     """Return what `bellbuoy check` says of the logs."""
     answer = CliRunner().invoke(app, ["check", "--json"], env=environment(bootstrap, topics))
     return [fault["message"] for fault in json.loads(answer.stdout)["faults"] if fault["area"] == "logs"]
 
 
-def recover(bootstrap: str, topics: Topics, area: str) -> dict[str, Any]:
+def recover(bootstrap: Connection, topics: Topics, area: str) -> dict[str, Any]:
     """Recover what the check names, once journal and worker have left, and return what the dry run said."""
 
     def run(*arguments: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Self
 
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.roles import listen
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.role_processes import role_settings
 
@@ -19,7 +20,7 @@ class RestartingGateway:
     ``held`` tells whether the socket outlives the process; otherwise connections are refused in between.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics, folder: Path, *, held: bool = True) -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics, folder: Path, *, held: bool = True) -> None:
         self._listener = listen("127.0.0.1", 0, "gateway") if held else None
         settings = role_settings(bootstrap, topics, folder)
         self.process = RoleProcess("gateway", settings, folder / "gateway.log", listener=self._listener)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.settings import Settings, load
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.forked_role import ForkedRole
 
@@ -18,20 +19,20 @@ SESSION_SECONDS = 6.0
 _CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
 
 
-def role_settings(bootstrap: str, topics: Topics, folder: Path, **areas: dict[str, Any]) -> Settings:
+def role_settings(bootstrap: Connection, topics: Topics, folder: Path, **areas: dict[str, Any]) -> Settings:
     """Return the settings of a deployment's roles: free ports, short sessions, and those of *areas*."""
     stages = {
         area: {"metrics_port": 0, "session_seconds": SESSION_SECONDS} | areas.pop(area, {})
         for area in ("journal", "worker", "delivery")
     }
-    kafka = {"bootstrap": bootstrap, "topic_prefix": topics.prefix, "partitions": topics.partitions}
+    kafka = {"bootstrap": str(bootstrap), "topic_prefix": topics.prefix, "partitions": topics.partitions}
     return load(kafka=kafka, gateway={"port": 0}, **stages, **areas, data=folder)
 
 
 class RoleProcesses:
     """The processes of one deployment's roles; ``journal`` settings are added to the usual ones."""
 
-    def __init__(self, bootstrap: str, topics: Topics, folder: Path, **journal: Any) -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics, folder: Path, **journal: Any) -> None:
         self._settings = role_settings(bootstrap, topics, folder, journal=journal)
         self._folder = folder
         self.processes: list[RoleProcess] = []

@@ -21,6 +21,7 @@ from pyarrow import parquet
 from pyiceberg.catalog.sql import SqlCatalog
 
 from bellbuoy.local.embedded import Redis
+from schemas.connection import Connection
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.columns import TABLES
 from sinks.iceberg.settings import IcebergSettings
@@ -130,7 +131,7 @@ def lake(folder: Path) -> Iterator[SinkUnderTest]:
 
 def kafka(_: Path) -> Iterator[SinkUnderTest]:
     """Yield topics of the run's one broker; what they hold are the records, a repetition not counted."""
-    settings = kafka_target.created(ask()["bootstrap"])
+    settings = kafka_target.created(Connection(ask()["bootstrap"]))
     yield SinkUnderTest(settings.sink, lambda: sorted(set(kafka_target.values(settings))))
 
 

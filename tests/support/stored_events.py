@@ -7,14 +7,15 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from schemas.connection import Connection
 from schemas.identity.keys import partition_of
 from schemas.topics import Topics
 from tests.support.gateway_client import events_in
 
 
-def stored_events(bootstrap: str, topics: Topics, topic: str) -> list[Any]:
+def stored_events(bootstrap: Connection, topics: Topics, topic: str) -> list[Any]:
     """Read a topic from its start to its end; check that each record is where its key belongs."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader", "enable.auto.commit": False})
+    consumer = Consumer({**bootstrap.librdkafka(), "group.id": "reader", "enable.auto.commit": False})
     name, records = topics.name(topic), []
     try:
         for partition in range(topics.partitions):

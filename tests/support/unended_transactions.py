@@ -20,11 +20,13 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from schemas.connection import Connection
+
 __all__ = ["leave_unended"]
 
 
 def leave_unended(
-    bootstrap: str, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
+    bootstrap: Connection, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
 ) -> None:
     """Leave a record in a partition whose transaction has no end there; nobody else has the id meanwhile."""
     _verify_partitions(bootstrap, False)
@@ -34,7 +36,7 @@ def leave_unended(
         _verify_partitions(bootstrap, True)
 
 
-def _verify_partitions(bootstrap: str, wanted: bool) -> None:
+def _verify_partitions(bootstrap: Connection, wanted: bool) -> None:
     """Have the brokers ask the coordinator, or not, whether a partition belongs to a transaction."""
     entry = ConfigEntry(
         "transaction.partition.verification.enable",
@@ -42,15 +44,15 @@ def _verify_partitions(bootstrap: str, wanted: bool) -> None:
         incremental_operation=AlterConfigOpType.SET,
     )
     resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(bootstrap.librdkafka())
     for future in admin.incremental_alter_configs([resource]).values():
         future.result(30)
 
 
 async def _leave(
-    bootstrap: str, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
+    bootstrap: Connection, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
 ) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id)
+    producer = AIOKafkaProducer(bootstrap_servers=str(bootstrap), transactional_id=transactional_id)
     await producer.start()
     await producer.begin_transaction()
     transaction = producer._txn_manager

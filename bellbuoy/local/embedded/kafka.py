@@ -18,6 +18,7 @@ from bellbuoy.local.embedded.errors import EmbeddedError, MissingExtraError
 from bellbuoy.local.embedded.jars import KAFKA
 from bellbuoy.local.embedded.ports import HOST, claim
 from bellbuoy.local.embedded.server import EmbeddedServer
+from schemas.connection import Connection
 
 __all__ = ["Kafka"]
 
@@ -66,6 +67,11 @@ class Kafka(EmbeddedServer):
         return f"{HOST}:{self.port}"
 
     @property
+    def connection(self) -> Connection:
+        """How clients connect; valid once started."""
+        return Connection(self.bootstrap)
+
+    @property
     def address(self) -> str:
         """The ``bootstrap``."""
         return self.bootstrap
@@ -90,9 +96,7 @@ class Kafka(EmbeddedServer):
     def probing(self) -> Iterator[Callable[[], bool]]:
         """Yield a function that tells whether the broker answers metadata requests."""
         # librdkafka reports every refused connection while the broker is still coming up.
-        admin = AdminClient(
-            {"bootstrap.servers": self.bootstrap, "reconnect.backoff.max.ms": 100, "log_level": 0}
-        )
+        admin = AdminClient({**self.connection.librdkafka(), "reconnect.backoff.max.ms": 100, "log_level": 0})
 
         def answers() -> bool:
             try:

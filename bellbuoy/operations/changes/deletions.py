@@ -40,7 +40,9 @@ def write_deletions(
     topics, at = kafka.topics(), journal_time(settings) if at is None else at
     check_texts(author=author, **({"reason": reason} if reason else {}))
     encode = codec("account.links", registry(settings)).encode
-    with change_transaction(kafka.bootstrap, f"{topics.prefix}bellbuoy-deletions", "by deletion") as producer:
+    with change_transaction(
+        kafka.connection(), f"{topics.prefix}bellbuoy-deletions", "by deletion"
+    ) as producer:
         for account_id in account_ids:
             event = AccountLink(
                 event_id=uuid.uuid4().hex,

@@ -59,7 +59,7 @@ def _in_force(models: Models, roles: Sequence[str] = (LIVE, SHADOW)) -> list[InF
 
 
 def _worker_shared(settings: Settings) -> Shared:
-    return retry_while_leaderless(settings.kafka.bootstrap, lambda: _read_shared(settings))
+    return retry_while_leaderless(settings.kafka.connection(), lambda: _read_shared(settings))
 
 
 def _read_shared(settings: Settings) -> Shared:
@@ -67,7 +67,7 @@ def _read_shared(settings: Settings) -> Shared:
     starts = [TopicPartition(kafka.topics().changelog, p, 0) for p in range(kafka.partitions)]
     newest = {
         record.key: record.value
-        for record in read_to_end(kafka.bootstrap, starts)
+        for record in read_to_end(kafka.connection(), starts)
         if record.key is not None and record.key.startswith(SHARED_KEY) and record.value is not None
     }
     return Shared().with_entries(newest)
@@ -83,7 +83,7 @@ def requested_models(settings: Settings, roles: Sequence[str] = (LIVE, SHADOW)) 
     def read() -> list[InForce]:
         return _in_force(_read_shared(settings).models.with_changes(_requested(settings), 0, 0), roles)
 
-    return retry_while_leaderless(settings.kafka.bootstrap, read)
+    return retry_while_leaderless(settings.kafka.connection(), read)
 
 
 def requested_policies(settings: Settings) -> dict[str, InForce]:
@@ -92,7 +92,7 @@ def requested_policies(settings: Settings) -> dict[str, InForce]:
     def read() -> dict[str, InForce]:
         return _read_shared(settings).policies.with_changes(_requested(settings), 0, 0).entries
 
-    return retry_while_leaderless(settings.kafka.bootstrap, read)
+    return retry_while_leaderless(settings.kafka.connection(), read)
 
 
 def _requested(settings: Settings) -> list[ModelChange]:
@@ -101,7 +101,7 @@ def _requested(settings: Settings) -> list[ModelChange]:
     decode = codec("model.changes", registry(settings)).decode
     start = TopicPartition(kafka.topics().name("model.changes"), 0, 0)
     changes = []
-    for record in read_to_end(kafka.bootstrap, [start]):
+    for record in read_to_end(kafka.connection(), [start]):
         with suppress(SchemaError):  # the journal makes a dead letter of it
             changes.append(decode(record.value))
     return changes

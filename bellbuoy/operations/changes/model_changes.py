@@ -22,7 +22,7 @@ _SOURCE = "bellbuoy"
 def model_transaction(settings: Settings) -> AbstractContextManager[TransactionalProducer]:
     """Return the transaction of a change of models, inside which the models so far are to be read."""
     prefix = settings.kafka.topics().prefix
-    return change_transaction(settings.kafka.bootstrap, f"{prefix}bellbuoy-models", "of the models")
+    return change_transaction(settings.kafka.connection(), f"{prefix}bellbuoy-models", "of the models")
 
 
 def produce_model_changes(

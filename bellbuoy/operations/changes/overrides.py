@@ -54,6 +54,6 @@ def write_override(
     partition = partition_of(key, topics.partitions)
     encoded = codec("account.overrides", registry(settings)).encode(event)
     transactional_id = f"{topics.prefix}bellbuoy-override-{partition}"
-    with change_transaction(kafka.bootstrap, transactional_id, "by override") as producer:
+    with change_transaction(kafka.connection(), transactional_id, "by override") as producer:
         producer.produce(topics.name("account.overrides"), encoded, key, partition)
     return event

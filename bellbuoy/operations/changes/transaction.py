@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
 from processors.intake.admission import MAX_TEXT
+from schemas.connection import Connection
 from streams.kafka.errors import FencedError
 from streams.kafka.transactional_producer import TransactionalProducer
 
@@ -44,14 +45,16 @@ def check_texts(**texts: str) -> None:
 
 
 @contextmanager
-def change_transaction(bootstrap: str, transactional_id: str, what: str) -> Iterator[TransactionalProducer]:
+def change_transaction(
+    connection: Connection, transactional_id: str, what: str
+) -> Iterator[TransactionalProducer]:
     """
     Commit all that the block produces, or nothing; raise OvertakenError when another change did so.
 
     An earlier change under the same transactional id has ended, and can be read, before the block begins.
     """
     try:
-        producer = TransactionalProducer(bootstrap, transactional_id)
+        producer = TransactionalProducer(connection, transactional_id)
         producer.begin()
         yield producer
         producer.commit()

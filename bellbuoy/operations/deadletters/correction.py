@@ -69,7 +69,7 @@ def correct(settings: Settings, tenant: str, letter_id: str, text: str) -> Redri
 def _letter(settings: Settings, tenant: str, letter_id: str) -> DeadLetter:
     kafka = settings.kafka
     wanted = DeadLetterFilter(tenant=tenant, ids=(letter_id,))
-    for letter in read_dead_letters(kafka.bootstrap, kafka.topics(), wanted):
+    for letter in read_dead_letters(kafka.connection(), kafka.topics(), wanted):
         if letter.id == letter_id:
             return letter
     raise CorrectionError("there is no such dead letter any more")

@@ -59,7 +59,7 @@ def dead_letter_repair(settings: Settings) -> DeadLetterRepair:
     """Return the repair of dead letters at the journal's present time; raise KafkaAwayError."""
     kafka, limits = settings.kafka, settings.journal.admission()
     topics, schemas = kafka.topics(), registry(settings)
-    original = partial(original_value, kafka.bootstrap, topics, schemas)
+    original = partial(original_value, kafka.connection(), topics, schemas)
     return DeadLetterRepair(topics, schemas, limits, journal_time(settings), original)
 
 
@@ -73,7 +73,7 @@ def repair(
     KafkaException and DeadLetterProducerError, and whatever ``change`` raises.
     """
     kafka, result, repairs = settings.kafka, RedriveResult(), dead_letter_repair(settings)
-    producer = DeadLetterProducer(kafka.bootstrap, kafka.topics(), registry(settings))
+    producer = DeadLetterProducer(kafka.connection(), kafka.topics(), registry(settings))
     for letter in letters:
         if letter.status == "redriven":
             result.already += 1
@@ -105,9 +105,9 @@ def redrive(
     kafka, result = settings.kafka, RedriveResult()
     topics, schemas, repairs = kafka.topics(), registry(settings), dead_letter_repair(settings)
     # Created before reading: an earlier redriver's last commit can be read only once it is fenced.
-    redriver = None if dry_run else Redriver(kafka.bootstrap, topics, schemas)
+    redriver = None if dry_run else Redriver(kafka.connection(), topics, schemas)
     named = wanted.ids is not None or wanted.topic == NOTIFICATIONS
-    letters = read_dead_letters(kafka.bootstrap, topics, wanted)
+    letters = read_dead_letters(kafka.connection(), topics, wanted)
     events = _repaired_events(letters, repairs, result, named=named)
     while chunk := list(islice(events, _RECORDS_PER_TRANSACTION)):
         if redriver is not None:

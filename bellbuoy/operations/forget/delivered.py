@@ -41,10 +41,12 @@ def await_delivery(settings: Settings, sink: Sink, seconds: float) -> bool:
 
 def _ends(settings: Settings, sink: Sink) -> dict[str, int]:
     """Return the offset after the last record of each ``topic/partition`` that a sink takes."""
-    topics, bootstrap = settings.kafka.topics(), settings.kafka.bootstrap
+    topics, connection = settings.kafka.topics(), settings.kafka.connection()
     ends = {}
     for part in Subscription.of(sink, topics).partitions():
-        last = retry_while_leaderless(bootstrap, partial(last_record, bootstrap, part.topic, part.partition))
+        last = retry_while_leaderless(
+            connection, partial(last_record, connection, part.topic, part.partition)
+        )
         if last is not None:
             ends[f"{topics.plain(part.topic)}/{part.partition}"] = last.offset + 1
     return ends
@@ -63,14 +65,14 @@ def written_offsets(settings: Settings, sink: Sink) -> dict[str, int]:
 
 
 def _committed(settings: Settings, sink: Sink) -> dict[str, int]:
-    topics, bootstrap = settings.kafka.topics(), settings.kafka.bootstrap
+    topics, connection = settings.kafka.topics(), settings.kafka.connection()
     subscription = Subscription.of(sink, topics)
     parts = [(part.topic, part.partition) for part in subscription.partitions()]
-    group = Consumer({"bootstrap.servers": bootstrap, "group.id": subscription.group, "log_level": 0})
+    group = Consumer({**connection.librdkafka(), "group.id": subscription.group, "log_level": 0})
     try:
         positions = committed_positions(group, parts)
     except KafkaException as error:
-        raise KafkaAwayError(bootstrap, error.args[0].str()) from None
+        raise KafkaAwayError(connection, error.args[0].str()) from None
     finally:
         group.close()
     return {f"{topics.plain(topic)}/{number}": at.offset for (topic, number), at in positions.items()}

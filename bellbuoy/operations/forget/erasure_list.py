@@ -24,11 +24,11 @@ _SALT_BYTES = 16
 
 def read_erasures(settings: Settings) -> Erasures:
     """Return the list of who was erased; raise KafkaAwayError."""
-    log = ErasureLog(settings.kafka.bootstrap, settings.kafka.topics())
+    log = ErasureLog(settings.kafka.connection(), settings.kafka.topics())
     try:
         log.catch_up()
     except KafkaException as error:
-        raise KafkaAwayError(settings.kafka.bootstrap, error.args[0].str()) from None
+        raise KafkaAwayError(settings.kafka.connection(), error.args[0].str()) from None
     finally:
         log.close()
     return log.current
@@ -65,10 +65,10 @@ def _write(settings: Settings, entries: Mapping[bytes, Erasure]) -> None:
         if error is not None:
             failures.append(error)
 
-    producer = Producer({**DURABLE, "bootstrap.servers": kafka.bootstrap, "log_level": 0})
+    producer = Producer({**DURABLE, **kafka.connection().librdkafka(), "log_level": 0})
     for key, entry in entries.items():
         partition = partition_of(key, topics.partitions)
         producer.produce(topics.name("erased.subjects"), encode_erasure(entry), key, partition, confirmed)
     waiting = producer.flush(_SECONDS)
     if waiting or failures:
-        raise KafkaAwayError(kafka.bootstrap, failures[0].str() if failures else "no answer")
+        raise KafkaAwayError(kafka.connection(), failures[0].str() if failures else "no answer")

@@ -157,14 +157,14 @@ def _ended_at(settings: Settings, subject: ForgottenSubject, at: int) -> dict[st
     starts = [TopicPartition(topics.name("account.health"), number, 0) for number in parts]
 
     def read() -> None:
-        for record in read_to_end(kafka.bootstrap, starts):
+        for record in read_to_end(kafka.connection(), starts):
             name = keys.get(record.key or b"")
             if name is not None and record.value is not None:
                 last = health.decode(record.value)
                 if last.deleted:
                     ended[name] = max(ended[name], last.as_of)
 
-    retry_while_leaderless(kafka.bootstrap, read)
+    retry_while_leaderless(kafka.connection(), read)
     return ended
 
 

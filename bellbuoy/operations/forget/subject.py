@@ -60,7 +60,7 @@ class StateFollower:
     """The account states of a tenant, read from their changelog, and then what changes."""
 
     def __init__(self, settings: Settings, tenant: str) -> None:
-        self._bootstrap, self._tenant = settings.kafka.bootstrap, tenant
+        self._connection, self._tenant = settings.kafka.connection(), tenant
         self._topic = settings.kafka.topics().changelog
         self._next = dict.fromkeys(range(settings.kafka.partitions), 0)
         self.states: dict[str, State] = {}
@@ -71,9 +71,9 @@ class StateFollower:
 
         def rest() -> list[tuple[int, int, bytes | None, bytes | None]]:
             starts = [TopicPartition(self._topic, number, offset) for number, offset in self._next.items()]
-            return [(r.partition, r.offset, r.key, r.value) for r in read_to_end(self._bootstrap, starts)]
+            return [(r.partition, r.offset, r.key, r.value) for r in read_to_end(self._connection, starts)]
 
-        for number, offset, key, value in retry_while_leaderless(self._bootstrap, rest):
+        for number, offset, key, value in retry_while_leaderless(self._connection, rest):
             self._next[number] = offset + 1
             if key is None or not is_account(key) or split_key(key)[0] != self._tenant:
                 continue

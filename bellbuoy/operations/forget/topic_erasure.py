@@ -49,7 +49,7 @@ def rewrite_dead_letters(settings: Settings, found: TopicHits, matcher: SubjectM
     def kept() -> Iterator[_Record]:
         nonlocal written
         starts = [TopicPartition(name, number, 0) for number in sorted(found.last)]
-        for record in read_to_end(settings.kafka.bootstrap, starts):
+        for record in read_to_end(settings.kafka.connection(), starts):
             ends[record.partition] = record.offset + 1
             if not matcher.matches(found.topic, record):
                 written += 1
@@ -87,7 +87,7 @@ def _behind(settings: Settings, found: TopicHits, sinks: Sequence[Sink]) -> str:
     """Return who has yet to read a topic past the subject's newest record; '' for nobody."""
     kafka = settings.kafka
     if found.topic == "account.journal":
-        positions = read_positions(kafka.bootstrap, kafka.topics())
+        positions = read_positions(kafka.connection(), kafka.topics())
         # One applied batch must stay: the journal itself goes on from its last record.
         waits = any(n not in positions or positions[n].offset <= last for n, last in found.last.items())
         return "the worker has yet to apply it" if waits else ""
@@ -102,12 +102,12 @@ def _behind(settings: Settings, found: TopicHits, sinks: Sequence[Sink]) -> str:
 
 
 def _delete_before(settings: Settings, ends: list[TopicPartition]) -> None:
-    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+    admin = AdminClient({**settings.kafka.connection().librdkafka(), "log_level": 0})
     try:
         for future in admin.delete_records(ends, request_timeout=_SECONDS).values():
             future.result(_SECONDS)
     except KafkaException as error:
-        raise KafkaAwayError(settings.kafka.bootstrap, error.args[0].str()) from None
+        raise KafkaAwayError(settings.kafka.connection(), error.args[0].str()) from None
 
 
 def _produce(
@@ -123,7 +123,7 @@ def _produce(
     producer = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": settings.kafka.bootstrap,
+            **settings.kafka.connection().librdkafka(),
             "message.max.bytes": MAX_DEAD_LETTER_BYTES,
             "message.timeout.ms": int(_SECONDS * 1000),
             "compression.type": "lz4",
@@ -139,4 +139,4 @@ def _produce(
                 producer.poll(0.1)
     waiting = producer.flush(_SECONDS)
     if waiting or failures:
-        raise KafkaAwayError(settings.kafka.bootstrap, failures[0].str() if failures else "no answer")
+        raise KafkaAwayError(settings.kafka.connection(), failures[0].str() if failures else "no answer")

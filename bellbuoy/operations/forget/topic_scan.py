@@ -63,7 +63,7 @@ def scan_topics(
         newest = 0
         starts = [TopicPartition(spec.name, number, 0) for number in range(spec.partitions)]
         try:
-            for record in read_to_end(kafka.bootstrap, starts):
+            for record in read_to_end(kafka.connection(), starts):
                 read += 1
                 if read % 10_000 == 0:
                     progress(read)
@@ -74,20 +74,20 @@ def scan_topics(
                     if found.compacted and record.key is not None:
                         found.keys.add((record.partition, record.key))
         except KafkaException as error:
-            raise KafkaAwayError(kafka.bootstrap, error.args[0].str()) from None
+            raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
         if found.records:
             found.until = _gone_at(_config(settings, spec), found, newest or now, now)
             yield found
 
 
 def _config(settings: Settings, spec: TopicSpec) -> dict[str, int]:
-    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap, "log_level": 0})
+    admin = AdminClient({**settings.kafka.connection().librdkafka(), "log_level": 0})
     resource = ConfigResource(ResourceType.TOPIC, spec.name)
     try:
         [future] = admin.describe_configs([resource], request_timeout=_TIMEOUT_SECONDS).values()
         entries: dict[str, Any] = future.result(_TIMEOUT_SECONDS)
     except KafkaException as error:
-        raise KafkaAwayError(settings.kafka.bootstrap, error.args[0].str()) from None
+        raise KafkaAwayError(settings.kafka.connection(), error.args[0].str()) from None
     names = ("retention.ms", "segment.ms", "max.compaction.lag.ms")
     return {name: int(entries[name].value) for name in names}
 

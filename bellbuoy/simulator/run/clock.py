@@ -11,6 +11,7 @@ from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.topics import KafkaAwayError
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
 from schemas.records import ClockTick
 from schemas.topics import Topics
@@ -28,13 +29,13 @@ class SimulationClock:
     Raises KafkaAwayError when a tick can't be written.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
-        self._bootstrap, self._topics = bootstrap, topics
+    def __init__(self, connection: Connection, topics: Topics) -> None:
+        self._connection, self._topics = connection, topics
         self._codec = codec("simulation.clock")
         self._producer = Producer(
             {
                 **DURABLE,
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "linger.ms": 0,
                 "log_level": 0,
             }
@@ -56,12 +57,12 @@ class SimulationClock:
                 on_delivery=lambda error, _: failures.append(error) if error is not None else None,
             )
         if self._producer.flush(_TIMEOUT_SECONDS):
-            raise KafkaAwayError(self._bootstrap, "a clock tick was not acknowledged in time")
+            raise KafkaAwayError(self._connection, "a clock tick was not acknowledged in time")
         if failures:
-            raise KafkaAwayError(self._bootstrap, failures[0])
+            raise KafkaAwayError(self._connection, failures[0])
 
 
-def latest_time(bootstrap: str, topics: Topics) -> int | None:
+def latest_time(connection: Connection, topics: Topics) -> int | None:
     """
     Return the latest time of a deployment's ticks and journal batches, UTC milliseconds; ``None``: none.
 
@@ -72,7 +73,7 @@ def latest_time(bootstrap: str, topics: Topics) -> int | None:
         reader = codec(topic)
         for partition in range(topics.partitions):
             last = retry_while_leaderless(
-                bootstrap, partial(last_record, bootstrap, topics.name(topic), partition)
+                connection, partial(last_record, connection, topics.name(topic), partition)
             )
             with suppress(SchemaError):  # a foreign record has no time
                 times += [] if last is None else [int(getattr(reader.decode(last.value), field))]

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bellbuoy.operations.retry import retry_while_leaderless
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import kafka_record
@@ -26,19 +27,19 @@ class JournalFollower:
     comes back. Raises KafkaAwayError.
     """
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, connection: Connection, topics: Topics) -> None:
         self._batches = codec("account.journal")
         self._name = topics.name("account.journal")
         self._times = dict.fromkeys(range(topics.partitions), -1)
         starts = []
         for partition in self._times:
-            last = retry_while_leaderless(bootstrap, partial(last_record, bootstrap, self._name, partition))
+            last = retry_while_leaderless(connection, partial(last_record, connection, self._name, partition))
             if last is not None:
                 self._times[partition] = self._batches.decode(last.value).written_at
             starts.append(TopicPartition(self._name, partition, 0 if last is None else last.offset + 1))
         self._consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "group.id": "bellbuoy-simulation",  # assigned by hand: the group never exists
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",

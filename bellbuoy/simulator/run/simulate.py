@@ -120,11 +120,11 @@ async def run_simulation(
 
 def _connect(options: SimulationOptions, settings: Settings, say: Callable[[str], None]) -> _Deployment:
     simulated = settings.journal.clock == "simulated"
-    bootstrap, topics = settings.kafka.bootstrap, settings.kafka.topics()
+    connection, topics = settings.kafka.connection(), settings.kafka.topics()
     if options.direct or simulated:
         require_topics(settings)
     if simulated:
-        tick, latest = SimulationClock(bootstrap, topics).tick, latest_time(bootstrap, topics)
+        tick, latest = SimulationClock(connection, topics).tick, latest_time(connection, topics)
         return _Deployment(settings, _carrier(options, settings), tick, latest)
     if options.events is None:
         say(
@@ -136,7 +136,7 @@ def _connect(options: SimulationOptions, settings: Settings, say: Callable[[str]
 
 def _carrier(options: SimulationOptions, settings: Settings) -> Carrier:
     if options.direct:
-        return DirectCarrier(settings.kafka.bootstrap, settings.kafka.topics(), options.tenant)
+        return DirectCarrier(settings.kafka.connection(), settings.kafka.topics(), options.tenant)
     url = options.gateway or f"http://{settings.gateway.host}:{settings.gateway.port}"
     return GatewayCarrier(url, CustomerKeys.of(settings.gateway, options.tenant))
 
@@ -184,7 +184,7 @@ def _company(options: SimulationOptions, start: int) -> TruthSource:
 def _follower(settings: Settings) -> JournalFollower | None:
     if settings.journal.clock != "simulated":
         return None
-    return JournalFollower(settings.kafka.bootstrap, settings.kafka.topics())
+    return JournalFollower(settings.kafka.connection(), settings.kafka.topics())
 
 
 async def _run_load(

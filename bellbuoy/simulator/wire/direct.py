@@ -13,6 +13,7 @@ from bellbuoy.simulator.wire.carrier import CarrierError, Receipt
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
@@ -38,15 +39,15 @@ class DirectCarrier:
 
     bad_reasons: Mapping[str, str] = BAD_REASONS
 
-    def __init__(self, bootstrap: str, topics: Topics, tenant: str) -> None:
-        self._bootstrap, self._tenant = bootstrap, tenant
+    def __init__(self, connection: Connection, topics: Topics, tenant: str) -> None:
+        self._connection, self._tenant = connection, tenant
         self._names = {topic: topics.name(topic) for topic in INPUT_TOPICS}
         self._codecs = {topic: codec(topic) for topic in INPUT_TOPICS}
         self._failures: list[str] = []
         self._producer = Producer(
             {
                 **DURABLE,
-                "bootstrap.servers": bootstrap,
+                **connection.librdkafka(),
                 "compression.type": "lz4",
                 "linger.ms": 5,
                 "batch.num.messages": 10_000,
@@ -62,7 +63,7 @@ class DirectCarrier:
             await asyncio.to_thread(self._producer.list_topics, timeout=_PROBE_SECONDS)
         except KafkaException as error:
             raise CarrierError(
-                f"Kafka doesn't answer on {self._bootstrap} ({error.args[0].str()}): start it, "
+                f"Kafka doesn't answer on {self._connection} ({error.args[0].str()}): start it, "
                 "or correct kafka.bootstrap (BELLBUOY_KAFKA__BOOTSTRAP)"
             ) from None
 
@@ -81,7 +82,7 @@ class DirectCarrier:
         if left or self._failures:
             reason = self._failures[0] if self._failures else "not acknowledged in time"
             raise CarrierError(
-                f"Kafka on {self._bootstrap} did not take {left or len(self._failures)} events: {reason}"
+                f"Kafka on {self._connection} did not take {left or len(self._failures)} events: {reason}"
             )
         return Receipt(accepted=len(deliveries))
 

@@ -17,6 +17,7 @@ from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import KafkaSettings, Settings
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.records import AlertAction, BillingEvent, RiskAlert
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -35,9 +36,9 @@ START = 20_600 * DAY
 class Command:
     """``bellbuoy alerts`` on topics and keys of a test's own."""
 
-    def __init__(self, bootstrap: str, topics: Topics, redis_url: str, clock: str = "wall") -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics, redis_url: str, clock: str = "wall") -> None:
         self._environment = {
-            "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+            "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
             "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
             "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
             "BELLBUOY_REDIS__URL": redis_url,
@@ -64,7 +65,7 @@ class Command:
 
 
 @pytest.fixture
-def command(bootstrap: str, topics: Topics, redis_url: str) -> Iterator[Command]:
+def command(bootstrap: Connection, topics: Topics, redis_url: str) -> Iterator[Command]:
     running = Command(bootstrap, topics, redis_url)
     yield running
     running.close()
@@ -151,7 +152,7 @@ def test_kafka_away_is_said_and_not_taken_for_done(redis_url: str) -> None:
         write_alert_action(settings, alert(), "acknowledged", author="kim")
 
 
-def test_an_acknowledged_alert_says_who_has_it(bootstrap: str, redis_url: str, tmp_path: Path) -> None:
+def test_an_acknowledged_alert_says_who_has_it(bootstrap: Connection, redis_url: str, tmp_path: Path) -> None:
     with deployed(bootstrap, tmp_path) as deployment:
         deployment.tick(START)
         leaving = {"event_id": "e", "tenant": "demo", "account_id": "a1", "source": "test"}

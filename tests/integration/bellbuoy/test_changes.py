@@ -19,6 +19,7 @@ from bellbuoy.settings import KafkaSettings, Settings
 from processors.fold.models_in_force import RESCORE_SPREAD
 from processors.model import load_model
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.times import DAY
 from schemas.topics import Topics
 from sinks.redis.settings import RedisSettings
@@ -38,7 +39,7 @@ ACCOUNTS = 8
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         yield running
 
@@ -160,17 +161,19 @@ def test_what_a_person_says_is_scored_and_replayed(deployment: Deployment) -> No
 @pytest.mark.parametrize("kind", ["model", "override"])
 def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
     kind: str,
-    bootstrap: str,
+    bootstrap: Connection,
     topics: Topics,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings = Settings(
-        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+        kafka=KafkaSettings(
+            bootstrap=str(bootstrap), topic_prefix=topics.prefix, partitions=topics.partitions
+        )
     )
 
     class Overtaken(TransactionalProducer):
-        def __init__(self, bootstrap: str, transactional_id: str) -> None:
+        def __init__(self, bootstrap: Connection, transactional_id: str) -> None:
             super().__init__(bootstrap, transactional_id)
             self.name = transactional_id
 
@@ -203,14 +206,14 @@ def test_of_two_changes_at_once_the_loser_says_so_and_left_nothing(
 
 
 def test_an_override_of_an_account_that_nobody_knows_is_refused_before_it_is_written(
-    bootstrap: str, topics: Topics, redis_url: str
+    bootstrap: Connection, topics: Topics, redis_url: str
 ) -> None:
     sink = RedisSink(RedisSettings(url=redis_url, prefix=topics.prefix))
     sink.open()
     sink.write([health("acme-inc")])
     sink.close()
     environment = {
-        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
         "BELLBUOY_REDIS__URL": redis_url,
@@ -233,9 +236,11 @@ def test_an_override_of_an_account_that_nobody_knows_is_refused_before_it_is_wri
     assert len(read_topic(bootstrap, name, topics.partitions)) == 2
 
 
-def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics: Topics) -> None:
+def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: Connection, topics: Topics) -> None:
     settings = Settings(
-        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+        kafka=KafkaSettings(
+            bootstrap=str(bootstrap), topic_prefix=topics.prefix, partitions=topics.partitions
+        )
     )
     for reason, author, what in (("x" * 1_025, "kim", "1,025 characters"), (" ", "kim", "reason is empty")):
         with pytest.raises(ChangeError, match=what):
@@ -248,9 +253,13 @@ def test_what_the_journal_would_refuse_is_refused_at_once(bootstrap: str, topics
         assert read_topic(bootstrap, topics.name(name), topics.partitions) == []
 
 
-def test_changes_at_one_moment_leave_one_model_and_tell_the_losers(bootstrap: str, topics: Topics) -> None:
+def test_changes_at_one_moment_leave_one_model_and_tell_the_losers(
+    bootstrap: Connection, topics: Topics
+) -> None:
     settings = Settings(
-        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+        kafka=KafkaSettings(
+            bootstrap=str(bootstrap), topic_prefix=topics.prefix, partitions=topics.partitions
+        )
     )
 
     def put(name: str) -> str:
@@ -269,9 +278,11 @@ def test_changes_at_one_moment_leave_one_model_and_tell_the_losers(bootstrap: st
             assert left in made
 
 
-def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: str, topics: Topics) -> None:
+def test_a_change_sees_one_that_no_worker_has_folded_yet(bootstrap: Connection, topics: Topics) -> None:
     settings = Settings(
-        kafka=KafkaSettings(bootstrap=bootstrap, topic_prefix=topics.prefix, partitions=topics.partitions)
+        kafka=KafkaSettings(
+            bootstrap=str(bootstrap), topic_prefix=topics.prefix, partitions=topics.partitions
+        )
     )
 
     def put(name: str) -> list[str]:

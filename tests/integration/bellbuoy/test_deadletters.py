@@ -14,6 +14,7 @@ import pytest
 from confluent_kafka import Producer
 
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.records import DeadLetter, dead_letters
 from schemas.topics import Topics
 from tests.support.output_records import health
@@ -55,8 +56,8 @@ def letters(topics: Topics) -> list[DeadLetter]:
 
 
 @pytest.fixture
-def written(bootstrap: str, topics: Topics) -> list[DeadLetter]:
-    producer = Producer({"bootstrap.servers": bootstrap})
+def written(bootstrap: Connection, topics: Topics) -> list[DeadLetter]:
+    producer = Producer(bootstrap.librdkafka())
     given = letters(topics)
     for letter in [*given, given[0]]:
         producer.produce(topics.name("events.deadletter"), codec("events.deadletter").encode(letter))
@@ -65,11 +66,11 @@ def written(bootstrap: str, topics: Topics) -> list[DeadLetter]:
 
 
 @pytest.fixture
-def command(bootstrap: str, topics: Topics, tmp_path: Path) -> Command:
+def command(bootstrap: Connection, topics: Topics, tmp_path: Path) -> Command:
     def run(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BELLBUOY_")}
         own = {
-            "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+            "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
             "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
             "COLUMNS": "200",
         }
@@ -154,8 +155,8 @@ def test_show_decodes_what_decodes(command: Command, written: list[DeadLetter]) 
     assert shown.index('"account_id"') < shown.index("headers") < shown.index("value_hex")
 
 
-def test_what_is_no_letter_is_shown_too(command: Command, bootstrap: str, topics: Topics) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
+def test_what_is_no_letter_is_shown_too(command: Command, bootstrap: Connection, topics: Topics) -> None:
+    producer = Producer(bootstrap.librdkafka())
     producer.produce(topics.name("events.deadletter"), b"\x1b[2Jgarbage", partition=2)
     producer.flush(30)
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from bellbuoy.cli.errors import report_error
+from schemas.connection import Connection
 from schemas.records import AccountProfile, BillingEvent
 from schemas.times import DAY
 from sinks.redis.reader import RedisReader
@@ -33,7 +34,7 @@ KEY = b"acme:amber"
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         yield running
 
@@ -86,7 +87,7 @@ def traces(client: redis.Redis, prefix: str) -> list[bytes]:
 
 
 def test_an_account_is_deleted_everywhere_and_comes_back_by_what_is_later(
-    bootstrap: str, deployment: Deployment, settings: RedisSettings
+    bootstrap: Connection, deployment: Deployment, settings: RedisSettings
 ) -> None:
     deployment.tick(START)
     sink, reader = RedisSink(settings), RedisReader(settings)
@@ -157,7 +158,7 @@ def test_a_slip_deletes_nothing(deployment: Deployment, monkeypatch: pytest.Monk
     send(deployment, "usage.events", usage(1, "amber", START))
     before = deployment.states()
     for name, value in {
-        "BELLBUOY_KAFKA__BOOTSTRAP": deployment.bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(deployment.bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": deployment.topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(deployment.topics.partitions),
     }.items():

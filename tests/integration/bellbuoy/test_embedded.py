@@ -21,6 +21,7 @@ from bellbuoy.operations.topics import (
     topic_faults,
     topic_partitions,
 )
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.kernel_processes import alive
 from tests.support.topic_settings import alter
@@ -29,13 +30,13 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.services
 
 
-def test_topics_are_created_once_and_are_right(bootstrap: str, topics: Topics) -> None:
+def test_topics_are_created_once_and_are_right(bootstrap: Connection, topics: Topics) -> None:
     assert create_topics(bootstrap, topics) == []
     assert topic_faults(bootstrap, topics) == []
     assert set(topic_partitions(bootstrap)) >= {spec.name for spec in topics.specs()}
 
 
-def test_check_names_missing_topics_and_wrong_partitions(bootstrap: str, topics: Topics) -> None:
+def test_check_names_missing_topics_and_wrong_partitions(bootstrap: Connection, topics: Topics) -> None:
     missing = topic_faults(bootstrap, Topics("nobody-made-these-", 4))
     wrong = topic_faults(bootstrap, Topics(topics.prefix, 8))
 
@@ -44,7 +45,7 @@ def test_check_names_missing_topics_and_wrong_partitions(bootstrap: str, topics:
     assert "has 4 partitions, not 8" in wrong[0]
 
 
-def test_check_names_what_is_less_than_asked(bootstrap: str, topics: Topics) -> None:
+def test_check_names_what_is_less_than_asked(bootstrap: Connection, topics: Topics) -> None:
     journal, changelog = topics.name("account.journal"), topics.changelog
     alter(bootstrap, journal, retention_ms="1000", max_message_bytes="1000")
     alter(bootstrap, changelog, cleanup_policy="compact,delete")
@@ -56,7 +57,7 @@ def test_check_names_what_is_less_than_asked(bootstrap: str, topics: Topics) -> 
     assert all(f"--bootstrap-server {bootstrap} --alter" in fault for fault in faults)
 
 
-def test_an_operator_may_keep_more_for_longer(bootstrap: str, topics: Topics) -> None:
+def test_an_operator_may_keep_more_for_longer(bootstrap: Connection, topics: Topics) -> None:
     alter(bootstrap, topics.name("account.journal"), retention_ms="-1", max_message_bytes="20000000")
     alter(bootstrap, topics.name("usage.events"), retention_ms=str(99 * 86_400_000), retention_bytes="-1")
     alter(bootstrap, topics.changelog, max_message_bytes="9000000", segment_ms="900000")
@@ -65,7 +66,7 @@ def test_an_operator_may_keep_more_for_longer(bootstrap: str, topics: Topics) ->
     assert topic_advice(bootstrap, topics) == []
 
 
-def test_topics_of_an_older_release_get_advice(bootstrap: str, topics: Topics) -> None:
+def test_topics_of_an_older_release_get_advice(bootstrap: Connection, topics: Topics) -> None:
     name = topics.name("usage.events")
     alter(bootstrap, name, message_timestamp_type="CreateTime")
     [advice] = until(lambda: topic_advice(bootstrap, topics))
@@ -79,7 +80,7 @@ def test_topics_of_an_older_release_get_advice(bootstrap: str, topics: Topics) -
 
 def test_a_broker_that_is_away_is_said_so() -> None:
     with pytest.raises(KafkaAwayError, match=r"doesn't answer on 127.0.0.1:.*kafka.bootstrap"):
-        topic_faults(f"127.0.0.1:{free_port()}", Topics(), seconds=1.0)
+        topic_faults(Connection(f"127.0.0.1:{free_port()}"), Topics(), seconds=1.0)
 
 
 def test_kafka_keeps_its_data_through_a_stop_and_a_kill(tmp_path: Path) -> None:
@@ -87,17 +88,17 @@ def test_kafka_keeps_its_data_through_a_stop_and_a_kill(tmp_path: Path) -> None:
     topics = Topics("", 1)
     try:
         kafka.start()
-        create_topics(kafka.bootstrap, topics)
-        producer = Producer({"bootstrap.servers": kafka.bootstrap})
+        create_topics(kafka.connection, topics)
+        producer = Producer(kafka.connection.librdkafka())
         producer.produce("usage.events", b"kept", partition=0)
         assert producer.flush(10) == 0
         kafka.stop()
         kafka.start()
         kafka.child.kill()
         kafka.start()
-        assert topic_faults(kafka.bootstrap, topics) == []
+        assert topic_faults(kafka.connection, topics) == []
         reader = Consumer(
-            {"bootstrap.servers": kafka.bootstrap, "group.id": "reader", "auto.offset.reset": "earliest"}
+            {**kafka.connection.librdkafka(), "group.id": "reader", "auto.offset.reset": "earliest"}
         )
         reader.subscribe(["usage.events"])
         message = reader.poll(30)

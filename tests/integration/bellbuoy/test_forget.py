@@ -18,6 +18,7 @@ from pyarrow import parquet
 from bellbuoy.operations.ledger import read_positions
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import load
+from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import AccountProfile, BillingEvent, SurveyResponse
 from schemas.times import DAY
@@ -50,7 +51,7 @@ class Kept:
         self.client = redis.Redis.from_url(url)
         inbox = {"inbox": {"type": "inbox", "folder": str(folder / "inbox")}}
         for name, value in {
-            "BELLBUOY_KAFKA__BOOTSTRAP": deployment.bootstrap,
+            "BELLBUOY_KAFKA__BOOTSTRAP": str(deployment.bootstrap),
             "BELLBUOY_KAFKA__TOPIC_PREFIX": deployment.topics.prefix,
             "BELLBUOY_KAFKA__PARTITIONS": str(deployment.topics.partitions),
             "BELLBUOY_REDIS__URL": url,
@@ -68,7 +69,7 @@ class Kept:
     def delivered(self) -> Iterator[None]:
         """Run delivery from before the first output: a channel begins at the end of its topics."""
         bootstrap, topics, targets = (
-            self.settings.kafka.bootstrap,
+            self.settings.kafka.connection(),
             self.deployment.topics,
             sinks(self.settings),
         )
@@ -118,7 +119,9 @@ class Kept:
 
 
 @pytest.fixture
-def kept(bootstrap: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def kept(
+    bootstrap: Connection, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Kept]:
     with deployed(bootstrap, tmp_path) as deployment:
         yield Kept(deployment, tmp_path, monkeypatch, redis_url)
 
@@ -254,7 +257,7 @@ def test_a_person_is_erased_and_the_account_goes_on(kept: Kept) -> None:
 
 def expire_inputs(deployment: Deployment) -> None:
     """Do what Kafka does once the retention of the inputs is over."""
-    admin = AdminClient({"bootstrap.servers": deployment.bootstrap})
+    admin = AdminClient(deployment.bootstrap.librdkafka())
     ends = [
         TopicPartition(deployment.topics.name(topic), number, OFFSET_END)
         for topic in INPUT_TOPICS

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import AccountHealth, BillingEvent, Measure, SupportEvent
 from schemas.times import DAY, iso
@@ -30,7 +31,7 @@ ACCOUNTS = 6
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         yield running
 
@@ -58,7 +59,7 @@ def send(deployment: Deployment, at: int, topic: str, events: list[Any]) -> None
 
 def text(deployment: Deployment, *arguments: str, code: int = 0) -> str:
     environment = {
-        "BELLBUOY_KAFKA__BOOTSTRAP": deployment.bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(deployment.bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": deployment.topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(deployment.topics.partitions),
         "COLUMNS": "100",
@@ -127,7 +128,7 @@ def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
     early = text(deployment, "a1", "--tenant", "acme", "--at", iso(START - DAY), code=1)
     assert f"it begins at {iso(START)}" in early
 
-    client = AdminClient({"bootstrap.servers": deployment.bootstrap})
+    client = AdminClient(deployment.bootstrap.librdkafka())
     number = partition_of(account_key("acme", "a1"), deployment.topics.partitions)
     part = TopicPartition(deployment.topics.name("account.journal"), number, 5)
     client.delete_records([part])[part].result(30)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bellbuoy.times import now
+from schemas.connection import Connection
 from schemas.times import DAY
 from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
@@ -36,7 +37,7 @@ tables:
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         yield running
 
@@ -53,7 +54,7 @@ def test_a_killed_import_loses_and_doubles_nothing(deployment: Deployment, tmp_p
             file.write(f"c{row % ACCOUNTS},p{row % 7},{at}\n")
     command = [sys.executable, "-m", "bellbuoy", "import", "usage.csv", "--map", "map.yaml"]
     environment = os.environ | {
-        "BELLBUOY_KAFKA__BOOTSTRAP": deployment.bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(deployment.bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": deployment.topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(deployment.topics.partitions),
     }

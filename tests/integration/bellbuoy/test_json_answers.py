@@ -19,6 +19,7 @@ from bellbuoy.cli.app import app
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import load
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.topics import Topics
 from tests.support.input_producer import InputProducer, usage
@@ -135,7 +136,7 @@ def schemas() -> Iterator[Server]:
 
 
 def test_standard_output_is_json_alone(
-    bootstrap: str,
+    bootstrap: Connection,
     redis_url: str,
     topics: Topics,
     schemas: Server,
@@ -144,7 +145,7 @@ def test_standard_output_is_json_alone(
 ) -> None:
     inbox = {"type": "inbox", "folder": str(tmp_path / "inbox")}
     environment = {
-        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
         "BELLBUOY_KAFKA__REGISTRY_URL": f"http://127.0.0.1:{schemas.server_address[1]}/apis/ccompat/v7",

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
+from schemas.connection import Connection
 from schemas.records import AccountProfile, BillingEvent
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -28,7 +29,7 @@ ABOUT = {"tenant": "acme", "account_id": "a1", "source": "test"}
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         running.tick(START)
         yield running

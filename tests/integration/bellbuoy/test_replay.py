@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from processors.model import default_text
 from processors.state.account import State
 from processors.state.encoding import encode_state
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.times import DAY
 from tests.support.deployment import Deployment, deployed
@@ -25,7 +26,7 @@ ACCOUNTS = 10
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         yield running
 
@@ -63,14 +64,14 @@ def test_replay(deployment: Deployment, tmp_path: Path) -> None:
     assert compared["alerts_opened_differ"] == []  # the same alerts, only milder
 
     key = account_key("acme", "a1")
-    producer = Producer({"bootstrap.servers": deployment.bootstrap})
+    producer = Producer(deployment.bootstrap.librdkafka())
     forged = encode_state(State(tenant="acme", account_id="a1"))
     producer.produce(deployment.topics.changelog, forged, key, partition_of(key, 2))
     producer.flush(30)
     told = deployment.cli("replay", "--from", "2026-01-01", code=1)
     assert (told["same_as_live"], told["states_differ"]) == (False, [["acme", "a1"]])
 
-    client = AdminClient({"bootstrap.servers": deployment.bootstrap})
+    client = AdminClient(deployment.bootstrap.librdkafka())
     part = TopicPartition(deployment.topics.name("account.journal"), 0, 5)
     client.delete_records([part])[part].result(30)
     cut = deployment.cli("replay", "--from", "2026-01-01", code=1)

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.services
 
 
 def settings_for(bootstrap, topics, **more) -> Settings:
-    kafka = {"bootstrap": bootstrap, "topic_prefix": topics.prefix, "partitions": topics.partitions}
+    kafka = {"bootstrap": str(bootstrap), "topic_prefix": topics.prefix, "partitions": topics.partitions}
     return load(kafka=kafka, **more)
 
 

@@ -9,6 +9,7 @@ import pytest
 from bench.contenders import ContenderResult, idiomatic_faust, quix
 from bench.job import Job, day_ring
 from bench.load import Load
+from schemas.connection import Connection
 from tests.support.aged_load import fill
 
 pytestmark = pytest.mark.services
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.services
 
 @pytest.mark.parametrize(("engine", "run"), [("quix", quix.run), ("faust", idiomatic_faust.run)])
 def test_an_engine_counts_the_days_of_the_ring_and_no_others(
-    bootstrap: str, engine: str, run: Callable[[Load], ContenderResult]
+    bootstrap: Connection, engine: str, run: Callable[[Load], ContenderResult]
 ) -> None:
     days = [*range(120)] * 10
     random.Random(2).shuffle(days)

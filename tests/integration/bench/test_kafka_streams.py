@@ -7,12 +7,13 @@ import pytest
 
 from bench.contenders import kafka_streams
 from bench.job import Job
+from schemas.connection import Connection
 from tests.support.aged_load import fill
 
 pytestmark = pytest.mark.services
 
 
-def test_kafka_streams_counts_the_days_of_the_ring_and_no_others(bootstrap: str) -> None:
+def test_kafka_streams_counts_the_days_of_the_ring_and_no_others(bootstrap: Connection) -> None:
     days = [*range(120)] * 100 + [0] * 1000
     random.Random(2).shuffle(days)
     load = fill(bootstrap, days)

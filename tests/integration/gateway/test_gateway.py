@@ -28,6 +28,7 @@ from gateway.settings import GatewaySettings
 from gateway.sources.signatures import SignedRequest
 from gateway.sources.zendesk import SIGNATURE
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.gateway_client import SETTINGS
 from tests.support.stored_events import stored_events
@@ -39,7 +40,7 @@ KEY = ("key-1", "")
 
 
 @contextmanager
-def served(bootstrap: str, topics: Topics, settings: GatewaySettings = SETTINGS) -> Iterator[str]:
+def served(bootstrap: Connection, topics: Topics, settings: GatewaySettings = SETTINGS) -> Iterator[str]:
     """Run the gateway in a real uvicorn on a free port; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = build_app(settings, bootstrap, topics, committed())
@@ -60,14 +61,14 @@ until = partial(until_in, seconds=60.0)
 
 
 @pytest.fixture
-def address(bootstrap: str, topics: Topics) -> Iterator[str]:
+def address(bootstrap: Connection, topics: Topics) -> Iterator[str]:
     with served(bootstrap, topics) as address:
         yield address
 
 
 @pytest.mark.parametrize("gzip", [False, True])
 def test_the_genuine_segment_client_needs_only_another_host(
-    address: str, bootstrap: str, topics: Topics, gzip: bool
+    address: str, bootstrap: Connection, topics: Topics, gzip: bool
 ) -> None:
     faults: list[Any] = []
     client = Client(
@@ -107,7 +108,7 @@ def test_the_genuine_client_hears_of_a_wrong_key(address: str) -> None:
     assert [(fault.status, fault.code) for fault in faults] == [(401, "unauthorized")]
 
 
-def test_three_bad_of_a_hundred(address: str, bootstrap: str, topics: Topics) -> None:
+def test_three_bad_of_a_hundred(address: str, bootstrap: Connection, topics: Topics) -> None:
     call: dict[str, Any] = {"type": "track", "userId": "u", "event": "e", "context": {"groupId": "g"}}
     batch = [call | {"messageId": f"m-{n}"} for n in range(100)]
     batch[3], batch[50], batch[99] = call | {"event": 7}, call | {"timestamp": "never"}, {"type": "track"}
@@ -121,7 +122,7 @@ def test_three_bad_of_a_hundred(address: str, bootstrap: str, topics: Topics) ->
     assert all(json.loads(dead_letter.value) in batch for dead_letter in dead_letters)
 
 
-def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: str, topics: Topics) -> None:
+def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: Connection, topics: Topics) -> None:
     invoice = {"id": "in_1", "customer": "cus_1", "amount_due": 900, "currency": "usd"}
     event = {"id": "evt_1", "object": "event", "type": "invoice.payment_failed", "created": int(time.time())}
     body = json.dumps(event | {"data": {"object": invoice}})
@@ -149,7 +150,7 @@ def test_webhooks_as_the_vendors_sign_them(address: str, bootstrap: str, topics:
     assert [step.kind for step in stored_events(bootstrap, topics, "support.events")] == ["opened"]
 
 
-def test_many_clients_at_once_lose_nothing(address: str, bootstrap: str, topics: Topics) -> None:
+def test_many_clients_at_once_lose_nothing(address: str, bootstrap: Connection, topics: Topics) -> None:
     def client(name: int) -> None:
         with httpx2.Client(auth=KEY) as http:
             for n in range(20):
@@ -167,7 +168,7 @@ def test_many_clients_at_once_lose_nothing(address: str, bootstrap: str, topics:
     assert len(events) == len({event.event_id for event in events}) == 4 * 20 * 50
 
 
-def test_readiness_names_what_is_missing(address: str, bootstrap: str, topics: Topics) -> None:
+def test_readiness_names_what_is_missing(address: str, bootstrap: Connection, topics: Topics) -> None:
     assert httpx2.get(f"{address}/readyz").json() == {"ready": True, "role": "gateway", "failing": {}}
     with served(bootstrap, Topics("absent-")) as other:
         answer = httpx2.get(f"{other}/readyz")
@@ -180,7 +181,7 @@ def test_kafka_away_is_503_with_retry_after() -> None:
         port = closed.getsockname()[1]
     settings = SETTINGS.model_copy(update={"delivery_timeout_seconds": 1.0})
     call = {"userId": "u", "event": "e", "context": {"groupId": "g"}}
-    with served(f"127.0.0.1:{port}", Topics(), settings) as address:
+    with served(Connection(f"127.0.0.1:{port}"), Topics(), settings) as address:
         answer = httpx2.post(f"{address}/v1/track", json=call, auth=KEY, timeout=60)
         assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
         assert int(answer.headers["retry-after"]) > 0
@@ -194,7 +195,7 @@ def test_a_full_buffer_is_503_at_once() -> None:
     settings = SETTINGS.model_copy(update={"delivery_timeout_seconds": 8.0, "max_waiting_events": 10})
     call = {"type": "track", "userId": "u", "event": "e", "context": {"groupId": "g"}}
     answers: list[Any] = []
-    with served(f"127.0.0.1:{port}", Topics(), settings) as address:
+    with served(Connection(f"127.0.0.1:{port}"), Topics(), settings) as address:
 
         def post() -> None:
             answers.append(
@@ -217,8 +218,8 @@ def test_kafka_that_comes_back_is_used_again(tmp_path: Path) -> None:
     call = {"messageId": "m", "userId": "u", "event": "e", "context": {"groupId": "g"}}
     kafka.start()
     try:
-        create_topics(kafka.bootstrap, topics)
-        with served(kafka.bootstrap, topics, settings) as address:
+        create_topics(kafka.connection, topics)
+        with served(kafka.connection, topics, settings) as address:
 
             def post() -> int:
                 return httpx2.post(f"{address}/v1/track", json=call, auth=KEY, timeout=60).status_code
@@ -229,12 +230,14 @@ def test_kafka_that_comes_back_is_used_again(tmp_path: Path) -> None:
             kafka = Kafka(tmp_path, port=kafka.port)
             kafka.start()
             until(lambda: post() == 200)
-        assert {event.event_id for event in stored_events(kafka.bootstrap, topics, "usage.events")} == {"m"}
+        assert {event.event_id for event in stored_events(kafka.connection, topics, "usage.events")} == {"m"}
     finally:
         kafka.stop()
 
 
-def test_ten_times_too_much_loses_nothing_that_was_acknowledged(bootstrap: str, topics: Topics) -> None:
+def test_ten_times_too_much_loses_nothing_that_was_acknowledged(
+    bootstrap: Connection, topics: Topics
+) -> None:
     settings = GatewaySettings(**(SETTINGS.model_dump() | {"max_requests": 8, "max_waiting_events": 400}))
     answers: list[tuple[int, str | None, list[str]]] = []
 

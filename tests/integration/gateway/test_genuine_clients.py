@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from bellbuoy.local.embedded.child import Child
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.genuine_clients import (
     Command,
@@ -32,7 +33,7 @@ EACH = {str(number) for number in range(COUNT)}
 class Arrived:
     """The numbered tracks that are on the topic; a track sent again has the id it had at first."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics) -> None:
         self._bootstrap, self._topics = bootstrap, topics
 
     def __call__(self) -> dict[str, set[str]]:
@@ -60,7 +61,11 @@ def accepted(gateway: RestartingGateway) -> int:
 @pytest.mark.parametrize("held", [True, False], ids=["socket held", "connections refused"])
 @pytest.mark.parametrize("client", [go_client, java_client, node_client, python_client])
 def test_a_server_library_loses_nothing_without_saying_so(
-    client: Callable[[str, int, int], Command], held: bool, bootstrap: str, topics: Topics, tmp_path: Path
+    client: Callable[[str, int, int], Command],
+    held: bool,
+    bootstrap: Connection,
+    topics: Topics,
+    tmp_path: Path,
 ) -> None:
     arrived = Arrived(bootstrap, topics)
     with RestartingGateway(bootstrap, topics, tmp_path, held=held) as gateway:
@@ -81,7 +86,9 @@ def test_a_server_library_loses_nothing_without_saying_so(
 
 
 @pytest.mark.parametrize("strategy", ["standard", "batching"])
-def test_a_browser_loses_nothing(strategy: str, bootstrap: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_browser_loses_nothing(
+    strategy: str, bootstrap: Connection, topics: Topics, tmp_path: Path
+) -> None:
     """Connections are refused for a while, so that the library sends again with headers of its own."""
     arrived = Arrived(bootstrap, topics)
     with (

@@ -13,6 +13,7 @@ import pytest
 
 from bellbuoy.operations.roles import RoleError, run_role
 from bellbuoy.settings import load
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.restarting_gateway import RestartingGateway
 from tests.support.stored_events import stored_events
@@ -24,7 +25,7 @@ HEADERS = {"Authorization": "Bearer demo-write-key"}
 
 
 @pytest.fixture
-def gateway(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RestartingGateway]:
+def gateway(bootstrap: Connection, topics: Topics, tmp_path: Path) -> Iterator[RestartingGateway]:
     with RestartingGateway(bootstrap, topics, tmp_path) as gateway:
         yield gateway
 
@@ -89,7 +90,7 @@ def _await_progress(senders: list[Sender]) -> None:
 
 
 def test_a_stop_loses_no_request_and_refuses_no_connection(
-    gateway: RestartingGateway, bootstrap: str, topics: Topics
+    gateway: RestartingGateway, bootstrap: Connection, topics: Topics
 ) -> None:
     senders = sent_through(gateway, "stop", "stop")
 
@@ -98,7 +99,9 @@ def test_a_stop_loses_no_request_and_refuses_no_connection(
     assert sorted(stored) == sorted(event for sender in senders for event in sender.accepted)
 
 
-def test_a_kill_refuses_no_connection(gateway: RestartingGateway, bootstrap: str, topics: Topics) -> None:
+def test_a_kill_refuses_no_connection(
+    gateway: RestartingGateway, bootstrap: Connection, topics: Topics
+) -> None:
     senders = sent_through(gateway, "kill", "kill")
 
     assert [sender.refused for sender in senders] == [None] * 3
@@ -118,8 +121,8 @@ def test_connections_wait_while_there_is_no_gateway(gateway: RestartingGateway) 
         connection.close()
 
 
-def test_a_descriptor_that_does_not_listen_is_refused_in_words(bootstrap: str, topics: Topics) -> None:
-    kafka = {"bootstrap": bootstrap, "topic_prefix": topics.prefix, "partitions": topics.partitions}
+def test_a_descriptor_that_does_not_listen_is_refused_in_words(bootstrap: Connection, topics: Topics) -> None:
+    kafka = {"bootstrap": str(bootstrap), "topic_prefix": topics.prefix, "partitions": topics.partitions}
     with socket.socket() as deaf:
         for descriptor in (9_999, deaf.fileno()):
             settings = load(kafka=kafka, gateway={"listen_fd": descriptor})

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.port import Output, Sink
 from streams.runtime.errors import DeliveryError
@@ -50,7 +51,7 @@ def dying(sink: Sink, writes: int) -> Sink:
     return sink
 
 
-def deliver_until_it_dies(bootstrap: str, topics: Topics, sink: Sink) -> None:
+def deliver_until_it_dies(bootstrap: Connection, topics: Topics, sink: Sink) -> None:
     died: list[bool] = []
     write = sink.write
 
@@ -67,7 +68,7 @@ def deliver_until_it_dies(bootstrap: str, topics: Topics, sink: Sink) -> None:
 
 
 def test_a_crash_between_a_write_and_its_commit_changes_nothing(
-    destinations: tuple[SinkUnderTest, SinkUnderTest], bootstrap: str, topics: Topics
+    destinations: tuple[SinkUnderTest, SinkUnderTest], bootstrap: Connection, topics: Topics
 ) -> None:
     under_test, untouched = destinations
     outputs = story()

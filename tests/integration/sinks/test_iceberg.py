@@ -14,6 +14,7 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 from bellbuoy.local.role_process import RoleProcess
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.columns import TABLES
 from sinks.iceberg.settings import IcebergSettings
@@ -150,7 +151,9 @@ def test_a_record_that_no_table_holds_and_a_wrong_place_are_named(tmp_path: Path
 
 
 @pytest.mark.services
-def test_each_record_once_though_delivery_is_killed(bootstrap: str, topics: Topics, tmp_path: Path) -> None:
+def test_each_record_once_though_delivery_is_killed(
+    bootstrap: Connection, topics: Topics, tmp_path: Path
+) -> None:
     its = settings(tmp_path, file_records=100, file_seconds=1.0)
     outputs = [health(f"a{n % 30}", n, float(n % 89)) for n in range(1, 801)]
     publish(bootstrap, topics, outputs)

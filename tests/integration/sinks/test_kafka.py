@@ -13,6 +13,7 @@ import pytest
 
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.records import AccountHealth
 from sinks.kafka.settings import KafkaTargetSettings
 from sinks.port import Rejected, SinkError, SinkSettingsError
@@ -32,7 +33,7 @@ while True:
 
 
 @pytest.mark.services
-def test_json_by_account_in_order_and_a_deletion_ends_with_null(bootstrap: str) -> None:
+def test_json_by_account_in_order_and_a_deletion_ends_with_null(bootstrap: Connection) -> None:
     settings = created(bootstrap)
     batch = [health("a1", 1), health("a2", 1), kpis("a1", {"x": 1.0}), alert(), health("a1", 2, deleted=True)]
     with closing(settings.sink()) as sink:
@@ -51,7 +52,7 @@ def test_json_by_account_in_order_and_a_deletion_ends_with_null(bootstrap: str) 
 
 
 @pytest.mark.services
-def test_avro_is_read_by_the_ids_of_the_file(bootstrap: str) -> None:
+def test_avro_is_read_by_the_ids_of_the_file(bootstrap: Connection) -> None:
     settings = created(bootstrap, format="avro")
     with closing(settings.sink()) as sink:
         sink.write([health("a1")])
@@ -61,7 +62,7 @@ def test_avro_is_read_by_the_ids_of_the_file(bootstrap: str) -> None:
 
 
 @pytest.mark.services
-def test_a_record_that_is_too_large_is_named_and_the_others_are_written(bootstrap: str) -> None:
+def test_a_record_that_is_too_large_is_named_and_the_others_are_written(bootstrap: Connection) -> None:
     settings = created(bootstrap)
     batch = [health("a1"), health("huge", reasons=["x" * 2_000_000]), health("a2")]
     with closing(settings.sink()) as sink:
@@ -75,8 +76,8 @@ def test_a_record_that_is_too_large_is_named_and_the_others_are_written(bootstra
 
 
 @pytest.mark.services
-def test_a_missing_topic_is_named(bootstrap: str) -> None:
-    settings = KafkaTargetSettings(bootstrap=bootstrap, topic_prefix="nowhere-")
+def test_a_missing_topic_is_named(bootstrap: Connection) -> None:
+    settings = KafkaTargetSettings(bootstrap=str(bootstrap), topic_prefix="nowhere-")
     with closing(settings.sink()) as sink, pytest.raises(SinkError, match=r"nowhere-account\.\w+.*create it"):
         sink.open()
 

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 from pyarrow import parquet
 
+from schemas.connection import Connection
 from schemas.times import DAY
 from schemas.topics import Topics
 from sinks.columns import TABLES
@@ -157,7 +158,9 @@ def test_lost_positions_are_noticed_and_clearing_puts_files_aside(tmp_path: Path
 
 
 @pytest.mark.services
-def test_each_record_once_though_roles_are_killed(bootstrap: str, topics: Topics, tmp_path: Path) -> None:
+def test_each_record_once_though_roles_are_killed(
+    bootstrap: Connection, topics: Topics, tmp_path: Path
+) -> None:
     settings, outputs = (
         LakeSettings(path=tmp_path / "lake", file_records=150, file_seconds=1.0),
         distinct(1_500),
@@ -187,7 +190,7 @@ def test_each_record_once_though_roles_are_killed(bootstrap: str, topics: Topics
 
 @pytest.mark.services
 def test_a_kill_between_the_position_and_the_offset_repeats_nothing(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     settings, outputs = LakeSettings(path=tmp_path / "lake", file_records=1), distinct(200)
     publish(bootstrap, topics, outputs)

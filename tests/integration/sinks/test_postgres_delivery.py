@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from schemas.connection import Connection
 from schemas.records import RiskAlert
 from schemas.topics import Topics
 from sinks.port import Output
@@ -53,7 +54,7 @@ def stories(count: int) -> list[Output]:
     return outputs
 
 
-def test_an_outage_and_lost_content_under_load(bootstrap: str, topics: Topics) -> None:
+def test_an_outage_and_lost_content_under_load(bootstrap: Connection, topics: Topics) -> None:
     settings, outputs = migrated(), stories(4)
     half = len(outputs) // 2
     with delivering(bootstrap, topics, PostgresSink(settings)):
@@ -66,7 +67,7 @@ def test_an_outage_and_lost_content_under_load(bootstrap: str, topics: Topics) -
         until(lambda: content(settings) == untouched(outputs), what="the same rows")
 
 
-def test_killed_between_a_write_and_its_commit(bootstrap: str, topics: Topics, tmp_path: Path) -> None:
+def test_killed_between_a_write_and_its_commit(bootstrap: Connection, topics: Topics, tmp_path: Path) -> None:
     settings, outputs = migrated(), stories(6)
     publish(bootstrap, topics, outputs)
     role = role_settings(
@@ -88,11 +89,11 @@ def test_killed_between_a_write_and_its_commit(bootstrap: str, topics: Topics, t
 
 
 def sinks_command(
-    bootstrap: str, topics: Topics, settings: PostgresSettings, folder: Path
+    bootstrap: Connection, topics: Topics, settings: PostgresSettings, folder: Path
 ) -> Callable[..., dict[str, Any]]:
     """Return `bellbuoy sinks … --json`, which must end with the code that is expected, by default 0."""
     environment = {
-        "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+        "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
         "BELLBUOY_POSTGRES__URL": settings.url,
     }
@@ -110,7 +111,7 @@ def sinks_command(
 
 
 def test_a_rebuild_repairs_what_delivery_can_not_notice(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     settings, outputs = migrated(), stories(2)
     sinks = sinks_command(bootstrap, topics, settings, tmp_path)
@@ -124,7 +125,7 @@ def test_a_rebuild_repairs_what_delivery_can_not_notice(
 
 
 def test_reconcile_names_each_difference_and_repairs_it(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     settings, outputs = migrated(), stories(2)
     sinks = sinks_command(bootstrap, topics, settings, tmp_path)

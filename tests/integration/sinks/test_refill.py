@@ -16,6 +16,7 @@ import pytest
 import redis
 
 from bellbuoy.local.embedded import Redis
+from schemas.connection import Connection
 from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output
@@ -112,7 +113,7 @@ def whole(settings: RedisSettings, outputs: list[Output]) -> bool:
         reader.close()
 
 
-def test_emptied_under_load(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+def test_emptied_under_load(bootstrap: Connection, topics: Topics, own: Redis, redis_url: str) -> None:
     settings, outputs = RedisSettings(url=own.url), story(6_000)
     client = redis.Redis.from_url(own.url)
     writer = threading.Thread(target=publish, args=(bootstrap, topics, outputs))
@@ -127,7 +128,9 @@ def test_emptied_under_load(bootstrap: str, topics: Topics, own: Redis, redis_ur
         assert content(settings) == untouched(outputs, redis_url)
 
 
-def test_emptied_while_nothing_happens(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+def test_emptied_while_nothing_happens(
+    bootstrap: Connection, topics: Topics, own: Redis, redis_url: str
+) -> None:
     settings, outputs = RedisSettings(url=own.url), story(500)
     publish(bootstrap, topics, outputs)
     with delivering(bootstrap, topics, RedisSink(settings)):
@@ -139,7 +142,7 @@ def test_emptied_while_nothing_happens(bootstrap: str, topics: Topics, own: Redi
 
 
 def test_emptied_while_delivery_is_stopped(
-    bootstrap: str, topics: Topics, own: Redis, redis_url: str
+    bootstrap: Connection, topics: Topics, own: Redis, redis_url: str
 ) -> None:
     settings, outputs = RedisSettings(url=own.url), story(500)
     publish(bootstrap, topics, outputs)
@@ -152,7 +155,7 @@ def test_emptied_while_delivery_is_stopped(
         assert content(settings) == untouched(outputs, redis_url)
 
 
-def test_an_older_copy_comes_back(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+def test_an_older_copy_comes_back(bootstrap: Connection, topics: Topics, own: Redis, redis_url: str) -> None:
     settings, outputs = RedisSettings(url=own.url), story(2_000)
     client: Any = redis.Redis.from_url(own.url)
     half = len(outputs) // 2
@@ -172,7 +175,7 @@ def test_an_older_copy_comes_back(bootstrap: str, topics: Topics, own: Redis, re
 
 
 def test_killed_while_filling_again(
-    bootstrap: str, topics: Topics, own: Redis, redis_url: str, tmp_path: Path
+    bootstrap: Connection, topics: Topics, own: Redis, redis_url: str, tmp_path: Path
 ) -> None:
     settings, outputs = RedisSettings(url=own.url), story(4_000)
     publish(bootstrap, topics, outputs)
@@ -195,7 +198,9 @@ def test_killed_while_filling_again(
     assert content(settings) == untouched(outputs, redis_url)
 
 
-def test_two_members_fill_their_parts(bootstrap: str, topics: Topics, own: Redis, redis_url: str) -> None:
+def test_two_members_fill_their_parts(
+    bootstrap: Connection, topics: Topics, own: Redis, redis_url: str
+) -> None:
     settings, outputs = RedisSettings(url=own.url), story(2_000)
     with (
         delivering(bootstrap, topics, RedisSink(settings)),
@@ -211,14 +216,14 @@ def test_two_members_fill_their_parts(bootstrap: str, topics: Topics, own: Redis
 
 
 def test_rebuild_beside_a_running_delivery(
-    bootstrap: str, topics: Topics, own: Redis, redis_url: str, tmp_path: Path
+    bootstrap: Connection, topics: Topics, own: Redis, redis_url: str, tmp_path: Path
 ) -> None:
     settings, outputs = RedisSettings(url=own.url), story(3_000)
     client = redis.Redis.from_url(own.url)
 
     def rebuild(*arguments: str) -> dict[str, Any]:
         environment = {
-            "BELLBUOY_KAFKA__BOOTSTRAP": bootstrap,
+            "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
             "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
             "BELLBUOY_REDIS__URL": own.url,
         }

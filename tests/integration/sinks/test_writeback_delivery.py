@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bellbuoy.operations.lag import daily_use
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.writeback.settings import WritebackSettings
 from sinks.writeback.sink import WritebackSink
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.services
 
 
 def test_many_changes_are_a_few_calls_which_are_counted_beyond_a_restart(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     with CrmServer(hubspot) as crm:
 

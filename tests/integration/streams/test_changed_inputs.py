@@ -15,6 +15,7 @@ from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.ledger import applied_events
 from bellbuoy.operations.topics import create_topics
 from bellbuoy.times import now
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.log_reader import end_offsets
 from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
@@ -29,18 +30,18 @@ ACCOUNTS = 20
 
 
 @pytest.fixture
-def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+def roles(bootstrap: Connection, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
     running = RoleProcesses(bootstrap, topics, tmp_path)
     yield running
     running.stop()
 
 
-def send(bootstrap: str, topics: Topics, first: int, count: int) -> None:
+def send(bootstrap: Connection, topics: Topics, first: int, count: int) -> None:
     numbers, at = range(first, first + count), now()
     InputProducer(bootstrap, topics).send("usage.events", [usage(n, f"a{n % ACCOUNTS}", at) for n in numbers])
 
 
-def applied(bootstrap: str, topics: Topics, events: int) -> None:
+def applied(bootstrap: Connection, topics: Topics, events: int) -> None:
     until(lambda: applied_events(bootstrap, topics) >= events, what=f"{events} events applied")
     assert applied_events(bootstrap, topics) == events
 
@@ -53,7 +54,7 @@ def told(role: RoleProcess, kind: str) -> None:
 
 @pytest.mark.parametrize("running", [True, False])
 def test_an_input_made_anew_is_read_from_its_beginning(
-    bootstrap: str, topics: Topics, roles: RoleProcesses, running: bool
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, running: bool
 ) -> None:
     journal = roles.start("journal")
     roles.start("worker")
@@ -73,7 +74,7 @@ def test_an_input_made_anew_is_read_from_its_beginning(
 
 @pytest.mark.parametrize("running", [True, False])
 def test_an_input_whose_head_is_gone_is_read_from_where_it_begins(
-    bootstrap: str, topics: Topics, roles: RoleProcesses, running: bool
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, running: bool
 ) -> None:
     journal = roles.start("journal")
     roles.start("worker")
@@ -99,7 +100,7 @@ def test_an_input_whose_head_is_gone_is_read_from_where_it_begins(
 
 @pytest.mark.parametrize("running", [True, False])
 def test_partitions_added_to_an_input_stop_the_journal(
-    bootstrap: str, topics: Topics, roles: RoleProcesses, running: bool
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, running: bool
 ) -> None:
     journal = roles.start("journal")
     roles.start("worker")
@@ -128,31 +129,31 @@ def test_partitions_added_to_an_input_stop_the_journal(
 def test_what_follows_an_input_s_lost_tail_is_read(tmp_path: Path, running: bool) -> None:
     kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-", partitions=2)
     kafka.start()
-    create_topics(kafka.bootstrap, topics)
-    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
+    create_topics(kafka.connection, topics)
+    roles = RoleProcesses(kafka.connection, topics, tmp_path)
     try:
         journal = roles.start("journal")
         worker = roles.start("worker")
         for first in range(0, 400, 20):
-            send(kafka.bootstrap, topics, first, 20)
-        applied(kafka.bootstrap, topics, 400)
+            send(kafka.connection, topics, first, 20)
+        applied(kafka.connection, topics, 400)
         if running:
             journal.child.pause()
         else:
             journal.stop()
             worker.stop()
         name = topics.name("usage.events")
-        ends = end_offsets(kafka.bootstrap, name, range(2))
+        ends = end_offsets(kafka.connection, name, range(2))
         cut_tails(kafka, {(name, p): end - 60 for p, end in ends.items()})
-        left = end_offsets(kafka.bootstrap, name, range(2))
+        left = end_offsets(kafka.connection, name, range(2))
         assert all(0 < left[p] <= end - 50 for p, end in ends.items()), (ends, left)
-        send(kafka.bootstrap, topics, 400, 500)
+        send(kafka.connection, topics, 400, 500)
         if running:
             journal.child.resume()
         else:
             journal.start()
             worker.start()
-        applied(kafka.bootstrap, topics, 900)
+        applied(kafka.connection, topics, 900)
         told(journal, "tail_gone")
     finally:
         roles.stop()

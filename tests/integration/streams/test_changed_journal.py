@@ -17,6 +17,7 @@ from bellbuoy.operations.topics import create_topics, topic_partitions
 from bellbuoy.times import now
 from processors.state.position import POSITION_KEY, decode_position
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import end_offsets, last_record, read_to_end
@@ -33,18 +34,18 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(800)]
 
 
 @pytest.fixture
-def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+def roles(bootstrap: Connection, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
     running = RoleProcesses(bootstrap, topics, tmp_path)
     yield running
     running.stop()
 
 
-def send(bootstrap: str, topics: Topics, first: int, count: int) -> None:
+def send(bootstrap: Connection, topics: Topics, first: int, count: int) -> None:
     numbers, at = range(first, first + count), now()
     InputProducer(bootstrap, topics).send("usage.events", [usage(n, f"a{n % 20}", at) for n in numbers])
 
 
-def applied(bootstrap: str, topics: Topics, events: int) -> None:
+def applied(bootstrap: Connection, topics: Topics, events: int) -> None:
     until(lambda: applied_events(bootstrap, topics) >= events, what=f"{events} events applied")
     assert applied_events(bootstrap, topics) == events
 
@@ -66,7 +67,7 @@ def stopped(role: RoleProcess, area: str) -> None:
 
 @pytest.mark.parametrize("running", [True, False])
 def test_a_journal_cut_beyond_the_position_stops_the_worker(
-    bootstrap: str, topics: Topics, roles: RoleProcesses, running: bool
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, running: bool
 ) -> None:
     journal, worker = roles.start("journal"), roles.start("worker")
     send(bootstrap, topics, 0, 200)
@@ -97,7 +98,7 @@ def test_a_journal_cut_beyond_the_position_stops_the_worker(
 
 
 def test_the_check_finds_nothing_while_all_is_well(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     roles.start("journal")
     roles.start("worker")
@@ -109,7 +110,7 @@ def test_the_check_finds_nothing_while_all_is_well(
 
 
 def test_dead_letters_made_anew_or_widened_stop_nothing_that_runs(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     journal, worker = roles.start("journal"), roles.start("worker")
     name, sent = topics.name("events.deadletter"), 0
@@ -127,7 +128,7 @@ def test_dead_letters_made_anew_or_widened_stop_nothing_that_runs(
 
 
 def test_a_journal_cut_up_to_the_position_changes_nothing(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     journal, worker = roles.start("journal"), roles.start("worker")
     send(bootstrap, topics, 0, 200)
@@ -142,11 +143,11 @@ def test_a_journal_cut_up_to_the_position_changes_nothing(
     assert worker.running
 
 
-def anew(bootstrap: str, topics: Topics, name: str) -> None:
+def anew(bootstrap: Connection, topics: Topics, name: str) -> None:
     make_anew(bootstrap, topics, name)
 
 
-def widened(bootstrap: str, topics: Topics, name: str) -> None:
+def widened(bootstrap: Connection, topics: Topics, name: str) -> None:
     add_partitions(bootstrap, name, 8)
 
 
@@ -154,11 +155,11 @@ def widened(bootstrap: str, topics: Topics, name: str) -> None:
 @pytest.mark.parametrize("damage", [anew, widened])
 @pytest.mark.parametrize("area", ["journal", "changelog"])
 def test_a_journal_or_changelog_made_anew_or_widened_stops_the_roles(
-    bootstrap: str,
+    bootstrap: Connection,
     topics: Topics,
     roles: RoleProcesses,
     area: str,
-    damage: Callable[[str, Topics, str], None],
+    damage: Callable[[Connection, Topics, str], None],
     running: bool,
 ) -> None:
     journal, worker = roles.start("journal"), roles.start("worker")
@@ -192,20 +193,20 @@ def test_a_journal_or_changelog_that_lost_its_tail_stops_the_roles(
 ) -> None:
     kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-", partitions=2)
     kafka.start()
-    create_topics(kafka.bootstrap, topics)
-    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
+    create_topics(kafka.connection, topics)
+    roles = RoleProcesses(kafka.connection, topics, tmp_path)
     try:
         journal, worker = roles.start("journal"), roles.start("worker")
         for first in range(0, 400, 20):
-            send(kafka.bootstrap, topics, first, 20)
-        applied(kafka.bootstrap, topics, 400)
+            send(kafka.connection, topics, first, 20)
+        applied(kafka.connection, topics, 400)
         for role in (journal, worker):
             if running:
                 role.child.pause()
             else:
                 role.stop()
         name = topics.changelog if area == "changelog" else topics.name("account.journal")
-        ends = end_offsets(kafka.bootstrap, name, range(2))
+        ends = end_offsets(kafka.connection, name, range(2))
         cut_tails(kafka, {(name, p): end - 20 for p, end in ends.items()})
         for role in (journal, worker):
             if running:
@@ -216,17 +217,17 @@ def test_a_journal_or_changelog_that_lost_its_tail_stops_the_roles(
         if area == "journal":
             stopped(journal, area)
         journal.stop()
-        recover(kafka.bootstrap, topics, area)
-        send(kafka.bootstrap, topics, 400, 100)
+        recover(kafka.connection, topics, area)
+        send(kafka.connection, topics, 400, 100)
         journal.start()
         worker.start()
-        applied(kafka.bootstrap, topics, 500)
+        applied(kafka.connection, topics, 500)
     finally:
         roles.stop()
         kafka.stop()
 
 
-def published(bootstrap: str, topics: Topics) -> set[bytes | None]:
+def published(bootstrap: Connection, topics: Topics) -> set[bytes | None]:
     """Return the keys of the accounts in account.health."""
     parts = [TopicPartition(topics.name("account.health"), p, 0) for p in range(topics.partitions)]
     return {record.key for record in read_to_end(bootstrap, parts)}
@@ -235,10 +236,10 @@ def published(bootstrap: str, topics: Topics) -> set[bytes | None]:
 @pytest.mark.parametrize("running", [True, False])
 @pytest.mark.parametrize("damage", [anew, widened])
 def test_outputs_made_anew_or_widened_are_published_again(
-    bootstrap: str,
+    bootstrap: Connection,
     topics: Topics,
     roles: RoleProcesses,
-    damage: Callable[[str, Topics, str], None],
+    damage: Callable[[Connection, Topics, str], None],
     running: bool,
 ) -> None:
     journal, worker = roles.start("journal"), roles.start("worker")
@@ -272,7 +273,7 @@ def test_outputs_made_anew_or_widened_are_published_again(
     assert log_faults_found(bootstrap, topics) == []
 
 
-def inspected(bootstrap: str, topics: Topics, topic: str, partition: int) -> int:
+def inspected(bootstrap: Connection, topics: Topics, topic: str, partition: int) -> int:
     """Return the end of an output that the worker had found when it wrote its newest position."""
     written = last_record(bootstrap, topics.changelog, partition)
     if written is None or not written.value or not (written.key or b"").startswith(POSITION_KEY):
@@ -284,31 +285,31 @@ def inspected(bootstrap: str, topics: Topics, topic: str, partition: int) -> int
 def test_an_output_that_lost_its_tail_is_told_by_the_worker(tmp_path: Path) -> None:
     kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-", partitions=2)
     kafka.start()
-    create_topics(kafka.bootstrap, topics)
-    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
+    create_topics(kafka.connection, topics)
+    roles = RoleProcesses(kafka.connection, topics, tmp_path)
     try:
         roles.start("journal")
         worker = roles.start("worker")
         for first in range(0, 400, 20):
-            send(kafka.bootstrap, topics, first, 20)
-        applied(kafka.bootstrap, topics, 400)
-        publish(kafka.bootstrap, topics, [alert(f"al{n}", n) for n in range(50)])
+            send(kafka.connection, topics, first, 20)
+        applied(kafka.connection, topics, 400)
+        publish(kafka.connection, topics, [alert(f"al{n}", n) for n in range(50)])
         for partition in range(2):
-            cut_head(kafka.bootstrap, topics.name("risk.alerts"), partition, -1)  # as its retention does
+            cut_head(kafka.connection, topics.name("risk.alerts"), partition, -1)  # as its retention does
         name = topics.name("account.health")
-        ends = end_offsets(kafka.bootstrap, name, range(2))
-        until(lambda: all(inspected(kafka.bootstrap, topics, name, p) >= end - 5 for p, end in ends.items()))
+        ends = end_offsets(kafka.connection, name, range(2))
+        until(lambda: all(inspected(kafka.connection, topics, name, p) >= end - 5 for p, end in ends.items()))
         worker.wait_ready()
         worker.child.pause()
-        ends = end_offsets(kafka.bootstrap, name, range(2))
+        ends = end_offsets(kafka.connection, name, range(2))
         cut_tails(kafka, {(name, p): end - 20 for p, end in ends.items()})
         worker.child.resume()
         until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason")
         worker.stop()  # if it hasn't ended by itself, its producer being one that the broker forgot
         worker.start()
         until(lambda: "bellbuoy recover outputs" in worker.unready(), what="the reason after a restart")
-        send(kafka.bootstrap, topics, 400, 100)
-        applied(kafka.bootstrap, topics, 500)
+        send(kafka.connection, topics, 400, 100)
+        applied(kafka.connection, topics, 500)
     finally:
         roles.stop()
         kafka.stop()

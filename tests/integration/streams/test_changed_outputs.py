@@ -13,6 +13,7 @@ from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.operations.topics import create_topics
+from schemas.connection import Connection
 from schemas.records import AccountKpis
 from schemas.topics import Topics
 from sinks.port import Output
@@ -41,13 +42,15 @@ def redis(redis_url: str) -> RedisSettings:
 
 
 @pytest.fixture
-def deliver(bootstrap: str, topics: Topics, redis: RedisSettings, tmp_path: Path) -> Iterator[ForkedRole]:
+def deliver(
+    bootstrap: Connection, topics: Topics, redis: RedisSettings, tmp_path: Path
+) -> Iterator[ForkedRole]:
     role = delivery(bootstrap, topics, redis, tmp_path).start()
     yield role
     role.kill()
 
 
-def delivery(bootstrap: str, topics: Topics, redis: RedisSettings, folder: Path) -> ForkedRole:
+def delivery(bootstrap: Connection, topics: Topics, redis: RedisSettings, folder: Path) -> ForkedRole:
     settings = role_settings(bootstrap, topics, folder, redis=redis.model_dump())
     return ForkedRole("deliver", settings, folder / "deliver.log")
 
@@ -75,7 +78,7 @@ def ids(records: Sequence[Output]) -> set[str]:
     return {record.account_id for record in records}
 
 
-def delivered(bootstrap: str, topics: Topics, redis: RedisSettings, records: Sequence[Output]) -> None:
+def delivered(bootstrap: Connection, topics: Topics, redis: RedisSettings, records: Sequence[Output]) -> None:
     until(lambda: ids(records) <= held(redis, records), what="the records in Redis")
     until(lambda: done(bootstrap, topics, RedisSink(redis)), what="the committed offsets")
 
@@ -86,19 +89,19 @@ def told(role: ForkedRole, kind: str) -> None:
     assert "redis logs: " in role.unready()
 
 
-def ends(bootstrap: str, topics: Topics, topic: str) -> dict[int, int]:
+def ends(bootstrap: Connection, topics: Topics, topic: str) -> dict[int, int]:
     return end_offsets(bootstrap, topics.name(topic), PARTITIONS)
 
 
-def every_end(bootstrap: str, topics: Topics) -> dict[tuple[str, int], int]:
+def every_end(bootstrap: Connection, topics: Topics) -> dict[tuple[str, int], int]:
     """Return the ends of all outputs, by topic on the broker and partition."""
     return {(topics.name(t), p): end for t in OUTPUTS for p, end in ends(bootstrap, topics, t).items()}
 
 
-def knows_epochs(bootstrap: str, topics: Topics) -> bool:
+def knows_epochs(bootstrap: Connection, topics: Topics) -> bool:
     """Return whether delivery has committed the leader epoch of every position."""
     group = f"{topics.prefix}deliver-redis"
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": group})
+    consumer = Consumer({**bootstrap.librdkafka(), "group.id": group})
     try:
         parts = [(topics.name(topic), p) for topic in OUTPUTS for p in PARTITIONS]
         return all(at.epoch >= 0 for at in committed_positions(consumer, parts).values())
@@ -118,7 +121,12 @@ def knows_epochs(bootstrap: str, topics: Topics) -> bool:
     ],
 )
 def test_outputs_made_anew_are_delivered_from_their_beginning(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, topic: str, running: bool
+    bootstrap: Connection,
+    topics: Topics,
+    redis: RedisSettings,
+    deliver: ForkedRole,
+    topic: str,
+    running: bool,
 ) -> None:
     old, new = outputs(topic, 0, 200), outputs(topic, 200, 900)
     publish(bootstrap, topics, old)
@@ -142,7 +150,7 @@ def test_outputs_made_anew_are_delivered_from_their_beginning(
 
 @pytest.mark.parametrize("running", [True, False])
 def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, running: bool
+    bootstrap: Connection, topics: Topics, redis: RedisSettings, deliver: ForkedRole, running: bool
 ) -> None:
     # Of a compacted topic, Kafka refuses to delete the head.
     old, new = outputs("risk.alerts", 0, 200), outputs("risk.alerts", 200, 400)
@@ -171,7 +179,12 @@ def test_alerts_whose_head_is_gone_are_delivered_from_where_they_begin(
     ("topic", "running"), [("account.health", True), ("account.kpis", False), ("risk.alerts", True)]
 )
 def test_outputs_with_partitions_added_stop_delivery(
-    bootstrap: str, topics: Topics, redis: RedisSettings, deliver: ForkedRole, topic: str, running: bool
+    bootstrap: Connection,
+    topics: Topics,
+    redis: RedisSettings,
+    deliver: ForkedRole,
+    topic: str,
+    running: bool,
 ) -> None:
     records = outputs(topic, 0, 200)
     publish(bootstrap, topics, records)
@@ -192,34 +205,34 @@ def test_what_follows_the_lost_tail_of_outputs_is_delivered(
 ) -> None:
     kafka, topics = Kafka(tmp_path / "kafka", port=free_port()), Topics("cut-")
     kafka.start()
-    create_topics(kafka.bootstrap, topics)
-    deliver = delivery(kafka.bootstrap, topics, redis, tmp_path).start()
+    create_topics(kafka.connection, topics)
+    deliver = delivery(kafka.connection, topics, redis, tmp_path).start()
     try:
         for first in range(0, 400, 20):
             for topic in OUTPUTS:
-                publish(kafka.bootstrap, topics, outputs(topic, first, 20), transactional_id="w")
+                publish(kafka.connection, topics, outputs(topic, first, 20), transactional_id="w")
         for topic in OUTPUTS:
-            delivered(kafka.bootstrap, topics, redis, outputs(topic, 0, 400))
+            delivered(kafka.connection, topics, redis, outputs(topic, 0, 400))
         # The epoch of the end is known after the next inspection.
-        until(lambda: knows_epochs(kafka.bootstrap, topics), what="the epochs")
+        until(lambda: knows_epochs(kafka.connection, topics), what="the epochs")
         if running:
             deliver.child.pause()
         else:
             deliver.stop()
-        before = every_end(kafka.bootstrap, topics)
+        before = every_end(kafka.connection, topics)
         cut_tails(kafka, {part: end - 30 for part, end in before.items()})
-        left = every_end(kafka.bootstrap, topics)
+        left = every_end(kafka.connection, topics)
         assert all(0 < left[part] < end for part, end in before.items()), (before, left)
         for topic in OUTPUTS:
-            publish(kafka.bootstrap, topics, outputs(topic, 400, 900), transactional_id="w")
-        after = every_end(kafka.bootstrap, topics)
+            publish(kafka.connection, topics, outputs(topic, 400, 900), transactional_id="w")
+        after = every_end(kafka.connection, topics)
         assert all(after[part] > end for part, end in before.items()), "the old offsets are in the log again"
         if running:
             deliver.child.resume()
         else:
             deliver.start()
         for topic in OUTPUTS:
-            delivered(kafka.bootstrap, topics, redis, outputs(topic, 400, 900))
+            delivered(kafka.connection, topics, redis, outputs(topic, 400, 900))
         told(deliver, "tail_gone")
         said = deliver.log.read_text()
         assert all(f"{topics.name(topic)}" in said for topic in OUTPUTS)

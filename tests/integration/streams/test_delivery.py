@@ -19,6 +19,7 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.operations.topics import delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.records import AccountHealth, DeadLetter, RiskAlert, dead_letters
 from schemas.topics import Topics
 from sinks.memory import MemorySink
@@ -46,14 +47,14 @@ until = partial(until_in, seconds=60.0)
 
 
 @pytest.fixture
-def publish(bootstrap: str, topics: Topics) -> Callable[..., None]:
+def publish(bootstrap: Connection, topics: Topics) -> Callable[..., None]:
     return partial(write_outputs, bootstrap, topics)
 
 
-def read_dead_letters(bootstrap: str, topics: Topics, count: int) -> list[DeadLetter]:
+def read_dead_letters(bootstrap: Connection, topics: Topics, count: int) -> list[DeadLetter]:
     """Return the dead letters once there are so many."""
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
+        {**bootstrap.librdkafka(), "group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest"}
     )
     consumer.subscribe([topics.name("events.deadletter")])
     found: list[DeadLetter] = []
@@ -89,7 +90,7 @@ class FaultySink(MemorySink):
 
 
 def test_every_record_reaches_every_sink_once(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     first, second = FaultySink([]), MemorySink()
     outputs: list[Output] = [health(f"a{n % 7}", n, float(n % 90)) for n in range(1, 500)]
@@ -112,7 +113,7 @@ def test_every_record_reaches_every_sink_once(
 
 
 def test_a_sink_of_alerts_sees_alerts_alone_and_lags_behind_their_topic_alone(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     class Alerts(FaultySink):
         name = "alerts"
@@ -142,7 +143,7 @@ def test_a_sink_of_alerts_sees_alerts_alone_and_lags_behind_their_topic_alone(
     assert {topic for topic, _ in committed_offsets(bootstrap, topics, sink)} == {topics.name("risk.alerts")}
 
 
-def test_only_the_topics_that_a_sink_reads_must_exist(bootstrap: str) -> None:
+def test_only_the_topics_that_a_sink_reads_must_exist(bootstrap: Connection) -> None:
     class Alerts(MemorySink):
         records = frozenset({RiskAlert})
 
@@ -151,7 +152,7 @@ def test_only_the_topics_that_a_sink_reads_must_exist(bootstrap: str) -> None:
 
 
 def test_a_lone_record_is_not_kept_waiting(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     sink = MemorySink()
     with delivering(bootstrap, topics, sink):
@@ -168,7 +169,7 @@ def test_a_lone_record_is_not_kept_waiting(
 
 
 def test_a_sink_that_fails_is_offered_the_same_batch(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     outputs = [health(f"a{n}", 1) for n in range(3000)]
     publish(outputs)
@@ -186,7 +187,7 @@ def test_a_sink_that_fails_is_offered_the_same_batch(
 
 
 def test_stopped_while_the_sink_is_away_loses_nothing(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     publish([health(f"a{n}", 1) for n in range(50)])
     away = FaultySink([SinkError("away")] * 1000)
@@ -200,7 +201,7 @@ def test_stopped_while_the_sink_is_away_loses_nothing(
 
 
 def test_a_sink_away_at_the_start_is_waited_for(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     class Late(FaultySink):
         def open(self) -> None:
@@ -215,7 +216,7 @@ def test_a_sink_away_at_the_start_is_waited_for(
 
 
 def test_a_rejected_record_becomes_a_dead_letter_and_the_rest_goes_on(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     class Picky(FaultySink):
         def write(self, batch: Sequence[Output], /) -> None:
@@ -244,12 +245,12 @@ def test_a_rejected_record_becomes_a_dead_letter_and_the_rest_goes_on(
 
 
 def test_bytes_that_are_no_record_become_dead_letters(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     sink = FaultySink([])
     good = codec("account.health").encode(health("good"))
     garbage = [os.urandom(40), b"", b"\0\0\0\xff\xff" + good[5:], good[:-3], good + b"x", good[:9]]
-    producer = Producer({"bootstrap.servers": bootstrap})
+    producer = Producer(bootstrap.librdkafka())
     name = topics.name("account.health")
     for value in garbage:
         producer.produce(name, value, b"\xff\xfe", partition=1, headers=[("trace", b"\x01")])
@@ -270,9 +271,9 @@ def test_bytes_that_are_no_record_become_dead_letters(
     assert expected.id in {letter.id for letter in letters}
 
 
-def test_aborted_transactions_are_not_delivered(bootstrap: str, topics: Topics) -> None:
+def test_aborted_transactions_are_not_delivered(bootstrap: Connection, topics: Topics) -> None:
     sink = FaultySink([])
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": uuid.uuid4().hex})
+    producer = Producer({**bootstrap.librdkafka(), "transactional.id": uuid.uuid4().hex})
     producer.init_transactions(30)
     for number, end in enumerate([producer.abort_transaction, producer.commit_transaction]):
         producer.begin_transaction()
@@ -288,12 +289,12 @@ def test_aborted_transactions_are_not_delivered(bootstrap: str, topics: Topics) 
     assert sink.taken == [health("a1")]
 
 
-def test_missing_topics_are_named(bootstrap: str) -> None:
+def test_missing_topics_are_named(bootstrap: Connection) -> None:
     with pytest.raises(DeliveryError, match=r"no topic nowhere-account\.health.*bellbuoy topics create"):
         run(bootstrap, Topics("nowhere-"), QUICK, [MemorySink()], committed(), threading.Event())
 
 
-def test_topics_that_are_deleted_end_delivery(bootstrap: str, topics: Topics) -> None:
+def test_topics_that_are_deleted_end_delivery(bootstrap: Connection, topics: Topics) -> None:
     failures: list[BaseException] = []
 
     def target() -> None:
@@ -315,7 +316,7 @@ def test_topics_that_are_deleted_end_delivery(bootstrap: str, topics: Topics) ->
 
 
 def test_a_sink_with_a_bug_stops_delivery_loudly(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     publish([health()])
 
@@ -324,7 +325,7 @@ def test_a_sink_with_a_bug_stops_delivery_loudly(
 
 
 def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
-    bootstrap: str, topics: Topics, publish: Callable[..., None], redis_url: str, tmp_path: Path
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None], redis_url: str, tmp_path: Path
 ) -> None:
     killed = RedisSettings(url=redis_url, prefix=f"t{uuid.uuid4().hex[:8]}")
     clean = killed.model_copy(update={"prefix": f"{killed.prefix}clean"})
@@ -369,7 +370,7 @@ def test_killed_again_and_again_redis_holds_what_a_clean_run_leaves(
 
 
 def test_redis_gone_and_back(
-    bootstrap: str, topics: Topics, publish: Callable[..., None], tmp_path: Path
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None], tmp_path: Path
 ) -> None:
     server = Redis(tmp_path / "redis")
     server.start()
@@ -392,7 +393,7 @@ def test_redis_gone_and_back(
 
 
 def test_two_members_share_and_a_departure_loses_nothing(
-    bootstrap: str, topics: Topics, publish: Callable[..., None]
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
 ) -> None:
     one, two = FaultySink([]), FaultySink([])
     outputs = [health(f"a{n % 50}", n) for n in range(1, 2001)]

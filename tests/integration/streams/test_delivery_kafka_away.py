@@ -20,6 +20,7 @@ from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.operations.topics import create_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.memory import MemorySink
 from streams.delivery.stage import run
@@ -41,8 +42,8 @@ def ready(port: int) -> dict[str, Any]:
     return found
 
 
-def publish(bootstrap: str, topics: Topics, sequence: int) -> None:
-    producer = Producer({"bootstrap.servers": bootstrap})
+def publish(bootstrap: Connection, topics: Topics, sequence: int) -> None:
+    producer = Producer(bootstrap.librdkafka())
     for n in range(50):
         producer.produce(
             topics.name("account.health"),
@@ -57,12 +58,12 @@ def test_kafka_gone_and_back(tmp_path: Path) -> None:
     kafka = Kafka(tmp_path / "kafka")
     kafka.start()
     topics = Topics("away-", partitions=2)
-    create_topics(kafka.bootstrap, topics)
+    create_topics(kafka.connection, topics)
     sink, stop, port = MemorySink(), threading.Event(), free_port()
     thread = threading.Thread(
         target=run,
         args=(
-            kafka.bootstrap,
+            kafka.connection,
             topics,
             DeliverySettings(metrics_port=port, session_seconds=6),
             [sink],
@@ -77,7 +78,7 @@ def test_kafka_gone_and_back(tmp_path: Path) -> None:
         return all(a is not None and a.sequence == sequence for a in found)
 
     try:
-        publish(kafka.bootstrap, topics, 1)
+        publish(kafka.connection, topics, 1)
         until(lambda: holds(1))
         assert ready(port)["ready"]
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
@@ -91,7 +92,7 @@ def test_kafka_gone_and_back(tmp_path: Path) -> None:
         kafka = Kafka(tmp_path / "kafka", port=kafka.port)
         kafka.start(60)
         until(lambda: ready(port)["ready"])
-        publish(kafka.bootstrap, topics, 2)
+        publish(kafka.connection, topics, 2)
         until(lambda: holds(2))
 
         kafka.stop()

@@ -25,7 +25,7 @@ def test_roles_go_on_after_their_ids_have_expired(tmp_path: Path) -> None:
     kafka = Kafka(tmp_path / "kafka", settings=FORGETFUL)
     try:
         kafka.start()
-        with deployed(kafka.bootstrap, tmp_path) as ours:
+        with deployed(kafka.connection, tmp_path) as ours:
             for day in (0, 1, 2):
                 events = [usage(10 * day + n, f"a{n}", START + day * DAY) for n in range(8)]
                 ours.producer.send("usage.events", events)

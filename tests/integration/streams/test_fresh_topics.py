@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from bellbuoy.operations.topics import create_topics, delete_topics
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.transactional_producer import TransactionalProducer
@@ -17,7 +18,7 @@ from streams.kafka.transactional_producer import TransactionalProducer
 pytestmark = pytest.mark.services
 
 
-def _missing(bootstrap: str) -> int:
+def _missing(bootstrap: Connection) -> int:
     topics = Topics(prefix=f"t{uuid.uuid4().hex[:8]}-", partitions=4)
     create_topics(bootstrap, topics)
     try:
@@ -39,7 +40,7 @@ def _missing(bootstrap: str) -> int:
         delete_topics(bootstrap, topics)
 
 
-def test_what_is_written_to_topics_made_just_now_is_all_there(bootstrap: str) -> None:
+def test_what_is_written_to_topics_made_just_now_is_all_there(bootstrap: Connection) -> None:
     with ThreadPoolExecutor(4) as pool:  # brokers are slowest to make logs when there are many to make
         missing = list(pool.map(_missing, [bootstrap] * 16))
     assert missing == [0] * 16

@@ -9,6 +9,7 @@ import pytest
 
 from bellbuoy.operations.ledger import EndOffsets, InputCounts, count_inputs, end_offsets, read_ledger
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.records import AccountHealth, AccountProfile, BillingEvent
 from schemas.times import DAY
 from tests.support.changelog import read_topic
@@ -27,7 +28,7 @@ JUDGED = (
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path, partitions=3) as running:
         yield running
 

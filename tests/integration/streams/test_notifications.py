@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from bellbuoy.operations.channels import channel_sinks
 from bellbuoy.operations.deadletters.redrive import redrive
 from bellbuoy.settings import Settings
+from schemas.connection import Connection
 from schemas.records import AlertNotification
 from schemas.topics import Topics
 from sinks.notify.delivery import DeliveryStatus
@@ -46,11 +47,11 @@ def hook(receiver: WebhookReceiver, **more: Any) -> dict[str, Any]:
     return {"type": "webhook", "url": receiver.url, "secret": SECRET, "internal": True, **more}
 
 
-def settings(bootstrap: str, topics: Topics, folder: Path, **channels: Any) -> Settings:
+def settings(bootstrap: Connection, topics: Topics, folder: Path, **channels: Any) -> Settings:
     return role_settings(bootstrap, topics, folder, notify={"channels": channels})
 
 
-def started(bootstrap: str, topics: Topics, *made: Settings) -> bool:
+def started(bootstrap: Connection, topics: Topics, *made: Settings) -> bool:
     """Whether every channel has its place on the topic, and has delivered what is there."""
     sinks = [sink for each in made for sink in channel_sinks(each)]
     try:
@@ -60,7 +61,9 @@ def started(bootstrap: str, topics: Topics, *made: Settings) -> bool:
     return all(committed == end for committed, end in places)
 
 
-def test_a_store_tells_the_others_what_became_of_a_notification(bootstrap: str, topics: Topics) -> None:
+def test_a_store_tells_the_others_what_became_of_a_notification(
+    bootstrap: Connection, topics: Topics
+) -> None:
     one, other, elsewhere = (
         KafkaDeliveryStore(bootstrap, topics, name) for name in ("mail", "mail", "slack")
     )
@@ -84,7 +87,7 @@ def test_a_store_tells_the_others_what_became_of_a_notification(bootstrap: str, 
 
 
 def test_a_new_channel_begins_with_what_comes_and_goes_on_where_it_was(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     publish(bootstrap, topics, decided(20))
     with WebhookReceiver() as receiver:
@@ -102,7 +105,7 @@ def test_a_new_channel_begins_with_what_comes_and_goes_on_where_it_was(
 
 
 def test_what_was_delivered_is_not_sent_again_though_it_is_read_again(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     with WebhookReceiver() as receiver:
         made = settings(bootstrap, topics, tmp_path, hook=hook(receiver))
@@ -112,7 +115,7 @@ def test_what_was_delivered_is_not_sent_again_though_it_is_read_again(
             until(lambda: len(receiver.inbox) == 10)
         subscription = Subscription.of(channel_sinks(made)[0], topics)
         parts = [TopicPartition(part.topic, part.partition, 0) for part in subscription.partitions()]
-        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin = AdminClient(bootstrap.librdkafka())
         back = ConsumerGroupTopicPartitions(subscription.group, parts)
         for reset_ in admin.alter_consumer_group_offsets([back]).values():
             reset_.result(30)
@@ -123,7 +126,7 @@ def test_what_was_delivered_is_not_sent_again_though_it_is_read_again(
 
 
 def test_a_channel_that_hangs_or_fails_holds_nobody_up_and_loses_nothing(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     with WebhookReceiver() as hanging, WebhookReceiver() as failing, SmtpReceiver() as post:
         hanging.script.extend([hang] * 3)
@@ -153,7 +156,7 @@ def test_a_channel_that_hangs_or_fails_holds_nobody_up_and_loses_nothing(
 
 
 def test_one_that_always_fails_holds_nobody_up_and_is_tried_again_after_a_kill(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     def poisonous(handler: Any) -> None:
         (answer(500) if handler.headers["webhook-id"] == "n0000" else take)(handler)
@@ -183,7 +186,7 @@ def test_one_that_always_fails_holds_nobody_up_and_is_tried_again_after_a_kill(
 
 
 def test_what_is_refused_is_a_dead_letter_the_next_is_delivered_and_a_redrive_sends_it_again(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     with SmtpReceiver() as post:
         post.refused["ann@example.com"] = "550 5.1.1 no such user"
@@ -231,7 +234,7 @@ def test_what_is_refused_is_a_dead_letter_the_next_is_delivered_and_a_redrive_se
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_again_and_again_every_notification_arrives_and_a_repetition_has_its_id(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     count = 200
     with WebhookReceiver() as receiver, SmtpReceiver() as post:

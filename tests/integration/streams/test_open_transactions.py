@@ -12,6 +12,7 @@ from confluent_kafka import Producer
 from bellbuoy.operations import open_transactions as checks
 from bellbuoy.operations.ledger import read_positions
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.topics import Topics
 from tests.support.input_producer import InputProducer, usage
@@ -24,7 +25,7 @@ SOON = "from streams.journal import open_transactions\nopen_transactions._MOST_S
 
 
 def test_an_input_that_is_held_back(
-    bootstrap: str, topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bootstrap: Connection, topics: Topics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(checks, "_MOST_SECONDS", 3.0)
     roles, producer = RoleProcesses(bootstrap, topics, tmp_path), InputProducer(bootstrap, topics)
@@ -44,7 +45,7 @@ def test_an_input_that_is_held_back(
 
         theirs = Producer(
             {
-                "bootstrap.servers": bootstrap,
+                **bootstrap.librdkafka(),
                 "transactional.id": uuid.uuid4().hex,
                 "transaction.timeout.ms": 600_000,
             }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.identity.owners import OWNERS
 from schemas.records import AccountProfile, BillingEvent
@@ -31,7 +32,7 @@ ALERTS = 2_000
 
 
 @pytest.fixture
-def deployment(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as running:
         yield running
 

@@ -16,6 +16,7 @@ from bellbuoy.operations.topics import create_topics
 from bellbuoy.times import now
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -28,13 +29,13 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+def roles(bootstrap: Connection, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
     running = RoleProcesses(bootstrap, topics, tmp_path)
     yield running
     running.stop()
 
 
-def test_events_reach_the_state_once(bootstrap: str, topics: Topics, roles: RoleProcesses) -> None:
+def test_events_reach_the_state_once(bootstrap: Connection, topics: Topics, roles: RoleProcesses) -> None:
     feed, at = InputProducer(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
@@ -49,7 +50,9 @@ def test_events_reach_the_state_once(bootstrap: str, topics: Topics, roles: Role
     assert result.usage == result.applied
 
 
-def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, roles: RoleProcesses) -> None:
+def test_poison_on_every_topic_is_set_aside(
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
+) -> None:
     feed, at = InputProducer(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
@@ -80,7 +83,9 @@ def test_poison_on_every_topic_is_set_aside(bootstrap: str, topics: Topics, role
     assert {letter.topic for letter in letters} == set(INPUT_TOPICS)
 
 
-def test_a_misplaced_record_is_moved_not_lost(bootstrap: str, topics: Topics, roles: RoleProcesses) -> None:
+def test_a_misplaced_record_is_moved_not_lost(
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
+) -> None:
     feed, at = InputProducer(bootstrap, topics), now()
     roles.start("journal")
     roles.start("worker")
@@ -95,7 +100,7 @@ def test_a_misplaced_record_is_moved_not_lost(bootstrap: str, topics: Topics, ro
 
 
 def test_envelopes_and_single_events_on_one_topic_are_exact(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     """Through a kill in the middle, after which the dedupe windows are read back from both forms."""
     feed, at = InputProducer(bootstrap, topics), now()
@@ -137,7 +142,7 @@ def test_envelopes_and_single_events_on_one_topic_are_exact(
 
 
 def test_kill_nine_of_both_stages_keeps_totals_exact(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     at, total, accounts = now(), 200_000, 500
     journal, worker = roles.start("journal"), roles.start("worker")
@@ -176,12 +181,12 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
     kafka = Kafka(tmp_path / "kafka", port=free_port())
     kafka.start()
     topics, at, total = Topics("b-", 4), now(), 60_000
-    create_topics(kafka.bootstrap, topics)
-    roles = RoleProcesses(kafka.bootstrap, topics, tmp_path)
+    create_topics(kafka.connection, topics)
+    roles = RoleProcesses(kafka.connection, topics, tmp_path)
     running = {role: roles.start(role) for role in ("journal", "worker")}
 
     def feed() -> None:
-        ours = InputProducer(kafka.bootstrap, topics)
+        ours = InputProducer(kafka.connection, topics)
         for first in range(0, total, 2_000):
             ours.send("usage.events", [usage(i, f"a{i % 100}", at) for i in range(first, first + 2_000)])
 
@@ -189,7 +194,7 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
         for role, process in running.items():  # a role may give up on a broker that is away: start it again
             if not process.running:
                 running[role] = roles.start(role)
-        return changelog_totals(kafka.bootstrap, topics).total
+        return changelog_totals(kafka.connection, topics).total
 
     feeder = Thread(target=feed)
     try:
@@ -200,7 +205,7 @@ def test_the_death_of_the_broker_under_load_keeps_totals_exact(tmp_path: Path) -
         kafka.start()
         feeder.join()
         until(lambda: seen() >= total, what="all applied")
-        result = changelog_totals(kafka.bootstrap, topics)
+        result = changelog_totals(kafka.connection, topics)
         assert result.total == total
         assert set(result.applied.values()) == {total // 100}
     finally:

@@ -14,6 +14,7 @@ import pytest
 from bellbuoy.operations.topics import create_topics, delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.records import DeadLetter
 from schemas.times import DAY
@@ -33,7 +34,7 @@ ACCOUNTS = 12
 
 
 @pytest.fixture
-def deploy(bootstrap: str, tmp_path: Path) -> Iterator[Any]:
+def deploy(bootstrap: Connection, tmp_path: Path) -> Iterator[Any]:
     running: list[Deployment] = []
 
     def start() -> Deployment:

@@ -28,6 +28,7 @@ from processors.state.account import State
 from processors.state.encoding import decode_state
 from processors.state.position import is_account
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.records import BillingEvent
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -46,7 +47,7 @@ ACCOUNTS = 100
 
 
 @pytest.fixture
-def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
+def roles(bootstrap: Connection, topics: Topics, tmp_path: Path) -> Iterator[RoleProcesses]:
     running = RoleProcesses(bootstrap, topics, tmp_path)
     yield running
     running.stop()
@@ -55,7 +56,7 @@ def roles(bootstrap: str, topics: Topics, tmp_path: Path) -> Iterator[RoleProces
 class Load:
     """A thread that sends usage until it is stopped; ``sent`` events of ACCOUNTS accounts, in turn."""
 
-    def __init__(self, bootstrap: str, topics: Topics) -> None:
+    def __init__(self, bootstrap: Connection, topics: Topics) -> None:
         self.sent = 0
         self._producer, self._at, self._over = InputProducer(bootstrap, topics), now(), Event()
         self._thread = Thread(target=self._run)
@@ -76,7 +77,7 @@ class Load:
             )
 
 
-def exact(bootstrap: str, topics: Topics, total: int) -> None:
+def exact(bootstrap: Connection, topics: Topics, total: int) -> None:
     until(lambda: applied_events(bootstrap, topics) >= total, what=f"all {total} applied")
     found = changelog_totals(bootstrap, topics)
     assert found.total == total
@@ -86,7 +87,7 @@ def exact(bootstrap: str, topics: Topics, total: int) -> None:
 
 
 def test_a_worker_restarted_over_a_backlog_loses_nothing(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     """Twelve times, on order and by force: the journal runs on, so each start recovers over a backlog."""
     roles.start("journal")
@@ -105,7 +106,7 @@ def test_a_worker_restarted_over_a_backlog_loses_nothing(
 
 @pytest.mark.parametrize("role", ["worker", "journal"])
 def test_members_that_come_and_go_under_load_lose_nothing(
-    bootstrap: str, topics: Topics, roles: RoleProcesses, role: str
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, role: str
 ) -> None:
     """Ten times, so twenty rebalances."""
     for one in ("journal", "worker"):
@@ -123,7 +124,7 @@ def test_members_that_come_and_go_under_load_lose_nothing(
 
 @pytest.mark.parametrize("role", ["worker", "journal"])
 def test_a_stop_in_order_is_quick_and_its_partitions_go_on_at_once(
-    bootstrap: str, topics: Topics, roles: RoleProcesses, role: str
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, role: str
 ) -> None:
     running = {one: roles.start(one) for one in ("journal", "worker")}
     with Load(bootstrap, topics) as load:
@@ -148,7 +149,7 @@ store.AccountStore.on_rebalance = after
 
 
 def test_a_commit_during_a_rebalance_does_not_keep_the_worker_waiting(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     """Faust would wait for records it never sees: the changelog then ends in a transaction's marker."""
     for one in ("journal", "worker"):
@@ -172,7 +173,7 @@ state.encode_state = lambda it, **how: write(read(whole(it, **how))[:{fields}])
 
 
 def test_an_older_build_and_a_newer_one_share_a_group(
-    bootstrap: str, topics: Topics, roles: RoleProcesses
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
 ) -> None:
     feed, at = InputProducer(bootstrap, topics), now()
 
@@ -222,7 +223,7 @@ def test_an_older_build_and_a_newer_one_share_a_group(
     assert {len(fields) for fields in stored(bootstrap, topics).values()} == {len(State.__struct_fields__)}
 
 
-def stored(bootstrap: str, topics: Topics) -> dict[bytes, Any]:
+def stored(bootstrap: Connection, topics: Topics) -> dict[bytes, Any]:
     """Return the newest state of every account, as its bytes hold it; each must be readable today."""
     newest = {m.key(): m.value() for m in read_topic(bootstrap, topics.changelog, topics.partitions)}
     states = {key: value for key, value in newest.items() if is_account(key)}
@@ -230,7 +231,7 @@ def stored(bootstrap: str, topics: Topics) -> dict[bytes, Any]:
     return {key: msgspec.msgpack.decode(value, strict=False) for key, value in states.items()}
 
 
-def test_a_sink_that_hangs_costs_no_memory(bootstrap: str, topics: Topics, tmp_path: Path) -> None:
+def test_a_sink_that_hangs_costs_no_memory(bootstrap: Connection, topics: Topics, tmp_path: Path) -> None:
     """Delivery holds a bounded part of what waits, and writes all of it once the sink answers again."""
     server = Redis(tmp_path / "redis")
     server.start()

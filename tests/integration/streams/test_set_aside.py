@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_END, TIMESTAMP_LOG_APPEND_TIME, Producer, Top
 from confluent_kafka.admin import AdminClient
 
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.producer_settings import DURABLE
 from schemas.records import SupportEvent, SurveyResponse
@@ -28,7 +29,7 @@ START = 20_600 * DAY
 
 
 @pytest.fixture
-def ours(bootstrap: str, tmp_path: Path) -> Iterator[Deployment]:
+def ours(bootstrap: Connection, tmp_path: Path) -> Iterator[Deployment]:
     with deployed(bootstrap, tmp_path) as deployment:
         yield deployment
 
@@ -65,11 +66,11 @@ def test_records_of_any_size_become_dead_letters_and_are_redriven_whole(ours: De
     """The broker takes a record by its compressed size, and by what an operator lets the topic take."""
     name = ours.topics.name("usage.events")
     alter(ours.bootstrap, name, max_message_bytes="30000000")
-    wide = Producer({**DURABLE, "bootstrap.servers": ours.bootstrap, "message.max.bytes": 30_000_000})
+    wide = Producer({**DURABLE, **ours.bootstrap.librdkafka(), "message.max.bytes": 30_000_000})
     squeezed = Producer(
         {
             **DURABLE,
-            "bootstrap.servers": ours.bootstrap,
+            **ours.bootstrap.librdkafka(),
             "message.max.bytes": 30_000_000,
             "compression.type": "zstd",
         }
@@ -113,7 +114,7 @@ def test_records_of_any_size_become_dead_letters_and_are_redriven_whole(ours: De
 
 def delete_records(deployment: Deployment, topic: str) -> None:
     """Delete all that is on a topic so far, as its retention does."""
-    client = AdminClient({"bootstrap.servers": deployment.bootstrap})
+    client = AdminClient(deployment.bootstrap.librdkafka())
     ends = [TopicPartition(topic, number, OFFSET_END) for number in range(deployment.topics.partitions)]
     for future in client.delete_records(ends).values():
         future.result(10)
@@ -126,7 +127,7 @@ def test_a_backfill_older_than_the_retention_is_applied(ours: Deployment) -> Non
     for process in ours.roles.processes:
         process.stop()
     encode, now = codec("usage.events").encode, time.time_ns() // 1_000_000
-    producer = Producer({**DURABLE, "bootstrap.servers": ours.bootstrap})
+    producer = Producer({**DURABLE, **ours.bootstrap.librdkafka()})
     events = [usage(n, f"a{n % 5}", START - 20 * DAY) for n in range(300)]
     for number, event in enumerate(events):
         key = account_key(event.tenant, event.account_id)

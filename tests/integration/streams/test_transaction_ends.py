@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from bellbuoy.operations.ledger import read_positions
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.records import JournalBatch, SourceRange
 from schemas.topics import Topics
@@ -26,14 +27,14 @@ pytestmark = pytest.mark.services
 KEY = account_key("acme", "a")
 
 
-def applied(bootstrap: str, topics: Topics, events: int) -> None:
+def applied(bootstrap: Connection, topics: Topics, events: int) -> None:
     def position() -> int:
         return sum(each.applied for each in read_positions(bootstrap, topics).values())
 
     until(lambda: position() == events, what=f"{events} events in the states")
 
 
-def batches(bootstrap: str, topics: Topics, partition: int) -> list[JournalBatch]:
+def batches(bootstrap: Connection, topics: Topics, partition: int) -> list[JournalBatch]:
     decode, start = (
         codec("account.journal").decode,
         TopicPartition(topics.name("account.journal"), partition, 0),
@@ -42,7 +43,7 @@ def batches(bootstrap: str, topics: Topics, partition: int) -> list[JournalBatch
 
 
 def test_a_journal_batch_without_its_end_is_not_written_twice(
-    bootstrap: str, topics: Topics, tmp_path: Path
+    bootstrap: Connection, topics: Topics, tmp_path: Path
 ) -> None:
     """The batch that nobody could read is written anew; it never comes after the new owner's batches."""
     partition = partition_of(KEY, topics.partitions)
@@ -87,7 +88,7 @@ def test_a_journal_batch_without_its_end_is_not_written_twice(
         roles.stop()
 
 
-def usage_cell(bootstrap: str, topics: Topics, partition: int):
+def usage_cell(bootstrap: Connection, topics: Topics, partition: int):
     for record in read_to_end(bootstrap, [TopicPartition(topics.name("account.journal"), partition, 0)]):
         batch: JournalBatch = codec("account.journal").decode(record.value)
         if batch.usage:
@@ -97,7 +98,7 @@ def usage_cell(bootstrap: str, topics: Topics, partition: int):
 
 @pytest.mark.parametrize("topic", ["risk.alerts", "bellbuoy-accounts-changelog", "account.transfers"])
 def test_what_a_worker_left_without_its_end_holds_nobody_up(
-    bootstrap: str, topics: Topics, tmp_path: Path, topic: str
+    bootstrap: Connection, topics: Topics, tmp_path: Path, topic: str
 ) -> None:
     """Readers go on past it, and the states are those of every event, each once."""
     partition = partition_of(KEY, topics.partitions)

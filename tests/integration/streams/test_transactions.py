@@ -9,6 +9,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
     NewPartitions,
 )
 
+from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.errors import FencedError
 from streams.kafka.log_reader import watermarks
@@ -19,7 +20,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.services
 
 
-def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
+def test_fenced_while_records_are_added(bootstrap: Connection, topics: Topics) -> None:
     """The client hears it in the background; from then on each call says only 'fatal error'."""
     name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
     first = TransactionalProducer(bootstrap, transactional_id)
@@ -46,7 +47,7 @@ def test_fenced_while_records_are_added(bootstrap: str, topics: Topics) -> None:
     assert [m.value() for m in read_topic(bootstrap, name)] == [b"kept"]
 
 
-def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
+def test_fenced_before_the_commit(bootstrap: Connection, topics: Topics) -> None:
     name, transactional_id = topics.name("events.deadletter"), f"{topics.prefix}one"
     first = TransactionalProducer(bootstrap, transactional_id)
     first.begin()
@@ -60,12 +61,14 @@ def test_fenced_before_the_commit(bootstrap: str, topics: Topics) -> None:
     assert read_topic(bootstrap, name) == []
 
 
-def test_a_partition_that_was_unknown_is_found_once_it_is_there(bootstrap: str, topics: Topics) -> None:
+def test_a_partition_that_was_unknown_is_found_once_it_is_there(
+    bootstrap: Connection, topics: Topics
+) -> None:
     """As while a broker that was paused comes back: librdkafka alone believes for minutes what it heard."""
     name = topics.name("support.events")
     partition = TopicPartition(name, topics.partitions)
-    reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "reader"})
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    reader = Consumer({**bootstrap.librdkafka(), "group.id": "reader"})
+    admin = AdminClient(bootstrap.librdkafka())
     with pytest.raises(KafkaException) as raised:
         reader.get_watermark_offsets(partition, timeout=10)
     assert raised.value.args[0].code() == KafkaError._UNKNOWN_PARTITION

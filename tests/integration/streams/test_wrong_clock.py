@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bellbuoy.operations.ledger import read_positions
+from schemas.connection import Connection
 from schemas.times import DAY
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
@@ -33,7 +34,7 @@ time.time_ns = _shifted
 
 @pytest.mark.parametrize("days", [400, -400])
 def test_a_clock_that_is_wrong_for_a_moment(
-    bootstrap: str, topics: Topics, tmp_path: Path, days: int
+    bootstrap: Connection, topics: Topics, tmp_path: Path, days: int
 ) -> None:
     shift, producer = tmp_path / "days", InputProducer(bootstrap, topics)
     roles = RoleProcesses(bootstrap, topics, tmp_path)

@@ -24,6 +24,7 @@ from bellbuoy.render.formats import change, duration, money
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.run.plan import SimulationPlan, parse_start, plan_simulation
 from processors.state.position import Position
+from schemas.connection import Connection
 from schemas.records import AccountHealth, Cap, Measure, RiskAlert
 from schemas.times import DAY
 from sinks.serving import HistoryEntry, Update
@@ -357,7 +358,9 @@ CONSOLE = "http://127.0.0.1:8090/sign-in?link=" + "x" * 32
 
 
 def test_the_demo_s_commands_can_be_pasted_as_they_stand() -> None:
-    hint = _hint(Addresses("127.0.0.1:9092", {}, "http://127.0.0.1:8080", {}), "demo-write-key", CONSOLE)
+    hint = _hint(
+        Addresses(Connection("127.0.0.1:9092"), {}, "http://127.0.0.1:8080", {}), "demo-write-key", CONSOLE
+    )
     console = Console(width=80, height=40, record=True, file=io.StringIO())
 
     console.print(render_screen(moment(), hint, 40))

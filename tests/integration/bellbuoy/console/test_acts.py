@@ -20,6 +20,7 @@ from bellbuoy.operations.event_writing import write_event
 from bellbuoy.operations.topics import create_topics
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec
+from schemas.connection import Connection
 from schemas.records import AccountOverride, AlertAction, SupportEvent
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -54,7 +55,7 @@ def _send(gateway: RoleProcess, topic: str, **event: object) -> None:
 
 @pytest.mark.timeout(800)
 def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
-    bootstrap: str, topics: Topics, redis_url: str, tmp_path: Path, chromium: Browser
+    bootstrap: Connection, topics: Topics, redis_url: str, tmp_path: Path, chromium: Browser
 ) -> None:
     made = new_token()
     token = {"sha256": made.sha256, "scopes": ["read", "act"], "tenants": ["demo"]}
@@ -222,7 +223,7 @@ def _set_override(page: Page) -> None:
     expect(page.locator("#toasts")).to_contain_text("score set to 12")
 
 
-def _written(bootstrap: str, topics: Topics, topic: str) -> list[AlertAction | AccountOverride]:
+def _written(bootstrap: Connection, topics: Topics, topic: str) -> list[AlertAction | AccountOverride]:
     decode = codec(topic).decode
     records = read_topic(bootstrap, topics.name(topic), topics.partitions)
     return sorted((decode(one.value()) for one in records), key=lambda one: one.occurred_at)
@@ -235,7 +236,7 @@ def test_servers_that_die_and_return_under_a_page(tmp_path: Path, chromium: Brow
     redis.start()
     try:
         _write(redis, health("acme", 1, 20.0, as_of=now()), alert("a1", opened_at=now()))
-        with running_console(kafka.bootstrap, topics, redis.url, tmp_path) as console:
+        with running_console(kafka.connection, topics, redis.url, tmp_path) as console:
             page, book = console.page(chromium), console.page(chromium)
             expect(book.locator("#book")).to_contain_text("Acme GmbH")
 
@@ -245,11 +246,11 @@ def test_servers_that_die_and_return_under_a_page(tmp_path: Path, chromium: Brow
             expect(page.locator("#inbox")).not_to_contain_text("is on it")
             expect(page.locator(".pending")).to_have_count(0)
             kafka.start()
-            create_topics(kafka.bootstrap, topics)
+            create_topics(kafka.connection, topics)
             page.get_by_role("button", name="Try again").click()
             expect(page.locator("#toasts")).to_contain_text("You are on it")
             expect(page.locator(".pending")).to_contain_text("being taken by Kim")
-            until(lambda: _written(kafka.bootstrap, topics, "alert.actions"), what="the act")
+            until(lambda: _written(kafka.connection, topics, "alert.actions"), what="the act")
 
             redis.stop()
             expect(book.locator("#stale")).to_be_visible()

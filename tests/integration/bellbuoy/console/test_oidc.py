@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from bellbuoy.local.embedded.ports import free_port
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.redis.settings import RedisSettings
 from sinks.redis.sink import RedisSink
@@ -48,7 +49,7 @@ def console(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "grants": GRANTS,
         }
         with running_console(
-            f"127.0.0.1:{free_port()}", topics, redis_url, folder, port=port, oidc=oidc
+            Connection(f"127.0.0.1:{free_port()}"), topics, redis_url, folder, port=port, oidc=oidc
         ) as running:
             yield running
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.times import now
+from schemas.connection import Connection
 from schemas.records import AccountHealth, Override, RiskAlert
 from schemas.times import DAY
 from schemas.topics import Topics
@@ -61,7 +62,7 @@ def sink(redis_url: str, topics: Topics) -> Iterator[RedisSink]:
 @pytest.fixture
 def console(topics: Topics, redis_url: str, tmp_path: Path, sink: RedisSink) -> Iterator[RunningConsole]:
     sink.write(_accounts())
-    with running_console(f"127.0.0.1:{free_port()}", topics, redis_url, tmp_path) as running:
+    with running_console(Connection(f"127.0.0.1:{free_port()}"), topics, redis_url, tmp_path) as running:
         yield running
 
 
