@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -20,14 +21,17 @@ from starlette.routing import Route
 
 from gateway.actions.links import ActionLinks
 from gateway.actions.secrets import ActionSecrets
-from gateway.http.auth import ApiKeys
 from gateway.http.body import BodyReader
 from gateway.http.cors import TrackingCors
 from gateway.http.errors import HttpError
 from gateway.http.metrics_middleware import RequestMetrics, RouteLabels
 from gateway.http.paths import PlainPaths
+from gateway.http.sender import Sender, sender_of
 from gateway.http.streams import json_lines
+from gateway.keys.api_keys import ApiKeys
+from gateway.keys.follower import KeyFollower
 from gateway.metrics import REGISTRY, start_series
+from gateway.outbox.arrivals import refused as refusal
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
@@ -49,6 +53,10 @@ __all__ = ["assemble", "build_app"]
 log = structlog.get_logger(__name__)
 
 
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def build_app(
     settings: GatewaySettings,
     connection: Connection,
@@ -68,7 +76,12 @@ def build_app(
         max_waiting=settings.max_waiting_events,
         timeout_seconds=settings.delivery_timeout_seconds,
     )
-    return assemble(settings, outbox, topics, registry, admission=admission, actions=actions)
+    keys = ApiKeys(settings.keys(), _now)
+    keys.complete = False
+    follower = KeyFollower(connection, topics, keys.replace)
+    return assemble(
+        settings, outbox, topics, registry, admission=admission, actions=actions, keys=keys, follower=follower
+    )
 
 
 def _counters(settings: GatewaySettings) -> dict[str, dict[str, str]]:
@@ -80,12 +93,16 @@ def assemble(
     outbox: Outbox,
     topics: Topics,
     registry: Registry,
-    clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    clock: Callable[[], int] = _now,
     admission: Admission | None = None,
     actions: ActionSecrets | None = None,
+    keys: ApiKeys | None = None,
+    follower: KeyFollower | None = None,
 ) -> Starlette:
     """
     Return the gateway on any outbox; ``clock`` returns UTC milliseconds.
+
+    ``keys`` are all keys, which the ``follower`` keeps up to date; without them, those of the settings.
 
     ``actions`` prove the actions on alerts that people take in messages; without them there are none.
 
@@ -101,19 +118,29 @@ def assemble(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await outbox.open()
+        if follower is not None:
+            follower.start()
         try:
             yield
         finally:
+            if follower is not None:
+                await asyncio.to_thread(follower.stop)
             await outbox.close()
 
-    dispatcher, keys = Dispatcher(outbox, topics, registry, _counters(settings)), ApiKeys(settings.keys())
+    known = ApiKeys(settings.keys(), clock) if keys is None else keys
+    dispatcher = Dispatcher(outbox, topics, registry, _counters(settings))
 
     async def arrivals(request: Request) -> Response:
-        grant = keys.server_grant(request.headers.get("authorization"))
+        grant = known.server_grant(request.headers.get("authorization"))
         return json_lines(dispatcher.arrivals.watch(grant.tenant))
 
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HttpError)
+        _tell_of_refusal(dispatcher, request, error, clock())
+        return _json(error.body(), error.status, error.headers())
+
     routes = [
-        *_source_routes(settings, dispatcher, registry, clock, admission),
+        *_source_routes(settings, known, dispatcher, registry, clock, admission),
         *_action_routes(settings, dispatcher, clock, actions or ActionSecrets()),
         *_contract_routes(registry),
         Route("/v1/arrivals", arrivals, methods=["GET"], name="/v1/arrivals"),
@@ -132,22 +159,24 @@ def assemble(
             Middleware(TrackingCors),
             Middleware(ServerErrorMiddleware, handler=_failed),
         ],
-        exception_handlers={HttpError: _refused, HTTPException: _no_route, ClientDisconnect: _disconnected},
+        exception_handlers={HttpError: refused, HTTPException: _no_route, ClientDisconnect: _disconnected},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.arrivals = dispatcher.arrivals
     return app
 
 
 def _source_routes(
     settings: GatewaySettings,
+    keys: ApiKeys,
     dispatcher: Dispatcher,
     registry: Registry,
     clock: Callable[[], int],
     admission: Admission | None,
 ) -> list[Route]:
     """Return the routes of every source: those for keys, and the webhooks."""
-    keys, bodies = ApiKeys(settings.keys()), BodyReader(settings)
+    bodies = BodyReader(settings)
     tracking = SegmentEndpoint(settings, keys, bodies, dispatcher, clock, settings.public_url)
     posthog = PosthogEndpoint(settings, keys, bodies, dispatcher, clock)
     cloud = CloudEventsEndpoint(settings, keys, bodies, dispatcher, clock, RESERVED)
@@ -207,9 +236,14 @@ async def _metrics(_request: Request) -> Response:
     return Response(generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HttpError)
-    return _json(error.body(), error.status, error.headers())
+def _tell_of_refusal(dispatcher: Dispatcher, request: Request, error: HttpError, now: int) -> None:
+    """Tell the tenant that a request of its sender is refused, where it is known whose it is."""
+    sender = sender_of(request)
+    if sender is None and error.tenant is not None:
+        sender = Sender(error.tenant, "", now)
+    if sender is not None and dispatcher.arrivals.watched(sender.tenant):
+        told = refusal(sender, error.message, error.pointer or "", error.status)
+        dispatcher.arrivals.tell(sender.tenant, told)
 
 
 async def _no_route(_request: Request, error: Exception) -> Response:

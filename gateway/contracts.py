@@ -42,7 +42,7 @@ def contracts(registry: Registry) -> dict[str, Any]:
         "version": version("bellbuoy"),
         "sources": [_source(source) for source in WEBHOOKS] + [_keyed(name) for name in _keyed_names()],
         "topics": {topic: _topic_schema(topic, registry) for topic in OFFERED_TOPICS},
-        "dry_run": "with ?dry_run=true typed events and CloudEvents are judged, and nothing is kept",
+        "dry_run": "with ?dry_run=true events are judged, each with its result, and nothing is kept",
     }
 
 

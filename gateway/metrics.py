@@ -16,6 +16,8 @@ __all__ = [
     "DEAD_LETTERS",
     "EVENTS",
     "IGNORED",
+    "KEY_EVENTS",
+    "KEY_REFUSALS",
     "REGISTRY",
     "REJECTED",
     "REQUESTS",
@@ -62,6 +64,18 @@ DEAD_LETTERS = Counter(
     "bellbuoy_dead_letters_total",
     "Events sent to the dead-letter topic.",
     ["topic", "reason"],
+    registry=REGISTRY,
+)
+KEY_EVENTS = Counter(
+    "bellbuoy_ingest_key_events_total",
+    "Events accepted with a key, those that say nothing about health included.",
+    ["tenant", "key"],
+    registry=REGISTRY,
+)
+KEY_REFUSALS = Counter(
+    "bellbuoy_ingest_key_refused_total",
+    "Requests refused by the scope or the quota of a key.",
+    ["tenant", "key", "reason"],
     registry=REGISTRY,
 )
 ACTIVE_REQUESTS = Gauge("bellbuoy_ingest_requests_inside", "Requests under way.", registry=REGISTRY)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator
 
-from gateway.http.auth import Scope
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
 from processors.state.own import MAX_OWN, OWN_NAME
 from schemas.identity.keys import valid_tenant
+from schemas.identity.write_keys import KeyScope
 
 __all__ = ["GatewaySettings", "TenantSettings"]
 
@@ -186,7 +186,7 @@ class GatewaySettings(BaseModel):
         default=10.0, gt=0, description="Longest wait for Kafka's confirmation; then 503 with `Retry-After`."
     )
 
-    def keys(self) -> dict[Scope, dict[str, list[str]]]:
+    def keys(self) -> dict[KeyScope, dict[str, list[str]]]:
         """Return the keys of each tenant, by scope."""
         return {
             "track": {name: _values(tenant.write_keys) for name, tenant in self.tenants.items()},

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-__all__ = ["DAY", "EPOCH", "HOUR", "MINUTE", "day_number", "iso"]
+__all__ = ["DAY", "EPOCH", "HOUR", "MINUTE", "SECOND", "day_number", "iso"]
 
-MINUTE = 60_000
+SECOND = 1_000
+"""Milliseconds of a second."""
+
+MINUTE = 60 * SECOND
 """Milliseconds of a minute."""
 
 HOUR = 60 * MINUTE

@@ -14,6 +14,7 @@ from schemas.times import DAY, HOUR
 
 __all__ = [
     "CHANGELOG_CONFIG",
+    "KEYS_TOPIC",
     "MAX_DEAD_LETTER_BYTES",
     "MAX_MESSAGE_BYTES",
     "MAX_RECORD_BYTES",
@@ -44,6 +45,10 @@ DELIVERIES_CONFIG = CHANGELOG_CONFIG | {
     "retention.ms": str(90 * DAY),
 }
 """What became of a notification is forgotten when the notification is."""
+
+
+KEYS_TOPIC = "gateway.keys"
+"""The topic of the keys of senders, which every gateway follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Topics:
         yield self._spec(self.name("alert.notifications"), _kept(90 * DAY))
         yield self._spec(self.name("alert.deliveries"), DELIVERIES_CONFIG)
         yield self._spec(self.name("erased.subjects"), CHANGELOG_CONFIG)
+        yield self._spec(self.name(KEYS_TOPIC), CHANGELOG_CONFIG)
         yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
         yield self._spec(self.name("simulation.clock"), _kept(DAY))
 

@@ -38,6 +38,7 @@ PANELS = {
         "events",
         "import",
         "sources",
+        "keys",
         "send",
         "deadletters",
         "rebuild",

@@ -57,8 +57,9 @@ def tail(
     """
     Show what arrives at the gateway, and what becomes of it, as it happens.
 
-    Each line is an event that Kafka has confirmed, or a dead letter with the field at fault. It shows one
-    gateway; nothing is kept for it, and only a server key may watch, because a write key is public.
+    Each line is an event that Kafka has confirmed, a dead letter with the field at fault, an event that says
+    nothing about health, or what was refused and why. It shows one gateway; nothing is kept for it, and only
+    a server key may watch, because a write key is public.
 
     \b
     Examples:
@@ -98,7 +99,14 @@ def _line(arrival: dict[str, Any]) -> str:
     from schemas.times import iso
 
     at = iso(arrival["received_at"])
-    head = f"{at}  {arrival['source']:<12} {arrival['topic']:<18}"
-    if arrival["became"] == "accepted":
-        return f"{head} {arrival['account_id']}  {arrival['what'] or ''}  {arrival['event_id']}"
+    head = f"{at}  {arrival['source']:<12} {arrival.get('topic', ''):<18}"
+    match arrival["became"]:
+        case "accepted":
+            return f"{head} {arrival['account_id']}  {arrival['what'] or ''}  {arrival['event_id']}"
+        case "ignored":
+            return f"{head} ignored: {arrival['what'] or 'an event without a name'} says nothing about health"
+        case "refused":
+            return (
+                f"{head} refused ({arrival['status']}) at {arrival['pointer'] or '/'}: {arrival['message']}"
+            )
     return f"{head} dead letter, {arrival['reason']} at {arrival['pointer'] or '/'}: {arrival['message']}"

@@ -19,7 +19,9 @@ import msgspec
 from bellbuoy.importing.errors import ImportFileError, RowFault
 from bellbuoy.importing.events import SOURCE, Churn, TableFile, TableReader
 from bellbuoy.importing.map_file import MapFile
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.sender import Sender
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from processors.intake.admission import Admission, time_refusal
 from processors.state.own import MUTED_UNTIL
 from schemas.codec.registry import Registry
@@ -173,11 +175,10 @@ async def send_rows(
             if now > muted_until - _MUTED_FOR / 2:
                 muted_until = now + _MUTED_FOR
                 await _mute(dispatcher, mapping.tenant, accounts, muted_until, now)
-            records = RequestRecords()
+            records = RequestRecords(Sender(mapping.tenant, SOURCE, now))
             for event in chunk:
                 if event is not None and not _too_old(event, now):
-                    dispatcher.add(records, event)
-                    dispatcher.add_derived(records, event)
+                    dispatcher.accept(records, event)
             await dispatcher.send(records)
             progress_file.set(key, number)
             progress(done)
@@ -201,7 +202,7 @@ def _chunks(
 
 
 async def _mute(dispatcher: Dispatcher, tenant: str, accounts: set[str], until: int, now: int) -> None:
-    records = RequestRecords()
+    records = RequestRecords(Sender(tenant, SOURCE, now))
     for account in sorted(accounts):
         event = AccountProfile(
             event_id=f"muted until {until} {account}",
@@ -212,7 +213,7 @@ async def _mute(dispatcher: Dispatcher, tenant: str, accounts: set[str], until: 
             received_at=now,
             own={MUTED_UNTIL: until},
         )
-        dispatcher.add(records, event)
+        dispatcher.accept(records, event)
     await dispatcher.send(records)
 
 

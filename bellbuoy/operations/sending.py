@@ -12,12 +12,12 @@ import aiohttp
 import orjson
 
 from bellbuoy.errors import ConfigError
-from gateway.http.auth import Scope
 from gateway.settings import GatewaySettings
 from gateway.sources.registry import SOURCES
 from gateway.sources.samples import Sample, load_samples
 from gateway.sources.signatures import SignedRequest
 from gateway.sources.source import Source, WebhookSource
+from schemas.identity.write_keys import KeyScope
 
 __all__ = ["SampleRequest", "UnreachableError", "choose", "prepare", "send", "watch"]
 
@@ -73,7 +73,7 @@ def prepare(
     body, headers = sample.fresh(now, account)
     headers["content-type"] = headers.get("content-type", sample.media_type)
     if not isinstance(source, WebhookSource):
-        scope: Scope = "server" if sample.scope == "server" else "track"
+        scope: KeyScope = "server" if sample.scope == "server" else "track"
         key = _first(
             settings.keys()[scope][tenant], tenant, "server_keys" if scope == "server" else "write_keys"
         )

@@ -6,7 +6,9 @@ import asyncio
 import hashlib
 
 from gateway.http.errors import HttpError
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.sender import Sender
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from schemas.identity.action_tokens import ActionToken
 from schemas.records import AlertAction
 from schemas.times import DAY, HOUR
@@ -48,9 +50,12 @@ def alert_action(
 
 async def write_actions(dispatcher: Dispatcher, actions: list[AlertAction]) -> None:
     """Return once the actions are durable; raise HttpError (503) when they aren't in time."""
-    records = RequestRecords()
+    if not actions:
+        return
+    first = actions[0]
+    records = RequestRecords(Sender(first.tenant, first.source, first.received_at))
     for action in actions:
-        dispatcher.add(records, action)
+        dispatcher.accept(records, action)
     try:
         async with asyncio.timeout(_SECONDS):
             await dispatcher.send(records)

@@ -25,10 +25,17 @@ class HttpError(Exception):
     The whole request is refused with this HTTP status.
 
     ``code`` is a stable word for programs, ``message`` says what to correct, ``retry_after`` is in seconds.
+    ``tenant`` is whose request it is, where a key says so.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, pointer: str | None = None, retry_after: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        pointer: str | None = None,
+        retry_after: int | None = None,
+        tenant: str | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -36,6 +43,7 @@ class HttpError(Exception):
         self.message = message
         self.pointer = pointer
         self.retry_after = retry_after
+        self.tenant = tenant
 
     @classmethod
     def of(cls, fault: Fault) -> HttpError:

@@ -22,12 +22,14 @@ class Results:
     """
     The results of a request, in the order of its events: 200 all accepted, 207 some, 400 none.
 
-    ``rejected`` are the events of a list that were rejected, by index, each with its fault.
+    ``rejected`` are the events of a list that were rejected, by index, each with its fault; ``faults`` are
+    those of every rejected event, the only one of a request included.
     """
 
     def __init__(self) -> None:
         self._results: list[dict[str, Any]] = []
         self.rejected: list[tuple[int, Fault]] = []
+        self.faults: list[Fault] = []
 
     def accept(self, event_id: str) -> None:
         """Note that an event was accepted."""
@@ -36,9 +38,14 @@ class Results:
     def reject(self, fault: Fault, index: int | None) -> None:
         """Note that an event was rejected; ``index`` is its place in a list, ``None`` for the only one."""
         pointer = ("" if index is None else f"/{index}") + fault.pointer
+        self.faults.append(fault)
         if index is not None:
             self.rejected.append((index, fault))
         self._results.append({"status": "rejected", "message": fault.detail, "pointer": pointer})
+
+    def ignore(self) -> None:
+        """Note that an event was taken, and says nothing about health."""
+        self._results.append({"status": "ignored"})
 
     @property
     def mixed(self) -> bool:
@@ -49,7 +56,7 @@ class Results:
         """Return the answer; that of a ``dry_run`` says so."""
         rejected = [result for result in self._results if result["status"] == "rejected"]
         body: dict[str, Any] = {
-            "accepted": len(self._results) - len(rejected),
+            "accepted": sum(result["status"] == "accepted" for result in self._results),
             "rejected": len(rejected),
             "results": self._results,
         }

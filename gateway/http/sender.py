@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Sender"]
+from starlette.requests import Request
+
+__all__ = ["Sender", "sender_of", "told_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,3 +16,15 @@ class Sender:
     tenant: str
     source: str
     received_at: int
+
+
+def told_of(request: Request, sender: Sender) -> Sender:
+    """Note who sent a request, so that its tenant is told when it is refused; return the sender."""
+    request.state.sender = sender
+    return sender
+
+
+def sender_of(request: Request) -> Sender | None:
+    """Return who sent a request, or ``None`` where that isn't known."""
+    sender = getattr(request.state, "sender", None)
+    return sender if isinstance(sender, Sender) else None

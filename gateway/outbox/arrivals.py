@@ -1,4 +1,4 @@
-"""Arrivals: what became of each event that the gateway took, for whoever watches a tenant now."""
+"""Arrivals: what became of each event that reached the gateway, for whoever watches a tenant now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Arrivals"]
+from gateway.drift.names import name_of
+from gateway.http.errors import Fault
+from gateway.http.sender import Sender
+from schemas.records import InputEvent
+
+__all__ = ["Arrivals", "accepted", "dead_lettered", "ignored", "refused"]
 
 _KEPT = 1_000
 """Arrivals that wait for a slow watcher; older ones are left out."""
@@ -47,3 +52,42 @@ class Arrivals:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(arrival)
+
+
+def accepted(topic: str, event: InputEvent) -> dict[str, Any]:
+    """Return what is told of an event that Kafka has."""
+    return {
+        "became": "accepted",
+        "topic": topic,
+        "source": event.source,
+        "account_id": event.account_id,
+        "event_id": event.event_id,
+        "what": getattr(event, "kind", None) or getattr(event, "name", None),
+        "occurred_at": event.occurred_at,
+        "received_at": event.received_at,
+    }
+
+
+def dead_lettered(topic: str, sender: Sender, fault: Fault, letter: str) -> dict[str, Any]:
+    """Return what is told of an event that became a dead letter."""
+    return _told("dead letter", sender) | {
+        "topic": topic,
+        "reason": fault.reason,
+        "message": fault.detail,
+        "pointer": fault.pointer,
+        "letter": letter,
+    }
+
+
+def ignored(sender: Sender, raw: bytes) -> dict[str, Any]:
+    """Return what is told of an event that says nothing about health."""
+    return _told("ignored", sender) | {"what": name_of(raw)}
+
+
+def refused(sender: Sender, message: str, pointer: str = "", status: int = 400) -> dict[str, Any]:
+    """Return what is told of an event, or a whole request, that was refused with an HTTP status."""
+    return _told("refused", sender) | {"status": status, "message": message, "pointer": pointer}
+
+
+def _told(became: str, sender: Sender) -> dict[str, Any]:
+    return {"became": became, "source": sender.source, "received_at": sender.received_at}

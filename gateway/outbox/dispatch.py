@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
 from gateway.http.errors import Fault, HttpError
-from gateway.http.sender import Sender
-from gateway.metrics import DEAD_LETTERS, EVENTS
+from gateway.metrics import DEAD_LETTERS, EVENTS, IGNORED
 from gateway.outbox.accounts import derived_records
-from gateway.outbox.arrivals import Arrivals
+from gateway.outbox.arrivals import Arrivals, accepted, dead_lettered, ignored, refused
 from gateway.outbox.counting import count_of
 from gateway.outbox.port import Outbox, OutboxFullError, OutboxUnavailableError, OutgoingRecord
+from gateway.outbox.request_records import RequestRecords
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
@@ -24,27 +21,11 @@ from schemas.inputs import INPUT_TOPICS, USAGE, input_of
 from schemas.records import InputEvent, UsageEvent, dead_letters
 from schemas.topics import Topics
 
-__all__ = ["Dispatcher", "RequestRecords"]
+__all__ = ["Dispatcher"]
 
 _DEAD_LETTERS = "events.deadletter"
 _NO_COUNTERS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 _NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
-
-
-@dataclass(slots=True)
-class RequestRecords:
-    """
-    The encoded records of one request, and the counts that are added to the metrics once Kafka has confirmed.
-
-    ``usage`` holds encoded usage events by partition, with the key of the first of them; ``arrivals`` are
-    told to those who watch a tenant.
-    """
-
-    records: list[OutgoingRecord] = field(default_factory=list)
-    usage: dict[int, tuple[bytes, list[bytes]]] = field(default_factory=dict)
-    events: Counter[str] = field(default_factory=Counter)
-    arrivals: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class Dispatcher:
@@ -69,12 +50,42 @@ class Dispatcher:
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions
 
-    def add(self, records: RequestRecords, event: InputEvent) -> None:
+    def accept(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
         """
-        Add an event, and what it adds to its tenant's counters.
+        Add an event, and the records that follow from it; ``user`` is a user known to belong to its account.
 
-        Raises Fault when the schema of its topic can't hold one of its values.
+        Raises Fault when the schema of its topic can't hold one of its values, and HttpError (403) when the
+        sender's key may not send to that topic.
         """
+        topic = input_of(event).topic
+        if records.grant is not None:
+            records.grant.check_topic(topic)
+        self._add(records, event)
+        for record in derived_records(event, user):
+            self._add(records, record)
+        records.received += 1
+        if self.arrivals.watched(event.tenant):
+            records.arrivals.append((event.tenant, accepted(topic, event)))
+        if records.dry_run is not None:
+            records.dry_run.accept(event.event_id)
+
+    def ignore(self, records: RequestRecords, raw: bytes) -> None:
+        """Note that an event says nothing about health."""
+        records.received += 1
+        records.ignored += 1
+        if self.arrivals.watched(records.sender.tenant):
+            records.arrivals.append((records.sender.tenant, ignored(records.sender, raw)))
+        if records.dry_run is not None:
+            records.dry_run.ignore()
+
+    def refuse(self, records: RequestRecords, fault: Fault) -> None:
+        """Note that an event is refused, which its sender is told; nothing of it is kept."""
+        if self.arrivals.watched(records.sender.tenant):
+            told = refused(records.sender, fault.detail, fault.pointer)
+            records.arrivals.append((records.sender.tenant, told))
+
+    def _add(self, records: RequestRecords, event: InputEvent) -> None:
+        """Add an event, and what it adds to its tenant's counters; raise Fault."""
         topic = input_of(event).topic
         try:
             value = self._codecs[topic].encode(event)
@@ -86,22 +97,14 @@ class Dispatcher:
         else:
             records.records.append(OutgoingRecord(self._names[topic], key, value))
         records.events[topic] += 1
-        if self.arrivals.watched(event.tenant):
-            records.arrivals.append((event.tenant, _accepted(topic, event)))
         if isinstance(event, UsageEvent) and event.tenant in self._counters:
             counted = count_of(event, self._counters[event.tenant])
             if counted is not None:
-                self.add(records, counted)
-
-    def add_derived(self, records: RequestRecords, event: InputEvent, user: str | None = None) -> None:
-        """Add the records that follow from an event; ``user`` is a user known to belong to its account."""
-        for record in derived_records(event, user):
-            self.add(records, record)
+                self._add(records, counted)
 
     def add_dead_letter(
         self,
         records: RequestRecords,
-        sender: Sender,
         topic: str,
         raw: bytes,
         fault: Fault,
@@ -114,6 +117,7 @@ class Dispatcher:
         ``headers`` hold what the request said about the event outside the event's own JSON ``raw``;
         ``receipt`` tells an event without an id from another one with the same content.
         """
+        sender = records.sender
         dead_letter = dead_letters.of_request(
             reason=fault.reason,
             detail=fault.detail,
@@ -130,8 +134,12 @@ class Dispatcher:
         value = self._codecs[_DEAD_LETTERS].encode(dead_letter)
         records.records.append(OutgoingRecord(self._names[_DEAD_LETTERS], key, value))
         records.dead_letters[topic, fault.reason] += 1
+        records.received += 1
         if self.arrivals.watched(sender.tenant):
-            records.arrivals.append((sender.tenant, _kept(topic, sender, fault, dead_letter.id)))
+            told = dead_lettered(topic, sender, fault, dead_letter.id)
+            records.arrivals.append((sender.tenant, told))
+        if records.dry_run is not None:
+            records.dry_run.reject(fault, records.received - 1)
 
     async def send(self, records: RequestRecords) -> None:
         """Return once every record of the request is durable; raise HttpError (503) otherwise."""
@@ -150,37 +158,13 @@ class Dispatcher:
             raise HttpError(
                 503, "unavailable", "Kafka did not confirm every event: send all of them again", retry_after=2
             ) from error
+        if records.grant is not None:
+            records.grant.charge(records.received, records.sender.received_at)
         for tenant, arrival in records.arrivals:
             self.arrivals.tell(tenant, arrival)
+        if records.ignored:
+            IGNORED.labels(records.sender.source).inc(records.ignored)
         for topic, events in records.events.items():
             EVENTS.labels(topic).inc(events)
         for (topic, reason), count in records.dead_letters.items():
             DEAD_LETTERS.labels(topic, reason).inc(count)
-
-
-def _accepted(topic: str, event: InputEvent) -> dict[str, Any]:
-    """Return what is told of an event that Kafka has."""
-    return {
-        "became": "accepted",
-        "topic": topic,
-        "source": event.source,
-        "account_id": event.account_id,
-        "event_id": event.event_id,
-        "what": getattr(event, "kind", None) or getattr(event, "name", None),
-        "occurred_at": event.occurred_at,
-        "received_at": event.received_at,
-    }
-
-
-def _kept(topic: str, sender: Sender, fault: Fault, letter: str) -> dict[str, Any]:
-    """Return what is told of an event that became a dead letter."""
-    return {
-        "became": "dead letter",
-        "topic": topic,
-        "source": sender.source,
-        "reason": fault.reason,
-        "message": fault.detail,
-        "pointer": fault.pointer,
-        "letter": letter,
-        "received_at": sender.received_at,
-    }

@@ -12,9 +12,11 @@ from starlette.routing import Route
 from gateway.http.body import BodyReader
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
-from gateway.http.sender import Sender
-from gateway.metrics import IGNORED, REJECTED
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.results import Results, is_dry_run
+from gateway.http.sender import Sender, told_of
+from gateway.metrics import REJECTED
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from gateway.sources.signatures import BadSignatureError, SignedRequest
 from gateway.sources.source import WebhookSource
 
@@ -79,7 +81,7 @@ class WebhookEndpoint:
             )
         if request.method == "HEAD":
             return Response(media_type="application/json")
-        sender = Sender(tenant, source.name, self._clock())
+        sender = told_of(request, Sender(tenant, source.name, self._clock()))
         async with self._bodies.body_of(request, proven=False) as body:
             signed = SignedRequest(self._url(request), body, request.headers, request.method)
             try:
@@ -92,12 +94,14 @@ class WebhookEndpoint:
                 raise _unexpected_body(sender, fault) from fault
             may_test = self._signed(for_tests, signed, sender)
             headers = _event_headers(request, source)
-            records = RequestRecords()
+            records = RequestRecords(sender, dry_run=Results() if is_dry_run(request) else None)
             for event in events:
                 if not may_test and source.is_test is not None and source.is_test(event):
-                    IGNORED.labels(source.name).inc()
+                    self._dispatcher.ignore(records, event)
                 else:
-                    self._add(records, event, sender, headers)
+                    self._add(records, event, headers)
+            if records.dry_run is not None:
+                return records.dry_run.answer(dry_run=True)
             await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
 
@@ -115,18 +119,15 @@ class WebhookEndpoint:
             return False
         return True
 
-    def _add(
-        self, records: RequestRecords, event: bytes, sender: Sender, headers: Mapping[str, bytes]
-    ) -> None:
+    def _add(self, records: RequestRecords, event: bytes, headers: Mapping[str, bytes]) -> None:
         try:
-            record = self._source.to_record(event, sender, headers)
+            record = self._source.to_record(event, records.sender, headers)
             if record is None:
-                IGNORED.labels(sender.source).inc()
-                return
-            self._dispatcher.add(records, record)
-            self._dispatcher.add_derived(records, record)
+                self._dispatcher.ignore(records, event)
+            else:
+                self._dispatcher.accept(records, record)
         except Fault as fault:
-            self._dispatcher.add_dead_letter(records, sender, self._source.topic, event, fault, headers)
+            self._dispatcher.add_dead_letter(records, self._source.topic, event, fault, headers)
 
 
 def _event_headers(request: Request, source: WebhookSource) -> dict[str, bytes]:

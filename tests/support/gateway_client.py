@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.actions.secrets import ActionSecrets
 from gateway.app import assemble
+from gateway.keys.api_keys import ApiKeys
 from gateway.outbox.port import MemoryOutbox
 from gateway.settings import GatewaySettings
 from gateway.sources.registry import WEBHOOKS
@@ -95,12 +96,13 @@ class GatewayClient:
         settings: GatewaySettings = SETTINGS,
         admission: Admission | None = _ADMISSION,
         actions: ActionSecrets | None = None,
+        keys: ApiKeys | None = None,
     ) -> None:
         self.outbox = MemoryOutbox()
         self.now = NOW
         self.last: Answer | None = None
         self.app = assemble(
-            settings, self.outbox, Topics("t-"), committed(), lambda: self.now, admission, actions
+            settings, self.outbox, Topics("t-"), committed(), lambda: self.now, admission, actions, keys
         )
 
     def request(
@@ -126,6 +128,18 @@ class GatewayClient:
         data = encoded(body)
         signed = signature(source, secret or new_secret(source), data, at)
         return self.post(f"{source.path}/acme", data, (headers or {}) | signed)
+
+    def told(
+        self, tenant: str, path: str, body: Any, headers: dict[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Post, and return the arrivals that those who watch a tenant are told of meanwhile."""
+
+        async def watched() -> list[dict[str, Any]]:
+            with self.app.state.arrivals.watch(tenant) as queue:
+                await self._request("POST", path, encoded(body), KEY if headers is None else headers)
+                return [queue.get_nowait() for _ in range(queue.qsize())]
+
+        return asyncio.run(watched())
 
     def sent(self, topic: str) -> list[Any]:
         """Return the events that were sent to a topic, in envelopes or not."""

@@ -1,4 +1,4 @@
-"""The gateway on the in-memory outbox behind a real socket."""
+"""The gateway behind a real socket: on the in-memory outbox, or on a Kafka."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from typing import Any
 
 import uvicorn
 
-from gateway.app import assemble
+from gateway.app import assemble, build_app
 from gateway.http.protocol import server_config
+from gateway.keys.api_keys import ApiKeys
 from gateway.outbox.port import MemoryOutbox
 from gateway.settings import GatewaySettings
 from schemas.codec.registry import committed
+from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.gateway_client import SETTINGS, events_in
 from tests.support.waiting import until
 
-__all__ = ["Server", "served"]
+__all__ = ["Server", "served", "served_on_kafka"]
 
 
 class Server:
     """The gateway on the in-memory outbox behind a real socket."""
 
-    def __init__(self, settings: GatewaySettings = SETTINGS, **bounds: Any) -> None:
+    def __init__(
+        self, settings: GatewaySettings = SETTINGS, keys: ApiKeys | None = None, **bounds: Any
+    ) -> None:
         self.outbox = MemoryOutbox()
         settings = settings.model_copy(update=bounds)
-        app = assemble(settings, self.outbox, Topics(), committed())
+        app = assemble(settings, self.outbox, Topics(), committed(), keys=keys)
         self.server = uvicorn.Server(server_config(app, settings))
         self.listener = socket.create_server(("127.0.0.1", 0))
 
@@ -48,8 +52,10 @@ class Server:
 
 
 @contextmanager
-def served(settings: GatewaySettings = SETTINGS, **bounds: Any) -> Iterator[Server]:
-    served = Server(settings, **bounds)
+def served(
+    settings: GatewaySettings = SETTINGS, keys: ApiKeys | None = None, **bounds: Any
+) -> Iterator[Server]:
+    served = Server(settings, keys, **bounds)
     thread = threading.Thread(target=served.server.run, kwargs={"sockets": [served.listener]})
     thread.start()
     try:
@@ -59,4 +65,24 @@ def served(settings: GatewaySettings = SETTINGS, **bounds: Any) -> Iterator[Serv
         served.server.should_exit = True
         thread.join(30)
         served.listener.close()
+        assert not thread.is_alive()
+
+
+@contextmanager
+def served_on_kafka(
+    connection: Connection, topics: Topics, settings: GatewaySettings = SETTINGS
+) -> Iterator[str]:
+    """Run the gateway in a real uvicorn on a free port; yield its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    app = build_app(settings, connection, topics, committed())
+    server = uvicorn.Server(server_config(app, settings))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        listener.close()
         assert not thread.is_alive()

@@ -17,7 +17,7 @@ from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import Settings
 from schemas.times import HOUR, MINUTE
-from schemas.topics import TopicSpec
+from schemas.topics import KEYS_TOPIC, TopicSpec
 from streams.kafka.log_reader import read_to_end
 
 __all__ = ["TopicHits", "scan_topics"]
@@ -57,7 +57,7 @@ def scan_topics(
     topics, read = kafka.topics(), 0
     for spec in topics.specs():
         plain = topics.plain(spec.name)
-        if plain in ("erased.subjects", "simulation.clock"):
+        if plain in ("erased.subjects", KEYS_TOPIC, "simulation.clock"):
             continue
         found = TopicHits(plain, spec.config["cleanup.policy"].startswith("compact"), 0, {}, set(), 0)
         newest = 0

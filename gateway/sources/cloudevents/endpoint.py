@@ -8,14 +8,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import ApiKeys
 from gateway.http.body import BodyReader, check_batch_size, check_event_size, media_type
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
-from gateway.http.sender import Sender
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.sender import Sender, told_of
+from gateway.keys.api_keys import ApiKeys
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from gateway.sources.cloudevents import SOURCE
 from gateway.sources.cloudevents.events import binary, structured, to_record, topic_of
 from schemas.records import InputEvent
@@ -53,7 +54,8 @@ class CloudEventsEndpoint:
     async def post(self, request: Request) -> Response:
         """Accept one event or a batch, and answer for each; a bad one of a batch becomes a dead letter."""
         received_at = self._clock()
-        grant = self._keys.server_grant(request.headers.get("authorization"))
+        grant = self._keys.server_grant(request.headers.get("authorization"), SOURCE.name)
+        sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
         form = media_type(request)
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
@@ -64,27 +66,25 @@ class CloudEventsEndpoint:
                 raise HttpError.of(fault) from fault
             check_batch_size(len(events), self._limits)
             batch = form == "application/cloudevents-batch+json"
-            sender = Sender(grant.tenant, SOURCE.name, received_at)
-            records, results = RequestRecords(), Results()
+            records, results = RequestRecords(sender, grant), Results()
             for index, event in enumerate(events):
-                self._add(records, results, event, sender, index if batch else None)
+                self._add(records, results, event, index if batch else None)
             if is_dry_run(request):
                 return results.answer(dry_run=True)
             for index, why in results.rejected if results.mixed else ():
                 raw = events[index]
-                self._dispatcher.add_dead_letter(records, sender, topic_of(raw), raw, why)
+                self._dispatcher.add_dead_letter(records, topic_of(raw), raw, why)
+            for why in () if results.mixed else results.faults:
+                self._dispatcher.refuse(records, why)
             await self._dispatcher.send(records)
         return results.answer()
 
-    def _add(
-        self, records: RequestRecords, results: Results, raw: bytes, sender: Sender, index: int | None
-    ) -> None:
+    def _add(self, records: RequestRecords, results: Results, raw: bytes, index: int | None) -> None:
         try:
             check_event_size(raw, self._limits)
-            event = to_record(raw, sender, {})
+            event = to_record(raw, records.sender, {})
             _check_source(event, self._reserved)
-            self._dispatcher.add(records, event)
-            self._dispatcher.add_derived(records, event)
+            self._dispatcher.accept(records, event)
         except Fault as fault:
             results.reject(fault, index)
         else:

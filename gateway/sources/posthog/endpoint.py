@@ -13,14 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import ApiKeys
 from gateway.http.body import BodyReader, check_batch_size, check_event_size, gunzip
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
-from gateway.http.sender import Sender
-from gateway.metrics import IGNORED, count_unusable
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.results import Results, is_dry_run
+from gateway.http.sender import Sender, told_of
+from gateway.keys.api_keys import ApiKeys
+from gateway.metrics import count_unusable
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from gateway.sources.posthog import SOURCE
 from gateway.sources.posthog.calls import key_in, record_of_event
 
@@ -67,17 +69,20 @@ class PosthogEndpoint:
         async with self._bodies.body_of(request, proven=False) as received:
             try:
                 body = await self._plain(received)
-                grant = self._keys.grant(key_in(body))
+                grant = self._keys.grant(key_in(body), SOURCE.name)
+                sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
                 body = well_formed(body)
                 batch = _BODIES.read(body).batch
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             events = [bytes(each) for each in batch] if batch is not None else [body]
             check_batch_size(len(events), self._limits, pointer="/batch")
-            sender, receipt = Sender(grant.tenant, SOURCE.name, received_at), secrets.token_hex(8)
-            records = RequestRecords()
+            receipt, dry_run = secrets.token_hex(8), Results() if is_dry_run(request) else None
+            records = RequestRecords(sender, grant, dry_run)
             for index, event in enumerate(events):
-                self._add(records, event, sender, f"{receipt}/{index}")
+                self._add(records, event, f"{receipt}/{index}")
+            if dry_run is not None:
+                return dry_run.answer(dry_run=True)
             await self._dispatcher.send(records)
         return Response(_ACCEPTED, media_type="application/json")
 
@@ -92,15 +97,14 @@ class PosthogEndpoint:
         except (binascii.Error, ValueError, KeyError) as error:
             raise Fault("data is not base64", "") from error
 
-    def _add(self, records: RequestRecords, raw: bytes, sender: Sender, receipt: str) -> None:
+    def _add(self, records: RequestRecords, raw: bytes, receipt: str) -> None:
         try:
             check_event_size(raw, self._limits)
-            record, user = record_of_event(raw, sender, receipt, count_unusable)
+            record, user = record_of_event(raw, records.sender, receipt, count_unusable)
             if record is None:
-                IGNORED.labels(SOURCE.name).inc()
-                return
-            self._dispatcher.add(records, record)
-            self._dispatcher.add_derived(records, record, user)
+                self._dispatcher.ignore(records, raw)
+            else:
+                self._dispatcher.accept(records, record, user)
         except Fault as fault:
             headers = {"bellbuoy-receipt": receipt.encode()}
-            self._dispatcher.add_dead_letter(records, sender, "usage.events", raw, fault, headers, receipt)
+            self._dispatcher.add_dead_letter(records, "usage.events", raw, fault, headers, receipt)

@@ -10,14 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import ApiKeys
 from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
-from gateway.http.sender import Sender
-from gateway.metrics import IGNORED, count_unusable
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.results import Results, is_dry_run
+from gateway.http.sender import Sender, told_of
+from gateway.keys.api_keys import ApiKeys
+from gateway.metrics import count_unusable
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from gateway.sources.segment import SOURCE
 from gateway.sources.segment.calls import (
     CALL_DECODER,
@@ -88,21 +90,23 @@ class SegmentEndpoint:
 
         async def endpoint(request: Request) -> Response:
             received_at = self._clock()
-            grant = self._keys.from_header(request.headers.get("authorization"))
+            grant = self._keys.from_header(request.headers.get("authorization"), SOURCE.name)
             async with self._bodies.body_of(request, proven=grant is not None) as body:
                 try:
-                    grant = grant or self._keys.grant(key_in(body))
+                    grant = grant or self._keys.grant(key_in(body), SOURCE.name)
+                    sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
                     if len(body) > self._limits.max_event_bytes:
                         raise HttpError(
                             413, "too_large", f"an event has at most {self._limits.max_event_bytes} bytes"
                         )
                     raw = well_formed(body)
                     call = CALL_DECODER.read(raw)
-                    sender = Sender(grant.tenant, SOURCE.name, received_at)
-                    records = RequestRecords()
-                    self._add(records, kind, call, raw, sender, sent_at=sent_at_of(call), receipt=_receipt())
+                    records = RequestRecords(sender, grant, _dry_run(request))
+                    self._add(records, kind, call, raw, sent_at=sent_at_of(call), receipt=_receipt())
                 except Fault as fault:
                     raise HttpError.of(fault) from fault
+                if records.dry_run is not None:
+                    return records.dry_run.answer(dry_run=True)
                 await self._dispatcher.send(records)
             return Response(_SUCCESS, media_type="application/json")
 
@@ -111,18 +115,20 @@ class SegmentEndpoint:
     async def _batch(self, request: Request) -> Response:
         """Accept a batch; a bad call in it becomes a dead letter and does not affect the others."""
         received_at = self._clock()
-        grant = self._keys.from_header(request.headers.get("authorization"))
+        grant = self._keys.from_header(request.headers.get("authorization"), SOURCE.name)
         async with self._bodies.body_of(request, proven=grant is not None) as body:
             try:
-                grant = grant or self._keys.grant(key_in(body))
+                grant = grant or self._keys.grant(key_in(body), SOURCE.name)
+                sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
                 batch = decode_batch(well_formed(body), self._limits.max_batch_events)
             except Fault as fault:
                 raise HttpError.of(fault) from fault
-            sender = Sender(grant.tenant, SOURCE.name, received_at)
             sent_at, group, receipt = sent_at_of(batch), group_of(batch), _receipt()
-            records = RequestRecords()
+            records = RequestRecords(sender, grant, _dry_run(request))
             for index, call in enumerate(batch.batch):
-                self._add_of_batch(records, bytes(call), sender, sent_at, group, f"{receipt}/{index}")
+                self._add_of_batch(records, bytes(call), sent_at, group, f"{receipt}/{index}")
+            if records.dry_run is not None:
+                return records.dry_run.answer(dry_run=True)
             await self._dispatcher.send(records)
         return Response(_SUCCESS, media_type="application/json")
 
@@ -130,7 +136,7 @@ class SegmentEndpoint:
         """Answer what browser and mobile SDKs ask before they send: where to send, and what to load."""
         key = request.path_params["key"]
         try:
-            grant = self._keys.grant(key)
+            grant = self._keys.known(key)
         except HttpError as error:
             raise HttpError(404, "unknown_key", "no tenant has this write key: see the settings") from error
         if grant.scope != "track":
@@ -150,7 +156,6 @@ class SegmentEndpoint:
         self,
         records: RequestRecords,
         raw: bytes,
-        sender: Sender,
         sent_at: int | None,
         group: Id,
         receipt: str,
@@ -162,9 +167,9 @@ class SegmentEndpoint:
             kind = call_type(call)
             own = sent_at_of(call)
             sent_at = sent_at if own is None else own
-            self._add(records, kind, call, raw, sender, sent_at=sent_at, group=group, receipt=receipt)
+            self._add(records, kind, call, raw, sent_at=sent_at, group=group, receipt=receipt)
         except Fault as fault:
-            self._add_dead_letter(records, kind, raw, sender, fault, sent_at, receipt)
+            self._add_dead_letter(records, kind, raw, fault, sent_at, receipt)
 
     def _add(
         self,
@@ -172,7 +177,6 @@ class SegmentEndpoint:
         kind: str,
         call: Call,
         raw: bytes,
-        sender: Sender,
         *,
         sent_at: int | None,
         receipt: str,
@@ -183,7 +187,7 @@ class SegmentEndpoint:
                 kind,
                 call,
                 raw,
-                sender,
+                records.sender,
                 sent_at=sent_at,
                 group=group,
                 receipt=receipt,
@@ -192,27 +196,29 @@ class SegmentEndpoint:
         except Fault as fault:
             if fault.reason == "invalid":
                 raise
-            self._add_dead_letter(records, kind, raw, sender, fault, sent_at, receipt)
+            self._add_dead_letter(records, kind, raw, fault, sent_at, receipt)
             return
         if record is None:
-            IGNORED.labels(SOURCE.name).inc()
+            self._dispatcher.ignore(records, raw)
         else:
-            self._dispatcher.add(records, record)
-            self._dispatcher.add_derived(records, record, user_of(call))
+            self._dispatcher.accept(records, record, user_of(call))
 
     def _add_dead_letter(
         self,
         records: RequestRecords,
         kind: str | None,
         raw: bytes,
-        sender: Sender,
         fault: Fault,
         sent_at: int | None,
         receipt: str,
     ) -> None:
         receipt = receipt_of(raw, receipt)
         headers = dead_letter_headers(kind, sent_at, receipt)
-        self._dispatcher.add_dead_letter(records, sender, topic_of(kind), raw, fault, headers, receipt)
+        self._dispatcher.add_dead_letter(records, topic_of(kind), raw, fault, headers, receipt)
+
+
+def _dry_run(request: Request) -> Results | None:
+    return Results() if is_dry_run(request) else None
 
 
 def _receipt() -> str:

@@ -10,14 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.http.auth import ApiKeys, Grant
 from gateway.http.body import BodyReader, check_batch_size, check_event_size, media_type
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
-from gateway.http.sender import Sender
-from gateway.outbox.dispatch import Dispatcher, RequestRecords
+from gateway.http.sender import Sender, told_of
+from gateway.keys.api_keys import ApiKeys, Grant
+from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.request_records import RequestRecords
 from gateway.sources.typed import SOURCE, TOPIC_HEADER
 from gateway.sources.typed.forms import Form
 from processors.intake.admission import Admission, time_refusal
@@ -76,17 +77,21 @@ class TypedEndpoint:
         others were accepted becomes a dead letter.
         """
         topic = request.path_params["topic"]
-        grant = self._keys.server_grant(request.headers.get("authorization"))
+        grant = self._grant(request)
         if topic not in self._forms:
-            raise HttpError(404, "unknown_topic", f"no such topic; there are {', '.join(OFFERED_TOPICS)}")
+            known = f"no such topic; there are {', '.join(OFFERED_TOPICS)}"
+            raise HttpError(404, "unknown_topic", known, tenant=grant.tenant)
         return await self._take(request, grant, topic)
 
     async def post_mixed(self, request: Request) -> Response:
         """Accept events of several topics, each of which names its own in ``topic``."""
-        return await self._take(request, self._keys.server_grant(request.headers.get("authorization")), None)
+        return await self._take(request, self._grant(request), None)
+
+    def _grant(self, request: Request) -> Grant:
+        return self._keys.server_grant(request.headers.get("authorization"), SOURCE.name)
 
     async def _take(self, request: Request, grant: Grant, topic: str | None) -> Response:
-        received_at = self._clock()
+        sender = told_of(request, Sender(grant.tenant, SOURCE.name, self._clock()))
         lines = media_type(request) in _LINES
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
@@ -96,16 +101,17 @@ class TypedEndpoint:
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             check_batch_size(len(items), self._limits, "list")
-            records, results = RequestRecords(), Results()
-            sender = Sender(grant.tenant, SOURCE.name, received_at)
+            records, results = RequestRecords(sender, grant), Results()
             for index, item in enumerate(items):
-                self._add(records, results, item, sender, topic, None if single else index)
+                self._add(records, results, item, topic, None if single else index)
             if is_dry_run(request):
                 return results.answer(dry_run=True)
             for index, why in results.rejected if results.mixed else ():
                 own, raw = topic or _named_topic(items[index]), items[index]
                 headers = {TOPIC_HEADER: own.encode()}
-                self._dispatcher.add_dead_letter(records, sender, own, raw, why, headers)
+                self._dispatcher.add_dead_letter(records, own, raw, why, headers)
+            for why in () if results.mixed else results.faults:
+                self._dispatcher.refuse(records, why)
             await self._dispatcher.send(records)
         return results.answer()
 
@@ -114,7 +120,6 @@ class TypedEndpoint:
         records: RequestRecords,
         results: Results,
         raw: bytes,
-        sender: Sender,
         topic: str | None,
         index: int | None,
     ) -> None:
@@ -123,11 +128,10 @@ class TypedEndpoint:
             check_event_size(raw, self._limits)
             if topic is None:
                 topic, raw = _own_topic(raw)
-            event = self._forms[topic].read(raw, sender)
+            event = self._forms[topic].read(raw, records.sender)
             if self._admission is not None:
-                _check_time(event, sender.received_at, self._admission)
-            self._dispatcher.add(records, event)
-            self._dispatcher.add_derived(records, event)
+                _check_time(event, records.sender.received_at, self._admission)
+            self._dispatcher.accept(records, event)
         except Fault as fault:
             results.reject(fault, index)
         else:

@@ -8,7 +8,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,45 +15,24 @@ from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 from segment.analytics.client import Client
 from stripe import WebhookSignature
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.operations.topics import create_topics
-from gateway.app import build_app
-from gateway.http.protocol import server_config
 from gateway.settings import GatewaySettings
 from gateway.sources.signatures import SignedRequest
 from gateway.sources.zendesk import SIGNATURE
-from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.gateway_client import SETTINGS
+from tests.support.served_gateway import served_on_kafka as served
 from tests.support.stored_events import stored_events
 from tests.support.waiting import until as until_in
 
 pytestmark = pytest.mark.services
 
 KEY = ("key-1", "")
-
-
-@contextmanager
-def served(bootstrap: Connection, topics: Topics, settings: GatewaySettings = SETTINGS) -> Iterator[str]:
-    """Run the gateway in a real uvicorn on a free port; yield its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = build_app(settings, bootstrap, topics, committed())
-    server = uvicorn.Server(server_config(app, settings))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    try:
-        until(lambda: server.started)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
-        assert not thread.is_alive()
 
 
 until = partial(until_in, seconds=60.0)
