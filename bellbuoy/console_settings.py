@@ -31,7 +31,7 @@ _HTTP_ADDRESS = r"^https?://[^\s/?#]+$"
 class GrantSettings(BaseModel):
     """Settings of a grant: what people may do whose claim has a value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     roles: tuple[Role, ...] = Field(
         min_length=1,
@@ -46,7 +46,7 @@ class GrantSettings(BaseModel):
 class OidcSettings(BaseModel):
     """Settings of signing in with an OpenID Connect provider."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     issuer: str = Field(
         pattern=r"^https?://[^\s?#]+$",
@@ -91,7 +91,7 @@ class OidcSettings(BaseModel):
 class TokenSettings(BaseModel):
     """Settings of a token, with which a program asks the JSON API; `bellbuoy tokens new` makes one."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     sha256: str = Field(
         pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the token, which itself is kept nowhere."
@@ -109,7 +109,7 @@ class TokenSettings(BaseModel):
 class ConsoleSettings(BaseModel):
     """Settings of the console."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     host: str = Field(
         default="127.0.0.1",

@@ -41,7 +41,7 @@ __all__ = ["KafkaSettings", "Settings", "load"]
 class KafkaSettings(BaseModel):
     """Settings of the Kafka brokers and of the topics on them."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     bootstrap: str = Field(
         default="127.0.0.1:9092",
@@ -79,8 +79,14 @@ class KafkaSettings(BaseModel):
 class Settings(BaseSettings):
     """All settings of a deployment, one field for each area."""
 
+    # Validators are built once, of the whole, when the settings are read; not also for each class by itself.
     model_config = SettingsConfigDict(
-        env_prefix="BELLBUOY_", env_nested_delimiter="__", frozen=True, extra="forbid", toml_file=None
+        env_prefix="BELLBUOY_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        toml_file=None,
     )
 
     kafka: KafkaSettings = KafkaSettings()

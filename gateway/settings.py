@@ -35,7 +35,7 @@ def _counters(counted: dict[str, str]) -> dict[str, str]:
 
 
 class _Tenant(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     write_keys: Secrets = Field(
         default=(),
@@ -108,7 +108,7 @@ _DEMO_TENANT = TenantSettings.model_validate(
 class GatewaySettings(BaseModel):
     """The gateway's address, its tenants and its bounds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     host: str = Field(default="127.0.0.1", description="Address on which the gateway listens.")
     port: int = Field(

@@ -18,7 +18,7 @@ class SinkSettings(BaseModel):
     import their client inside these methods: the settings are read by commands that need no client.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def sink(self) -> Sink:
         """Return the sink, not yet open."""

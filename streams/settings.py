@@ -15,7 +15,7 @@ __all__ = ["DeliverySettings", "JournalSettings", "WorkerSettings"]
 class JournalSettings(BaseModel):
     """The journal stage."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     clock: Literal["wall", "simulated"] = Field(
         default="wall",
@@ -93,7 +93,7 @@ class JournalSettings(BaseModel):
 class WorkerSettings(BaseModel):
     """The Faust worker that folds the journal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     session_seconds: float = Field(
         default=10.0, ge=6.0, description="Time after which a member that Kafka does not hear of is replaced."
@@ -112,7 +112,7 @@ class WorkerSettings(BaseModel):
 class DeliverySettings(BaseModel):
     """The delivery runner."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     batch_records: int = Field(default=2_000, gt=0, description="Most records of one write to a sink.")
     retry_seconds: float = Field(

@@ -9,6 +9,7 @@ pointer (RFC 6901). tests/unit/gateway/test_json_decoding.py holds the messages 
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -43,10 +44,18 @@ A text that was cut has one, so a batch of the most events has a few thousand.
 
 
 class Decoder(Generic[T]):
-    """A msgspec JSON decoder of one type that raises Fault, and nothing else, whatever the bytes are."""
+    """
+    A msgspec JSON decoder of one type that raises Fault, and nothing else, whatever the bytes are.
+
+    It is made when it is first needed: reading the settings loads every source, and decodes nothing.
+    """
 
     def __init__(self, kind: Any) -> None:
-        self._decoder = msgspec.json.Decoder(kind)
+        self._kind = kind
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self._kind)
 
     def read(self, data: bytes | msgspec.Raw, pointer: str = "") -> T:
         """

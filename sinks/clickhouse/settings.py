@@ -18,7 +18,9 @@ class ClickHouseSettings(SinkSettings):
         "`clickhouses://user:password@host:8443` is TLS, `clickhouse://…:8123` is not."
     )
     database: str = Field(
-        default="bellbuoy", pattern=r"^[A-Za-z_]\w{0,62}$", description="Database that holds the tables."
+        default="bellbuoy",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$",
+        description="Database that holds the tables.",
     )
     timeout_seconds: float = Field(default=15.0, gt=0, le=20, description="Longest wait for an answer.")
 

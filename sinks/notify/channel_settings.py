@@ -53,7 +53,7 @@ Secret = Annotated[SecretStr, BeforeValidator(_from_file), AfterValidator(_not_b
 class SecretsModel(BaseModel):
     """Base of settings with secrets: each may come from a file, and no message shows a value."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ __all__ = ["WritebackSettings"]
 class WritebackSettings(BaseModel):
     """Settings of write-back to one destination: its mapping file and its secret."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     mapping: Path = Field(description="Mapping file (docs/sinks/writeback.md).")
     secret: SecretStr = Field(default=SecretStr(""), description="What `{secret}` stands for in the file.")
