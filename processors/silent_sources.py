@@ -119,12 +119,15 @@ class Outage(msgspec.Struct, array_like=True, frozen=True):
     """
     The silence of a feed since a time, as the owners' stage was told of it; -1: that it is over.
 
-    Kept in the changelog, so fields are only ever appended.
+    ``short`` of ``expected`` accounts fell short where it is only silent in part (0: of all). Kept in the
+    changelog, so fields are only ever appended.
     """
 
     tenant: str
     topic: str
     since: int = -1
+    expected: int = 0
+    short: int = 0
 
 
 def is_silent(feed: Feed, now: int) -> bool:
@@ -145,14 +148,22 @@ def silent_feeds(feeds: Mapping[FeedKey, Feed], now: int) -> Iterator[Feed]:
 
 
 def changed_outages(
-    feeds: Mapping[FeedKey, Feed], told: Mapping[FeedKey, Outage], now: int
+    feeds: Mapping[FeedKey, Feed],
+    shortfalls: Mapping[FeedKey, Outage],
+    told: Mapping[FeedKey, Outage],
+    now: int,
 ) -> dict[FeedKey, Outage]:
-    """Return the outages that began or ended since they were told of."""
+    """Return the outages that began or ended since they were told of; ``shortfalls`` are those in part."""
     changed: dict[FeedKey, Outage] = {}
-    for key, feed in feeds.items():
-        known = key in told and told[key].since >= 0
-        if is_silent(feed, now) != known:
-            changed[key] = Outage(*key, -1 if known else feed.last_at)
+    for key in {**feeds, **shortfalls}:
+        feed, known = feeds.get(key), key in told and told[key].since >= 0
+        silent = feed is not None and is_silent(feed, now)
+        if (silent or key in shortfalls) == known:
+            continue
+        if known:
+            changed[key] = Outage(*key)
+        else:
+            changed[key] = Outage(*key, feed.last_at) if feed is not None and silent else shortfalls[key]
     return changed
 
 
@@ -211,7 +222,8 @@ def frozen_values(
             values.append(measure(view))
             continue
         if since not in views:
-            views[since] = View(view.state, since)
+            lost = tuple(day for day in view.lost if day < since // DAY)
+            views[since] = View(view.state, since, lost)
         value = measure(views[since])
         values.append(msgspec.structs.replace(value, reason=f"{value.reason}{_FROZEN_REASON}", held=True))
     return values

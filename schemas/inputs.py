@@ -20,6 +20,7 @@ __all__ = [
     "BILLING",
     "BY_TOPIC",
     "ENGAGEMENT",
+    "FEED_REPORTS",
     "INPUTS",
     "INPUT_TOPICS",
     "LINKS",
@@ -75,10 +76,11 @@ LINKS = Input("account.links", r.AccountLink, "links")
 MODELS = Input("model.changes", r.ModelChange, "models", written_by="operator", everywhere=True)
 TRANSFERS = Input("account.transfers", r.AccountTransfer, "transfers", written_by="worker")
 OWNER_ALERTS = Input("owner.alerts", r.OwnerAlert, "owner_alerts", written_by="worker")
+FEED_REPORTS = Input("feed.reports", r.FeedReport, "feed_reports", written_by="worker", everywhere=True)
 
 INPUTS = (
     USAGE, SUPPORT, BILLING, SURVEYS, ENGAGEMENT, PROFILES, ACTIONS, OVERRIDES, LINKS, MODELS, TRANSFERS,
-    OWNER_ALERTS,
+    OWNER_ALERTS, FEED_REPORTS,
 )  # fmt: skip
 """All topics that the journal reads."""
 

@@ -48,7 +48,7 @@ def measure_values(partition: FoldedPartition, accounts: Sequence[tuple[str, str
             state = partition.state(account_key(tenant, account_id))
         except KeyError:
             continue
-        view = View(state, now)
+        view = View(state, now, partition.shared.lost_days(tenant))
         for column, name in enumerate(_NAMES):
             value = MEASURES[name](view).value
             if value is not None:

@@ -12,14 +12,24 @@ from numpy.typing import NDArray
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import WorldDay
 from processors.fold.models_in_force import Models
+from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.model import Model
 from processors.rules import load_rules
 from schemas.inputs import batch_lists
-from schemas.records import BAND_ORDER, AccountHealth, JournalBatch, RiskAlert
+from schemas.records import BAND_ORDER, AccountHealth, FeedReport, JournalBatch, RiskAlert
 
-__all__ = ["NO_RULES", "UNKNOWN", "AlertSpan", "History", "Published", "fold_days", "journal_batch"]
+__all__ = [
+    "NO_RULES",
+    "UNKNOWN",
+    "AlertSpan",
+    "History",
+    "Published",
+    "fold_day",
+    "fold_days",
+    "journal_batch",
+]
 
 UNKNOWN = -1
 """Band of an account that is not judged, or not there yet, in ``Published.bands``."""
@@ -91,11 +101,27 @@ class Published:
     probabilities: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
 
 
-def journal_batch(day: WorldDay) -> JournalBatch:
-    """Return a day of a world as a journal batch, written at the end of that day."""
+def journal_batch(day: WorldDay, sequence: int | None = None) -> JournalBatch:
+    """Return a day of a world as a journal batch, written at the end of that day; its number is the day's."""
     return JournalBatch(
-        sequence=day.number, written_at=day.at - 1, usage=day.cells, **batch_lists(day.events)
+        sequence=day.number if sequence is None else sequence,
+        written_at=day.at - 1,
+        usage=day.cells,
+        **batch_lists(day.events),
     )
+
+
+def fold_day(partition: FoldedPartition, day: WorldDay) -> Iterator[Outcome]:
+    """Fold a day of a world, and then what the partition reported of it, as the journal brings it back."""
+    batch = journal_batch(day, partition.position.sequence + 1)
+    reports: list[FeedReport] = []
+    for outcome in partition.apply([(batch.sequence, batch)]):
+        reports += outcome.feed_reports
+        yield outcome
+    if reports:
+        sequence = batch.sequence + 1
+        told = JournalBatch(sequence=sequence, written_at=batch.written_at, feed_reports=reports)
+        yield from partition.apply([(sequence, told)])
 
 
 def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedPartition]]:
@@ -118,7 +144,7 @@ def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedP
             published.scores[number] = published.scores[number - 1]
             published.bands[number] = published.bands[number - 1]
             published.probabilities[number] = published.probabilities[number - 1]
-        for outcome in partition.apply([(number, journal_batch(day))]):
+        for outcome in fold_day(partition, day):
             for _, health in outcome.health:
                 place = index[health.tenant, health.account_id]
                 published.scores[number, place] = health.score

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bellbuoy.backtest.evaluate import EVERY_DAYS, FIRST_DAY
-from bellbuoy.backtest.fold import NO_RULES, History, journal_batch
+from bellbuoy.backtest.fold import NO_RULES, History, fold_day
 from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.reliability import HORIZON_DAYS
 from processors.fold.models_in_force import Models
@@ -103,16 +103,16 @@ def take_samples(
     partition = FoldedPartition(0, Shared(models=models))
     keys = [account_key(fate.tenant, fate.account_id) for fate in history.fates]
     for of_day in history.days_of_events():
-        day, batch = of_day.number, journal_batch(of_day)
-        for _ in partition.apply([(day, batch)]):
+        day, now = of_day.number, of_day.at - 1
+        for _ in fold_day(partition, of_day):
             pass
         progress(day + 1)
         if day < FIRST_DAY or (day - FIRST_DAY) % EVERY_DAYS:
             continue
         for place, key in enumerate(keys):
-            if batch.written_at >= times.told[place] or key not in partition.states:
+            if now >= times.told[place] or key not in partition.states:
                 continue
-            verdict = _verdict(partition, key, model, batch.written_at)
+            verdict = _verdict(partition, key, model, now)
             if verdict is None or verdict.plan.variant:
                 varied += verdict is not None
                 continue
@@ -135,7 +135,7 @@ def _verdict(partition: FoldedPartition, key: bytes, model: Model, now: int) -> 
     if state.score is None:
         return None
     silent = silences(partition.shared.feeds, state.tenant, now)
-    view = View(state, now)
+    view = View(state, now, partition.shared.lost_days(state.tenant))
     plan = model.for_account(view)
     facts = frozen_values(plan.reads, view, frozen_for(silent, state))
     return weigh(plan, facts, view, untold=_NO_OVERRIDES)

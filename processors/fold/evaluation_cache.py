@@ -91,21 +91,23 @@ def evaluate(
     usage_only: bool,
     changed_usage: int = TODAY,
     frozen: FrozenSources = NOTHING_FROZEN,
+    lost: tuple[int, ...] = (),
 ) -> Evaluation:
     """
     Bring the state into its bounds and its order, evaluate it at *now*, and keep the evaluation.
 
     ``usage_only`` says that nothing but usage came since the last evaluation, ``changed_usage`` which parts
     of the usage may differ since (``processors.state.usage_parts``). Measures of ``frozen`` sources keep the
-    value they had when the source was last heard from.
+    value they had when the source was last heard from; usage of ``lost`` days is filled in.
     """
     last = account.evaluation
-    if usage_only and not frozen and last is not None and not last.frozen and last.holds_at(now):
+    same = last is not None and last.view.lost == lost and not (frozen or last.frozen)
+    if usage_only and same and last is not None and last.holds_at(now):
         evaluation = _evaluate_usage(account, last, now, models, changed_usage)
         if evaluation is not None:
             account.evaluation = evaluation
             return evaluation
-    account.evaluation, account.encoding = _evaluate_all(account.state, now, models, frozen), None
+    account.evaluation, account.encoding = _evaluate_all(account.state, now, models, frozen, lost), None
     return account.evaluation
 
 
@@ -123,10 +125,12 @@ def verdict_on(account: LoadedAccount, evaluation: Evaluation, ends: int | None)
     return verdict
 
 
-def _evaluate_all(state: State, now: int, models: Models, frozen: FrozenSources) -> Evaluation:
+def _evaluate_all(
+    state: State, now: int, models: Models, frozen: FrozenSources, lost: tuple[int, ...]
+) -> Evaluation:
     bound(state)
     arrange(state)  # no output may depend on the order in which events came
-    view = View(state, now)
+    view = View(state, now, lost)
     model = models.of(view)
     plan = model.for_account(view)
     values = frozen_values(plan.reads, view, frozen)

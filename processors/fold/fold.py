@@ -15,6 +15,7 @@ from processors.fold.evaluation_cache import LoadedAccount
 from processors.fold.judge import AccountUpdate, Judge
 from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
+from processors.lost_days import DayCounts, FeedDays, counted, reported
 from processors.merging.transfers import receive
 from processors.observe import OBSERVERS, observe_usage
 from processors.observe.deletion import erase, ignore
@@ -38,6 +39,9 @@ __all__ = ["Fold"]
 
 _COUNTED = tuple(each.batch_field for each in INPUTS if each is not USAGE and each.written_by != "worker")
 """The lists of a batch whose items are counted as events; a transfer's were counted before it was sent."""
+
+_MOVED = tuple(each.batch_field for each in INPUTS if each.written_by == "worker")
+"""The lists of a batch whose items the worker sent."""
 
 
 class Fold:
@@ -100,6 +104,7 @@ class Fold:
         judged_before = len(alerts)
         for key in sorted(updates):
             judge.judge(key, updates[key], self._outcome)
+        self._report_days(judge.day_counts, origin, position.written_at)
         incidents = (outage_alert(outage, origin) for outage in outages)
         for alert in (*(alert for _, alert in alerts[judged_before:]), *incidents):
             if not alert.shadow:
@@ -117,9 +122,26 @@ class Fold:
             applied=position.applied + applied,
             duplicates=position.duplicates + batch.duplicates,
             dead_letters=position.dead_letters + batch.dead_letters,
-            moved=position.moved + batch.moved + len(batch.transfers) + len(batch.owner_alerts),
+            moved=position.moved + batch.moved + sum(len(getattr(batch, name)) for name in _MOVED),
             erased=position.erased + batch.erased,
         )
+
+    def _report_days(self, counts: Mapping[str, DayCounts], origin: BatchOrigin, before: int) -> None:
+        """Add the counts of yesterday to what is known of the tenants' days, and report days that ended."""
+        shared, now, changed = self._outcome.shared, origin.written_at, dict[str, FeedDays]()
+        waiting = shared.feed_days.values() if now // MINUTE > before // MINUTE else ()
+        tenants = {feed.tenant for feed in waiting if feed.here_day >= 0} | counts.keys()
+        for tenant in sorted(tenants):
+            feed = known = shared.feed_days.get(tenant, FeedDays(tenant))
+            if tenant in counts:
+                feed = counted(feed, now // DAY - 1, counts[tenant])
+            report = reported(feed, origin.partition, now)
+            if report is not None:
+                feed = report[0]
+                self._outcome.feed_reports.append(report[1])
+            if feed is not known:
+                changed[tenant] = feed
+        self._outcome.shared = shared.with_feed_days(changed)
 
     def outcome(self) -> Outcome:
         """Return what the added batches change altogether."""

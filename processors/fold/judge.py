@@ -21,6 +21,7 @@ from processors.fold.outcome import (
     tombstone_kpis,
 )
 from processors.fold.shared import Shared
+from processors.lost_days import DayCounts, count_of
 from processors.measures import View
 from processors.merging.transfers import forward, is_forwarded
 from processors.model import Model
@@ -83,12 +84,17 @@ class AccountUpdate:
 
 
 class Judge:
-    """Judges the accounts that one batch touches, with the models and the feeds after that batch."""
+    """
+    Judges the accounts that one batch touches, with the models and the feeds after that batch.
+
+    ``day_counts`` are, by tenant, those of yesterday of the accounts that are judged first on this day.
+    """
 
     def __init__(self, origin: BatchOrigin, shared: Shared) -> None:
         self._origin = origin
+        self.day_counts: dict[str, DayCounts] = {}
+        self._shared = shared
         self._models = shared.models
-        self._feeds = shared.feeds
         self._silences: dict[str, tuple[Silence, ...]] = {}
         self._switches: dict[str, int] = {}
         self._replacements: dict[str, int] = {}
@@ -117,7 +123,8 @@ class Judge:
     def _judge(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
         account, now = update.account, self._origin.written_at
         state = account.state
-        if now // DAY != state.scored_day:
+        first_today = now // DAY != state.scored_day
+        if first_today:
             evict(state, now)  # the first day of every ring moves with the day; nothing older is admitted
         switched = self._model_switched(state)
         rules, replaced = self._models.rules(state.tenant), self._rules_replaced(state)
@@ -128,7 +135,10 @@ class Judge:
             usage_only=update.usage_only and not (switched or replaced),
             changed_usage=update.changed_usage,
             frozen=self._frozen(state),
+            lost=self._shared.lost_days(state.tenant),
         )
+        if first_today:
+            self._count_yesterday(evaluation.view)
         model_ends = earliest(evaluation.model.next_change(now), self._models.next_change(state.tenant, now))
         verdict = verdict_on(account, evaluation, model_ends)
         score_before = state.score
@@ -276,10 +286,20 @@ class Judge:
             replaced_at = self._replacements[state.tenant] = -1 if switch is None else switch.sequence
         return state.sequence < replaced_at
 
+    def _count_yesterday(self, view: View) -> None:
+        """Count whether the account should have come yesterday, and fell short."""
+        state = view.state
+        if is_alias(state.account_id) or view.churned:
+            return
+        counts = count_of(state.usage, view.today - 1, view.lost, view.holidays)
+        if counts.expected:
+            known = self.day_counts.get(state.tenant, DayCounts())
+            self.day_counts[state.tenant] = known.plus(counts)
+
     def _frozen(self, state: State) -> FrozenSources:
         silent = self._silences.get(state.tenant)
         if silent is None:
-            silent = silences(self._feeds, state.tenant, self._origin.written_at)
+            silent = silences(self._shared.feeds, state.tenant, self._origin.written_at)
             self._silences[state.tenant] = silent
         return frozen_for(silent, state) if silent else NOTHING_FROZEN
 

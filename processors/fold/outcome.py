@@ -19,6 +19,7 @@ from schemas.records import (
     AccountKpis,
     AccountTransfer,
     AlertNotification,
+    FeedReport,
     Measure,
     Override,
     OwnerAlert,
@@ -47,8 +48,9 @@ class Outcome:
     one of which nothing is left to know. ``transfers``
     stand under the key of the account that they go to, which may be of another partition, and so do
     ``owner_alerts``, the changes of alerts on their way to the owners. ``owner_rows`` and ``notifications``
-    are what the owners' stage made of those that arrived. ``shared`` is what all accounts share after the
-    batches, ``shared_entries`` are the changelog entries of it that changed.
+    are what the owners' stage made of those that arrived. ``feed_reports`` go to all partitions. ``shared``
+    is what all accounts share after the batches, ``shared_entries`` are the changelog entries of it that
+    changed.
     """
 
     position: Position
@@ -63,6 +65,7 @@ class Outcome:
     owner_alerts: list[tuple[bytes, OwnerAlert]] = field(default_factory=list)
     owner_rows: dict[bytes, bytes | None] = field(default_factory=dict)
     notifications: list[tuple[bytes, AlertNotification]] = field(default_factory=list)
+    feed_reports: list[FeedReport] = field(default_factory=list)
 
 
 def health_record(

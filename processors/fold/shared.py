@@ -1,5 +1,5 @@
 """
-State that all accounts of a partition share: models and policies in force, and when feeds were heard from.
+State that all accounts of a partition share: models and policies in force, and what is known of feeds.
 
 Kept in the changelog beside the accounts' states, under keys that no account has.
 """
@@ -12,9 +12,12 @@ import msgspec
 
 from processors.fold.models_in_force import EntryKey, InForce, Models
 from processors.fold.policies_in_force import Policies
+from processors.lost_days import FeedDays, shortfall, with_report
 from processors.model import DEFAULT
 from processors.silent_sources import Feed, FeedKey, Outage, changed_feeds, changed_outages
+from schemas.inputs import USAGE
 from schemas.records import JournalBatch
+from schemas.times import DAY
 
 __all__ = ["SHARED_KEY", "Shared"]
 
@@ -22,11 +25,12 @@ SHARED_KEY = b"\0shared\0"
 """First bytes of every such key; no account key starts with a zero byte."""
 
 _MODEL, _FEED, _POLICY = SHARED_KEY + b"model\0", SHARED_KEY + b"source\0", SHARED_KEY + b"policy\0"
-_OUTAGE = SHARED_KEY + b"outage\0"
+_OUTAGE, _DAYS = SHARED_KEY + b"outage\0", SHARED_KEY + b"days\0"
 _encode = msgspec.msgpack.Encoder().encode
 _decode_model = msgspec.msgpack.Decoder(InForce).decode
 _decode_feed = msgspec.msgpack.Decoder(Feed).decode
 _decode_outage = msgspec.msgpack.Decoder(Outage).decode
+_decode_days = msgspec.msgpack.Decoder(FeedDays).decode
 
 
 class Shared:
@@ -38,11 +42,13 @@ class Shared:
         feeds: Mapping[FeedKey, Feed] | None = None,
         policies: Policies | None = None,
         outages: Mapping[FeedKey, Outage] | None = None,
+        feed_days: Mapping[str, FeedDays] | None = None,
     ) -> None:
         self.models = Models(DEFAULT) if models is None else models
         self.feeds = {} if feeds is None else feeds
         self.policies = Policies() if policies is None else policies
         self.outages = {} if outages is None else outages
+        self.feed_days = {} if feed_days is None else feed_days
 
     def after(self, batch: JournalBatch) -> Shared:
         """Return what is shared after a batch; itself where the batch changes nothing of it."""
@@ -52,18 +58,45 @@ class Shared:
             models = models.with_changes(batch.models, *at)
             policies = policies.with_changes(batch.models, *at)
         changed = changed_feeds(self.feeds, batch)
-        if models is self.models and policies is self.policies and not changed:
+        if models is self.models and policies is self.policies and not (changed or batch.feed_reports):
             return self
         feeds = {**self.feeds, **changed} if changed else self.feeds
-        return Shared(models, feeds, policies, self.outages)
+        feed_days = self.feed_days
+        for report in batch.feed_reports:
+            known = feed_days.get(report.tenant, FeedDays(report.tenant))
+            feed_days = {**feed_days, report.tenant: with_report(known, report)}
+        return Shared(models, feeds, policies, self.outages, feed_days)
+
+    def lost_days(self, tenant: str) -> tuple[int, ...]:
+        """Return the UTC days on which a tenant's usage didn't come, in order."""
+        known = self.feed_days.get(tenant)
+        return () if known is None else known.lost
+
+    def with_feed_days(self, changed: Mapping[str, FeedDays]) -> Shared:
+        """Return what is shared with what is known of these tenants' days."""
+        if not changed:
+            return self
+        feed_days = {**self.feed_days, **changed}
+        return Shared(self.models, self.feeds, self.policies, self.outages, feed_days)
 
     def with_outages(self, now: int) -> tuple[Shared, list[Outage]]:
         """Return what is shared once the outages of *now* are told of, and those that are news."""
-        changed = changed_outages(self.feeds, self.outages, now)
+        changed = changed_outages(self.feeds, self._shortfalls(), self.outages, now)
         if not changed:
             return self, []
         outages = {**self.outages, **changed}
-        return Shared(self.models, self.feeds, self.policies, outages), list(changed.values())
+        shared = Shared(self.models, self.feeds, self.policies, outages, self.feed_days)
+        return shared, list(changed.values())
+
+    def _shortfalls(self) -> dict[FeedKey, Outage]:
+        """Return the outages of tenants' usage that go on, as their days tell."""
+        outages: dict[FeedKey, Outage] = {}
+        for tenant, days in self.feed_days.items():
+            if days.lost and (going_on := shortfall(days)) is not None:
+                newest = going_on.newest
+                key = tenant, USAGE.topic
+                outages[key] = Outage(*key, going_on.since * DAY, newest.expected, newest.short)
+        return outages
 
     def entries_since(self, before: Shared) -> dict[bytes, bytes]:
         """Return the changelog entries that differ from those of an earlier value."""
@@ -84,13 +117,17 @@ class Shared:
             for key, outage in self.outages.items():
                 if before.outages.get(key) is not outage:
                     entries[_key(_OUTAGE, *key)] = _encode(outage)
+        if self.feed_days is not before.feed_days:
+            for tenant, days in self.feed_days.items():
+                if before.feed_days.get(tenant) is not days:
+                    entries[_key(_DAYS, tenant)] = _encode(days)
         return entries
 
     def with_entries(self, entries: Mapping[bytes, bytes]) -> Shared:
         """Return what is shared with entries read back from the changelog."""
         models: dict[EntryKey, InForce] = dict(self.models.entries)
         feeds, policies = dict(self.feeds), dict(self.policies.entries)
-        outages = dict(self.outages)
+        outages, feed_days = dict(self.outages), dict(self.feed_days)
         for key, raw in entries.items():
             if key.startswith(_MODEL):
                 entry = _decode_model(raw)
@@ -101,11 +138,18 @@ class Shared:
             elif key.startswith(_OUTAGE):
                 outage = _decode_outage(raw)
                 outages[outage.tenant, outage.topic] = outage
+            elif key.startswith(_DAYS):
+                days = _decode_days(raw)
+                feed_days[days.tenant] = days
             elif key.startswith(_POLICY):
                 entry = _decode_model(raw)
                 policies[entry.tenant] = entry
         return Shared(
-            self.models.with_entries(models), feeds, Policies(self.policies.base, policies), outages
+            self.models.with_entries(models),
+            feeds,
+            Policies(self.policies.base, policies),
+            outages,
+            feed_days,
         )
 
 

@@ -139,7 +139,7 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
     if "origin" in event:
         yield from _transfer_refusals(event)
         return  # what it holds was admitted before
-    if "alert" in event:
+    if "alert" in event or "newly_short" in event:
         return  # the worker made it, at the journal's time
     if (refusal := time_refusal(event["occurred_at"], now, limits)) is not None:
         yield refusal

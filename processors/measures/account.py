@@ -24,7 +24,7 @@ __all__ = ["tenure"]
 )
 def tenure(view: View) -> MeasureValue:
     """Return the days since the day of the first usage."""
-    first = view.state.usage.first_at
+    first = view.usage.first_at
     if first is None:
         return MeasureValue(None, "No product usage seen yet")
     days = view.age(first)

@@ -33,7 +33,7 @@ def weekly_usage(view: View) -> tuple[int, float] | None:
     same weekdays. When a public holiday falls into the running week, the last 7 complete days that were no
     holidays take its place, and the usual week is the sum of the medians of their weekdays.
     """
-    if view.state.usage.first_at is None:
+    if view.usage.first_at is None:
         return None
     usual = view.usual_week
     if usual is None or usual <= 0:
@@ -48,7 +48,7 @@ def weekly_usage(view: View) -> tuple[int, float] | None:
 
 def _past(view: View, age: int) -> list[int]:
     """Return the events of up to 8 same weekdays before a day, without holidays, since the first usage."""
-    first = view.age(view.state.usage.first_at or 0)
+    first = view.age(view.usage.first_at or 0)
     ages = range(age + 7, min(age + 7 * BASELINE_WEEKS, first, len(view.events) - 1) + 1, 7)
     return [view.events[past] for past in ages if view.today - past not in view.holidays]
 
@@ -101,7 +101,7 @@ def anomaly(view: View) -> MeasureValue:
     median absolute deviation, but at least what chance gives a count of that size (its square root). A
     weekday on which the account usually does nothing, and a public holiday of its country, are left out.
     """
-    if view.state.usage.first_at is None:
+    if view.usage.first_at is None:
         return MeasureValue(None, "No product usage seen yet")
     for age in range(1, 8):
         if view.today - age in view.holidays:
@@ -149,9 +149,9 @@ def regularity(view: View) -> MeasureValue:
     Its working days are the weekdays on which it was active in at least half of the last 8 weeks, without
     public holidays of its country; Monday to Friday while it has no such weekday.
     """
-    if view.state.usage.first_at is None:
+    if view.usage.first_at is None:
         return MeasureValue(None, "No product usage seen yet")
-    known = min(view.age(view.state.usage.first_at), 7 * BASELINE_WEEKS)
+    known = min(view.age(view.usage.first_at), 7 * BASELINE_WEEKS)
     if known < 7:
         return MeasureValue(None, "Known for less than a week")
     weekdays = [first for first in range(1, 8) if _is_working_day(view.events[first : known + 1 : 7])]

@@ -65,7 +65,7 @@ def trend(view: View) -> MeasureValue:
     Ten events are added to both, so that few events don't make a trend. An account that is younger has its
     earliest four whole weeks before the last four instead. Without any usage in 90 days it is -1.
     """
-    first = view.state.usage.first_at
+    first = view.usage.first_at
     known = 0 if first is None else view.today - first // DAY
     start = min(57, known - 27)
     if start < 29:
@@ -95,7 +95,7 @@ def fortnight(view: View) -> MeasureValue:
     The deviation is that of the four fortnights before, but at least what chance gives a count of that size
     (its square root) and a tenth of it.
     """
-    first = view.state.usage.first_at
+    first = view.usage.first_at
     if first is None or view.today - first // DAY < 71:
         return MeasureValue(0, "No usage of ten weeks to compare with")
     now = sum(view.events[1:15])
@@ -139,7 +139,7 @@ def year(view: View) -> MeasureValue:
 
 def _past_weeks(view: View) -> list[int]:
     """Return the events of each whole week before the last 28 days, the newest first, a year back."""
-    usage = view.state.usage
+    usage = view.usage
     if usage.first_at is None:
         return []
     newest = (view.today - 28) // 7 - 1
@@ -209,7 +209,7 @@ def gap(view: View) -> MeasureValue:
     The usual gap is the longest of nine in ten gaps before, and 3 days at least; with under 4 days of use in
     90 days it is a week. Public holidays of the account's country are no days of silence.
     """
-    last = view.state.usage.last_at
+    last = view.usage.last_at
     if last is None:
         return MeasureValue(None, "No product usage seen yet")
     silent = view.age(last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from processors.state.account import Invoice, State, Subscription, Ticket
+from processors.state.account import Invoice, State, Subscription, Ticket, Usage
 from schemas.times import DAY
 
 __all__ = [
@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 
-def days_silent(state: State, now: int) -> int | None:
+def days_silent(usage: Usage, now: int) -> int | None:
     """Return the whole days since the last usage; ``None`` without any usage."""
-    if state.usage.last_at is None:
+    if usage.last_at is None:
         return None
-    return max(0, (now - state.usage.last_at) // DAY)
+    return max(0, (now - usage.last_at) // DAY)
 
 
 def open_tickets(state: State) -> list[tuple[str, Ticket]]:

@@ -40,7 +40,7 @@ def adoption(view: View) -> MeasureValue:
     adoption).
     """
     seats, months = view.seats, view.months
-    if not seats or months is None or view.state.usage.last_at is None:
+    if not seats or months is None or view.usage.last_at is None:
         return MeasureValue(None, "Usage, seats or the start of the contract are not known")
     early = months < _EARLY_MONTHS
     expected = _EARLY_SHARE * min(1.0, max(months, 0.5) / 2) if early else _LATE_SHARE
@@ -69,7 +69,7 @@ def idle(view: View) -> MeasureValue:
     A seat has 20 working days. Days of use of people for whom no seat was bought count as well.
     """
     seats = view.seats
-    if not seats or view.state.usage.last_at is None:
+    if not seats or view.usage.last_at is None:
         return MeasureValue(0, "Usage or the number of seats is not known")
     days = view.people.month_days
     share = max(0.0, 1 - days / (20 * seats))
@@ -93,7 +93,7 @@ def headroom(view: View) -> MeasureValue:
     A small share says that the account may need more seats; a negative one that more people than seats came.
     """
     seats = view.seats
-    if not seats or view.state.usage.last_at is None:
+    if not seats or view.usage.last_at is None:
         return MeasureValue(None, "Usage or the number of seats is not known")
     lasting = min(view.active_users(14), view.active_before(14))
     free = max(-1.0, 1 - lasting / seats)

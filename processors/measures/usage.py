@@ -33,7 +33,7 @@ _TWO_FEATURES = (
 )
 def frequency(view: View) -> MeasureValue:
     """Return the number of days with usage among the last 7, today included."""
-    if view.state.usage.last_at is None:
+    if view.usage.last_at is None:
         return MeasureValue(None, _UNSEEN)
     return _FREQUENCIES[7 - view.events[:7].count(0)]
 
@@ -53,7 +53,7 @@ def frequency(view: View) -> MeasureValue:
 )
 def breadth(view: View) -> MeasureValue:
     """Return the share of the seats bought whose users were active in 28 days."""
-    if view.state.usage.last_at is None:
+    if view.usage.last_at is None:
         return MeasureValue(None, _UNSEEN)
     seats = view.seats
     if not seats:
@@ -75,7 +75,7 @@ def breadth(view: View) -> MeasureValue:
 )
 def depth(view: View) -> MeasureValue:
     """Return the number of different features used in 28 days."""
-    if view.state.usage.last_at is None:
+    if view.usage.last_at is None:
         return MeasureValue(None, _UNSEEN)
     used = _features_used(view)
     return MeasureValue(used, f"{count(used, 'feature')} used in 28 days")
@@ -98,7 +98,7 @@ def unused(view: View) -> MeasureValue:
     The features are those that the profile says the plan includes or, where more were seen, those used in 90
     days.
     """
-    known = max(len(view.state.usage.features), view.state.amount("features") or 0)
+    known = max(len(view.usage.features), view.state.amount("features") or 0)
     if not known:
         return MeasureValue(None, "No feature known")
     idle = known - _features_used(view)
@@ -116,7 +116,7 @@ def unused(view: View) -> MeasureValue:
 )
 def silence(view: View) -> MeasureValue:
     """Return the whole days since the last usage."""
-    days = days_silent(view.state, view.now)
+    days = days_silent(view.usage, view.now)
     if days is None:
         return MeasureValue(None, _UNSEEN)
     if days == 0:
@@ -143,7 +143,7 @@ def key_action(view: View) -> MeasureValue:
     feature, last = view.state.fact("key_feature"), view.state.engagement.get("key_action")
     if feature is None and last is None:
         return MeasureValue(None, "No key action known")
-    day = None if feature is None else view.state.usage.features.get(feature)
+    day = None if feature is None else view.usage.features.get(feature)
     ages = [] if day is None else [max(0, view.today - day)]
     ages += [] if last is None else [view.age(last)]
     age = min(ages, default=RING_DAYS)
@@ -154,4 +154,4 @@ def key_action(view: View) -> MeasureValue:
 
 def _features_used(view: View) -> int:
     since = view.today - 28
-    return sum(1 for day in view.state.usage.features.values() if day > since)
+    return sum(1 for day in view.usage.features.values() if day > since)

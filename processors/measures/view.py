@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING
 
 from processors.measures.calendar import holidays
+from processors.measures.filled import filled, refilled
 from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
-from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket
+from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket, Usage
 from processors.state.activity import least_activity, masks_on, user_days, users_active
-from processors.state.usage_parts import PAST, USERS
+from processors.state.usage_parts import FEATURES, PAST, USERS
 from schemas.times import DAY, EPOCH
 
 if TYPE_CHECKING:
@@ -42,12 +43,18 @@ class View:
     """
     An account's state at *now* (journal time, UTC milliseconds); it must not change while the view is used.
 
+    ``usage`` is that of the state, with the ``lost`` days filled in (``processors.measures.filled``).
+
     Properties are computed when first asked for. The age of a UTC day is 0 for today, 1 for yesterday, and so
     on.
     """
 
-    def __init__(self, state: State, now: int) -> None:
+    def __init__(self, state: State, now: int, lost: Sequence[int] = (), usage: Usage | None = None) -> None:
         self.state = state
+        if usage is None:
+            usage = filled(state.usage, lost) if lost else state.usage
+        self.usage = usage
+        self.lost = lost
         self.now = now
         self.today = now // DAY
         self._sums: dict[tuple[int, int], Day] = {}
@@ -60,7 +67,10 @@ class View:
         What doesn't depend on the ``changed`` parts of the usage (flags of ``processors.state.usage_parts``)
         is taken over.
         """
-        view = View(self.state, now)
+        usage = None
+        if self.lost and not changed & (PAST | USERS | FEATURES):
+            usage = refilled(self.usage, self.state.usage, self.lost)
+        view = View(self.state, now, self.lost, usage)
         known, carried = self.__dict__, view.__dict__
         for name in _NOT_FROM_USAGE:
             if name in known:
@@ -75,7 +85,7 @@ class View:
                 carried["recent"] = known["recent"]
         if not changed & PAST and "events" in known:
             events = carried["events"] = known["events"]
-            bucket = self.state.usage.days.get(self.today)
+            bucket = self.usage.days.get(self.today)
             events[0] = 0 if bucket is None else bucket.events
             for name in ("weeks", "usual_week"):
                 if name in known:
@@ -91,7 +101,7 @@ class View:
         """Number of usage events of each day, by its age, up to 90 days."""
         counts = [0] * (RING_DAYS + 1)
         today = self.today
-        for day, bucket in self.state.usage.days.items():
+        for day, bucket in self.usage.days.items():
             if 0 <= (age := today - day) <= RING_DAYS:
                 counts[age] = bucket.events
         return counts
@@ -99,12 +109,12 @@ class View:
     @property
     def abandoned(self) -> bool:
         """Whether the product was used once, and on none of the 90 days before today."""
-        return self.state.usage.first_at is not None and not any(self.events[1:])
+        return self.usage.first_at is not None and not any(self.events[1:])
 
     @cached_property
     def weeks(self) -> list[int]:
         """Number of usage events of up to 8 whole weeks before the last 8 days, since the first usage."""
-        first = self.state.usage.first_at
+        first = self.usage.first_at
         known = 0 if first is None else (self.today - 7 - first // DAY) // 7
         events = self.events
         return [sum(events[start : start + 7]) for start in range(8, 8 + 7 * min(known, BASELINE_WEEKS), 7)]
@@ -117,7 +127,7 @@ class View:
     @cached_property
     def recent(self) -> list[Day]:
         """Usage of each of the last 90 days and of today, by its age."""
-        days, today = self.state.usage.days, self.today
+        days, today = self.usage.days, self.today
         return [days.get(today - age, _NO_USAGE) for age in range(_RECENT_DAYS)]
 
     @cached_property
@@ -176,7 +186,7 @@ class View:
     @cached_property
     def active(self) -> NDArray[np.int64]:
         """Each user's active days in the last 32: bit *i* is set when the user was active *i* days ago."""
-        users = self.state.usage.users
+        users = self.usage.users
         return masks_on(users.values(), self.today)
 
     @cached_property
@@ -184,14 +194,12 @@ class View:
         """Counts of the account's people today."""
         from processors.state.people_counts import count_people  # noqa: PLC0415 - takes long to load
 
-        return count_people(self.state.usage.users.values(), self.today)
+        return count_people(self.usage.users.values(), self.today)
 
     def active_users(self, days: int) -> int:
         """Return the number of users active in the last *days* days, today included."""
         least = least_activity(self.today - days + 1)
-        return self._counted(
-            ("active", days), lambda: sum(map(least.__le__, self.state.usage.users.values()))
-        )
+        return self._counted(("active", days), lambda: sum(map(least.__le__, self.usage.users.values())))
 
     def active_before(self, days: int) -> int:
         """Return the number of users active in the *days* days (16 at most) before the last *days* days."""

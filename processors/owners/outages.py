@@ -21,7 +21,17 @@ SILENT_RULE = "silent_source"
 def outage_alert(outage: Outage, origin: BatchOrigin) -> RiskAlert:
     """Return what one partition says of an outage: that it began there, or is over."""
     now, over = origin.written_at, outage.since < 0
-    silent = "" if over else f" for {count((now - outage.since) // HOUR, 'hour')}"
+    if over:
+        title = f"{outage.topic} comes again"
+    elif outage.short:
+        title = f"{outage.topic} come in part: {outage.short} of {outage.expected} accounts are short"
+    else:
+        title = f"Nothing came on {outage.topic} for {count((now - outage.since) // HOUR, 'hour')}"
+    reason = (
+        "They fell below a quarter of their usual all at once; no customer is alerted by such days"
+        if outage.short
+        else "That is longer than it ever was; its measures are frozen, and no customer is alerted by them"
+    )
     return RiskAlert(
         alert_id=f"{outage.topic}:{origin.partition}",
         tenant=outage.tenant,
@@ -31,10 +41,8 @@ def outage_alert(outage: Outage, origin: BatchOrigin) -> RiskAlert:
         episode=1,
         change="resolved" if over else "opened",
         severity="critical",
-        title=f"{outage.topic} comes again" if over else f"Nothing came on {outage.topic}{silent}",
-        reasons=[
-            "That is longer than it ever was; its measures are frozen, and no customer is alerted by them"
-        ],
+        title=title,
+        reasons=[reason],
         action="Check the source that sends it, and its credentials",
         score=0.0,
         band="unknown",

@@ -143,7 +143,7 @@ def _silent_days(situation: Situation) -> Value:
     person, view = situation.person, situation.view
     if person is None:
         return None
-    activity = view.state.usage.users.get(situation.user)
+    activity = view.usage.users.get(situation.user)
     used = RING_DAYS if activity is None else max(0, view.today - last_day(activity))
     contact = RING_DAYS if person.contact_at < 0 else view.age(person.contact_at)
     return min(used, contact, RING_DAYS, view.age(person.role_at[0]))

@@ -9,8 +9,8 @@ the order of events, and the distinct users of any trailing window are counted f
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "active_days",
+    "activities_like",
     "last_day",
     "least_activity",
     "masks_on",
@@ -26,6 +27,8 @@ __all__ = [
     "users_active",
     "with_day",
 ]
+
+K = TypeVar("K")
 
 _MASK_BITS = 32
 _MASK = (1 << _MASK_BITS) - 1
@@ -52,6 +55,26 @@ def with_day(activity: int | None, day: int) -> int:
         return day << _MASK_BITS | mask & _MASK
     behind = last - day
     return activity | 1 << behind if behind < _MASK_BITS else activity
+
+
+def activities_like(users: Mapping[K, int], lost: Sequence[int], like: Mapping[int, int]) -> dict[K, int]:
+    """
+    Return the users' activities as if nothing of the ``lost`` days, in order, were missing.
+
+    Who came last before lost days came so many days later. Who came after them was active on each as on the
+    day that it is ``like``.
+    """
+    import numpy as np  # noqa: PLC0415
+
+    every = np.fromiter(users.values(), np.int64, len(users))
+    last, mask = every >> _MASK_BITS, every & _MASK
+    missed = len(lost) - np.searchsorted(np.array(lost, np.int64), last, side="right")
+    for day, before in like.items():
+        since, since_before = last - day, last - before
+        known = (missed == 0) & (since >= 0) & (since_before < _MASK_BITS)
+        active = known & (mask >> np.clip(since_before, 0, _MASK_BITS - 1) & 1 == 1)
+        mask |= active.astype(np.int64) << np.clip(since, 0, _MASK_BITS - 1)
+    return dict(zip(users, (last + missed << _MASK_BITS | mask).tolist(), strict=True))
 
 
 def active_days(activity: int) -> list[int]:

@@ -19,6 +19,7 @@ __all__ = [
     "AlertAction",
     "BillingEvent",
     "EngagementEvent",
+    "FeedReport",
     "InputEvent",
     "ModelChange",
     "OwnerAlert",
@@ -245,3 +246,18 @@ class OwnerAlert(InputEvent, frozen=True, kw_only=True):
     """A change of an alert, for the inbox of the alert's owner, whose key is ``account_id``."""
 
     alert: RiskAlert
+
+
+class FeedReport(InputEvent, frozen=True, kw_only=True):
+    """
+    What one partition saw of a tenant's events of a topic on a UTC day (``processors.lost_days``).
+
+    ``expected`` accounts should have come, ``short`` of them fell short of their usual, ``newly_short`` of
+    these did not before.
+    """
+
+    topic: str
+    day: int
+    expected: int
+    short: int
+    newly_short: int

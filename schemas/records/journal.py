@@ -12,6 +12,7 @@ from schemas.records.events import (
     AlertAction,
     BillingEvent,
     EngagementEvent,
+    FeedReport,
     ModelChange,
     OwnerAlert,
     SupportEvent,
@@ -79,6 +80,7 @@ class JournalBatch(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     transfers: list[AccountTransfer] = []
     owner_alerts: list[OwnerAlert] = []
     erased: int = 0
+    feed_reports: list[FeedReport] = []
 
 
 class ClockTick(msgspec.Struct, frozen=True, kw_only=True, gc=False):

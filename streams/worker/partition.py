@@ -23,7 +23,7 @@ from processors.state.position import POSITION_KEY, Position, decode_position, e
 from schemas.codec.record_codec import Codec
 from schemas.connection import Connection
 from schemas.identity.aliases import is_alias
-from schemas.identity.keys import partition_of, split_key
+from schemas.identity.keys import account_key, partition_of, split_key
 from schemas.inputs import INPUTS
 from streams.kafka.cluster import Cluster
 from streams.kafka.headers import MOVED_HEADER
@@ -68,6 +68,7 @@ class PartitionState:
         self._notification = cluster.codec("alert.notifications")
         self._transfer = cluster.codec("account.transfers")
         self._owner_alert = cluster.codec("owner.alerts")
+        self._feed_report = cluster.codec("feed.reports")
         # Fence first: before that, a dead owner's open transaction would hide the changelog's end.
         self.producer = TransactionalProducer(
             cluster.connection, f"{cluster.topics.app_id}-accounts-{number}"
@@ -194,6 +195,10 @@ class PartitionState:
             for key, record in records:
                 target = partition_of(key, self._topics.partitions)
                 producer.produce(topic, encode(record), key, target, headers)
+        for report in outcome.feed_reports:
+            key, value = account_key(report.tenant, report.account_id), self._feed_report.encode(report)
+            for target in range(self._topics.partitions):
+                producer.produce(self._topics.name(self._feed_report.topic), value, key, target, headers)
         position = encode_position(outcome.position)
         producer.produce(
             self._topics.changelog, position, position_key(partition), partition, logs, tracked=True

@@ -46,7 +46,7 @@ def _renewal(view: View) -> Value:
 
 
 def _tenure(view: View) -> Value:
-    first = view.state.usage.first_at
+    first = view.usage.first_at
     return None if first is None else view.age(first)
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from processors.fold.shared import SHARED_KEY, Shared
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
 from schemas.identity.owners import OWNERS
-from schemas.records import AccountProfile, BillingEvent
-from schemas.times import DAY, MINUTE
+from schemas.records import AccountProfile, BillingEvent, UsageEvent
+from schemas.times import DAY, HOUR, MINUTE
 from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
 from tests.support.waiting import until
@@ -116,3 +117,46 @@ def test_an_operator_sees_a_storm_and_ends_it(deployment: Deployment, tmp_path: 
     assert over.alerts[0].note == "the bank's outage"
     assert sorted(n.alerts[0].account_id for n in released) == sorted(f"a{n}" for n in range(30))
     assert all("The cause: the bank's outage" in n.notes[0] for n in released)
+
+
+def test_partitions_report_a_day_on_which_usage_did_not_come_to_each_other(deployment: Deployment) -> None:
+    """Twelve accounts came every week on this weekday, but not yesterday."""
+    now, partitions = START // DAY * DAY + 2 * HOUR, deployment.topics.partitions
+    accounts = [f"a{number}" for number in range(12)]
+    usage = [
+        UsageEvent(
+            event_id=f"u{one}-{week}", tenant="acme", account_id=one, source="test", name="did", user_id="ann",
+            occurred_at=now - DAY - 7 * week * DAY, received_at=now,
+        )
+        for one in accounts
+        for week in (1, 2, 3, 4, 5)
+    ]  # fmt: skip
+    deployment.tick(now)
+    deployment.producer.send("usage.events", usage)
+    until(lambda: deployment.applied() == len(usage), what="the usage")
+    deployment.tick(now + MINUTE)
+    holding = len({partition_of(account_key("acme", one), partitions) for one in accounts})
+    until(lambda: len(published(deployment, "feed.reports")) == holding * partitions, what="the reports")
+
+    reports = {each.event_id: each for each in published(deployment, "feed.reports")}.values()
+    assert {each.day for each in reports} == {now // DAY - 1}
+    assert [sum(getattr(each, name) for each in reports) for name in ("expected", "short", "newly_short")] == [
+        12, 12, 12,
+    ]  # fmt: skip
+    changelog = deployment.topics.changelog
+
+    def lost() -> set[tuple[int, tuple[int, ...]]]:
+        entries: dict[tuple[int, bytes], bytes] = {
+            (message.partition(), message.key()): message.value()
+            for message in read_topic(deployment.bootstrap, changelog, partitions)
+            if message.key().startswith(SHARED_KEY)
+        }
+        found = {
+            number: Shared().with_entries({key: raw for (of, key), raw in entries.items() if of == number})
+            for number in range(partitions)
+        }
+        return {(number, shared.lost_days("acme")) for number, shared in found.items()}
+
+    days = (now // DAY - 1,)
+    until(lambda: lost() == {(number, days) for number in range(partitions)}, what="the lost day, everywhere")
+    assert deployment.letters() == []

@@ -19,7 +19,7 @@ from processors.model import DEFAULT, Model, load_model
 from processors.observe import observe_usage
 from processors.rules import load_rules
 from processors.state.encoding import decode_state
-from schemas.records import JournalBatch, UsageEvent
+from schemas.records import FeedReport, JournalBatch, UsageEvent
 from schemas.times import DAY
 from tests.support.generators import NOW, OWN, batch, batchings, histories
 from tests.support.reference_fold import reference_fold
@@ -109,8 +109,19 @@ def days(draw: st.DrawFn) -> list[JournalBatch]:
         happened = draw(visits(now))
         if draw(st.integers(0, 4)) == 0:
             happened += [replace(e, event_id=f"{now}-{e.event_id}") for e in draw(histories(2))]
-        batches.append(batch(number, now, happened))
+        reports = draw(st.lists(lost_days(now // DAY), max_size=1))
+        batches.append(replace(batch(number, now, happened), feed_reports=reports))
     return batches
+
+
+@st.composite
+def lost_days(draw: st.DrawFn, today: int) -> FeedReport:
+    """Report that makes a day of the last weeks one on which the tenant's usage didn't come."""
+    return FeedReport(
+        event_id="r", tenant="acme", account_id="*", source="bellbuoy", occurred_at=0, received_at=0,
+        topic="usage.events", day=today - draw(st.sampled_from((1, 2, 8, 30))),
+        expected=10, short=10, newly_short=10,
+    )  # fmt: skip
 
 
 def published(outcomes: Iterable[Outcome]) -> list[object]:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.records import AccountOverride, JournalBatch, ModelChange
+from schemas.records import AccountOverride, FeedReport, JournalBatch, ModelChange
 from schemas.times import DAY, HOUR
 from tests.support import generators as strategies
 from tests.support.recorded_partition import KIND, STRICT, RecordedPartition
@@ -58,8 +58,28 @@ def journals(draw: st.DrawFn) -> list[JournalBatch]:
                     **basics,
                 )
             ]
+        reports = [
+            FeedReport(
+                event_id=f"r{number}-{back}",
+                account_id="*",
+                topic="usage.events",
+                day=now // DAY - back,
+                expected=12,
+                short=draw(st.sampled_from((0, 6, 12))),
+                newly_short=draw(st.sampled_from((0, 6))),
+                **basics,
+            )
+            for back in draw(st.sampled_from(((), (), (1,), (1, 2), (9, 8))))
+        ]
         batches.append(
-            JournalBatch(sequence=number, written_at=now, usage=one.usage, models=models, overrides=overrides)
+            JournalBatch(
+                sequence=number,
+                written_at=now,
+                usage=one.usage,
+                models=models,
+                overrides=overrides,
+                feed_reports=reports,
+            )
         )
     return batches
 
