@@ -12,6 +12,7 @@ from bellbuoy.backtest.fold import UNKNOWN, Published
 from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.metrics import auc, interval, precision_recall, worth_found
 from bellbuoy.simulator.worlds.fates import Fate
+from processors.rules import DEFAULT_RULES
 from schemas.records import BAND_ORDER
 from schemas.times import DAY
 
@@ -24,6 +25,7 @@ __all__ = [
     "baseline_figures",
     "by_rule",
     "evaluate",
+    "opened_by_faults",
 ]
 
 FIRST_DAY = 84
@@ -36,6 +38,7 @@ _AT_WORK_DAYS = 14
 _AHEAD_DAYS = 30
 _REACHABLE_DAYS = 44
 _REOPENED_DAYS = 30
+_NEAR_DAYS = 14
 _BOOK_SHARE = 0.15
 _URGENT_SHARE = 0.05
 _HORIZONS = (30, 60, 90)
@@ -259,6 +262,40 @@ def _alerts(published: Published, seen: Observations, start: int) -> Iterator[Fi
     rate = len(spans) / max(1, len(published.accounts)) / weeks * 100
     yield Figure("alerts a week for 100 accounts", rate, float("nan"), float("nan"), len(spans))
     yield from _lives(published)
+
+
+def opened_by_faults(published: Published, sound: Published | None) -> Figure:
+    """
+    Return how many alerts opened only because feeds died: the world without faults has none like it near.
+
+    Like it is one of the same rule, or of rules of which one at a time is open on an account; near is open
+    within two weeks. ``sound`` is what is published in that world; without one it is not known.
+    """
+    name, nan = "alerts that opened only because feeds died", float("nan")
+    if sound is None:
+        return Figure(name, nan, nan, nan, 0)
+    days = len(published.scores)
+    others: dict[tuple[int, str], list[tuple[int, int]]] = {}
+    for span in sound.alerts:
+        ended = days if span.ended is None else span.ended
+        others.setdefault((span.account, _kind(span.rule)), []).append((span.opened, ended))
+    only = [
+        span
+        for span in published.alerts
+        if not any(
+            opened - _NEAR_DAYS <= span.opened <= ended + _NEAR_DAYS
+            for opened, ended in others.get((span.account, _kind(span.rule)), [])
+        )
+    ]
+    nan = float("nan")
+    return Figure(
+        "alerts that opened only because feeds died", float(len(only)), nan, nan, len(published.alerts)
+    )
+
+
+def _kind(rule: str) -> str:
+    known = DEFAULT_RULES.rules.get(rule)
+    return rule if known is None or known.one_of is None else known.one_of
 
 
 def by_rule(published: Published, seen: Observations, start: int) -> dict[str, Figure]:

@@ -24,10 +24,12 @@ from bellbuoy.backtest.evaluate import (
     baseline_figures,
     by_rule,
     evaluate,
+    opened_by_faults,
 )
 from bellbuoy.backtest.fold import History, Published, fold_days
 from bellbuoy.backtest.reliability import HORIZON_DAYS, Reliability, measure_reliability
 from bellbuoy.errors import ConfigError
+from bellbuoy.simulator.worlds.world import World
 from processors.model import Model
 from schemas.times import DAY
 
@@ -136,6 +138,8 @@ def observe_world(
     seen = Observations(published, world.fates, world.start)
     observed = ObservedWorld(seen, np.array(weeks), world.planted)
     rows = observed.rows()
+    sound = world.without_faults() if isinstance(world, World) else None
+    by_faults = opened_by_faults(published, None if sound is None else _published(sound, model))
     run = BacktestRun(
         world=world.name,
         seed=world.seed,
@@ -143,7 +147,7 @@ def observe_world(
         accounts=len(world.fates),
         days=world.days,
         churners=sum(fate.churned_at is not None for fate in world.fates),
-        figures=tuple(evaluate(published, world.fates, world.start, planted=world.planted)),
+        figures=(*evaluate(published, world.fates, world.start, planted=world.planted), by_faults),
         by_rule=by_rule(published, seen, world.start),
         by_baseline={
             name: tuple(baseline_figures(seen, baseline_risk(name, rows), planted=world.planted))
@@ -152,6 +156,12 @@ def observe_world(
         reliability=_reliability(published, seen, world),
     )
     return run, observed
+
+
+def _published(world: History, model: Model) -> Published:
+    """Return what is published in a world by its end."""
+    *_, (published, _) = fold_days(world, model)
+    return published
 
 
 def _reliability(published: Published, seen: Observations, world: History) -> Reliability | None:

@@ -69,6 +69,13 @@ class World:
             for customer, course in zip(self.customers, self._courses, strict=True)
         )
 
+    def without_faults(self) -> World | None:
+        """Return the same world, but that no feed dies in it; ``None`` where none does anyway."""
+        if not self.file.feeds:
+            return None
+        file = self.file.model_copy(update={"feeds": []})
+        return World(file, self.seed, len(self.customers), self.days, self.start)
+
     def days_of_events(self) -> Iterator[WorldDay]:
         """Yield every day, in order; cells by account, events by the time at which they occurred."""
         cells: dict[int, list[UsageCell]] = defaultdict(list)

@@ -120,29 +120,28 @@ def test_an_operator_sees_a_storm_and_ends_it(deployment: Deployment, tmp_path: 
 
 
 def test_partitions_report_a_day_on_which_usage_did_not_come_to_each_other(deployment: Deployment) -> None:
-    """Twelve accounts came every week on this weekday, but not yesterday."""
-    now, partitions = START // DAY * DAY + 2 * HOUR, deployment.topics.partitions
+    """Twelve accounts came every week on this weekday, but not today."""
+    partitions, today = deployment.topics.partitions, START // DAY
     accounts = [f"a{number}" for number in range(12)]
     usage = [
         UsageEvent(
-            event_id=f"u{one}-{week}", tenant="acme", account_id=one, source="test", name="did", user_id="ann",
-            occurred_at=now - DAY - 7 * week * DAY, received_at=now,
+            event_id=f"u{one}-{week}", tenant="acme", account_id=one, source="test", name="did",
+            user_id="ann", occurred_at=START - 7 * week * DAY, received_at=START,
         )
         for one in accounts
         for week in (1, 2, 3, 4, 5)
     ]  # fmt: skip
-    deployment.tick(now)
+    deployment.tick(START)
     deployment.producer.send("usage.events", usage)
     until(lambda: deployment.applied() == len(usage), what="the usage")
-    deployment.tick(now + MINUTE)
+    deployment.tick((today + 1) * DAY + 2 * HOUR)
     holding = len({partition_of(account_key("acme", one), partitions) for one in accounts})
     until(lambda: len(published(deployment, "feed.reports")) == holding * partitions, what="the reports")
 
     reports = {each.event_id: each for each in published(deployment, "feed.reports")}.values()
-    assert {each.day for each in reports} == {now // DAY - 1}
-    assert [sum(getattr(each, name) for each in reports) for name in ("expected", "short", "newly_short")] == [
-        12, 12, 12,
-    ]  # fmt: skip
+    assert {each.day for each in reports} == {today}
+    names = ("expected", "short", "newly_short")
+    assert [sum(getattr(each, name) for each in reports) for name in names] == [12, 12, 12]
     changelog = deployment.topics.changelog
 
     def lost() -> set[tuple[int, tuple[int, ...]]]:
@@ -157,6 +156,8 @@ def test_partitions_report_a_day_on_which_usage_did_not_come_to_each_other(deplo
         }
         return {(number, shared.lost_days("acme")) for number, shared in found.items()}
 
-    days = (now // DAY - 1,)
-    until(lambda: lost() == {(number, days) for number in range(partitions)}, what="the lost day, everywhere")
+    until(
+        lambda: lost() == {(number, (today,)) for number in range(partitions)},
+        what="the lost day, everywhere",
+    )
     assert deployment.letters() == []

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from bellbuoy.backtest.evaluate import Observations, by_rule, evaluate
+from bellbuoy.backtest.evaluate import Observations, by_rule, evaluate, opened_by_faults
 from bellbuoy.backtest.fold import AlertSpan, Published, fold_days
 from bellbuoy.backtest.html import html_page
 from bellbuoy.backtest.labels import Labels, Times
@@ -181,3 +181,25 @@ def test_a_run_of_a_calibrated_model_says_how_far_its_probabilities_come_true() 
     assert any("Brier score" in line for line in markdown_tables([run]))
     assert "Does the probability come true?" in html_page([run])
     assert as_data([run])[0]["reliability"]["rows"]
+
+
+def test_an_alert_that_a_dead_feed_alone_opened_has_no_like_in_the_world_without_it() -> None:
+    def spans(*alerts: AlertSpan) -> Published:
+        return Published((("t", "a"),), np.full((60, 1), np.nan), np.full((60, 1), -1), alerts=list(alerts))
+
+    sound = spans(AlertSpan(0, "decline", "warning", 20, 30))
+    dead = spans(
+        AlertSpan(0, "people", "warning", 44),  # one at a time of these rules is open
+        AlertSpan(0, "health", "warning", 45),
+        AlertSpan(0, "errors", "warning", 5),
+        AlertSpan(0, "payment", "warning", 25),
+        AlertSpan(1, "decline", "warning", 25),
+    )
+    figure = opened_by_faults(dead, sound)
+    assert (figure.value, figure.count) == (4, 5)
+    assert np.isnan(opened_by_faults(dead, None).value)
+    faulty = load_world("feeds", seed=1, accounts=2, days=100)
+    whole = faulty.without_faults()
+    assert whole is not None
+    assert whole.without_faults() is None
+    assert whole.fates == faulty.fates
