@@ -44,9 +44,9 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "d0a469c8862a5259ae68d347b31883f894362dbe5e5096c2d3fdba91a8c2b064",
+    "journal": "bcceecc6a1adb4431f10498e97a7cd5c463adc7fbf9e1de484a733bda941a878",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "a94cb94ddd00da83feb8dbd67e30905bb3984427e07618a38f06914dd83ae28b",
+    "changelog": "d62a30c81fd87649f6e44b682f53c8aff98f00530ba2b1c6199052710bbfddcb",
     "account.health": "9801f27bb087b913c9a3c4789fad5531bde8d510c3a8a1384d029f8165405dac",
     "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
     "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
