@@ -85,7 +85,7 @@ class DayCounts(msgspec.Struct, array_like=True, frozen=True):
 
 class FeedDays(msgspec.Struct, array_like=True, frozen=True):
     """
-    What is known of a tenant's usage by UTC day.
+    Knowledge of a tenant's usage by UTC day.
 
     ``here`` are this partition's own counts of ``here_day``, which it has not reported yet (-1: of none), and
     ``reported_day`` is the last one that it has. ``days`` are the sums of all partitions' reports, and

@@ -250,7 +250,7 @@ class OwnerAlert(InputEvent, frozen=True, kw_only=True):
 
 class FeedReport(InputEvent, frozen=True, kw_only=True):
     """
-    What one partition saw of a tenant's events of a topic on a UTC day (``processors.lost_days``).
+    Report of what one partition saw of a tenant's events on a UTC day (``processors.lost_days``).
 
     ``expected`` accounts should have come, ``short`` of them fell short of their usual, ``newly_short`` of
     these did not before.
