@@ -134,6 +134,10 @@ def assemble(
         grant = known.server_grant(request.headers.get("authorization"))
         return json_lines(dispatcher.arrivals.watch(grant.tenant))
 
+    async def drift(request: Request) -> Response:
+        grant = known.server_grant(request.headers.get("authorization"))
+        return _json(dispatcher.drift.report(grant.tenant))
+
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HttpError)
         _tell_of_refusal(dispatcher, request, error, clock())
@@ -144,6 +148,7 @@ def assemble(
         *_action_routes(settings, dispatcher, clock, actions or ActionSecrets()),
         *_contract_routes(registry),
         Route("/v1/arrivals", arrivals, methods=["GET"], name="/v1/arrivals"),
+        Route("/v1/drift", drift, methods=["GET"], name="/v1/drift"),
         Route("/livez", _livez, name="/livez"),
         Route("/readyz", readyz, name="/readyz"),
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),

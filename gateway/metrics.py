@@ -14,6 +14,7 @@ from schemas.inputs import INPUT_TOPICS
 __all__ = [
     "ACTIVE_REQUESTS",
     "DEAD_LETTERS",
+    "DRIFT",
     "EVENTS",
     "IGNORED",
     "KEY_EVENTS",
@@ -76,6 +77,12 @@ KEY_REFUSALS = Counter(
     "bellbuoy_ingest_key_refused_total",
     "Requests refused by the scope or the quota of a key.",
     ["tenant", "key", "reason"],
+    registry=REGISTRY,
+)
+DRIFT = Gauge(
+    "bellbuoy_ingest_drift_warnings",
+    "Open warnings that a producer's events have changed: missing, renamed, type, stopped or silent.",
+    ["source", "kind"],
     registry=REGISTRY,
 )
 ACTIVE_REQUESTS = Gauge("bellbuoy_ingest_requests_inside", "Requests under way.", registry=REGISTRY)

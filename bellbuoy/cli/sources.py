@@ -19,15 +19,35 @@ sources = typer.Typer(
 )
 
 
+_Url = Annotated[
+    str | None, typer.Option(help="Address of the gateway.", show_default="gateway.host and gateway.port")
+]
+
+
 @sources.command("list", epilog=EXIT_CODES)
-def list_(as_json: Json = False) -> None:
+def list_(
+    key: Annotated[
+        str | None,
+        typer.Argument(metavar="[KEY]", help="A server key: list the producers of its tenant instead."),
+    ] = None,
+    url: _Url = None,
+    as_json: Json = False,
+) -> None:
     """
-    List every source with its route and the setting of its secrets.
+    List every source with its route and the setting of its secrets; with a key, what its producers send.
+
+    Of a producer it shows each kind of event, when the last one came, and warnings: a field that is missing,
+    renamed or of another type, a kind of event that stopped, a producer that is silent. They are judged by
+    counts of events, so a busy producer is warned within seconds. It shows one gateway since its start.
 
     \b
-    Example:
+    Examples:
       bellbuoy sources list
+      bellbuoy sources list demo-server-key
     """
+    if key is not None:
+        _list_producers(key, url, as_json)
+        return
     from gateway.sources.registry import SOURCES
     from gateway.sources.source import WebhookSource
 
@@ -44,12 +64,46 @@ def list_(as_json: Json = False) -> None:
     emit(rows, lines, as_json)
 
 
+def _list_producers(key: str, url: str | None, as_json: bool) -> None:
+    from bellbuoy.exit_codes import AWAY
+    from bellbuoy.operations.sending import UnreachableError, producers
+
+    try:
+        found = producers(_address(url), key)
+    except UnreachableError as error:
+        fail(str(error), AWAY)
+    except PermissionError as error:
+        fail(str(error))
+    lines = [line for producer in found for line in _producer_lines(producer)]
+    emit({"producers": found}, lines or ["Nothing has arrived since the gateway started."], as_json)
+
+
+def _producer_lines(producer: dict[str, Any]) -> list[str]:
+    from schemas.times import iso
+
+    return [
+        f"{producer['producer']}: {producer['events']:,} events, the last {iso(producer['last_at'])}",
+        *(f"  {each['event'] or '(no name)':<40} last {iso(each['last_at'])}" for each in producer["kinds"]),
+        *(f"  WARNING since {iso(each['since'])}: {_warned(each)}" for each in producer["warnings"]),
+    ]
+
+
+def _warned(warning: dict[str, Any]) -> str:
+    event = f"{warning['event']}: " if warning["pointer"] else ""
+    return f"{event}{warning['message']}"
+
+
+def _address(url: str | None) -> str:
+    from bellbuoy.settings import load
+
+    settings = load().gateway
+    return (url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
 @sources.command(epilog=EXIT_CODES)
 def tail(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A server key of the tenant.")],
-    url: Annotated[
-        str | None, typer.Option(help="Address of the gateway.", show_default="gateway.host and gateway.port")
-    ] = None,
+    url: _Url = None,
     source: Annotated[str, typer.Option(help="Show one source alone.", show_default="all")] = "",
     count: Annotated[int, typer.Option(min=0, help="End after so many; 0: at Ctrl-C.")] = 0,
     as_json: Json = False,
@@ -58,8 +112,8 @@ def tail(
     Show what arrives at the gateway, and what becomes of it, as it happens.
 
     Each line is an event that Kafka has confirmed, a dead letter with the field at fault, an event that says
-    nothing about health, or what was refused and why. It shows one gateway; nothing is kept for it, and only
-    a server key may watch, because a write key is public.
+    nothing about health, what was refused and why, or a warning that a producer's events have changed. It
+    shows one gateway; nothing is kept for it, and only a server key may watch, because a write key is public.
 
     \b
     Examples:
@@ -68,13 +122,10 @@ def tail(
     """
     from bellbuoy.exit_codes import AWAY
     from bellbuoy.operations.sending import UnreachableError, watch
-    from bellbuoy.settings import load
 
-    settings = load().gateway
-    address = (url or f"http://{settings.host}:{settings.port}").rstrip("/")
     shown = 0
     try:
-        for arrival in watch(address, key):
+        for arrival in watch(_address(url), key):
             if source and arrival["source"] != source:
                 continue
             print(_json(arrival) if as_json else _line(arrival), flush=True)
@@ -105,6 +156,8 @@ def _line(arrival: dict[str, Any]) -> str:
             return f"{head} {arrival['account_id']}  {arrival['what'] or ''}  {arrival['event_id']}"
         case "ignored":
             return f"{head} ignored: {arrival['what'] or 'an event without a name'} says nothing about health"
+        case "warning":
+            return f"{head} WARNING: {_warned(arrival)}"
         case "refused":
             return (
                 f"{head} refused ({arrival['status']}) at {arrival['pointer'] or '/'}: {arrival['message']}"

@@ -19,7 +19,7 @@ from gateway.sources.signatures import SignedRequest
 from gateway.sources.source import Source, WebhookSource
 from schemas.identity.write_keys import KeyScope
 
-__all__ = ["SampleRequest", "UnreachableError", "choose", "prepare", "send", "watch"]
+__all__ = ["SampleRequest", "UnreachableError", "choose", "prepare", "producers", "send", "watch"]
 
 _SECONDS = 30
 
@@ -103,6 +103,32 @@ async def _send(request: SampleRequest) -> tuple[int, str]:
             return answer.status, await answer.text()
     except (aiohttp.ClientError, TimeoutError) as error:
         raise UnreachableError(f"no gateway at {request.url}: {error or 'it does not answer'}") from error
+
+
+def producers(url: str, key: str) -> list[dict[str, Any]]:
+    """
+    Return what a gateway knows of its producers, and its warnings.
+
+    Raises UnreachableError when the gateway is away, PermissionError for a key that may not ask.
+    """
+    return asyncio.run(_producers(url, key))
+
+
+async def _producers(url: str, key: str) -> list[dict[str, Any]]:
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    headers = {"authorization": f"Bearer {key}"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.get(f"{url}/v1/drift") as answer,
+        ):
+            said = await answer.json()
+            if answer.status != 200:
+                raise PermissionError(f"the gateway answers {answer.status}: {said['message']}")
+            found: list[dict[str, Any]] = said["producers"]
+            return found
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise UnreachableError(f"no gateway at {url}: {error or 'it does not answer'}") from error
 
 
 def watch(url: str, key: str) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ __all__ = ["TrackingCors"]
 _BROWSERS = ("/v1/", "/batch", "/capture", "/e", "/i/v0/")
 """Beginnings of the paths that SDKs in browsers call: Segment's and PostHog's."""
 
-_SERVERS = ("/v1/events", "/v1/cloudevents", "/v1/contracts", "/v1/arrivals")
+_SERVERS = ("/v1/events", "/v1/cloudevents", "/v1/contracts", "/v1/arrivals", "/v1/drift")
 """Beginnings of the paths below them that need a server key."""
 
 

@@ -11,11 +11,16 @@ __all__ = ["Sender", "sender_of", "told_of"]
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The tenant that sent a request, the name of the source, and the time of arrival in UTC milliseconds."""
+    """
+    The tenant that sent a request, the name of the source, and the time of arrival in UTC milliseconds.
+
+    ``key`` is the name of the key that it was sent with, where that has one of its own.
+    """
 
     tenant: str
     source: str
     received_at: int
+    key: str = ""
 
 
 def told_of(request: Request, sender: Sender) -> Sender:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.http.errors import HttpError
+from gateway.http.sender import Sender
 from gateway.keys.quota import Quota
 from gateway.metrics import KEY_EVENTS, KEY_REFUSALS
 from schemas.identity.write_keys import KeyScope, WriteKey, digest_of
@@ -28,6 +29,10 @@ class Grant:
     sources: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
     quota: Quota = field(default_factory=Quota, compare=False)
+
+    def sender(self, source: str, received_at: int) -> Sender:
+        """Return the sender of a request with this key; the time is in UTC milliseconds."""
+        return Sender(self.tenant, source, received_at, "" if self.name == SETTINGS_KEY else self.name)
 
     def check_source(self, source: str) -> None:
         """Raise HttpError (403) where the key may not send by a source's routes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gateway.drift.watch import DriftWatch
 from gateway.http.errors import Fault, HttpError
 from gateway.metrics import DEAD_LETTERS, EVENTS, IGNORED
 from gateway.outbox.accounts import derived_records
@@ -44,6 +45,7 @@ class Dispatcher:
     ) -> None:
         self._outbox = outbox
         self.arrivals = Arrivals()
+        self.drift = DriftWatch(self.arrivals.tell)
         self._counters = counters
         self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _DEAD_LETTERS)}
         self._names = {topic: topics.name(topic) for topic in self._codecs}
@@ -162,6 +164,7 @@ class Dispatcher:
             records.grant.charge(records.received, records.sender.received_at)
         for tenant, arrival in records.arrivals:
             self.arrivals.tell(tenant, arrival)
+        self.drift.observe(records.sender, records.raws)
         if records.ignored:
             IGNORED.labels(records.sender.source).inc(records.ignored)
         for topic, events in records.events.items():

@@ -20,7 +20,8 @@ class RequestRecords:
     The encoded records of one request, and what is counted and told once Kafka has confirmed them.
 
     ``grant`` is what the sender's key allows, ``None`` where something else proves the sender. ``dry_run``
-    takes what becomes of each event where the request is only to be judged. ``received`` counts the events.
+    takes what becomes of each event where the request is only to be judged. ``raws`` are the events as
+    they came, of which ``received`` were counted.
     ``usage`` holds encoded usage events by partition, with the key of the first of them; ``arrivals`` are
     told to those who watch a tenant.
     """
@@ -28,6 +29,7 @@ class RequestRecords:
     sender: Sender
     grant: Grant | None = None
     dry_run: Results | None = None
+    raws: list[bytes] = field(default_factory=list)
     received: int = 0
     ignored: int = 0
     records: list[OutgoingRecord] = field(default_factory=list)

@@ -120,6 +120,7 @@ class WebhookEndpoint:
         return True
 
     def _add(self, records: RequestRecords, event: bytes, headers: Mapping[str, bytes]) -> None:
+        records.raws.append(event)
         try:
             record = self._source.to_record(event, records.sender, headers)
             if record is None:

@@ -13,7 +13,7 @@ from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
-from gateway.http.sender import Sender, told_of
+from gateway.http.sender import told_of
 from gateway.keys.api_keys import ApiKeys
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
@@ -55,7 +55,7 @@ class CloudEventsEndpoint:
         """Accept one event or a batch, and answer for each; a bad one of a batch becomes a dead letter."""
         received_at = self._clock()
         grant = self._keys.server_grant(request.headers.get("authorization"), SOURCE.name)
-        sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
+        sender = told_of(request, grant.sender(SOURCE.name, received_at))
         form = media_type(request)
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
@@ -80,6 +80,7 @@ class CloudEventsEndpoint:
         return results.answer()
 
     def _add(self, records: RequestRecords, results: Results, raw: bytes, index: int | None) -> None:
+        records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
             event = to_record(raw, records.sender, {})

@@ -18,7 +18,7 @@ from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
-from gateway.http.sender import Sender, told_of
+from gateway.http.sender import told_of
 from gateway.keys.api_keys import ApiKeys
 from gateway.metrics import count_unusable
 from gateway.outbox.dispatch import Dispatcher
@@ -70,7 +70,7 @@ class PosthogEndpoint:
             try:
                 body = await self._plain(received)
                 grant = self._keys.grant(key_in(body), SOURCE.name)
-                sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
+                sender = told_of(request, grant.sender(SOURCE.name, received_at))
                 body = well_formed(body)
                 batch = _BODIES.read(body).batch
             except Fault as fault:
@@ -98,6 +98,7 @@ class PosthogEndpoint:
             raise Fault("data is not base64", "") from error
 
     def _add(self, records: RequestRecords, raw: bytes, receipt: str) -> None:
+        records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
             record, user = record_of_event(raw, records.sender, receipt, count_unusable)

@@ -15,7 +15,7 @@ from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
-from gateway.http.sender import Sender, told_of
+from gateway.http.sender import told_of
 from gateway.keys.api_keys import ApiKeys
 from gateway.metrics import count_unusable
 from gateway.outbox.dispatch import Dispatcher
@@ -94,14 +94,14 @@ class SegmentEndpoint:
             async with self._bodies.body_of(request, proven=grant is not None) as body:
                 try:
                     grant = grant or self._keys.grant(key_in(body), SOURCE.name)
-                    sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
+                    sender = told_of(request, grant.sender(SOURCE.name, received_at))
                     if len(body) > self._limits.max_event_bytes:
                         raise HttpError(
                             413, "too_large", f"an event has at most {self._limits.max_event_bytes} bytes"
                         )
                     raw = well_formed(body)
                     call = CALL_DECODER.read(raw)
-                    records = RequestRecords(sender, grant, _dry_run(request))
+                    records = RequestRecords(sender, grant, _dry_run(request), [raw])
                     self._add(records, kind, call, raw, sent_at=sent_at_of(call), receipt=_receipt())
                 except Fault as fault:
                     raise HttpError.of(fault) from fault
@@ -119,7 +119,7 @@ class SegmentEndpoint:
         async with self._bodies.body_of(request, proven=grant is not None) as body:
             try:
                 grant = grant or self._keys.grant(key_in(body), SOURCE.name)
-                sender = told_of(request, Sender(grant.tenant, SOURCE.name, received_at))
+                sender = told_of(request, grant.sender(SOURCE.name, received_at))
                 batch = decode_batch(well_formed(body), self._limits.max_batch_events)
             except Fault as fault:
                 raise HttpError.of(fault) from fault
@@ -160,6 +160,7 @@ class SegmentEndpoint:
         group: Id,
         receipt: str,
     ) -> None:
+        records.raws.append(raw)
         kind = None
         try:
             check_event_size(raw, self._limits)

@@ -15,7 +15,7 @@ from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import Decoder, well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
-from gateway.http.sender import Sender, told_of
+from gateway.http.sender import told_of
 from gateway.keys.api_keys import ApiKeys, Grant
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
@@ -91,7 +91,7 @@ class TypedEndpoint:
         return self._keys.server_grant(request.headers.get("authorization"), SOURCE.name)
 
     async def _take(self, request: Request, grant: Grant, topic: str | None) -> Response:
-        sender = told_of(request, Sender(grant.tenant, SOURCE.name, self._clock()))
+        sender = told_of(request, grant.sender(SOURCE.name, self._clock()))
         lines = media_type(request) in _LINES
         async with self._bodies.body_of(request, proven=True) as received:
             body = well_formed(received)
@@ -124,6 +124,7 @@ class TypedEndpoint:
         index: int | None,
     ) -> None:
         """Add one event's records and its result; ``index`` is its place in a list."""
+        records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
             if topic is None:
