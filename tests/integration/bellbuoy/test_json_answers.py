@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.topics import Topics
+from tests.support.forked_command import run_forked
 from tests.support.input_producer import InputProducer, usage
 from tests.support.role_processes import RoleProcesses
 from tests.support.schema_registry import Server, serving
@@ -161,15 +160,7 @@ def test_standard_output_is_json_alone(
     roles, producer = RoleProcesses(bootstrap, topics, tmp_path), InputProducer(bootstrap, topics)
 
     def answer(*arguments: str) -> tuple[int, Any]:
-        done = subprocess.run(
-            [sys.executable, "-P", "-m", "bellbuoy", *arguments, "--json"],
-            cwd=tmp_path,
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+        done = run_forked(*arguments, "--json", env=os.environ | environment, folder=tmp_path)
         assert "Traceback" not in done.stderr, done.stderr
         assert done.stdout or done.returncode, (arguments, done.stderr)
         try:

@@ -1,10 +1,11 @@
 """
-Server that forks roles: ``python -P -m tests.support.role_fork_server FD``.
+Server that forks the command ``bellbuoy``: ``python -P -m tests.support.command_fork_server FD``.
 
-It loads the product once and compiles what the journal compiles; a role that it forks is ready in a tenth of
-the time that a process of its own takes. Requests and answers are lines of JSON on the socket FD: a request
-has the role, its environment and its log, the answer has the process id, and a later line its exit status.
-The server ends, and every role with it, when the other side closes the socket.
+It loads the product once and compiles what the journal compiles; a role or another command that it forks is
+ready in a tenth of the time that a process of its own takes. Requests and answers are lines of JSON on the
+socket FD: a request has arguments, environment, folder and the files of both outputs, the answer has the
+process id, and a later line its exit status. The server ends, and all that it forked with it, when the other
+side closes the socket.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def load() -> None:
 
 
 def serve(requests: socket.socket) -> str:
-    """Fork a role for each request; return its name in the fork, and an empty string at the end."""
+    """Fork for each request; return the name of its command in the fork, and an empty string at the end."""
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -87,19 +88,21 @@ def _send(requests: socket.socket, answer: dict[str, int]) -> None:
 
 
 def _become(request: dict[str, Any]) -> str:
-    """Make this fork what a new process would be, and return its role."""
+    """Make this fork what a new process would be, and return its command."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for standard, descriptor in enumerate((os.open(os.devnull, os.O_RDONLY), log, log)):
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    outputs = [os.open(request[name], append, 0o644) for name in ("stdout", "stderr")]
+    for standard, descriptor in enumerate((os.open(os.devnull, os.O_RDONLY), *outputs)):
         os.dup2(descriptor, standard)
+    os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["env"])
     random.seed()
-    sys.argv = ["bellbuoy", request["role"]]
-    return str(request["role"])
+    sys.argv = ["bellbuoy", *request["arguments"]]
+    return str(sys.argv[1])
 
 
 if __name__ == "__main__":
