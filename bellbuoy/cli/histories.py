@@ -121,7 +121,9 @@ def _own_history(files: list[Path], mapping: Path) -> History:
     chosen = read_map_file(mapping)
     history = ImportedHistory(chosen, table_files(chosen, files), committed(), now())
     if history.faults:
-        warn(f"{history.faults:,} rows can't be used: `bellbuoy import --dry-run` lists them")
+        from processors.measures.formats import count
+
+        warn(f"{count(history.faults, 'row')} can't be used: `bellbuoy import --dry-run` lists them")
     return history
 
 

@@ -64,6 +64,7 @@ def import_(
     from gateway.http.errors import HttpError
     from gateway.outbox.dispatch import Dispatcher
     from gateway.outbox.kafka import KafkaOutbox
+    from processors.measures.formats import count
     from schemas.codec.registry import committed
 
     chosen = read_map_file(mapping)
@@ -102,8 +103,8 @@ def import_(
         data["rows_sent_before"] = before
         events = sum(one.events for one in summaries)
         report.append(
-            f"Sent: {events:,} events of {len(accounts):,} accounts"
-            + (f"; {before:,} rows were sent before." if before else ".")
+            f"Sent: {count(events, 'event')} of {count(len(accounts), 'account')}"
+            + (f"; {count(before, 'row')} sent before." if before else ".")
         )
     elif not as_json:
         tell("Dry run: nothing was sent.")
@@ -113,20 +114,22 @@ def import_(
 
 
 def _lines(summaries: Sequence[FileSummary]) -> Iterator[str]:
+    from processors.measures.formats import count
+
     shown = 0
     for one in summaries:
         parts = [
-            f"{count:,} {what}"
-            for count, what in (
+            f"{number:,} {what}"
+            for number, what in (
                 (one.events, "events"),
                 (one.churn_dates, "churn dates (for a backtest)"),
                 (one.skipped, "without an event"),
                 (one.too_old, "older than 90 days (for a backtest)"),
                 (one.faults, "bad"),
             )
-            if count
+            if number
         ]
-        yield f"{one.path}, table {one.table}: {one.rows:,} rows: {', '.join(parts) or 'none'}"
+        yield f"{one.path}, table {one.table}: {count(one.rows, 'row')}: {', '.join(parts) or 'none'}"
         for line, why in one.bad:
             if shown == _SHOWN:
                 break

@@ -76,14 +76,17 @@ def _empty_and_refill(
 def _sentence(
     sink: str, entries: int, records: int, members: int, seconds: float = 0.0, **flags: bool
 ) -> str:
+    from processors.measures.formats import count
+
     running = (
         f"{members} running `bellbuoy deliver`" if members else "`bellbuoy deliver`, which does not run now"
     )
     if flags["dry_run"]:
         return (
-            f"Would remove {entries:,} entries of {sink} and leave about {records:,} records to {running}. "
-            "Nothing was changed."
+            f"Would remove {entries:,} entries of {sink} and leave about {count(records, 'record')} to "
+            f"{running}. Nothing was changed."
         )
     if not members:
         return f"{entries:,} entries of {sink} removed. Start `bellbuoy deliver`: it fills {sink} again."
-    return f"{entries:,} entries of {sink} removed, about {records:,} records delivered again in {seconds} s."
+    again = count(records, "record")
+    return f"{entries:,} entries of {sink} removed, about {again} delivered again in {seconds} s."

@@ -117,10 +117,12 @@ def _lines(replayed: Replay, since: int, until: int | None, other: Model | None)
 
 
 def _comparison(replayed: Replay, since: int, other: Model) -> list[str]:
+    from processors.measures.formats import count
+
     lines = [f"Under {other.name} {other.version}:"]
     for (band, other_band), accounts in sorted(replayed.bands().items()):
         if band != other_band:
-            lines.append(f"  {accounts:,} accounts {band} would be {other_band}")
+            lines.append(f"  {count(accounts, 'account')} {band} would be {other_band}")
     lines += _first_rows([f"{t}:{a} {band} -> {would_be}" for t, a, band, would_be in replayed.moved()])
     opened = replayed.opened()
     more = sum(max(0, would - did) for *_, did, would in opened)
@@ -130,9 +132,11 @@ def _comparison(replayed: Replay, since: int, other: Model) -> list[str]:
 
 
 def _amount(replayed: Replay) -> str:
+    from processors.measures.formats import count
+
     return (
-        f"{replayed.total('batches'):,} batches with {replayed.total('events'):,} events of "
-        f"{replayed.total('accounts'):,} accounts, {iso(replayed.begins)} to {iso(replayed.ends)}, in "
+        f"{replayed.total('batches'):,} batches with {count(replayed.total('events'), 'event')} of "
+        f"{count(replayed.total('accounts'), 'account')}, {iso(replayed.begins)} to {iso(replayed.ends)}, in "
         f"{replayed.seconds:.1f} s: {replayed.days_per_minute:,.1f} days of history a minute."
     )
 

@@ -44,6 +44,7 @@ def check(
       bellbuoy rules check alerts.yaml
     """
     from bellbuoy.operations.model_files import check_rule_file
+    from processors.measures.formats import count
 
     def check_one(file: str) -> tuple[Any, Any]:
         checked = check_rule_file(file)
@@ -52,7 +53,7 @@ def check(
     def summary(found: Any) -> str:
         shadow = sum(rule.shadow for rule in found.rules.values())
         counted = f", {shadow} of them only counted" if shadow else ""
-        return f"rules {found.name} {found.version}: {len(found.rules)} rules{counted}"
+        return f"rules {found.name} {found.version}: {count(len(found.rules), 'rule')}{counted}"
 
     report_checks(files, "ruleset", check_one, summary, as_json)
 

@@ -49,12 +49,13 @@ def list_topics(as_json: Json = False) -> None:
     """List the topics of this deployment with their partitions on the broker."""
     from bellbuoy.operations.topics import topic_partitions
     from bellbuoy.settings import load
+    from processors.measures.formats import count
 
     kafka = load().kafka
     existing = topic_partitions(kafka.connection())
     rows = {spec.name: existing.get(spec.name) for spec in kafka.topics().specs()}
     lines = [
-        f"{name:<40} {'missing' if partitions is None else f'{partitions} partitions'}"
+        f"{name:<40} {'missing' if partitions is None else count(partitions, 'partition')}"
         for name, partitions in rows.items()
     ]
     emit({"topics": [{"name": n, "partitions": p} for n, p in rows.items()]}, lines, as_json)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bellbuoy.render.formats import BAND_STYLE, change, duration, money
+from processors.measures.formats import count
 from schemas.records import AccountHealth
 from schemas.times import iso
 from sinks.serving import Update
@@ -59,9 +60,9 @@ def snapshot_line(snapshot: DemoSnapshot) -> str:
     worst = snapshot.riskiest[0] if snapshot.riskiest else None
     parts = [
         f"{iso(snapshot.now)[:16]}{' live' if snapshot.live else ''}",
-        f"{snapshot.delivered:,} events ({snapshot.per_second:,.0f} a second)",
+        f"{count(snapshot.delivered, 'event')} ({snapshot.per_second:,.0f} a second)",
         f"latency p50 {_ms(snapshot.p50)} p99 {_ms(snapshot.p99)}",
-        f"{snapshot.open_alerts} alerts open",
+        f"{count(snapshot.open_alerts, 'alert')} open",
     ]
     if worst is not None:
         why = f": {worst.reasons[0]}" if worst.reasons else ""
@@ -87,9 +88,9 @@ def _header(snapshot: DemoSnapshot) -> RenderableType:
     )
     grid.add_row(
         date,
-        f"{snapshot.delivered:,} events, {snapshot.per_second:,.0f} a second",
+        f"{count(snapshot.delivered, 'event')}, {snapshot.per_second:,.0f} a second",
         f"event to score: p50 {_ms(snapshot.p50)}, p99 {_ms(snapshot.p99)}",
-        f"{snapshot.open_alerts} alerts open",
+        f"{count(snapshot.open_alerts, 'alert')} open",
     )
     return Panel(grid, title="Bellbuoy demo", title_align="left")
 

@@ -27,6 +27,7 @@ from bellbuoy.operations.roles import ROLES, listen
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.operations.topics import create_topics, require_topics
 from bellbuoy.settings import Settings
+from processors.measures.formats import count
 from schemas.connection import Connection
 from sinks.port import Migratable, SinkError, SinkSettingsError
 
@@ -172,7 +173,7 @@ class Stack:
         created = create_topics(kafka.connection(), kafka.topics())
         require_topics(self.settings)
         if created:
-            self._say(f"{len(created)} topics created.")
+            self._say(f"{count(len(created), 'topic')} created.")
 
     def _start_roles(self) -> None:
         gateway = self.settings.gateway

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from bellbuoy.operations.forecast import Forecast
 from bellbuoy.operations.rule_outcomes import RuleOutcome
+from processors.measures.formats import count
 from processors.rules import Rule, RuleSet
 from schemas.times import DAY, HOUR, iso
 
@@ -34,7 +35,7 @@ def rule_lines(rule: Rule) -> Iterator[str]:
     if rule.cooldown:
         yield f"  opens no other alert for {_span(rule.cooldown)} after it ended"
     if rule.most is not None:
-        yield f"  opens {rule.most[0]} times in {_span(rule.most[1])} at most"
+        yield f"  opens {count(rule.most[0], 'time')} in {_span(rule.most[1])} at most"
     if rule.one_of is not None:
         yield f"  one alert of {rule.one_of!r} at a time"
     if rule.tells:
@@ -63,8 +64,8 @@ def forecast_lines(rules: RuleSet, forecast: Forecast) -> Iterator[str]:
         return
     began = max(forecast.since, forecast.begins)
     yield (
-        f"{rules.name} {rules.version} would have opened {len(forecast.alerts):,} alerts on "
-        f"{forecast.accounts:,} accounts from {iso(began)} to {iso(forecast.ends)}, "
+        f"{rules.name} {rules.version} would have opened {count(len(forecast.alerts), 'alert')} on "
+        f"{count(forecast.accounts, 'account')} from {iso(began)} to {iso(forecast.ends)}, "
         f"{len(forecast.alerts) / forecast.weeks:,.1f} a week."
     )
     if forecast.since < forecast.begins:
@@ -95,4 +96,4 @@ def _span(milliseconds: int) -> str:
         if milliseconds % unit == 0:
             number = milliseconds // unit
             return f"{number} {name}{'' if number == 1 else 's'}"
-    return f"{milliseconds // 60_000} minutes"
+    return count(milliseconds // 60_000, "minute")

@@ -7,6 +7,7 @@ from statistics import median
 
 from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
+from processors.measures.formats import count, mean
 from processors.measures.view import BASELINE_WEEKS, View
 from processors.state.usage_parts import PAST
 from schemas.records import UsageEvent
@@ -73,11 +74,9 @@ def drop(view: View) -> MeasureValue:
     this, usual = weekly
     ratio = min(this / usual, _MAX_VALUE)
     if ratio < 1:
-        usually = f"{usual:,.0f}" if usual >= 100 or usual == round(usual) else f"{usual:,.1f}"
-        return MeasureValue(
-            ratio, f"Usage down {1 - ratio:.0%} against its usual week ({this:,} events, usually {usually})"
-        )
-    return MeasureValue(ratio, f"Usage at {ratio:.0%} of its usual week ({this:,} events)")
+        events = f"{count(this, 'event')}, usually {mean(usual)}"
+        return MeasureValue(ratio, f"Usage down {1 - ratio:.0%} against its usual week ({events})")
+    return MeasureValue(ratio, f"Usage at {ratio:.0%} of its usual week ({count(this, 'event')})")
 
 
 @measure(
@@ -121,11 +120,12 @@ def _deviation(view: View, age: int, past: list[int], usual: float) -> MeasureVa
     value = max(-_MAX_VALUE, min((events - usual) / spread, _MAX_VALUE))
     weekday = _WEEKDAYS[_weekday(view, age)]
     if events == usual:
-        return MeasureValue(value, f"{weekday} as usual ({events:,} events)")
+        return MeasureValue(value, f"{weekday} as usual ({count(events, 'event')})")
     side = "below" if events < usual else "above"
     return MeasureValue(
         value,
-        f"{weekday} {abs(events / usual - 1):.0%} {side} its usual ({events:,} events, usually {usual:,g})",
+        f"{weekday} {abs(events / usual - 1):.0%} {side} its usual "
+        f"({count(events, 'event')}, usually {mean(usual)})",
     )
 
 

@@ -14,7 +14,7 @@ from math import sqrt
 from processors.measures.baseline import weekly_usage
 from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
-from processors.measures.formats import count
+from processors.measures.formats import count, mean
 from processors.measures.view import View
 from processors.state.account import RING_DAYS
 from processors.state.usage_parts import PAST, USERS
@@ -75,7 +75,7 @@ def trend(view: View) -> MeasureValue:
     now, before = sum(view.events[1:29]), sum(view.events[start : start + 28])
     change = min((now + _PRIOR_EVENTS) / (before + _PRIOR_EVENTS) - 1, _MAX_VALUE)
     weeks = round(start / 7)
-    return MeasureValue(change, f"{now:,} events in 28 days; {before:,} in 28 days {weeks} weeks ago")
+    return MeasureValue(change, f"{count(now, 'event')} in 28 days; {before:,} in 28 days {weeks} weeks ago")
 
 
 @measure(
@@ -103,7 +103,7 @@ def fortnight(view: View) -> MeasureValue:
     usual = sum(past) / 4
     spread = max(sqrt(sum((each - usual) ** 2 for each in past) / 3), sqrt(usual), usual / 10, 1.0)
     value = max(-_MAX_VALUE, min((now - usual) / spread, _MAX_VALUE))
-    return MeasureValue(value, f"{now:,} events in 14 days, usually {usual:,.0f}")
+    return MeasureValue(value, f"{count(now, 'event')} in 14 days, usually {mean(usual)}")
 
 
 @measure(
@@ -134,7 +134,9 @@ def year(view: View) -> MeasureValue:
     now = sum(view.events[1:29])
     change = min((now + _PRIOR_EVENTS) / (usual + _PRIOR_EVENTS) - 1, _MAX_VALUE)
     weeks = count(len(past), "week")
-    return MeasureValue(change, f"{now:,} events in 28 days; usually {usual:,.0f} over {weeks} before")
+    return MeasureValue(
+        change, f"{count(now, 'event')} in 28 days; usually {mean(usual)} over {weeks} before"
+    )
 
 
 def _past_weeks(view: View) -> list[int]:
@@ -186,10 +188,11 @@ def week(view: View) -> MeasureValue:
         this = sum(view.events[1:8])
     change = min((this + _PRIOR_EVENTS) / (usual + _PRIOR_EVENTS) - 1, _MAX_VALUE)
     if this >= usual:
-        return MeasureValue(change, f"Usage as in its usual week or more ({this:,} events)")
+        return MeasureValue(change, f"Usage as in its usual week or more ({count(this, 'event')})")
     return MeasureValue(
         change,
-        f"Usage down {1 - this / usual:.0%} against its usual week ({this:,} events, usually {usual:,.0f})",
+        f"Usage down {1 - this / usual:.0%} against its usual week "
+        f"({count(this, 'event')}, usually {mean(usual)})",
     )
 
 
@@ -302,4 +305,6 @@ def key_person(view: View) -> MeasureValue:
     if silent <= usual:
         return MeasureValue(silent / usual, "The most regular user is active")
     value = min(silent / usual, _MAX_VALUE)
-    return MeasureValue(value, f"The most regular user ({most} days of 32) not seen for {silent} days")
+    return MeasureValue(
+        value, f"The most regular user ({most} days of 32) not seen for {count(silent, 'day')}"
+    )

@@ -66,7 +66,7 @@ def urgent(view: View) -> MeasureValue:
     if not opened:
         return MeasureValue(0, "No urgent ticket open")
     hours = max(0, view.now - min(opened)) // HOUR
-    return MeasureValue(hours, f"Urgent ticket open for {hours} hours")
+    return MeasureValue(hours, f"Urgent ticket open for {count(hours, 'hour')}")
 
 
 @measure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
+from processors.measures.formats import count
 from processors.measures.view import View
 from processors.state.account import Day
 from processors.state.usage_parts import PAST
@@ -42,7 +43,7 @@ def errors(view: View) -> MeasureValue:
     if not usage.events:
         return MeasureValue(None, "No usage in 28 days")
     share = usage.errors / usage.events
-    return MeasureValue(share, f"{share:.1%} of {usage.events:,} events failed in {days} days")
+    return MeasureValue(share, f"{share:.1%} of {count(usage.events, 'event')} failed in {days} days")
 
 
 @measure(
@@ -68,7 +69,7 @@ def failures(view: View) -> MeasureValue:
     share = usage.errors / (usage.events + 100)
     if not usage.errors:
         return MeasureValue(0, "No failed event in 28 days")
-    return MeasureValue(share, f"{usage.errors:,} of {usage.events:,} events failed in 28 days")
+    return MeasureValue(share, f"{usage.errors:,} of {count(usage.events, 'event')} failed in 28 days")
 
 
 @measure(

@@ -47,7 +47,7 @@ def adoption(view: View) -> MeasureValue:
     active = view.active_users(28)
     return MeasureValue(
         min(active / seats / expected, 9.99),
-        f"{active} of {seats} seats in use after {count(round(months), 'month')}; "
+        f"{active} of {count(seats, 'seat')} in use after {count(round(months), 'month')}; "
         f"{expected:.0%} would be expected",
     )
 
@@ -98,5 +98,5 @@ def headroom(view: View) -> MeasureValue:
     lasting = min(view.active_users(14), view.active_before(14))
     free = max(-1.0, 1 - lasting / seats)
     return MeasureValue(
-        free, f"At least {lasting} of {seats} seats in use in each of the last two fortnights"
+        free, f"At least {lasting} of {count(seats, 'seat')} in use in each of the last two fortnights"
     )

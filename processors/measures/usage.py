@@ -60,7 +60,7 @@ def breadth(view: View) -> MeasureValue:
         return MeasureValue(None, "The number of seats is not known")
     active = view.active_users(28)
     share = min(1.0, active / seats)
-    return MeasureValue(share, f"{active} of {seats} seats active in 28 days ({share:.0%})")
+    return MeasureValue(share, f"{active} of {count(seats, 'seat')} active in 28 days ({share:.0%})")
 
 
 @measure(

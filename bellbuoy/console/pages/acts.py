@@ -19,6 +19,7 @@ from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
 from bellbuoy.operations.changes.overrides import write_override
 from bellbuoy.operations.touchpoints import TOUCHPOINTS, write_touchpoint
+from processors.measures.formats import count
 from processors.observe.override import is_target
 from schemas.times import DAY, HOUR
 from sinks.serving import ReadError
@@ -119,7 +120,8 @@ class ActPages:
             target=target,
             value=None if withdrawn else value,
         )
-        said = "Override withdrawn" if withdrawn else f"{target} set to {value:g} for {days} days"
+        ends = f" for {count(days, 'day')}" if days else ""
+        said = "Override withdrawn" if withdrawn else f"{target} set to {value:g}{ends}"
         return site.toast(said, "it counts in a moment")
 
     async def touchpoint(self, request: Request) -> Response:

@@ -62,7 +62,7 @@ def _measure(name: str, spec: OwnSpec) -> MeasureDefinition:
         name=f"own.{name}",
         kpi=_KPI,
         unit=f"ratio of {spec.per}" if spec.per else spec.unit or _UNITS[spec.kind],
-        window=f"{spec.days} days" if spec.counts else "the newest word",
+        window=count(spec.days or 0, "day") if spec.counts else "the newest word",
         sources=(PROFILES.topic,),
         needs=f"`counted.{name}`" if spec.counts else f"`own.{name}`",
         example=(),

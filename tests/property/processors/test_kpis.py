@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.measures import View
+from processors.measures import MEASURES, View
 from processors.model import DEFAULT
 from processors.scoring.score import assess, inform
 from processors.state.encoding import decode_state
 from schemas.records import JournalBatch
-from tests.support.generators import NOW, batchings, histories
+from tests.support.generators import NOW, batch, batchings, histories
 from tests.support.recorded_partition import RecordedPartition
 
 MINUTE = 60_000
+ONE_OF_MANY = re.compile(r"(?<![\d.,-])1 (?!was\b|is\b|as\b)[a-z]*s\b")
+"""One of something in the plural, such as "1 days"."""
 
 
 def told(raw: bytes, at: int) -> list[object]:
@@ -25,14 +30,24 @@ def told(raw: bytes, at: int) -> list[object]:
     return [*verdict.measures, *informing]
 
 
+@given(histories().filter(bool), st.integers(0, 40 * 24 * 60))
+@settings(max_examples=200)
+def test_no_measure_says_one_days(history: list[Any], minutes: int) -> None:
+    partition = RecordedPartition()
+    partition.add(batch(0, NOW, history))
+    views = [View(decode_state(raw), NOW + minutes * MINUTE) for raw in partition.states.values()]
+    said = [read(view).reason for view in views for read in MEASURES.values()]
+    assert [reason for reason in said if ONE_OF_MANY.search(reason)] == []
+
+
 @given(st.data())
 @settings(max_examples=60)
 def test_they_follow_within_a_minute_and_come_no_more_often(data: st.DataObject) -> None:
     partition, now = RecordedPartition(), NOW
     batches = data.draw(batchings(data.draw(histories().filter(bool))))
-    for batch in batches:
+    for each in batches:
         now += data.draw(st.integers(1, 2 * MINUTE))
-        partition.add(replace(batch, written_at=now))
+        partition.add(replace(each, written_at=now))
     for n in (1, 2):  # whoever is due, and then nobody any more
         partition.add(JournalBatch(sequence=len(batches) + n - 1, written_at=now + n * MINUTE))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.measures.formats import count
+from processors.measures.formats import count, mean
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,8 @@ from processors.measures.formats import count
 )
 def test_a_count_is_written_out_with_its_thousands(number: float, said: str) -> None:
     assert count(number, "seat") == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(2.5, "2.5"), (3.0, "3"), (0.3333, "0.3"), (123.4, "123")])
+def test_a_mean_has_a_decimal_where_it_says_something(number: float, said: str) -> None:
+    assert mean(number) == said
