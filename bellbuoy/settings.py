@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from bellbuoy.console_settings import ConsoleSettings
 from bellbuoy.errors import ConfigError
+from gateway.pulls.settings import PollSettings
 from gateway.settings import GatewaySettings
 from schemas.connection import Connection
 from schemas.topics import Topics
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
 
     kafka: KafkaSettings = KafkaSettings()
     gateway: GatewaySettings = GatewaySettings()
+    poll: PollSettings = PollSettings()
     journal: JournalSettings = JournalSettings()
     worker: WorkerSettings = WorkerSettings()
     delivery: DeliverySettings = DeliverySettings()

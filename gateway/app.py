@@ -35,10 +35,11 @@ from gateway.outbox.arrivals import refused as refusal
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
+from gateway.pulls.registry import ALL_RESERVED
 from gateway.settings import GatewaySettings
 from gateway.sources.cloudevents.endpoint import CloudEventsEndpoint
 from gateway.sources.posthog.endpoint import PosthogEndpoint
-from gateway.sources.registry import REPAIRS, RESERVED, WEBHOOKS
+from gateway.sources.registry import REPAIRS, WEBHOOKS
 from gateway.sources.segment.endpoint import SegmentEndpoint
 from gateway.sources.typed.endpoint import TypedEndpoint
 from gateway.sources.webhook import WebhookEndpoint
@@ -184,8 +185,8 @@ def _source_routes(
     bodies = BodyReader(settings)
     tracking = SegmentEndpoint(settings, keys, bodies, dispatcher, clock, settings.public_url)
     posthog = PosthogEndpoint(settings, keys, bodies, dispatcher, clock)
-    cloud = CloudEventsEndpoint(settings, keys, bodies, dispatcher, clock, RESERVED)
-    typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, RESERVED, admission)
+    cloud = CloudEventsEndpoint(settings, keys, bodies, dispatcher, clock, ALL_RESERVED)
+    typed = TypedEndpoint(settings, keys, bodies, dispatcher, registry, clock, ALL_RESERVED, admission)
     webhooks = [
         WebhookEndpoint(
             source,

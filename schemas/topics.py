@@ -106,6 +106,7 @@ class Topics:
         yield self._spec(self.name("alert.deliveries"), DELIVERIES_CONFIG)
         yield self._spec(self.name("erased.subjects"), CHANGELOG_CONFIG)
         yield self._spec(self.name(KEYS_TOPIC), CHANGELOG_CONFIG)
+        yield self._spec(self.name("pull.cursors"), CHANGELOG_CONFIG)
         yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
         yield self._spec(self.name("simulation.clock"), _kept(DAY))
 

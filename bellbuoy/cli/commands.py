@@ -13,7 +13,7 @@ from bellbuoy.cli.options import EXIT_CODES
 
 __all__ = ["PANELS", "Commands"]
 
-_ROLES = ("gateway", "journal", "worker", "deliver", "console")
+_ROLES = ("gateway", "journal", "worker", "deliver", "poll", "console")
 
 PANELS = {
     "Start here": ("demo", "up", "check"),

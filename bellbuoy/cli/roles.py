@@ -1,4 +1,4 @@
-"""The commands that run one role until SIGTERM: gateway, journal, worker, deliver and console."""
+"""The commands that run one role until SIGTERM: gateway, journal, worker, deliver, poll and console."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from bellbuoy.settings import Settings
 
-__all__ = ["console", "deliver", "gateway", "journal", "worker"]
+__all__ = ["console", "deliver", "gateway", "journal", "poll", "worker"]
 
 
 def gateway() -> None:
@@ -47,6 +47,18 @@ def deliver() -> None:
     Needs Kafka with its topics; a sink may be away for a while, nothing is lost. Stops on SIGTERM.
     """
     _run("deliver")
+
+
+def poll() -> None:
+    """
+    Run the poller: it asks vendors such as HubSpot and Salesforce for what changed, and writes it to Kafka.
+
+    Needs Kafka with its topics, and sources under `poll.tenants` in the settings. Start a second one to
+    take over when the first one dies. Stops on SIGTERM.
+    """
+    from bellbuoy.polling.role import run_poller
+
+    _run("poll", run_poller)
 
 
 def console(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bellbuoy.cli.options import EXIT_CODES, Json
 from bellbuoy.cli.output import emit, fail
+
+if TYPE_CHECKING:
+    from bellbuoy.settings import Settings
 
 __all__ = ["sources"]
 
@@ -34,7 +37,11 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """
-    List every source with its route and the setting of its secrets; with a key, what its producers send.
+    List every source; with a key, what its producers send.
+
+    Each source has its route and the setting of its secrets. Of one that `bellbuoy poll` asks, each stream
+    is listed with the time of the last request, the number of its items, and its cursor; Kafka is needed for
+    that alone.
 
     Of a producer it shows each kind of event, when the last one came, and warnings: a field that is missing,
     renamed or of another type, a kind of event that stopped, a producer that is silent. They are judged by
@@ -48,10 +55,13 @@ def list_(
     if key is not None:
         _list_producers(key, url, as_json)
         return
+    from bellbuoy.operations.topics import KafkaAwayError
+    from bellbuoy.settings import load
+    from gateway.pulls.registry import PULLS
     from gateway.sources.registry import SOURCES
     from gateway.sources.source import WebhookSource
 
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "source": source.name,
             "title": source.title,
@@ -59,8 +69,25 @@ def list_(
             "setting": source.secrets_key if isinstance(source, WebhookSource) else "write_keys, server_keys",
         }
         for source in SOURCES
+    ] + [
+        {
+            "source": source.name,
+            "title": source.title,
+            "path": "asked by `bellbuoy poll`",
+            "setting": f"poll.tenants.TENANT.{source.name}",
+        }
+        for source in PULLS
     ]
     lines = [f"{row['source']:<13} {row['title']:<20} {row['path']:<32} {row['setting']}" for row in rows]
+    settings = load()
+    if settings.poll.pulls():
+        try:
+            streams = _streams(settings)
+        except KafkaAwayError as error:
+            lines += ["", f"The cursors can't be read: {error}"]
+        else:
+            rows += streams
+            lines += ["", *map(_stream_line, streams)]
     emit(rows, lines, as_json)
 
 
@@ -98,6 +125,49 @@ def _address(url: str | None) -> str:
 
     settings = load().gateway
     return (url or f"http://{settings.host}:{settings.port}").rstrip("/")
+
+
+def _streams(settings: Settings) -> list[dict[str, Any]]:
+    """Return each stream that is asked, with its cursor; raise KafkaAwayError."""
+    from confluent_kafka import KafkaException
+
+    from bellbuoy.operations.topics import KafkaAwayError
+    from bellbuoy.polling.cursors import StreamCursor, read_cursors
+
+    kafka = settings.kafka
+    try:
+        read = read_cursors(kafka.connection(), kafka.topics())
+    except KafkaException as error:
+        raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
+    known = {(each.tenant, each.source, each.stream): each for each in read}
+    asked = [
+        (tenant, source.name, stream)
+        for tenant, source, own in settings.poll.pulls()
+        for stream in source.streams(own)
+    ]
+    found = [
+        known.get(each) or StreamCursor(tenant=each[0], source=each[1], stream=each[2]) for each in asked
+    ]
+    return [
+        {
+            "tenant": each.tenant,
+            "source": each.source,
+            "stream": each.stream,
+            "polled_at": each.polled_at or None,
+            "items": each.items,
+            "cursor": each.cursor,
+        }
+        for each in found
+    ]
+
+
+def _stream_line(row: dict[str, Any]) -> str:
+    from schemas.times import iso
+
+    when = iso(row["polled_at"]) if row["polled_at"] else "never asked"
+    cursor = " ".join(f"{name}={value}" for name, value in row["cursor"].items()) or "at its beginning"
+    head = f"{row['tenant']}  {row['source']:<12} {row['stream']:<12} {when:<24}"
+    return f"{head} {row['items']:>10,} items  {cursor}"
 
 
 @sources.command(epilog=EXIT_CODES)

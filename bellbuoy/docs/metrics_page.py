@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from bellbuoy.console import metrics as console
 from bellbuoy.docs.markdown import table
+from bellbuoy.polling import metrics as polling
 from gateway import metrics as gateway
 from streams.delivery import metrics as delivery
 from streams.journal import metrics as journal
@@ -24,6 +25,7 @@ MODULES: dict[str, tuple[ModuleType, ...]] = {
     "journal": (journal, log_faults, health),
     "worker": (worker, log_faults, health),
     "deliver": (delivery, log_faults, latency, health),
+    "poll": (polling, health),
     "console": (console,),
 }
 """The modules whose metrics each role exports."""

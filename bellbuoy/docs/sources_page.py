@@ -1,4 +1,4 @@
-"""The pages of the webhook sources, generated from what each source declares and from its samples."""
+"""The pages of webhook sources and of those that are asked, from what each declares and its samples."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from bellbuoy.docs.markdown import table
+from gateway.pulls.pull import PullSource
+from gateway.pulls.registry import PULLS
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.samples import Sample, load_samples
 from gateway.sources.source import WebhookSource
 
 __all__ = ["SOURCE_PAGES", "index"]
 
-_INDEX = """# Webhook sources
+_EXAMPLES = {"url": '"https://acme.my.salesforce.com"', "own_domains": '["us.example"]'}
+
+_INDEX = """# Sources
+
+## Webhooks
 
 Each source has an address, `https://YOUR-GATEWAY/webhooks/SOURCE/TENANT`, and a setting of the tenant
 with the secrets that prove its requests, such as `stripe_secrets`. Several secrets are valid at once, so
@@ -21,6 +27,9 @@ time that is signed may be 5 minutes off, either way; without one a repetition i
 the same id.
 
 `bellbuoy send SOURCE` sends a signed sample from the terminal. [How to add a source](writing.md).
+
+Others are [asked](#sources-that-are-asked) for what changed; for products that send usage see
+[ingest](../ingest.md).
 
 Generated from the code by `python -m bellbuoy.docs`; a test holds it to the code.
 """
@@ -55,6 +64,40 @@ test sends each of them.
 Generated from the code by `python -m bellbuoy.docs`; a test holds it to the code.
 """
 
+_ASKED = """
+## Sources that are asked
+
+`bellbuoy poll` asks these for what changed, where a tenant's settings name them. How far each stream is read
+is committed in one Kafka transaction with the events of each page, so that a poller that is killed passes
+nothing over and writes nothing twice; a second poller takes over by itself. `bellbuoy sources list` shows
+every stream with its last request and its cursor. A vendor's rate limits and `Retry-After` are kept; after an
+error it is asked again, after 1 second at first and 5 minutes in the end. The first round reads events of the
+last 89 days, and accounts and contacts of all time.
+"""
+
+_ASKED_PAGE = """# {title}
+
+{guide}
+## Settings
+
+```toml
+[poll.tenants.acme.{name}]
+{keys}
+```
+
+Start `bellbuoy poll`; `bellbuoy up` starts it where a tenant has a source. All keys are in the
+[settings](../reference/settings.md).
+
+## What is read, and what it becomes
+
+The rows are items as [published]({published}); they lie in `gateway/pulls/{name}/samples/`, and a
+test maps each.
+
+{rows}
+
+Generated from the code by `python -m bellbuoy.docs`; a test holds it to the code.
+"""
+
 
 def index() -> str:
     """Return the text of docs/sources/README.md."""
@@ -70,7 +113,16 @@ def index() -> str:
         for source in WEBHOOKS
     )
     head = ("source", "address", "setting", "header of the proof", "proof", "becomes")
-    return f"{_INDEX}\n{table(head, rows)}\n"
+    asked = (
+        (
+            f"[{source.title}]({source.name}.md)",
+            f"`poll.tenants.TENANT.{source.name}`",
+            ", ".join(f"`{topic}`" for topic in sorted(set(source.topics.values()))),
+        )
+        for source in PULLS
+    )
+    webhooks = table(head, rows)
+    return f"{_INDEX}\n{webhooks}\n{_ASKED}\n{table(('source', 'settings', 'becomes'), asked)}\n"
 
 
 def _page(source: WebhookSource) -> str:
@@ -84,6 +136,19 @@ def _page(source: WebhookSource) -> str:
         header=scheme.header,
         about=scheme.about,
         secret=source.demo_secret,
+        published=samples.published,
+        rows=table(("sample", "what happened", "it becomes", "it moves"), _rows(samples.samples)),
+    )
+
+
+def _asked_page(source: PullSource) -> str:
+    samples = load_samples(source.name, "pulls")
+    required = [name for name, field in source.settings.model_fields.items() if field.is_required()]
+    return _ASKED_PAGE.format(
+        title=source.title,
+        name=source.name,
+        guide=samples.guide,
+        keys="\n".join(f"{name} = {_EXAMPLES.get(name, chr(34) + '...' + chr(34))}" for name in required),
         published=samples.published,
         rows=table(("sample", "what happened", "it becomes", "it moves"), _rows(samples.samples)),
     )
@@ -107,8 +172,11 @@ def _topics(source: WebhookSource) -> list[str]:
 
 
 SOURCE_PAGES: dict[str, Callable[[], str]] = {
-    f"docs/sources/{source.name}.md": partial(_page, source)
-    for source in WEBHOOKS
-    if load_samples(source.name).guide is not None
+    **{
+        f"docs/sources/{source.name}.md": partial(_page, source)
+        for source in WEBHOOKS
+        if load_samples(source.name).guide is not None
+    },
+    **{f"docs/sources/{source.name}.md": partial(_asked_page, source) for source in PULLS},
 }
 """The function that returns the page of each source with a guide; the others have a page by hand."""

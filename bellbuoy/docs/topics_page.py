@@ -51,7 +51,10 @@ _ENDS = {each.topic: _Ends(_WRITERS[each.written_by], "journal") for each in INP
         "`bellbuoy forget`", "journal, deliver, `bellbuoy explain --at` and `--since`, `bellbuoy replay`"
     ),
     "gateway.keys": _Ends("`bellbuoy keys`", "gateway, `bellbuoy keys`"),
-    "events.deadletter": _Ends("gateway, journal, deliver, `bellbuoy deadletters`", "`bellbuoy deadletters`"),
+    "pull.cursors": _Ends("poll", "poll, `bellbuoy sources list`"),
+    "events.deadletter": _Ends(
+        "gateway, poll, journal, deliver, `bellbuoy deadletters`", "`bellbuoy deadletters`"
+    ),
     "simulation.clock": _Ends("`bellbuoy simulate`, `bellbuoy demo`", "journal with a `simulated` clock"),
 }
 

@@ -16,6 +16,7 @@ _PORT_KEYS = {
     "journal": ("journal", "metrics_host", "metrics_port"),
     "worker": ("worker", "metrics_host", "metrics_port"),
     "deliver": ("delivery", "metrics_host", "metrics_port"),
+    "poll": ("poll", "metrics_host", "metrics_port"),
     "console": ("console", "host", "port"),
 }
 """For each role, the area of its settings and its keys for the host and port that answer ``/readyz``."""
@@ -102,6 +103,8 @@ def plan_ports(settings: Settings) -> PortPlan:
         planned = server.with_port(planned, servers[server].port)
     roles = {}
     for role, (area, _, key) in _PORT_KEYS.items():
+        if role == "poll" and not settings.poll.pulls():
+            continue
         part = f"the {role}" if role in ("gateway", "console") else f"{role}'s metrics"
         fix = f"set {area}.{key} (BELLBUOY_{area.upper()}__{key.upper()}) to another"
         roles[role] = use(part, *role_address(settings, role), fix)

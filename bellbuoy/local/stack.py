@@ -178,7 +178,8 @@ class Stack:
     def _start_roles(self) -> None:
         gateway = self.settings.gateway
         self._listener = listen(gateway.host, gateway.port, "gateway")
-        for name in (*ROLES, "console"):
+        asked = ("poll",) if self.settings.poll.pulls() else ()
+        for name in (*ROLES, *asked, "console"):
             listener = self._listener if name == "gateway" else None
             process = RoleProcess(name, self.settings, self._data.logs / f"{name}.log", listener=listener)
             self._roles[name] = SupervisedRole(process.start())

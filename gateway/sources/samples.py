@@ -117,9 +117,14 @@ class SampleSet:
 
 
 @cache
-def load_samples(source: str) -> SampleSet:
-    """Return the samples of a source by its name; raise OSError where its package has none."""
-    folder = Path(__file__).parent / source / "samples"
+def load_samples(source: str, room: str = "sources") -> SampleSet:
+    """
+    Return the samples of a source by its name; raise OSError where its package has none.
+
+    ``room`` is the gateway's folder that holds the source; in ``pulls`` a sample is one item of a page, and
+    its ``headers`` say its kind.
+    """
+    folder = Path(__file__).parents[1] / room / source / "samples"
     index = tomllib.loads((folder / "samples.toml").read_text(encoding="utf-8"))
     common = {name: index[name] for name in _COMMON if name in index}
     guide = folder / "guide.md"

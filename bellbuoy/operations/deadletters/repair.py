@@ -19,7 +19,7 @@ from bellbuoy.operations.deadletters.edits import json_or_text
 from gateway.http.errors import Fault
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
-from gateway.sources.registry import REPAIRS
+from gateway.pulls.registry import ALL_REPAIRS
 from processors.intake.admission import Admission, NotAdmitted, refusals
 from schemas.codec.conformance import completed, departures
 from schemas.codec.errors import SchemaError
@@ -90,7 +90,7 @@ class DeadLetterRepair:
                 return Draft(topic, None, self._codecs[topic].decode_fields(value))
             except SchemaError:
                 pass  # not Avro: a dead letter of the gateway holds the sender's JSON
-        if letter.offset < 0 and letter.producer in REPAIRS:
+        if letter.offset < 0 and letter.producer in ALL_REPAIRS:
             try:
                 fields = orjson.loads(letter.value or b"")
             except orjson.JSONDecodeError:
@@ -176,7 +176,7 @@ class DeadLetterRepair:
             return self._record(draft.topic, draft.fields)
         sender = Sender(letter.tenant or "", draft.source, letter.failed_at)
         try:
-            event = REPAIRS[draft.source](orjson.dumps(draft.fields), sender, letter.headers)
+            event = ALL_REPAIRS[draft.source](orjson.dumps(draft.fields), sender, letter.headers)
         except Fault as fault:
             fix = f"--set {fault.pointer}=…" if fault.pointer else "--edit"
             return None, [Flaw(fault.pointer, fault.detail, fix)]

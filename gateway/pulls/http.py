@@ -1,0 +1,116 @@
+"""The client with which sources ask vendors over HTTP: within a rate, with bounded waits."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from gateway.pulls.pull import PullError, PullRefusedError
+
+__all__ = ["HttpClient"]
+
+_MOST_ANSWER_BYTES = 32_000_000
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER = 401, 403, 429, 500
+
+
+class HttpClient:
+    """
+    A client of one vendor.
+
+    ``headers`` go with each request. At most ``requests_per_second`` are sent, in one connection that stays
+    open; an answer takes ``timeout_seconds`` at most.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float, requests_per_second: float) -> None:
+        self.host = urlsplit(url).netloc
+        self.headers: dict[str, str] = {}
+        self._url = url.rstrip("/")
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._pause = 1 / requests_per_second
+        self._next_at = 0.0
+        self._runner = asyncio.Runner()
+        self._session: aiohttp.ClientSession | None = None
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON at a path; raise PullError."""
+        return self._ask("GET", path, params=params)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Return the JSON that answers a body; raise PullError."""
+        return self._ask("POST", path, json=body)
+
+    def post_form(self, path: str, form: Mapping[str, str]) -> Any:
+        """Return the JSON that answers a form; raise PullError."""
+        return self._ask("POST", path, data=form)
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._session is not None:
+            self._runner.run(self._session.close())
+        self._runner.close()
+
+    def _ask(self, method: str, path: str, **content: Any) -> Any:
+        time.sleep(max(0.0, self._next_at - time.monotonic()))
+        self._next_at = time.monotonic() + self._pause
+        try:
+            status, headers, raw = self._runner.run(self._exchange(method, path, content))
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise PullError(f"{self.host} doesn't answer: {type(error).__name__}") from error
+        if len(raw) > _MOST_ANSWER_BYTES:
+            raise PullError(f"{self.host} answered more than {_MOST_ANSWER_BYTES:,} bytes to {path}")
+        if status == _TOO_MANY or status >= _SERVER:
+            raise PullError(f"{self.host} answered {status}", _retry_after(headers))
+        if status == _FORBIDDEN and b"REQUEST_LIMIT_EXCEEDED" in raw:  # Salesforce's daily limit
+            raise PullError(f"{self.host}: the requests of the day are used up", 900.0)
+        if status >= 400:
+            refused = PullRefusedError if status in (_UNAUTHORIZED, _FORBIDDEN) else PullError
+            raise refused(f"{self.host} answered {status} to {path}: {_excerpt(raw)}")
+        try:
+            return msgspec.json.decode(raw)
+        except msgspec.DecodeError as error:
+            raise PullError(f"{self.host} answered no JSON to {path}: {_excerpt(raw)}") from error
+
+    async def _exchange(
+        self, method: str, path: str, content: Mapping[str, Any]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+        asked = self._session.request(
+            method, self._url + path, headers=self.headers, allow_redirects=False, **content
+        )
+        async with asked as response:
+            return response.status, response.headers, await _read(response.content)
+
+
+async def _read(content: aiohttp.StreamReader) -> bytes:
+    """Return an answer, or a little more of it than is allowed."""
+    raw = bytearray()
+    async for chunk in content.iter_any():
+        raw += chunk
+        if len(raw) > _MOST_ANSWER_BYTES:
+            break
+    return bytes(raw)
+
+
+def _excerpt(raw: bytes) -> str:
+    return raw[:300].decode(errors="replace") or "nothing more"
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    value = headers.get("retry-after", "")
+    try:
+        return (
+            float(value)
+            if value.isdecimal()
+            else max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+        )
+    except (TypeError, ValueError):
+        return None
