@@ -125,15 +125,18 @@ class _Server:
 
 
 def _avro(registered: Any) -> Schema | None:
-    """Return the schema, or ``None`` for one that is not Avro or refers to others: ours are plain Avro."""
+    """
+    Return the schema with full names, or ``None`` for one that is no record of plain Avro, as ours are.
+
+    A registry gives a schema as it was registered: its name may be in two parts, name and namespace.
+    """
     if registered.schema_type not in (None, "AVRO") or registered.references:
         return None
     try:
-        schema: Schema = msgspec.json.decode(registered.schema_str)
-        parse_schema(schema)
+        schema = parse_schema(msgspec.json.decode(registered.schema_str))
     except (msgspec.DecodeError, SchemaParseException, UnknownType):
         return None
-    return schema
+    return schema if isinstance(schema, dict) and "name" in schema else None
 
 
 def _without_password(url: str) -> str:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -66,6 +67,23 @@ def test_an_id_of_another_release_is_looked_up_once(server: Server) -> None:
     assert sum("GET" in request for request in server.requests) == 1
 
 
+def test_a_name_and_a_namespace_are_one_name(server: Server) -> None:
+    """As most producers register their schemas."""
+    served = registry(settings(server))
+    newer = json.loads(entry_text("simulation.clock-value"))
+    assert (newer["name"], newer["namespace"]) == ("ClockTick", "bellbuoy")
+    newer["fields"].append({"name": "note", "type": "string", "default": ""})
+    schema_id = server.id_of("eu-simulation.clock-value", {"schema": json.dumps(newer), "schemaType": "AVRO"})
+    raw = b"\0" + schema_id.to_bytes(4, "big") + b"\x02" + b"\x04hi"
+    assert codec("simulation.clock", served).decode(raw).now == 1
+
+
+def entry_text(subject: str) -> str:
+    """Return the newest schema of a subject as it is in its file."""
+    newest = [entry for entry in entries() if entry.subject == subject][-1]
+    return (resources.files("schemas") / "avro" / newest.file).read_text()
+
+
 def test_unknown_and_foreign_ids_are_the_records_fault(server: Server) -> None:
     served = registry(settings(server))
     clock = codec("simulation.clock", served)
@@ -73,6 +91,7 @@ def test_unknown_and_foreign_ids_are_the_records_fault(server: Server) -> None:
         ({"schema": '{"type":"object"}', "schemaType": "JSON"}, UnknownSchemaError),
         ({"schema": '"string"', "schemaType": "AVRO", "references": [{"name": "x"}]}, UnknownSchemaError),
         ({"schema": "not json", "schemaType": "AVRO"}, UnknownSchemaError),
+        ({"schema": '"string"', "schemaType": "AVRO"}, UnknownSchemaError),
         (
             {"schema": '{"type":"record","name":"Foreign","fields":[]}', "schemaType": "AVRO"},
             UndecodableError,
