@@ -7,10 +7,10 @@ docs/adr/0020-deliveries-are-on-a-compacted-topic.md says why it is Kafka and no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
@@ -18,12 +18,12 @@ from schemas.topics import Topics
 from sinks.notify.delivery import DeliveryStatus
 from sinks.notify.port import TemporaryError
 from streams.kafka.client_settings import RECONNECT_QUIETLY
-from streams.kafka.errors import END_OF_PARTITION, TIMED_OUT
+from streams.kafka.compacted_topic import CompactedTopicFollower
 
 __all__ = ["KafkaDeliveryStore"]
 
 _SECONDS = 10.0
-"""How long Kafka may take to confirm or to answer."""
+"""How long Kafka may take to confirm."""
 
 
 class KafkaDeliveryStore:
@@ -36,33 +36,24 @@ class KafkaDeliveryStore:
 
     def __init__(self, connection: Connection, topics: Topics, channel: str) -> None:
         self._topic = topics.name("alert.deliveries")
-        self._parts = [TopicPartition(self._topic, number, 0) for number in range(topics.partitions)]
         self._channel = channel.encode() + b"/"
         self._deliveries: dict[str, DeliveryStatus] = {}
         self._messages: dict[str, str] = {}
-        self._read: dict[int, int] = {}
-        clients = {**connection.librdkafka(), **RECONNECT_QUIETLY}
         self._producer = Producer(
-            {**clients, **DURABLE, "linger.ms": 0, "message.timeout.ms": int(_SECONDS * 1000)}
-        )
-        self._consumer = Consumer(
             {
-                **clients,
-                "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 10,
+                **connection.librdkafka(),
+                **RECONNECT_QUIETLY,
+                **DURABLE,
+                "linger.ms": 0,
+                "message.timeout.ms": int(_SECONDS * 1000),
             }
         )
-        self._consumer.assign(self._parts)
+        self._follower = CompactedTopicFollower(connection, self._topic, topics.partitions, self._take)
 
     def catch_up(self) -> None:
         """Read the topic to its present end; raise TemporaryError while Kafka is away."""
         try:
-            ends = {part.partition: self._end(part) for part in self._parts}
-            for number, offset in self._arriving(ends):
-                self._read[number] = max(self._read.get(number, 0), offset)
+            self._follower.catch_up()
         except KafkaException as error:
             raise TemporaryError(f"the deliveries can't be read: {error.args[0].str()}") from error
 
@@ -92,28 +83,13 @@ class KafkaDeliveryStore:
 
     def close(self) -> None:
         """Close the clients."""
-        self._consumer.close()
+        self._follower.close()
 
-    def _end(self, part: TopicPartition) -> int:
-        ends: tuple[int, int] = self._consumer.get_watermark_offsets(part, timeout=_SECONDS)
-        return ends[1]
-
-    def _arriving(self, ends: dict[int, int]) -> Iterator[tuple[int, int]]:
-        """Take what arrives until every partition was read up to its end; yield how far each is read."""
-        while any(self._read.get(number, 0) < end for number, end in ends.items()):
-            message = self._consumer.poll(_SECONDS)
-            if message is None:
-                raise KafkaException(KafkaError(TIMED_OUT, "no answer"))
-            error, number, offset = message.error(), message.partition() or 0, message.offset() or 0
-            if error is None:
-                key, value = message.key() or b"", message.value()
-                if key.startswith(self._channel) and value is not None:
-                    self._keep(msgspec.json.decode(value, type=DeliveryStatus))
-                yield number, offset + 1
-            elif error.code() == END_OF_PARTITION:
-                yield number, offset
-            else:
-                raise KafkaException(error)
+    def _take(self, key: bytes, value: bytes | None) -> None:
+        if value is None or not key.startswith(self._channel):
+            return
+        with suppress(msgspec.DecodeError):  # not ours
+            self._keep(msgspec.json.decode(value, type=DeliveryStatus))
 
     def _keep(self, delivery: DeliveryStatus) -> None:
         self._deliveries[delivery.dedup_key] = delivery

@@ -109,15 +109,27 @@ class ResumePoint:
             self._status.reads_on(fault, self._topics.plain(part[0]))
         if held is not None and max(held, first.offset) < start.offset:
             start = first._replace(offset=max(held, first.offset))
+            self._goes_back(part, start, known, lost=not self._appends or held == 0)
+        return start
+
+    def _goes_back(self, part: Part, start: LogPosition, known: LogPosition | None, *, lost: bool) -> None:
+        """Say that records are delivered again; a sink that gathers may not have stored them yet."""
+        about = {
+            "topic": part[0],
+            "partition": part[1],
+            "offset": start.offset,
+            "was": None if known is None else known.offset,
+        }
+        if lost:
             metrics.REFILLS.labels(self._name).inc()
             self._status.log.warning(
-                "The sink lost what it held: it is filled again from this offset.",
-                topic=part[0],
-                partition=part[1],
-                offset=start.offset,
-                was=None if known is None else known.offset,
+                "The sink lost what it held: it is filled again from this offset.", **about
             )
-        return start
+        else:
+            self._status.log.info(
+                "The sink had not stored all that it gathered: it is delivered again from this offset.",
+                **about,
+            )
 
     def reached(self, written: Mapping[Part, LogPosition]) -> None:
         """Let the sink store how far parts are written; raise SetBackError and SinkError."""
