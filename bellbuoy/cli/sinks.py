@@ -142,7 +142,7 @@ def reconcile(
 
     \b
     Examples:
-      bellbuoy sinks reconcile postgres
+      bellbuoy sinks reconcile redis
       bellbuoy sinks reconcile postgres --repair
     """
     from contextlib import closing

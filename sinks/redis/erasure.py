@@ -7,32 +7,55 @@ from typing import Any
 
 from schemas.identity.naming import named_by, without_name
 from sinks.port import Subject
-from sinks.redis.layout import Keys
+from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, key_pattern
 
 __all__ = ["erase_account", "erase_person"]
 
 _PAGE = 1_000
+_LAST_SEQUENCE = 2**64 - 1
 
 
 def erase_account(client: Any, keys: Keys, subject: Subject, *, dry_run: bool) -> dict[str, int]:
-    """Remove an account's health, history, alerts and updates; return how many there are of each."""
+    """Remove an account's health, KPIs, history, alerts and updates; return how many there are of each."""
     tenant, account_id = subject.tenant, subject.account_id or ""
-    own = (keys.account(tenant, account_id), keys.history(tenant, account_id))
-    owner = client.hget(own[0], "owner")
-    alerts = [key for key, alert in _alerts(client, keys) if _is_of(alert, tenant, account_id)]
-    updates = [at for at, update in _updates(client, keys) if _is_of(update, tenant, account_id)]
-    found = {"health and history": client.exists(*own), "alerts": len(alerts), "updates": len(updates)}
+    key, history = keys.account(tenant, account_id), keys.history(tenant, account_id)
+    as_of, kpis_as_of, owner = client.hmget(key, "as_of", "kpis_as_of", "owner")
+    health, kpis = _is_old(as_of, subject), _is_old(kpis_as_of, subject)
+    changes = len(client.xrange(history, max=f"{subject.until}-{_LAST_SEQUENCE}"))
+    alerts = [
+        name
+        for name, alert in _alerts(client, keys)
+        if _is_of(alert, tenant, account_id) and _is_old(alert.get(b"changed_at"), subject)
+    ]
+    updates = [
+        at
+        for at, update in _updates(client, keys)
+        if _is_of(update, tenant, account_id) and _is_old(update.get(b"as_of"), subject)
+    ]
+    found = {
+        "health and KPIs": health + kpis,
+        "history": changes,
+        "alerts": len(alerts),
+        "updates": len(updates),
+    }
     if dry_run:
         return found
     pipeline = client.pipeline()
-    pipeline.delete(*own)
-    pipeline.zrem(keys.risk(tenant), account_id)
-    pipeline.srem(keys.unknown(tenant), account_id)
-    if owner is not None:
-        pipeline.zrem(keys.owner(tenant, owner.decode()), account_id)
-    for key in alerts:
-        pipeline.delete(key)
-        pipeline.zrem(keys.alerts(tenant), key.decode().removeprefix(keys.alert("")))
+    gone = [*(HEALTH_FIELDS if health else ()), *(KPIS_FIELDS if kpis else ())]
+    if gone:
+        pipeline.hdel(key, *gone)
+    if health:
+        pipeline.zrem(keys.risk(tenant), account_id)
+        pipeline.srem(keys.unknown(tenant), account_id)
+        if owner is not None:
+            pipeline.zrem(keys.owner(tenant, owner.decode()), account_id)
+    if changes == client.xlen(history):
+        pipeline.delete(history)  # a stream that was trimmed to nothing would keep its key
+    else:
+        pipeline.xtrim(history, minid=f"{subject.until + 1}", approximate=False)
+    for name in alerts:
+        pipeline.delete(name)
+        pipeline.zrem(keys.alerts(tenant), name.decode().removeprefix(keys.alert("")))
     if updates:
         pipeline.xdel(keys.updates, *updates)
     pipeline.execute()
@@ -55,7 +78,7 @@ def erase_person(client: Any, keys: Keys, subject: Subject, *, dry_run: bool) ->
     for key, alert in _alerts(client, keys):
         if alert.get(b"tenant") == subject.tenant.encode():
             found["alerts"] += rename(key, alert)
-    for key in client.scan_iter(match=_literal(keys.account(subject.tenant, "")) + "*", count=_PAGE):
+    for key in client.scan_iter(match=key_pattern(keys.account(subject.tenant, "")) + "*", count=_PAGE):
         found["health"] += rename(key, client.hgetall(key))
     for at, update in _updates(client, keys):
         ours = update.get(b"tenant") == subject.tenant.encode()
@@ -70,7 +93,7 @@ def erase_person(client: Any, keys: Keys, subject: Subject, *, dry_run: bool) ->
 
 
 def _alerts(client: Any, keys: Keys) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:
-    for key in client.scan_iter(match=_literal(keys.alert("")) + "*", count=_PAGE):
+    for key in client.scan_iter(match=key_pattern(keys.alert("")) + "*", count=_PAGE):
         yield key, client.hgetall(key)
 
 
@@ -85,6 +108,5 @@ def _is_of(fields: dict[bytes, bytes], tenant: str, account_id: str) -> bool:
     return (fields.get(b"tenant"), fields.get(b"account")) == (tenant.encode(), account_id.encode())
 
 
-def _literal(text: str) -> str:
-    """Return a key's beginning as a pattern that matches itself alone."""
-    return "".join(f"\\{each}" if each in "\\*?[]^-" else each for each in text)
+def _is_old(at: bytes | None, subject: Subject) -> bool:
+    return at is not None and int(at) <= subject.until

@@ -13,7 +13,15 @@ import msgspec
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.serving import from_kpis
 
-__all__ = ["HEALTH_FIELDS", "KPIS_FIELDS", "Keys", "encode_alert", "encode_health", "encode_kpis"]
+__all__ = [
+    "HEALTH_FIELDS",
+    "KPIS_FIELDS",
+    "Keys",
+    "encode_alert",
+    "encode_health",
+    "encode_kpis",
+    "key_pattern",
+]
 
 HEALTH_FIELDS = (
     "score",
@@ -105,6 +113,11 @@ class Keys:
     def alerts(self, tenant: str) -> str:
         """Sorted set of a tenant's open alerts by the time they opened."""
         return f"{self.prefix}:alerts:{tenant}"
+
+
+def key_pattern(text: str) -> str:
+    """Return a key, or its beginning, as a pattern of Redis that matches itself alone."""
+    return "".join(f"\\{each}" if each in "\\*?[]^-" else each for each in text)
 
 
 def encode_health(record: AccountHealth) -> tuple[str, ...]:

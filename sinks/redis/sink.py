@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha1
 from importlib import resources
@@ -22,10 +21,19 @@ from redis.exceptions import (
 from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from schemas.times import DAY
 from sinks.finite import not_finite
-from sinks.port import KEPT, Output, Rejected, SetBackError, SinkError, Subject
+from sinks.port import KEPT, Output, Rejected, SetBackError, SinkEntry, SinkError, Subject
 from sinks.redis.client import FIX, connect, public_url
 from sinks.redis.erasure import erase_account, erase_person
-from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, encode_alert, encode_health, encode_kpis
+from sinks.redis.layout import (
+    HEALTH_FIELDS,
+    KPIS_FIELDS,
+    Keys,
+    encode_alert,
+    encode_health,
+    encode_kpis,
+    key_pattern,
+)
+from sinks.redis.reconciliation import entry_of, remove_entry, stored_entries
 from sinks.redis.settings import RedisSettings
 
 __all__ = ["RedisSink"]
@@ -151,6 +159,25 @@ class RedisSink:
         except RedisError as error:
             raise self._sink_error(error) from error
 
+    def entry(self, record: AccountHealth | AccountKpis, /) -> SinkEntry:
+        """Return the entry that Redis has once it was given this record."""
+        return entry_of(record)
+
+    def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
+        """Yield the entry of every account, its places in the rankings included; raise SinkError."""
+        try:
+            yield from stored_entries(self._connected(), self._keys, kind)
+        except RedisError as error:
+            raise self._sink_error(error) from error
+
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove entries of just these versions; the history of scores stays. Raises SinkError."""
+        try:
+            for entry in entries:
+                remove_entry(self._connected(), self._keys, kind, entry)
+        except RedisError as error:
+            raise self._sink_error(error) from error
+
     def close(self) -> None:
         """Close the connection."""
         client, self._client = self._client, None
@@ -163,7 +190,7 @@ class RedisSink:
         return self._client
 
     def _scan(self) -> Iterator[bytes]:
-        pattern = re.sub(r"([\\*?\[\]^-])", r"\\\1", self._settings.prefix)
+        pattern = key_pattern(self._settings.prefix)
         yield from self._connected().scan_iter(match=f"{pattern}:*", count=_SCAN_KEYS)
 
     def _call(self, calls: list[list[tuple[str, ...]]], after: Mapping[str, int]) -> list[list[Any]]:

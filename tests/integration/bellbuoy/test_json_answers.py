@@ -104,7 +104,7 @@ tables:
 }
 """The files that these arguments name."""
 
-UNUSED = {"sinks migrate", "sinks reconcile"}
+UNUSED = {"sinks migrate"}
 """Commands that the sinks of this deployment don't have: they say so, with exit code 2."""
 
 MORE = {
