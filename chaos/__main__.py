@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=_EVENTS, help="about how many usage events")
     parser.add_argument("--accounts", type=int, default=300)
     parser.add_argument("--jobs", type=int, default=1, help="seeds at a time; recovery takes longer then")
-    parser.add_argument("--short", action="store_true", help="only eight of the faults")
+    parser.add_argument("--short", action="store_true", help="only nine of the faults")
     parser.add_argument("--only", help="only faults whose name contains this, twenty times together")
     parser.add_argument("--write", action="store_true", help="write docs/reliability.md if all seeds end")
     parser.add_argument("--keep", type=Path, help="keep logs and data in this folder, which must not exist")

@@ -1,4 +1,4 @@
-"""A cluster to break: Kafka, Redis and any number of members of each role, to kill, pause and add."""
+"""A cluster to break: Kafka, Redis, Postgres and members of each role, to kill, pause and add."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from bellbuoy.local.embedded import Kafka, Redis
+from bellbuoy.local.embedded import Kafka, Postgres, Redis
 from bellbuoy.local.embedded.child import stop_all
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.environment import child_environment
 from bellbuoy.local.ports import with_role_port
 from bellbuoy.local.role_process import COMMAND, RoleProcess
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.sinks import migratable, sinks
 from bellbuoy.operations.topics import create_topics
 from bellbuoy.settings import Settings, load
 from schemas.connection import Connection
@@ -76,6 +76,7 @@ class Cluster:
         self.folder = folder
         self.kafka = Kafka(folder / "kafka", port=free_port())
         self.redis = Redis(folder / "redis", port=free_port())
+        self.postgres = Postgres(folder / "postgres", port=free_port())
         self.topics = Topics(prefix=f"chaos-{uuid.uuid4().hex[:6]}-")
         self.members: list[Member] = []
         self.gateway_port = free_port()
@@ -86,6 +87,9 @@ class Cluster:
     def __enter__(self) -> Self:
         self.kafka.start()
         self.redis.start()
+        self.postgres.start()
+        for sink in migratable(self.settings):
+            sink.migrate(lambda _: None)
         create_topics(self.connection, self.topics)
         for role in ROLES:
             self.add(role)
@@ -99,7 +103,7 @@ class Cluster:
                 member.wanted = False
                 member.process.child.resume()
             stop_all([member.process.child for member in self.members], 10.0)
-        for server in (self.redis, self.kafka):
+        for server in (self.postgres, self.redis, self.kafka):
             if server.started:
                 server.child.resume()
             server.stop()
@@ -115,6 +119,7 @@ class Cluster:
         return load(
             kafka={"bootstrap": self.connection.bootstrap, "topic_prefix": self.topics.prefix},
             redis={"url": self.redis.url, "history": 10_000},
+            postgres={"url": self.postgres.url},
             gateway={"port": self.gateway_port},
             journal={"clock": "simulated", "idle_seconds": 0.5, "session_seconds": SESSION_SECONDS},
             worker={"session_seconds": SESSION_SECONDS},

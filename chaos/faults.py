@@ -120,6 +120,18 @@ def _redis_gone(cluster: Cluster, chance: random.Random) -> None:
     cluster.redis.start()
 
 
+def _postgres_away(cluster: Cluster, chance: random.Random) -> None:
+    cluster.postgres.stop(20.0)
+    time.sleep(chance.uniform(2.0, 8.0))
+    cluster.postgres.start()
+
+
+def _postgres_killed(cluster: Cluster, chance: random.Random) -> None:
+    cluster.postgres.child.kill()
+    time.sleep(chance.uniform(0.0, 5.0))
+    cluster.postgres.start()
+
+
 def _redis_emptied(cluster: Cluster, _chance: random.Random) -> None:
     _client(cluster).flushall()
 
@@ -192,6 +204,7 @@ _KILL_ALL_ROLES = InjectedFault("`kill -9` of all four at once", _kill(*ROLES))
 _KILL_BROKER = InjectedFault("`kill -9` of the broker", _broker_kill)
 _BROKER_PAUSED = InjectedFault("broker paused past every session", _broker_paused)
 _REDIS_EMPTIED = InjectedFault("Redis emptied", _redis_emptied)
+_KILL_POSTGRES = InjectedFault("`kill -9` of Postgres, and back", _postgres_killed)
 _JOURNAL_ZOMBIE = InjectedFault("journal paused past its session, then woken", _zombie("journal"))
 
 FAULTS = (
@@ -213,11 +226,13 @@ FAULTS = (
     InjectedFault("Redis hangs", _redis_hangs),
     InjectedFault("Redis full: every write is refused", _redis_full),
     InjectedFault("Redis refuses the records of one account; rebuilt", _redis_refuses_one),
+    InjectedFault("Postgres stopped, and back", _postgres_away),
+    _KILL_POSTGRES,
     InjectedFault("changelog compacted while it is written", _compaction),
     InjectedFault("clock stepped back", _clock_back),
     InjectedFault("no space for the worker's files", _full_disk),
 )
 """Every fault."""
 
-SHORT = (*_KILLS, _KILL_BROKER, _BROKER_PAUSED, _REDIS_EMPTIED, _JOURNAL_ZOMBIE)
+SHORT = (*_KILLS, _KILL_BROKER, _BROKER_PAUSED, _REDIS_EMPTIED, _KILL_POSTGRES, _JOURNAL_ZOMBIE)
 """The faults of a short run."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from bellbuoy.operations.ledger import read_ledger
+from bellbuoy.operations.reconcile import compare, find_reconcilable
 from chaos.cluster import Cluster
 from chaos.company import TENANT, ChaosCompany
 from chaos.told_state import AlertChange, ToldState, read_told_state
@@ -17,6 +20,8 @@ from processors.state.encoding import decode_state, encode_state
 from processors.state.position import is_account
 from schemas.codec.record_codec import codec
 from schemas.records import AccountHealth, RiskAlert
+from sinks.port import version
+from sinks.postgres.client import connect
 from sinks.redis.reader import RedisReader
 from streams.kafka.log_reader import read_to_end
 
@@ -31,7 +36,9 @@ class FinalState:
     ``applied`` counts events by account, ``states`` has a hash of each account's state, ``alerts`` how often
     each change was published, ``open_alerts`` the ids that Redis calls open. ``sink`` has what Redis holds,
     by name, and ``histories`` the score and band at the end of each day, by account. ``owners`` is what
-    people were told. Left out are sequence numbers, times of receipt, and the score before the last batch.
+    people were told. ``unreconciled`` names what `bellbuoy sinks reconcile` finds in Redis and Postgres, and
+    a number of alert changes in Postgres that is another than was published. Left out are sequence numbers,
+    times of receipt, and the score before the last batch.
     """
 
     applied: dict[tuple[str, str], int]
@@ -41,6 +48,7 @@ class FinalState:
     sink: dict[str, str]
     histories: dict[str, dict[int, tuple[float, str]]]
     owners: ToldState = field(default_factory=ToldState)
+    unreconciled: tuple[str, ...] = ()
 
 
 def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
@@ -60,7 +68,26 @@ def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
         sink,
         histories,
         read_told_state(cluster),
+        tuple(_unreconciled(cluster)),
     )
+
+
+def _unreconciled(cluster: Cluster) -> Iterator[str]:
+    settings = cluster.settings
+    for name in ("redis", "postgres"):
+        with closing(find_reconcilable(settings, name)) as sink:
+            sink.open()
+            for one in compare(settings, sink).differences:
+                yield f"{name}: {one.account[1]} is {one.kind.replace('_', ' ')} ({one.topic})"
+    assert settings.postgres
+    with connect(settings.postgres) as database:
+        [(stored,)] = database.execute("SELECT count(*) FROM alert_changes").fetchall()
+    if stored != (published := len(_alert_keys(cluster))):
+        yield f"postgres: {stored} changes of alerts, {published} were published"
+
+
+def _alert_keys(cluster: Cluster) -> set[tuple[object, ...]]:
+    return {(each.alert_id, *version(each)) for each in _published_alerts(cluster)}
 
 
 def _states(cluster: Cluster) -> dict[bytes, str]:
@@ -76,11 +103,15 @@ def _states(cluster: Cluster) -> dict[bytes, str]:
 
 
 def _alerts(cluster: Cluster) -> Counter[AlertChange]:
+    alerts = _published_alerts(cluster)
+    return Counter((each.alert_id, each.change, each.severity, each.changed_at) for each in alerts)
+
+
+def _published_alerts(cluster: Cluster) -> list[RiskAlert]:
     name = cluster.topics.name("risk.alerts")
     decode = codec("risk.alerts").decode
     starts = [TopicPartition(name, p, 0) for p in range(cluster.topics.partitions)]
-    changes: list[RiskAlert] = [decode(record.value) for record in read_to_end(cluster.connection, starts)]
-    return Counter((alert.alert_id, alert.change, alert.severity, alert.changed_at) for alert in changes)
+    return [decode(record.value) for record in read_to_end(cluster.connection, starts)]
 
 
 def _sink(reader: RedisReader, company: ChaosCompany) -> dict[str, str]:

@@ -17,6 +17,7 @@ def violations(final: FinalState, totals: Mapping[tuple[str, str], int]) -> Iter
         sent, applied = totals.get(account, 0), final.applied.get(account, 0)
         if sent != applied:
             yield f"account {account}: {sent} events sent, {applied} applied"
+    yield from final.unreconciled
     yield from alert_violations(final.alerts, final.open_alerts)
 
 

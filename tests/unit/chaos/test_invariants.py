@@ -45,6 +45,12 @@ def test_an_event_that_both_runs_count_twice_is_found() -> None:
     assert list(violations(final, {("t", "a"): 3})) == ["account ('t', 'a'): 3 events sent, 4 applied"]
 
 
+def test_what_a_sink_lost_is_found() -> None:
+    lost = "postgres: acct-1 is missing (account.health)"
+    final = FinalState({}, {}, Counter(), frozenset(), {}, {}, unreconciled=(lost,))
+    assert list(violations(final, {})) == [lost]
+
+
 def told(*changes: AlertChange, ids: int = 1, **more: Any) -> ToldState:
     alerts: list[tuple[AlertChange, ...]] = [(change,) for change in changes]
     sent = Counter(("ann", "alert", each[0][3], each) for each in alerts)
