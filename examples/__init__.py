@@ -1,0 +1,1 @@
+"""Examples that run: each prints a session that a page of the documentation shows, and a test runs it."""
