@@ -124,8 +124,9 @@ def salesforce(body: Any) -> tuple[int, Any]:
 def gainsight(body: Any) -> tuple[int, Any]:
     """Answer as the update of companies does: all records, or none and why."""
     if any(record["Bellbuoy_Id__gc"] == "never" for record in body["records"]):
-        refusal = {"errorCode": "GSOBJ_1006", "errorDesc": "Invalid value", "requestId": "r1", "data": None}
-        return 200, {"result": False, **refusal}
+        words = "Invalid field value (Bellbuoy_Band__gc = null)"
+        refusal = {"errorCode": "GSOBJ_1007", "errorDesc": words, "requestId": "r1", "data": None}
+        return 400, {"result": False, **refusal, "message": None}
     data = {"count": len(body["records"]), "errors": None, "records": body["records"]}
     return 200, {"result": True, "errorCode": None, "errorDesc": None, "requestId": "r1", "data": data}
 
