@@ -27,6 +27,7 @@ __all__ = [
     "Positioned",
     "Reconcilable",
     "Rejected",
+    "Retaining",
     "SetBackError",
     "Sink",
     "SinkEntry",
@@ -322,3 +323,11 @@ class Erasable(Protocol):
         With ``dry_run`` it only counts. What comes again of before is kept away by delivery. Needs an open
         sink; safe while delivery writes to it, and to repeat. Raises SinkError.
         """
+
+
+@runtime_checkable
+class Retaining(Erasable, Protocol):
+    """Addition to an erasable sink that writes to logs: what was erased leaves them by itself, but later."""
+
+    def retained_until(self) -> int | None:
+        """Return when all that the last ``erase`` found is gone, UTC milliseconds; ``None``: never."""

@@ -15,10 +15,11 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from sinks.clickhouse.erasure import mutations
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.tables import statements
 from sinks.columns import TABLES, table
-from sinks.port import Output, Rejected, SinkError, version
+from sinks.port import Output, Rejected, SinkError, Subject, version
 
 __all__ = ["ClickHouseSink"]
 
@@ -65,6 +66,27 @@ class ClickHouseSink:
                 client = self._connected()
                 client.database = self._settings.database
                 client.insert_arrow(name, rows)
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """
+        Remove an account's rows, or a person's name from rows; return how many, by table.
+
+        Returns once every replica has done so. Raises SinkError.
+        """
+        found = {}
+        with self._failing():
+            client = self._connected()
+            client.database = self._settings.database
+            for table, where, change, parameters in mutations(subject):
+                counting = f"SELECT count() FROM {table} WHERE {where}"  # noqa: S608 - our tables and columns
+                found[table] = int(client.query(counting, parameters).result_rows[0][0])
+                if found[table] and not dry_run:
+                    client.command(
+                        f"ALTER TABLE {table} {change} WHERE {where}",
+                        parameters,
+                        settings={"mutations_sync": 2},
+                    )
+        return found
 
     def close(self) -> None:
         """Close the connection."""

@@ -15,9 +15,9 @@ from schemas.records import AccountHealth, AccountKpis, RiskAlert
 from sinks.columns import TABLES, schema
 from sinks.port import Output
 
-__all__ = ["statements"]
+__all__ = ["ORDER", "statements"]
 
-_ORDER: Mapping[type[Output], tuple[str, ...]] = {
+ORDER: Mapping[type[Output], tuple[str, ...]] = {
     AccountHealth: ("tenant", "account_id", "as_of", "sequence"),
     AccountKpis: ("tenant", "account_id", "as_of", "sequence"),
     RiskAlert: ("tenant", "alert_id", "changed_at", "sequence", "change"),
@@ -27,7 +27,7 @@ _SCALARS = {pa.string(): "String", pa.int64(): "Int64", pa.float64(): "Float64",
 
 def statements(kind: type[Output], there: Container[str]) -> Iterator[str]:
     """Yield what makes the table and the view of a record type, or adds columns that aren't *there*."""
-    table, order = TABLES[kind], _ORDER[kind]
+    table, order = TABLES[kind], ORDER[kind]
     columns = {field.name: _type(field.type, nullable=field.name not in order) for field in schema(kind)}
     if all(name in there for name in columns):
         return

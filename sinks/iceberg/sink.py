@@ -23,8 +23,9 @@ from pyiceberg.table import Table
 
 from sinks.columns import TABLES, schema
 from sinks.gathered_tables import GatheredTables
+from sinks.iceberg.erasure import erase_from_history, erase_rows
 from sinks.iceberg.settings import IcebergSettings
-from sinks.port import Output, SetBackError, SinkError
+from sinks.port import Output, SetBackError, SinkError, Subject
 
 __all__ = ["IcebergSink"]
 
@@ -103,6 +104,21 @@ class IcebergSink:
                     table.delete(AlwaysTrue(), snapshot_properties={_POSITIONS: "{}"})
         cleared(entries)
 
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """
+        Commit a snapshot without an account's rows or a person's name; expire older ones that have them.
+
+        Returns the rows and the expired snapshots; raises SinkError, also for a tag that keeps one of them.
+        """
+        found = {"rows": 0, "older snapshots": 0}
+        with self._failing():
+            for kind in TABLES:
+                table = self._table(kind)
+                carried = {_POSITIONS: msgspec.json.encode(_positions(table)).decode()}
+                found["rows"] += erase_rows(table, subject, carried, dry_run=dry_run)
+                found["older snapshots"] += erase_from_history(table, subject, carried, dry_run=dry_run)
+        return found
+
     def close(self) -> None:
         """Append what is gathered, where the positions allow it; otherwise it is delivered again."""
         if not self._positions:  # nobody keeps any: what was written is all there is
@@ -115,11 +131,17 @@ class IcebergSink:
             catalog.close()
 
     def _append(self) -> None:
-        for kind, rows in self._gathered.tables().items():
+        gathered = self._gathered.tables()
+        for kind in TABLES:
+            reached = {part: at for part, at in self._gathered.reached.items() if _is_of(part, kind)}
+            rows = gathered.get(kind)
+            if rows is None:
+                if reached.items() <= self._positions.items():
+                    continue
+                rows = schema(kind).empty_table()  # of what was read, nothing is to be written
             with self._failing():
                 table = self._table(kind)
                 self._compare(kind, table)
-                reached = {part: at for part, at in self._gathered.reached.items() if _is_of(part, kind)}
                 after = msgspec.json.encode(_positions(table) | reached).decode()
                 table.append(rows, snapshot_properties={_POSITIONS: after})
             self._positions |= reached

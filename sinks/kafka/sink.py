@@ -7,7 +7,7 @@ one. A deletion is followed by a null, so that a compacted topic forgets the acc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,8 +20,9 @@ from schemas.identity.keys import account_key
 from schemas.producer_settings import DURABLE
 from schemas.records import AccountHealth, AccountKpis
 from sinks.finite import not_finite
+from sinks.kafka.erasure import SubjectRecords, find_records, gone_at
 from sinks.kafka.settings import KafkaTargetSettings
-from sinks.port import KEPT, Output, Rejected, SinkError, SinkSettingsError
+from sinks.port import KEPT, Output, Rejected, SinkError, SinkSettingsError, Subject
 
 __all__ = ["KafkaSink"]
 
@@ -46,7 +47,13 @@ class KafkaSink:
             if settings.format == "json"
             else {record: codec(name, committed()).encode for record, name in topics.items()}
         )
+        self._decode: dict[type, Callable[[bytes], Any]] = (
+            {record: msgspec.json.Decoder(record).decode for record in topics}
+            if settings.format == "json"
+            else {record: codec(name, committed()).decode for record, name in topics.items()}
+        )
         self._producer: Producer | None = None
+        self._retained_until: int | None = 0
 
     def open(self) -> None:
         """Connect and ask for every topic; raise SinkError and SinkSettingsError."""
@@ -77,6 +84,42 @@ class KafkaSink:
             if error.code() in _NEVER:
                 raise Rejected(index, error.str())
         if left or failed:
+            self.close()
+            raise self._away(failed[0][1] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
+
+    def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
+        """
+        Write a null after what the topics have of an account; return the records of account or person.
+
+        Only the topics' own retention and compaction remove them (``retained_until``). Raises SinkError.
+        """
+        seconds, client = self._settings.timeout_seconds, self._client()
+        try:
+            found = {
+                topic: find_records(client, topic, self._decode[record], subject, seconds)
+                for record, topic in self._topics.items()
+            }
+            self._retained_until = gone_at(client, {t: f for t, f in found.items() if f.total}, seconds)
+        except KafkaException as error:
+            raise SinkError(
+                f"{self._settings.bootstrap} can't be read for an erasure: {error.args[0].str()}; "
+                "let this client read and describe the topics"
+            ) from error
+        if not dry_run:
+            self._end(found)
+        return {"records": sum(each.total for each in found.values())}
+
+    def retained_until(self) -> int | None:
+        """Return when all that the last ``erase`` found is gone, UTC milliseconds; ``None``: never."""
+        return self._retained_until
+
+    def _end(self, found: Mapping[str, SubjectRecords]) -> None:
+        failed: list[tuple[int, KafkaError]] = []
+        producer = self._connected()
+        for topic, records in found.items():
+            for key in records.keys:
+                self._produce(producer, 0, topic, key, None, failed)
+        if producer.flush(self._settings.timeout_seconds) or failed:
             self.close()
             raise self._away(failed[0][1] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
 
@@ -123,20 +166,16 @@ class KafkaSink:
 
     def _connected(self) -> Producer:
         if self._producer is None:
-            own = {name: secret.get_secret_value() for name, secret in self._settings.client.items()}
             milliseconds = int(self._settings.timeout_seconds * 900)
             try:
                 self._producer = Producer(
                     {
-                        **own,
+                        "compression.type": "lz4",
+                        **self._client(),
                         **DURABLE,
-                        "bootstrap.servers": self._settings.bootstrap,
-                        "client.id": "bellbuoy-deliver-kafka_target",
                         "linger.ms": 5,
-                        "compression.type": own.get("compression.type", "lz4"),
                         "message.timeout.ms": milliseconds,
                         "request.timeout.ms": milliseconds,
-                        "log_level": 0,
                     }
                 )
             except KafkaException as error:
@@ -144,6 +183,14 @@ class KafkaSink:
                     f"kafka_target.client: {error.args[0].str()}: correct the key"
                 ) from error
         return self._producer
+
+    def _client(self) -> dict[str, Any]:
+        return {
+            **{name: secret.get_secret_value() for name, secret in self._settings.client.items()},
+            "bootstrap.servers": self._settings.bootstrap,
+            "client.id": "bellbuoy-deliver-kafka_target",
+            "log_level": 0,
+        }
 
     def _away(self, error: KafkaError) -> SinkError:
         return SinkError(f"{self._settings.bootstrap} doesn't take records: {error.str()}")

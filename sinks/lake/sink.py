@@ -29,9 +29,9 @@ from msgspec.structs import replace
 
 from sinks.columns import TABLES
 from sinks.gathered_tables import GatheredTables
-from sinks.lake.erasure import without
 from sinks.lake.settings import LakeSettings
 from sinks.port import Output, SetBackError, SinkError, SinkSettingsError, Subject
+from sinks.table_erasure import without
 
 __all__ = ["LakeSink"]
 

@@ -214,5 +214,11 @@ SINKS = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, documente
 KEYED = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, documented]
 """Those that keep the newest record of a key. Channels have a suite of their own."""
 
+ERASABLE = [_REDIS, _POSTGRES, lake, iceberg, clickhouse]
+"""Those that rewrite what they keep at an erasure. Logs of Kafka end it by themselves: test_kafka.py."""
+
+RECONCILABLE = [_REDIS, _POSTGRES]
+"""Those whose content can be compared with Kafka, entry by entry."""
+
 REMOTE = [_REDIS, _POSTGRES, documented]
 """Those whose destination can be away, and can refuse a record for good."""

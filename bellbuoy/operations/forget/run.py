@@ -44,7 +44,7 @@ from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key, partition_of
 from schemas.identity.owners import OWNERS
 from schemas.times import DAY
-from sinks.port import Erasable, Sink, SinkError, SinkSettingsError, Subject
+from sinks.port import Erasable, Retaining, Sink, SinkError, SinkSettingsError, Subject
 from streams.kafka.log_reader import read_to_end
 
 __all__ = ["ForgetOptions", "forget"]
@@ -216,7 +216,11 @@ def _erase_from_sink(
     counts = ", ".join(f"{count:,} {what}" for what, count in found.items() if count)
     note = note or counts
     fate: Any = "pending" if note == "delivery is behind" else "removed"
-    report.places.append(Place(_place(sink), sum(found.values()), fate, note=note))
+    if isinstance(sink, Retaining) and fate == "removed" and sum(found.values()):
+        place = Place(_place(sink), sum(found.values()), "remains", sink.retained_until(), counts)
+    else:
+        place = Place(_place(sink), sum(found.values()), fate, note=note)
+    report.places.append(place)
 
 
 def _erase_from_topics(

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import clickhouse_connect
 import pytest
 import redis
 from confluent_kafka import OFFSET_END, TopicPartition
@@ -22,7 +23,9 @@ from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import AccountProfile, BillingEvent, SurveyResponse
 from schemas.times import DAY
+from sinks.columns import TABLES
 from sinks.redis.reader import RedisReader
+from tests.support import kafka_target
 from tests.support.changelog import read_topic
 from tests.support.delivery import committed_offsets, delivering
 from tests.support.deployment import Deployment, deployed
@@ -36,6 +39,8 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
 START = 20_600 * DAY + 32_400_000
 KIM, OWNER = "kim@amber.example", "ann@vendor.example"
+REWRITTEN = ("redis", "postgres", "lake", "iceberg", "clickhouse", "inbox")
+"""Places of which nothing is left at once."""
 NAMES = ("amber", "Amber Foods", KIM)
 """What names the account and its person, wherever it stands."""
 
@@ -49,6 +54,7 @@ class Kept:
         self.deployment, self.folder = deployment, folder
         self.prefix, self.postgres = f"t{uuid.uuid4().hex[:8]}", migrated()
         self.client = redis.Redis.from_url(url)
+        self.target, self.database = kafka_target.created(deployment.bootstrap), self.prefix
         inbox = {"inbox": {"type": "inbox", "folder": str(folder / "inbox")}}
         for name, value in {
             "BELLBUOY_KAFKA__BOOTSTRAP": str(deployment.bootstrap),
@@ -60,6 +66,13 @@ class Kept:
             "BELLBUOY_POSTGRES__SCHEMA_NAME": self.postgres.schema_name,
             "BELLBUOY_LAKE__PATH": str(folder / "lake"),
             "BELLBUOY_LAKE__FILE_SECONDS": "0.5",
+            "BELLBUOY_ICEBERG__CATALOG": f"sqlite:///{folder}/catalog.db",
+            "BELLBUOY_ICEBERG__WAREHOUSE": f"file://{folder}/iceberg",
+            "BELLBUOY_ICEBERG__FILE_SECONDS": "0.5",
+            "BELLBUOY_CLICKHOUSE__URL": "chdb://memory",
+            "BELLBUOY_CLICKHOUSE__DATABASE": self.database,
+            "BELLBUOY_KAFKA_TARGET__BOOTSTRAP": self.target.bootstrap,
+            "BELLBUOY_KAFKA_TARGET__TOPIC_PREFIX": self.target.topic_prefix,
             "BELLBUOY_NOTIFY__CHANNELS": json.dumps(inbox),
         }.items():
             monkeypatch.setenv(name, value)
@@ -95,14 +108,22 @@ class Kept:
             )
         yield "redis", "\n".join(self._redis())
         yield "postgres", repr(content(self.postgres))
-        files = [*(self.folder / "lake").rglob("*.parquet")]
-        yield "lake", "\n".join(repr(parquet.read_table(f, partitioning=None).to_pylist()) for f in files)
+        for place in ("lake", "iceberg"):
+            files = [*(self.folder / place).rglob("*.parquet")]
+            yield place, "\n".join(repr(parquet.read_table(f, partitioning=None).to_pylist()) for f in files)
+        yield "clickhouse", "\n".join(self._clickhouse())
+        yield "kafka_target", repr(kafka_target.records(self.target))
         yield "inbox", "\n".join(f.read_text() for f in (self.folder / "inbox").glob("*"))
         yield "logs", "\n".join(f.read_text() for f in (self.folder / "roles").glob("*.log"))
 
     def with_names(self, *names: str) -> set[str]:
         """Return the places in which one of these names stands."""
         return {place for place, text in self.places() if any(name in text for name in names)}
+
+    def _clickhouse(self) -> Iterator[str]:
+        with clickhouse_connect.get_client(dsn="chdb://memory") as client:
+            for table in TABLES.values():
+                yield repr(client.query(f"SELECT * FROM {self.database}.{table}").result_rows)
 
     def _redis(self) -> Iterator[str]:
         for key in self.client.scan_iter(f"{self.prefix}:*"):
@@ -181,7 +202,7 @@ def test_a_scan_finds_nothing_of_an_erased_account(kept: Kept) -> None:
         deployment.tick(START + 120_000)  # KPIs are published within a minute
         with closing(RedisReader(kept.settings.redis)) as reader:
             until(lambda: reader.kpis("acme", "amber"), what="the KPIs in Redis")
-        for place in ("redis", "postgres", "lake", "inbox"):
+        for place in (*REWRITTEN, "kafka_target"):
             until(lambda where=place: where in kept.with_names(*NAMES), what=f"the account in {place}")
         command = ["forget", "--account", "amber", "--tenant", "acme"]
 
@@ -190,7 +211,8 @@ def test_a_scan_finds_nothing_of_an_erased_account(kept: Kept) -> None:
         assert (planned["dry_run"], planned["erased_at"]) == (True, None)
         assert planned["accounts"] == ["amber", f"~user:{KIM}"]
         found = {place["where"]: place["entries"] for place in planned["places"]}
-        assert min(found[name] for name in ("state", "sink redis", "sink postgres", "sink lake")) > 0
+        assert min(found[name] for name in ("state", "sink kafka_target")) > 0
+        assert min(found[f"sink {name}"] for name in REWRITTEN if name != "inbox") > 0
         assert found["events.deadletter"] == 1
         assert found["sink notify-inbox"] > 0
         assert states(deployment) == before
@@ -198,7 +220,9 @@ def test_a_scan_finds_nothing_of_an_erased_account(kept: Kept) -> None:
         done = deployment.cli(*command, "--yes", "--reason", "asked for")
         assert done["done"]
         assert {p["where"]: p["entries"] for p in done["places"]}.keys() >= found.keys()
-        assert kept.with_names(*NAMES).isdisjoint({"redis", "postgres", "lake", "inbox", "events.deadletter"})
+        assert kept.with_names(*NAMES).isdisjoint({*REWRITTEN, "events.deadletter"})
+        (there,) = [place for place in done["places"] if place["where"] == "sink kafka_target"]
+        assert (there["fate"], there["until"] > 0) == ("remains", True)
         assert [letter.tenant for letter in deployment.letters()] == ["acme"]  # the other account's
 
         # What comes again or late is dropped and counted, and wakes nothing.
@@ -221,8 +245,8 @@ def test_a_scan_finds_nothing_of_an_erased_account(kept: Kept) -> None:
         assert deployment.cli(*command, "--yes", "--cut-history")["done"]
         assert kept.with_names(*NAMES).isdisjoint({"account.journal", "risk.alerts", "alert.notifications"})
         deployment.tick(START + 93 * DAY)
-        expire_inputs(deployment)
-        until(Compaction(kept).leaves_nothing, what="the end of all that remained", seconds=180)
+        expire_inputs(kept)
+        until(Compaction(kept, *NAMES).leaves_nothing, what="the end of all that remained", seconds=180)
     assert b"acme:other" in states(deployment)
 
 
@@ -232,7 +256,8 @@ def test_a_person_is_erased_and_the_account_goes_on(kept: Kept) -> None:
     with kept.delivered():
         known(deployment)
         deployment.tick(START + 120_000)
-        until(lambda: "lake" in kept.with_names(OWNER), what="the owner in the lake")
+        for place in REWRITTEN[:-1]:
+            until(lambda where=place: where in kept.with_names(OWNER), what=f"the owner in {place}")
         before = states(deployment)
         done = deployment.cli("forget", "--user", KIM, "--tenant", "acme", "--yes")
         assert (done["done"], done["accounts"]) == (True, [f"~user:{KIM}", "amber"])
@@ -245,8 +270,8 @@ def test_a_person_is_erased_and_the_account_goes_on(kept: Kept) -> None:
         assert owner["done"]
         assert {"amber", "other"} <= set(owner["accounts"])
         assert OWNER.encode() not in b"".join(states(deployment).values())
-        assert kept.with_names(OWNER).isdisjoint({"redis", "postgres", "lake", "inbox"})
-        assert {"postgres", "lake"} <= kept.with_names("Amber Foods")
+        assert kept.with_names(KIM, OWNER).isdisjoint({*REWRITTEN, "events.deadletter"})
+        assert {"postgres", "lake", "iceberg", "clickhouse"} <= kept.with_names("Amber Foods")
         again = AccountProfile(**of("amber", START - 9, "again"), segment="smb", owner=OWNER)
         send(deployment, "account.profiles", again)
         assert deployment.states()[b"acme:amber"]["profile"]["segment"][1] == "smb"
@@ -254,14 +279,31 @@ def test_a_person_is_erased_and_the_account_goes_on(kept: Kept) -> None:
         assert deployment.cli("replay", "--from", "2026-01-01")["same_as_live"]
         assert deployment.cli("explain", "amber", "--tenant", "acme", "--at", "2027-01-01")["name"]
 
+        # The rest: logs are cut on demand, inputs end with their retention, older states are compacted.
+        deployment.tick(START + 240_000)
+        for person in (KIM, OWNER):
+            assert deployment.cli("forget", "--user", person, "--tenant", "acme", "--yes", "--cut-history")[
+                "done"
+            ]
+        deployment.tick(START + 93 * DAY)
+        expire_inputs(kept)
+        until(Compaction(kept, KIM, OWNER).leaves_nothing, what="the end of all that remained", seconds=180)
+        assert "Amber Foods" in repr(deployment.states()[b"acme:amber"])
 
-def expire_inputs(deployment: Deployment) -> None:
-    """Do what Kafka does once the retention of the inputs is over."""
+
+def expire_inputs(kept: Kept) -> None:
+    """Do what Kafka does once the retention of the inputs, and of the topics of another cluster, is over."""
+    deployment = kept.deployment
     admin = AdminClient(deployment.bootstrap.librdkafka())
     ends = [
         TopicPartition(deployment.topics.name(topic), number, OFFSET_END)
         for topic in INPUT_TOPICS
         for number in range(deployment.topics.partitions)
+    ]
+    ends += [
+        TopicPartition(kept.target.topic_prefix + topic, number, OFFSET_END)
+        for topic in kafka_target.TOPICS
+        for number in range(2)
     ]
     for future in admin.delete_records(ends).values():
         future.result(30)
@@ -270,10 +312,11 @@ def expire_inputs(deployment: Deployment) -> None:
 class Compaction:
     """Compaction at once, of what Kafka compacts within an hour."""
 
-    def __init__(self, kept: Kept) -> None:
-        self._kept, self._round, deployment = kept, 0, kept.deployment
+    def __init__(self, kept: Kept, *names: str) -> None:
+        self._kept, self._names, self._round, deployment = kept, names, 0, kept.deployment
         topics = deployment.topics
-        for name in (topics.changelog, *map(topics.name, ("account.health", "account.kpis"))):
+        compacted = ("account.health", "account.kpis", "alert.deliveries")
+        for name in (topics.changelog, *map(topics.name, compacted)):
             alter(
                 deployment.bootstrap, name,
                 segment_ms="100", max_compaction_lag_ms="100", delete_retention_ms="0",
@@ -281,10 +324,10 @@ class Compaction:
             )  # fmt: skip
 
     def leaves_nothing(self) -> bool:
-        """Let something follow what is to be compacted, and return whether nothing is left of the account."""
+        """Let something follow what is to be compacted, and return whether the names stand nowhere."""
         self._round += 1
         deployment, at = self._kept.deployment, START + 94 * DAY + 120_000 * self._round
         deployment.tick(at)
         events = [usage(1000 * self._round + n, f"x{n}", at - n) for n in range(8)]
         send(deployment, "usage.events", *events)
-        return not self._kept.with_names(*NAMES)
+        return not self._kept.with_names(*self._names)

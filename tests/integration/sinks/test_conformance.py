@@ -8,10 +8,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from sinks.port import OUTPUTS, Output, Rejected, Sink, SinkError
-from tests.support.output_records import alert, health, kpis, story
-from tests.support.sinks_under_test import KEYED, REMOTE, SINKS, SinkUnderTest
+from schemas.records import AccountHealth, AccountKpis
+from sinks.port import OUTPUTS, Erasable, Output, Reconcilable, Rejected, Sink, SinkError, Subject
+from tests.support.output_records import AT, alert, health, kpis, story
+from tests.support.sinks_under_test import ERASABLE, KEYED, RECONCILABLE, REMOTE, SINKS, SinkUnderTest
 
 
 @pytest.fixture(params=SINKS)
@@ -164,3 +166,123 @@ def test_another_sink_of_the_destination_goes_on(fresh: Iterator[SinkUnderTest])
     write(two, story()[100:])
 
     assert two.content() == one.content()
+
+
+def erased(under_test: SinkUnderTest, subject: Subject) -> None:
+    """Erase by a sink of its own, after a dry run that must change nothing, and twice."""
+    sink = under_test.sink()
+    assert isinstance(sink, Erasable)
+    with closing(sink):
+        sink.open()
+        before = under_test.content()
+        planned = sink.erase(subject, dry_run=True)
+        assert under_test.content() == before
+        assert sum(planned.values()) > 0
+        assert sum(sink.erase(subject).values()) >= sum(planned.values())
+        once = under_test.content()
+        assert sum(sink.erase(subject).values()) == 0
+        assert under_test.content() == once
+
+
+AMBER: list[Output] = [
+    health("amber-foods", 5, 20.0, name="Amber Foods"),
+    health("amber-foods", 6, 80.0, name="Amber Foods"),
+    kpis("amber-foods", {"revenue.before": 5.0}, 6),
+    alert("alert-of-it", 7, account_id="amber-foods", name="Amber Foods", title="Amber Foods is at risk"),
+]
+
+
+@pytest.mark.parametrize("fresh", ERASABLE, indirect=True)
+def test_an_erased_account_leaves_nothing_and_others_stay(fresh: Iterator[SinkUnderTest]) -> None:
+    under_test, without = next(fresh), next(fresh)
+    write(under_test, [*story(), *AMBER])
+    write(without, story())
+    assert "amber" in repr(under_test.content()).lower()
+
+    erased(under_test, Subject("demo", "amber-foods", ("amber-foods", "Amber Foods"), AT + 9))
+
+    left = repr(under_test.content())
+    assert "amber" not in left.lower()
+    assert all(each in left for each in ("a0", "a5", "al2"))
+    write(under_test, story())
+    write(without, story())
+    others, expected = under_test.content(), without.content()
+    if isinstance(others, dict):
+        others.pop("erased", None)  # a hash of the account
+        expected.pop("erased", None)
+    assert others == expected
+
+
+@pytest.mark.parametrize("fresh", ERASABLE, indirect=True)
+def test_what_an_account_does_after_its_erasure_stays(fresh: Iterator[SinkUnderTest]) -> None:
+    under_test, without = next(fresh), next(fresh)
+    later: list[Output] = [
+        health("amber-foods", 50, 60.0),
+        kpis("amber-foods", {"revenue.before": 7.0}, 50),
+        alert("its-next", 51, account_id="amber-foods"),
+    ]
+    write(under_test, [*AMBER, *later])
+    write(without, later)
+
+    erased(under_test, Subject("demo", "amber-foods", ("amber-foods",), AT + 9))
+
+    left, expected = under_test.content(), without.content()
+    if isinstance(left, dict):
+        left.pop("erased", None)
+        expected.pop("erased", None)
+    assert left == expected
+
+
+@pytest.mark.parametrize("fresh", ERASABLE, indirect=True)
+def test_an_erased_person_is_named_nowhere_and_the_account_stays(fresh: Iterator[SinkUnderTest]) -> None:
+    under_test = next(fresh)
+    kim = "kim.o'neil+x@amber.example"
+    write(
+        under_test,
+        [
+            *story(),
+            health("b1", 5, owner=kim, reasons=[f"{kim} {kim} left", f"of not{kim}"]),
+            alert("one", 6, account_id="b1", acknowledged_by=kim, note=f"asked {kim}, twice"),
+            health("b2", 7, owner="joan"),
+        ],
+    )
+
+    erased(under_test, Subject("demo", None, (kim,), 0))
+
+    left = repr(under_test.content()).replace(f"not{kim}", "").replace(f"not{kim!r}"[:-1], "")
+    assert "kim.o" not in left.replace("notkim.o", "")
+    assert all(each in left for each in ("b1", "b2", "joan", "erased"))
+
+
+@pytest.mark.parametrize("fresh", RECONCILABLE, indirect=True)
+def test_entries_are_those_of_the_newest_records_and_a_wrong_one_is_removed(
+    fresh: Iterator[SinkUnderTest],
+) -> None:
+    under_test, right = next(fresh), next(fresh)
+    newest: dict[tuple[type[Output], str], AccountHealth | AccountKpis] = {}
+    for record in story():
+        if isinstance(record, AccountHealth | AccountKpis):
+            newest[type(record), record.account_id] = record
+    wrong = [newest[AccountHealth, "a1"], newest[AccountKpis, "a2"]]
+    write(right, list(newest.values()))
+    write(under_test, [record for record in newest.values() if record not in wrong])
+    sink = under_test.sink()
+    assert isinstance(sink, Reconcilable)
+    with closing(sink):
+        sink.open()
+        older = [replace(wrong[0], name="Other", score=1.0), replace(wrong[1], measures=[])]
+        sink.write(older)
+        for kind in (AccountHealth, AccountKpis):
+            expected = {sink.entry(record) for (of_kind, _), record in newest.items() if of_kind is kind}
+            there = set(sink.entries_of(kind))
+            assert {each.account_id for each in there} == {each.account_id for each in expected}
+            differing = there - expected
+            assert [each.account_id for each in differing] == ["a1" if kind is AccountHealth else "a2"]
+            sink.remove(kind, [each._replace(sequence=each.sequence - 1) for each in differing])
+            assert set(sink.entries_of(kind)) == there  # a newer one has come
+            sink.remove(kind, list(differing))
+        sink.write(wrong)
+        for kind in (AccountHealth, AccountKpis):
+            assert set(sink.entries_of(kind)) == {
+                sink.entry(record) for (of_kind, _), record in newest.items() if of_kind is kind
+            }

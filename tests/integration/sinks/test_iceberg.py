@@ -19,9 +19,9 @@ from schemas.topics import Topics
 from sinks.columns import TABLES
 from sinks.iceberg.settings import IcebergSettings
 from sinks.iceberg.sink import IcebergSink
-from sinks.port import Rejected, SetBackError, SinkError
+from sinks.port import Rejected, SetBackError, SinkError, Subject
 from tests.support.delivery import delivering, done, publish
-from tests.support.output_records import alert, health, kpis
+from tests.support.output_records import AT, alert, health, kpis
 from tests.support.role_processes import role_settings
 from tests.support.waiting import until
 
@@ -121,6 +121,60 @@ def test_lost_content_is_noticed_and_clearing_keeps_older_snapshots(tmp_path: Pa
     table = tables(its)["account_health"]
     assert table.scan().count() == 0
     assert table.scan(snapshot_id=table.snapshots()[0].snapshot_id).count() == 1
+
+
+def test_what_is_read_and_not_written_moves_the_position(tmp_path: Path) -> None:
+    its = settings(tmp_path, file_records=1, file_seconds=0.001)
+    with closing(IcebergSink(its)) as sink:
+        sink.open()
+        sink.resume(PARTS)
+        sink.write([])
+        until(lambda: sink.reached({"account.health/0": 5}) or sink.positions() == {"account.health/0": 5})
+        snapshots = len(tables(its)["account_health"].snapshots())
+        sink.reached({"account.health/0": 5})
+        assert len(tables(its)["account_health"].snapshots()) == snapshots
+    assert rows(its).total() == 0
+
+
+def test_an_erasure_leaves_no_file_of_before_and_keeps_the_positions(tmp_path: Path) -> None:
+    its = settings(tmp_path, file_records=1)
+    with closing(IcebergSink(its)) as sink:
+        sink.open()
+        sink.resume(PARTS)
+        for sequence, account in enumerate(["amber", "other", "amber"], 1):
+            sink.write([health(account, sequence)])
+            sink.reached({"account.health/0": sequence})
+        sink.clear(lambda _: None)  # what it held is in older snapshots alone
+        sink.resume(PARTS)
+        sink.write([health("other", 4)])
+        sink.reached({"account.health/0": 4})
+        table = tables(its)["account_health"]
+        table.overwrite(table.scan().to_arrow())  # by another engine, without positions
+        amber = Subject("demo", "amber", ("amber",), AT + 9)
+
+        assert sink.erase(amber, dry_run=True)["older snapshots"] > 0
+        assert sink.erase(amber)["rows"] == 0
+        assert sink.positions() == {"account.health/0": 4}
+        sink.write([health("other", 5)])
+        sink.reached({"account.health/0": 5})
+    assert rows(its) == Counter({("account_health", "other", 4): 1, ("account_health", "other", 5): 1})
+    files = {str(path) for path in (tmp_path / "tables").rglob("*.parquet")}
+    table = tables(its)["account_health"]
+    kept = {path.removeprefix("file://") for path in table.inspect.data_files()["file_path"].to_pylist()}
+    assert {path for path in files if "account_health" in path} == kept
+
+
+def test_a_snapshot_that_a_tag_keeps_is_named(tmp_path: Path) -> None:
+    its = settings(tmp_path, file_records=1)
+    with closing(IcebergSink(its)) as sink:
+        sink.open()
+        sink.resume(PARTS)
+        sink.write([health("amber", 1)])
+        sink.reached({"account.health/0": 1})
+        table = tables(its)["account_health"]
+        table.manage_snapshots().create_tag(table.snapshots()[-1].snapshot_id, "audit").commit()
+        with pytest.raises(SinkError, match="kept by audit: drop"):
+            sink.erase(Subject("demo", "amber", ("amber",), AT + 9))
 
 
 def test_two_writers_of_one_position_are_one(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.records import AccountHealth
 from sinks.kafka.settings import KafkaTargetSettings
-from sinks.port import Rejected, SinkError, SinkSettingsError
+from sinks.port import Rejected, Retaining, SinkError, SinkSettingsError, Subject
 from tests.support.kafka_target import created, records, values
-from tests.support.output_records import alert, health, kpis
+from tests.support.output_records import AT, alert, health, kpis
 
 MOCK = """
 import sys, time
@@ -73,6 +73,35 @@ def test_a_record_that_is_too_large_is_named_and_the_others_are_written(bootstra
         sink.write(batch)
 
     assert {value for _, value in values(settings)} == {msgspec.json.encode(each) for each in batch}
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("form", ["json", "avro"])
+def test_an_erasure_ends_the_keys_of_an_account_and_counts_what_names_a_person(
+    bootstrap: Connection, form: str
+) -> None:
+    settings = created(bootstrap, format=form)
+    with closing(settings.sink()) as sink:
+        sink.open()
+        sink.write([health("amber", 1), health("amber", 2), alert("one", 3, account_id="amber")])
+        sink.write([health("other", 1, owner="kim"), kpis("amber", {"x": 1.0}, 50)])
+        before = records(settings)
+        amber = Subject("demo", "amber", ("amber",), AT + 9)
+
+        assert isinstance(sink, Retaining)
+        assert sink.erase(amber, dry_run=True) == {"records": 3}
+        assert records(settings) == before
+        assert sink.erase(amber) == {"records": 3}
+        until = sink.retained_until()
+        assert until is not None
+        assert until > AT
+        assert sink.erase(Subject("demo", None, ("kim",), 0)) == {"records": 1}
+        assert sink.erase(Subject("acme", None, ("kim",), 0)) == {"records": 0}
+        sink.erase(amber)
+
+    added = [each for each in records(settings) if each not in before]
+    # Of KPIs there is one of after the erasure; what ended already needs no second null.
+    assert sorted(added) == [("account.health", b"demo:amber", None), ("risk.alerts", b"demo:amber", None)]
 
 
 @pytest.mark.services

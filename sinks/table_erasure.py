@@ -1,4 +1,4 @@
-"""Erasure in the lake's files: rows without an account, or without a person's name. Pure."""
+"""Erasure in tables of records: rows without an account, or without a person's name. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["without"]
 
 
 def without(rows: pa.Table, subject: Subject) -> tuple[pa.Table, int]:
-    """Return a file's rows without the subject, and how many rows that concerned."""
+    """Return rows of a record type without the subject, and how many rows that concerned."""
     ours = pc.equal(rows["tenant"], subject.tenant)
     if subject.account_id is not None:
         at = "as_of" if "as_of" in rows.column_names else "changed_at"
