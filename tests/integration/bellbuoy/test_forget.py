@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
+import pyarrow as pa
 import pytest
 import redis
 from confluent_kafka import OFFSET_END, TopicPartition
@@ -109,8 +110,7 @@ class Kept:
         yield "redis", "\n".join(self._redis())
         yield "postgres", repr(content(self.postgres))
         for place in ("lake", "iceberg"):
-            files = [*(self.folder / place).rglob("*.parquet")]
-            yield place, "\n".join(repr(parquet.read_table(f, partitioning=None).to_pylist()) for f in files)
+            yield place, "\n".join(self._parquet(self.folder / place))
         yield "clickhouse", "\n".join(self._clickhouse())
         yield "kafka_target", repr(kafka_target.records(self.target))
         yield "inbox", "\n".join(f.read_text() for f in (self.folder / "inbox").glob("*"))
@@ -119,6 +119,11 @@ class Kept:
     def with_names(self, *names: str) -> set[str]:
         """Return the places in which one of these names stands."""
         return {place for place, text in self.places() if any(name in text for name in names)}
+
+    def _parquet(self, folder: Path) -> Iterator[str]:
+        for file in folder.rglob("*.parquet"):
+            with suppress(pa.ArrowInvalid, FileNotFoundError):  # it is just being written, or replaced
+                yield repr(parquet.read_table(file, partitioning=None).to_pylist())
 
     def _clickhouse(self) -> Iterator[str]:
         with clickhouse_connect.get_client(dsn="chdb://memory") as client:
