@@ -2,9 +2,9 @@
 Write-back sink: the newest attributes of accounts, in batches, within the rate and budget of the destination.
 
 Delivery gathers records for a while; of what it gathered only the newest record of an account counts, and
-only if an attribute changed since it was last taken; the worst bands go first. An item that is refused for
-good becomes a dead letter, one that is refused for now is offered again, and those that were taken are not
-sent again.
+only if it is newer than what was last taken and an attribute changed; the worst bands go first. An item that
+is refused for good becomes a dead letter, one that is refused for now is offered again, and those that were
+taken are not sent again.
 """
 
 from __future__ import annotations
@@ -31,13 +31,17 @@ _BY_HALVES = "*"
 """Stands for an item that an answer refused without naming it."""
 
 
+Version = tuple[int, int, int]
+
+
 class _Item(NamedTuple):
-    """An account as it is sent: its place in the batch, its id at the destination, and its attributes."""
+    """An account as it is sent: place in the batch, id at the destination, attributes, and version."""
 
     place: int
     identity: str
     content: Any
     values: dict[str, Any]
+    version: Version
 
 
 class WritebackSink:
@@ -57,7 +61,7 @@ class WritebackSink:
             )
         self.daily_requests = self._mapping.daily_requests
         self._client = WritebackClient(name, self._mapping, settings)
-        self._taken: dict[str, bytes] = {}
+        self._taken: dict[str, tuple[Version, bytes]] = {}
 
     def open(self) -> None:
         """Send a request that changes nothing, as every write is sent; raise SinkError."""
@@ -101,8 +105,12 @@ class WritebackSink:
             values = account_values(record)
             content = rendered(self._mapping.item, values | self._client.values)
             identity = str(rendered(self._mapping.id, values))
-            if self._taken.get(identity) != _digest(content):
-                changed.append(_Item(index, identity, content, values))
+            item = _Item(index, identity, content, values, version(record))
+            taken = self._taken.get(identity)
+            if taken is not None and (taken[0] >= item.version or taken[1] == _digest(content)):
+                self._taken[identity] = max(taken[0], item.version), taken[1]
+            else:
+                changed.append(item)
         return changed
 
     def _write_items(self, items: list[_Item]) -> None:
@@ -119,7 +127,7 @@ class WritebackSink:
             return
         for item in items:
             if item.identity not in refused:
-                self._taken[item.identity] = _digest(item.content)
+                self._taken[item.identity] = item.version, _digest(item.content)
         for item in items:
             if item.identity in refused and not refused[item.identity][1]:
                 raise Rejected(item.place, f"{host}: {refused[item.identity][0]}")
