@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TypeVar
 
-from bench import cost, gateway, latency, restore
+from bench import cost, gateway, latency, restore, sinks
 from bench.accounts import SIZES
 from bench.broker import broker
 from bench.contenders import (
@@ -82,6 +82,7 @@ def _measure_parts(report: BenchReport) -> None:
     for rates, accounts in _LATENCY_RUNS:
         report.latencies += _printed(latency.measure(rates, accounts, _LATENCY_SECONDS))
     report.accepted = _printed(gateway.measure())
+    report.sinks = _printed(sinks.measure())
     report.encoded = restore.encoded_bytes()
     [report.restored] = _printed([restore.measure(_RESTORED_ACCOUNTS, SIZES[1])])
 

@@ -17,6 +17,7 @@ from bench.gateway import Accepted
 from bench.latency import Latency
 from bench.picture import bars
 from bench.restore import Restored
+from bench.sinks import SinkRate
 
 __all__ = ["BenchReport"]
 
@@ -43,6 +44,7 @@ class BenchReport:
     costs: list[Cost] = field(default_factory=list)
     latencies: list[Latency] = field(default_factory=list)
     accepted: list[Accepted] = field(default_factory=list)
+    sinks: list[SinkRate] = field(default_factory=list)
     encoded: dict[str, float] = field(default_factory=dict)
     restored: Restored | None = None
 
@@ -147,6 +149,16 @@ Segment calls to one gateway process, answered when Kafka has acknowledged them,
 | ---: | ---: | ---: |
 {self._accepted()}
 
+## Sinks
+
+Health records of busy accounts that each sink writes a second, in batches of 2,000, by
+`python -m bench.sinks`. Client and server share one core; by processor seconds other work on it counts
+little.
+
+| sink | records/s | records/processor second |
+| --- | ---: | ---: |
+{self._sinks()}
+
 ## State
 
 {self._state()}
@@ -172,6 +184,11 @@ Segment calls to one gateway process, answered when Kafka has acknowledged them,
     def _accepted(self) -> str:
         return "\n".join(
             f"| {one.batch:,} | {one.connections} | {one.events_per_s:,.0f} |" for one in self.accepted
+        )
+
+    def _sinks(self) -> str:
+        return "\n".join(
+            f"| {one.name} | {one.by_clock:,.0f} | {one.by_processor:,.0f} |" for one in self.sinks
         )
 
     def _state(self) -> str:

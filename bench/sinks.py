@@ -11,14 +11,16 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # re-exported
 from pydantic import SecretStr
 
-from bellbuoy.local.embedded import Postgres, Redis
+from bellbuoy.local.embedded import Kafka, Postgres, Redis
 from bench.accounts import NOW, SIZES, cells, grow
 from processors.fold.fold import Fold
 from processors.fold.shared import Shared
@@ -26,18 +28,49 @@ from processors.state.position import Position
 from schemas.records import AccountHealth, JournalBatch
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.iceberg.settings import IcebergSettings
+from sinks.kafka.settings import KafkaTargetSettings
 from sinks.lake.settings import LakeSettings
 from sinks.port import Appending, Sink
 from sinks.postgres.settings import PostgresSettings
 from sinks.postgres.sink import PostgresSink
 from sinks.redis.settings import RedisSettings
 
-__all__ = ["measure"]
+__all__ = ["SinkRate", "measure", "write_rate"]
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def measure(sink: Sink, records: list[AccountHealth], rounds: int, batch: int) -> tuple[float, float]:
+@dataclass(frozen=True, slots=True)
+class SinkRate:
+    """Health records that a sink writes a second of the clock, and of processor time of client and server."""
+
+    name: str
+    by_clock: float
+    by_processor: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name:12} {self.by_clock:>9,.0f} records/s "
+            f"{self.by_processor:>9,.0f} records/processor second"
+        )
+
+
+def measure(
+    names: Sequence[str] = (), accounts: int = 2_000, rounds: int = 20, batch: int = 2_000
+) -> Iterator[SinkRate]:
+    """Yield the rate of each sink of these names, by default of all; client and server share one core."""
+    records = _health_records(accounts)
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        for name in names or _SINKS:
+            with tempfile.TemporaryDirectory() as folder, _SINKS[name](Path(folder)) as sink:
+                yield SinkRate(name, *write_rate(sink, records, rounds, batch))
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def write_rate(sink: Sink, records: list[AccountHealth], rounds: int, batch: int) -> tuple[float, float]:
     """
     Write every record anew in each round and return (records a second, records a processor second).
 
@@ -124,29 +157,40 @@ def _clickhouse(_: Path) -> Iterator[Sink]:
     yield ClickHouseSettings(url=SecretStr("chdb://memory")).sink()
 
 
+@contextmanager
+def _kafka(folder: Path) -> Iterator[Sink]:
+    server = Kafka(folder)
+    server.start()
+    topics = [NewTopic(name, 4, 1) for name in ("account.health", "account.kpis", "risk.alerts")]
+    admin = AdminClient({"bootstrap.servers": server.bootstrap})
+    for made in admin.create_topics(topics).values():
+        made.result(60)
+    yield KafkaTargetSettings(bootstrap=server.bootstrap).sink()
+    server.stop()
+
+
 _SINKS: Mapping[str, Callable[[Path], AbstractContextManager[Sink]]] = {
     "redis": _redis,
     "postgres": _postgres,
     "lake": _lake,
     "iceberg": _iceberg,
     "clickhouse": _clickhouse,
+    "kafka_target": _kafka,
 }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="bench.sinks", description="Health records a second of each sink.")
-    parser.add_argument("sinks", nargs="*", default=list(_SINKS), help=f"of {', '.join(_SINKS)}")
+    parser.add_argument("sinks", nargs="*", help=f"of {', '.join(_SINKS)}; by default all")
     parser.add_argument("--accounts", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--batch", type=int, default=2_000, help="records of one write")
     chosen = parser.parse_args()
-    records = _health_records(chosen.accounts)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    for name in chosen.sinks:
-        with tempfile.TemporaryDirectory() as folder, _SINKS[name](Path(folder)) as sink:
-            by_clock, by_processor = measure(sink, records, chosen.rounds, chosen.batch)
-        print(f"{name:10} {by_clock:>9,.0f} records/s   {by_processor:>9,.0f} records/processor second")
+    if unknown := set(chosen.sinks) - set(_SINKS):
+        parser.error(f"no sink {', '.join(sorted(unknown))}; there is {', '.join(_SINKS)}")
+    for rate in measure(chosen.sinks, chosen.accounts, chosen.rounds, chosen.batch):
+        print(rate, flush=True)
 
 
 if __name__ == "__main__":
