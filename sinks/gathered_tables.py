@@ -62,6 +62,8 @@ class GatheredTables:
         for kind, rows in self._written:
             self._gathered[kind].append(rows)
         self._written = []
+        if positions:  # also of records that were passed over: the position moves all the same
+            self._since = self._since or time.monotonic()
         self.reached.update(positions)
 
     @property

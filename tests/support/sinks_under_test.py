@@ -18,6 +18,7 @@ import clickhouse_connect
 import pytest
 import redis
 from pyarrow import parquet
+from pydantic import SecretStr
 from pyiceberg.catalog.sql import SqlCatalog
 
 from bellbuoy.local.embedded import Redis
@@ -29,10 +30,14 @@ from sinks.lake.settings import LakeSettings
 from sinks.memory import MemorySink
 from sinks.port import Output, Sink
 from sinks.redis.settings import RedisSettings
+from sinks.writeback.settings import WritebackSettings
 from tests.support import kafka_target, postgres_server
+from tests.support.crm_servers import CrmServer, hubspot
+from tests.support.http_receiver import answer, take
 from tests.support.output_records import alert, health
 from tests.support.servers import ask
 
+MAPPINGS = Path(__file__).parents[2] / "docs" / "writeback"
 WRITING = Path(__file__).parents[2] / "docs" / "sinks" / "writing.md"
 
 
@@ -42,8 +47,8 @@ class SinkUnderTest:
     A destination and the sinks that write to it.
 
     ``sink`` returns a further sink of the destination. ``content`` is all that the destination holds, without
-    what depends on its clock. ``away`` makes it unreachable for a while, and ``rejected`` is a record that it
-    never takes (``REMOTE`` sinks have both).
+    what depends on its clock. ``away`` makes it unreachable for a while (``REMOTE``), and ``rejected`` is a
+    record that it never takes (``REFUSING``).
     """
 
     sink: Callable[[], Sink]
@@ -126,13 +131,30 @@ def lake(folder: Path) -> Iterator[SinkUnderTest]:
             for kind in TABLES.values()
         }
 
-    yield SinkUnderTest(settings.sink, content)
+    yield SinkUnderTest(
+        settings.sink, content, lambda: _in_the_way(folder / "lake"), health("bad", sequence=2**63)
+    )
+
+
+@contextmanager
+def _in_the_way(place: Path) -> Iterator[None]:
+    """Let a file stand where a folder was."""
+    aside = place.with_name(f"{place.name}.aside")
+    place.rename(aside)
+    place.write_text("")
+    yield
+    place.unlink()
+    aside.rename(place)
 
 
 def kafka(_: Path) -> Iterator[SinkUnderTest]:
     """Yield topics of the run's one broker; what they hold are the records, a repetition not counted."""
     settings = kafka_target.created(Connection(ask()["bootstrap"]))
-    yield SinkUnderTest(settings.sink, lambda: sorted(set(kafka_target.values(settings))))
+    yield SinkUnderTest(
+        settings.sink,
+        lambda: sorted(set(kafka_target.values(settings))),
+        rejected=health("bad", score=float("nan")),
+    )
 
 
 def iceberg(folder: Path) -> Iterator[SinkUnderTest]:
@@ -152,7 +174,9 @@ def iceberg(folder: Path) -> Iterator[SinkUnderTest]:
             for name in TABLES.values()
         }
 
-    yield SinkUnderTest(settings.sink, content)
+    yield SinkUnderTest(
+        settings.sink, content, lambda: _in_the_way(folder / "tables"), health("bad", sequence=2**63)
+    )
 
 
 def clickhouse(_: Path) -> Iterator[SinkUnderTest]:
@@ -168,9 +192,36 @@ def clickhouse(_: Path) -> Iterator[SinkUnderTest]:
             for name in TABLES.values()
         }
 
-    yield SinkUnderTest(settings.sink, content)
+    yield SinkUnderTest(settings.sink, content, rejected=health("bad", sequence=2**63))
     reader.command(f"DROP DATABASE IF EXISTS {settings.database}")
     reader.close()
+
+
+def writeback(folder: Path) -> Iterator[SinkUnderTest]:
+    """Yield a CRM that answers as HubSpot does; what it holds are the newest properties of each company."""
+    held: dict[str, Any] = {}
+
+    def taken(body: Any) -> tuple[int, Any]:
+        status, content = hubspot(body)
+        held.update({one["id"]: one["properties"] for one in content["results"]})
+        return status, content
+
+    mapping = folder / "mapping.yaml"
+    mapping.write_text((MAPPINGS / "hubspot.yaml").read_text().replace("second: 10", "second: 1000"))
+    with CrmServer(taken) as crm:
+        settings = WritebackSettings(
+            mapping=mapping, secret=SecretStr("t0ken"), url=crm.base, gather_seconds=0.1
+        )
+
+        @contextmanager
+        def away() -> Iterator[None]:
+            crm.otherwise = answer(503)
+            yield
+            crm.otherwise = take
+
+        yield SinkUnderTest(
+            lambda: settings.sink_named("writeback_crm"), lambda: dict(held), away, health("never")
+        )
 
 
 def documented_module() -> Any:
@@ -208,11 +259,14 @@ _POSTGRES = pytest.param(postgres, marks=pytest.mark.services)
 
 _KAFKA = pytest.param(kafka, marks=pytest.mark.services)
 
-SINKS = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, documented]
+SINKS = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, writeback, documented]
 """Every sink; a new one is a function above and a line here."""
 
-KEYED = [memory, _REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, documented]
-"""Those that keep the newest record of a key. Channels have a suite of their own."""
+REFUSING = [_REDIS, _POSTGRES, lake, iceberg, clickhouse, _KAFKA, writeback, documented]
+"""Those that can refuse a record for good. Channels have a suite of their own."""
+
+FILLED_AGAIN = [_REDIS, _POSTGRES, lake, iceberg]
+"""Those that keep their positions, so that they are filled again once they are cleared."""
 
 ERASABLE = [_REDIS, _POSTGRES, lake, iceberg, clickhouse]
 """Those that rewrite what they keep at an erasure. Logs of Kafka end it by themselves: test_kafka.py."""
@@ -220,5 +274,5 @@ ERASABLE = [_REDIS, _POSTGRES, lake, iceberg, clickhouse]
 RECONCILABLE = [_REDIS, _POSTGRES]
 """Those whose content can be compared with Kafka, entry by entry."""
 
-REMOTE = [_REDIS, _POSTGRES, documented]
-"""Those whose destination can be away, and can refuse a record for good."""
+REMOTE = [_REDIS, _POSTGRES, lake, iceberg, writeback, documented]
+"""Those whose destination the suite can take away. Of ClickHouse and Kafka their own tests do it."""

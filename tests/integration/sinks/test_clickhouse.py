@@ -85,6 +85,9 @@ def test_the_queries_of_the_page_run(database: tuple[ClickHouseSettings, Any]) -
         assert client.query(query).result_rows, query
 
 
+@pytest.mark.conformance("reset", sink="clickhouse")
+@pytest.mark.conformance("hang", sink="clickhouse")
+@pytest.mark.conformance("away", sink="clickhouse")
 def test_a_server_that_is_away_fails_or_hangs_is_tried_again() -> None:
     with HttpReceiver() as server:
         url = f"clickhouse://u:secret@127.0.0.1:{server.port}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +12,31 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from schemas.records import AccountHealth, AccountKpis
-from sinks.port import OUTPUTS, Erasable, Output, Reconcilable, Rejected, Sink, SinkError, Subject
+from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from sinks.port import (
+    OUTPUTS,
+    Appending,
+    Erasable,
+    Output,
+    Positioned,
+    Reconcilable,
+    Rejected,
+    SetBackError,
+    Sink,
+    SinkError,
+    Subject,
+)
 from tests.support.output_records import AT, alert, health, kpis, story
-from tests.support.sinks_under_test import ERASABLE, KEYED, RECONCILABLE, REMOTE, SINKS, SinkUnderTest
+from tests.support.sinks_under_test import (
+    ERASABLE,
+    FILLED_AGAIN,
+    RECONCILABLE,
+    REFUSING,
+    REMOTE,
+    SINKS,
+    SinkUnderTest,
+)
+from tests.support.waiting import until
 
 
 @pytest.fixture(params=SINKS)
@@ -52,6 +75,13 @@ def write(under_test: SinkUnderTest, *batches: Sequence[Output]) -> None:
             sink.write(of(sink, batch))
 
 
+def store(sink: Sink, batch: Sequence[Output]) -> None:
+    """Write a batch, and let a sink that gathers look whether it is time to write it, as delivery does."""
+    sink.write(of(sink, batch))
+    if isinstance(sink, Appending):
+        sink.reached({})
+
+
 def test_it_declares_its_name_and_the_records_that_it_takes(under_test: SinkUnderTest) -> None:
     sink = under_test.sink()
 
@@ -73,6 +103,7 @@ def test_what_is_written_is_there_once(under_test: SinkUnderTest) -> None:
     assert under_test.content() != empty
 
 
+@pytest.mark.conformance("twice")
 def test_redelivery_changes_nothing(under_test: SinkUnderTest) -> None:
     write(under_test, story())
     once = under_test.content()
@@ -82,6 +113,7 @@ def test_redelivery_changes_nothing(under_test: SinkUnderTest) -> None:
     assert under_test.content() == once
 
 
+@pytest.mark.conformance("order")
 def test_batching_changes_nothing(fresh: Iterator[SinkUnderTest]) -> None:
     whole, parts = next(fresh), next(fresh)
 
@@ -91,7 +123,7 @@ def test_batching_changes_nothing(fresh: Iterator[SinkUnderTest]) -> None:
     assert parts.content() == whole.content()
 
 
-@pytest.mark.parametrize("fresh", KEYED, indirect=True)
+@pytest.mark.conformance("order")
 def test_the_newest_wins_in_any_order(fresh: Iterator[SinkUnderTest]) -> None:
     ordered, mixed = next(fresh), next(fresh)
 
@@ -101,7 +133,8 @@ def test_the_newest_wins_in_any_order(fresh: Iterator[SinkUnderTest]) -> None:
     assert mixed.content() == ordered.content()
 
 
-@pytest.mark.parametrize("fresh", REMOTE, indirect=True)
+@pytest.mark.conformance("refused")
+@pytest.mark.parametrize("fresh", REFUSING, indirect=True)
 def test_a_record_that_it_never_takes_is_named_and_the_rest_can_be_written(
     fresh: Iterator[SinkUnderTest],
 ) -> None:
@@ -124,6 +157,7 @@ def test_a_record_that_it_never_takes_is_named_and_the_rest_can_be_written(
     assert under_test.content() == without.content()
 
 
+@pytest.mark.conformance("away")
 @pytest.mark.parametrize("fresh", REMOTE, indirect=True)
 def test_away_and_back_the_same_batch_is_taken(fresh: Iterator[SinkUnderTest]) -> None:
     under_test, never_away = next(fresh), next(fresh)
@@ -135,15 +169,16 @@ def test_away_and_back_the_same_batch_is_taken(fresh: Iterator[SinkUnderTest]) -
         with under_test.away():
             for _ in range(2):
                 with pytest.raises(SinkError):
-                    sink.write(of(sink, story()))
+                    store(sink, story())
             with closing(late), pytest.raises(SinkError):  # opening does what a write does
                 late.open()
-        sink.write(of(sink, story()))
+        store(sink, story())
 
     write(never_away, story())
     assert under_test.content() == never_away.content()
 
 
+@pytest.mark.conformance("away")
 @pytest.mark.parametrize("fresh", REMOTE, indirect=True)
 def test_a_sink_that_could_not_be_opened_can_be_opened_later(under_test: SinkUnderTest) -> None:
     assert under_test.away is not None
@@ -155,7 +190,7 @@ def test_a_sink_that_could_not_be_opened_can_be_opened_later(under_test: SinkUnd
                 with pytest.raises(SinkError):
                     sink.open()
         sink.open()
-        sink.write(of(sink, story()))
+        store(sink, story())
 
 
 def test_another_sink_of_the_destination_goes_on(fresh: Iterator[SinkUnderTest]) -> None:
@@ -166,6 +201,73 @@ def test_another_sink_of_the_destination_goes_on(fresh: Iterator[SinkUnderTest])
     write(two, story()[100:])
 
     assert two.content() == one.content()
+
+
+@pytest.mark.conformance("cleared")
+@pytest.mark.parametrize("fresh", FILLED_AGAIN, indirect=True)
+def test_what_was_cleared_is_noticed_and_filled_again(fresh: Iterator[SinkUnderTest]) -> None:
+    under_test, never_cleared = next(fresh), next(fresh)
+    write(never_cleared, story())
+    parts = {f"{topic}/0": 1 for topic in ("account.health", "account.kpis", "risk.alerts")}
+    sink, other = under_test.sink(), under_test.sink()
+    assert isinstance(sink, Positioned)
+    assert isinstance(other, Positioned)
+    with closing(sink), closing(other):
+        sink.open()
+        other.open()
+        assert set(sink.resume(parts).values()) == {0}
+        store(sink, story())
+        sink.reached(parts)
+        until(lambda: _stored(sink, parts), what="its positions")
+
+        removed: list[int] = []
+        other.clear(removed.append)
+
+        assert removed[-1] > 0
+        with pytest.raises(SetBackError):
+            sink.reached({})
+        assert sink.resume(parts) == dict.fromkeys(parts, 0)
+        sink.write(of(sink, story()))
+        sink.reached(parts)
+        until(lambda: _stored(sink, parts), what="its positions")
+    assert under_test.content() == never_cleared.content()
+
+
+@pytest.mark.conformance("memory")
+@pytest.mark.parametrize("fresh", REFUSING, indirect=True)
+def test_memory_does_not_grow_with_what_was_written(under_test: SinkUnderTest) -> None:
+    """A round is about 400 kB of records; what stays of each of the last twelve must be less than a tenth."""
+    sink = under_test.sink()
+    parts = {f"{topic}/0": 0 for topic in ("account.health", "account.kpis", "risk.alerts")}
+    with closing(sink):
+        sink.open()
+        if isinstance(sink, Positioned):
+            sink.resume(parts)
+        for number in range(16):
+            if number == 4:
+                gc.collect()
+                tracemalloc.start()
+            later = [_later(each, number * 1_000) for each in story()]
+            sink.write(of(sink, later))
+            if isinstance(sink, Positioned):
+                at = dict.fromkeys(parts, number + 1)
+                sink.reached(at)
+                until(lambda at=at: _stored(sink, at))  # type: ignore[misc]
+            del later
+        gc.collect()
+        grown = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+    assert grown < 12 * 40_000
+
+
+def _stored(sink: Positioned, positions: dict[str, int]) -> bool:
+    sink.reached(positions)
+    return sink.positions() == positions
+
+
+def _later(record: Output, by: int) -> Output:
+    time = "changed_at" if isinstance(record, RiskAlert) else "as_of"
+    return replace(record, **{time: getattr(record, time) + by, "sequence": record.sequence + by})
 
 
 def erased(under_test: SinkUnderTest, subject: Subject) -> None:
@@ -192,6 +294,7 @@ AMBER: list[Output] = [
 ]
 
 
+@pytest.mark.conformance("erasure")
 @pytest.mark.parametrize("fresh", ERASABLE, indirect=True)
 def test_an_erased_account_leaves_nothing_and_others_stay(fresh: Iterator[SinkUnderTest]) -> None:
     under_test, without = next(fresh), next(fresh)
@@ -213,6 +316,7 @@ def test_an_erased_account_leaves_nothing_and_others_stay(fresh: Iterator[SinkUn
     assert others == expected
 
 
+@pytest.mark.conformance("erasure")
 @pytest.mark.parametrize("fresh", ERASABLE, indirect=True)
 def test_what_an_account_does_after_its_erasure_stays(fresh: Iterator[SinkUnderTest]) -> None:
     under_test, without = next(fresh), next(fresh)
@@ -233,6 +337,7 @@ def test_what_an_account_does_after_its_erasure_stays(fresh: Iterator[SinkUnderT
     assert left == expected
 
 
+@pytest.mark.conformance("erasure")
 @pytest.mark.parametrize("fresh", ERASABLE, indirect=True)
 def test_an_erased_person_is_named_nowhere_and_the_account_stays(fresh: Iterator[SinkUnderTest]) -> None:
     under_test = next(fresh)
@@ -254,6 +359,7 @@ def test_an_erased_person_is_named_nowhere_and_the_account_stays(fresh: Iterator
     assert all(each in left for each in ("b1", "b2", "joan", "erased"))
 
 
+@pytest.mark.conformance("reconcile")
 @pytest.mark.parametrize("fresh", RECONCILABLE, indirect=True)
 def test_entries_are_those_of_the_newest_records_and_a_wrong_one_is_removed(
     fresh: Iterator[SinkUnderTest],

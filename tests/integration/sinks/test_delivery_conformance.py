@@ -15,7 +15,7 @@ from sinks.port import Output, Sink
 from streams.runtime.errors import DeliveryError
 from tests.support.delivery import QUICK, delivering, done, publish
 from tests.support.output_records import story
-from tests.support.sinks_under_test import KEYED, SinkUnderTest
+from tests.support.sinks_under_test import SINKS, SinkUnderTest
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
@@ -24,7 +24,7 @@ SMALL = QUICK.model_copy(update={"batch_records": 20})
 METRICS = ("write_seconds_count", "batch_size_count", "last_success_timestamp_seconds")
 
 
-@pytest.fixture(params=KEYED)
+@pytest.fixture(params=SINKS)
 def destinations(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[tuple[SinkUnderTest, SinkUnderTest]]:
@@ -67,6 +67,7 @@ def deliver_until_it_dies(bootstrap: Connection, topics: Topics, sink: Sink) -> 
         until(lambda: died, what="its death")
 
 
+@pytest.mark.conformance("kill")
 def test_a_crash_between_a_write_and_its_commit_changes_nothing(
     destinations: tuple[SinkUnderTest, SinkUnderTest], bootstrap: Connection, topics: Topics
 ) -> None:

@@ -128,7 +128,6 @@ def test_what_is_read_and_not_written_moves_the_position(tmp_path: Path) -> None
     with closing(IcebergSink(its)) as sink:
         sink.open()
         sink.resume(PARTS)
-        sink.write([])
         until(lambda: sink.reached({"account.health/0": 5}) or sink.positions() == {"account.health/0": 5})
         snapshots = len(tables(its)["account_health"].snapshots())
         sink.reached({"account.health/0": 5})

@@ -75,11 +75,10 @@ def test_a_record_that_is_too_large_is_named_and_the_others_are_written(bootstra
     assert {value for _, value in values(settings)} == {msgspec.json.encode(each) for each in batch}
 
 
+@pytest.mark.conformance("erasure", sink="kafka_target")
 @pytest.mark.services
 @pytest.mark.parametrize("form", ["json", "avro"])
-def test_an_erasure_ends_the_keys_of_an_account_and_counts_what_names_a_person(
-    bootstrap: Connection, form: str
-) -> None:
+def test_an_erasure_ends_an_account_and_counts_what_names_a_person(bootstrap: Connection, form: str) -> None:
     settings = created(bootstrap, format=form)
     with closing(settings.sink()) as sink:
         sink.open()
@@ -132,6 +131,8 @@ def mock() -> Iterator[tuple[KafkaTargetSettings, subprocess.Popen[str]]]:
     process.wait()
 
 
+@pytest.mark.conformance("away", sink="kafka_target")
+@pytest.mark.conformance("hang", sink="kafka_target")
 def test_a_cluster_that_hangs_gets_the_same_batch_later(
     mock: tuple[KafkaTargetSettings, subprocess.Popen[str]],
 ) -> None:

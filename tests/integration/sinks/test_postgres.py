@@ -338,6 +338,7 @@ def test_clearing_keeps_what_kafka_may_not_have_any_more(
 # A server that misbehaves
 
 
+@pytest.mark.conformance("reset", sink="postgres")
 def test_a_server_killed_in_the_middle_loses_nothing(own: Postgres) -> None:
     settings = migrated(own)
     untouched = migrated()
@@ -370,6 +371,7 @@ def test_a_lock_file_whose_number_is_another_programs_stops_no_start(own: Postgr
     again.stop()
 
 
+@pytest.mark.conformance("hang", sink="postgres")
 def test_a_server_that_hangs_is_given_up(own: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = migrated(own)
     monkeypatch.setattr(client, "_ANSWER_SECONDS", 1.0)

@@ -227,6 +227,7 @@ def test_a_full_or_read_only_redis_is_waited_for(own: Redis) -> None:
     assert RedisReader(settings).account("demo", "acme") == health()
 
 
+@pytest.mark.conformance("reset", sink="redis")
 def test_killed_in_the_middle_of_writing(own: Redis, tmp_path: Path) -> None:
     batches = [[health(f"a{n % 200}", s * 1000 + n, float(n % 90)) for n in range(1000)] for s in range(30)]
     port, pid = own.port, own.child.pid

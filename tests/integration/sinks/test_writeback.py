@@ -113,6 +113,9 @@ def test_each_vendors_refusal_of_one_account_is_found(
     assert all(name in str(server.requests) for name in ("a1", "a2", "a3"))
 
 
+@pytest.mark.conformance("limit", sink="writeback")
+@pytest.mark.conformance("reset", sink="writeback")
+@pytest.mark.conformance("hang", sink="writeback")
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_faults_pass_and_every_account_arrives(
     vendor: str, crm: Callable[[str], CrmServer], tmp_path: Path

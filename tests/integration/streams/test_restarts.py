@@ -231,6 +231,7 @@ def stored(bootstrap: Connection, topics: Topics) -> dict[bytes, Any]:
     return {key: msgspec.msgpack.decode(value, strict=False) for key, value in states.items()}
 
 
+@pytest.mark.conformance("hang", sink="redis")
 def test_a_sink_that_hangs_costs_no_memory(bootstrap: Connection, topics: Topics, tmp_path: Path) -> None:
     """Delivery holds a bounded part of what waits, and writes all of it once the sink answers again."""
     server = Redis(tmp_path / "redis")
