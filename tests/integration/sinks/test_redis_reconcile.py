@@ -11,6 +11,7 @@ import redis
 
 from bellbuoy.operations.reconcile import compare, find_reconcilable, repair
 from bellbuoy.settings import load
+from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.redis.layout import KPIS_FIELDS
 from tests.support.delivery import delivering, done, publish
@@ -21,10 +22,10 @@ pytestmark = pytest.mark.services
 
 
 def test_what_was_lost_changed_or_left_over_is_named_and_put_right(
-    bootstrap: str, topics: Topics, redis_url: str
+    bootstrap: Connection, topics: Topics, redis_url: str
 ) -> None:
     settings = load(
-        kafka={"bootstrap": bootstrap, "topic_prefix": topics.prefix, "partitions": topics.partitions},
+        kafka={"bootstrap": str(bootstrap), "topic_prefix": topics.prefix, "partitions": topics.partitions},
         redis={"url": redis_url, "prefix": f"t{uuid.uuid4().hex[:8]}"},
     )
     prefix = settings.redis.prefix
