@@ -205,8 +205,8 @@ def _write(sink: Sink, outputs: Sequence[Output]) -> None:
 def main() -> None:
     """Print the page, or write it."""
     parser = argparse.ArgumentParser(prog="examples.sql_sessions", description="Three questions in SQL.")
-    parser.add_argument("--accounts", type=int, default=60, help="customers of the simulated company")
-    parser.add_argument("--days", type=int, default=150, help="days that it lives")
+    parser.add_argument("--accounts", type=int, default=40, help="customers of the simulated company")
+    parser.add_argument("--days", type=int, default=130, help="days that it lives")
     parser.add_argument("--write", action="store_true", help="write docs/sinks/sessions.md")
     chosen = parser.parse_args()
     text = page(chosen.accounts, chosen.days)
