@@ -174,6 +174,8 @@ def _check_time(event: InputEvent, now: int, admission: Admission) -> None:
             f"the event is {age} days old, and one older than {most} days can't count any more: correct "
             "occurred_at, or leave the event out"
         )
+        if time_refusal(event.occurred_at * 1000, now, admission) is None:
+            detail = "these are seconds: write UTC milliseconds, or ISO 8601"
     else:
         ahead, most = (event.occurred_at - now) // MINUTE, admission.future_ms // MINUTE
         detail = (

@@ -32,7 +32,7 @@ from schemas.records import (
     SupportEvent,
     SurveyResponse,
 )
-from schemas.suggestions import suggestion
+from schemas.suggestions import nearest, suggestion
 from schemas.times import DAY
 
 __all__ = ["Form"]
@@ -97,6 +97,9 @@ _UNITS = {
 """The unit of a field, by the end of its name."""
 
 
+_FEEDBACK = ("useful", "noise", "known")
+
+
 class Form:
     """
     Reader of the JSON form of one input topic, named without prefix.
@@ -123,6 +126,9 @@ class Form:
             values = msgspec.structs.asdict(self._decoder.read(raw))
         except Fault as fault:
             note = self._notes.get(fault.pointer)
+            if note is None and fault.detail.startswith("unknown field"):
+                close = nearest(fault.pointer[1:], self.struct.__struct_fields__, 1)
+                note = f"did you mean {close[0]}?" if close else "docs/reference/events.md has the fields"
             raise Fault(f"{fault.detail}; {note}" if note else fault.detail, fault.pointer) from fault
         if values["tenant"] not in (None, sender.tenant):
             raise Fault("the key belongs to another tenant; leave tenant out", "/tenant")
@@ -213,8 +219,22 @@ def _check_meaning(record: InputEvent) -> None:
             raise Fault("an account can't be merged into itself", "/into")
     if isinstance(record, AccountOverride | AlertAction) and is_alias(record.account_id):
         raise Fault("an alias has neither a score nor alerts: name the account", "/account_id")
+    if isinstance(record, AlertAction):
+        _check_action(record)
     if isinstance(record, SupportEvent) and record.kind == "rated" and record.csat is None:
         raise Fault("rated needs csat, 1 to 5", "/csat")
+
+
+def _check_action(action: AlertAction) -> None:
+    """Raise Fault for an action that would change nothing."""
+    if action.kind == "snoozed" and (action.until is None or action.until <= action.occurred_at):
+        raise Fault("snoozed needs until, a later time in UTC milliseconds", "/until")
+    if action.kind == "assigned" and not action.assignee:
+        raise Fault("assigned needs assignee, a name", "/assignee")
+    if action.feedback not in (None, *_FEEDBACK):
+        raise Fault(f"feedback is one of {', '.join(_FEEDBACK)}", "/feedback")
+    if action.kind == "reviewed" and action.feedback is None:
+        raise Fault(f"reviewed needs feedback, one of {', '.join(_FEEDBACK)}", "/feedback")
 
 
 def _ends_before_it_begins(override: AccountOverride) -> bool:

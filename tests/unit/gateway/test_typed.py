@@ -33,6 +33,46 @@ def gateway() -> GatewayClient:
     return GatewayClient()
 
 
+ACTION = BASICS | {"alert_id": "a", "author": "kim"}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"kind": "snoozed"}, "/until"),
+        ({"kind": "snoozed", "until": NOW}, "/until"),
+        ({"kind": "assigned"}, "/assignee"),
+        ({"kind": "reviewed"}, "/feedback"),
+        ({"kind": "dismissed", "feedback": "great"}, "/feedback"),
+    ],
+)
+def test_an_action_that_would_change_nothing_is_refused(
+    gateway: GatewayClient, change: dict[str, Any], pointer: str
+) -> None:
+    answer = gateway.post("/v1/events/alert.actions", ACTION | change)
+    assert (answer.status, answer.json["pointer"]) == (400, pointer)
+
+
+@pytest.mark.parametrize(
+    ("topic", "name", "words"),
+    [
+        ("billing.events", "amount", "did you mean amount_minor?"),
+        ("account.profiles", "arr", "did you mean arr_minor?"),
+        ("account.profiles", "zzz", "docs/reference/events.md has the fields"),
+    ],
+)
+def test_an_unknown_field_is_told_the_nearest_one(
+    gateway: GatewayClient, topic: str, name: str, words: str
+) -> None:
+    answer = gateway.post(f"/v1/events/{topic}", BASICS | {name: 1})
+    assert answer.json["message"] == f"unknown field {name!r}; {words}"
+
+
+def test_a_time_in_seconds_is_told_so(gateway: GatewayClient) -> None:
+    answer = gateway.post("/v1/events/support.events", TICKET | {"occurred_at": NOW // 1000})
+    assert answer.json["message"].startswith("these are seconds")
+
+
 @pytest.mark.parametrize("topic", sorted(LEAST))
 def test_a_topic_needs_no_other_fields(gateway: GatewayClient, topic: str) -> None:
     answer = gateway.post(f"/v1/events/{topic}", LEAST[topic])
