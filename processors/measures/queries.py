@@ -65,7 +65,7 @@ def _firmness(subscription: Subscription) -> int:
     if subscription.standing in ("incomplete", "expired"):
         return 0 if subscription.standing == "expired" else 1
     if subscription.status == "active":
-        return {"paused": 5, "unpaid": 4}.get(subscription.standing, 6)
+        return {"trialing": 6, "paused": 5, "unpaid": 4}.get(subscription.standing, 7)
     return 3 if subscription.status == "canceling" else 2
 
 

@@ -92,6 +92,16 @@ def test_a_price_that_became_unknown(price: dict[str, Any]) -> None:
     assert accounts.measure("acme", "revenue.mrr").value == 10_000
 
 
+@pytest.mark.parametrize("trial", [{"status": "trialing"}, {"status": "trialing", "pause_collection": {}}])
+def test_a_trial_beside_a_running_subscription_does_not_stand_for_the_account(trial: dict[str, Any]) -> None:
+    accounts = Accounts().send(
+        "stripe",
+        stripe_event("evt_1", "created", subscription(), at=NOW - DAY),
+        stripe_event("evt_2", "created", subscription(id="sub_2", **trial)),
+    )
+    assert known(accounts)["billing.commitment"] == "Subscription running"
+
+
 YEARLY = {"interval": "year"}
 
 
