@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from processors.alerts.actions import act
 from processors.state.encoding import decode_state
 from processors.state.own import MUTED_UNTIL
@@ -12,6 +14,7 @@ from schemas.records import (
     AccountProfile,
     AlertAction,
     BillingEvent,
+    EngagementEvent,
     RiskAlert,
     SupportEvent,
     UsageEvent,
@@ -301,12 +304,28 @@ def test_what_is_bad_beside_a_cap_is_told_as_well_and_no_worse_than_it_is() -> N
         account.at(START + day * DAY + 23 * HOUR)
     [decline] = [a for a in account.alerts if a.change == "opened"]
     assert (decline.rule, decline.title) == ("decline", "Use of the product is declining")
-    assert decline.reasons[0] == "46 events in 14 days, usually 280"
+    assert decline.reasons[0] == "28 events in 14 days, usually 276"
     assert decline.score_before is not None
     assert decline.score_before > decline.score
     assert (decline.since or 0) <= decline.opened_at
     cancel = account.event(BillingEvent, kind="cancel_scheduled", subscription_id="s")
     assert rules(account.at(account.now + HOUR, cancel)) == [("canceling", "opened", "critical")]
+
+
+@pytest.mark.parametrize(("term", "day", "told"), [(30, 50, []), (365, 304, []), (365, 306, ["renewal"])])
+def test_a_renewal_without_contact_is_told_unless_every_month_has_one(
+    term: int, day: int, told: list[str]
+) -> None:
+    """A renewal is told sixty days ahead; who renews every month is always near one."""
+    account = Account()
+    met = account.event(EngagementEvent, kind="meeting")
+    bought: dict[str, Any] = {"subscription_id": "s", "renews_at": START + term * DAY}
+    account.at(START, met, account.event(BillingEvent, kind="subscription_started", **bought))
+    if term < day:
+        bought |= {"renews_at": START + 2 * term * DAY, "at": START + term * DAY}
+        account.at(START + term * DAY, account.event(BillingEvent, kind="subscription_updated", **bought))
+    account.at(START + day * DAY, account.event(AccountProfile, name="Acme"))
+    assert [alert.rule for alert in account.alerts if alert.rule == "renewal"] == told
 
 
 def test_an_urgent_ticket_is_one_alert() -> None:
