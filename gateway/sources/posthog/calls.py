@@ -8,7 +8,9 @@ Source: https://posthog.com/docs/api/capture and https://posthog.com/docs/produc
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -16,7 +18,7 @@ import msgspec
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
-from gateway.sources.segment.calls import CALL_DECODER, Call, Id, record_of, user_of
+from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, record_of, user_of
 from schemas.records import InputEvent
 
 __all__ = ["ACCOUNT_GROUPS", "call_of", "key_in", "record_of_event", "to_record"]
@@ -46,29 +48,55 @@ class PosthogEvent(msgspec.Struct):
     event: str
     distinct_id: Id = None
     uuid: str | None = None
-    timestamp: str | int | None = None
-    properties: dict[str, Any] = {}
+    timestamp: str | int | float | None = None
+    properties: dict[str, Any] | Empty | None = None
 
 
 class _ProjectKeyed(msgspec.Struct):
     api_key: Any = None
     token: Any = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _TokenProperty(msgspec.Struct):
+    token: Any = None
 
 
 _EVENTS: Decoder[PosthogEvent] = Decoder(PosthogEvent)
 _KEYED: Decoder[_ProjectKeyed] = Decoder(_ProjectKeyed)
+_TOKENS: Decoder[_TokenProperty] = Decoder(_TokenProperty)
+_FIRST = json.JSONDecoder()
 
 
-def key_in(body: bytes) -> object:
-    """Return the project key in a body; nothing else of the body is read. Raises Fault."""
-    keyed = _KEYED.read(body)
-    return keyed.api_key if keyed.api_key is not None else keyed.token
+def key_in(body: bytes, longest: int) -> object:
+    """
+    Return the project key in a body, of a list that of its first event; nothing else is read. Raises Fault.
+
+    The browser's library gives it as a property of each event. ``longest`` is the size of the largest event.
+    """
+    keyed = _KEYED.read(_first(body, longest))
+    key = keyed.api_key if keyed.api_key is not None else keyed.token
+    if key is None and memoryview(keyed.properties).nbytes <= longest:
+        with suppress(Fault):
+            key = _TOKENS.read(keyed.properties).token
+    return key
+
+
+def _first(body: bytes, longest: int) -> bytes:
+    """Return the first event of a list, and any other body as it is; raise Fault."""
+    if body.lstrip()[:1] != b"[":
+        return body
+    text = body.lstrip()[1 : 1 + longest].decode(errors="replace").lstrip()
+    try:
+        return text[: _FIRST.raw_decode(text)[1]].encode()
+    except (ValueError, RecursionError) as error:
+        raise Fault("a list without a first event that is JSON, or it is too long", "/0") from error
 
 
 def call_of(raw: bytes) -> tuple[str | None, Call, bytes]:
     """Return the type of an event's Segment call (or ``None``), the call and its JSON; raise Fault."""
     event = _EVENTS.read(raw)
-    properties = event.properties
+    properties = event.properties if isinstance(event.properties, dict) else {}
     person = event.distinct_id if event.distinct_id is not None else properties.get("distinct_id")
     if person in (None, ""):
         raise Fault("distinct_id is missing", "/distinct_id")

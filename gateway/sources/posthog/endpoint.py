@@ -40,6 +40,7 @@ class _PosthogBody(msgspec.Struct):
 
 
 _BODIES: Decoder[_PosthogBody] = Decoder(_PosthogBody)
+_LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
 class PosthogEndpoint:
@@ -69,10 +70,11 @@ class PosthogEndpoint:
         async with self._bodies.body_of(request, proven=False) as received:
             try:
                 body = await self._plain(received)
-                grant = self._keys.grant(key_in(body), SOURCE.name)
+                grant = self._keys.grant(key_in(body, self._limits.max_event_bytes), SOURCE.name)
                 sender = told_of(request, grant.sender(SOURCE.name, received_at))
                 body = well_formed(body)
-                batch = _BODIES.read(body).batch
+                is_list = body.lstrip()[:1] == b"["
+                batch = _LISTS.read(body) if is_list else _BODIES.read(body).batch
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             events = [bytes(each) for each in batch] if batch is not None else [body]

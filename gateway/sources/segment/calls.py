@@ -33,6 +33,7 @@ __all__ = [
     "CALL_DECODER",
     "Batch",
     "Call",
+    "Empty",
     "call_type",
     "dead_letter_headers",
     "decode_batch",

@@ -68,6 +68,30 @@ def test_a_single_event_and_what_a_browser_makes_of_it(gateway: GatewayClient) -
     assert [event.event_id for event in gateway.sent("usage.events")] == ["0190-1"] * 3
 
 
+def test_the_browsers_library_names_the_key_in_the_properties_of_each_event(gateway: GatewayClient) -> None:
+    """It sends one event, or a list of those that came within some seconds."""
+    event = EVENT | {"properties": {"token": "key-1", "$groups": {"company": "acme-inc"}}}
+    assert (
+        gateway.post("/e/?compression=gzip-js", gzip.compress(json.dumps(event).encode()), {}).status == 200
+    )
+    assert gateway.post("/i/v0/e/", [event, event | {"uuid": "0190-3"}], {}).status == 200
+    assert [used.event_id for used in gateway.sent("usage.events")] == ["0190-1", "0190-1", "0190-3"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[", b"[]", b"[1]", b"[" * 50_000, b'["a"]', b"[{}]", b'[{"api_key":"x"}]']
+)
+def test_a_list_without_a_known_key_is_refused(gateway: GatewayClient, body: bytes) -> None:
+    assert gateway.post("/e/", body, {}).status in (400, 401)
+
+
+@pytest.mark.parametrize("properties", [[], None])
+def test_an_empty_array_stands_for_no_properties(gateway: GatewayClient, properties: Any) -> None:
+    event = EVENT | {"properties": properties, "api_key": "key-1", "timestamp": float(NOW)}
+    assert gateway.post("/capture/", event, {}).status == 200
+    assert gateway.sent("usage.events")[0].account_id == "~user:user-7"
+
+
 def test_the_key_is_needed_and_a_retry_is_the_same_event(gateway: GatewayClient) -> None:
     assert gateway.post("/batch/", batch(EVENT, key="another"), {}).status == 401
     for _ in range(2):
