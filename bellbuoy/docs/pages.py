@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bellbuoy.docs import (
+    asyncapi_page,
     dead_letter_reasons_page,
     events_page,
     exit_codes_page,
@@ -27,6 +28,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/model.schema.json": model_schema.page,
     "docs/owners.schema.json": model_schema.owners_page,
     "docs/reference/alert-rules.md": rules_page.page,
+    "docs/reference/asyncapi.json": asyncapi_page.page,
     "docs/reference/dead-letter-reasons.md": dead_letter_reasons_page.page,
     "docs/reference/events.md": events_page.page,
     "docs/reference/exit-codes.md": exit_codes_page.page,

@@ -22,7 +22,8 @@ page: a topic may keep more, for longer. Every topic has `kafka.partitions` part
 copies, and its name begins with `kafka.topic_prefix` ([settings](settings.md)). A record is Avro behind a
 zero byte and the id of its schema (Confluent's wire format); the schemas are in `schemas/avro/`, their ids in
 `schemas/avro/registry.json`. The key of an account's records is `tenant:account`, and its murmur2 hash gives
-the partition.
+the partition. [asyncapi.json](asyncapi.json) has the topics that others write to or read from, with the
+schema of every record, as an AsyncAPI 3 document.
 """
 
 
