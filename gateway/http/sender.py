@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
+if TYPE_CHECKING:  # the settings load the sources, and these name the sender
+    from starlette.requests import Request
 
 __all__ = ["Sender", "sender_of", "told_of"]
 
