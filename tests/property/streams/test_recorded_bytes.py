@@ -48,7 +48,7 @@ EXPECTED = {
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "d62a30c81fd87649f6e44b682f53c8aff98f00530ba2b1c6199052710bbfddcb",
     "account.health": "9801f27bb087b913c9a3c4789fad5531bde8d510c3a8a1384d029f8165405dac",
-    "account.kpis": "736d019a158da3c4a6f43c9f040768bc75c12798dc155a554947af8aa45d69e2",
+    "account.kpis": "c6172018033139826a69bc9ae0774635d29e5aacd7a21170a0d42874db14a60d",
     "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
 }
 
