@@ -18,10 +18,10 @@ import msgspec
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
-from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, record_of, user_of
+from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, check_count, record_of, user_of
 from schemas.records import InputEvent
 
-__all__ = ["ACCOUNT_GROUPS", "call_of", "key_in", "record_of_event", "to_record"]
+__all__ = ["ACCOUNT_GROUPS", "call_of", "events_in", "key_in", "record_of_event", "to_record"]
 
 ACCOUNT_GROUPS = ("company", "organization", "account", "customer", "workspace", "team")
 """Names of groups that are accounts, the first of them first."""
@@ -62,10 +62,16 @@ class _TokenProperty(msgspec.Struct):
     token: Any = None
 
 
+class _PosthogBody(msgspec.Struct):
+    batch: list[msgspec.Raw] | None = None
+
+
 _EVENTS: Decoder[PosthogEvent] = Decoder(PosthogEvent)
 _KEYED: Decoder[_ProjectKeyed] = Decoder(_ProjectKeyed)
 _TOKENS: Decoder[_TokenProperty] = Decoder(_TokenProperty)
 _FIRST = json.JSONDecoder()
+_BODIES: Decoder[_PosthogBody] = Decoder(_PosthogBody)
+_LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
 def key_in(body: bytes, longest: int) -> object:
@@ -91,6 +97,14 @@ def _first(body: bytes, longest: int) -> bytes:
         return text[: _FIRST.raw_decode(text)[1]].encode()
     except (ValueError, RecursionError) as error:
         raise Fault("a list without a first event that is JSON, or it is too long", "/0") from error
+
+
+def events_in(body: bytes, most: int) -> list[bytes]:
+    """Return the events of a body: a list, a batch, or its only one; raise Fault and HttpError (413)."""
+    is_list = body.lstrip()[:1] == b"["
+    check_count(body, most, is_list=is_list)
+    batch = _LISTS.read(body) if is_list else _BODIES.read(body).batch
+    return [body] if batch is None else [bytes(each) for each in batch]
 
 
 def call_of(raw: bytes) -> tuple[str | None, Call, bytes]:

@@ -8,14 +8,13 @@ import secrets
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.http.body import BodyReader, check_batch_size, check_event_size, gunzip
 from gateway.http.errors import Fault, HttpError
-from gateway.http.json_decoding import Decoder, well_formed
+from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
 from gateway.http.results import Results, is_dry_run
 from gateway.http.sender import told_of
@@ -24,7 +23,7 @@ from gateway.metrics import count_unusable
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
 from gateway.sources.posthog import SOURCE
-from gateway.sources.posthog.calls import key_in, record_of_event
+from gateway.sources.posthog.calls import events_in, key_in, record_of_event
 
 __all__ = ["PATHS", "PosthogEndpoint"]
 
@@ -33,14 +32,6 @@ PATHS = ("/batch", "/capture", "/e", "/i/v0/e", "/i/v0/batch")
 
 _ACCEPTED = b'{"status": 1}'
 _GZIP = b"\x1f\x8b"
-
-
-class _PosthogBody(msgspec.Struct):
-    batch: list[msgspec.Raw] | None = None
-
-
-_BODIES: Decoder[_PosthogBody] = Decoder(_PosthogBody)
-_LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
 class PosthogEndpoint:
@@ -73,11 +64,9 @@ class PosthogEndpoint:
                 grant = self._keys.grant(key_in(body, self._limits.max_event_bytes), SOURCE.name)
                 sender = told_of(request, grant.sender(SOURCE.name, received_at))
                 body = well_formed(body)
-                is_list = body.lstrip()[:1] == b"["
-                batch = _LISTS.read(body) if is_list else _BODIES.read(body).batch
+                events = events_in(body, self._limits.max_batch_events)
             except Fault as fault:
                 raise HttpError.of(fault) from fault
-            events = [bytes(each) for each in batch] if batch is not None else [body]
             check_batch_size(len(events), self._limits, pointer="/batch")
             receipt, dry_run = secrets.token_hex(8), Results() if is_dry_run(request) else None
             records = RequestRecords(sender, grant, dry_run)

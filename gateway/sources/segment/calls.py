@@ -35,6 +35,7 @@ __all__ = [
     "Call",
     "Empty",
     "call_type",
+    "check_count",
     "dead_letter_headers",
     "decode_batch",
     "group_of",
@@ -191,21 +192,22 @@ def key_in(body: bytes) -> str | None:
 
 def decode_batch(body: bytes, most: int) -> Batch:
     """Return the batch in a body; raise Fault, and HttpError (413) for more than ``most`` calls."""
-    if body.count(b",") > _DENSE * most:
-        _count_calls(body, most)
+    check_count(body, most)
     batch = _BATCHES.read(body)
     if len(batch.batch) > most:
         raise _too_many(most)
     return batch
 
 
-def _count_calls(body: bytes, most: int) -> None:
+def check_count(body: bytes, most: int, *, is_list: bool = False) -> None:
     """
-    Raise HttpError at the first call beyond ``most``.
+    Raise HttpError (413) where a batch, or a list of events, holds too many, at the first beyond ``most``.
 
     A body of tiny elements holds a hundred times as many as are allowed, and keeping each takes longer than a
     refusal may.
     """
+    if body.count(b",") <= _DENSE * most:
+        return
     seen = count(1)
     element = _Element()
 
@@ -215,7 +217,8 @@ def _count_calls(body: bytes, most: int) -> None:
         return element
 
     with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # said when the batch is read
-        msgspec.json.Decoder(_Elements, dec_hook=counted).decode(body)
+        kind: Any = list[_Element] if is_list else _Elements
+        msgspec.json.Decoder(kind, dec_hook=counted).decode(body)
 
 
 def _too_many(most: int) -> HttpError:

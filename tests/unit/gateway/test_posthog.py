@@ -85,6 +85,11 @@ def test_a_list_without_a_known_key_is_refused(gateway: GatewayClient, body: byt
     assert gateway.post("/e/", body, {}).status in (400, 401)
 
 
+@pytest.mark.parametrize("body", [b'[{"token":"key-1"}%s]', b'{"api_key":"key-1","batch":[1%s]}'])
+def test_far_too_many_events_are_refused_before_any_is_kept(gateway: GatewayClient, body: bytes) -> None:
+    assert gateway.post("/batch/", body % (b",1" * 200_000), {}).status == 413
+
+
 @pytest.mark.parametrize("properties", [[], None])
 def test_an_empty_array_stands_for_no_properties(gateway: GatewayClient, properties: Any) -> None:
     event = EVENT | {"properties": properties, "api_key": "key-1", "timestamp": float(NOW)}
