@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,10 +21,9 @@ from pydantic_settings import (
 
 from bellbuoy.console_settings import ConsoleSettings
 from bellbuoy.errors import ConfigError
+from bellbuoy.kafka_settings import KafkaSettings
 from gateway.pulls.settings import PollSettings
 from gateway.settings import GatewaySettings
-from schemas.connection import Connection
-from schemas.topics import Topics
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.iceberg.settings import IcebergSettings
 from sinks.installed import InstalledSinks
@@ -37,44 +36,6 @@ from sinks.writeback.settings import WritebackSettings
 from streams.settings import DeliverySettings, JournalSettings, WorkerSettings
 
 __all__ = ["KafkaSettings", "Settings", "load"]
-
-
-class KafkaSettings(BaseModel):
-    """Settings of the Kafka brokers and of the topics on them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    bootstrap: str = Field(
-        default="127.0.0.1:9092",
-        pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$",
-        description="Addresses of brokers, `HOST:PORT`, separated by commas.",
-    )
-    topic_prefix: str = Field(
-        default="",
-        pattern=r"^[a-zA-Z0-9._-]{0,100}$",
-        description="Text before the name of every topic, consumer group and transactional id.",
-    )
-    partitions: int = Field(
-        default=4,
-        ge=1,
-        le=1024,
-        description="Partitions of every topic: inputs, journal, changelog and outputs have the same number. "
-        "It can't be changed in place.",
-    )
-    replication: int = Field(default=1, ge=1, le=9, description="Copies of every topic. Use 3 in production.")
-    registry_url: str | None = Field(
-        default=None,
-        description="Address of a Confluent-compatible schema registry; needs the `registry` extra. "
-        "Without it the schema ids are those of the committed file.",
-    )
-
-    def connection(self) -> Connection:
-        """Return how every client of this deployment connects to Kafka."""
-        return Connection(self.bootstrap)
-
-    def topics(self) -> Topics:
-        """Return the topic contract of this deployment."""
-        return Topics(self.topic_prefix, self.partitions, self.replication)
 
 
 class Settings(BaseSettings):
@@ -173,7 +134,7 @@ def load(**overrides: Any) -> Settings:
 
 def _value_in_words(loc: tuple[int | str, ...], value: object) -> str:
     """Return the faulty value for the message; an empty string where it may hold a secret."""
-    secret = not {"tenants", "notify", "oidc", "tokens"}.isdisjoint(loc)
+    secret = not {"tenants", "notify", "oidc", "tokens"}.isdisjoint(loc) or "password" in str(loc[-1:])
     return "" if secret or isinstance(value, dict | list | tuple) else f" (got {value!r:.80})"
 
 

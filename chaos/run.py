@@ -12,8 +12,8 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 
 from bellbuoy.operations.drain import NotDrainedError, undelivered_output, wait_drained
+from bellbuoy.operations.kafka_errors import KafkaAwayError
 from bellbuoy.operations.ledger import applied_events, read_positions
-from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.simulator.run.clock import SimulationClock
 from chaos.cluster import Cluster
 from chaos.company import DAYS, ChaosCompany, Day

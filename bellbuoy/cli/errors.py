@@ -27,8 +27,10 @@ def _code_and_message(error: Exception) -> tuple[int, str]:
     # Errors of the packages below, which know no exit codes; imported here, so that every start is quick.
     from confluent_kafka import KafkaException
 
+    from bellbuoy.operations.kafka_errors import not_allowed
     from sinks.port import SinkError, SinkSettingsError
     from sinks.serving import ReadError
+    from streams.kafka.errors import NOT_ALLOWED
 
     match error:
         case SinkSettingsError():
@@ -36,8 +38,13 @@ def _code_and_message(error: Exception) -> tuple[int, str]:
         case SinkError() | ReadError():
             return AWAY, str(error)
         case KafkaException():
-            reason = error.args[0].str()
-            return AWAY, f"Kafka refused or didn't answer: {reason}; see that it is up, then start again"
+            reason = error.args[0]
+            if reason.code() in NOT_ALLOWED:
+                return CONFIGURATION, not_allowed(reason)
+            return (
+                AWAY,
+                f"Kafka refused or didn't answer: {reason.str()}; see that it is up, then start again",
+            )
     return INTERNAL, (
         f"internal error: {type(error).__name__}: {error}\nSet BELLBUOY_LOG_LEVEL=debug for a traceback."
     )

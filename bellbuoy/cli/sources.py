@@ -55,7 +55,7 @@ def list_(
     if key is not None:
         _list_producers(key, url, as_json)
         return
-    from bellbuoy.operations.topics import KafkaAwayError
+    from bellbuoy.operations.kafka_errors import KafkaAwayError
     from bellbuoy.settings import load
     from gateway.pulls.registry import PULLS
     from gateway.sources.registry import SOURCES
@@ -131,14 +131,14 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
     """Return each stream that is asked, with its cursor; raise KafkaAwayError."""
     from confluent_kafka import KafkaException
 
-    from bellbuoy.operations.topics import KafkaAwayError
+    from bellbuoy.operations.kafka_errors import kafka_away
     from bellbuoy.polling.cursors import StreamCursor, read_cursors
 
     kafka = settings.kafka
     try:
         read = read_cursors(kafka.connection(), kafka.topics())
     except KafkaException as error:
-        raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(kafka.connection(), error.args[0]) from None
     known = {(each.tenant, each.source, each.stream): each for each in read}
     asked = [
         (tenant, source.name, stream)

@@ -117,4 +117,6 @@ def _servers_elsewhere(settings: Settings) -> list[str]:
     faults = []
     if len(brokers) != 1 or brokers[0].rsplit(":", 1)[0] not in LOCAL_HOSTS:
         faults.append(f"kafka.bootstrap: must be {HOST}:<port> (got {settings.kafka.bootstrap!r})")
+    if (protocol := settings.kafka.security_protocol) != "PLAINTEXT":
+        faults.append(f"kafka.security_protocol: must be PLAINTEXT (got {protocol!r})")
     return faults + [fault for server in sink_servers(settings) if (fault := server.elsewhere(settings))]

@@ -10,13 +10,15 @@ from confluent_kafka import KafkaException
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, LOG_CHANGED, OK
+from bellbuoy.operations.kafka_errors import KafkaAwayError, not_allowed
 from bellbuoy.operations.log_checks import log_faults
 from bellbuoy.operations.open_transactions import open_transactions
 from bellbuoy.operations.sinks import sinks
-from bellbuoy.operations.topics import KafkaAwayError, topic_advice, topic_faults
+from bellbuoy.operations.topics import topic_advice, topic_faults
 from bellbuoy.settings import Settings
 from sinks.notify.sink import ChannelSink
 from sinks.port import Sink, SinkError, SinkSettingsError
+from streams.kafka.errors import NOT_ALLOWED
 
 __all__ = ["CheckFailure", "check_deployment", "check_sinks"]
 
@@ -46,9 +48,13 @@ def _kafka(settings: Settings) -> Iterator[CheckFailure]:
         for told in open_transactions(settings.kafka.connection(), settings.kafka.topics()):
             yield CheckFailure("inputs", told, FAILED)
     except KafkaAwayError as error:
-        yield CheckFailure("kafka", str(error), AWAY)
+        yield CheckFailure("kafka", str(error), error.exit_code)
     except KafkaException as error:
-        yield CheckFailure("kafka", f"the topics can't be read: {error.args[0].str()}", AWAY)
+        reason = error.args[0]
+        if reason.code() in NOT_ALLOWED:
+            yield CheckFailure("kafka", not_allowed(reason), CONFIGURATION)
+        else:
+            yield CheckFailure("kafka", f"the topics can't be read: {reason.str()}", AWAY)
 
 
 def _known_sinks(settings: Settings) -> list[Sink]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.registry import registry
-from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import Settings
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
@@ -52,7 +52,7 @@ def write_event(settings: Settings, topic: str, event: InputEvent) -> None:
         )
         producer.flush(_CONFIRMED_SECONDS + 1)
     except KafkaException as error:
-        raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(kafka.connection(), error.args[0]) from None
     if not reports or reports[0] is not None:
         failed = reports[0] if reports else None
-        raise KafkaAwayError(kafka.connection(), failed.str() if failed else "it didn't confirm it in time")
+        raise kafka_away(kafka.connection(), failed or "it didn't confirm it in time")

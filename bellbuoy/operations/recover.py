@@ -17,9 +17,10 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from msgspec.structs import replace
 
 from bellbuoy.errors import OperatorError
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.topics import Area, KafkaAwayError, area_of, create_topics, topic_partitions
+from bellbuoy.operations.topics import Area, area_of, create_topics, topic_partitions
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
 from schemas.codec.record_codec import codec
@@ -139,7 +140,7 @@ class _StoppedPipeline:
             if all(name in found and found[name].topic_id != before.get(name) for name in names):
                 return
             if time.monotonic() > deadline:
-                raise KafkaAwayError(self.connection, refusal)
+                raise kafka_away(self.connection, refusal)
             time.sleep(0.2)
 
     def write_position(

@@ -19,9 +19,9 @@ from fastavro.schema import SchemaParseException, UnknownType
 
 from bellbuoy.errors import ALL_EXTRAS, ConfigError, OperatorError
 from bellbuoy.exit_codes import AWAY
+from bellbuoy.kafka_settings import KafkaSettings
 from bellbuoy.settings import Settings
 from schemas.codec.registry import Registry, Schema, committed, entries
-from schemas.topics import Topics
 
 __all__ = ["RegistryError", "registry"]
 
@@ -52,11 +52,11 @@ def registry(settings: Settings) -> Registry:
     carries it. Raises RegistryError, and ConfigError when the extra ``registry`` is not installed.
     """
     url = settings.kafka.registry_url
-    return committed() if url is None else _served(url, settings.kafka.topics())
+    return committed() if url is None else _served(url, settings.kafka)
 
 
-def _served(url: str, topics: Topics) -> Registry:
-    server = _Server(url)
+def _served(url: str, kafka: KafkaSettings) -> Registry:
+    server, topics = _Server(url, kafka), kafka.topics()
     ids: dict[str, int] = {}
     for entry in entries():  # the oldest version first, so that each subject keeps the newest one's id
         raw = (resources.files("schemas") / "avro" / entry.file).read_text()
@@ -66,7 +66,7 @@ def _served(url: str, topics: Topics) -> Registry:
 
 
 class _Server:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, kafka: KafkaSettings) -> None:
         try:
             import httpx2  # noqa: PLC0415 - only with the extra
             from confluent_kafka import schema_registry as client  # noqa: PLC0415
@@ -82,7 +82,7 @@ class _Server:
         self._missing: dict[int, float] = {}
         try:
             self._client: Any = client.SchemaRegistryClient.new_client(
-                {"url": url, "timeout": _TIMEOUT_SECONDS, "max.retries": 2}
+                {"url": url, "timeout": _TIMEOUT_SECONDS, "max.retries": 2, **_access(kafka)}
             )
         except ValueError as error:
             raise ConfigError(f"kafka.registry_url: {error}; give http://host:port") from None
@@ -122,6 +122,15 @@ class _Server:
         return (
             f"the schema registry {self.shown} {failed}, it doesn't answer: {error or type(error).__name__}"
         )
+
+
+def _access(kafka: KafkaSettings) -> dict[str, str]:
+    access = {}
+    if (login := kafka.registry_login()) is not None:
+        access["basic.auth.user.info"] = ":".join(login)
+    if kafka.registry_ca_file is not None:
+        access["ssl.ca.location"] = str(kafka.registry_ca_file)
+    return access
 
 
 def _avro(registered: Any) -> Schema | None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.operations.kafka_errors import kafka_away
 from schemas.connection import Connection
 from streams.kafka.errors import LEADER_UNKNOWN
 
@@ -33,5 +33,5 @@ def retry_while_leaderless(connection: Connection, request: Callable[[], T]) -> 
         except KafkaException as error:
             reason = error.args[0]
             if reason.code() not in LEADER_UNKNOWN or time.monotonic() > deadline:
-                raise KafkaAwayError(connection, reason.str()) from None
+                raise kafka_away(connection, reason) from None
         time.sleep(_PAUSE_SECONDS)

@@ -15,8 +15,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
     ResourceType,
 )
 
-from bellbuoy.errors import ConfigError, OperatorError
-from bellbuoy.exit_codes import AWAY
+from bellbuoy.errors import ConfigError
+from bellbuoy.operations.kafka_errors import KafkaAwayError, kafka_away
 from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
@@ -26,7 +26,6 @@ from streams.kafka.errors import LEADER_UNKNOWN
 __all__ = [
     "AREAS",
     "Area",
-    "KafkaAwayError",
     "area_of",
     "create_topics",
     "delete_topics",
@@ -47,22 +46,6 @@ _ADVISED = ("message.timestamp.type", "min.insync.replicas")
 _AT_LEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"})
 """Settings that may also be larger."""
 _UNLIMITED = -1
-
-
-class KafkaAwayError(OperatorError):
-    """
-    Kafka doesn't answer.
-
-    Operator action: start Kafka (``bellbuoy up`` starts one), or correct ``kafka.bootstrap``.
-    """
-
-    exit_code = AWAY
-
-    def __init__(self, connection: Connection, reason: object) -> None:
-        super().__init__(
-            f"Kafka doesn't answer on {connection} ({reason}): start it, or correct kafka.bootstrap "
-            "(BELLBUOY_KAFKA__BOOTSTRAP)"
-        )
 
 
 def require_topics(settings: Settings) -> None:
@@ -209,7 +192,7 @@ def _partitions(admin: AdminClient, connection: Connection, seconds: float) -> d
     try:
         topics = admin.list_topics(timeout=seconds).topics
     except KafkaException as error:
-        raise KafkaAwayError(connection, error.args[0].str()) from None
+        raise kafka_away(connection, error.args[0]) from None
     return {name: len(topic.partitions) for name, topic in topics.items() if topic.error is None}
 
 

@@ -10,8 +10,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from msgspec.structs import replace
 
 from bellbuoy.errors import ConfigError, OperatorError
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import Settings
 from gateway.sources.registry import SOURCES
 from gateway.sources.source import WebhookSource
@@ -169,6 +169,6 @@ def _write(settings: Settings, keys: Iterable[WriteKey]) -> None:
             producer.produce(topics.name(KEYS_TOPIC), encode_key(key), at, partition, confirmed)
         waiting = producer.flush(_SECONDS + 1)
     except KafkaException as error:
-        raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(kafka.connection(), error.args[0]) from None
     if waiting or failures:
-        raise KafkaAwayError(kafka.connection(), failures[0].str() if failures else "no answer")
+        raise kafka_away(kafka.connection(), failures[0] if failures else "no answer")

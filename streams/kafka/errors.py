@@ -17,8 +17,11 @@ __all__ = [
     "FATAL",
     "FENCED",
     "LEADER_UNKNOWN",
+    "LOGIN_REFUSED",
+    "NOT_ALLOWED",
     "OFFSET_GONE",
     "TIMED_OUT",
+    "TLS_FAILED",
     "TOPIC_UNKNOWN",
     "WRONG_STATE",
     "FencedError",
@@ -43,6 +46,28 @@ TIMED_OUT = KafkaError._TIMED_OUT
 
 ALL_BROKERS_DOWN = KafkaError._ALL_BROKERS_DOWN
 """The client has lost its last connection."""
+
+LOGIN_REFUSED = frozenset(
+    {
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
+    }
+)
+"""The broker doesn't take the user name and password, or not in this way."""
+
+NOT_ALLOWED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+"""The cluster's ACLs don't let this user do that."""
+
+TLS_FAILED = KafkaError._SSL
+"""Client and broker can't agree on TLS, as where the broker's certificate isn't trusted."""
 
 BROKER_AWAY = frozenset({ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, TIMED_OUT})
 """No broker answers; the client reconnects by itself."""

@@ -30,6 +30,7 @@ from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
 from schemas.connection import Connection
+from streams.kafka.aiokafka_connection import aiokafka_options
 from streams.kafka.leader_epochs import epoch_ends
 from streams.kafka.log_position import Part
 from streams.kafka.open_transaction import OpenTransaction
@@ -161,7 +162,7 @@ class RecordBatchFetcher:
 
     @staticmethod
     async def _connect(connection: Connection) -> AIOKafkaClient:
-        client = AIOKafkaClient(bootstrap_servers=str(connection), request_timeout_ms=30_000)
+        client = AIOKafkaClient(**aiokafka_options(connection), request_timeout_ms=30_000)
         await client.bootstrap()
         return client
 

@@ -12,6 +12,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicCollection, Top
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # they are re-exported
 
 from schemas.connection import Connection
+from streams.kafka.aiokafka_connection import aiokafka_options
 from streams.kafka.errors import LEADER_UNKNOWN, TOPIC_UNKNOWN
 from streams.kafka.leader_epochs import UNKNOWN, epoch_ends
 from streams.kafka.log_faults import LogFault, LogState, fault_of
@@ -132,7 +133,7 @@ class LogInspector:
     def _epoch_ends(self, epochs: Mapping[Part, int]) -> dict[Part, tuple[int, int]]:
         async def ask() -> dict[Part, tuple[int, int]]:
             client = AIOKafkaClient(
-                bootstrap_servers=str(self._connection), request_timeout_ms=int(_SECONDS * 1000)
+                **aiokafka_options(self._connection), request_timeout_ms=int(_SECONDS * 1000)
             )
             try:
                 await client.bootstrap()

@@ -12,10 +12,14 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-__all__ = ["ReadCommittedTransport", "check_signatures"]
+from schemas.connection import Connection
+from streams.kafka.aiokafka_connection import ssl_context
+
+__all__ = ["ReadCommittedTransport", "check_signatures", "credentials"]
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -40,6 +44,16 @@ class ReadCommittedTransport(driver.Transport):
     """Faust's aiokafka transport that sees committed journal batches only."""
 
     Consumer = _Consumer
+
+
+def credentials(connection: Connection) -> Credentials | None:
+    """Return what Faust's clients show to the brokers, ``None`` where nothing is asked."""
+    context = None if connection.tls is None else ssl_context(connection.tls)
+    if (login := connection.login) is not None:
+        return SASLCredentials(
+            username=login.username, password=login.password, mechanism=login.mechanism, ssl_context=context
+        )
+    return None if context is None else SSLCredentials(context)
 
 
 def check_signatures() -> None:

@@ -27,7 +27,7 @@ from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
 from streams.settings import WorkerSettings
 from streams.worker.agent import bind_agent
-from streams.worker.faust_transport import ReadCommittedTransport, check_signatures
+from streams.worker.faust_transport import ReadCommittedTransport, check_signatures, credentials
 from streams.worker.partition import PartitionState
 from streams.worker.store import AccountStore
 
@@ -62,6 +62,7 @@ def build_app(
     app = faust.App(
         topics.app_id,
         broker=str(broker),
+        broker_credentials=credentials(cluster.connection),
         store="memory://",
         datadir=str(data_dir),
         topic_partitions=topics.partitions,

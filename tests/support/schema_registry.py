@@ -21,6 +21,7 @@ class Server(ThreadingHTTPServer):
         self.schemas: list[dict[str, Any]] = []
         self.subjects: dict[str, set[int]] = {}
         self.requests: list[str] = []
+        self.authorizations: set[str | None] = set()
         self.fail: int | None = None
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -57,6 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, body: dict[str, Any], status: int = 200) -> None:
         self.server.requests.append(f"{self.command} {self.path}")
+        self.server.authorizations.add(self.headers["Authorization"])
         if self.server.fail is not None:
             status, body = self.server.fail, {"error_code": 40901, "message": "refused for a test"}
         raw = json.dumps(body).encode()

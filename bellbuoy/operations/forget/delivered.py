@@ -7,8 +7,8 @@ from functools import partial
 
 from confluent_kafka import Consumer, KafkaException
 
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import Settings
 from sinks.port import Once, Positioned, Sink, SinkError
 from streams.delivery.offsets import committed_positions
@@ -72,7 +72,7 @@ def _committed(settings: Settings, sink: Sink) -> dict[str, int]:
     try:
         positions = committed_positions(group, parts)
     except KafkaException as error:
-        raise KafkaAwayError(connection, error.args[0].str()) from None
+        raise kafka_away(connection, error.args[0]) from None
     finally:
         group.close()
     return {f"{topics.plain(topic)}/{number}": at.offset for (topic, number), at in positions.items()}

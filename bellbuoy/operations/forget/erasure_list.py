@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from msgspec.structs import replace
 
 from bellbuoy.operations.forget.subject import ForgottenSubject
-from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.settings import Settings
 from schemas.identity.erasures import Erasure, Erasures, account_digest, encode_erasure, person_digest
 from schemas.identity.keys import partition_of
@@ -28,7 +28,7 @@ def read_erasures(settings: Settings) -> Erasures:
     try:
         log.catch_up()
     except KafkaException as error:
-        raise KafkaAwayError(settings.kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(settings.kafka.connection(), error.args[0]) from None
     finally:
         log.close()
     return log.current
@@ -71,4 +71,4 @@ def _write(settings: Settings, entries: Mapping[bytes, Erasure]) -> None:
         producer.produce(topics.name("erased.subjects"), encode_erasure(entry), key, partition, confirmed)
     waiting = producer.flush(_SECONDS)
     if waiting or failures:
-        raise KafkaAwayError(kafka.connection(), failures[0].str() if failures else "no answer")
+        raise kafka_away(kafka.connection(), failures[0] if failures else "no answer")

@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient
 from bellbuoy.operations.forget.delivered import written_offsets
 from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.forget.topic_scan import TopicHits
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.ledger import read_positions
-from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import Settings
 from schemas.producer_settings import DURABLE
 from schemas.topics import MAX_DEAD_LETTER_BYTES
@@ -107,7 +107,7 @@ def _delete_before(settings: Settings, ends: list[TopicPartition]) -> None:
         for future in admin.delete_records(ends, request_timeout=_SECONDS).values():
             future.result(_SECONDS)
     except KafkaException as error:
-        raise KafkaAwayError(settings.kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(settings.kafka.connection(), error.args[0]) from None
 
 
 def _produce(
@@ -139,4 +139,4 @@ def _produce(
                 producer.poll(0.1)
     waiting = producer.flush(_SECONDS)
     if waiting or failures:
-        raise KafkaAwayError(settings.kafka.connection(), failures[0].str() if failures else "no answer")
+        raise kafka_away(settings.kafka.connection(), failures[0] if failures else "no answer")

@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 )
 
 from bellbuoy.operations.forget.matching import SubjectMatcher
-from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.settings import Settings
 from schemas.times import HOUR, MINUTE
 from schemas.topics import KEYS_TOPIC, TopicSpec
@@ -74,7 +74,7 @@ def scan_topics(
                     if found.compacted and record.key is not None:
                         found.keys.add((record.partition, record.key))
         except KafkaException as error:
-            raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
+            raise kafka_away(kafka.connection(), error.args[0]) from None
         if found.records:
             found.until = _gone_at(_config(settings, spec), found, newest or now, now)
             yield found
@@ -87,7 +87,7 @@ def _config(settings: Settings, spec: TopicSpec) -> dict[str, int]:
         [future] = admin.describe_configs([resource], request_timeout=_TIMEOUT_SECONDS).values()
         entries: dict[str, Any] = future.result(_TIMEOUT_SECONDS)
     except KafkaException as error:
-        raise KafkaAwayError(settings.kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(settings.kafka.connection(), error.args[0]) from None
     names = ("retention.ms", "segment.ms", "max.compaction.lag.ms")
     return {name: int(entries[name].value) for name in names}
 

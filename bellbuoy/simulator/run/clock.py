@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.topics import KafkaAwayError
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
@@ -48,7 +48,7 @@ class SimulationClock:
             raise ValueError(f"the clock is at {self._now} and can't go back to {now}")
         self._now = now
         value = self._codec.encode(ClockTick(now=now))
-        failures: list[object] = []
+        failures: list[KafkaError] = []
         for partition in range(self._topics.partitions):
             self._producer.produce(
                 self._topics.name("simulation.clock"),
@@ -57,9 +57,9 @@ class SimulationClock:
                 on_delivery=lambda error, _: failures.append(error) if error is not None else None,
             )
         if self._producer.flush(_TIMEOUT_SECONDS):
-            raise KafkaAwayError(self._connection, "a clock tick was not acknowledged in time")
+            raise kafka_away(self._connection, "a clock tick was not acknowledged in time")
         if failures:
-            raise KafkaAwayError(self._connection, failures[0])
+            raise kafka_away(self._connection, failures[0])
 
 
 def latest_time(connection: Connection, topics: Topics) -> int | None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from bellbuoy.cli.app import app
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.operations.alert_actions import write_alert_action
-from bellbuoy.operations.topics import KafkaAwayError
+from bellbuoy.operations.kafka_errors import KafkaAwayError
 from bellbuoy.settings import KafkaSettings, Settings
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec

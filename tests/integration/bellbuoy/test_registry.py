@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.operations.registry import RegistryError, registry
-from bellbuoy.settings import KafkaSettings, Settings
+from bellbuoy.settings import KafkaSettings, Settings, load
 from schemas.codec.errors import UndecodableError, UnknownSchemaError
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed, entries
@@ -46,6 +48,18 @@ def test_every_schema_is_registered_and_its_id_used(server: Server) -> None:
     raw = codec("account.health", served).encode(health())
     assert int.from_bytes(raw[1:5], "big") == served.ids["account.health-value"]
     assert codec("account.health", served).decode(raw) == health()
+
+
+def test_user_and_password_are_shown_by_basic_authentication(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter:2\n")
+    kafka = {
+        "registry_url": f"http://127.0.0.1:{server.server_address[1]}/apis/ccompat/v7",
+        "registry_username": "kim",
+        "registry_password_file": str(file),
+    }
+    registry(load(kafka=kafka))
+    assert server.authorizations == {f"Basic {b64encode(b'kim:hunter:2').decode()}"}
 
 
 def test_registering_again_changes_nothing(server: Server) -> None:

@@ -23,6 +23,10 @@ ROOT = Path(__file__).parents[3]
 ONCE = {"topics", "schema"}
 OURS = (*sorted(ONCE), *ROLES, "console")
 PASSED_ON = {
+    "BELLBUOY_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+    "BELLBUOY_KAFKA__SASL_MECHANISM": "SCRAM-SHA-512",
+    "BELLBUOY_KAFKA__USERNAME": "bellbuoy",
+    "BELLBUOY_KAFKA__PASSWORD": "a-long-random-password",
     "BELLBUOY_GATEWAY__TENANTS": '{"acme":{"write_keys":["a-long-random-key"]}}',
     "BELLBUOY_CONSOLE__PERSON": "Kim",
     "BELLBUOY_CONSOLE__OIDC": '{"issuer":"https://login.example.com","client_id":"bellbuoy",'
