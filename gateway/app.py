@@ -196,6 +196,7 @@ def _source_routes(
             dispatcher,
             clock,
             settings.public_url,
+            settings.keeping_raw(),
         )
         for source in WEBHOOKS
     ]

@@ -53,6 +53,12 @@ class _Tenant(BaseModel):
         "model reads them as `own.NAME`.",
     )
 
+    keep_raw: bool = Field(
+        default=True,
+        description="Whether verified webhooks are kept as they came on `raw.payloads`, so that "
+        "`bellbuoy sources remap` can map them again.",
+    )
+
     def secrets(self, source: WebhookSource) -> list[str]:
         """Return the secrets with which a source may sign this tenant's webhooks."""
         secrets: Secrets = getattr(self, source.secrets_key)
@@ -192,6 +198,10 @@ class GatewaySettings(BaseModel):
             "track": {name: _values(tenant.write_keys) for name, tenant in self.tenants.items()},
             "server": {name: _values(tenant.server_keys) for name, tenant in self.tenants.items()},
         }
+
+    def keeping_raw(self) -> frozenset[str]:
+        """Return the tenants whose webhooks are kept as they came."""
+        return frozenset(name for name, tenant in self.tenants.items() if tenant.keep_raw)
 
     def secrets(self, source: WebhookSource) -> dict[str, list[str]]:
         """Return the secrets of a source, by tenant."""

@@ -18,6 +18,8 @@ __all__ = [
     "MAX_DEAD_LETTER_BYTES",
     "MAX_MESSAGE_BYTES",
     "MAX_RECORD_BYTES",
+    "RAW_DAYS",
+    "RAW_TOPIC",
     "TopicSpec",
     "Topics",
 ]
@@ -49,6 +51,16 @@ DELIVERIES_CONFIG = CHANGELOG_CONFIG | {
 
 KEYS_TOPIC = "gateway.keys"
 """The topic of the keys of senders, which every gateway follows."""
+
+
+RAW_TOPIC = "raw.payloads"
+"""The topic of verified webhooks as they came."""
+
+RAW_DAYS = 30
+"""Days for which they are kept."""
+
+_RAW_BYTES = 4 * 1024**3
+"""Bytes of them that a partition keeps at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +119,8 @@ class Topics:
         yield self._spec(self.name("erased.subjects"), CHANGELOG_CONFIG)
         yield self._spec(self.name(KEYS_TOPIC), CHANGELOG_CONFIG)
         yield self._spec(self.name("pull.cursors"), CHANGELOG_CONFIG)
+        raw = _kept(RAW_DAYS * DAY) | {"retention.bytes": str(_RAW_BYTES)}
+        yield self._spec(self.name(RAW_TOPIC), raw | large)
         yield self._spec(self.name("events.deadletter"), _kept(90 * DAY) | huge)
         yield self._spec(self.name("simulation.clock"), _kept(DAY))
 

@@ -1,4 +1,4 @@
-"""The commands ``bellbuoy sources``: which sources there are, and what arrives from them now."""
+"""The commands ``bellbuoy sources``: which there are, what arrives from them, and mapping it again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellbuoy.cli.options import EXIT_CODES, Json
+from bellbuoy.cli.options import EXIT_CODES, TIME_FORMS, DryRun, Json, parse_time
 from bellbuoy.cli.output import emit, fail
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ __all__ = ["sources"]
 
 sources = typer.Typer(
     name="sources",
-    help="List the sources of events, and watch what arrives from them.",
+    help="List the sources of events, watch what arrives from them, and map webhooks again.",
     no_args_is_help=True,
     epilog=EXIT_CODES,
 )
@@ -208,6 +208,62 @@ def tail(
         fail(str(error))
     except KeyboardInterrupt:
         return
+
+
+@sources.command(epilog=EXIT_CODES)
+def remap(
+    source: Annotated[str, typer.Argument(help="The webhook source whose mapping was mended.")],
+    since: Annotated[
+        str, typer.Option("--from", metavar="TIME", help=f"Map what came from then on: {TIME_FORMS}.")
+    ],
+    tenant: Annotated[
+        str | None, typer.Option(help="Only webhooks of this tenant.", show_default="all")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+) -> None:
+    """
+    Map the webhooks that were kept again, with today's mapping, and send what is new or differs.
+
+    What a mapping once left out, or set aside as a dead letter, is sent under its own id. A record that
+    differs from the one that was made is sent as a correction: a millisecond newer, under an id that follows
+    from its content, so that a repeat changes nothing. Usage and engagement that differ are only counted
+    (`left`), because they would count twice. Webhooks are kept for 30 days.
+
+    \b
+    Examples:
+      bellbuoy sources remap stripe --from 7d --dry-run
+      bellbuoy sources remap zendesk --from 2026-05-01 --tenant acme
+    """
+    from dataclasses import asdict
+
+    from bellbuoy.operations.remap import remap as map_again
+    from bellbuoy.operations.remap import webhook_source
+    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.settings import load
+
+    wanted, at = webhook_source(source), parse_time(since) or 0
+    settings = load()
+    require_topics(settings)
+    report = map_again(settings, wanted, since=at, tenant=tenant, dry_run=dry_run)
+    sent = "would be sent" if dry_run else "sent"
+    lines = [
+        f"{report.payloads:,} webhooks of {wanted.title}: {report.same:,} records are as before.",
+        f"{report.new:,} new and {report.corrected:,} corrected ones {sent}.",
+        *([f"{report.left:,} differ and would count twice: left."] if report.left else []),
+        *([f"{report.faults:,} still can't be used."] if report.faults else []),
+        *([f"{report.erased:,} are of who was erased: left."] if report.erased else []),
+        *(f"  {_example(each)}" for each in report.examples),
+    ]
+    emit(asdict(report) | {"dry_run": dry_run}, lines, as_json)
+
+
+def _example(example: dict[str, Any]) -> str:
+    if example["is"] == "faults":
+        return (
+            f"fault      at {example['pointer'] or '/'}: {example['message']} (payload {example['payload']})"
+        )
+    return f"{example['is']:<10} {example['topic']:<18} {example['account_id']}  {example['event_id']}"
 
 
 def _json(arrival: dict[str, Any]) -> str:

@@ -53,6 +53,7 @@ _ENDS = {each.topic: _Ends(_WRITERS[each.written_by], "journal") for each in INP
     ),
     "gateway.keys": _Ends("`bellbuoy keys`", "gateway, `bellbuoy keys`"),
     "pull.cursors": _Ends("poll", "poll, `bellbuoy sources list`"),
+    "raw.payloads": _Ends("gateway, `bellbuoy forget`", "`bellbuoy sources remap`"),
     "events.deadletter": _Ends(
         "gateway, poll, journal, deliver, `bellbuoy deadletters`", "`bellbuoy deadletters`"
     ),

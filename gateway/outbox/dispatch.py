@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from msgspec.structs import replace
+
 from gateway.drift.watch import DriftWatch
 from gateway.http.errors import Fault, HttpError
 from gateway.metrics import DEAD_LETTERS, EVENTS, IGNORED
@@ -20,7 +22,8 @@ from schemas.codec.registry import Registry
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import INPUT_TOPICS, USAGE, input_of
 from schemas.records import InputEvent, UsageEvent, dead_letters
-from schemas.topics import Topics
+from schemas.records.raw_payloads import made_digests, raw_payload
+from schemas.topics import MAX_RECORD_BYTES, RAW_TOPIC, Topics
 
 __all__ = ["Dispatcher"]
 
@@ -47,7 +50,7 @@ class Dispatcher:
         self.arrivals = Arrivals()
         self.drift = DriftWatch(self.arrivals.tell)
         self._counters = counters
-        self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _DEAD_LETTERS)}
+        self._codecs = {topic: codec(topic, registry) for topic in (*INPUT_TOPICS, _DEAD_LETTERS, RAW_TOPIC)}
         self._names = {topic: topics.name(topic) for topic in self._codecs}
         self._envelopes = Envelopes(registry)
         self._partitions = topics.partitions
@@ -63,6 +66,8 @@ class Dispatcher:
         if records.grant is not None:
             records.grant.check_topic(topic)
         self._add(records, event)
+        if records.grant is None:
+            records.made += made_digests(event)
         for record in derived_records(event, user):
             self._add(records, record)
         records.received += 1
@@ -142,6 +147,31 @@ class Dispatcher:
             records.arrivals.append((sender.tenant, told))
         if records.dry_run is not None:
             records.dry_run.reject(fault, records.received - 1)
+
+    def keep(
+        self, records: RequestRecords, body: bytes, headers: Mapping[str, bytes], *, for_tests: bool
+    ) -> None:
+        """
+        Add the body of a verified webhook, as it came, once its events are added.
+
+        ``for_tests`` tells that a secret for the vendor's test mode signed it. Of a body that is too large
+        with the digests of what was made of it, those are left out.
+        """
+        sender = records.sender
+        payload = raw_payload(
+            tenant=sender.tenant,
+            source=sender.source,
+            received_at=sender.received_at,
+            headers=headers,
+            body=body,
+            for_tests=for_tests,
+            made=bytes(records.made),
+        )
+        key, codec_ = account_key(payload.tenant, payload.id), self._codecs[RAW_TOPIC]
+        value = codec_.encode(payload)
+        if len(value) > MAX_RECORD_BYTES:
+            value = codec_.encode(replace(payload, made=b""))
+        records.records.append(OutgoingRecord(self._names[RAW_TOPIC], key, value))
 
     async def send(self, records: RequestRecords) -> None:
         """Return once every record of the request is durable; raise HttpError (503) otherwise."""

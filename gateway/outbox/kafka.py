@@ -18,7 +18,7 @@ from gateway.outbox.port import OutboxFullError, OutboxUnavailableError, Outgoin
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
-from schemas.topics import MAX_MESSAGE_BYTES, Topics
+from schemas.topics import KEYS_TOPIC, MAX_MESSAGE_BYTES, RAW_TOPIC, Topics
 
 __all__ = ["KafkaOutbox"]
 
@@ -131,7 +131,9 @@ class KafkaOutbox:
             existing = (await asyncio.to_thread(producer.list_topics, timeout=2)).topics
         except KafkaException as error:
             return f"Kafka at {self._config['bootstrap.servers']} does not answer: {error.args[0].str()}"
-        wanted = [self._topics.name(topic) for topic in (*INPUT_TOPICS, "events.deadletter")]
+        wanted = [
+            self._topics.name(topic) for topic in (*INPUT_TOPICS, "events.deadletter", RAW_TOPIC, KEYS_TOPIC)
+        ]
         missing = [name for name in wanted if name not in existing]
         return f"topics missing: {', '.join(missing)}" if missing else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 from starlette.requests import Request
@@ -35,7 +35,7 @@ class WebhookEndpoint:
 
     ``secrets`` are those of each tenant that has any, ``test_secrets`` those for the vendor's test mode;
     ``clock`` returns UTC milliseconds; ``public_url`` is the gateway's address for the vendor, without it the
-    one that the vendor asked. The answers are
+    one that the vendor asked; of the tenants ``kept`` a verified body is kept as it came. The answers are
 
     - 404: the tenant has no secret of this source;
     - 401: the signature does not prove that the vendor sent the body;
@@ -53,6 +53,7 @@ class WebhookEndpoint:
         dispatcher: Dispatcher,
         clock: Callable[[], int],
         public_url: str | None = None,
+        kept: Collection[str] = (),
     ) -> None:
         self._source = source
         self._scheme = source.signature_scheme()
@@ -62,6 +63,7 @@ class WebhookEndpoint:
         self._dispatcher = dispatcher
         self._clock = clock
         self._public_url = public_url
+        self._kept = kept
 
     def routes(self) -> list[Route]:
         """Return the one route of this endpoint."""
@@ -102,6 +104,8 @@ class WebhookEndpoint:
                     self._add(records, event, headers)
             if records.dry_run is not None:
                 return records.dry_run.answer(dry_run=True)
+            if tenant in self._kept:
+                self._dispatcher.keep(records, body, headers, for_tests=may_test)
             await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
 

@@ -29,6 +29,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "risk.alerts": r.RiskAlert,
     "alert.notifications": r.AlertNotification,
     "events.deadletter": r.DeadLetter,
+    "raw.payloads": r.RawPayload,
     "simulation.clock": r.ClockTick,
 }
 """The record type of each topic (name without prefix); a topic may carry a further type."""

@@ -9,3 +9,4 @@ from schemas.records.dead_letters import DeadLetter as DeadLetter
 from schemas.records.events import *
 from schemas.records.journal import *
 from schemas.records.outputs import *
+from schemas.records.raw_payloads import RawPayload as RawPayload

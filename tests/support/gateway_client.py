@@ -11,7 +11,7 @@ from typing import Any
 from gateway.actions.secrets import ActionSecrets
 from gateway.app import assemble
 from gateway.keys.api_keys import ApiKeys
-from gateway.outbox.port import MemoryOutbox
+from gateway.outbox.port import MemoryOutbox, OutgoingRecord
 from gateway.settings import GatewaySettings
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.signatures import SignedRequest
@@ -21,7 +21,7 @@ from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.records import UsageEvent
-from schemas.topics import Topics
+from schemas.topics import RAW_TOPIC, Topics
 
 NOW = 1_780_000_000_000
 STAMP = "2026-05-28T20:26:40Z"
@@ -140,6 +140,11 @@ class GatewayClient:
                 return [queue.get_nowait() for _ in range(queue.qsize())]
 
         return asyncio.run(watched())
+
+    @property
+    def made(self) -> list[OutgoingRecord]:
+        """The records that were sent, without the webhooks that are kept as they came."""
+        return [record for record in self.outbox.records if record.topic != f"t-{RAW_TOPIC}"]
 
     def sent(self, topic: str) -> list[Any]:
         """Return the events that were sent to a topic, in envelopes or not."""

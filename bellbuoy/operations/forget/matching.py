@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bellbuoy.operations.forget.payloads import events_of
 from bellbuoy.operations.forget.subject import ForgottenSubject, keys_of
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import Registry
+from schemas.identity.keys import account_key
 from schemas.identity.naming import named_by
 from schemas.inputs import USAGE
-from schemas.records import DeadLetter
+from schemas.records import DeadLetter, RawPayload
+from schemas.topics import RAW_TOPIC
 from streams.deadletters.reader import decoded_value
 from streams.kafka.record import KafkaRecord
 
@@ -34,6 +37,7 @@ class SubjectMatcher:
         self._words: re.Pattern[str] = named_by(subject.ids)
         self._envelopes = Envelopes(registry)
         self._letters = codec("events.deadletter")
+        self._payloads = codec(RAW_TOPIC)
 
     def matches(self, topic: str, record: KafkaRecord) -> bool:
         """Tell whether a record of a topic (its name without prefix) holds something of the subject."""
@@ -42,12 +46,14 @@ class SubjectMatcher:
             return False
         if record.key in self._keys:
             return True
-        near = any(needle in value for needle in self._needles)
+        near = topic == RAW_TOPIC or any(needle in value for needle in self._needles)
         hashed = topic == "account.journal" and self._person is not None and self._person in value
         if not near and not hashed:
             return False
         if topic == "events.deadletter":
             return self._letter_matches(value)
+        if topic == RAW_TOPIC:
+            return self._payload_matches(value)
         if topic not in RECORDS:
             return near and self._raw_matches(value)
         try:
@@ -69,6 +75,20 @@ class SubjectMatcher:
         if original is None:
             return self._raw_matches(letter.value or b"")
         return self._mentions(original, letter.tenant) or self._words.search(letter.detail) is not None
+
+    def _payload_matches(self, value: bytes) -> bool:
+        """Tell whether a webhook names the subject, or makes an event of it today."""
+        try:
+            payload: RawPayload = self._payloads.decode(value)
+        except SchemaError:
+            return self._raw_matches(value)
+        if payload.tenant != self._tenant:
+            return False
+        return self._raw_matches(payload.body) or any(
+            account_key(event.tenant, event.account_id) in self._keys
+            or getattr(event, "user_id", None) in self._ids
+            for event in events_of(payload)
+        )
 
     def _decoded(self, topic: str, value: bytes) -> Any:
         if topic == USAGE.topic:

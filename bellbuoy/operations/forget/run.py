@@ -27,7 +27,7 @@ from bellbuoy.operations.forget.subject import ForgottenSubject, StateFollower, 
 from bellbuoy.operations.forget.topic_erasure import (
     CUT_TOPICS,
     cut_logs,
-    rewrite_dead_letters,
+    rewrite_topic,
     write_tombstones,
 )
 from bellbuoy.operations.forget.topic_scan import TopicHits, scan_topics
@@ -44,6 +44,7 @@ from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key, partition_of
 from schemas.identity.owners import OWNERS
 from schemas.times import DAY
+from schemas.topics import RAW_TOPIC
 from sinks.port import Erasable, Retaining, Sink, SinkError, SinkSettingsError, Subject
 from streams.kafka.log_reader import read_to_end
 
@@ -245,9 +246,9 @@ def _erase_from_topics(
             place = Place(found.topic, found.records, "removed", note="the log is cut after it")
             if found.topic in refused:
                 place = Place(found.topic, found.records, "pending", found.until, refused[found.topic])
-        elif found.topic == "events.deadletter":
+        elif found.topic in ("events.deadletter", RAW_TOPIC):
             if not options.dry_run:
-                rewrite_dead_letters(settings, found, matcher)
+                rewrite_topic(settings, found, matcher)
             place = Place(found.topic, found.records, "rewritten")
         elif found.topic == "alert.deliveries":
             if not options.dry_run:

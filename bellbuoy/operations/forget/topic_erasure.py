@@ -14,13 +14,18 @@ from bellbuoy.operations.forget.topic_scan import TopicHits
 from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.ledger import read_positions
 from bellbuoy.settings import Settings
+from bellbuoy.times import now
+from schemas.codec.errors import SchemaError
+from schemas.codec.record_codec import codec
 from schemas.producer_settings import DURABLE
-from schemas.topics import MAX_DEAD_LETTER_BYTES
+from schemas.times import DAY
+from schemas.topics import MAX_DEAD_LETTER_BYTES, RAW_DAYS, RAW_TOPIC
 from sinks.port import Sink
 from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import read_to_end
+from streams.kafka.record import KafkaRecord
 
-__all__ = ["CUT_TOPICS", "cut_logs", "rewrite_dead_letters", "write_tombstones"]
+__all__ = ["CUT_TOPICS", "cut_logs", "rewrite_topic", "write_tombstones"]
 
 CUT_TOPICS = ("account.journal", "risk.alerts", "alert.notifications")
 """The logs whose beginning can be cut: nothing that runs reads it again. Inputs hold the dedupe window."""
@@ -37,12 +42,12 @@ def write_tombstones(settings: Settings, found: TopicHits) -> None:
     _produce(settings, ((name, number, key, None, []) for number, key in sorted(found.keys)))
 
 
-def rewrite_dead_letters(settings: Settings, found: TopicHits, matcher: SubjectMatcher) -> int:
+def rewrite_topic(settings: Settings, found: TopicHits, matcher: SubjectMatcher) -> int:
     """
-    Write each partition's dead letters anew without the subject's, and cut what was before; return how many.
+    Write each partition of dead letters, or of kept webhooks, anew without the subject's; return how many.
 
-    A dead letter is told by its id, so that one that is there twice after a kill is still one. Raises
-    KafkaAwayError.
+    What was before is cut. Each is told by its id, so that one that is there twice after a kill is still one.
+    A webhook that is older than its retention is left out. Raises KafkaAwayError.
     """
     name, written, ends = settings.kafka.topics().name(found.topic), 0, dict[int, int]()
 
@@ -51,7 +56,7 @@ def rewrite_dead_letters(settings: Settings, found: TopicHits, matcher: SubjectM
         starts = [TopicPartition(name, number, 0) for number in sorted(found.last)]
         for record in read_to_end(settings.kafka.connection(), starts):
             ends[record.partition] = record.offset + 1
-            if not matcher.matches(found.topic, record):
+            if not matcher.matches(found.topic, record) and not _is_over(found.topic, record):
                 written += 1
                 yield name, record.partition, record.key, record.value, record.headers
 
@@ -81,6 +86,17 @@ def cut_logs(
         name = settings.kafka.topics().name(found.topic)
         _delete_before(settings, [TopicPartition(name, n, last + 1) for n, last in found.last.items()])
     return refused
+
+
+def _is_over(topic: str, record: KafkaRecord) -> bool:
+    """Tell whether a kept webhook is older than its retention, which a copy would begin anew."""
+    if topic != RAW_TOPIC or record.value is None:
+        return False
+    try:
+        received_at: int = codec(RAW_TOPIC).decode(record.value).received_at
+    except SchemaError:
+        return False
+    return received_at < now() - RAW_DAYS * DAY
 
 
 def _behind(settings: Settings, found: TopicHits, sinks: Sequence[Sink]) -> str:

@@ -98,9 +98,10 @@ bodies = st.one_of(plausible, batches, typed, st.lists(typed, max_size=4), value
 
 
 def sound(gateway: GatewayClient) -> int:
-    """Decode every record that was sent; return how many."""
-    topics = [record.topic.removeprefix("t-") for record in gateway.outbox.records]
-    return sum(len(gateway.sent(topic)) for topic in set(topics))
+    """Decode every record that was sent; return how many there are but the webhooks kept as they came."""
+    topics = {record.topic.removeprefix("t-") for record in gateway.outbox.records}
+    events = {topic: len(gateway.sent(topic)) for topic in topics}
+    return sum(number for topic, number in events.items() if topic != "raw.payloads")
 
 
 @given(path=st.sampled_from(PATHS), body=bodies | st.binary(max_size=64), packed=st.booleans())
@@ -232,7 +233,7 @@ def test_no_ticket_event_makes_it_fail(detail: Any, change: dict[str, Any], time
     gateway = GatewayClient()
 
     assert gateway.webhook(zendesk.SOURCE, event).status in (200, 400)
-    assert sound(gateway) == len(gateway.outbox.records) <= 1
+    assert sound(gateway) == len(gateway.made) <= 1
 
 
 @given(

@@ -115,7 +115,11 @@ def test_the_keys_of_the_settings_stay() -> None:
         TenantSettings.model_fields
     )
     demo = GatewaySettings().model_dump()["tenants"]["demo"]
-    published = {name: [secret.get_secret_value() for secret in secrets] for name, secrets in demo.items()}
+    published = {
+        name: [secret.get_secret_value() for secret in secrets]
+        for name, secrets in demo.items()
+        if name.endswith(("_keys", "_secrets"))
+    }
     assert published["write_keys"] == ["demo-write-key"]
     assert published["server_keys"] == ["demo-server-key"]
     assert published["stripe_secrets"] == ["whsec_demo"]
