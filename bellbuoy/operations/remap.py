@@ -12,8 +12,8 @@ from xxhash import xxh3_64_hexdigest
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.operations.forget.erasure_list import read_erasures
+from bellbuoy.operations.kafka_errors import KafkaAwayError
 from bellbuoy.operations.registry import registry
-from bellbuoy.operations.topics import KafkaAwayError
 from bellbuoy.settings import Settings
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import well_formed
