@@ -103,6 +103,6 @@ def _boosting() -> Any:
 
 
 LEARNERS: Mapping[str, Callable[[], Any]] = MappingProxyType(
-    {"logistic regression of other worlds": _regression, "boosted trees of other worlds": _boosting}
+    {"logistic regression": _regression, "boosted trees": _boosting}
 )
-"""What learns from all measures of other worlds who leaves within 30 days: references, never the product."""
+"""What learns from all measures of other accounts who leaves in 30 days: references, never the product."""

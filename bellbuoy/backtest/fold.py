@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from processors.scoring.reasons import Loss, ordered
 
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import WorldDay
@@ -151,22 +152,26 @@ def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedP
                 published.bands[number, place] = _BANDS.get(health.band, UNKNOWN)
                 probability = health.churn_probability
                 published.probabilities[number, place] = np.nan if probability is None else probability
-                causes[place] = _causes(health)
+                causes[place] = _causes(health, by_family=model.plan.root.kind == "product")
             for _, alert in outcome.alerts:
                 _follow(published, open_alerts, index[alert.tenant, alert.account_id], number, alert)
         published.causes.append(list(causes))
         yield published, partition
 
 
-def _causes(health: AccountHealth) -> tuple[str, ...]:
+def _causes(health: AccountHealth, *, by_family: bool) -> tuple[str, ...]:
     """Return the names of what takes the most points away: caps first, as in the published reasons."""
     full = 100 / sum(measure.weight for measure in health.measures) if health.measures else 0
-    lost = [
-        ((0 if measure.contribution < 0 else measure.weight * full) - measure.contribution, measure.name)
+    losses = [
+        Loss(
+            (0 if measure.contribution < 0 else measure.weight * full) - measure.contribution,
+            measure.name,
+            measure.group or measure.name,
+        )
         for measure in health.measures
     ]
-    worst = sorted((loss for loss in lost if loss[0] >= 1), key=lambda loss: -loss[0])
-    return tuple([*(cap.name for cap in health.caps), *(name for _, name in worst)][:_CAUSES])
+    worst = ordered((loss for loss in losses if loss.taken >= 1), by_family=by_family)
+    return tuple([*(cap.name for cap in health.caps), *worst][:_CAUSES])
 
 
 def _follow(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from math import isfinite
 
-from bellbuoy.backtest.evaluate import Figure
+from bellbuoy.backtest.figure import Figure
 from bellbuoy.backtest.run import BacktestRun
 
 __all__ = ["html_page"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from bellbuoy.backtest.evaluate import Figure
+from bellbuoy.backtest.evaluate import HEADLINES
+from bellbuoy.backtest.figure import Figure
 from bellbuoy.backtest.reliability import Reliability
 from bellbuoy.backtest.run import BacktestRun
 
@@ -15,17 +16,27 @@ __all__ = ["as_data", "markdown_tables", "reliability_lines", "text_lines"]
 
 
 def text_lines(run: BacktestRun) -> Iterator[str]:
-    """Yield a run as lines for a terminal."""
+    """Yield a run as lines for a terminal: first the figures by which a model is judged, then all others."""
     yield (
-        f"{run.world}, seed {run.seed}: {run.accounts:,} accounts, {run.days} days, {run.churners} churned; "
-        f"model {run.model}"
+        f"{run.title}: {run.accounts:,} accounts, {run.days} days, {run.churners} churned; model {run.model}"
     )
     width = max(len(figure.name) for figure in run.figures)
-    for figure in run.figures:
-        yield f"  {figure.name:{width}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}"
+    first = [figure for name in HEADLINES for figure in run.figures if figure.name == name]
+    for figure in first:
+        yield f"  {_line(figure, width)}"
+    for segment, figures in run.by_segment.items():
+        yield f"  {segment}:"
+        yield from (f"    {_line(figure, width - 2)}" for figure in figures)
+    yield "  more:"
+    yield from (f"    {_line(figure, width - 2)}" for figure in run.figures if figure not in first)
+    if run.by_cause:
+        yield "  the first three reasons name the cause, by cause, and what comes first where they don't:"
+        for one in run.by_cause.values():
+            instead = ", ".join(f"{name or 'nothing'} {share:.0%}" for name, share in one.instead)
+            yield f"    {_line(one.named, 14)}  {instead}".rstrip()
     yield "  alerts before any notice that come true, by rule:"
-    for rule, figure in run.by_rule.items():
-        yield f"    {rule:{width - 2}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}"
+    for figure in run.by_rule.values():
+        yield f"    {_line(figure, width - 2)}"
     yield "  beside it, as a ranking by itself:"
     for name, figures in run.by_baseline.items():
         aucs = ", ".join(f"{figure.name.removeprefix('AUC, ')} {_value(figure)}" for figure in figures)
@@ -49,19 +60,21 @@ def reliability_lines(reliability: Reliability) -> Iterator[str]:
 
 def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
     """Yield the lines of a table with a column for each run, and of one with the baselines."""
-    titles = [f"{run.world} {run.seed}, {run.model}" for run in runs]
+    titles = [f"{run.title}, {run.model}" for run in runs]
     yield "| measured | " + " | ".join(titles) + " |"
     yield "| --- |" + " --- |" * len(runs)
-    for row, figure in enumerate(runs[0].figures):
-        cells = [f"{_value(run.figures[row])} {_interval(run.figures[row])}".rstrip() for run in runs]
-        yield f"| {figure.name} | " + " | ".join(cells) + " |"
-    for name in runs[0].by_baseline:
-        cells = [", ".join(_value(figure) for figure in run.by_baseline[name]) for run in runs]
+    for name in _names(run.figures for run in runs):
+        yield f"| {name} | " + " | ".join(_cell(run.figures, name) for run in runs) + " |"
+    for name in _distinct(name for run in runs for name in run.by_baseline):
+        cells = [", ".join(map(_value, run.by_baseline.get(name, ()))) or "-" for run in runs]
         yield f"| *{name}*: AUCs as in the first four rows | " + " | ".join(cells) + " |"
+    yield from _segment_table(runs)
+    yield from _cause_table(runs)
+    yield from _rule_table(runs)
     for run in runs:
         if run.reliability is not None:
             yield ""
-            yield f"{run.world} {run.seed}, " + next(reliability_lines(run.reliability)) + "."
+            yield f"{run.title}, " + next(reliability_lines(run.reliability)) + "."
             yield ""
             yield "| said | on average | left | interval | observations |"
             yield "| --- | --- | --- | --- | --- |"
@@ -70,6 +83,79 @@ def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
                     f"| {said.low:.0%} to {said.high:.0%} | {said.said:.1%} | {said.observed:.1%} "
                     f"| {said.least:.1%} to {said.most:.1%} | {said.count:,} |"
                 )
+
+
+def _segment_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
+    parts = [(run, segment) for run in runs for segment in run.by_segment]
+    if not parts:
+        return
+    yield ""
+    yield "| by segment | " + " | ".join(f"{run.world}, {segment}" for run, segment in parts) + " |"
+    yield "| --- |" + " --- |" * len(parts)
+    for name in _names(run.by_segment[segment] for run, segment in parts):
+        cells = [_cell(run.by_segment[segment], name) for run, segment in parts]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _cause_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
+    causes = _distinct(cause for run in runs for cause in run.by_cause)
+    if not causes:
+        return
+    yield ""
+    yield "| cause named; else the first reason | " + " | ".join(run.world for run in runs) + " |"
+    yield "| --- |" + " --- |" * len(runs)
+    for cause in causes:
+        cells = []
+        for run in runs:
+            one = run.by_cause.get(cause)
+            instead = (
+                ""
+                if one is None
+                else ", ".join(f"{name or 'nothing'} {part:.0%}" for name, part in one.instead)
+            )
+            cells.append("-" if one is None else f"{_value(one.named)}; {instead}".removesuffix("; "))
+        yield f"| {cause} | " + " | ".join(cells) + " |"
+
+
+def _rule_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
+    rules = _distinct(rule for run in runs for rule in run.by_rule)
+    if not rules:
+        return
+    yield ""
+    yield (
+        "| alerts of a rule before any notice, and how many come true | "
+        + " | ".join(run.world for run in runs)
+        + " |"
+    )
+    yield "| --- |" + " --- |" * len(runs)
+    for rule in rules:
+        found = [run.by_rule.get(rule) for run in runs]
+        cells = ["-" if one is None or not one.count else f"{one.count}, {_value(one)}" for one in found]
+        yield f"| {rule} | " + " | ".join(cells) + " |"
+
+
+def _names(parts: Iterable[Sequence[Figure]]) -> list[str]:
+    """Return the names of all figures, the headlines first."""
+    names = _distinct(figure.name for part in parts for figure in part)
+    return [
+        *(name for name in HEADLINES if name in names),
+        *(name for name in names if name not in HEADLINES),
+    ]
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def _cell(figures: Sequence[Figure], name: str) -> str:
+    figure = next((one for one in figures if one.name == name), None)
+    return "-" if figure is None else f"{_value(figure)} {_interval(figure)}".rstrip()
+
+
+def _line(figure: Figure, width: int) -> str:
+    seeds = [f"{value:.2f}" for value in figure.by_seed if isfinite(value)]
+    by_seed = f"  by seed {', '.join(seeds)}" if seeds else ""
+    return f"{figure.name:{width}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}{by_seed}"
 
 
 def as_data(runs: Sequence[BacktestRun]) -> list[dict[str, Any]]:

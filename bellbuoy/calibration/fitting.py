@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.evaluate import EVERY_DAYS
+from bellbuoy.backtest.observations import EVERY_DAYS
 from bellbuoy.backtest.reliability import HORIZON_DAYS
 from bellbuoy.calibration.form import HEAVIEST, FormValues, Points, ProductForm, taken_at_worst
 from bellbuoy.calibration.hazard import HazardData, Prior, fit_hazard, log_likelihood

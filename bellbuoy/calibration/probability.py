@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.evaluate import EVERY_DAYS
+from bellbuoy.backtest.observations import EVERY_DAYS
 from bellbuoy.backtest.reliability import HORIZON_DAYS
 from bellbuoy.calibration.hazard import HazardData, Prior, fit_hazard
 from bellbuoy.calibration.samples import Samples

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.evaluate import FIRST_DAY
+from bellbuoy.backtest.observations import FIRST_DAY
 from bellbuoy.backtest.reliability import HORIZON_DAYS
 from bellbuoy.calibration.bands import fit_edges
 from bellbuoy.calibration.effect import Effect, UnseenScores, measure_effect

@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.evaluate import EVERY_DAYS, FIRST_DAY
 from bellbuoy.backtest.fold import NO_RULES, History, fold_day
 from bellbuoy.backtest.labels import Labels, Times
+from bellbuoy.backtest.observations import EVERY_DAYS, FIRST_DAY
 from bellbuoy.backtest.reliability import HORIZON_DAYS
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition

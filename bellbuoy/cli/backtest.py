@@ -54,13 +54,16 @@ def backtest(
     Your own history is files (--from), or the journal of this deployment (--journal), in which a customer
     left when its subscription ended or its profile says so, or on the dates that you give (--churn).
 
-    Beside the model stand single signs that anybody could sort by. With several worlds, also what a
+    All seeds of a world are one run: its intervals are over the accounts of all, with the values of each
+    seed beside. The world `company` is the company of the demo.
+
+    Beside the model stand single signs that anybody could sort by. With several worlds or seeds, also what a
     regression and boosted trees learn from the others, if the extra `backtest` is installed.
 
     \b
     Examples:
       bellbuoy backtest saas
-      bellbuoy backtest saas selfserve --seed 1 --seed 2 --accounts 400
+      bellbuoy backtest saas selfserve --seeds 21,22,23 --accounts 200
       bellbuoy backtest my-world.yaml --model health.yaml --json
       bellbuoy backtest --from usage.csv --from churn.csv --map map.yaml
       bellbuoy backtest --journal --tenant acme --churn churn.csv

@@ -54,7 +54,14 @@ ChurnDates = Annotated[
     ),
 ]
 Seeds = Annotated[
-    list[int] | None, typer.Option("--seed", help="The worlds' seeds.", show_default="the file's")
+    list[str] | None,
+    typer.Option(
+        "--seed",
+        "--seeds",
+        metavar="SEED[,SEED]...",
+        help="The worlds' seeds; all seeds of a world are one run.",
+        show_default="the file's",
+    ),
 ]
 Accounts = Annotated[
     int | None,
@@ -74,7 +81,7 @@ def histories(
     journal: bool,
     tenant: str | None,
     churn: Path | None,
-    seeds: list[int] | None,
+    seeds: list[str] | None,
     accounts: int | None,
     days: int | None,
 ) -> list[History]:
@@ -95,20 +102,32 @@ def histories(
 
 
 def _worlds(
-    names: list[str], seeds: list[int] | None, accounts: int | None, days: int | None
+    names: list[str], seeds: list[str] | None, accounts: int | None, days: int | None
 ) -> list[History]:
+    from bellbuoy.simulator.worlds.company import COMPANY, CompanyWorld
     from bellbuoy.simulator.worlds.file import WorldFileError
     from bellbuoy.simulator.worlds.world import load_world
 
-    numbers: list[int] | list[None] = seeds or [None]
+    numbers: list[int] | list[None] = _seeds(seeds) or [None]
     try:
         return [
-            load_world(name, seed=number, accounts=accounts, days=days)
+            CompanyWorld(number, accounts, days)
+            if name == COMPANY
+            else load_world(name, seed=number, accounts=accounts, days=days)
             for name in names
             for number in numbers
         ]
     except WorldFileError as error:
         fail(str(error), CONFIGURATION)
+
+
+def _seeds(texts: list[str] | None) -> list[int]:
+    """Return the distinct seeds of options such as ``21,22``; raise typer.BadParameter for what is none."""
+    parts = [part.strip() for text in texts or () for part in text.split(",")]
+    for part in parts:
+        if not part.isascii() or not part.isdigit():
+            raise typer.BadParameter(f"{part!r} is no seed: give whole numbers, such as --seeds 21,22,23")
+    return list(dict.fromkeys(map(int, parts)))
 
 
 def _own_history(files: list[Path], mapping: Path) -> History:

@@ -7,15 +7,19 @@ import copy
 import numpy as np
 import pytest
 
-from bellbuoy.backtest.evaluate import Observations, by_rule, evaluate, opened_by_faults
+from bellbuoy.backtest.alert_figures import by_rule, opened_by_faults
+from bellbuoy.backtest.cause_figures import by_cause
+from bellbuoy.backtest.evaluate import HEADLINES, evaluate
 from bellbuoy.backtest.fold import AlertSpan, Published, fold_days
 from bellbuoy.backtest.html import html_page
 from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.metrics import auc, interval, precision_recall
+from bellbuoy.backtest.observations import Observations
 from bellbuoy.backtest.reliability import measure_reliability
 from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
-from bellbuoy.backtest.run import LeakError, check_no_future, run_backtest
+from bellbuoy.backtest.run import LeakError, check_no_future, run_backtest, run_backtests
 from bellbuoy.errors import ConfigError
+from bellbuoy.simulator.worlds.company import CompanyWorld
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import load_world
 from processors.model import DEFAULT, default_text, load_model
@@ -115,7 +119,7 @@ def test_a_run_has_figures_intervals_and_baselines() -> None:
     assert folded[-1] == DAYS
     assert "days without usage" in run.by_baseline
     assert any("AUC" in line for line in text_lines(run))
-    assert next(markdown_tables([run, run])).count("saas 3") == 2
+    assert next(markdown_tables([run, run])).count("saas, seed 3") == 2
     assert as_data([run])[0]["accounts"] == ACCOUNTS
     page = html_page([run])
     for shown in (
@@ -152,6 +156,57 @@ def test_alerts_are_measured_from_the_onset_over_their_end_to_their_return() -> 
     assert figures["its ARR found in the riskiest 20%"].value > 0.4
     told = by_rule(published, Observations(published, fates, 0), 0)["people"]
     assert (told.value, told.count) == (0.75, 4)  # the one of day 86 came before the trouble
+
+
+def test_seeds_of_a_world_are_one_run_with_the_accounts_of_all() -> None:
+    worlds = [load_world("saas", seed=seed, accounts=ACCOUNTS, days=DAYS) for seed in (3, 4)]
+    run, *others = run_backtests(worlds, DEFAULT)
+    assert not others
+    assert (run.seeds, run.accounts) == ((3, 4), 2 * ACCOUNTS)
+    alone = [run_backtest(world, DEFAULT) for world in worlds]
+    assert run.churners == sum(one.churners for one in alone)
+    for place, figure in enumerate(run.figures[:-1]):  # the last one counts alerts of dead feeds
+        values = [one.figures[place].value for one in alone]
+        assert figure.by_seed == pytest.approx(values, nan_ok=True)
+        if figure.name.startswith("calm accounts"):
+            assert min(values) - 1e-9 <= figure.value <= max(values) + 1e-9
+    assert "saas, seeds 3, 4" in next(text_lines(run))
+
+
+def test_every_segment_has_the_figures_by_which_a_model_is_judged() -> None:
+    run = run_backtest(load_world("saas", seed=3, accounts=ACCOUNTS, days=DAYS), DEFAULT)
+    assert set(run.by_segment) == {"enterprise", "mid", "self-serve"}
+    everybody = {figure.name: figure.count for figure in run.figures}
+    assert set(HEADLINES) <= set(everybody)
+    for name in HEADLINES:
+        parts = [
+            figure.count for figures in run.by_segment.values() for figure in figures if figure.name == name
+        ]
+        assert sum(parts) == everybody[name]
+
+
+def test_a_cause_is_named_by_its_own_measures_and_what_comes_first_instead_is_told() -> None:
+    days, fates = 200, (fate(cause="decay", onset=90 * DAY), fate(cause="tickets", onset=90 * DAY))
+    shape = (days, 2)
+    causes = [[("usage.year",), ("surveys.detractors", "usage.week")]] * days
+    published = Published((("t", "a"),) * 2, np.full(shape, 50.0), np.full(shape, 1, np.int8), causes)
+    found = by_cause(published, Observations(published, fates, 0), fates)
+    assert (found["decay"].named.value, found["decay"].instead) == (1.0, ())
+    assert (found["tickets"].named.value, found["tickets"].instead) == (0.0, (("surveys.detractors", 1.0),))
+
+
+def test_the_company_of_the_demo_is_a_world_whose_states_are_known() -> None:
+    world = CompanyWorld(seed=2, accounts=20, days=100)
+    days = list(world.days_of_events())
+    assert [day.number for day in days] == list(range(100))
+    assert sum(cell.events for day in days for cell in day.cells) > 1_000
+    troubled = [one for one in world.fates if one.cause is not None]
+    left = [one for one in world.fates if one.churned_at is not None]
+    assert troubled
+    assert left
+    assert all(one.notice_at is None or one.notice_at < (one.churned_at or 0) for one in left)
+    again = CompanyWorld(seed=2, accounts=20, days=100)
+    assert (again.fates, next(again.days_of_events())) == (world.fates, days[0])
 
 
 def test_a_world_too_short_to_judge_is_refused() -> None:

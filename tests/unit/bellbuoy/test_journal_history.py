@@ -201,6 +201,7 @@ def test_a_bad_date_is_named_with_its_line(tmp_path: Path) -> None:
         (["--from", "x.csv"], "belong together"),
         (["saas", "--tenant", "t"], "belong to --journal"),
         (["--journal", "--churn", "x.csv"], "--churn needs --tenant"),
+        (["saas", "--seeds", "21,x"], "'x' is no seed"),
     ],
 )
 @pytest.mark.parametrize("command", ["backtest", "calibrate"])
