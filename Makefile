@@ -41,9 +41,10 @@ soak: sync ## 50,000 events a second for ten minutes: is memory flat, is every e
 chaos: sync ## Break the real stack on a seeded schedule and compare; SEED="1 2 3", EVENTS=1000000
 	$(RUN) python -m chaos --seed $(or $(SEED),1) $(if $(EVENTS),--events $(EVENTS)) $(if $(JOBS),--jobs $(JOBS)) $(if $(WRITE),--write)
 
-signal: sync ## Hold the default model against worlds with known truth; MODEL=health.yaml WORLDS="saas levels" SEED=21
-	$(RUN) bellbuoy backtest $(or $(WORLDS),saas selfserve levels feeds unseen) --seed $(or $(SEED),21) \
-		--accounts $(or $(ACCOUNTS),400) --model $(or $(MODEL),default) --markdown
+signal: SEEDS ?= 21,22,23
+signal: sync ## Hold the default model against worlds with known truth; MODEL=health.yaml WORLDS="saas levels" SEEDS=21,22
+	$(RUN) bellbuoy backtest $(or $(WORLDS),company clear saas selfserve levels feeds unseen) --seeds $(SEEDS) \
+		--accounts $(or $(ACCOUNTS),100) --model $(or $(MODEL),default) --markdown
 
 format: sync ## Format and sort
 	$(RUN) ruff format

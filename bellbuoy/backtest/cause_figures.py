@@ -35,7 +35,7 @@ _SHOWN = 3
 @dataclass(frozen=True, slots=True)
 class CauseNamed:
     """
-    How often one cause is among the first three reasons, and what comes first where it is not.
+    The share of observations whose first three reasons name a cause, and what comes first in the others.
 
     ``instead`` are the three most frequent ones, with their share of all observations of the cause; ``""`` is
     no reason at all.

@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from processors.scoring.reasons import Loss, ordered
 
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import WorldDay
@@ -18,6 +17,7 @@ from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.model import Model
 from processors.rules import load_rules
+from processors.scoring.reasons import Loss, ordered
 from schemas.inputs import batch_lists
 from schemas.records import BAND_ORDER, AccountHealth, FeedReport, JournalBatch, RiskAlert
 

@@ -19,7 +19,7 @@ __all__ = ["ObservedWorld", "of_accounts", "pooled"]
 @dataclass(frozen=True, slots=True)
 class ObservedWorld:
     """
-    What a fold of a world published, and the fates of its accounts.
+    A world with what its fold published, and the fates of its accounts.
 
     ``values`` are those of all measures, by week, account and measure. ``start`` is UTC milliseconds;
     ``seeds`` is the seed of each account. ``planted``: the causes of churn are known. ``sound`` is what

@@ -1,16 +1,19 @@
-"""Measures of onboarding: milestones, stalls and trainings."""
+"""Measures of onboarding: milestones, stalls, trainings, and the seats of a new customer."""
 
 from __future__ import annotations
 
-from processors.measures.definition import ENGAGEMENT, PROFILES, MeasureValue, measure
+from processors.measures.definition import BILLING, ENGAGEMENT, PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
+from processors.measures.view import MONTH, View
 from processors.state.account import Aim
-from schemas.records import EngagementEvent
+from processors.state.usage_parts import USERS
+from schemas.records import BillingEvent, EngagementEvent, UsageEvent
 from schemas.times import DAY
 
-__all__ = ["progress", "stall", "training"]
+__all__ = ["idle", "progress", "stall", "training"]
+
+_FIRST_DAYS, _FULL_DAYS, _NEW_DAYS = 14, 45, 180
 
 _NO_MILESTONE = MeasureValue(None, "No milestone known")
 _EXAMPLE = (
@@ -69,6 +72,40 @@ def stall(view: View) -> MeasureValue:
         return MeasureValue(days, f"{name}: {count(days, 'day')} past its date" if days else "On time")
     days = view.age(max(aim.last_at for _, aim in milestones))
     return MeasureValue(days, f"No step for {count(days, 'day')}" if days else "A step today")
+
+
+@measure(
+    "onboarding.idle",
+    kpi="Seats idle in onboarding",
+    unit="share",
+    window="28 days, in the first 180",
+    sources=(USAGE, BILLING, PROFILES),
+    needs="nothing: 0 after half a year, or without seats, usage and the start of the first subscription",
+    example=(
+        ago(60, BillingEvent, kind="subscription_started", subscription_id="s-1", seats=10),
+        *(ago((2, 16), UsageEvent, name="Report Viewed", user_id=user) for user in ("ann", "ben")),
+    ),
+    reads=USERS,
+)
+def idle(view: View) -> MeasureValue:
+    """
+    Return the share of a new customer's seats that nobody used in 28 days.
+
+    For the first 14 days it is 0, then it counts in part, and in full from 45 days on: seats are taken into
+    use one after the other. The idea is GitLab's, which holds the use of a licence against the age of the
+    contract (handbook.gitlab.com, use case adoption).
+    """
+    seats, months = view.seats, view.months
+    if not seats or months is None or view.state.usage.last_at is None:
+        return MeasureValue(0, "Usage, seats or the start of the contract are not known")
+    days = round(months * MONTH)
+    if days > _NEW_DAYS:
+        return MeasureValue(0, "A customer for more than half a year")
+    if days < _FIRST_DAYS:
+        return MeasureValue(0, f"A customer for less than {_FIRST_DAYS} days")
+    used = view.active_users(28)
+    share = max(0.0, 1 - used / seats) * min(1.0, days / _FULL_DAYS)
+    return MeasureValue(share, f"{used} of {count(seats, 'seat')} in use after {count(days, 'day')}")
 
 
 @measure(

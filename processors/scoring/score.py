@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
 from processors.measures import MeasureValue, View
@@ -19,6 +18,7 @@ from processors.model import Model, Plan
 from processors.model.plan.plan import PlanTerm
 from processors.scoring.caps import apply_caps
 from processors.scoring.measure_score import MeasureScore, known_value, score_measure
+from processors.scoring.reasons import Loss, ordered
 from processors.scoring.tally import tally
 from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import OverrideValue, State
@@ -72,7 +72,6 @@ class BandState(NamedTuple):
     due: int | None = None
 
 
-_lost_points = itemgetter(0)
 _BEST = OverrideValue(value=100.0)
 
 
@@ -131,7 +130,7 @@ def weigh(
         measures.append(measure)
         shares.append(known)
         if lost[0] >= _WORTH_NAMING:
-            worst.append(lost)
+            worst.append(Loss(lost[0], lost[1], measure.group or measure.name))
         if moments:
             later += moments
     if ends is not None:
@@ -147,13 +146,12 @@ def weigh(
                 Adjustment(name="override", contribution=brought, reason=override_reason(override)),
             ]
     coverage = round(sum(shares) / 100, 6)
-    worst.sort(key=_lost_points, reverse=True)  # equals stay in the model's order
     said = overrides if untold is None else {}
     reasons = [override_reason(override) for override in said.values()] if said else []
     reasons += doubts
     if capped.caps:
         reasons += [cap.reason for cap in capped.caps]
-    reasons += [why for _, why in worst]
+    reasons += ordered(worst, by_family=plan.root.kind == "product")
     return Verdict(
         plan,
         score,

@@ -56,7 +56,7 @@ def test_explain_tries_a_model_on_an_account() -> None:
     )
     assert code == 0
     found = json.loads(said)
-    assert {m["name"]: m["score"] for m in found["measures"]}["usage.week"] == pytest.approx(41.25)
+    assert {m["name"]: m["score"] for m in found["measures"]}["usage.week"] == pytest.approx(62.8125)
     assert [cap["name"] for cap in found["caps"]] == ["urgent_ticket"]
     assert "at most 40 while support.urgent is at least 48" in run("explain", "default")[1]
 

@@ -207,3 +207,62 @@ def test_mild_signs_add_up() -> None:
     alone = [after(slow=n == 0, fewer=n == 1, raised=n == 2) for n in range(3)]
     together = after(slow=True, fewer=True, raised=True)
     assert together < min(alone)
+
+
+def test_small_counts_are_no_decline() -> None:
+    """Of two people one, both or nobody come in a week, a few things each: that is this customer's habit."""
+    customer = Customer(2, 1)
+    for number, people in enumerate((1, 2, 0, 2, 1, 1, 2, 0) * 3):
+        customer.live(7, people, events=1)
+        assert number < 8 or customer.health.band == "healthy"
+    assert not customer.open_rules & {"decline", "people", "silence", "quiet", "health"}
+
+
+def test_a_near_renewal_after_a_price_rise_is_riskier_than_either() -> None:
+    def after(*, price: bool, renewal: bool) -> float:
+        customer = Customer()
+        change = customer.event(
+            BillingEvent, kind="subscription_updated", subscription_id="s", seats=12,
+            mrr_minor=62_500 if price else 50_000, renews_at=customer.now + (20 if renewal else 300) * DAY,
+        )  # fmt: skip
+        customer.at(customer.now, change)
+        customer.live(3, 12)
+        return customer.health.score
+
+    calm, dearer, near, both = (
+        after(price=price, renewal=renewal)
+        for price, renewal in ((False, False), (True, False), (False, True), (True, True))
+    )
+    assert calm > max(dearer, near)
+    assert both < dearer * near / 100
+
+
+def test_seats_that_nobody_uses_count_the_more_the_newer_a_customer_is() -> None:
+    def with_idle_seats(days: int) -> Customer:
+        customer = Customer(3)
+        customer.at(
+            customer.now,
+            customer.event(AccountProfile, name="Acme", started_at=customer.now - days * DAY, seats=12),
+            customer.event(BillingEvent, kind="subscription_updated", subscription_id="s", seats=12),
+        )
+        customer.live(2, 3)
+        return customer
+
+    young, old = with_idle_seats(90), with_idle_seats(500)
+    assert young.health.score < old.health.score < 100
+    assert "3 of 12 seats in use after" in young.health.reasons[0]
+
+
+def test_one_reason_of_each_family_comes_before_the_others() -> None:
+    """People stop coming and two payments fail: three words for the decline would hide the payments."""
+    customer = Customer(20, 120)
+    customer.live(30, 6)
+    for _ in range(2):
+        customer.at(customer.now + HOUR, customer.event(BillingEvent, kind="payment_failed", invoice_id="i"))
+    families = {measure.reason: measure.group for measure in customer.health.measures}
+    named = [families[reason] for reason in customer.health.reasons]
+    assert len(set(named[:3])) == 3
+    assert "payments" in named[:3]
+    assert sum(one.contribution for one in customer.health.measures) + sum(
+        one.contribution for one in customer.health.adjustments
+    ) == pytest.approx(customer.health.score)

@@ -412,6 +412,20 @@ def test_onboarding_moves_or_stalls() -> None:
     assert Account().engage(4, "training_attended").value("onboarding.training") == 1
 
 
+def test_idle_seats_of_a_new_customer_count_from_the_third_week_to_half_a_year() -> None:
+    """
+    Two of ten seats are in use.
+
+    days since the start   10   30           90    200
+    share                  0    0.8 * 30/45  0.8   0
+    """
+    for days, share in ((10, 0), (30, 0.8 * 30 / 45), (90, 0.8), (200, 0)):
+        account = Account().profile(started_at=NOW - days * DAY, seats=10)
+        account.use(1, user_id="ann").use(3, user_id="ben")
+        assert account.value("onboarding.idle") == pytest.approx(share)
+    assert Account().value("onboarding.idle") == 0
+
+
 def test_goals_and_what_they_are_worth() -> None:
     account = Account().bill(40, "subscription_started", mrr_minor=100)
     account.engage(30, "goal_set", name="a", due_at=NOW - DAY).engage(
