@@ -330,4 +330,4 @@ class Retaining(Erasable, Protocol):
     """Addition to an erasable sink that writes to logs: what was erased leaves them by itself, but later."""
 
     def retained_until(self) -> int | None:
-        """Return when all that the last ``erase`` found is gone, UTC milliseconds; ``None``: never."""
+        """Return when all that ``erase`` found so far is gone, UTC milliseconds; ``None``: never."""

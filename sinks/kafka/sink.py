@@ -99,7 +99,13 @@ class KafkaSink:
                 topic: find_records(client, topic, self._decode[record], subject, seconds)
                 for record, topic in self._topics.items()
             }
-            self._retained_until = gone_at(client, {t: f for t, f in found.items() if f.total}, seconds)
+            ends = (
+                self._retained_until,
+                gone_at(client, {t: f for t, f in found.items() if f.total}, seconds),
+            )
+            self._retained_until = max((end for end in ends if end is not None), default=0)
+            if None in ends:
+                self._retained_until = None
         except KafkaException as error:
             raise SinkError(
                 f"{self._settings.bootstrap} can't be read for an erasure: {error.args[0].str()}; "
@@ -110,7 +116,7 @@ class KafkaSink:
         return {"records": sum(each.total for each in found.values())}
 
     def retained_until(self) -> int | None:
-        """Return when all that the last ``erase`` found is gone, UTC milliseconds; ``None``: never."""
+        """Return when all that ``erase`` found so far is gone, UTC milliseconds; ``None``: never."""
         return self._retained_until
 
     def _end(self, found: Mapping[str, SubjectRecords]) -> None:
