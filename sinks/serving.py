@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert, Task
 from schemas.times import DAY
 
 __all__ = [
@@ -101,6 +101,7 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[str] = []
     silent_sources: list[str] = []
     churn_probability: float | None = None
+    tasks: list[Task] = []
 
 
 class Reader(Protocol):

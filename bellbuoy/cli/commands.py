@@ -23,6 +23,8 @@ PANELS = {
         "alerts",
         "owners",
         "override",
+        "note",
+        "tasks",
         "model",
         "rules",
         "backtest",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from msgspec.structs import replace
 
 from bellbuoy.errors import OperatorError
+from bellbuoy.operations.forget.erasure_list import read_erasures
 from bellbuoy.operations.registry import registry
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.query.account import Explanation, informing_measures, look_up
@@ -19,7 +20,7 @@ from bellbuoy.query.score_changes import ScoreChange
 from bellbuoy.query.timeline import Timeline, account_timeline
 from bellbuoy.settings import Settings
 from bellbuoy.times import utc_milliseconds
-from schemas.records import AccountHealth, Measure
+from schemas.records import AccountHealth, Measure, RiskAlert
 from sinks.serving import AccountSummary, HistoryEntry, Reader, summary
 
 __all__ = [
@@ -64,10 +65,9 @@ class AccountPage:
         return self.explanation.health
 
     @property
-    def marks(self) -> str:
-        """The open alerts for the chart, as ``Happenings.marks`` has other events."""
-        marks = [(one.opened_at // 1000, "alert", one.title) for one in self.explanation.alerts]
-        return orjson.dumps(marks).decode()
+    def spans(self) -> str:
+        """The open alerts, which the chart draws as spans of time; ``Happenings.spans`` has all."""
+        return _spans(self.explanation.alerts)
 
     @property
     def chart(self) -> str:
@@ -173,6 +173,25 @@ class Happenings:
         marks = [(one.at // 1000, one.kind, one.what) for one in entries if one.kind != "profile"]
         return orjson.dumps(marks[:_MARKS]).decode()
 
+    @property
+    def spans(self) -> str:
+        """The alerts that the chart draws as spans of time, as ``AccountPage.spans`` has those open."""
+        return _spans([] if self.timeline is None else self.timeline.alerts[:_MARKS])
+
+
+def _spans(alerts: Iterable[RiskAlert]) -> str:
+    """Return alerts as JSON: opening and end in seconds (null: open), severity and title."""
+    spans = [
+        (
+            one.opened_at // 1000,
+            one.changed_at // 1000 if one.change == "resolved" else None,
+            one.severity,
+            one.title,
+        )
+        for one in alerts
+    ]
+    return orjson.dumps(spans).decode()
+
 
 def happenings(settings: Settings, tenant: str, account_id: str) -> Happenings:
     """Return all that the journal has of an account, event by event."""
@@ -180,7 +199,14 @@ def happenings(settings: Settings, tenant: str, account_id: str) -> Happenings:
     try:
         require_topics(settings)  # says soon that Kafka is away
         return Happenings(
-            account_timeline(kafka.connection(), kafka.topics(), registry(settings), tenant, account_id)
+            account_timeline(
+                kafka.connection(),
+                kafka.topics(),
+                registry(settings),
+                tenant,
+                account_id,
+                erasures=read_erasures(settings),
+            )
         )
     except KafkaException as error:
         return Happenings(None, f"Kafka doesn't answer: {error.args[0].str()}")
@@ -213,6 +239,7 @@ def _past(settings: Settings, tenant: str, account_id: str, *, until: int | None
             until=until,
             since=since,
             progress=lambda _: None,
+            erasures=read_erasures(settings),
         )
     except KafkaException as error:
         return Past(None, f"Kafka doesn't answer: {error.args[0].str()}")

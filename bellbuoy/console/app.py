@@ -21,11 +21,13 @@ from bellbuoy.console.access.tokens import Tokens
 from bellbuoy.console.api.routes import ApiRoutes
 from bellbuoy.console.live import LivePictures
 from bellbuoy.console.pages.account import AccountPages
+from bellbuoy.console.pages.account_acts import AccountActPages
 from bellbuoy.console.pages.acts import ActPages
 from bellbuoy.console.pages.models import ModelPages
 from bellbuoy.console.pages.overviews import OverviewPages
 from bellbuoy.console.pages.producers import ProducerPages
 from bellbuoy.console.pages.reports import ReportPages
+from bellbuoy.console.pages.sessions import SessionPages
 from bellbuoy.console.pages.sign_in import SignInPages
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import Guard
@@ -40,8 +42,10 @@ log = structlog.get_logger(__name__)
 _PARTS = (
     ApiRoutes,
     SignInPages,
+    SessionPages,
     OverviewPages,
     ActPages,
+    AccountActPages,
     AccountPages,
     ReportPages,
     ProducerPages,
@@ -67,6 +71,7 @@ def build_app(
         try:
             yield
         finally:
+            site.trials.stop()
             pictures.stop()
             reader.close()
 

@@ -23,7 +23,7 @@ from schemas.records import BAND_ORDER, RiskAlert
 from schemas.times import DAY
 from sinks.serving import AccountSummary, HistoryEntry
 
-__all__ = ["BANDS", "SORTS", "Book", "BookFilter", "BookRow", "book"]
+__all__ = ["BANDS", "SORTS", "Book", "BookFilter", "BookRow", "book", "owners_of"]
 
 BANDS = (*BAND_ORDER, "unknown")
 """The bands in the order of the filter."""
@@ -148,10 +148,16 @@ def book(picture: Picture, wanted: BookFilter, now: int) -> Book:
         bands,
         arr,
         at_risk,
-        sorted({account.owner for account in accounts if account.owner}, key=str.casefold),
+        owners_of(picture),
         sorted({account.segment for account in accounts if account.segment}, key=str.casefold),
         sorted({alert.lane for alert in picture.alerts.values()}),
     )
+
+
+def owners_of(picture: Picture | None) -> list[str]:
+    """Return the owners of a tenant's accounts, by name."""
+    accounts = () if picture is None else picture.accounts.values()
+    return sorted({account.owner for account in accounts if account.owner}, key=str.casefold)
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from bellbuoy.console.live import LivePictures
 from bellbuoy.console.metrics import STREAMS
 
-__all__ = ["live_response"]
+__all__ = ["View", "live_response"]
 
 _PING_SECONDS = 15.0
 _LEAST_SECONDS = 0.3
@@ -29,14 +29,19 @@ View = Callable[[], Awaitable[str | None]]
 """Renders the live part of a page; ``None`` while there is nothing to show yet."""
 
 
-def live_response(pictures: LivePictures, view: View, stopping: asyncio.Event) -> StreamingResponse:
+def live_response(
+    pictures: LivePictures, view: View, stopping: asyncio.Event, signed_in: Callable[[], bool]
+) -> StreamingResponse:
     """
     Return a stream of events: ``view`` with HTML, and ``status`` with whether the serving sink answers.
 
-    It is compressed as a whole, so that a part which changed a little costs little.
+    It ends when the console stops, or the one who reads it is not signed in any more. It is compressed as a
+    whole, so that a part which changed a little costs little.
     """
     return StreamingResponse(
-        _packed(_events(pictures, view, stopping)), headers=_HEADERS, media_type="text/event-stream"
+        _packed(_events(pictures, view, stopping, signed_in)),
+        headers=_HEADERS,
+        media_type="text/event-stream",
     )
 
 
@@ -46,13 +51,15 @@ async def _packed(events: AsyncIterator[str]) -> AsyncIterator[bytes]:
         yield pack.compress(event.encode()) + pack.flush(zlib.Z_SYNC_FLUSH)
 
 
-async def _events(pictures: LivePictures, view: View, stopping: asyncio.Event) -> AsyncIterator[str]:
+async def _events(
+    pictures: LivePictures, view: View, stopping: asyncio.Event, signed_in: Callable[[], bool]
+) -> AsyncIterator[str]:
     loop = asyncio.get_running_loop()
     ends, shown, status = loop.time() + _MOST_SECONDS, None, None
     STREAMS.inc()
     try:
         yield "retry: 1000\n\n"
-        while loop.time() < ends and not stopping.is_set():
+        while loop.time() < ends and not stopping.is_set() and signed_in():
             since = pictures.changes
             now = {"away": pictures.away, "seen_at": pictures.seen_at if pictures.away else None}
             if now != status:

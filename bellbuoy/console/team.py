@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bellbuoy.console.book import BookFilter, BookRow, book
 from bellbuoy.console.live import Picture
 from bellbuoy.query.portfolio import Portfolio, portfolio
-from processors.portfolio import AT_RISK
+from processors.portfolio import AT_RISK, PeerRank, peer_rank
 from sinks.serving import AccountSummary
 
 __all__ = ["OwnerLoad", "Segments", "owner_loads", "segments"]
@@ -38,11 +38,16 @@ class OwnerLoad:
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """The roll-up of a tenant by segment, and the accounts that moved most in seven days."""
+    """
+    The roll-up of a tenant by segment, and the accounts that moved most in seven days.
+
+    ``ranks`` are the movers' ranks in their segments, by account.
+    """
 
     portfolio: Portfolio | None
     fell: list[BookRow]
     rose: list[BookRow]
+    ranks: dict[str, PeerRank]
 
 
 def owner_loads(picture: Picture, now: int) -> list[OwnerLoad]:
@@ -77,9 +82,16 @@ def _add(load: OwnerLoad, account: AccountSummary) -> None:
 def segments(picture: Picture, now: int) -> Segments:
     """Return a tenant's segments at *now*, UTC milliseconds of the journal's time."""
     if not picture.accounts:
-        return Segments(None, [], [])
-    rows = [row for row in book(picture, BookFilter(n=_ALL), now).rows if row.change]
+        return Segments(None, [], [], {})
+    every = book(picture, BookFilter(n=_ALL), now).rows
+    rows = [row for row in every if row.change and row.account.band != "unknown"]
     fell = sorted((row for row in rows if (row.change or 0) < 0), key=lambda row: row.change or 0)
     rose = sorted((row for row in rows if (row.change or 0) > 0), key=lambda row: -(row.change or 0))
-    whole = portfolio(list(picture.accounts.values()), picture.tenant, "mean")
-    return Segments(whole, fell[:_MOVERS], rose[:_MOVERS])
+    accounts, movers = list(picture.accounts.values()), [*fell[:_MOVERS], *rose[:_MOVERS]]
+    ranks = {row.account.account_id: peer_rank(row.account, accounts) for row in movers}
+    return Segments(
+        portfolio(accounts, picture.tenant, "mean"),
+        fell[:_MOVERS],
+        rose[:_MOVERS],
+        {account_id: rank for account_id, rank in ranks.items() if rank is not None},
+    )

@@ -6,6 +6,7 @@ A trial publishes nothing. It is lost with the process, and is then begun again.
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class ModelTrials:
         self._settings = settings
         self._lock = threading.Lock()
         self._newest: dict[str, ModelTrial] = {}
+        self._stopping = False
 
     def newest(self, tenant: str) -> ModelTrial | None:
         """Return the newest trial of a tenant."""
@@ -74,17 +76,26 @@ class ModelTrials:
     def begin(self, tenant: str, model: Model, since: int, person: str) -> bool:
         """Begin a trial; return ``False`` while another one runs, whoever's it is."""
         with self._lock:
-            if any(trial.running for trial in self._newest.values()):
+            if self._stopping or any(trial.running for trial in self._newest.values()):
                 return False
             trial = self._newest[tenant] = ModelTrial(tenant, model, since, person)
         threading.Thread(target=self._run, args=(trial,), name="model-trial", daemon=True).start()
         return True
+
+    def stop(self) -> None:
+        """End what runs, at once: its processes, which are the only ones that a console starts."""
+        with self._lock:
+            self._stopping = True
+        for process in multiprocessing.active_children():
+            process.kill()
 
     def _run(self, trial: ModelTrial) -> None:
         kafka = self._settings.kafka
 
         def progress(batches: int) -> None:
             trial.batches = batches
+            if self._stopping:  # one of its processes may have begun after the others were ended
+                self.stop()
 
         try:
             require_topics(self._settings)
@@ -104,5 +115,7 @@ class ModelTrials:
         except KafkaException as error:
             trial.trouble = f"Kafka doesn't answer: {error.args[0].str()}"
         except Exception:
+            if self._stopping:
+                return
             log.exception("A trial of a model failed unexpectedly.")
             trial.trouble = "it failed unexpectedly; the console's log says why"

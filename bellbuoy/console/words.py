@@ -77,6 +77,11 @@ def sums(minor: Mapping[str, int]) -> str:
     return " + ".join(money(one, currency) for currency, one in largest) or "0"
 
 
+def monthly(minor: Mapping[str, int]) -> dict[str, int]:
+    """Return amounts of a year, by currency, as amounts of a month."""
+    return {currency: round(amount / 12) for currency, amount in minor.items()}
+
+
 def points(value: float | None) -> str:
     """Return points with one decimal unless it is whole."""
     return "" if value is None else f"{value:.1f}".removesuffix(".0")
@@ -103,6 +108,18 @@ def title(name: str) -> str:
 def part(text: str) -> str:
     """Return a text for one part of an address's path, or for an element's id."""
     return quote(text, safe="")
+
+
+def browser(agent: str) -> str:
+    """Return a browser's name for itself in two words where it is a usual one: ``Firefox on Linux``."""
+    names = {"Edg/": "Edge", "OPR/": "Opera", "Firefox/": "Firefox", "Chrome/": "Chrome", "Safari/": "Safari"}
+    systems = {
+        "Android": "Android", "iPhone": "iOS", "iPad": "iOS", "Windows": "Windows", "Mac OS": "macOS",
+        "CrOS": "ChromeOS", "Linux": "Linux",
+    }  # fmt: skip
+    name = next((known for sign, known in names.items() if sign in agent), "")
+    system = next((known for sign, known in systems.items() if sign in agent), "")
+    return f"{name} on {system}" if name and system else agent[:80] or "a browser without a name"
 
 
 def sparkline(trend: Sequence[HistoryEntry], now: int, days: int = 28) -> str:
@@ -132,11 +149,13 @@ def sparkline(trend: Sequence[HistoryEntry], now: int, days: int = 28) -> str:
 FILTERS = {
     "age": age,
     "ahead": ahead,
+    "browser": browser,
     "day": day,
     "duration": duration,
     "iso": iso,
     "moment": moment,
     "money": money,
+    "monthly": monthly,
     "part": part,
     "points": points,
     "signed": signed,

@@ -107,4 +107,6 @@ def _known(state: State) -> dict[str, int]:
         "profile fields": len(state.profile),
         "facts of your own": len(state.own) + len(state.own_counts),
         "overrides": len(state.overrides),
+        "notes": len(state.notes),
+        "tasks": len(state.tasks),
     }

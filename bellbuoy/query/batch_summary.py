@@ -122,7 +122,20 @@ def _profile(event: AccountProfile) -> str:
 
 
 def _action(event: AlertAction) -> str:
-    return f"alert {event.kind} by {event.author}"
+    said = event.note or event.alert_id
+    match event.kind:
+        case "noted":
+            return f"note by {event.author}: {said}"
+        case "task_set":
+            due = "" if event.until is None else f", due {_day(event.until)}"
+            to = "" if event.assignee is None else f" for {event.assignee}"
+            return f"task{to} by {event.author}{due}: {said}"
+        case "task_done":
+            return f"task done by {event.author}: {said}"
+        case "task_reopened":
+            return f"task reopened by {event.author}: {said}"
+        case _:
+            return f"alert {event.kind} by {event.author}"
 
 
 def _override(event: AccountOverride) -> str:

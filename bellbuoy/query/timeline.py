@@ -1,5 +1,5 @@
 """
-The timeline of an account: every event about it that the journal still has, and its usage by week.
+The timeline of an account: every event about it that the journal still has, its alerts, its usage by week.
 
 Usage is in the journal by day and not by event, so a week tells its events, its users and on how many days
 each feature was used.
@@ -17,11 +17,15 @@ from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from bellbuoy.query.batch_summary import batch_summary
+from processors.intake.erased_events import without_erased_people
+from processors.state.account_acts import ACCOUNT_ACTS
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
+from schemas.identity.erasures import NOBODY, Erasures
 from schemas.identity.keys import account_key, partition_of
-from schemas.records import JournalBatch, UsageCell
+from schemas.records import AlertAction, JournalBatch, RiskAlert, UsageCell
 from schemas.times import DAY
+from streams.delivery.erased import without_erased
 from streams.journal.batch_reader import JournalBatchReader, batch_of_account
 from streams.kafka.log_reader import read_to_end
 
@@ -41,7 +45,7 @@ KINDS = {
     "overrides": "override",
     "links": "link",
 }
-"""The kind of entry that the events of a batch's list are."""
+"""The kind of entry that the events of a batch's list are; notes and tasks are kinds of their own."""
 
 _NOTHING = JournalBatch(sequence=0, written_at=0)
 _WEEK = 7
@@ -70,12 +74,17 @@ class UsageWeek:
 
 @dataclass(slots=True)
 class Timeline:
-    """An account's events and weeks of usage, the newest first; ``begins`` is the journal's first time."""
+    """
+    An account's events, alerts and weeks of usage, the newest first; ``begins`` is the journal's first time.
+
+    ``alerts`` are the newest record of each.
+    """
 
     begins: int = 0
     whole: bool = True
     entries: list[TimelineEntry] = field(default_factory=list)
     weeks: list[UsageWeek] = field(default_factory=list)
+    alerts: list[RiskAlert] = field(default_factory=list)
 
     @property
     def features(self) -> list[str]:
@@ -84,18 +93,37 @@ class Timeline:
 
 
 def account_timeline(
-    connection: Connection, topics: Topics, registry: Registry, tenant: str, account_id: str
+    connection: Connection,
+    topics: Topics,
+    registry: Registry,
+    tenant: str,
+    account_id: str,
+    erasures: Erasures = NOBODY,
 ) -> Timeline:
-    """Return an account's timeline; raise KafkaException."""
-    partition = partition_of(account_key(tenant, account_id), topics.partitions)
+    """Return an account's timeline, without what people did who were erased since; raise KafkaException."""
+    key = account_key(tenant, account_id)
+    partition = partition_of(key, topics.partitions)
     journal = JournalBatchReader(codec("account.journal", registry))
     start = TopicPartition(topics.name("account.journal"), partition, 0)
-    batches = (journal.decode(record.value or b"") for record in read_to_end(connection, [start]))
-    return timeline_of(batches, tenant, account_id)
+    batches = (
+        without_erased_people(journal.decode(record.value or b""), tenant, account_id, erasures)
+        for record in read_to_end(connection, [start])
+    )
+    decode = codec("risk.alerts", registry).decode
+    published = TopicPartition(topics.name("risk.alerts"), partition, 0)
+    outputs = (
+        without_erased(decode(record.value or b""), erasures)
+        for record in read_to_end(connection, [published])
+        if record.key == key
+    )
+    alerts = [output for output in outputs if isinstance(output, RiskAlert)]
+    return timeline_of(batches, tenant, account_id, alerts)
 
 
-def timeline_of(batches: Iterable[JournalBatch], tenant: str, account_id: str) -> Timeline:
-    """Return an account's timeline from its partition's batches."""
+def timeline_of(
+    batches: Iterable[JournalBatch], tenant: str, account_id: str, alerts: Iterable[RiskAlert] = ()
+) -> Timeline:
+    """Return an account's timeline from its partition's batches, and from the records of its alerts."""
     found, weeks = Timeline(), dict[int, UsageWeek]()
     used: dict[str, set[int]] = {}
     for batch in batches:
@@ -105,6 +133,14 @@ def timeline_of(batches: Iterable[JournalBatch], tenant: str, account_id: str) -
         for cell in own.usage:
             _add(weeks, used, cell)
         found.entries += _entries(own)
+    newest: dict[str, RiskAlert] = {}
+    for alert in alerts:
+        if alert.shadow:
+            continue
+        newest[alert.alert_id] = alert
+        if alert.change != "updated":
+            found.entries.append(TimelineEntry(alert.changed_at, KINDS["actions"], _in_words(alert)))
+    found.alerts = sorted(newest.values(), key=lambda alert: -alert.opened_at)
     for feature, days in used.items():
         for day in days:
             weeks[_week(day)].features[feature] += 1
@@ -117,7 +153,20 @@ def _entries(batch: JournalBatch) -> Iterator[TimelineEntry]:
     for name, kind in KINDS.items():
         for event in getattr(batch, name):
             for phrase in batch_summary(replace(_NOTHING, **{name: [event]})):
-                yield TimelineEntry(event.occurred_at, kind, phrase)
+                own = _kind_of_act(event) if isinstance(event, AlertAction) else kind
+                yield TimelineEntry(event.occurred_at, own, phrase)
+
+
+def _in_words(alert: RiskAlert) -> str:
+    about = f" ({alert.subject})" if alert.subject else ""
+    end = f", {alert.resolution.replace('_', ' ')}" if alert.resolution and alert.change == "resolved" else ""
+    return f"alert {alert.change}: {alert.title}{about}{end}"
+
+
+def _kind_of_act(action: AlertAction) -> str:
+    if action.kind not in ACCOUNT_ACTS:
+        return KINDS["actions"]
+    return "note" if action.kind == "noted" else "task"
 
 
 def _add(weeks: dict[int, UsageWeek], used: dict[str, set[int]], cell: UsageCell) -> None:

@@ -22,6 +22,7 @@ from sinks.serving import HistoryEntry
 __all__ = ["informing_table", "render_explanation", "score_table"]
 
 _NARROW = ("Known beside it", "Value")
+_SHOWN_NOTES = 3
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -88,6 +89,12 @@ def _summary(explanation: Explanation, now: int, ago: str) -> Table:
         grid.add_row(
             "override", Text(f"{entry.target} {entry.value:g} by {entry.author}, {until}: {entry.reason}")
         )
+    for task in health.tasks:
+        if task.done_at is None:
+            due = "" if task.due_at is None else f"due {iso(task.due_at)[:10]}, "
+            grid.add_row("task", Text(f"{task.title} ({due}{task.assignee or health.owner or 'nobody'})"))
+    for note in health.notes[:_SHOWN_NOTES]:
+        grid.add_row("note", Text(f"{iso(note.at)[:10]} {note.author}: {note.text}"))
     for source in health.silent_sources:
         grid.add_row("frozen", f"measures from {source}: it is silent for every account")
     grid.add_row("as of", f"{iso(health.as_of)} ({duration(now - health.as_of)} {ago})")

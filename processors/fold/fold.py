@@ -18,6 +18,7 @@ from processors.fold.shared import Shared
 from processors.lost_days import DayCounts, FeedDays, counted, reported
 from processors.merging.transfers import receive
 from processors.observe import OBSERVERS, observe_usage
+from processors.observe.account_acts import observe_account_act
 from processors.observe.deletion import erase, ignore
 from processors.observe.person_erasure import erase_person
 from processors.owners.fold import OwnersFold
@@ -25,6 +26,7 @@ from processors.owners.notifications import owner_alert
 from processors.owners.outages import outage_alert
 from processors.silent_sources import Outage
 from processors.state.account import State
+from processors.state.account_acts import ACCOUNT_ACTS
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import BatchOrigin, Position
 from processors.state.usage_parts import PAST
@@ -238,7 +240,10 @@ class Fold:
             if action.occurred_at <= update.account.state.deleted_at:
                 ignore(update.account.state)
                 continue
-            update.episode_changes += act(update.account.state, action, batch.written_at)
+            if action.kind in ACCOUNT_ACTS:
+                observe_account_act(update.account.state, action)
+            else:
+                update.episode_changes += act(update.account.state, action, batch.written_at)
             update.received(action.received_at)
             update.usage_only = False
         for transfer in batch.transfers:

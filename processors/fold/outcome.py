@@ -11,6 +11,7 @@ from processors.fold.shared import Shared
 from processors.measures import View
 from processors.measures.queries import subscription
 from processors.model import Model
+from processors.observe.account_acts import known_notes, known_tasks
 from processors.scoring.score import Verdict, in_force
 from processors.state.account import Episode, State
 from processors.state.position import BatchOrigin, Position
@@ -114,6 +115,8 @@ def health_record(
         beside=shadow_scores,
         silent_sources=sorted(evaluation.frozen),
         churn_probability=verdict.plan.churn_probability(verdict.score) if verdict.judged else None,
+        notes=known_notes(state) if state.notes else [],
+        tasks=known_tasks(state) if state.tasks else [],
     )
 
 

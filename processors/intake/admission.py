@@ -11,6 +11,7 @@ import xxhash
 
 from processors.intake.own_facts import own_refusals
 from processors.state.account import RING_DAYS
+from processors.state.account_acts import ACCOUNT_ACTS, MAX_NOTE, MAX_TITLE
 from processors.state.encoding import decode_state
 from schemas.identity.aliases import ALIAS, ALIAS_FORMS, is_alias, known_alias
 from schemas.identity.keys import valid_account, valid_tenant
@@ -136,6 +137,8 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
             yield NotAdmitted("invalid", why, pointer)
     if "into" in event:
         yield from _link_refusals(event)
+    if event.get("kind") in ACCOUNT_ACTS:
+        yield from _account_act_refusals(event)
     if "origin" in event:
         yield from _transfer_refusals(event)
         return  # what it holds was admitted before
@@ -176,6 +179,23 @@ def _link_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
         yield NotAdmitted("invalid", "a link leads into an account, not an alias", "/into")
     if into == event["account_id"]:
         yield NotAdmitted("invalid", "an account can't be merged into itself", "/into")
+
+
+def _account_act_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
+    """Yield why a note or a task may not enter: what it says must be there, and not longer than it may be."""
+    kind, text = event["kind"], event["note"] or ""
+    if not event["author"].strip():
+        yield NotAdmitted("invalid", "nobody is named as its author", "/author")
+    if kind != "noted" and not event["alert_id"]:
+        yield NotAdmitted("invalid", "it isn't said which task it is", "/alert_id")
+    if kind in ("noted", "task_set"):
+        limit = MAX_NOTE if kind == "noted" else MAX_TITLE
+        if not text.strip():
+            yield NotAdmitted("invalid", "it says nothing", "/note")
+        elif len(text) > limit:
+            yield NotAdmitted("invalid", f"{len(text)} characters, at most {limit}", "/note")
+    if kind == "task_set" and event["until"] is not None and not 0 <= event["until"] <= 2**45:
+        yield NotAdmitted("invalid", f"{event['until']} is outside 0..{2**45}", "/until")
 
 
 def _transfer_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:

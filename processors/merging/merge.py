@@ -29,6 +29,7 @@ from processors.state.account import (
     Stamp,
     State,
     Subscription,
+    TaskValue,
     Ticket,
     Usage,
 )
@@ -58,6 +59,8 @@ def merge(state: State, other: State) -> None:
     _unite(state.heard, other.heard, max)
     _unite(state.asked, other.asked, min)
     _unite(state.overrides, other.overrides, lambda ours, theirs: theirs if theirs.at > ours.at else ours)
+    _unite(state.notes, other.notes, lambda ours, theirs: theirs if theirs.at > ours.at else ours)
+    _unite(state.tasks, other.tasks, _task)
     _unite(state.own, other.own, lambda ours, theirs: theirs if theirs.at > ours.at else ours)
     _unite(state.own_counts, other.own_counts, _own_count)
     _unite(state.retracted, other.retracted, _retraction)
@@ -175,6 +178,15 @@ def _aim(ours: Aim, theirs: Aim) -> Aim:
         ours.worth_stamp, ours.worth_minor = theirs.worth_stamp, theirs.worth_minor
         ours.currency = theirs.currency
     ours.done_at = max(ours.done_at, theirs.done_at)
+    return ours
+
+
+def _task(ours: TaskValue, theirs: TaskValue) -> TaskValue:
+    if theirs.at > ours.at:
+        ours.at, ours.author, ours.title = theirs.at, theirs.author, theirs.title
+        ours.due_at, ours.assignee = theirs.due_at, theirs.assignee
+    if theirs.done_stamp > ours.done_stamp:
+        ours.done_stamp, ours.done, ours.done_by = theirs.done_stamp, theirs.done, theirs.done_by
     return ours
 
 

@@ -17,6 +17,7 @@ from processors.state.account import (
     Billing,
     Invoice,
     Link,
+    NoteValue,
     OverrideValue,
     Person,
     Retraction,
@@ -24,6 +25,7 @@ from processors.state.account import (
     State,
     Subscription,
     SubscriptionSnapshot,
+    TaskValue,
     Usage,
 )
 from processors.state.activity import last_day, least_activity
@@ -76,6 +78,12 @@ MAX_RETRACTED = 1_000
 
 MAX_OVERRIDES = 200
 """Targets of overrides, those with the newest word; others are forgotten."""
+
+MAX_NOTES = 20
+"""Notes of the team, the newest; others are in the journal alone."""
+
+MAX_TASKS = 100
+"""Tasks, those with the newest word; others are forgotten."""
 
 MAX_WAY = 500
 """Links that evidence on its way has followed, the newest; a longer circle of links is not recognized."""
@@ -131,6 +139,7 @@ def evict(state: State, now: int) -> None:
     # Nothing older than the rings is admitted, so nothing can come any more that a tombstone must stop.
     state.retracted = {key: gone for key, gone in state.retracted.items() if gone.at >= since}
     state.asked = {key: at for key, at in state.asked.items() if at >= since}
+    state.tasks = {key: task for key, task in state.tasks.items() if task.last_at >= since or not task.done}
     state.own = {name: fact for name, fact in state.own.items() if fact.at[0] >= held}
     for counter in state.own_counts.values():
         counter.days = {day: number for day, number in counter.days.items() if day >= first}
@@ -286,6 +295,15 @@ def _of_overrides(known: dict[str, OverrideValue]) -> int:
     return _of_keys(known) + sum(len(x.reason) + len(x.author) for x in known.values())
 
 
+def _of_notes(known: dict[str, NoteValue]) -> int:
+    return _of_keys(known) + sum(len(x.text) + len(x.author) for x in known.values())
+
+
+def _of_tasks(known: dict[str, TaskValue]) -> int:
+    texts = (len(x.title) + len(x.author) + len(x.assignee or "") + len(x.done_by) for x in known.values())
+    return _of_keys(known) + sum(texts)
+
+
 def _of_own(known: dict[str, OwnFact]) -> int:
     texts = (len(x.value) for x in known.values() if isinstance(x.value, str))
     return _of_keys(known) + sum(texts) + sum(len(x.author) for x in known.values())
@@ -337,6 +355,8 @@ _COLLECTIONS = (
     _Collection(_state, "people", MAX_PEOPLE, lambda kv: (bool(kv[1].role), _last(kv[1]), kv[0]), _no_texts),
     _Collection(_state, "retracted", MAX_RETRACTED, lambda kv: (kv[1].at, kv[0]), _of_retracted),
     _Collection(_state, "overrides", MAX_OVERRIDES, lambda kv: (kv[1].at, kv[0]), _of_overrides),
+    _Collection(_state, "notes", MAX_NOTES, lambda kv: (kv[1].at, kv[0]), _of_notes),
+    _Collection(_state, "tasks", MAX_TASKS, lambda kv: (kv[1].last_at, kv[0]), _of_tasks),
     _Collection(_state, "own", MAX_OWN, lambda kv: (kv[1].at, kv[0]), _of_own),
     _Collection(_state, "own_counts", MAX_OWN, lambda kv: (_last_counted(kv[1]), kv[0]), _of_keys),
     _Collection(_link, "way", MAX_WAY, lambda kv: (kv[1][1], kv[0]), _of_way),

@@ -71,7 +71,7 @@ def keep_later(other: State, at: int) -> bool:
     """
     Keep what occurred after *at* of a state that comes as a transfer; return whether anything is left.
 
-    A ticket, an invoice, a subscription or an aim of which something occurred later is kept whole.
+    A ticket, an invoice, a subscription, an aim or a task of which something occurred later is kept whole.
     """
     kept = State(tenant=other.tenant, account_id=other.account_id, applied=other.applied, link=other.link)
     kept.usage = _later_usage(other.usage, at)
@@ -92,6 +92,8 @@ def keep_later(other: State, at: int) -> bool:
     kept.retracted = _where(other.retracted, lambda gone: gone.at > at)
     kept.asked = _where(other.asked, lambda time: time > at)
     kept.overrides = _where(other.overrides, lambda override: override.at[0] > at)
+    kept.notes = _where(other.notes, lambda note: note.at[0] > at)
+    kept.tasks = _where(other.tasks, lambda task: task.last_at > at)
     kept.own = _where(other.own, lambda fact: fact.at[0] > at)
     counts = {name: _later_count(counter, at) for name, counter in other.own_counts.items()}
     kept.own_counts = _where(counts, lambda counter: bool(counter.days))

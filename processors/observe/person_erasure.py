@@ -43,6 +43,13 @@ def erase_person(state: State, person: int) -> None:
     if owner is not None and _is(str(owner[1]), person):
         del state.profile["owner"]
     state.overrides = {target: _override(value, person) for target, value in state.overrides.items()}
+    state.notes = {key: note for key, note in state.notes.items() if not _is(note.author, person)}
+    state.tasks = {key: task for key, task in state.tasks.items() if not _is(task.author, person)}
+    for task in state.tasks.values():
+        if _is(task.assignee, person):
+            task.assignee = ERASED
+        if _is(task.done_by, person):
+            task.done_by = ERASED
     for name, fact in state.own.items():
         if _is(fact.author, person):
             state.own[name] = replace(fact, author=ERASED)

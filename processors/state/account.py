@@ -21,6 +21,7 @@ from processors.state.parts import (
     Day,
     Invoice,
     Link,
+    NoteValue,
     OverrideValue,
     PaymentDispute,
     Person,
@@ -28,6 +29,7 @@ from processors.state.parts import (
     Stamp,
     Subscription,
     SubscriptionSnapshot,
+    TaskValue,
     Ticket,
     TicketSnapshot,
     Usage,
@@ -44,6 +46,7 @@ __all__ = [
     "Episode",
     "Invoice",
     "Link",
+    "NoteValue",
     "OverrideValue",
     "OwnCount",
     "OwnFact",
@@ -54,6 +57,7 @@ __all__ = [
     "State",
     "Subscription",
     "SubscriptionSnapshot",
+    "TaskValue",
     "Ticket",
     "TicketSnapshot",
     "Usage",
@@ -121,7 +125,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     ``engagement`` a kind to its newest time, ``moments`` a kind to several of its newest times, ``profile`` a
     field to (stamp, value), ``people`` the ``brief`` of a user id to the person, and ``heard`` a topic to its
     newest event time. ``aims`` are goals and milestones by name, ``retracted`` what was taken back.
-    ``overrides`` maps ``score`` or a measure to the value that a person set for it. ``own`` and
+    ``overrides`` maps ``score`` or a measure to the value that a person set for it. ``notes`` and ``tasks``
+    are the team's, a note by the id of its event, a task by its own. ``own`` and
     ``own_counts`` are facts and counters that the tenant named (``processors.state.own``). ``link`` says that
     this account belongs to another one; then the evidence has moved there, and nothing is judged here.
     ``deleted_at`` is the event time up to which it was deleted, -1 if it wasn't lately.
@@ -165,6 +170,8 @@ class State(msgspec.Struct, array_like=True, gc=False):
     own_counts: dict[str, OwnCount] = {}
     deleted_at: int = -1
     samples: dict[str, dict[int, float]] = {}
+    notes: dict[str, NoteValue] = {}
+    tasks: dict[str, TaskValue] = {}
 
     @property
     def known(self) -> bool:

@@ -28,7 +28,7 @@ __all__ = ["EncodingCache"]
 _UNCHANGED_BY_USAGE = frozenset(
     {
         "tickets", "billing", "surveys", "engagement", "profile", "moments", "aims", "people", "heard",
-        "retracted", "asked", "overrides", "link", "own", "own_counts",
+        "retracted", "asked", "overrides", "link", "own", "own_counts", "notes", "tasks",
     }
 )  # fmt: skip
 """Fields of a ``State`` that neither more usage nor a judgement changes."""

@@ -24,6 +24,7 @@ __all__ = [
     "Day",
     "Invoice",
     "Link",
+    "NoteValue",
     "OverrideValue",
     "PaymentDispute",
     "Person",
@@ -32,6 +33,7 @@ __all__ = [
     "Stamp",
     "Subscription",
     "SubscriptionSnapshot",
+    "TaskValue",
     "Ticket",
     "TicketSnapshot",
     "Usage",
@@ -295,6 +297,36 @@ class Link(msgspec.Struct, array_like=True, gc=False):
     at: Stamp = NEVER
     count: int = 0
     way: dict[str, tuple[str, Stamp]] = {}
+
+
+class NoteValue(msgspec.Struct, array_like=True, gc=False):
+    """A note that somebody of the team wrote about the account."""
+
+    at: Stamp = NEVER
+    author: str = ""
+    text: str = ""
+
+
+class TaskValue(msgspec.Struct, array_like=True, gc=False):
+    """
+    A task of somebody of the team: the newest word on what it is, and the newest on whether it is done.
+
+    One that is only known to be done, because that came first, has no title.
+    """
+
+    at: Stamp = NEVER
+    author: str = ""
+    title: str = ""
+    due_at: int | None = None
+    assignee: str | None = None
+    done_stamp: Stamp = NEVER
+    done: bool = False
+    done_by: str = ""
+
+    @property
+    def last_at(self) -> int:
+        """When the newest word on it was said."""
+        return max(self.at[0], self.done_stamp[0])
 
 
 class OverrideValue(msgspec.Struct, array_like=True, gc=False):

@@ -177,10 +177,13 @@ class AccountProfile(InputEvent, frozen=True, kw_only=True):
 
 class AlertAction(InputEvent, frozen=True, kw_only=True):
     """
-    The act of a person on an alert.
+    The act of a person on an alert, or on the account itself.
 
-    ``kind`` is ``acknowledged``, ``dismissed``, ``snoozed`` (``until`` a time), ``assigned`` (to
-    ``assignee``), ``resolved`` or ``reviewed`` (``feedback`` alone: ``useful``, ``noise`` or ``known``).
+    On the alert ``alert_id`` it is ``acknowledged``, ``dismissed``, ``snoozed`` (``until`` a time),
+    ``assigned`` (to ``assignee``), ``resolved`` or ``reviewed`` (``feedback`` alone: ``useful``, ``noise`` or
+    ``known``). On the account it is ``noted``, with the text in ``note``, or about the task whose id stands
+    in ``alert_id``: ``task_set`` (titled ``note``, due ``until`` a time, for ``assignee``), ``task_done`` or
+    ``task_reopened``.
     """
 
     alert_id: str

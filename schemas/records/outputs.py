@@ -12,9 +12,11 @@ __all__ = [
     "AlertNotification",
     "Cap",
     "Measure",
+    "Note",
     "Override",
     "RiskAlert",
     "ShadowScore",
+    "Task",
 ]
 
 BAND_ORDER = ("critical", "at_risk", "watch", "healthy")
@@ -70,6 +72,32 @@ class Override(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     until: int | None = None
 
 
+class Note(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A note that somebody of the team wrote about an account, ``at`` UTC milliseconds."""
+
+    note_id: str
+    at: int
+    author: str
+    text: str
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """
+    A task of somebody of the team for an account; it is open while ``done_at`` is null.
+
+    ``author`` is who said last what it is, ``assignee`` who is to do it, ``due_at`` by when. Times are UTC
+    milliseconds.
+    """
+
+    task_id: str
+    title: str
+    author: str
+    due_at: int | None = None
+    assignee: str | None = None
+    done_at: int | None = None
+    done_by: str | None = None
+
+
 class ShadowScore(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The score that a shadow model gives an account; its band has no hysteresis."""
 
@@ -87,6 +115,8 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ``merged_into`` is set in the last record of an account that was merged into another. A ``deleted`` one
     says that the account was deleted, and that what is kept of it must go. ``churn_probability`` (0 to 1) is
     that of leaving within 90 days, null where the model is not calibrated or the account can't be judged.
+    ``notes`` are the newest ones of the team, the newest first, and ``tasks`` the open ones by their due
+    time, then those done lately.
     """
 
     tenant: str
@@ -123,6 +153,8 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     merged_into: str | None = None
     deleted: bool = False
     churn_probability: float | None = None
+    notes: list[Note] = []
+    tasks: list[Task] = []
 
 
 class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):

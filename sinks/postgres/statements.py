@@ -105,7 +105,7 @@ ACCOUNTS = Write(
         bigint="arr_minor sequence",
         int="partition",
         float8="score previous_score coverage",
-        jsonb="reasons caps adjustments overrides open_alerts silent_sources",
+        jsonb="reasons caps adjustments overrides open_alerts silent_sources notes tasks",
         milliseconds="band_since as_of received_at",
     ),
 )

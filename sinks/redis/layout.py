@@ -43,6 +43,7 @@ HEALTH_FIELDS = (
     "merged_into",
     "silent_sources",
     "churn_probability",
+    "tasks",
     "health",
 )
 """
@@ -151,6 +152,7 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         _or_empty(record.merged_into),
         _JSON.encode(record.silent_sources).decode() if record.silent_sources else "",
         _or_empty(record.churn_probability),
+        _JSON.encode(record.tasks).decode() if record.tasks else "",
         _JSON.encode(record).decode(),
     )
 

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from redis.exceptions import RedisError
 
-from schemas.records import AccountHealth, AccountKpis, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, RiskAlert, Task
 from schemas.suggestions import nearest
 from sinks.redis.client import FIX, connect, public_url
 from sinks.redis.layout import Keys
@@ -30,6 +30,7 @@ _VALUES: dict[str, Callable[[str], Any]] = {
     "reasons": _TEXTS.decode,
     "renewal_at": int,
     "silent_sources": _TEXTS.decode,
+    "tasks": msgspec.json.Decoder(list[Task]).decode,
     "score": float,
     "previous_score": float,
     "arr_minor": int,

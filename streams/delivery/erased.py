@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from processors.state.parts import brief
 from schemas.identity.erasures import Erasure, Erasures
 from schemas.identity.naming import ERASED
-from schemas.records import AccountHealth, AccountKpis, AlertNotification, RiskAlert
+from schemas.records import AccountHealth, AccountKpis, AlertNotification, RiskAlert, Task
 from sinks.port import Output, version
 
 __all__ = ["without_erased"]
@@ -40,10 +40,26 @@ def _without_people(output: Output, entry: Erasure) -> Output:
             replace(each, author=ERASED, reason="") if _is_erased(output, each.author, entry) else each
             for each in output.overrides
         ]
-        output = replace(output, overrides=overrides)
+        output = replace(
+            output,
+            overrides=overrides,
+            notes=[note for note in output.notes if not _is_erased(output, note.author, entry)],
+            tasks=[
+                _without_people_of_task(output, task, entry)
+                for task in output.tasks
+                if not _is_erased(output, task.author, entry)
+            ],
+        )
     else:
         return output
     return replace(output, owner=None) if _is_erased(output, output.owner, entry) else output
+
+
+def _without_people_of_task(output: AccountHealth, task: Task, entry: Erasure) -> Task:
+    told = {
+        field: ERASED for field in ("assignee", "done_by") if _is_erased(output, getattr(task, field), entry)
+    }
+    return replace(task, **told) if told else task
 
 
 def _is_erased(output: AccountHealth | RiskAlert, name: str | None, entry: Erasure) -> bool:

@@ -6,7 +6,7 @@ import logging
 
 import structlog
 
-__all__ = ["acted", "refused", "signed_in", "signed_out"]
+__all__ = ["acted", "ended", "refused", "signed_in", "signed_out"]
 
 log = structlog.get_logger(__name__)
 logging.getLogger(__name__).setLevel(logging.INFO)
@@ -20,6 +20,11 @@ def signed_in(person: str, subject: str, tenants: tuple[str, ...]) -> None:
 def signed_out(person: str) -> None:
     """Record that a person signed out."""
     log.info("A person signed out.", person=person)
+
+
+def ended(person: str, whose: str, sessions: int) -> None:
+    """Record that a person ended sessions, their own or somebody else's."""
+    log.info("A person ended sessions.", person=person, whose=whose, sessions=sessions)
 
 
 def acted(person: str, tenant: str, act: str, **of: object) -> None:

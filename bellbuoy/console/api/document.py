@@ -15,6 +15,12 @@ from bellbuoy.console.api.messages import (
     BookQuery,
     BookResponse,
     ErrorResponse,
+    NoteRequest,
+    TaskActRequest,
+    TaskQuery,
+    TaskRequest,
+    TaskResponse,
+    TasksResponse,
 )
 from schemas.records import RiskAlert
 
@@ -44,11 +50,19 @@ def document() -> dict[str, Any]:
         BookQuery,
         BookResponse,
         ErrorResponse,
+        NoteRequest,
         RiskAlert,
+        TaskActRequest,
+        TaskQuery,
+        TaskRequest,
+        TaskResponse,
+        TasksResponse,
     )
     _, schemas = msgspec.json.schema_components(messages, ref_template="#/components/schemas/{name}")
     book, alerts = schemas.pop("BookQuery"), schemas.pop("AlertQuery")
+    tasks = schemas.pop("TaskQuery")
     account = {"name": "account_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    task = {"name": "task_id", "in": "path", "required": True, "schema": {"type": "string"}}
     alert = {"name": "alert_id", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "openapi": "3.1.0",
@@ -77,6 +91,33 @@ def document() -> dict[str, Any]:
                     "scope `read`.",
                     _response(None, 400, 503),
                     [_TENANT, account],
+                )
+            },
+            "/api/v1/tenants/{tenant}/accounts/{account_id}/notes": {
+                "post": _act_on_account(
+                    "writeNote", "Write a note on an account.", "ActResponse", [account], "NoteRequest"
+                )
+            },
+            "/api/v1/tenants/{tenant}/accounts/{account_id}/tasks": {
+                "post": _act_on_account(
+                    "setTask", "Add a task to an account.", "TaskResponse", [account], "TaskRequest"
+                )
+            },
+            "/api/v1/tenants/{tenant}/accounts/{account_id}/tasks/{task_id}/acts": {
+                "post": _act_on_account(
+                    "actOnTask",
+                    "Say that a task is done, or open again.",
+                    "ActResponse",
+                    [account, task],
+                    "TaskActRequest",
+                )
+            },
+            "/api/v1/tenants/{tenant}/tasks": {
+                "get": _operation(
+                    "listTasks",
+                    "The open tasks of a tenant, those due first. Needs the scope `read`.",
+                    _response("TasksResponse", 400, 422, 503),
+                    [_TENANT, *_parameters(tasks)],
                 )
             },
             "/api/v1/tenants/{tenant}/alerts": {
@@ -123,6 +164,18 @@ def _operation(
 ) -> dict[str, Any]:
     operation = {"operationId": name, "description": about, "parameters": parameters, "responses": responses}
     return operation if body is None else operation | {"requestBody": body}
+
+
+def _act_on_account(
+    name: str, about: str, answer: str, parameters: list[dict[str, Any]], body: str
+) -> dict[str, Any]:
+    return _operation(
+        name,
+        f"{about} Needs the scope `act`.",
+        _content(202, "Kafka has it.", answer) | _errors(400, 413, 415, 422, 503),
+        [_TENANT, *parameters],
+        {"required": True, "content": {"application/json": {"schema": _reference(body)}}},
+    )
 
 
 def _parameters(query: dict[str, Any]) -> list[dict[str, Any]]:

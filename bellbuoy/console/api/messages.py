@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.records import RiskAlert
+from schemas.records import RiskAlert, Task
 from sinks.serving import AccountSummary
 
 __all__ = [
@@ -19,6 +19,13 @@ __all__ = [
     "BookQuery",
     "BookResponse",
     "ErrorResponse",
+    "NoteRequest",
+    "TaskActRequest",
+    "TaskEntry",
+    "TaskQuery",
+    "TaskRequest",
+    "TaskResponse",
+    "TasksResponse",
     "encoded",
 ]
 
@@ -27,6 +34,7 @@ Count = Annotated[int, Meta(ge=1, le=1_000)]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000)]
 Time = Annotated[int, Meta(description="UTC milliseconds.", ge=0, le=253_402_300_799_999)]
 Note = Annotated[str, Meta(max_length=4_000)]
+ActId = Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,64}$")]
 
 
 class BookQuery(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -92,15 +100,71 @@ class ActRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults
     until: Annotated[Time | None, Meta(description="End of a snooze, UTC milliseconds.")] = None
     assignee: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     feedback: Literal["useful", "noise", "known"] | None = None
-    act_id: Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,64}$")] | None = None
+    act_id: ActId | None = None
+
+
+class NoteRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Request to write a note on an account; with the same ``act_id`` a repeated one counts once."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=4_000)]
+    act_id: ActId | None = None
+
+
+class TaskRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Request to add a task to an account or, with the ``task_id`` of a known one, to say it anew."""
+
+    title: Annotated[str, Meta(min_length=1, max_length=300)]
+    due_at: Annotated[Time | None, Meta(description="By when, UTC milliseconds.")] = None
+    assignee: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    task_id: ActId | None = None
+    act_id: ActId | None = None
+
+
+class TaskActRequest(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Request to say that a task is done, or that it is open again."""
+
+    kind: Literal["done", "reopened"]
+    act_id: ActId | None = None
+
+
+class TaskQuery(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Query of the open tasks: whose, and which part of them."""
+
+    assignee: Annotated[
+        Text, Meta(description="Whose: a task assigned to nobody falls to the account's owner.")
+    ] = ""
+    n: Count = 50
+    offset: Offset = 0
+
+
+class TaskEntry(Struct, kw_only=True):
+    """Entry of the open tasks: a task, and the account that it belongs to."""
+
+    account_id: str
+    name: str | None
+    owner: str | None
+    task: Task
+
+
+class TasksResponse(Struct, kw_only=True):
+    """Response with a part of the open tasks, those due first; ``found`` counts those that are left."""
+
+    tasks: list[TaskEntry]
+    found: int
 
 
 class ActResponse(Struct, kw_only=True):
-    """Response to an act that Kafka has confirmed; the alert shows it once the pipeline has applied it."""
+    """Response to an act that Kafka has confirmed; pages show it once the pipeline has applied it."""
 
     act_id: str
     occurred_at: int
     author: str
+
+
+class TaskResponse(ActResponse, kw_only=True):
+    """Response to a task that Kafka has confirmed, with its id."""
+
+    task_id: str
 
 
 class ErrorResponse(Struct, kw_only=True):

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TypeVar
 
 import msgspec
-from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bellbuoy.console.access import audit
+from bellbuoy.console.api.account_acts import AccountActRoutes
 from bellbuoy.console.api.document import document
 from bellbuoy.console.api.messages import (
     ActRequest,
@@ -24,11 +23,11 @@ from bellbuoy.console.api.messages import (
     BookResponse,
     encoded,
 )
+from bellbuoy.console.api.requests import NoQuery, first_picture, message_of, query_of, response
 from bellbuoy.console.book import BookFilter, book
 from bellbuoy.console.inbox import InboxFilter, inbox
-from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Site
-from bellbuoy.console.request import API, body_of, session_of
+from bellbuoy.console.request import API, session_of
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
@@ -38,11 +37,6 @@ from sinks.serving import ReadError
 
 __all__ = ["ApiRoutes"]
 
-_MOST_BYTES = 32_768
-_FIRST_SECONDS = 10.0
-
-Query = TypeVar("Query", bound=Struct)
-
 
 class ApiRoutes:
     """The handlers of the JSON API of one console."""
@@ -50,6 +44,7 @@ class ApiRoutes:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._document = encoded(document())
+        self._account_acts = AccountActRoutes(site)
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -61,6 +56,7 @@ class ApiRoutes:
             route("accounts", f"{base}/alerts", self.alerts, name="api_alerts"),
             route("accounts", f"{base}/alerts/{{alert_id}}", self.alert, name="api_alert"),
             route("act", f"{base}/alerts/{{alert_id}}/acts", self.act, "POST", name="api_act"),
+            *self._account_acts.routes(),
         ]
 
     async def described(self, _request: Request) -> Response:
@@ -69,7 +65,7 @@ class ApiRoutes:
 
     async def accounts(self, request: Request) -> Response:
         """Answer with a part of a tenant's book."""
-        asked, picture = _query(request, BookQuery), await self._picture(request)
+        asked, picture = query_of(request, BookQuery), await first_picture(request, self._site)
         fields = msgspec.structs.asdict(asked)
         offset, n = fields.pop("offset"), fields.pop("n")
         wanted = BookFilter(**fields | {"churned": asked.churned == "1"}, n=offset + n)
@@ -83,7 +79,7 @@ class ApiRoutes:
             )
             for row in found.rows[offset:]
         ]
-        return _json(
+        return response(
             BookResponse(
                 accounts=entries, found=found.found, total=found.total, journal_time=picture.journal_time
             )
@@ -91,8 +87,8 @@ class ApiRoutes:
 
     async def account(self, request: Request) -> Response:
         """Answer with one account, as ``explain --json`` tells it."""
-        _query(request, _NoQuery)
-        tenant, picture = request.path_params["tenant"], await self._picture(request)
+        query_of(request, NoQuery)
+        tenant, picture = request.path_params["tenant"], await first_picture(request, self._site)
         try:
             explanation, similar = await asyncio.to_thread(
                 look_up,
@@ -106,32 +102,24 @@ class ApiRoutes:
         if explanation is None:
             near = f"; near to it are {', '.join(similar)}" if similar else ""
             raise HTTPException(404, f"there is no such account{near}")
-        return _json(as_data(explanation, self._site.now(picture)))
+        return response(as_data(explanation, self._site.now(picture)))
 
     async def alerts(self, request: Request) -> Response:
         """Answer with a part of a tenant's open alerts."""
-        asked, picture = _query(request, AlertQuery), await self._picture(request)
+        asked, picture = query_of(request, AlertQuery), await first_picture(request, self._site)
         fields = msgspec.structs.asdict(asked)
         offset, n = fields.pop("offset"), fields.pop("n")
         found = inbox(picture, InboxFilter(**fields, n=offset + n), self._site.now(picture))
-        return _json(AlertsResponse(alerts=found.alerts[offset:], found=found.found))
+        return response(AlertsResponse(alerts=found.alerts[offset:], found=found.found))
 
     async def alert(self, request: Request) -> Response:
         """Answer with one alert, open or resolved."""
-        _query(request, _NoQuery)
-        return _json(await self._alert(request))
+        query_of(request, NoQuery)
+        return response(await self._alert(request))
 
     async def act(self, request: Request) -> Response:
         """Write an act on an alert to Kafka."""
-        _query(request, _NoQuery)
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise HTTPException(415, "send the act as application/json")
-        try:
-            asked = msgspec.json.decode(await body_of(request, _MOST_BYTES), type=ActRequest)
-        except msgspec.ValidationError as error:
-            raise HTTPException(422, str(error)) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise HTTPException(400, f"the body is not JSON: {error}") from None
+        asked = await message_of(request, ActRequest)
         site, author, alert = self._site, session_of(request).person, await self._alert(request)
         said = msgspec.structs.asdict(asked)
         kind, act_id = said.pop("kind"), said.pop("act_id") or ""
@@ -148,7 +136,9 @@ class ApiRoutes:
             raise HTTPException(503, str(error)) from None
         audit.acted(author, alert.tenant, kind, account=alert.account_id, alert=alert.alert_id)
         site.pictures.announce()
-        return _json(ActResponse(act_id=action.event_id, occurred_at=action.occurred_at, author=author), 202)
+        return response(
+            ActResponse(act_id=action.event_id, occurred_at=action.occurred_at, author=author), 202
+        )
 
     async def _alert(self, request: Request) -> RiskAlert:
         try:
@@ -158,32 +148,3 @@ class ApiRoutes:
         if alert is None or alert.tenant != request.path_params["tenant"] or alert.shadow:
             raise HTTPException(404, "there is no such alert")
         return alert
-
-    async def _picture(self, request: Request) -> Picture:
-        picture = await self._site.pictures.first_picture(request.path_params["tenant"], _FIRST_SECONDS)
-        if picture is None:
-            raise HTTPException(503, "the accounts are not read yet: try again in a moment")
-        return picture
-
-
-class _NoQuery(Struct, forbid_unknown_fields=True):
-    pass
-
-
-def _query(request: Request, kind: type[Query]) -> Query:
-    """Return the parameters of an address; raise HTTPException for one that it doesn't take."""
-    given = request.query_params.multi_items()
-    names = [name for name, _ in given]
-    for name in names:
-        if name not in kind.__struct_fields__:
-            raise HTTPException(400, f"{name!r:.80} is no parameter of this address")
-        if names.count(name) > 1:
-            raise HTTPException(422, f"{name} is given more than once")
-    try:
-        return msgspec.convert(dict(given), kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise HTTPException(422, str(error)) from None
-
-
-def _json(message: Struct | dict[str, object], status: int = 200) -> Response:
-    return Response(encoded(message), status, media_type="application/json")

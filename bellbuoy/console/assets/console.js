@@ -57,8 +57,12 @@
     })
     source.onerror = () => {
       setStatus('Reconnecting…', true)
-      // A stream that was refused is not tried again by itself: the session may be over.
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 3000)
+      // A stream that was refused is not tried again by itself; it may be because the session is over.
+      if (source.readyState === EventSource.CLOSED) {
+        fetch(location.href).then(
+          answer => answer.status === 401 ? location.reload() : setTimeout(connect, 3000),
+          () => setTimeout(connect, 3000))
+      }
     }
     source.onopen = () => setStatus(away ? 'Not live' : 'Live', Boolean(away))
   }
@@ -106,6 +110,40 @@
       if (select.value !== value) select.value = value
     }
   })
+
+  // Saved views: names of addresses, in this browser alone
+  const views = $('[data-views]'), place = 'views:' + location.pathname
+  const saved = () => { try { return JSON.parse(localStorage.getItem(place)) ?? [] } catch { return [] } }
+  function keepViews(list) {
+    localStorage.setItem(place, JSON.stringify(list))
+    listViews()
+  }
+  function listViews() {
+    $('[data-none]', views).hidden = saved().length > 0
+    $('ul', views).replaceChildren(...saved().map(({name, query}) => {
+      const item = document.createElement('li'), link = document.createElement('a'), away = document.createElement('button')
+      link.href = location.pathname + query
+      link.textContent = name
+      away.type = 'button'
+      away.className = 'quiet'
+      away.textContent = '×'
+      away.setAttribute('aria-label', 'Forget ' + name)
+      away.addEventListener('click', () => keepViews(saved().filter(one => one.name !== name)))
+      item.append(link, away)
+      return item
+    }))
+  }
+  if (views) {
+    views.hidden = false
+    listViews()
+    $('form', views).addEventListener('submit', event => {
+      event.preventDefault()
+      const field = event.target.elements.name, name = field.value.trim()
+      if (!name) return
+      keepViews([...saved().filter(one => one.name !== name), {name, query: location.search}])
+      field.value = ''
+    })
+  }
 
   // Rows by keyboard
   let selected = -1
@@ -205,6 +243,10 @@
     if (!button) return
     const row = button.closest('[data-alert]')
     if (button.dataset.act && row) act(row, button.dataset.act)
+    else if (button.dataset.dialog) document.getElementById(button.dataset.dialog)?.showModal()
+    else if (button.dataset.task) {
+      send(button.dataset.path, {task_id: button.dataset.task, kind: button.dataset.kind, action_id: newId()}, button)
+    }
     else if (button.dataset.withdraw) {
       send($('.override form').getAttribute('hx-post'), {target: button.dataset.withdraw, withdraw: '1'}, button)
     }
@@ -217,6 +259,21 @@
   // A trial that runs is asked for again, by an event of its own: "refresh" would reach the page around it.
   setInterval(() => { if ($('[data-running]')) htmx.trigger($('#trial'), 'trial') }, 1500)
 
+  // On a phone a row of a table is a card, and each cell says under which heading it stands.
+  function labelCells() {
+    for (const table of $$('main table:not(.weeks)')) {
+      const names = $$('thead th', table).map(one => one.textContent)
+      for (const row of $$('tbody tr', table)) {
+        if (row.cells.length !== names.length) continue
+        for (const cell of $$('td', row)) {
+          if (cell.dataset.label !== names[cell.cellIndex]) cell.dataset.label = names[cell.cellIndex]
+        }
+      }
+    }
+  }
+  new MutationObserver(labelCells).observe($('main'), {childList: true, subtree: true, attributeFilter: ['data-label']})
+  labelCells()
+
   // Keys
   document.addEventListener('keydown', event => {
     if (event.metaKey || event.ctrlKey || event.altKey || $('dialog[open]')) return
@@ -227,6 +284,8 @@
     else if (event.key === '/') $('[data-search]')?.focus()
     else if (event.key === '?') help?.showModal()
     else if (event.key === 't') turnTheme()
+    else if (event.key === 'w' && $('#note')) $('#note').showModal()
+    else if (event.key === 'd' && $('#task')) $('#task').showModal()
     else if (event.key === '1') location.assign('/book/' + tenant)
     else if (event.key === '2') location.assign('/alerts/' + tenant)
     else if (acts[event.key] && current()) act(current(), acts[event.key], event.key === 'n')
@@ -256,30 +315,56 @@
       return found
     }
     const more = $('[data-more-marks]')
-    const marks = [...JSON.parse(more?.dataset.moreMarks ?? '[]'), ...JSON.parse(box.dataset.marks || '[]')]
-    const key = box.dataset.series + root.dataset.theme + box.clientWidth + marks.length
+    const marks = JSON.parse(more?.dataset.moreMarks ?? '[]').filter(([, kind]) => kind !== 'alert')
+    const open = JSON.parse(box.dataset.spans || '[]')
+    // Those that have ended are known once everything that happened is shown; what is open now is newer there.
+    const spans = [...open, ...JSON.parse(more?.dataset.allSpans ?? '[]').filter(([, end]) => end !== null)]
+    const key = box.dataset.series + root.dataset.theme + box.clientWidth + marks.length + JSON.stringify(spans)
     if (chart && drawn === key && box.contains(chart.root)) return
     drawn = key
     chart?.destroy()
     const [at, scores] = JSON.parse(box.dataset.series)
     at.push(Math.max(at[at.length - 1], Number($('[data-scrub]')?.max ?? 0) / 1000))
     scores.push(scores[scores.length - 1])
-    const soft = color('--soft'), line = color('--line'), accent = color('--accent'), critical = color('--critical')
+    const soft = color('--soft'), line = color('--line'), accent = color('--accent')
+    const severities = {critical: color('--critical'), warning: color('--at-risk'), notice: accent}
+    const day = seconds => new Date(seconds * 1000).toLocaleDateString('en-GB', {timeZone: 'UTC', day: 'numeric', month: 'short'})
+    const time = seconds => new Date(seconds * 1000).toISOString().slice(11, 16)
+    const named = (_, ticks) => {
+      const days = ticks.length > 1 && ticks[1] - ticks[0] >= 86400
+      return ticks.map((tick, i) => days ? day(tick) : i === 0 || tick % 86400 === 0 ? day(tick) + '\n' + time(tick) : time(tick))
+    }
     const axis = {stroke: soft, grid: {stroke: line, width: 1}, ticks: {show: false}, font: '12px Inter, sans-serif'}
     chart = new uPlot({
       width: box.clientWidth, height: 220, cursor: {y: false}, legend: {show: false}, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
       scales: {y: {range: [0, 100]}},
-      axes: [axis, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
+      axes: [{...axis, values: named}, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
       series: [{}, {label: 'Score', stroke: accent, width: 2, fill: accent.replace(')', ' / 0.08)'), paths: uPlot.paths.stepped({align: 1}), points: {show: at.length < 40, size: 5}}],
       hooks: {
+        drawClear: [u => {
+          const {ctx, bbox} = u, height = 3 * devicePixelRatio
+          ctx.save()
+          for (const [from, to, severity] of spans) {
+            const x = Math.max(bbox.left, u.valToPos(from, 'x', true))
+            const end = Math.min(bbox.left + bbox.width, to === null ? Infinity : u.valToPos(to, 'x', true))
+            if (end <= bbox.left || x >= bbox.left + bbox.width) continue
+            const width = Math.max(end - x, devicePixelRatio)
+            ctx.fillStyle = severities[severity] ?? soft
+            ctx.globalAlpha = .09
+            ctx.fillRect(x, bbox.top, width, bbox.height)
+            ctx.globalAlpha = .9
+            ctx.fillRect(x, bbox.top, width, height)
+          }
+          ctx.restore()
+        }],
         draw: [u => {
           const {ctx, bbox} = u
           ctx.save()
-          for (const [when, kind] of marks) {
+          for (const [when] of marks) {
             const x = u.valToPos(when, 'x', true)
             if (x < bbox.left || x > bbox.left + bbox.width) continue
-            ctx.fillStyle = kind === 'alert' ? critical : soft
-            ctx.globalAlpha = kind === 'alert' ? 1 : 0.55
+            ctx.fillStyle = soft
+            ctx.globalAlpha = 0.55
             const size = 4 * devicePixelRatio, base = bbox.top + bbox.height
             ctx.beginPath()
             ctx.moveTo(x - size, base)
@@ -294,6 +379,7 @@
           const near = marks.filter(mark => Math.abs(u.valToPos(mark[0], 'x') - u.cursor.left) < 5).slice(0, 4)
           box.title = i == null ? '' : [
             scores[i] + ' on ' + new Date(at[i] * 1000).toISOString().slice(0, 16).replace('T', ' '),
+            ...spans.filter(([from, to]) => from <= at[i] && (to === null || at[i] <= to)).map(span => 'Alert: ' + span[3]),
             ...near.map(([when, , what]) => new Date(when * 1000).toISOString().slice(0, 10) + ': ' + what),
           ].join('\n')
         }],

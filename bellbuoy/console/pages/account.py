@@ -19,9 +19,9 @@ from bellbuoy.console.account import (
     score_at,
     why_it_changed,
 )
+from bellbuoy.console.book import owners_of
 from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Site
-from bellbuoy.console.streams import live_response
 from bellbuoy.operations.touchpoints import TOUCHPOINTS
 from processors.measures import MEASURES
 from schemas.times import DAY
@@ -79,6 +79,7 @@ class AccountPages:
             page=page,
             at=request.query_params.get("at", ""),
             touchpoints=TOUCHPOINTS,
+            owners=owners_of(picture),
             targets=[name for name, measure in MEASURES.items() if measure.name],
             **self._live_values(picture),
         )
@@ -106,7 +107,7 @@ class AccountPages:
                         html = site.render_for(request, "_account.html", tenant=tenant, page=page, **shown)
             return html
 
-        return live_response(site.pictures, view, site.stopping)
+        return site.stream(request, view)
 
     async def then(self, request: Request) -> Response:
         """Answer with what made an account's score at a past time, as ``explain --at`` says it."""

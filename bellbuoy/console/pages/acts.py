@@ -12,11 +12,11 @@ from starlette.routing import Route
 from bellbuoy.console.access import audit
 from bellbuoy.console.account import parse_moment
 from bellbuoy.console.live import Picture
+from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, failure
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
-from bellbuoy.exit_codes import AWAY, CONFIGURATION
-from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
+from bellbuoy.operations.alert_actions import find_alert
 from bellbuoy.operations.changes.overrides import write_override
 from bellbuoy.operations.touchpoints import TOUCHPOINTS, write_touchpoint
 from processors.measures.formats import count
@@ -36,12 +36,6 @@ _DONE = {
     "resolved": "Resolved",
     "reviewed": "Feedback given",
 }
-
-
-class ChangeRefusedError(OperatorError):
-    """A form asks for what can't be; the message says what to give instead."""
-
-    exit_code = CONFIGURATION
 
 
 class ActPages:
@@ -78,10 +72,10 @@ class ActPages:
                 until=self._until(fields, site.pictures.picture(tenant)),
                 assignee=fields.get("assignee", "").strip() or None,
                 feedback=fields.get("feedback") or None,
-                action_id=_event_id(fields),
+                action_id=act_id(fields),
             )
         except (OperatorError, ReadError) as error:
-            return self._failure(error, request, fields)
+            return failure(site, error, request, fields)
         audit.acted(session_of(request).person, tenant, kind, account=alert.account_id, alert=alert.alert_id)
         site.pictures.announce()
         return site.toast(_DONE.get(kind, kind), alert.title)
@@ -111,7 +105,7 @@ class ActPages:
                 until=None if withdrawn or days is None else at + days * DAY,
             )
         except OperatorError as error:
-            return self._failure(error, request, fields)
+            return failure(site, error, request, fields)
         audit.acted(
             session_of(request).person,
             tenant,
@@ -143,10 +137,10 @@ class ActPages:
                 about=fields.get("about", ""),
                 at=parse_moment(date) if date else None,
                 contact=fields.get("contact", "").strip() or None,
-                event_id=_event_id(fields),
+                event_id=act_id(fields),
             )
         except OperatorError as error:
-            return self._failure(error, request, fields)
+            return failure(site, error, request, fields)
         audit.acted(person, tenant, "touchpoint", account=account_id, kind=kind)
         return site.toast(f"{TOUCHPOINTS[kind]} logged", "it counts in a moment")
 
@@ -157,28 +151,6 @@ class ActPages:
         if date:
             return parse_moment(date)
         return self._site.now(picture) + _SNOOZES[length] if length in _SNOOZES else None
-
-    def _failure(self, error: Exception, request: Request, fields: Mapping[str, str]) -> Response:
-        code = getattr(error, "exit_code", AWAY)
-        status = 409 if isinstance(error, NoSuchAlertError) else 422 if code == CONFIGURATION else 503
-        return self._site.toast(
-            "This was not recorded" if status != 503 else "Nothing is known to be recorded",
-            _for_people(str(error)),
-            status,
-            retry={"path": request.url.path, "fields": fields} if status == 503 else None,
-            token=self._site.access.token(session_of(request)),
-        )
-
-
-def _event_id(fields: Mapping[str, str]) -> str:
-    """Return the id that the page gave an act, so that sending it twice counts once."""
-    given = fields.get("action_id", "")
-    return given if given.isalnum() and given.isascii() and len(given) <= 64 else ""
-
-
-def _for_people(text: str) -> str:
-    """Return a message of the command without what only the command line has."""
-    return text.partition("; `bellbuoy")[0].partition(": `bellbuoy")[0].partition(" (--")[0]
 
 
 def _score(text: str) -> float | None:

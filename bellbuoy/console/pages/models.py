@@ -9,7 +9,6 @@ from starlette.routing import Route
 from bellbuoy.console.access import audit
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
-from bellbuoy.console.trials import ModelTrials
 from processors.model import ModelError, load_model
 from schemas.times import DAY
 
@@ -22,7 +21,7 @@ class ModelPages:
     """The handlers of trials."""
 
     def __init__(self, site: Site) -> None:
-        self._site, self._trials = site, ModelTrials(site.settings)
+        self._site, self._trials = site, site.trials
 
     def routes(self) -> list[Route]:
         """Return the routes."""

@@ -14,8 +14,9 @@ from bellbuoy.console.book import BookFilter, book
 from bellbuoy.console.inbox import InboxFilter, inbox
 from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Handler, Site
-from bellbuoy.console.streams import live_response
+from bellbuoy.console.request import session_of
 from bellbuoy.console.team import owner_loads, segments
+from bellbuoy.operations.account_acts import open_tasks
 
 __all__ = ["OverviewPages"]
 
@@ -65,7 +66,7 @@ class OverviewPages:
                     return None
                 return site.render_for(request, f"_{name}.html", tenant=tenant, **values(picture))
 
-            return live_response(site.pictures, view, site.stopping)
+            return site.stream(request, view)
 
         return stream
 
@@ -74,8 +75,11 @@ class OverviewPages:
 
         def values(picture: Picture | None) -> dict[str, Any]:
             now = self._site.now(picture)
-            found = None if picture is None else book(picture, wanted, now)
-            return {"filter": wanted, "book": found, "now": now}
+            if picture is None:
+                return {"filter": wanted, "book": None, "tasks": [], "now": now}
+            whose = wanted.owner or session_of(request).person
+            tasks = open_tasks(picture.accounts.values(), whose)
+            return {"filter": wanted, "book": book(picture, wanted, now), "tasks": tasks, "now": now}
 
         return values
 

@@ -68,7 +68,7 @@ class SignInPages:
         link, target = request.query_params.get("link", ""), request.query_params.get("next", "/")
         if link and request.method == "GET":  # a HEAD, as of a preview, must not use it up
             person = console.person or getuser()
-            cookie = await asyncio.to_thread(site.access.sign_in, link, person)
+            cookie = await asyncio.to_thread(site.access.sign_in, link, person, _agent(request))
             if cookie is not None:
                 audit.signed_in(person, "", site.tenants)
                 return self._signed_in(cookie, target)
@@ -94,7 +94,7 @@ class SignInPages:
             return self._not_signed_in(error)
         request.session.clear()
         site = self._site
-        cookie = site.access.cookie(person.name, person.values)
+        cookie = site.access.cookie(person.name, person.values, _agent(request))
         session = site.access.session(cookie)
         assert session is not None
         tenants = site.rights(session).tenants
@@ -106,8 +106,9 @@ class SignInPages:
         return self._signed_in(cookie, target)
 
     async def sign_out(self, request: Request) -> Response:
-        """Forget the session in this browser, and offer to end the provider's, where it can be."""
+        """End this browser's session, and offer to end the provider's, where it can be."""
         await form_of(request, self._site.access)
+        self._site.access.end(self._site.access.key_of(session_of(request)))
         audit.signed_out(session_of(request).person)
         elsewhere = None
         if self._provider is not None:
@@ -124,6 +125,10 @@ class SignInPages:
     def _not_signed_in(self, error: NotSignedInError) -> Response:
         html = self._site.render("sign_in.html", used=False, oidc=True, next="/", why=str(error))
         return HTMLResponse(html, 401)
+
+
+def _agent(request: Request) -> str:
+    return request.headers.get("user-agent", "")
 
 
 def _is_path(target: str) -> bool:

@@ -26,6 +26,8 @@ from bellbuoy.console.inbox import VIEWS
 from bellbuoy.console.live import LivePictures, Picture
 from bellbuoy.console.metrics import PAGES
 from bellbuoy.console.request import API, SessionCookie, rights_of, session_of
+from bellbuoy.console.streams import View, live_response
+from bellbuoy.console.trials import ModelTrials
 from bellbuoy.console.words import FILTERS
 from bellbuoy.operations.alert_actions import FEEDBACK
 from bellbuoy.query.alerts import SEVERITIES
@@ -72,6 +74,7 @@ class Site:
         self.cookie = SessionCookie(url.startswith("https:"))
         self.reader, self.pictures = reader, pictures
         self.acts = ActsOnTheirWay(settings)
+        self.trials = ModelTrials(settings)
         self.stopping = asyncio.Event()
         self.assets = Assets()
         self._environment = Environment(
@@ -171,6 +174,11 @@ class Site:
     def render(self, template: str, **values: Any) -> str:
         """Return a template's text with these values."""
         return self._environment.get_template(template).render(**values)
+
+    def stream(self, request: Request, view: View) -> Response:
+        """Return a live stream of a part of a page."""
+        session = session_of(request)
+        return live_response(self.pictures, view, self.stopping, lambda: self.access.is_open(session))
 
     def toast(self, said: str, about: str = "", status: int = 200, **values: Any) -> Response:
         """Return a short word on what became of an act; ``retry`` offers to send it again."""

@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
+from bellbuoy.console.account import score_at
+from bellbuoy.settings import Settings, load
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of
@@ -69,6 +71,16 @@ def text(deployment: Deployment, *arguments: str, code: int = 0) -> str:
     return answer.stdout if code == 0 else answer.stderr
 
 
+def _settings(deployment: Deployment) -> Settings:
+    topics = deployment.topics
+    kafka = {
+        "bootstrap": str(deployment.bootstrap),
+        "topic_prefix": topics.prefix,
+        "partitions": topics.partitions,
+    }
+    return load(kafka=kafka)
+
+
 def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
     common = {"tenant": "acme", "account_id": "a1", "source": "test"}
     for day in range(0, 24, 2):
@@ -105,6 +117,9 @@ def test_the_past_is_what_was_published_then(deployment: Deployment) -> None:
         assert (found["at"], found["journal_whole"]) == (then, True)
         assert [alert["alert_id"] for alert in found["alerts"]] == expected.open_alerts
         assert found["history"][0]["score"] == expected.score
+        scrubbed = score_at(_settings(deployment), "acme", "a1", then)  # what the console's page shows
+        assert (scrubbed.trouble, scrubbed.health) == ("", expected)
+        assert parted(found, expected)[0] == scrubbed.health
 
     since = deployment.cli("explain", "a1", "--tenant", "acme", "--since", iso(bill))
     assert parted(since, every[-1])[0] == every[-1]

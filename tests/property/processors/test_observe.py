@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.observe import observe_billing, observe_engagement, observe_support, observe_survey
+from processors.observe.account_acts import observe_account_act
 from processors.state.account import State
 from processors.state.encoding import encode_state
-from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
+from schemas.records import AlertAction, BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from schemas.times import DAY
 
 ABOUT = {"tenant": "acme", "account_id": "a", "source": "test", "received_at": 0}
@@ -58,6 +59,18 @@ STEPS: dict[Callable[..., None], tuple[type, dict[str, st.SearchStrategy[Any]]]]
             "user_id": one_of(None, "u"),
             "due_at": one_of(None, 5, 6),
             "worth_minor": one_of(None, 1, 2),
+        },
+    ),
+    observe_account_act: (
+        AlertAction,
+        {
+            "occurred_at": moments,
+            "alert_id": one_of("k1", "k2"),
+            "kind": one_of("noted", "task_set", "task_set", "task_done", "task_reopened"),
+            "author": one_of("kim", "ines"),
+            "note": one_of("call", "write"),
+            "until": one_of(None, 5),
+            "assignee": one_of(None, "bo"),
         },
     ),
     observe_billing: (

@@ -44,7 +44,7 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "bcceecc6a1adb4431f10498e97a7cd5c463adc7fbf9e1de484a733bda941a878",
+    "journal": "523d959a5eda603eec4fdaad0b81aaacf7820e70e5901d5b4a89f6439cd85ea2",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "d62a30c81fd87649f6e44b682f53c8aff98f00530ba2b1c6199052710bbfddcb",
     "account.health": "9801f27bb087b913c9a3c4789fad5531bde8d510c3a8a1384d029f8165405dac",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import orjson
+from msgspec.structs import replace
+
+from bellbuoy.console.account import Happenings
 from bellbuoy.query.timeline import KINDS, timeline_of
 from schemas.inputs import INPUTS, MODELS, OWNER_ALERTS, TRANSFERS, USAGE
-from schemas.records import EngagementEvent, JournalBatch, UsageCell
+from schemas.records import AlertAction, EngagementEvent, JournalBatch, UsageCell
 from schemas.times import DAY
+from tests.support.output_records import alert
 
 MONDAY = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp() * 1000)
 
@@ -38,6 +43,35 @@ def test_it_has_the_accounts_own_events_the_newest_first() -> None:
     assert {(entry.kind, entry.what) for entry in found.entries} == {("contact", "meeting: Renewal")}
     assert (found.begins, found.whole) == (MONDAY, False)
     assert timeline_of(batches, "other", "a").entries == []
+
+
+def test_alerts_open_and_end_in_it_and_are_spans_of_time() -> None:
+    opened = alert("x1", account_id="a", opened_at=MONDAY, changed_at=MONDAY, title="Usage fell")
+    noted = replace(opened, change="updated", changed_at=MONDAY + 1, note="Mine")
+    ended = replace(noted, change="resolved", changed_at=MONDAY + DAY, resolution="not_judged")
+    later = replace(opened, alert_id="x2", opened_at=MONDAY + 2, changed_at=MONDAY + 2, title="Unpaid")
+    shadow = replace(later, alert_id="x3", shadow=True)
+    found = timeline_of([], "demo", "a", [opened, noted, later, shadow, ended])
+    assert [(one.kind, one.what) for one in found.entries] == [
+        ("alert", "alert resolved: Usage fell, not judged"),
+        ("alert", "alert opened: Unpaid"),
+        ("alert", "alert opened: Usage fell"),
+    ]
+    spans = orjson.loads(Happenings(found).spans)
+    assert spans == [
+        [(MONDAY + 2) // 1000, None, "warning", "Unpaid"],
+        [MONDAY // 1000, (MONDAY + DAY) // 1000, "warning", "Usage fell"],
+    ]
+
+
+def test_notes_and_tasks_are_kinds_of_their_own() -> None:
+    noted = AlertAction(
+        event_id="e", tenant="demo", account_id="a", source="test", occurred_at=MONDAY, received_at=MONDAY,
+        alert_id="", kind="noted", author="kim", note="They hire",
+    )  # fmt: skip
+    acts = [noted, replace(noted, kind="task_set", alert_id="k"), replace(noted, kind="acknowledged")]
+    found = timeline_of([JournalBatch(sequence=0, written_at=MONDAY, actions=acts)], "demo", "a")
+    assert [one.kind for one in found.entries] == ["note", "task", "alert"]
 
 
 def test_usage_is_summed_by_weeks_and_a_feature_by_its_days() -> None:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from processors.state.parts import brief
 from schemas.identity.erasures import NOBODY, Erasure, Erasures, account_digest, person_digest
 from schemas.identity.naming import ERASED
+from schemas.records import Note, Task
 from streams.delivery.erased import without_erased
 from tests.support.output_records import AT, alert, health, kpis
 
@@ -41,5 +42,13 @@ def test_a_person_is_named_no_more_in_what_was_published_before() -> None:
     assert without_erased(later, PERSON) == later
     scored = health("acme", 5, 9.0, as_of=AT + 5, owner="ann")
     assert without_erased(scored, PERSON) == replace(scored, owner=None)
+    mine = (
+        Note(note_id="n1", at=AT, author="ann", text="I left"),
+        Task(task_id="k1", title="Mine", author="ann"),
+    )
+    theirs = Task(task_id="k2", title="Call", author="kim", assignee="ann", done_at=AT, done_by="ann")
+    written = replace(scored, owner=None, notes=[mine[0]], tasks=[mine[1], theirs])
+    kept = replace(theirs, assignee=ERASED, done_by=ERASED)
+    assert without_erased(written, PERSON) == replace(written, notes=[], tasks=[kept])
     by_kim = replace(told, owner="kim", acknowledged_by=None)
     assert without_erased(by_kim, PERSON) == by_kim

@@ -110,6 +110,7 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         ines.get_by_role("button", name="Why did it change?").click()
         expect(ines.locator("#changes .then-head")).to_contain_text("1 Jan 2026")
         _talk(ines)
+        _work(ines, kim)
 
         write_event(settings, "support.events", _ticket_of_tomorrow())
         _correct(kim)
@@ -123,6 +124,14 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
             console, made.token, f"/alerts/{alert_id}/acts", {"kind": "reviewed", "feedback": "useful"}
         )
         assert act["author"] == "token:crm"
+        task = _ask(console, made.token, "/accounts/acme-inc/tasks", {"title": "Renew", "assignee": "Bo"})
+
+        def listed() -> bool:
+            return [
+                one["task"]["task_id"] for one in _ask(console, made.token, "/tasks?assignee=bo")["tasks"]
+            ] == [task["task_id"]]
+
+        until(listed, what="the task of the API")
 
         kim.goto("/alerts/demo?view=all")
         ines.locator('[data-act="dismissed"]').first.click()
@@ -145,13 +154,39 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
     actions = _written(bootstrap, topics, "alert.actions")
     assert [(one.kind, one.author) for one in actions] == [
         ("acknowledged", "Kim"),
+        ("noted", "Kim"),
+        ("task_set", "Kim"),
+        ("task_done", "Kim"),
         ("reviewed", "token:crm"),
+        ("task_set", "token:crm"),
         ("dismissed", "Kim"),
     ]
-    assert (actions[2].note, actions[2].feedback) == ("Known since June", "noise")
+    assert (actions[-1].note, actions[-1].feedback) == ("Known since June", "noise")
     overrides = _written(bootstrap, topics, "account.overrides")
     assert [(one.value, one.author) for one in overrides] == [(12.0, "Kim"), (None, "Kim")]
     assert overrides[0].expires_at is not None
+
+
+def _work(page: Page, other: Page) -> None:
+    """Write a note and a task, see both at once, and have the task done where somebody else sees it."""
+    page.keyboard.press("w")
+    page.locator("#note textarea").fill("They <b>hire</b>\nagain")
+    page.locator("#note").get_by_role("button", name="Write").click()
+    expect(page.locator(".notes")).to_contain_text("They <b>hire</b>")
+    page.keyboard.press("d")
+    page.get_by_label("What is to be done").fill("Call the sponsor")
+    page.get_by_label("Due").fill("2026-01-31")
+    page.locator("#task").get_by_role("button", name="Add").click()
+    expect(page.locator(".tasks")).to_contain_text("Call the sponsor")
+    other.goto("/book/demo?owner=Ines+Marrow")
+    expect(other.locator("#my-tasks")).to_contain_text("Call the sponsor")
+    expect(other.locator("#my-tasks .due.late")).to_be_visible()
+    other.get_by_role("button", name="Done: Call the sponsor").click()
+    expect(other.locator("#my-tasks")).to_have_count(0)
+    expect(page.locator(".tasks .done")).to_contain_text("done by Kim")
+    page.get_by_role("button", name="Show it, and mark it on the chart").click()
+    for words in ("note by Kim: They <b>hire</b>", "task done by Kim: Call the sponsor"):
+        expect(page.locator("#timeline .timeline")).to_contain_text(words)
 
 
 def _talk(page: Page) -> None:

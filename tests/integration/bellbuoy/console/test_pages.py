@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.times import now
 from schemas.connection import Connection
-from schemas.records import AccountHealth, Override, RiskAlert
+from schemas.records import AccountHealth, Note, Override, RiskAlert, Task
 from schemas.times import DAY
 from schemas.topics import Topics
 from sinks.redis.settings import RedisSettings
@@ -86,6 +86,11 @@ def _accounts() -> list[object]:
         open_alerts=["c1"],
         overrides=[override],
         silent_sources=["usage.events"],
+        notes=[Note(note_id="n1", at=at - DAY, author="ann", text="They hire again")],
+        tasks=[
+            Task(task_id="k1", title="Call the sponsor", author="ann", due_at=at - 3 * DAY, assignee="Ben"),
+            Task(task_id="k2", title="Send the plan", author="ann", done_at=at - DAY, done_by="ann"),
+        ],
     )
     return [
         *past,
@@ -115,6 +120,16 @@ def test_the_book_shows_who_needs_somebody_and_why(console: RunningConsole, chro
     page.reload()
     expect(page.locator("#book > li")).to_have_count(1)
     expect(page.get_by_label("Owner")).to_have_value("Ben")
+    page.locator(".views summary").click()
+    page.get_by_label("Name of this view").fill("Ben's 17")
+    page.get_by_role("button", name="Save").click()
+    page.goto("/book/demo")
+    page.locator(".views summary").click()
+    page.get_by_role("link", name="Ben's 17").click()
+    expect(page.locator("#book > li")).to_have_count(1)
+    page.locator(".views summary").click()
+    page.get_by_role("button", name="Forget Ben's 17").click()
+    expect(page.locator(".views li")).to_have_count(0)
     page.goto("/book/demo?q=nobody")
     expect(page.locator("#live")).to_contain_text("No account fits.")
     page.goto("/book/demo")
@@ -127,6 +142,7 @@ def test_an_account_shows_its_score_and_where_it_comes_from(
     console: RunningConsole, chromium: Browser, sink: RedisSink
 ) -> None:
     page = console.page(chromium)
+    page.add_init_script("Object.defineProperty(Navigator.prototype, 'language', {get: () => 'en-US@posix'})")
     page.goto("/accounts/demo/a1#alert-c1")
     for words in (
         "93.5",
@@ -140,8 +156,14 @@ def test_an_account_shows_its_score_and_where_it_comes_from(
         expect(page.locator("#main")).to_contain_text(words)
     expect(page.locator("#alert-c1")).to_be_in_viewport()
     expect(page.locator("#chart canvas")).to_be_visible()
-    sink.write([_health(1, 12.5, now(), 9)])
+    sink.write([replace(_accounts()[60], score=12.5, as_of=now(), sequence=9)])  # type: ignore[type-var]
     expect(page.locator("#account-head")).to_contain_text("12.5")
+    for words in ("They hire again", "Call the sponsor", "was due 3 d ago", "Ben"):
+        expect(page.locator(".work")).to_contain_text(words)
+    for key, dialog in (("w", "#note"), ("d", "#task")):
+        page.keyboard.press(key)
+        expect(page.locator(dialog)).to_be_visible()
+        page.keyboard.press("Escape")
     expect(page.locator("#chart canvas")).to_be_visible()
     page.goto("/accounts/demo/a1x")
     expect(page.locator("#main")).to_contain_text("Did you mean")
@@ -230,6 +252,8 @@ def test_what_customers_write_is_text_and_nothing_else(
         caps=[replace(one, reason=EVIL, name=EVIL) for one in evil.caps],
         silent_sources=[EVIL],
         parent_id=EVIL,
+        notes=[Note(note_id=EVIL, at=1, author=EVIL, text=EVIL)],
+        tasks=[Task(task_id=EVIL, title=EVIL, author=EVIL, due_at=1, assignee=EVIL)],
         currency="<b>",
         arr_minor=10**12,
     )
@@ -247,7 +271,12 @@ def test_what_customers_write_is_text_and_nothing_else(
     sink.write([evil, said])
     page = console.page(chromium)
     account = f"/accounts/demo/{quote(EVIL_ID, safe='')}"
-    for path in ("/book/demo", "/alerts/demo?view=all", account, f"/book/demo?q={quote(EVIL)}"):
+    for path in (
+        f"/book/demo?owner={quote(EVIL)}",
+        "/alerts/demo?view=all",
+        account,
+        f"/book/demo?q={quote(EVIL)}",
+    ):
         page.goto(path)
         expect(page.locator("#status")).to_have_text("Live")
         assert page.evaluate("window.hurt") is None, path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,25 @@ def test_a_session_that_is_forged_or_too_old_is_none(tmp_path: Path, monkeypatch
     assert access.session(cookie) is not None
     monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda self: now(self) + SESSION_SECONDS + 5)
     assert access.session(cookie) is None
+
+
+def test_a_session_is_over_once_it_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    access = Access(tmp_path)
+    one = access.sign_in(access.new_link(), "kim", "Firefox")
+    other = access.sign_in(access.new_link(), "kim", "Chrome")
+    assert {each.agent for each in access.sessions()} == {"Firefox", "Chrome"}
+    assert Access(tmp_path, "https://login.example.com").sessions() == [], "another way to sign in"
+    session = access.session(one)
+    assert session is not None
+    for unknown in ("", "../key", "x"):
+        access.end(unknown)
+    access.end(access.key_of(session))
+    assert (access.session(one), Access(tmp_path).session(one)) == (None, None)
+    assert access.session(other) is not None
+    later = time.time() + SESSION_SECONDS + 5
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert access.sessions() == []
+    assert list((tmp_path / "console/sessions").iterdir()) == []
 
 
 def test_a_token_is_of_one_session(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from bellbuoy.console.access.tokens import new_token
 from bellbuoy.console.app import build_app
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.settings import load
+from schemas.records import Task
 from sinks.memory import MemorySink
 from tests.support.output_records import alert, health
 
@@ -32,6 +33,7 @@ TOKENS = {
     "actor": {"sha256": ACT.sha256, "scopes": ["act"], "tenants": ["demo"]},
     "other": {"sha256": OTHER.sha256, "scopes": ["read", "act"], "tenants": ["other"]},
 }
+TASKS = [Task(task_id="k1", title="Call", author="kim", assignee="Ines")]
 BASE = "/api/v1/tenants/demo"
 
 
@@ -39,7 +41,7 @@ def _app(data: Path, url: str = URL) -> Starlette:
     sink = MemorySink()
     sink.write(
         [
-            *(health(f"a{n}", 1, 90.0 - n) for n in range(1, 31)),
+            *(health(f"a{n}", 1, 90.0 - n, tasks=TASKS if n == 1 else []) for n in range(1, 31)),
             alert("x1", account_id="a1"),
             alert("x2", account_id="a2", severity="critical"),
             alert("old", account_id="a2", change="resolved", resolution="cleared"),
@@ -120,6 +122,36 @@ def test_an_act_on_what_is_not_open_is_refused(client: TestClient) -> None:
     assert client.post(f"{BASE}/alerts/x1/acts", headers=_bearer(ACT.token)).status_code == 415
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/accounts/a1/notes", '{"text": ""}', 422),
+        ("/accounts/a1/notes", '{"text": " "}', 422),
+        ("/accounts/nobody/notes", '{"text": "x"}', 404),
+        ("/accounts/a1/tasks", '{"title": "x", "due_at": "soon"}', 422),
+        ("/accounts/a1/tasks/k1/acts", '{"kind": "forgotten"}', 422),
+        ("/accounts/a1/tasks/none/acts", '{"kind": "done"}', 404),
+    ],
+)
+def test_a_note_or_a_task_that_is_not_written_is_told_so(
+    client: TestClient, path: str, body: str, status: int
+) -> None:
+    headers = _bearer(ACT.token) | {"content-type": "application/json"}
+    answer = client.post(BASE + path, content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]
+    assert client.post(BASE + path, content=body, headers=_bearer(READ.token)).status_code == 403
+
+
+def test_the_open_tasks_are_listed_by_whose_they_are(client: TestClient) -> None:
+    client.headers.update(_bearer(READ.token))
+    found = client.get(f"{BASE}/tasks").json()
+    assert [(one["account_id"], one["task"]["title"]) for one in found["tasks"]] == [("a1", "Call")]
+    assert client.get(f"{BASE}/tasks?assignee=ines").json()["found"] == 1
+    assert client.get(f"{BASE}/tasks?assignee=kim").json()["found"] == 0
+    assert client.get(f"{BASE}/accounts/a1").json()["tasks"][0]["title"] == "Call"
+
+
 def test_a_token_opens_what_it_is_for_alone(client: TestClient) -> None:
     act: dict[str, Any] = {"content": '{"kind":"resolved"}'}
     for headers in ({}, _bearer("bbt_guessed"), _bearer(READ.sha256), {"authorization": READ.token}):
@@ -154,7 +186,7 @@ def test_whatever_is_sent_is_answered_as_the_document_says(tmp_path: Path) -> No
     app = _app(tmp_path, "http://testserver")
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, headers=_bearer(READ.token))
     operations = [found.ok() for found in schema.get_all_operations()]
-    assert len(operations) == 5
+    assert len(operations) == 9
     for operation in operations:
         token = ACT if operation.method == "post" else READ
         for mode in GenerationMode:

@@ -21,7 +21,7 @@ def test_vendored_files_are_those_of_their_releases() -> None:
 
 
 def test_every_other_file_is_our_own() -> None:
-    own = {"console.css", "console.js", "buoy.svg", "vendored.json"}
+    own = {"console.css", "console.js", "locale.js", "buoy.svg", "vendored.json"}
     assert {path.name for path in (CONSOLE / "assets").iterdir()} == own | set(VENDORED)
 
 

@@ -33,6 +33,8 @@ ALLOWED = {
     "timeline": SUCCESS,
     "overrides": SUCCESS,
     "touchpoints": SUCCESS,
+    "notes": SUCCESS,
+    "tasks": SUCCESS,
     "team": {"lead", "cs_ops"},
     "outcomes": {"lead", "cs_ops"},
     "model": {"cs_ops"},
@@ -77,7 +79,7 @@ def test_nothing_answers_without_a_session(console: tuple[Starlette, TestClient,
         assert isinstance(route, Route | Mount)
         if route.path in OPEN or "{tenant}" in route.path or route.path.startswith(API):
             continue
-        assert route.path in ("/", "/sign-out"), "a new address is open, or a tenant's"
+        assert route.path in ("/", "/sign-out", "/sessions"), "a new address is open, or a tenant's"
     for method, path in _addresses(app, "acme"):
         answer = client.request(method, path)
         assert answer.status_code == (303 if method == "GET" else 401), path
@@ -114,6 +116,37 @@ def test_who_has_no_grant_gets_nowhere(console: tuple[Starlette, TestClient, Acc
     client.cookies.set("__Host-bellbuoy_session", access.cookie("Kim", ()))
     assert client.get("/").status_code == 403
     assert {client.request(*address).status_code for address in _addresses(app, "acme")} == {404}
+
+
+def test_somebody_ends_their_own_sessions_and_nobody_elses(
+    console: tuple[Starlette, TestClient, Access],
+) -> None:
+    _, client, access = console
+    here, there = access.cookie("Kim", ("lead",), "Firefox"), access.cookie("Kim", ("lead",), "Chrome")
+    others = access.cookie("Ines", ("lead",), "Safari")
+    session, other, stranger = access.session(here), access.session(there), access.session(others)
+    assert session is not None
+    assert other is not None
+    assert stranger is not None
+    client.cookies.set("__Host-bellbuoy_session", here)
+    page = client.get("/sessions").text
+    assert "Firefox" in page
+    assert "Chrome" in page
+    assert "Ines" not in page
+
+    def end(**fields: str) -> int:
+        body = {"token": access.token(session), **fields}  # type: ignore[arg-type]
+        return client.post("/sessions", data=body).status_code
+
+    assert client.post("/sessions", data={"whose": "Kim"}).status_code == 403, "no token of the session"
+    assert end(key=access.key_of(stranger)) == 303
+    assert end(whose="Ines") == 303
+    assert access.session(others) is not None
+    assert end(key=access.key_of(other)) == 303
+    assert access.session(there) is None
+    assert access.session(here) is not None
+    assert end(whose="Kim") == 303
+    assert client.get("/alerts/acme").status_code == 303, "signed out everywhere"
 
 
 def test_a_session_does_not_open_the_api(console: tuple[Starlette, TestClient, Access]) -> None:

@@ -1,0 +1,48 @@
+"""The answers to the forms of acts, and what all of them say: an id, and why an act failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bellbuoy.console.pages.site import Site
+from bellbuoy.console.request import session_of
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import AWAY, CONFIGURATION
+from bellbuoy.operations.account_acts import NoSuchTaskError
+from bellbuoy.operations.alert_actions import NoSuchAlertError
+
+__all__ = ["ChangeRefusedError", "act_id", "failure"]
+
+
+class ChangeRefusedError(OperatorError):
+    """A form asks for what can't be; the message says what to give instead."""
+
+    exit_code = CONFIGURATION
+
+
+def act_id(fields: Mapping[str, str]) -> str:
+    """Return the id that the page gave an act, so that sending it twice counts once."""
+    given = fields.get("action_id", "")
+    return given if given.isalnum() and given.isascii() and len(given) <= 64 else ""
+
+
+def failure(site: Site, error: Exception, request: Request, fields: Mapping[str, str]) -> Response:
+    """Answer that an act was not recorded, or that nobody knows; then it can be sent again as it was."""
+    code = getattr(error, "exit_code", AWAY)
+    gone = isinstance(error, NoSuchAlertError | NoSuchTaskError)
+    status = 409 if gone else 422 if code == CONFIGURATION else 503
+    return site.toast(
+        "This was not recorded" if status != 503 else "Nothing is known to be recorded",
+        _for_people(str(error)),
+        status,
+        retry={"path": request.url.path, "fields": fields} if status == 503 else None,
+        token=site.access.token(session_of(request)),
+    )
+
+
+def _for_people(text: str) -> str:
+    """Return a message of the command without what only the command line has."""
+    return text.partition("; `bellbuoy")[0].partition(": `bellbuoy")[0].partition(" (--")[0]
