@@ -27,8 +27,8 @@ TABLES: Mapping[type[Output], str] = {
 """The table, or folder of files, of each record type."""
 
 _TIMES = {
-    "acknowledged_at", "as_of", "band_since", "changed_at", "opened_at", "received_at", "renewal_at", "since",
-    "snoozed_until", "until",
+    "acknowledged_at", "as_of", "at", "band_since", "changed_at", "done_at", "due_at", "opened_at",
+    "received_at", "renewal_at", "since", "snoozed_until", "until",
 }  # fmt: skip
 """Fields that are UTC milliseconds."""
 
