@@ -26,6 +26,7 @@ __all__ = [
     "MAX_TEXT",
     "Admission",
     "NotAdmitted",
+    "account_act_refusals",
     "admit",
     "identity",
     "refusals",
@@ -138,7 +139,7 @@ def refusals(event: Mapping[str, Any], now: int, limits: Admission) -> Iterator[
     if "into" in event:
         yield from _link_refusals(event)
     if event.get("kind") in ACCOUNT_ACTS:
-        yield from _account_act_refusals(event)
+        yield from account_act_refusals(event)
     if "origin" in event:
         yield from _transfer_refusals(event)
         return  # what it holds was admitted before
@@ -181,7 +182,7 @@ def _link_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
         yield NotAdmitted("invalid", "an account can't be merged into itself", "/into")
 
 
-def _account_act_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
+def account_act_refusals(event: Mapping[str, Any]) -> Iterator[NotAdmitted]:
     """Yield why a note or a task may not enter: what it says must be there, and not longer than it may be."""
     kind, text = event["kind"], event["note"] or ""
     if not event["author"].strip():

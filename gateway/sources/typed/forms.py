@@ -16,9 +16,11 @@ from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
+from processors.intake.admission import account_act_refusals
 from processors.intake.own_facts import own_refusals
 from processors.measures import MEASURES
 from processors.observe.override import is_target
+from processors.state.account_acts import ACCOUNT_ACTS
 from schemas.codec.record_codec import RECORDS
 from schemas.codec.registry import Registry
 from schemas.identity.aliases import is_alias
@@ -227,6 +229,9 @@ def _check_meaning(record: InputEvent) -> None:
 
 def _check_action(action: AlertAction) -> None:
     """Raise Fault for an action that would change nothing."""
+    if action.kind in ACCOUNT_ACTS:
+        for refusal in account_act_refusals(msgspec.structs.asdict(action)):
+            raise Fault(refusal.detail, refusal.pointer or "")
     if action.kind == "snoozed" and (action.until is None or action.until <= action.occurred_at):
         raise Fault("snoozed needs until, a later time in UTC milliseconds", "/until")
     if action.kind == "assigned" and not action.assignee:

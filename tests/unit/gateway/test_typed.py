@@ -44,6 +44,8 @@ ACTION = BASICS | {"alert_id": "a", "author": "kim"}
         ({"kind": "assigned"}, "/assignee"),
         ({"kind": "reviewed"}, "/feedback"),
         ({"kind": "dismissed", "feedback": "great"}, "/feedback"),
+        ({"kind": "noted"}, "/note"),
+        ({"kind": "task_set", "note": "x" * 301}, "/note"),
     ],
 )
 def test_an_action_that_would_change_nothing_is_refused(
