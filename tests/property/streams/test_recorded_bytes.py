@@ -46,8 +46,8 @@ DAYS = 60
 EXPECTED = {
     "journal": "523d959a5eda603eec4fdaad0b81aaacf7820e70e5901d5b4a89f6439cd85ea2",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
-    "changelog": "d62a30c81fd87649f6e44b682f53c8aff98f00530ba2b1c6199052710bbfddcb",
-    "account.health": "9801f27bb087b913c9a3c4789fad5531bde8d510c3a8a1384d029f8165405dac",
+    "changelog": "52aa016ab6ff7de7173911c1e366960092da68fb3ba8e644ebf3d0c77b6024cf",
+    "account.health": "cede2413887d45c0be859ae59f6df68a349c2160b9b4ff8b0e9046c4bad88661",
     "account.kpis": "c6172018033139826a69bc9ae0774635d29e5aacd7a21170a0d42874db14a60d",
     "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
 }
