@@ -44,10 +44,10 @@ START = 20_000 * DAY
 STEP = DAY // 2
 DAYS = 60
 EXPECTED = {
-    "journal": "523d959a5eda603eec4fdaad0b81aaacf7820e70e5901d5b4a89f6439cd85ea2",
+    "journal": "dd2de7f4e42e0b8edd47610afa18917d6cc174a6ddbc5936352a3bec57602153",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "52aa016ab6ff7de7173911c1e366960092da68fb3ba8e644ebf3d0c77b6024cf",
-    "account.health": "cede2413887d45c0be859ae59f6df68a349c2160b9b4ff8b0e9046c4bad88661",
+    "account.health": "e81fa053734e85bdf849c77b0e269ee4b0129f3e0b6f2f5551d46081debb3e13",
     "account.kpis": "c6172018033139826a69bc9ae0774635d29e5aacd7a21170a0d42874db14a60d",
     "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
 }
