@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are re-exported
@@ -41,6 +42,9 @@ __all__ = ["RecoverError", "Recovery", "plan_recovery"]
 _SECONDS = 30.0
 _COPY_RECORDS = 1_000
 """Records that are copied in one transaction."""
+
+_Written = tuple[bytes | None, bytes | None, int, Sequence[tuple[str, bytes]]]
+"""Value, key, partition and headers of a record that is written."""
 
 
 class RecoverError(OperatorError):
@@ -149,19 +153,11 @@ class _StoppedPipeline:
         """Write a position to the changelog, and tell what stands beside it."""
         transactional_id = f"{self.topics.app_id}-accounts-{partition}"
         key, value, headers = position_key(partition), encode_position(position), state_headers(logs, inputs)
-        self.write(transactional_id, self.topics.changelog, value, key, partition, headers)
+        self.write(transactional_id, self.topics.changelog, [(value, key, partition, headers)])
 
-    def write(
-        self,
-        transactional_id: str,
-        topic: str,
-        value: bytes,
-        key: bytes | None,
-        partition: int,
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> None:
+    def write(self, transactional_id: str, topic: str, records: Sequence[_Written]) -> None:
         """
-        Write one record under a role's id, again when a broker refused it; raise KafkaException.
+        Write records in one transaction, again when a broker refused one; raise KafkaException.
 
         A broker may not know a topic yet that was made a moment ago, and then the whole transaction is void.
         """
@@ -170,7 +166,8 @@ class _StoppedPipeline:
             producer = TransactionalProducer(self.connection, transactional_id)
             producer.begin()
             try:
-                producer.produce(topic, value, key, partition, headers)
+                for record in records:
+                    producer.produce(topic, *record)
                 producer.commit()
             except KafkaException as error:
                 if not error.args[0].txn_requires_abort() or time.monotonic() > deadline:
@@ -286,7 +283,7 @@ def _continue_journal(
     batch = JournalBatch(sequence=sequence, written_at=written_at, offsets=ranges)
     transactional_id = f"{deployment.topics.prefix}bellbuoy-journal-{partition}"
     value = deployment.batches.encode(batch)
-    deployment.write(transactional_id, deployment.journal, value, None, partition)
+    deployment.write(transactional_id, deployment.journal, [(value, None, partition, ())])
     deployment.await_visible(transactional_id)
     written = last_record(deployment.connection, deployment.journal, partition)
     assert written is not None
@@ -416,19 +413,14 @@ def _bring_back(deployment: _StoppedPipeline, name: str, kept: str) -> None:
 
 def _copy(deployment: _StoppedPipeline, records: Iterator[KafkaRecord], to: str, *, by_key: bool) -> None:
     """Write records to a topic: each to its partition, or to its account's where there is none."""
-    transactional_id = f"{deployment.topics.prefix}bellbuoy-recover"
-    producer = TransactionalProducer(deployment.connection, transactional_id)
-    partitions, written = deployment.topics.partitions, 0
-    for record in records:
-        if written % _COPY_RECORDS == 0:
-            producer.begin()
+    transactional_id, partitions = f"{deployment.topics.prefix}bellbuoy-recover", deployment.topics.partitions
+
+    def copied(record: KafkaRecord) -> _Written:
         partition = record.partition
         if by_key and partition >= partitions:
             partition = partition_of(record.key, partitions) if record.key else partition % partitions
-        producer.produce(to, record.value, record.key, partition, record.headers)
-        written += 1
-        if written % _COPY_RECORDS == 0:
-            producer.commit()
-    if written % _COPY_RECORDS:
-        producer.commit()
+        return record.value, record.key, partition, record.headers
+
+    while some := [copied(record) for record in islice(records, _COPY_RECORDS)]:
+        deployment.write(transactional_id, to, some)
     deployment.await_visible(transactional_id)
