@@ -86,8 +86,8 @@ def run_company(
     """
     Send the company's days, each once the day before is fully processed, and inject the planned faults.
 
-    ``say`` is called with lines about the progress. Raises NotDrainedError when a day isn't processed within
-    four minutes.
+    ``say`` is called with lines about the progress. Raises NotDrainedError when a day's processing
+    stands still for four minutes.
     """
     faults: list[RunFault] = []
     began = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from typing import NamedTuple
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
@@ -17,34 +18,49 @@ from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import KafkaRecord
 
-__all__ = ["NotDrainedError", "pending_work", "undelivered_output", "wait_drained"]
+__all__ = ["NotDrainedError", "PendingWork", "pending_work", "undelivered_output", "wait_drained"]
 
 _PAUSE_SECONDS = 0.1
 
 
 class NotDrainedError(OperatorError):
     """
-    The pipeline did not catch up in time; nothing is lost.
+    The pipeline stands still before it has caught up; nothing is lost.
 
     Operator action: see the log of the part that is named, or wait longer.
     """
 
 
+class PendingWork(NamedTuple):
+    """The first part of the pipeline that has work left, in words, and how many offsets are left there."""
+
+    where: str
+    offsets: int
+
+
 def wait_drained(connection: Connection, topics: Topics, sinks: Collection[Sink], seconds: float) -> None:
-    """Return once no work is pending; raise NotDrainedError after *seconds*, and KafkaAwayError."""
+    """
+    Return once no work is pending; raise NotDrainedError and KafkaAwayError.
+
+    It gives up when nothing has moved for *seconds*, so a slow machine has the time that it needs.
+    """
+    least: dict[str, int] = {}
     deadline = time.monotonic() + seconds
     while (pending := pending_work(connection, topics, sinks)) is not None:
+        if pending.offsets < least.get(pending.where, pending.offsets + 1):
+            least[pending.where] = pending.offsets
+            deadline = time.monotonic() + seconds
         if time.monotonic() > deadline:
-            raise NotDrainedError(f"work is still pending after {seconds:.0f} s: {pending}")
+            raise NotDrainedError(f"nothing moved for {seconds:.0f} s: {pending.where}")
         time.sleep(_PAUSE_SECONDS)
 
 
-def pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> str | None:
-    """Return, in words, the first part that has work left, or ``None``; raise KafkaAwayError."""
+def pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> PendingWork | None:
+    """Return the first part that has work left, or ``None``; raise KafkaAwayError."""
     return retry_while_leaderless(connection, lambda: _pending_work(connection, topics, sinks))
 
 
-def _pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> str | None:
+def _pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> PendingWork | None:
     batches = codec("account.journal")
     # Read first: what the worker forwarded until now is then among the inputs whose ends are read next.
     folded = read_positions(connection, topics)
@@ -55,11 +71,15 @@ def _pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink
     for partition, record in last.items():
         covered = {} if record is None else {r.topic: r.next for r in batches.decode(record.value).offsets}
         for topic in INPUT_TOPICS:
-            if _unread(connection, topics, topic, partition, covered.get(topic, 0), ends):
-                return f"the journal has not read all of {topics.name(topic)}, partition {partition}"
+            read = covered.get(topic, 0)
+            if _unread(connection, topics, topic, partition, read, ends):
+                where = f"the journal has not read all of {topics.name(topic)}, partition {partition}"
+                return PendingWork(where, ends[topic, partition] - read)
     for partition, record in last.items():
-        if record is not None and (partition not in folded or folded[partition].offset < record.offset):
-            return f"the worker has not folded all of the journal's partition {partition}"
+        at = folded[partition].offset if partition in folded else -1
+        if record is not None and at < record.offset:
+            where = f"the worker has not folded all of the journal's partition {partition}"
+            return PendingWork(where, record.offset - at)
     return undelivered_output(connection, topics, sinks)
 
 
@@ -73,14 +93,16 @@ def _unread(
     return record is not None and record.offset >= next_offset
 
 
-def undelivered_output(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> str | None:
-    """Return, in words, an output that a sink does not have up to its present end, or ``None``."""
+def undelivered_output(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> PendingWork | None:
+    """Return an output that a sink does not have up to its present end, or ``None``."""
     ends = end_offsets(connection, topics)
     for sink in sinks:
         subscription = Subscription.of(sink, topics)
         for part in written_offsets(connection, subscription):
-            if max(0, part.offset) < ends[topics.plain(part.topic), part.partition]:
-                return (
+            left = ends[topics.plain(part.topic), part.partition] - max(0, part.offset)
+            if left > 0:
+                where = (
                     f"delivery to {sink.name} has not written all of {part.topic}, partition {part.partition}"
                 )
+                return PendingWork(where, left)
     return None

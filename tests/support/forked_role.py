@@ -27,5 +27,6 @@ class ForkedChild(Child):
     def __init__(self, role: str, log: Path, env: Mapping[str, str]) -> None:
         self.name, self.log, self._stop_signal = role, log, signal.SIGTERM
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._log_start = log.stat().st_size if log.exists() else 0
+        log.touch()
+        self._log_start = log.stat().st_size
         self._process: Any = fork([role], env, stdout=log, stderr=log, folder=Path.cwd())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidTxnState
 from aiokafka.structs import TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
@@ -21,6 +22,7 @@ from confluent_kafka.admin import (
 )
 
 from schemas.connection import Connection
+from tests.support.waiting import until
 
 __all__ = ["leave_unended"]
 
@@ -31,7 +33,10 @@ def leave_unended(
     """Leave a record in a partition whose transaction has no end there; nobody else has the id meanwhile."""
     _verify_partitions(bootstrap, False)
     try:
-        asyncio.run(_leave(bootstrap, transactional_id, topic, partition, key, value))
+        until(
+            lambda: asyncio.run(_left(bootstrap, transactional_id, topic, partition, key, value)),
+            what="the broker's consent to a record of no known transaction",
+        )
     finally:
         _verify_partitions(bootstrap, True)
 
@@ -49,15 +54,23 @@ def _verify_partitions(bootstrap: Connection, wanted: bool) -> None:
         future.result(30)
 
 
-async def _leave(
+async def _left(
     bootstrap: Connection, transactional_id: str, topic: str, partition: int, key: bytes | None, value: bytes
-) -> None:
+) -> bool:
+    """Return whether the record was left; a broker still refuses it until the setting has come to it."""
     producer = AIOKafkaProducer(bootstrap_servers=str(bootstrap), transactional_id=transactional_id)
     await producer.start()
-    await producer.begin_transaction()
-    transaction = producer._txn_manager
-    transaction._txn_partitions.add(TopicPartition(topic, partition))  # as if the coordinator knew it
-    await producer.send_and_wait(topic, value, key, partition)
-    transaction.committing_transaction()
-    transaction.complete_transaction()
-    await producer.stop()
+    try:
+        await producer.begin_transaction()
+        transaction = producer._txn_manager
+        transaction._txn_partitions.add(TopicPartition(topic, partition))  # as if the coordinator knew it
+        try:
+            await producer.send_and_wait(topic, value, key, partition)
+        except InvalidTxnState:
+            await producer.abort_transaction()
+            return False
+        transaction.committing_transaction()
+        transaction.complete_transaction()
+        return True
+    finally:
+        await producer.stop()
