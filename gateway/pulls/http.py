@@ -7,13 +7,15 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
 from gateway.pulls.pull import PullError, PullRefusedError
+
+if TYPE_CHECKING:  # every command loads the sources' settings, and only one polls
+    import aiohttp
 
 __all__ = ["HttpClient"]
 
@@ -33,7 +35,7 @@ class HttpClient:
         self.host = urlsplit(url).netloc
         self.headers: dict[str, str] = {}
         self._url = url.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        self._timeout_seconds = timeout_seconds
         self._pause = 1 / requests_per_second
         self._next_at = 0.0
         self._runner = asyncio.Runner()
@@ -58,11 +60,13 @@ class HttpClient:
         self._runner.close()
 
     def _ask(self, method: str, path: str, **content: Any) -> Any:
+        from aiohttp import ClientError  # noqa: PLC0415
+
         time.sleep(max(0.0, self._next_at - time.monotonic()))
         self._next_at = time.monotonic() + self._pause
         try:
             status, headers, raw = self._runner.run(self._exchange(method, path, content))
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (ClientError, TimeoutError) as error:
             raise PullError(f"{self.host} doesn't answer: {type(error).__name__}") from error
         if len(raw) > _MOST_ANSWER_BYTES:
             raise PullError(f"{self.host} answered more than {_MOST_ANSWER_BYTES:,} bytes to {path}")
@@ -81,8 +85,11 @@ class HttpClient:
     async def _exchange(
         self, method: str, path: str, content: Mapping[str, Any]
     ) -> tuple[int, Mapping[str, str], bytes]:
+        from aiohttp import ClientSession, ClientTimeout, DummyCookieJar  # noqa: PLC0415
+
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar())
+            timeout = ClientTimeout(total=self._timeout_seconds)
+            self._session = ClientSession(timeout=timeout, cookie_jar=DummyCookieJar())
         asked = self._session.request(
             method, self._url + path, headers=self.headers, allow_redirects=False, **content
         )
