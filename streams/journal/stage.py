@@ -121,6 +121,9 @@ class JournalMember:
                 self._check_loops()
                 self._commit_positions(consumer)
             self._stop_loops()
+        except KafkaException:
+            self._require_same_journal()  # a broker also refuses to write to what is another log by now
+            raise
         finally:
             with suppress(Exception):  # the error that ends this came first
                 self._stop_loops()
@@ -161,12 +164,7 @@ class JournalMember:
     def _inspected(self, inspection: Inspection) -> None:
         """Take the watch's answer; raise LogChangedError when the journal is not the log that was written."""
         journal = self._topics.name("account.journal")
-        for fault in inspection.faults:
-            if fault.topic == journal and fault.kind != "head_gone":
-                raise LogChangedError(
-                    f"{fault.sentence}: the journal stops; start it again, and if it then stops as well, "
-                    "run `bellbuoy recover journal --dry-run`"
-                )
+        self._judge_journal(inspection)
         self._ends = {part: end for part, end in inspection.ends.items() if part[0] == journal}
         unreadable = [f for f in inspection.faults if f.topic != journal and not f.can_be_read_on]
         self._faults.standing(unreadable)
@@ -175,6 +173,22 @@ class JournalMember:
         self._transaction_ends.look(
             self._watch.inspector, [partition.producer for partition in list(self._partitions.values())]
         )
+
+    def _judge_journal(self, inspection: Inspection) -> None:
+        """Raise LogChangedError when the journal is not the log that was written."""
+        for fault in inspection.faults:
+            if fault.topic == self._topics.name("account.journal") and fault.kind != "head_gone":
+                raise LogChangedError(
+                    f"{fault.sentence}: the journal stops; start it again, and if it then stops as well, "
+                    "run `bellbuoy recover journal --dry-run`"
+                )
+
+    def _require_same_journal(self) -> None:
+        """Look at the journal at once; raise LogChangedError, and nothing where Kafka doesn't answer."""
+        journal = self._topics.name("account.journal")
+        ends = {part: at for part, at in self._positions().items() if part[0] == journal}
+        with suppress(KafkaException):
+            self._judge_journal(self._watch.inspector.inspect(ends, self._topics.partitions))
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
