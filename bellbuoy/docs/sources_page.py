@@ -85,8 +85,8 @@ _ASKED_PAGE = """# {title}
 {keys}
 ```
 
-Start `bellbuoy poll`; `bellbuoy up` starts it where a tenant has a source. All keys are in the
-[settings](../reference/settings.md).
+Start `bellbuoy poll`; `bellbuoy up` starts it where a tenant has a source, and Compose with `--profile poll`
+and the settings in `BELLBUOY_POLL__TENANTS`. All keys are in the [settings](../reference/settings.md).
 
 ## What is read, and what it becomes
 

@@ -21,7 +21,7 @@ from bellbuoy.settings import Settings, load
 
 ROOT = Path(__file__).parents[3]
 ONCE = {"topics", "schema"}
-OURS = (*sorted(ONCE), *ROLES, "console")
+OURS = (*sorted(ONCE), *ROLES, "console", "poll")
 PASSED_ON = {
     "BELLBUOY_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
     "BELLBUOY_KAFKA__SASL_MECHANISM": "SCRAM-SHA-512",
@@ -32,6 +32,7 @@ PASSED_ON = {
     "BELLBUOY_CONSOLE__OIDC": '{"issuer":"https://login.example.com","client_id":"bellbuoy",'
     '"grants":{"success":{"roles":["csm"]}}}',
     "BELLBUOY_CONSOLE__TOKENS": "{}",
+    "BELLBUOY_POLL__TENANTS": '{"acme":{"ewebinar":{"token":"a-token"}}}',
 }
 """What the shell may say where the file says nothing."""
 
@@ -90,7 +91,7 @@ def test_checks_and_scrapes_ask_where_the_role_answers(services: dict[str, Any])
         job["job_name"]: job["dns_sd_configs"][0]
         for job in yaml.safe_load((ROOT / "ops" / "prometheus.yml").read_text())["scrape_configs"]
     }
-    assert set(scraped) == {*ROLES, "console"}
+    assert set(scraped) == {*ROLES, "console", "poll"}
     gateway = services["gateway"]
     assert scraped.pop("gateway")["port"] == gateway["environment"]["BELLBUOY_GATEWAY__METRICS_PORT"]
     assert "http://127.0.0.1:8080/readyz" in gateway["healthcheck"]["test"][-1]
@@ -99,7 +100,12 @@ def test_checks_and_scrapes_ask_where_the_role_answers(services: dict[str, Any])
     assert "http://127.0.0.1:8090/readyz" in console["healthcheck"]["test"][-1]
     areas = {
         role: (f"{area}__METRICS_HOST", f"{area}__METRICS_PORT")
-        for role, area in (("journal", "JOURNAL"), ("worker", "WORKER"), ("deliver", "DELIVERY"))
+        for role, area in (
+            ("journal", "JOURNAL"),
+            ("worker", "WORKER"),
+            ("deliver", "DELIVERY"),
+            ("poll", "POLL"),
+        )
     }
     for role, (host, port) in areas.items():
         environment = services[role]["environment"]
