@@ -161,7 +161,7 @@ def _evaluated(
         accounts=len(world.fates),
         days=len(world.published.scores),
         churners=sum(fate.churned_at is not None for fate in world.fates),
-        figures=(*_figures(world, seeds), opened_by_faults(world.published, world.sound)),
+        figures=(*_figures(world, seeds), *_fault_figures(world)),
         by_segment=_by_segment(world),
         by_rule=by_rule(world.published, seen, world.start),
         by_cause=by_cause(world.published, seen, world.fates) if world.planted else {},
@@ -187,6 +187,11 @@ def _figures(world: ObservedWorld, seeds: Sequence[ObservedWorld]) -> Iterator[F
 
 def _baseline(seen: Observations, risk: NDArray[np.float64], world: ObservedWorld) -> tuple[Figure, ...]:
     return tuple(one.figure() for one in baseline_figures(seen, risk, planted=world.planted))
+
+
+def _fault_figures(world: ObservedWorld) -> list[Figure]:
+    """Return what dead feeds cost; nothing of a history, of which nobody knows which of its feeds died."""
+    return [opened_by_faults(world.published, world.sound)] if world.planted else []
 
 
 def _by_segment(world: ObservedWorld) -> dict[str, tuple[Figure, ...]]:

@@ -18,7 +18,7 @@ from tests.support.generators import NOW, batch, batchings, histories
 from tests.support.recorded_partition import RecordedPartition
 
 MINUTE = 60_000
-ONE_OF_MANY = re.compile(r"(?<![\d.,-])1 (?!was\b|is\b|as\b)[a-z]*s\b")
+ONE_OF_MANY = re.compile(r"(?<![\d.,-])1 (?!was\b|is\b|as\b|ms\b)[a-z]*s\b")
 """One of something in the plural, such as "1 days"."""
 
 

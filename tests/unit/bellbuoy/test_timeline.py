@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bellbuoy.console.account import Happenings
 from bellbuoy.query.timeline import KINDS, timeline_of
-from schemas.inputs import INPUTS, MODELS, OWNER_ALERTS, TRANSFERS, USAGE
+from schemas.inputs import FEED_REPORTS, INPUTS, MODELS, OWNER_ALERTS, TRANSFERS, USAGE
 from schemas.records import AlertAction, EngagementEvent, JournalBatch, UsageCell
 from schemas.times import DAY
 from tests.support.output_records import alert
@@ -96,5 +96,5 @@ def test_usage_is_summed_by_weeks_and_a_feature_by_its_days() -> None:
 
 
 def test_no_input_about_an_account_is_left_out() -> None:
-    apart = {USAGE, TRANSFERS, MODELS, OWNER_ALERTS}
+    apart = {USAGE, TRANSFERS, MODELS, OWNER_ALERTS, FEED_REPORTS}
     assert KINDS.keys() == {each.batch_field for each in INPUTS if each not in apart}

@@ -292,19 +292,19 @@ def test_what_is_bad_beside_a_cap_is_told_as_well_and_no_worse_than_it_is() -> N
     """
     A decline that began before a cancellation is scheduled is at risk by itself.
 
-        day      60 ... 72           72 and 13 hours    then
+        day      60 ... 73           77                 then
         usage    a tenth of usual
         event                                           scheduled
         alert    (at risk)           decline            canceling
     """
     account = Account()
     account.established()
-    for day in range(60, 76):
+    for day in range(60, 78):
         account.at(START + day * DAY + 10 * HOUR, *account.busy_day(day)[:2])
         account.at(START + day * DAY + 23 * HOUR)
     [decline] = [a for a in account.alerts if a.change == "opened"]
     assert (decline.rule, decline.title) == ("decline", "Use of the product is declining")
-    assert decline.reasons[0] == "28 events in 14 days, usually 276"
+    assert decline.reasons[0] == "Usage down 90% against its usual week (14 events, usually 140)"
     assert decline.score_before is not None
     assert decline.score_before > decline.score
     assert (decline.since or 0) <= decline.opened_at
@@ -356,7 +356,7 @@ def test_no_alert_tells_a_person_what_that_person_said() -> None:
     said = {"author": "kim", "reason": "Told us"}
     account.at(account.now + HOUR, account.event(AccountOverride, target="score", value=10.0, **said))
     assert (account.health.band, account.alerts) == ("critical", [])
-    for target in ("usage.trend", "people.lost"):
+    for target in ("usage.trend", "usage.year", "people.lost"):
         account.at(account.now + 1, account.event(AccountOverride, target=target, value=0.0, **said))
     gone = account.event(AccountOverride, target="score", at=account.now + 1, **said)
     account.at(account.now + 2, gone)
@@ -368,7 +368,7 @@ def test_what_is_bad_is_told_also_while_an_override_says_worse() -> None:
     account.established()
     said = account.event(AccountOverride, target="score", value=10.0, author="kim", reason="Told us")
     account.at(account.now + HOUR, said)
-    for day in range(60, 76):
+    for day in range(60, 78):
         account.at(START + day * DAY + 10 * HOUR, *account.busy_day(day)[:2])
         account.at(START + day * DAY + 23 * HOUR)
     [alert, *_] = account.alerts
