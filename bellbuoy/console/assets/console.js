@@ -277,7 +277,11 @@
   // Keys
   document.addEventListener('keydown', event => {
     if (event.metaKey || event.ctrlKey || event.altKey || $('dialog[open]')) return
-    if (event.target.closest('input, select, textarea')) { if (event.key === 'Escape') event.target.blur(); return }
+    // Of a dialog that was closed a moment ago, a field may still have the focus.
+    if (event.target.closest('input, select, textarea') && !event.target.closest('dialog:not([open])')) {
+      if (event.key === 'Escape') event.target.blur()
+      return
+    }
     const tenant = encodeURIComponent(document.body.dataset.tenant ?? '')
     const acts = {a: 'acknowledged', s: 'snoozed', g: 'assigned', x: 'dismissed', r: 'resolved', n: 'acknowledged'}
     if (event.key === 'j' || event.key === 'k') step(event.key === 'j' ? 1 : -1)

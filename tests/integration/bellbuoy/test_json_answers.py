@@ -64,6 +64,15 @@ ARGUMENTS: dict[str, list[str]] = {
     "alerts resolve": ["0000"],
     "alerts snooze": ["0000", "--until", "7d"],
     "forget": ["--account", "acme-1", "--dry-run"],
+    "keys list": [],
+    "keys new": ["web-app"],
+    "keys revoke": ["0000"],
+    "keys rotate": ["0000"],
+    "note": ["acme-1", "They hire again"],
+    "tasks add": ["acme-1", "Call the sponsor", "--due", "7d"],
+    "tasks done": ["0000"],
+    "tasks list": [],
+    "tasks reopen": ["0000"],
     "import": ["usage.csv", "--map", "map.yaml", "--dry-run"],
     "notify list": [],
     "notify test": ["desk"],
@@ -88,6 +97,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "sinks rebuild": ["redis"],
     "sinks reconcile": ["redis"],
     "sources list": [],
+    "sources remap": ["stripe", "--from", "1h", "--dry-run"],
     "tokens new": ["crm", "--tenant", "demo"],
 }
 """What each command that takes --json is run with here."""

@@ -164,6 +164,7 @@ def test_an_account_shows_its_score_and_where_it_comes_from(
         page.keyboard.press(key)
         expect(page.locator(dialog)).to_be_visible()
         page.keyboard.press("Escape")
+        expect(page.locator(dialog)).to_be_hidden()
     expect(page.locator("#chart canvas")).to_be_visible()
     page.goto("/accounts/demo/a1x")
     expect(page.locator("#main")).to_contain_text("Did you mean")
