@@ -7,13 +7,9 @@ are in it. A second poller takes over within a session's time when the first one
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -29,6 +25,7 @@ from streams.kafka.cluster import Cluster
 from streams.kafka.consumer_group import leave_group
 from streams.runtime.errors import DeliveryError
 from streams.runtime.health import Health
+from streams.runtime.stop_signals import stopped_by_signals
 
 __all__ = ["run_poller"]
 
@@ -102,7 +99,7 @@ def run_poller(settings: Settings, stop: threading.Event | None = None) -> None:
     port = health.serve(settings.poll.metrics_host, settings.poll.metrics_port)
     log.info("Poller starts.", pulls=[pull.name for pull in pulls], metrics_port=port)
     owned = _Owned(cluster, pulls, health)
-    with _signals(stop):
+    with stopped_by_signals(stop):
         try:
             _own(cluster, settings, owned, health, stop)
         finally:
@@ -154,22 +151,3 @@ def _own(cluster: Cluster, settings: Settings, owned: _Owned, health: Health, st
 def _check(error: KafkaError) -> None:
     if error.fatal() or not error.retriable():
         log.warning("Kafka said of the poller's group.", error=error.str())
-
-
-@contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop the role; only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def request_stop(number: int, _: Any) -> None:
-        log.info("Stopping.", signal=signal.Signals(number).name)
-        stop.set()
-
-    before = {number: signal.signal(number, request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from gateway.pulls.pull import PullError, PullRefusedError
+from schemas.retry_after import retry_after_seconds
 
 if TYPE_CHECKING:  # every command loads the sources' settings, and only one polls
     import aiohttp
@@ -71,7 +70,9 @@ class HttpClient:
         if len(raw) > _MOST_ANSWER_BYTES:
             raise PullError(f"{self.host} answered more than {_MOST_ANSWER_BYTES:,} bytes to {path}")
         if status == _TOO_MANY or status >= _SERVER:
-            raise PullError(f"{self.host} answered {status}", _retry_after(headers))
+            raise PullError(
+                f"{self.host} answered {status}", retry_after_seconds(headers.get("retry-after", ""))
+            )
         if status == _FORBIDDEN and b"REQUEST_LIMIT_EXCEEDED" in raw:  # Salesforce's daily limit
             raise PullError(f"{self.host}: the requests of the day are used up", 900.0)
         if status >= 400:
@@ -109,15 +110,3 @@ async def _read(content: aiohttp.StreamReader) -> bytes:
 
 def _excerpt(raw: bytes) -> str:
     return raw[:300].decode(errors="replace") or "nothing more"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    try:
-        return (
-            float(value)
-            if value.isdecimal()
-            else max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        )
-    except (TypeError, ValueError):
-        return None

@@ -11,14 +11,13 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from schemas.retry_after import retry_after_seconds
 from sinks.notify.port import GoneError, PermanentError, TemporaryError, UnknownOutcomeError
 
 __all__ = ["Answer", "HttpEndpoint", "failure", "retry_after"]
@@ -116,16 +115,9 @@ def failure(host: str, answer: Answer) -> PermanentError | TemporaryError:
 
 
 def retry_after(value: str) -> float | None:
-    """Return the seconds that a Retry-After header asks for, as a number or as a date (RFC 9110)."""
-    try:
-        seconds = (
-            float(value)
-            if value.isdecimal()
-            else (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        )
-    except (TypeError, ValueError):
-        return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_SECONDS)
+    """Return the seconds that a Retry-After header asks for, an hour at most."""
+    seconds = retry_after_seconds(value)
+    return None if seconds is None else min(seconds, _LONGEST_RETRY_AFTER_SECONDS)
 
 
 def _why(error: Exception) -> str:

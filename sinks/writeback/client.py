@@ -10,13 +10,13 @@ import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
 
+from schemas.retry_after import retry_after_seconds
 from schemas.times import DAY
 from sinks.port import DailyUse, SinkError
 from sinks.writeback.mapping import WritebackMapping
@@ -95,7 +95,9 @@ class WritebackClient:
                 30.0,
             )
         if status in (_TOO_MANY, *self._mapping.retry_statuses) or status >= _SERVER:
-            raise SinkError(f"{self.host} answered {status}", _retry_after(headers))
+            raise SinkError(
+                f"{self.host} answered {status}", retry_after_seconds(headers.get("retry-after", ""))
+            )
         return Reply(status, _decoded(raw))
 
     def _headers(self) -> dict[str, str]:
@@ -183,15 +185,3 @@ def _decoded(raw: bytes) -> Any:
 
 def _excerpt(raw: bytes) -> str:
     return raw[:300].decode(errors="replace") or "nothing more"
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    value = headers.get("retry-after", "")
-    try:
-        return (
-            float(value)
-            if value.isdecimal()
-            else max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-        )
-    except (TypeError, ValueError):
-        return None

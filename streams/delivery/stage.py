@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import copy_context
-from typing import Any
 
 import structlog
 from confluent_kafka import KafkaException
@@ -25,6 +22,7 @@ from streams.kafka.errors import LogChangedError
 from streams.runtime.errors import DeliveryError
 from streams.runtime.gc import freeze_startup_objects
 from streams.runtime.health import Health
+from streams.runtime.stop_signals import stopped_by_signals
 from streams.settings import DeliverySettings
 
 __all__ = ["DeliveryError", "run"]
@@ -57,7 +55,7 @@ def run(
     port = health.serve(settings.metrics_host, settings.metrics_port)
     log.info("Delivery starts.", sinks=[sink.name for sink in sinks], metrics_port=port)
     freeze_startup_objects()
-    with _signals(stop):
+    with stopped_by_signals(stop):
         try:
             if _await_topics(connection, topics, sinks, health, stop):
                 cluster = Cluster(connection, topics, registry)
@@ -116,22 +114,3 @@ def _await_topics(
         health.set_condition("kafka", True)
         return True
     return False
-
-
-@contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT stop delivery; only the main thread can, others are stopped by their event."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def request_stop(number: int, _: Any) -> None:
-        log.info("Stopping.", signal=signal.Signals(number).name)
-        stop.set()
-
-    before = {number: signal.signal(number, request_stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
