@@ -48,7 +48,12 @@ def unpacked() -> Path:
 def apicurio(folder: Path) -> Iterator[str]:
     """Run the registry while the block lasts; yield the address of its Confluent-compatible API."""
     port = free_port()
-    environment = os.environ | {"QUARKUS_HTTP_PORT": str(port), "QUARKUS_HTTP_HOST": "127.0.0.1"}
+    environment = os.environ | {
+        "QUARKUS_HTTP_PORT": str(port),
+        "QUARKUS_HTTP_HOST": "127.0.0.1",
+        "QUARKUS_MANAGEMENT_PORT": "0",  # any; its default is the same for all that run here
+        "QUARKUS_MANAGEMENT_HOST": "127.0.0.1",
+    }
     url = f"http://127.0.0.1:{port}/apis/ccompat/v7"
     with (folder / "apicurio.log").open("wb") as log:
         process = subprocess.Popen(

@@ -3,9 +3,9 @@ Server that forks the command ``bellbuoy``: ``python -P -m tests.support.command
 
 It loads the product once and compiles what the journal compiles; a role or another command that it forks is
 ready in a tenth of the time that a process of its own takes. Requests and answers are lines of JSON on the
-socket FD: a request has arguments, environment, folder and the files of both outputs, the answer has the
-process id, and a later line its exit status. The server ends, and all that it forked with it, when the other
-side closes the socket.
+socket FD: a request has a number, arguments, environment, folder and the files of both outputs, the answer
+has the number and the process id, and a later line the number and the exit status. The server ends, and all
+that it forked with it, when the other side closes the socket.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def serve(requests: socket.socket) -> str:
     selector.register(requests, selectors.EVENT_READ)
     selector.register(wake, selectors.EVENT_READ)
     received = b""
+    numbers: dict[int, int] = {}
     while True:
         for key, _ in selector.select():
             if key.fileobj is requests:
@@ -68,11 +69,12 @@ def serve(requests: socket.socket) -> str:
                         for descriptor in (wake, woken, requests.detach()):
                             os.close(descriptor)
                         return _become(request)
-                    _send(requests, {"pid": pid})
+                    numbers[pid] = request["number"]
+                    _send(requests, {"number": request["number"], "pid": pid})
             else:
                 os.read(wake, 1 << 10)
                 for pid, status in iter(_ended, None):
-                    _send(requests, {"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+                    _send(requests, {"number": numbers.pop(pid), "status": os.waitstatus_to_exitcode(status)})
 
 
 def _ended() -> tuple[int, int] | None:

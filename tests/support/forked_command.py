@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -39,18 +40,18 @@ def fork(
 class Fork:
     """The part of ``subprocess.Popen`` that tests use, for a process of the server's."""
 
-    def __init__(self, pid: int, news: threading.Condition, ended: Mapping[int, int]) -> None:
-        self.pid, self._news, self._ended = pid, news, ended
+    def __init__(self, pid: int, number: int, news: threading.Condition, ended: Mapping[int, int]) -> None:
+        self.pid, self._number, self._news, self._ended = pid, number, news, ended
 
     def poll(self) -> int | None:
         with self._news:
-            return self._ended.get(self.pid)
+            return self._ended.get(self._number)
 
     def wait(self, timeout: float | None = None) -> int:
         with self._news:
-            if not self._news.wait_for(lambda: self.pid in self._ended, timeout):
+            if not self._news.wait_for(lambda: self._number in self._ended, timeout):
                 raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
-            return self._ended[self.pid]
+            return self._ended[self._number]
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
@@ -59,8 +60,10 @@ class Fork:
 
 class _ForkServer:
     def __init__(self) -> None:
+        # By the request's number: the system gives the id of a process that ended to another one.
+        self._pids: dict[int, int] = {}
         self._ended: dict[int, int] = {}
-        self._pids: list[int] = []
+        self._numbers = itertools.count()
         self._news = threading.Condition()
         self._requesting = threading.Lock()
         self._socket, theirs = socket.socketpair()
@@ -74,12 +77,13 @@ class _ForkServer:
         threading.Thread(target=self._read, name="command forks", daemon=True).start()
 
     def fork(self, request: Mapping[str, Any]) -> Fork:
+        number = next(self._numbers)
         with self._requesting:
-            self._socket.sendall(json.dumps(request).encode() + b"\n")
-            with self._news:
-                self._news.wait_for(lambda: self._pids or self._process.poll() is not None)
-                assert self._pids, "the fork server ended"
-                return Fork(self._pids.pop(), self._news, self._ended)
+            self._socket.sendall(json.dumps({**request, "number": number}).encode() + b"\n")
+        with self._news:
+            self._news.wait_for(lambda: number in self._pids or self._process.poll() is not None)
+            assert number in self._pids, "the fork server ended"
+            return Fork(self._pids[number], number, self._news, self._ended)
 
     def _read(self) -> None:
         with suppress(ConnectionError):
@@ -87,9 +91,9 @@ class _ForkServer:
                 answer = json.loads(line)
                 with self._news:
                     if "pid" in answer:
-                        self._pids.append(answer["pid"])
+                        self._pids[answer["number"]] = answer["pid"]
                     else:
-                        self._ended[answer["ended"]] = answer["status"]
+                        self._ended[answer["number"]] = answer["status"]
                     self._news.notify_all()
         self._process.wait()
         with self._news:

@@ -30,13 +30,17 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+def registry_client(url: str) -> SchemaRegistryClient:
+    return SchemaRegistryClient({"url": url, "timeout": 20})  # by default it waits for ever
+
+
 def settings(url: str, prefix: str = PREFIX) -> Settings:
     return Settings(kafka=KafkaSettings(registry_url=url, topic_prefix=prefix))
 
 
 def test_a_real_registry_has_every_schema_and_confluents_clients_read_and_write_with_it(url: str) -> None:
     served = registry(settings(url))
-    client = SchemaRegistryClient({"url": url})
+    client = registry_client(url)
 
     # Every subject, each with all of its versions; registering them again changes no id.
     subjects = {entry.subject for entry in entries()}
@@ -72,7 +76,7 @@ def test_records_of_a_newer_release_are_read_by_the_schema_that_the_registry_has
     newest = [entry for entry in entries() if entry.subject == "simulation.clock-value"][-1]
     newer = json.loads((resources.files("schemas") / "avro" / newest.file).read_text())
     newer["fields"].append({"name": "note", "type": "string", "default": ""})
-    client = SchemaRegistryClient({"url": url})
+    client = registry_client(url)
     number = client.register_schema(f"{PREFIX}simulation.clock-value", Schema(json.dumps(newer), "AVRO"))
     record: Any = codec("simulation.clock", served).decode(b"\0" + number.to_bytes(4, "big") + b"\x02\x04hi")
     assert record.now == 1
@@ -80,7 +84,7 @@ def test_records_of_a_newer_release_are_read_by_the_schema_that_the_registry_has
 
 def test_the_registry_refuses_what_old_readers_could_not_read(url: str) -> None:
     """Ours are compatible by Confluent's own rules; another application's schema in our place is named."""
-    client = SchemaRegistryClient({"url": url})
+    client = registry_client(url)
     client.set_compatibility("strict-account.kpis-value", "BACKWARD_TRANSITIVE")
     assert registry(settings(url, "strict-")).ids
     foreign = {"type": "record", "name": "Other", "fields": [{"name": "needed", "type": "string"}]}
