@@ -13,11 +13,10 @@ from xxhash import xxh3_64_hexdigest
 from bellbuoy.errors import ConfigError
 from bellbuoy.operations.forget.erasure_list import read_erasures
 from bellbuoy.operations.kafka_errors import KafkaAwayError
+from bellbuoy.operations.payload_events import mapped
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from gateway.http.errors import Fault
-from gateway.http.json_decoding import well_formed
-from gateway.http.sender import Sender
 from gateway.outbox.accounts import derived_records
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
@@ -123,15 +122,10 @@ def differing(source: WebhookSource, payload: RawPayload, report: RemapReport) -
     made: dict[bytes, set[bytes]] = {}
     for name, content in split_digests(payload.made):
         made.setdefault(name, set()).add(content)
-    sender = Sender(payload.tenant, payload.source, payload.received_at)
-    for raw in _events(source, payload, report):
-        try:
-            event = source.to_record(raw, sender, payload.headers)
-        except Fault as fault:
-            about = {"payload": payload.id, "pointer": fault.pointer, "message": fault.detail}
+    for event in mapped(source, payload, tests=payload.for_tests):
+        if isinstance(event, Fault):
+            about = {"payload": payload.id, "pointer": event.pointer, "message": event.detail}
             report.note("faults", about)
-            continue
-        if event is None:
             continue
         digests = made_digests(event)
         name, content = digests[:8], digests[8:]
@@ -152,17 +146,6 @@ def differing(source: WebhookSource, payload: RawPayload, report: RemapReport) -
             yield correction_of(event)
         else:
             report.note("left", about)
-
-
-def _events(source: WebhookSource, payload: RawPayload, report: RemapReport) -> Iterator[bytes]:
-    try:
-        events = source.split(well_formed(payload.body))
-    except Fault as fault:
-        report.note("faults", {"payload": payload.id, "pointer": fault.pointer, "message": fault.detail})
-        return
-    for raw in events:
-        if payload.for_tests or source.is_test is None or not source.is_test(raw):
-            yield raw
 
 
 def _payloads(settings: Settings, source: str, since: int, tenant: str | None) -> Iterator[RawPayload]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bellbuoy.operations.forget.payloads import events_of
 from bellbuoy.operations.forget.subject import ForgottenSubject, keys_of
+from bellbuoy.operations.payload_events import mapped
+from gateway.http.errors import Fault
+from gateway.sources.registry import WEBHOOKS
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
@@ -21,6 +23,8 @@ from streams.deadletters.reader import decoded_value
 from streams.kafka.record import KafkaRecord
 
 __all__ = ["SubjectMatcher"]
+
+_SOURCES = {source.name: source for source in WEBHOOKS}
 
 
 class SubjectMatcher:
@@ -84,10 +88,14 @@ class SubjectMatcher:
             return self._raw_matches(value)
         if payload.tenant != self._tenant:
             return False
-        return self._raw_matches(payload.body) or any(
+        if self._raw_matches(payload.body):
+            return True
+        source = _SOURCES.get(payload.source)
+        return source is not None and any(
             account_key(event.tenant, event.account_id) in self._keys
             or getattr(event, "user_id", None) in self._ids
-            for event in events_of(payload)
+            for event in mapped(source, payload, tests=True)
+            if not isinstance(event, Fault)
         )
 
     def _decoded(self, topic: str, value: bytes) -> Any:

@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import well_formed
 from gateway.http.sender import Sender
-from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
 from schemas.records import InputEvent, RawPayload
 
-__all__ = ["events_of"]
+__all__ = ["mapped"]
 
 
-def events_of(payload: RawPayload) -> Iterator[InputEvent]:
-    """Yield the events of a payload, without those that can't be used."""
-    source = _sources().get(payload.source)
-    if source is None:
-        return
+def mapped(source: WebhookSource, payload: RawPayload, *, tests: bool) -> Iterator[InputEvent | Fault]:
+    """
+    Yield the events of a payload of a source, and a fault for each that can't be used.
+
+    A body that can't be used is one fault. Without ``tests`` those of the vendor's test mode are left out.
+    """
     sender = Sender(payload.tenant, payload.source, payload.received_at)
     try:
         raws = source.split(well_formed(payload.body))
-    except Fault:
+    except Fault as fault:
+        yield fault
         return
     for raw in raws:
+        if not tests and source.is_test is not None and source.is_test(raw):
+            continue
         try:
             event = source.to_record(raw, sender, payload.headers)
-        except Fault:
+        except Fault as fault:
+            yield fault
             continue
         if event is not None:
             yield event
-
-
-@cache
-def _sources() -> dict[str, WebhookSource]:
-    return {source.name: source for source in WEBHOOKS}
