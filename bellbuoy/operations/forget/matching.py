@@ -40,8 +40,8 @@ class SubjectMatcher:
         self._needles = [text.encode() for text in subject.ids]
         self._words: re.Pattern[str] = named_by(subject.ids)
         self._envelopes = Envelopes(registry)
-        self._letters = codec("events.deadletter")
-        self._payloads = codec(RAW_TOPIC)
+        self._letters = codec("events.deadletter", registry)
+        self._payloads = codec(RAW_TOPIC, registry)
 
     def matches(self, topic: str, record: KafkaRecord) -> bool:
         """Tell whether a record of a topic (its name without prefix) holds something of the subject."""

@@ -13,11 +13,13 @@ from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.forget.topic_scan import TopicHits
 from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from schemas.codec.errors import SchemaError
-from schemas.codec.record_codec import codec
+from schemas.codec.record_codec import Codec, codec
 from schemas.producer_settings import DURABLE
+from schemas.records import RawPayload
 from schemas.times import DAY
 from schemas.topics import MAX_DEAD_LETTER_BYTES, RAW_DAYS, RAW_TOPIC
 from sinks.port import Sink
@@ -50,13 +52,14 @@ def rewrite_topic(settings: Settings, found: TopicHits, matcher: SubjectMatcher)
     A webhook that is older than its retention is left out. Raises KafkaAwayError.
     """
     name, written, ends = settings.kafka.topics().name(found.topic), 0, dict[int, int]()
+    payloads = codec(RAW_TOPIC, registry(settings)) if found.topic == RAW_TOPIC else None
 
     def kept() -> Iterator[_Record]:
         nonlocal written
         starts = [TopicPartition(name, number, 0) for number in sorted(found.last)]
         for record in read_to_end(settings.kafka.connection(), starts):
             ends[record.partition] = record.offset + 1
-            if not matcher.matches(found.topic, record) and not _is_over(found.topic, record):
+            if not matcher.matches(found.topic, record) and not _is_over(payloads, record):
                 written += 1
                 yield name, record.partition, record.key, record.value, record.headers
 
@@ -88,12 +91,12 @@ def cut_logs(
     return refused
 
 
-def _is_over(topic: str, record: KafkaRecord) -> bool:
+def _is_over(payloads: Codec[RawPayload] | None, record: KafkaRecord) -> bool:
     """Tell whether a kept webhook is older than its retention, which a copy would begin anew."""
-    if topic != RAW_TOPIC or record.value is None:
+    if payloads is None or record.value is None:
         return False
     try:
-        received_at: int = codec(RAW_TOPIC).decode(record.value).received_at
+        received_at = payloads.decode(record.value).received_at
     except SchemaError:
         return False
     return received_at < now() - RAW_DAYS * DAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,12 +10,17 @@ import pytest
 from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.forget.report import ErasureReport, Place
 from bellbuoy.operations.forget.subject import ForgottenSubject, find_subject
+from bellbuoy.operations.payload_events import mapped
+from bellbuoy.operations.remap import webhook_source
+from gateway.http.errors import Fault
+from gateway.sources.samples import load_samples
 from processors.state.account import Link, Person, State
 from processors.state.parts import brief
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.erasures import Erasure, Erasures, account_digest, person_digest
-from schemas.records import JournalBatch, SurveyResponse, UsageCell, UsageEvent, dead_letters
+from schemas.records import JournalBatch, RawPayload, SurveyResponse, UsageCell, UsageEvent, dead_letters
+from schemas.records.raw_payloads import raw_payload
 from schemas.topics import Topics
 from streams.kafka.record import KafkaRecord
 from tests.support.stored_usage import enveloped
@@ -81,6 +87,33 @@ def test_a_dead_letter_is_matched_by_ids_and_not_by_words(
     raw = codec("events.deadletter").encode(letter)
     subject = PERSON if user == ANN else ACCOUNT
     assert matches(subject, "events.deadletter", raw) is found
+
+
+def test_a_kept_webhook_is_matched_by_its_events_under_any_id_of_the_registry() -> None:
+    known = committed()
+    served = known.with_ids(
+        {subject: number + 4_711 for subject, number in known.ids.items()}, lambda _: None
+    )
+    sample = load_samples("zendesk").samples[0]
+    [event] = mapped(webhook_source("zendesk"), zendesk(sample.headers, sample.body), tests=True)
+    assert not isinstance(event, Fault)
+    name = event.account_id.encode()
+    # Escaped, so that the account is no word of the bytes: only the event says whom it is about.
+    body = sample.body.replace(name, b"\\u%04x" % name[0] + name[1:])
+    value = codec("raw.payloads", served).encode(zendesk(sample.headers, body))
+    record = KafkaRecord("raw.payloads", 0, 0, b"x:y", value, [])
+    for account_id, tenant, found in (
+        (event.account_id, "t", True), ("other", "t", False), (event.account_id, "u", False),
+    ):  # fmt: skip
+        matcher = SubjectMatcher(ForgottenSubject(tenant, [account_id]), Topics(), served)
+        assert matcher.matches("raw.payloads", record) is found
+
+
+def zendesk(headers: Mapping[str, Any], body: bytes) -> RawPayload:
+    lower = {name.lower(): str(value).encode() for name, value in headers.items()}
+    return raw_payload(
+        tenant="t", source="zendesk", received_at=1, headers=lower, body=body, for_tests=False, made=b""
+    )
 
 
 def test_what_no_schema_describes_is_matched_by_whole_words() -> None:
