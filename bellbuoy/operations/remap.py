@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from msgspec.structs import replace
 from xxhash import xxh3_64_hexdigest
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.operations.forget.erasure_list import read_erasures
-from bellbuoy.operations.kafka_errors import KafkaAwayError
+from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.payload_events import mapped
+from bellbuoy.operations.record_writing import NewRecord, write_records
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from gateway.http.errors import Fault
@@ -24,7 +25,6 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import BILLING, PROFILES, SUPPORT, SURVEYS, input_of
-from schemas.producer_settings import DURABLE
 from schemas.records import InputEvent
 from schemas.records.raw_payloads import RawPayload, made_digests, split_digests
 from schemas.topics import RAW_TOPIC
@@ -92,18 +92,22 @@ def remap(
     has the same id. Raises KafkaAwayError.
     """
     report, erasures = RemapReport(), read_erasures(settings)
-    sender = _EventSender(settings)
-    for payload in _payloads(settings, source.name, since, tenant):
-        report.payloads += 1
-        progress(report.payloads)
-        for event in differing(source, payload, report):
-            if event.occurred_at <= erasures.erased_at(event.tenant, event.account_id):
-                report.erased += 1
-            elif not dry_run:
-                sender.send(event)
-                for record in derived_records(event):
-                    sender.send(record)
-    sender.flush()
+
+    def to_send() -> Iterator[InputEvent]:
+        for payload in _payloads(settings, source.name, since, tenant):
+            report.payloads += 1
+            progress(report.payloads)
+            for event in differing(source, payload, report):
+                if event.occurred_at <= erasures.erased_at(event.tenant, event.account_id):
+                    report.erased += 1
+                else:
+                    yield event
+
+    if dry_run:
+        for _ in to_send():
+            pass
+    else:
+        write_records(settings, _records(settings, to_send()), _SECONDS)
     return report
 
 
@@ -168,47 +172,14 @@ def _payloads(settings: Settings, source: str, since: int, tenant: str | None) -
                 seen.add(payload.id)
                 yield payload
     except KafkaException as error:
-        raise KafkaAwayError(kafka.connection(), error.args[0].str()) from None
+        raise kafka_away(kafka.connection(), error.args[0]) from None
 
 
-class _EventSender:
-    """Sender of events to their input topics; ``flush`` returns once Kafka has confirmed all of them."""
-
-    def __init__(self, settings: Settings) -> None:
-        kafka = settings.kafka
-        self._connection, self._topics = kafka.connection(), kafka.topics()
-        self._registry = registry(settings)
-        self._failures: list[KafkaError] = []
-        self._producer = Producer(
-            {
-                **DURABLE,
-                **kafka.connection().librdkafka(),
-                "message.timeout.ms": int(_SECONDS * 1000),
-                "log_level": 2,
-            },
-            error_cb=lambda _: None,  # what goes wrong is in the report
-        )
-
-    def send(self, event: InputEvent) -> None:
-        """Send an event."""
-        topic, key = input_of(event).topic, account_key(event.tenant, event.account_id)
-        value = codec(topic, self._registry).encode(event)
-        partition = partition_of(key, self._topics.partitions)
-        while True:
-            try:
-                self._producer.produce(self._topics.name(topic), value, key, partition, self._confirmed)
-                break
-            except BufferError:
-                self._producer.poll(0.1)
-        self._producer.poll(0)
-
-    def flush(self) -> None:
-        """Wait for the confirmations; raise KafkaAwayError."""
-        waiting = self._producer.flush(_SECONDS)
-        if waiting or self._failures:
-            reason = self._failures[0].str() if self._failures else "no answer"
-            raise KafkaAwayError(self._connection, reason)
-
-    def _confirmed(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._failures.append(error)
+def _records(settings: Settings, events: Iterable[InputEvent]) -> Iterator[NewRecord]:
+    """Yield the records of events on their input topics, and of what follows from each."""
+    topics, known = settings.kafka.topics(), registry(settings)
+    for event in events:
+        for each in (event, *derived_records(event)):
+            topic, key = input_of(each).topic, account_key(each.tenant, each.account_id)
+            value = codec(topic, known).encode(each)
+            yield NewRecord(topics.name(topic), partition_of(key, topics.partitions), key, value)

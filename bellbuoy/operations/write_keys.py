@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from bellbuoy.errors import ConfigError, OperatorError
-from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.record_writing import NewRecord, write_records
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from gateway.sources.registry import SOURCES
@@ -26,7 +26,6 @@ from schemas.identity.write_keys import (
     new_secret,
 )
 from schemas.inputs import OFFERED_TOPICS
-from schemas.producer_settings import DURABLE
 from schemas.topics import KEYS_TOPIC
 from streams.kafka.log_reader import read_to_end
 
@@ -146,29 +145,11 @@ def _with_secret(wanted: WriteKey) -> NewKey:
 
 
 def _write(settings: Settings, keys: Iterable[WriteKey]) -> None:
-    kafka, failures = settings.kafka, list[KafkaError]()
-    topics = kafka.topics()
-
-    def confirmed(error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            failures.append(error)
-
-    producer = Producer(
-        {
-            **DURABLE,
-            **kafka.connection().librdkafka(),
-            "message.timeout.ms": int(_SECONDS * 1000),
-            "log_level": 2,
-        },
-        error_cb=lambda _: None,  # what goes wrong is in the report
+    topics = settings.kafka.topics()
+    name = topics.name(KEYS_TOPIC)
+    records = (
+        NewRecord(name, partition_of(at, topics.partitions), at, encode_key(key))
+        for key in keys
+        for at in [key.record_key()]
     )
-    try:
-        for key in keys:
-            at = key.record_key()
-            partition = partition_of(at, topics.partitions)
-            producer.produce(topics.name(KEYS_TOPIC), encode_key(key), at, partition, confirmed)
-        waiting = producer.flush(_SECONDS + 1)
-    except KafkaException as error:
-        raise kafka_away(kafka.connection(), error.args[0]) from None
-    if waiting or failures:
-        raise kafka_away(kafka.connection(), failures[0] if failures else "no answer")
+    write_records(settings, records, _SECONDS)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException
 from msgspec.structs import replace
 
 from bellbuoy.operations.forget.subject import ForgottenSubject
 from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.record_writing import NewRecord, write_records
 from bellbuoy.settings import Settings
 from schemas.identity.erasures import Erasure, Erasures, account_digest, encode_erasure, person_digest
 from schemas.identity.keys import partition_of
-from schemas.producer_settings import DURABLE
 from streams.kafka.erasure_log import ErasureLog
 
 __all__ = ["add_to_list", "read_erasures"]
@@ -58,17 +58,10 @@ def add_to_list(
 
 
 def _write(settings: Settings, entries: Mapping[bytes, Erasure]) -> None:
-    kafka, failures = settings.kafka, list[KafkaError]()
-    topics = kafka.topics()
-
-    def confirmed(error: KafkaError | None, _: object) -> None:
-        if error is not None:
-            failures.append(error)
-
-    producer = Producer({**DURABLE, **kafka.connection().librdkafka(), "log_level": 0})
-    for key, entry in entries.items():
-        partition = partition_of(key, topics.partitions)
-        producer.produce(topics.name("erased.subjects"), encode_erasure(entry), key, partition, confirmed)
-    waiting = producer.flush(_SECONDS)
-    if waiting or failures:
-        raise kafka_away(kafka.connection(), failures[0] if failures else "no answer")
+    topics = settings.kafka.topics()
+    name = topics.name("erased.subjects")
+    records = (
+        NewRecord(name, partition_of(key, topics.partitions), key, encode_erasure(entry))
+        for key, entry in entries.items()
+    )
+    write_records(settings, records, _SECONDS)

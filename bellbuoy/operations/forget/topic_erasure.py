@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from bellbuoy.operations.forget.delivered import written_offsets
@@ -13,15 +13,15 @@ from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.forget.topic_scan import TopicHits
 from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.record_writing import NewRecord, write_records
 from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import Codec, codec
-from schemas.producer_settings import DURABLE
 from schemas.records import RawPayload
 from schemas.times import DAY
-from schemas.topics import MAX_DEAD_LETTER_BYTES, RAW_DAYS, RAW_TOPIC
+from schemas.topics import RAW_DAYS, RAW_TOPIC
 from sinks.port import Sink
 from streams.delivery.subscription import Subscription
 from streams.kafka.log_reader import read_to_end
@@ -34,14 +34,12 @@ CUT_TOPICS = ("account.journal", "risk.alerts", "alert.notifications")
 
 _SECONDS = 30.0
 
-_Record = tuple[str, int, bytes | None, bytes | None, list[tuple[str, bytes]]]
-"""Topic, partition, key, value and headers."""
-
 
 def write_tombstones(settings: Settings, found: TopicHits) -> None:
     """Let compaction remove the subject's keys from a topic; raise KafkaAwayError."""
     name = settings.kafka.topics().name(found.topic)
-    _produce(settings, ((name, number, key, None, []) for number, key in sorted(found.keys)))
+    tombstones = (NewRecord(name, number, key, None) for number, key in sorted(found.keys))
+    write_records(settings, tombstones, _SECONDS)
 
 
 def rewrite_topic(settings: Settings, found: TopicHits, matcher: SubjectMatcher) -> int:
@@ -54,16 +52,16 @@ def rewrite_topic(settings: Settings, found: TopicHits, matcher: SubjectMatcher)
     name, written, ends = settings.kafka.topics().name(found.topic), 0, dict[int, int]()
     payloads = codec(RAW_TOPIC, registry(settings)) if found.topic == RAW_TOPIC else None
 
-    def kept() -> Iterator[_Record]:
+    def kept() -> Iterator[NewRecord]:
         nonlocal written
         starts = [TopicPartition(name, number, 0) for number in sorted(found.last)]
         for record in read_to_end(settings.kafka.connection(), starts):
             ends[record.partition] = record.offset + 1
             if not matcher.matches(found.topic, record) and not _is_over(payloads, record):
                 written += 1
-                yield name, record.partition, record.key, record.value, record.headers
+                yield NewRecord(name, record.partition, record.key, record.value, record.headers)
 
-    _produce(settings, kept())
+    write_records(settings, kept(), _SECONDS)
     _delete_before(settings, [TopicPartition(name, number, end) for number, end in ends.items()])
     return written
 
@@ -127,35 +125,3 @@ def _delete_before(settings: Settings, ends: list[TopicPartition]) -> None:
             future.result(_SECONDS)
     except KafkaException as error:
         raise kafka_away(settings.kafka.connection(), error.args[0]) from None
-
-
-def _produce(
-    settings: Settings,
-    records: Iterable[_Record],
-) -> None:
-    failures: list[KafkaError] = []
-
-    def confirmed(error: KafkaError | None, _: object) -> None:
-        if error is not None:
-            failures.append(error)
-
-    producer = Producer(
-        {
-            **DURABLE,
-            **settings.kafka.connection().librdkafka(),
-            "message.max.bytes": MAX_DEAD_LETTER_BYTES,
-            "message.timeout.ms": int(_SECONDS * 1000),
-            "compression.type": "lz4",
-            "log_level": 0,
-        }
-    )
-    for topic, partition, key, value, headers in records:
-        while True:
-            try:
-                producer.produce(topic, value, key, partition, confirmed, headers=headers)  # type: ignore[arg-type]
-                break
-            except BufferError:
-                producer.poll(0.1)
-    waiting = producer.flush(_SECONDS)
-    if waiting or failures:
-        raise kafka_away(settings.kafka.connection(), failures[0] if failures else "no answer")
