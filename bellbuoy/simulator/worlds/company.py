@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 
-import xxhash
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from bellbuoy.simulator.world.accounts import SimAccount
 from bellbuoy.simulator.world.billing import Subscriber
@@ -17,7 +15,8 @@ from bellbuoy.simulator.world.disorder import Disorder
 from bellbuoy.simulator.world.states import CustomerState, StatePath
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import WorldDay
-from schemas.records import InputEvent, UsageCell, UsageEvent
+from processors.intake.usage_rollup_rows import roll_up
+from schemas.records import InputEvent, UsageEvent
 from schemas.times import DAY, HOUR, day_number
 
 __all__ = ["COMPANY", "CompanyWorld"]
@@ -55,26 +54,25 @@ class CompanyWorld:
 
     def days_of_events(self) -> Iterator[WorldDay]:
         """Yield every day, in order; events by the time at which they occurred."""
-        usage: dict[int, dict[str, list[UsageEvent]]] = defaultdict(lambda: defaultdict(list))
+        usage: dict[int, list[UsageEvent]] = defaultdict(list)
         events: dict[int, list[InputEvent]] = defaultdict(list)
         number = 0
         for delivery in self._company.deliveries():
             while delivery.at >= self.start + (number + 1) * DAY:
-                yield self._day(number, usage.pop(number, {}), events.pop(number, []))
+                yield self._day(number, usage.pop(number, []), events.pop(number, []))
                 number += 1
                 if number == self.days:
                     return
-            event = delivery.event
+            event = replace(delivery.event, tenant=_TENANT)
             day = max(number, (event.occurred_at - self.start) // DAY)
             if isinstance(event, UsageEvent):
-                usage[day][event.account_id].append(event)
+                usage[day].append(replace(event, received_at=event.occurred_at))
             else:
-                events[day].append(replace(event, tenant=_TENANT))
+                events[day].append(event)
 
-    def _day(self, number: int, usage: dict[str, list[UsageEvent]], events: list[InputEvent]) -> WorldDay:
-        cells = [_cell(used) for _, used in sorted(usage.items())]
+    def _day(self, number: int, usage: list[UsageEvent], events: list[InputEvent]) -> WorldDay:
         events.sort(key=lambda event: event.occurred_at)
-        return WorldDay(number, self.start + (number + 1) * DAY, cells, events)
+        return WorldDay(number, self.start + (number + 1) * DAY, roll_up(map(asdict, usage)), events)
 
     def _fate(self, account: SimAccount) -> Fate:
         states = [self._company.state(account.account_id, day) for day in range(self.days)]
@@ -106,25 +104,3 @@ class CompanyWorld:
             if event.kind == "cancel_scheduled"
         )
         return next(told, None)
-
-
-def _cell(used: Sequence[UsageEvent]) -> UsageCell:
-    """Return an account's events of one UTC day, rolled up."""
-    first = min(event.occurred_at for event in used)
-    users = {xxhash.xxh32_intdigest(event.user_id.encode()) for event in used if event.user_id is not None}
-    waited = [event.latency_ms for event in used if event.latency_ms is not None]
-    return UsageCell(
-        tenant=_TENANT,
-        account_id=used[0].account_id,
-        day=first // DAY,
-        events=len(used),
-        errors=sum(event.error for event in used),
-        duration_ms=sum(event.duration_ms or 0 for event in used),
-        latency_ms=sum(waited),
-        latencies=len(waited),
-        users=array("I", sorted(users)).tobytes(),
-        features=sorted({event.feature for event in used if event.feature is not None}),
-        first_at=first,
-        last_at=max(event.occurred_at for event in used),
-        received_at=first,
-    )
