@@ -125,8 +125,9 @@ class Access:
 
     def end(self, key: str) -> None:
         """End the open session with this key."""
-        if key in {one.key for one in self.sessions()}:
-            (self._sessions / key).unlink(missing_ok=True)
+        for path in self._sessions.glob("*"):
+            if path.name == key:
+                path.unlink(missing_ok=True)
 
     def key_of(self, session: Session) -> str:
         """Return the key by which a session is ended."""

@@ -107,8 +107,9 @@ class SignInPages:
 
     async def sign_out(self, request: Request) -> Response:
         """End this browser's session, and offer to end the provider's, where it can be."""
-        await form_of(request, self._site.access)
-        self._site.access.end(self._site.access.key_of(session_of(request)))
+        access = self._site.access
+        await form_of(request, access)
+        await asyncio.to_thread(access.end, access.key_of(session_of(request)))
         audit.signed_out(session_of(request).person)
         elsewhere = None
         if self._provider is not None:
