@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from bellbuoy.console.book import BookFilter, BookRow, book
@@ -87,10 +87,13 @@ def segments(picture: Picture, now: int) -> Segments:
     rows = [row for row in every if row.change and row.account.band != "unknown"]
     fell = sorted((row for row in rows if (row.change or 0) < 0), key=lambda row: row.change or 0)
     rose = sorted((row for row in rows if (row.change or 0) > 0), key=lambda row: -(row.change or 0))
-    accounts, movers = list(picture.accounts.values()), [*fell[:_MOVERS], *rose[:_MOVERS]]
-    ranks = {row.account.account_id: peer_rank(row.account, accounts) for row in movers}
+    peers = defaultdict[str | None, list[AccountSummary]](list)
+    for account in picture.accounts.values():
+        peers[account.segment].append(account)
+    movers = [row.account for row in (*fell[:_MOVERS], *rose[:_MOVERS])]
+    ranks = {mover.account_id: peer_rank(mover, peers[mover.segment]) for mover in movers}
     return Segments(
-        portfolio(accounts, picture.tenant, "mean"),
+        portfolio(list(picture.accounts.values()), picture.tenant, "mean"),
         fell[:_MOVERS],
         rose[:_MOVERS],
         {account_id: rank for account_id, rank in ranks.items() if rank is not None},
