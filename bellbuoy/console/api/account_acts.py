@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from bellbuoy.console.access import audit
 from bellbuoy.console.api.messages import (
-    ActResponse,
     NoteRequest,
     TaskActRequest,
     TaskEntry,
@@ -22,14 +21,18 @@ from bellbuoy.console.api.messages import (
     TaskResponse,
     TasksResponse,
 )
-from bellbuoy.console.api.requests import first_picture, message_of, query_of, response
+from bellbuoy.console.api.requests import (
+    act_response,
+    first_picture,
+    message_of,
+    query_of,
+    refusals,
+    response,
+)
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import API, session_of
-from bellbuoy.errors import OperatorError
-from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.operations.account_acts import open_tasks, write_note, write_task, write_task_end
 from schemas.records import AccountHealth, AlertAction
-from sinks.serving import ReadError
 
 __all__ = ["AccountActRoutes"]
 
@@ -70,7 +73,7 @@ class AccountActRoutes:
                 act_id=asked.act_id or "",
             ),
         )  # fmt: skip
-        return response(_answer(action), 202)
+        return response(act_response(action), 202)
 
     async def task(self, request: Request) -> Response:
         """Write a task of an account to Kafka."""
@@ -82,8 +85,7 @@ class AccountActRoutes:
                 act_id=asked.act_id or "",
             ),
         )  # fmt: skip
-        answer = _answer(action)
-        made = TaskResponse(**msgspec.structs.asdict(answer), task_id=action.alert_id)
+        made = TaskResponse(**msgspec.structs.asdict(act_response(action)), task_id=action.alert_id)
         return response(made, 202)
 
     async def task_act(self, request: Request) -> Response:
@@ -99,7 +101,7 @@ class AccountActRoutes:
                 done=asked.kind == "done", author=author, act_id=asked.act_id or "",
             )  # fmt: skip
 
-        return response(_answer(await self._write(request, write)), 202)
+        return response(act_response(await self._write(request, write)), 202)
 
     async def _write(
         self, request: Request, write: Callable[[AccountHealth, str], AlertAction]
@@ -107,18 +109,10 @@ class AccountActRoutes:
         """Write an act on the account in a request's path; raise HTTPException where that can't be."""
         tenant, account_id = request.path_params["tenant"], request.path_params["account_id"]
         author = session_of(request).person
-        try:
+        with refusals():
             health = await asyncio.to_thread(self._site.reader.account, tenant, account_id)
             if health is None:
                 raise HTTPException(404, "there is no such account")
             action = await asyncio.to_thread(write, health, author)
-        except OperatorError as error:
-            raise HTTPException(422 if error.exit_code == CONFIGURATION else 503, str(error)) from None
-        except ReadError as error:
-            raise HTTPException(503, str(error)) from None
         audit.acted(author, tenant, action.kind, account=account_id)
         return action
-
-
-def _answer(action: AlertAction) -> ActResponse:
-    return ActResponse(act_id=action.event_id, occurred_at=action.occurred_at, author=action.author)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import msgspec
@@ -10,12 +12,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bellbuoy.console.api.messages import encoded
+from bellbuoy.console.api.messages import ActResponse, encoded
 from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import body_of
+from bellbuoy.errors import OperatorError
+from bellbuoy.exit_codes import CONFIGURATION
+from bellbuoy.operations.alert_actions import NoSuchAlertError
+from schemas.records import AlertAction
+from sinks.serving import ReadError
 
-__all__ = ["NoQuery", "first_picture", "message_of", "query_of", "response"]
+__all__ = ["NoQuery", "act_response", "first_picture", "message_of", "query_of", "refusals", "response"]
 
 _MOST_BYTES = 32_768
 _FIRST_SECONDS = 10.0
@@ -62,6 +69,24 @@ async def first_picture(request: Request, site: Site) -> Picture:
     if picture is None:
         raise HTTPException(503, "the accounts are not read yet: try again in a moment")
     return picture
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise HTTPException for an act that can't be, or of which nobody knows whether it was written."""
+    try:
+        yield
+    except NoSuchAlertError as error:
+        raise HTTPException(409, str(error)) from None
+    except OperatorError as error:
+        raise HTTPException(422 if error.exit_code == CONFIGURATION else 503, str(error)) from None
+    except ReadError as error:
+        raise HTTPException(503, str(error)) from None
+
+
+def act_response(action: AlertAction) -> ActResponse:
+    """Return what is answered of an act that was written."""
+    return ActResponse(act_id=action.event_id, occurred_at=action.occurred_at, author=action.author)
 
 
 def response(message: Struct | dict[str, object], status: int = 200) -> Response:

@@ -15,7 +15,6 @@ from bellbuoy.console.api.account_acts import AccountActRoutes
 from bellbuoy.console.api.document import document
 from bellbuoy.console.api.messages import (
     ActRequest,
-    ActResponse,
     AlertQuery,
     AlertsResponse,
     BookEntry,
@@ -23,14 +22,20 @@ from bellbuoy.console.api.messages import (
     BookResponse,
     encoded,
 )
-from bellbuoy.console.api.requests import NoQuery, first_picture, message_of, query_of, response
+from bellbuoy.console.api.requests import (
+    NoQuery,
+    act_response,
+    first_picture,
+    message_of,
+    query_of,
+    refusals,
+    response,
+)
 from bellbuoy.console.book import BookFilter, book
 from bellbuoy.console.inbox import InboxFilter, inbox
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import API, session_of
-from bellbuoy.errors import OperatorError
-from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.operations.alert_actions import NoSuchAlertError, find_alert
+from bellbuoy.operations.alert_actions import find_alert
 from bellbuoy.query.account import as_data, look_up
 from schemas.records import RiskAlert
 from sinks.serving import ReadError
@@ -123,22 +128,14 @@ class ApiRoutes:
         site, author, alert = self._site, session_of(request).person, await self._alert(request)
         said = msgspec.structs.asdict(asked)
         kind, act_id = said.pop("kind"), said.pop("act_id") or ""
-        try:
+        with refusals():
             await asyncio.to_thread(find_alert, site.reader, alert.tenant, alert.alert_id)
             action = await asyncio.to_thread(
                 site.acts.act, alert, kind, author=author, action_id=act_id, **said
             )
-        except NoSuchAlertError as error:
-            raise HTTPException(409, str(error)) from None
-        except OperatorError as error:
-            raise HTTPException(422 if error.exit_code == CONFIGURATION else 503, str(error)) from None
-        except ReadError as error:
-            raise HTTPException(503, str(error)) from None
         audit.acted(author, alert.tenant, kind, account=alert.account_id, alert=alert.alert_id)
         site.pictures.announce()
-        return response(
-            ActResponse(act_id=action.event_id, occurred_at=action.occurred_at, author=author), 202
-        )
+        return response(act_response(action), 202)
 
     async def _alert(self, request: Request) -> RiskAlert:
         try:
