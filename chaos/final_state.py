@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -54,6 +54,7 @@ class FinalState:
 def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
     """Read the final state from Kafka and Redis."""
     ledger = read_ledger(cluster.connection, cluster.topics)
+    published = _published_alerts(cluster)
     reader = cluster.reader()
     try:
         sink, histories = _sink(reader, company), _histories(reader, company)
@@ -63,16 +64,16 @@ def read_final_state(cluster: Cluster, company: ChaosCompany) -> FinalState:
     return FinalState(
         ledger.applied,
         _states(cluster),
-        _alerts(cluster),
+        Counter((each.alert_id, each.change, each.severity, each.changed_at) for each in published),
         frozenset(alert.alert_id for alert in open_alerts),
         sink,
         histories,
         read_told_state(cluster),
-        tuple(_unreconciled(cluster)),
+        tuple(_unreconciled(cluster, published)),
     )
 
 
-def _unreconciled(cluster: Cluster) -> Iterator[str]:
+def _unreconciled(cluster: Cluster, alerts: Sequence[RiskAlert]) -> Iterator[str]:
     settings = cluster.settings
     for name in ("redis", "postgres"):
         with closing(find_reconcilable(settings, name)) as sink:
@@ -82,12 +83,8 @@ def _unreconciled(cluster: Cluster) -> Iterator[str]:
     assert settings.postgres
     with connect(settings.postgres) as database:
         [(stored,)] = database.execute("SELECT count(*) FROM alert_changes").fetchall()
-    if stored != (published := len(_alert_keys(cluster))):
+    if stored != (published := len({(each.alert_id, *version(each)) for each in alerts})):
         yield f"postgres: {stored} changes of alerts, {published} were published"
-
-
-def _alert_keys(cluster: Cluster) -> set[tuple[object, ...]]:
-    return {(each.alert_id, *version(each)) for each in _published_alerts(cluster)}
 
 
 def _states(cluster: Cluster) -> dict[bytes, str]:
@@ -100,11 +97,6 @@ def _states(cluster: Cluster) -> dict[bytes, str]:
             state.sequence = -1
             states[key] = hashlib.sha256(encode_state(state)).hexdigest()[:16]
     return states
-
-
-def _alerts(cluster: Cluster) -> Counter[AlertChange]:
-    alerts = _published_alerts(cluster)
-    return Counter((each.alert_id, each.change, each.severity, each.changed_at) for each in alerts)
 
 
 def _published_alerts(cluster: Cluster) -> list[RiskAlert]:
