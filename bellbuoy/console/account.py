@@ -39,6 +39,7 @@ __all__ = [
 _HISTORY_ENTRIES = 500
 _SHOWN_MOVES = 20
 _MARKS = 400
+_UNMARKED = ("profile", "alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +169,13 @@ class Happenings:
 
     @property
     def marks(self) -> str:
-        """What the chart marks: times in seconds, kinds and words, as JSON; profiles only fill in facts."""
+        """
+        What the chart marks: times in seconds, kinds and words, as JSON.
+
+        Profiles only fill in facts, and alerts are ``spans``.
+        """
         entries = [] if self.timeline is None else self.timeline.entries
-        marks = [(one.at // 1000, one.kind, one.what) for one in entries if one.kind != "profile"]
+        marks = [(one.at // 1000, one.kind, one.what) for one in entries if one.kind not in _UNMARKED]
         return orjson.dumps(marks[:_MARKS]).decode()
 
     @property

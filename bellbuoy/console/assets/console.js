@@ -319,7 +319,7 @@
       return found
     }
     const more = $('[data-more-marks]')
-    const marks = JSON.parse(more?.dataset.moreMarks ?? '[]').filter(([, kind]) => kind !== 'alert')
+    const marks = JSON.parse(more?.dataset.moreMarks ?? '[]')
     const open = JSON.parse(box.dataset.spans || '[]')
     // Those that have ended are known once everything that happened is shown; what is open now is newer there.
     const spans = [...open, ...JSON.parse(more?.dataset.allSpans ?? '[]').filter(([, end]) => end !== null)]

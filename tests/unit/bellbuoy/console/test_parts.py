@@ -42,13 +42,18 @@ def _change(before: float | None, after: float, parts: dict[str, float]) -> Scor
 
 def test_a_timeline_has_events_and_weeks_and_marks_for_the_chart(site: Site) -> None:
     week = UsageWeek(AT, 1_234, 5, {1, 2}, Counter({EVIL: 3}))
-    entries = [TimelineEntry(AT, "ticket", f"ticket {EVIL} opened"), TimelineEntry(AT, "profile", "profile")]
+    entries = [
+        TimelineEntry(AT, "ticket", f"ticket {EVIL} opened"),
+        TimelineEntry(AT, "profile", "profile"),
+        TimelineEntry(AT, "alert", "an alert opened"),
+    ]
     found = Happenings(Timeline(AT, False, entries, [week]))
     html = site.render("_timeline.html", found=found)
     for words in ("1,234", "3 d", "ticket", "The journal begins at"):
         assert words in html
     assert "<script" not in html
     assert found.marks.count("ticket") == 2, "a profile is no mark"
+    assert '"alert"' not in found.marks, "alerts are spans"
     assert "Kafka is away" in site.render("_timeline.html", found=Happenings(None, "Kafka is away"))
 
 
