@@ -10,8 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bellbuoy.console.access import audit
-from bellbuoy.console.account import parse_moment
-from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, failure
+from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, date_of, failure
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
@@ -71,9 +70,7 @@ class AccountActPages:
     async def _task(self, request: Request, fields: _Fields) -> tuple[str, str]:
         if fields.get("task_id"):
             return await self._end(request, fields)
-        path, date = request.path_params, fields.get("date", "").strip()
-        if date and parse_moment(date) is None:
-            raise ChangeRefusedError(f"{date!r:.40} is no date")
+        path = request.path_params
         await asyncio.to_thread(
             write_task,
             self._site.settings,
@@ -81,7 +78,7 @@ class AccountActPages:
             path["account_id"],
             fields.get("title", ""),
             author=session_of(request).person,
-            due_at=parse_moment(date) if date else None,
+            due_at=date_of(fields),
             assignee=fields.get("assignee") or None,
             act_id=act_id(fields),
         )

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from bellbuoy.console.access import audit
 from bellbuoy.console.account import parse_moment
 from bellbuoy.console.live import Picture
-from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, failure
+from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, date_of, failure
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
@@ -122,11 +122,9 @@ class ActPages:
         """Write a contact that somebody of the team had with the customer."""
         site, tenant = self._site, request.path_params["tenant"]
         fields = await form_of(request, site.access)
-        date, person = fields.get("date", "").strip(), session_of(request).person
+        person = session_of(request).person
         account_id, kind = request.path_params["account_id"], fields.get("kind", "")
         try:
-            if date and parse_moment(date) is None:
-                raise ChangeRefusedError(f"{date!r:.40} is no date")
             await asyncio.to_thread(
                 write_touchpoint,
                 site.settings,
@@ -135,7 +133,7 @@ class ActPages:
                 kind,
                 author=person,
                 about=fields.get("about", ""),
-                at=parse_moment(date) if date else None,
+                at=date_of(fields),
                 contact=fields.get("contact", "").strip() or None,
                 event_id=act_id(fields),
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bellbuoy.console.account import parse_moment
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import session_of
 from bellbuoy.errors import OperatorError
@@ -14,7 +15,7 @@ from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.operations.account_acts import NoSuchTaskError
 from bellbuoy.operations.alert_actions import NoSuchAlertError
 
-__all__ = ["ChangeRefusedError", "act_id", "failure"]
+__all__ = ["ChangeRefusedError", "act_id", "date_of", "failure"]
 
 
 class ChangeRefusedError(OperatorError):
@@ -27,6 +28,15 @@ def act_id(fields: Mapping[str, str]) -> str:
     """Return the id that the page gave an act, so that sending it twice counts once."""
     given = fields.get("action_id", "")
     return given if given.isalnum() and given.isascii() and len(given) <= 64 else ""
+
+
+def date_of(fields: Mapping[str, str]) -> int | None:
+    """Return the date of a form, UTC milliseconds, ``None`` where none is given; raise ChangeRefusedError."""
+    text = fields.get("date", "").strip()
+    date = parse_moment(text)
+    if text and date is None:
+        raise ChangeRefusedError(f"{text!r:.40} is no date")
+    return date
 
 
 def failure(site: Site, error: Exception, request: Request, fields: Mapping[str, str]) -> Response:
