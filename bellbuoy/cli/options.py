@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bellbuoy.times import now, utc_milliseconds
 from schemas.times import DAY, HOUR, MINUTE
+
+if TYPE_CHECKING:
+    from gateway.settings import GatewaySettings
 
 __all__ = [
     "EXIT_CODES",
@@ -16,8 +19,10 @@ __all__ = [
     "TIME_FORMS",
     "Author",
     "DryRun",
+    "GatewayUrl",
     "Json",
     "Tenant",
+    "gateway_address",
     "parse_time",
     "parse_time_ahead",
 ]
@@ -36,11 +41,19 @@ Author = Annotated[
     str, typer.Option(help="Who makes this change; kept with it.", show_default="your user name")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done; change nothing.")]
+GatewayUrl = Annotated[
+    str | None, typer.Option(help="Address of the gateway.", show_default="gateway.host and gateway.port")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Tenant = Annotated[str, typer.Option(help="The tenant that the customer belongs to.")]
 
 _LENGTH = re.compile(r"(\d{1,6})([mhd])\Z")
 _UNIT = {"m": MINUTE, "h": HOUR, "d": DAY}
+
+
+def gateway_address(url: str | None, settings: GatewaySettings) -> str:
+    """Return the typed address of the gateway, or the one of its settings, without a slash at the end."""
+    return (url or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 def parse_time(text: str | None) -> int | None:

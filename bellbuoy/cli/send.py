@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bellbuoy.cli.options import Json, Tenant
+from bellbuoy.cli.options import GatewayUrl, Json, Tenant, gateway_address
 from bellbuoy.cli.output import emit, fail
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def send(
         ),
     ] = "",
     tenant: Tenant = "demo",
-    url: Annotated[
-        str | None, typer.Option(help="Address of the gateway.", show_default="gateway.host and gateway.port")
-    ] = None,
+    url: GatewayUrl = None,
     listed: Annotated[bool, typer.Option("--list", help="List the source's samples; send nothing.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the request as a curl command; send nothing.")
@@ -66,7 +64,7 @@ def send(
         )
         return
     settings = load().gateway
-    address = (url or f"http://{settings.host}:{settings.port}").rstrip("/")
+    address = gateway_address(url, settings)
     request = sending.prepare(chosen, one, settings, tenant=tenant, url=address, account=account, now=now())
     if dry_run:
         command = _curl(request)

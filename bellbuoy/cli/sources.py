@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellbuoy.cli.options import EXIT_CODES, TIME_FORMS, DryRun, Json, parse_time
+from bellbuoy.cli.options import EXIT_CODES, TIME_FORMS, DryRun, GatewayUrl, Json, gateway_address, parse_time
 from bellbuoy.cli.output import emit, fail
 
 if TYPE_CHECKING:
@@ -22,18 +22,13 @@ sources = typer.Typer(
 )
 
 
-_Url = Annotated[
-    str | None, typer.Option(help="Address of the gateway.", show_default="gateway.host and gateway.port")
-]
-
-
 @sources.command("list", epilog=EXIT_CODES)
 def list_(
     key: Annotated[
         str | None,
         typer.Argument(metavar="[KEY]", help="A server key: list the producers of its tenant instead."),
     ] = None,
-    url: _Url = None,
+    url: GatewayUrl = None,
     as_json: Json = False,
 ) -> None:
     """
@@ -94,9 +89,10 @@ def list_(
 def _list_producers(key: str, url: str | None, as_json: bool) -> None:
     from bellbuoy.exit_codes import AWAY
     from bellbuoy.operations.sending import UnreachableError, producers
+    from bellbuoy.settings import load
 
     try:
-        found = producers(_address(url), key)
+        found = producers(gateway_address(url, load().gateway), key)
     except UnreachableError as error:
         fail(str(error), AWAY)
     except PermissionError as error:
@@ -118,13 +114,6 @@ def _producer_lines(producer: dict[str, Any]) -> list[str]:
 def _warned(warning: dict[str, Any]) -> str:
     event = f"{warning['event']}: " if warning["pointer"] else ""
     return f"{event}{warning['message']}"
-
-
-def _address(url: str | None) -> str:
-    from bellbuoy.settings import load
-
-    settings = load().gateway
-    return (url or f"http://{settings.host}:{settings.port}").rstrip("/")
 
 
 def _streams(settings: Settings) -> list[dict[str, Any]]:
@@ -173,7 +162,7 @@ def _stream_line(row: dict[str, Any]) -> str:
 @sources.command(epilog=EXIT_CODES)
 def tail(
     key: Annotated[str, typer.Argument(metavar="KEY", help="A server key of the tenant.")],
-    url: _Url = None,
+    url: GatewayUrl = None,
     source: Annotated[str, typer.Option(help="Show one source alone.", show_default="all")] = "",
     count: Annotated[int, typer.Option(min=0, help="End after so many; 0: at Ctrl-C.")] = 0,
     as_json: Json = False,
@@ -192,10 +181,11 @@ def tail(
     """
     from bellbuoy.exit_codes import AWAY
     from bellbuoy.operations.sending import UnreachableError, watch
+    from bellbuoy.settings import load
 
     shown = 0
     try:
-        for arrival in watch(_address(url), key):
+        for arrival in watch(gateway_address(url, load().gateway), key):
             if source and arrival["source"] != source:
                 continue
             print(_json(arrival) if as_json else _line(arrival), flush=True)
