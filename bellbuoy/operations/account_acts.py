@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bellbuoy.errors import OperatorError
@@ -56,6 +56,11 @@ class AccountTask(NamedTuple):
     account: AccountSummary
     task: Task
 
+    @property
+    def assignee(self) -> str | None:
+        """Who has to do it: whom it is assigned to, or the account's owner; ``None`` for nobody."""
+        return self.task.assignee or self.account.owner
+
 
 def open_tasks(accounts: Iterable[AccountSummary], assignee: str | None = None) -> list[AccountTask]:
     """
@@ -66,10 +71,9 @@ def open_tasks(accounts: Iterable[AccountSummary], assignee: str | None = None) 
     """
     wanted = None if assignee is None else assignee.casefold()
     found = [
-        AccountTask(account, task)
-        for account in accounts
-        for task in account.tasks
-        if task.done_at is None and wanted in (None, (task.assignee or account.owner or "").casefold())
+        one
+        for one in _tasks(accounts)
+        if one.task.done_at is None and wanted in (None, (one.assignee or "").casefold())
     ]
     return sorted(
         found, key=lambda one: (one.task.due_at or _LAST_DUE, one.account.account_id, one.task.task_id)
@@ -78,8 +82,7 @@ def open_tasks(accounts: Iterable[AccountSummary], assignee: str | None = None) 
 
 def find_task(accounts: Iterable[AccountSummary], text: str) -> AccountTask:
     """Return the task whose id is *text*, or the only one whose id begins with it; raise NoSuchTaskError."""
-    known = [AccountTask(account, task) for account in accounts for task in account.tasks]
-    begin = [one for one in known if text and one.task.task_id.startswith(text)]
+    begin = [one for one in _tasks(accounts) if text and one.task.task_id.startswith(text)]
     exact = [one for one in begin if one.task.task_id == text]
     if len(exact or begin) == 1:
         return (exact or begin)[0]
@@ -87,6 +90,10 @@ def find_task(accounts: Iterable[AccountSummary], text: str) -> AccountTask:
         some = "; ".join(f"{one.task.task_id} ({one.task.title})" for one in begin[:_NAMED])
         raise NoSuchTaskError(f"{len(begin)} tasks begin with {text!r}: {some}; give more of the id")
     raise NoSuchTaskError(f"no task begins with {text!r}: `bellbuoy tasks list` has those that are open")
+
+
+def _tasks(accounts: Iterable[AccountSummary]) -> Iterator[AccountTask]:
+    return (AccountTask(account, task) for account in accounts for task in account.tasks)
 
 
 def write_note(

@@ -20,12 +20,13 @@ def render_tasks(tasks: Sequence[AccountTask]) -> Table:
     for name in ("Task", "Customer", "Due", "Whose"):
         table.add_column(name)
     table.add_column("What", ratio=1)
-    for account, task in tasks:
+    for one in tasks:
+        account, task = one
         table.add_row(
             task.task_id[:8],
             Text(account.name or account.account_id),
             "" if task.due_at is None else iso(task.due_at)[:10],
-            Text(task.assignee or account.owner or "nobody"),
+            Text(one.assignee or "nobody"),
             Text(task.title),
         )
     return table
