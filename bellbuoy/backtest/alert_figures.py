@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from bellbuoy.backtest.figure import Figure, Measurement, share_of
-from bellbuoy.backtest.fold import Published
+from bellbuoy.backtest.fold import AlertSpan, Published
 from bellbuoy.backtest.labels import Labels
 from bellbuoy.backtest.observations import FIRST_DAY, Observations
 from processors.rules import DEFAULT_RULES
@@ -46,14 +46,7 @@ def alert_figures(published: Published, seen: Observations, start: int) -> Itera
     spans = [span for span in published.alerts if span.opened >= FIRST_DAY]
     for tier, severities in _TIERS.items():
         of_tier = [span for span in spans if span.severity in severities]
-        who = np.array([span.account for span in of_tier], np.int64)
-        at = start + (np.array([span.opened for span in of_tier], np.int64) + 1) * DAY - 1
-        labels = Labels(seen.times, who, at)
-        early = labels.open
-        true = labels.churns_within(90) | labels.in_trouble(0)
-        yield Measurement(
-            f"before any notice, each {tier} that comes true", who[early], share_of(true[early])
-        )
+        yield _coming_true(of_tier, f"before any notice, each {tier} that comes true", seen, start)
     weeks = (days - FIRST_DAY) / 7
     opened = np.bincount([span.account for span in spans], minlength=len(published.accounts))
     yield Measurement(
@@ -100,12 +93,17 @@ def by_rule(published: Published, seen: Observations, start: int) -> dict[str, F
     figures = {}
     for rule in sorted({span.rule for span in published.alerts}):
         spans = [span for span in published.alerts if span.rule == rule and span.opened >= FIRST_DAY]
-        who = np.array([span.account for span in spans], np.int64)
-        at = start + (np.array([span.opened for span in spans], np.int64) + 1) * DAY - 1
-        labels = Labels(seen.times, who, at)
-        early, true = labels.open, labels.churns_within(90) | labels.in_trouble(0)
-        figures[rule] = Measurement(rule, who[early], share_of(true[early])).figure()
+        figures[rule] = _coming_true(spans, rule, seen, start).figure()
     return figures
+
+
+def _coming_true(spans: Sequence[AlertSpan], name: str, seen: Observations, start: int) -> Measurement:
+    """Return how many of these alerts come true, of those that opened before any notice."""
+    who = np.array([span.account for span in spans], np.int64)
+    at = start + (np.array([span.opened for span in spans], np.int64) + 1) * DAY - 1
+    labels = Labels(seen.times, who, at)
+    early, true = labels.open, labels.churns_within(90) | labels.in_trouble(0)
+    return Measurement(name, who[early], share_of(true[early]))
 
 
 def delay_figures(published: Published, seen: Observations, start: int) -> Iterator[Measurement]:

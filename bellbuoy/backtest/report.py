@@ -7,6 +7,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
+from bellbuoy.backtest.cause_figures import CauseNamed
 from bellbuoy.backtest.evaluate import HEADLINES
 from bellbuoy.backtest.figure import Figure
 from bellbuoy.backtest.reliability import Reliability
@@ -32,8 +33,7 @@ def text_lines(run: BacktestRun) -> Iterator[str]:
     if run.by_cause:
         yield "  the first three reasons name the cause, by cause, and what comes first where they don't:"
         for one in run.by_cause.values():
-            instead = ", ".join(f"{name or 'nothing'} {share:.0%}" for name, share in one.instead)
-            yield f"    {_line(one.named, 14)}  {instead}".rstrip()
+            yield f"    {_line(one.named, 14)}  {_instead(one)}".rstrip()
     yield "  alerts before any notice that come true, by rule:"
     for figure in run.by_rule.values():
         yield f"    {_line(figure, width - 2)}"
@@ -108,12 +108,7 @@ def _cause_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
         cells = []
         for run in runs:
             one = run.by_cause.get(cause)
-            instead = (
-                ""
-                if one is None
-                else ", ".join(f"{name or 'nothing'} {part:.0%}" for name, part in one.instead)
-            )
-            cells.append("-" if one is None else f"{_value(one.named)}; {instead}".removesuffix("; "))
+            cells.append("-" if one is None else f"{_value(one.named)}; {_instead(one)}".removesuffix("; "))
         yield f"| {cause} | " + " | ".join(cells) + " |"
 
 
@@ -156,6 +151,10 @@ def _line(figure: Figure, width: int) -> str:
     seeds = [f"{value:.2f}" for value in figure.by_seed if isfinite(value)]
     by_seed = f"  by seed {', '.join(seeds)}" if seeds else ""
     return f"{figure.name:{width}}  {_value(figure):>6}  {_interval(figure):15}  n {figure.count:,}{by_seed}"
+
+
+def _instead(one: CauseNamed) -> str:
+    return ", ".join(f"{name or 'nothing'} {share:.0%}" for name, share in one.instead)
 
 
 def as_data(runs: Sequence[BacktestRun]) -> list[dict[str, Any]]:
