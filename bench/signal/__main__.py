@@ -13,7 +13,7 @@ from bellbuoy.simulator.worlds.company import COMPANY, CompanyWorld
 from bellbuoy.simulator.worlds.world import load_world
 from bench.signal.fit import fit, prior_of
 from bench.signal.observe import Observed, observe
-from bench.signal.scoring import confusion, figures, lines, score
+from bench.signal.scoring import confusion, figures, line, score
 from bench.signal.telling import told
 from bench.signal.writing import written
 from processors.model.file.format import ModelSpec
@@ -43,10 +43,8 @@ def main() -> None:
     if chosen.what == "fit" and any(name.startswith(_KEPT_OUT) for name in chosen.worlds):
         parser.error(f"{_KEPT_OUT} is kept out of all tuning")
     if chosen.what == "tell":
-        for line in told(
-            load_world(chosen.worlds[0], chosen.seeds[0], chosen.accounts), load_file("default")
-        ):
-            print(line)
+        world = load_world(chosen.worlds[0], chosen.seeds[0], chosen.accounts)
+        print(*told(world, load_file("default")), sep="\n")
         return
     worlds = list(_observed(chosen.worlds, chosen.seeds, chosen.accounts, chosen.cache))
     if chosen.what == "compare":
@@ -89,13 +87,13 @@ def _compare(worlds: Sequence[Observed], models: Sequence[str], *, causes: bool)
             right = sum(one[0] * one[1] for one in named.values())
             measured["named"] = right / count if count else float("nan")
             found.setdefault(observed.world, []).append(measured)
-            print(*lines(f"{model.name} {spec.version}, {observed.world} {observed.seed}", measured))
+            print(line(f"{model.name} {spec.version}, {observed.world} {observed.seed}", measured))
             for cause, (times, share, instead) in named.items() if causes else ():
                 others = ", ".join(f"{what} {number}" for what, number in instead.most_common(3))
                 print(f"    {cause:15} named {share:.2f} of {times}; instead {others or 'nothing'}")
         for world, seeds in found.items():
             mean = {what: _mean([one[what] for one in seeds]) for what in seeds[0]}
-            print(*lines(f"{model.name} {spec.version}, {world}, mean", mean))
+            print(line(f"{model.name} {spec.version}, {world}, mean", mean))
         book = np.concatenate(books)
         shares = (0.045, 0.095, 0.12, 0.25, 0.3)
         print("edges:", ", ".join(f"{share:.1%} below {np.quantile(book, share):.1f}" for share in shares))

@@ -8,6 +8,7 @@ are not frozen here, so worlds whose feeds die look worse than they do to the wo
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from bench.signal.candidates import CANDIDATES, WeeklyPeople, candidate_values
 from processors.measures import MEASURES, View
 from processors.observe import OBSERVERS, bound, evict, observe_usage
 from processors.state.account import State
+from schemas.records import JournalBatch
 from schemas.times import DAY
 
-__all__ = ["MEASURE_NAMES", "Observed", "observe"]
+__all__ = ["MEASURE_NAMES", "Observed", "observe", "observe_batch"]
 
 MEASURE_NAMES = tuple(MEASURES)
 
@@ -75,10 +77,21 @@ def observe(history: History, cache: Path | None = None) -> Observed:
     return observed
 
 
+def observe_batch(states: Mapping[tuple[str, str], State], batch: JournalBatch) -> None:
+    """Fold the events of a batch into the states of their accounts, where these are among them."""
+    for cell in batch.usage:
+        if (cell.tenant, cell.account_id) in states:
+            observe_usage(states[cell.tenant, cell.account_id], cell)
+    for name, observer in OBSERVERS:
+        for event in getattr(batch, name):
+            if (event.tenant, event.account_id) in states:
+                observer(states[event.tenant, event.account_id], event)
+
+
 def _fold(history: History) -> Observed:
     times = Times(history.fates)
     places = {(fate.tenant, fate.account_id): place for place, fate in enumerate(history.fates)}
-    states = [State(tenant=tenant, account_id=account_id) for tenant, account_id in places]
+    states = {key: State(tenant=key[0], account_id=key[1]) for key in places}
     people = WeeklyPeople()
     rows: list[list[float]] = []
     who: list[int] = []
@@ -86,17 +99,13 @@ def _fold(history: History) -> Observed:
     ats: list[int] = []
     for day in history.days_of_events():
         batch = journal_batch(day)
+        observe_batch(states, batch)
         for cell in batch.usage:
-            place = places[cell.tenant, cell.account_id]
-            observe_usage(states[place], cell)
-            people.add(place, cell)
-        for name, observer in OBSERVERS:
-            for event in getattr(batch, name):
-                observer(states[places[event.tenant, event.account_id]], event)
+            people.add(places[cell.tenant, cell.account_id], cell)
         if day.number < FIRST_DAY or (day.number - FIRST_DAY) % EVERY_DAYS:
             continue
         now = batch.written_at
-        for place, state in enumerate(states):
+        for place, state in enumerate(states.values()):
             if not state.known or now >= times.told[place]:
                 continue
             evict(state, now)

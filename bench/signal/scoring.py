@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from processors.model.file.format import GroupSpec, MeasureSpec, ModelSpec
 from processors.model.plan.curves import compile_curve
 from schemas.times import DAY
 
-__all__ = ["Scores", "confusion", "figures", "lines", "score"]
+__all__ = ["Scores", "confusion", "figures", "line", "score"]
 
 Floats = NDArray[np.float64]
 _NAMED = 3
@@ -39,24 +39,23 @@ class Scores:
     score: Floats
     taken: Floats
 
-    def first(self, *, by_family: bool = True) -> NDArray[np.int64]:
+    def first(self) -> NDArray[np.int64]:
         """
         Return the columns of the first three reasons, -1 for less than a point.
 
         The worst sign of each family comes before the others, as in what is published.
         """
         taken = self.taken
-        if by_family:
-            of_family = np.stack(
-                [taken[:, self.families == family].sum(axis=1) for family in self.families], axis=1
-            )
-            leads = np.zeros(taken.shape, bool)
-            for family in set(self.families.tolist()):
-                members = np.nonzero(self.families == family)[0]
-                leads[np.arange(len(taken)), members[taken[:, members].argmax(axis=1)]] = True
-            taken = np.where(leads & (taken >= _LEAST_NAMED), 1_000 + of_family, taken)
-        order = np.argsort(-taken, axis=1, kind="stable")[:, :_NAMED]
-        enough = np.take_along_axis(self.taken, order, axis=1) >= _LEAST_NAMED
+        of_family = np.stack(
+            [taken[:, self.families == family].sum(axis=1) for family in self.families], axis=1
+        )
+        leads = np.zeros(taken.shape, bool)
+        for family in set(self.families.tolist()):
+            members = np.nonzero(self.families == family)[0]
+            leads[np.arange(len(taken)), members[taken[:, members].argmax(axis=1)]] = True
+        ranked = np.where(leads & (taken >= _LEAST_NAMED), 1_000 + of_family, taken)
+        order = np.argsort(-ranked, axis=1, kind="stable")[:, :_NAMED]
+        enough = np.take_along_axis(taken, order, axis=1) >= _LEAST_NAMED
         return np.asarray(np.where(enough, order, -1), np.int64)
 
 
@@ -139,9 +138,7 @@ def figures(observed: Observed, score: Floats, edges: Sequence[float]) -> dict[s
     }
 
 
-def confusion(
-    observed: Observed, scores: Scores, *, by_family: bool = True
-) -> dict[str, tuple[int, float, Counter[str]]]:
+def confusion(observed: Observed, scores: Scores) -> dict[str, tuple[int, float, Counter[str]]]:
     """
     Return of each cause that has been at work for 30 days how often it is named, and what is named instead.
 
@@ -149,7 +146,7 @@ def confusion(
     """
     causes = np.array([fate.cause or "" for fate in observed.fates])[observed.who]
     working = observed.labels.in_trouble(30)
-    first = scores.first(by_family=by_family)
+    first = scores.first()
     found: dict[str, tuple[int, float, Counter[str]]] = {}
     for cause, beginnings in CAUSE_MEASURES.items():
         rows = np.nonzero(working & (causes == cause))[0]
@@ -164,6 +161,6 @@ def confusion(
     return found
 
 
-def lines(title: str, found: Mapping[str, float]) -> Iterator[str]:
-    """Yield figures as a line."""
-    yield f"{title:30}" + "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+def line(title: str, found: Mapping[str, float]) -> str:
+    """Return figures as a line."""
+    return f"{title:30}" + "  ".join(f"{name} {value:.3f}" for name, value in found.items())

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bellbuoy.backtest.fold import History, journal_batch
+from bellbuoy.backtest.observations import FIRST_DAY
 from bellbuoy.simulator.worlds.fates import Fate
+from bench.signal.observe import observe_batch
 from processors.model import Model
-from processors.observe import OBSERVERS, bound, evict, observe_usage
+from processors.observe import bound, evict
 from processors.scoring.score import Verdict, assess, settle
 from processors.state.account import State
 from schemas.times import DAY
@@ -16,7 +18,6 @@ __all__ = ["told"]
 
 _AHEAD_DAYS = 30
 _SHOWN = 3
-_FIRST_DAY = 84
 
 
 def told(world: History, model: Model) -> Iterator[str]:
@@ -67,7 +68,7 @@ def _chosen(world: History) -> Iterator[tuple[str, Fate, int]]:
             elif fate.saved_at is not None:
                 day = (fate.saved_at - world.start) // DAY - 1
             began = day if fate.onset is None else (fate.onset - world.start) // DAY
-            if day >= _FIRST_DAY and began <= day:
+            if day >= FIRST_DAY and began <= day:
                 yield kind, fate, day
                 break
 
@@ -79,13 +80,7 @@ def _verdicts(
     found = {}
     for day in world.days_of_events():
         batch = journal_batch(day)
-        for cell in batch.usage:
-            if (cell.tenant, cell.account_id) in states:
-                observe_usage(states[cell.tenant, cell.account_id], cell)
-        for name, observer in OBSERVERS:
-            for event in getattr(batch, name):
-                if (event.tenant, event.account_id) in states:
-                    observer(states[event.tenant, event.account_id], event)
+        observe_batch(states, batch)
         for key, state in states.items():
             evict(state, batch.written_at)
             bound(state)
