@@ -55,17 +55,10 @@ class Server:
 def served(
     settings: GatewaySettings = SETTINGS, keys: ApiKeys | None = None, **bounds: Any
 ) -> Iterator[Server]:
+    """Run the gateway on the in-memory outbox on a free port."""
     served = Server(settings, keys, **bounds)
-    thread = threading.Thread(target=served.server.run, kwargs={"sockets": [served.listener]})
-    thread.start()
-    try:
-        until(lambda: served.server.started)
+    with _running(served.server, served.listener):
         yield served
-    finally:
-        served.server.should_exit = True
-        thread.join(30)
-        served.listener.close()
-        assert not thread.is_alive()
 
 
 @contextmanager
@@ -75,12 +68,17 @@ def served_on_kafka(
     """Run the gateway in a real uvicorn on a free port; yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = build_app(settings, connection, topics, committed())
-    server = uvicorn.Server(server_config(app, settings))
+    with _running(uvicorn.Server(server_config(app, settings)), listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def _running(server: uvicorn.Server, listener: socket.socket) -> Iterator[None]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
         until(lambda: server.started)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield
     finally:
         server.should_exit = True
         thread.join(30)
