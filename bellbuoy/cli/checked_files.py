@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -14,7 +14,15 @@ from schemas.identity.keys import ALL_TENANTS
 if TYPE_CHECKING:
     from bellbuoy.settings import Settings
 
-__all__ = ["ForTenant", "deployed_settings", "fault_data", "in_force", "report_checks", "require_tenant"]
+__all__ = [
+    "ForTenant",
+    "applied_line",
+    "deployed_settings",
+    "fault_data",
+    "in_force",
+    "report_checks",
+    "require_tenant",
+]
 
 ForTenant = Annotated[str, typer.Option(help="Only for this tenant.", show_default="every tenant")]
 
@@ -82,6 +90,14 @@ def report_checks(
         lines.append(f"{count} {'fault' if count == 1 else 'faults'}.")
     emit({"ok": not count, "files": data}, lines, as_json)
     raise typer.Exit(CONFIGURATION if count else OK)
+
+
+def applied_line(loaded: Any, tenant: str, replaced: Sequence[str], what: str = "is in force") -> str:
+    """Return what became of a file that was put in force, and of what it takes the place of, as a line."""
+    from bellbuoy.operations.changes.in_force import tenant_in_words
+
+    line = f"{loaded.name} {loaded.version} {what} for {tenant_in_words(tenant)}"
+    return line + (f"; it takes the place of {', '.join(replaced)}." if replaced else ".")
 
 
 def in_force(

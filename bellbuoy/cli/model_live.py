@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bellbuoy.cli.checked_files import ForTenant, deployed_settings, require_tenant
+from bellbuoy.cli.checked_files import ForTenant, applied_line, deployed_settings, require_tenant
 from bellbuoy.cli.options import Author, Json
 from bellbuoy.cli.output import emit
 from schemas.identity.keys import ALL_TENANTS
@@ -48,7 +48,6 @@ def apply(
       bellbuoy model apply strict.yaml --tenant acme
       bellbuoy model apply candidate.yaml --shadow
     """
-    from bellbuoy.operations.changes.in_force import tenant_in_words
     from bellbuoy.operations.changes.models import put_model_in_force
     from bellbuoy.operations.model_files import load_file
 
@@ -58,8 +57,7 @@ def apply(
         settings, loaded, tenant=require_tenant(tenant), shadow=shadow, author=author or getuser()
     )
     what = "scores as a shadow model" if shadow else "is in force"
-    line = f"{loaded.name} {loaded.version} {what} for {tenant_in_words(tenant)}"
-    line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
+    line = applied_line(loaded, tenant, replaced, what)
     data = {
         "model": loaded.name,
         "version": loaded.version,

@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from bellbuoy.cli.checked_files import ForTenant, deployed_settings, in_force, report_checks, require_tenant
+from bellbuoy.cli.checked_files import (
+    ForTenant,
+    applied_line,
+    deployed_settings,
+    in_force,
+    report_checks,
+    require_tenant,
+)
 from bellbuoy.cli.options import Author, Json
 from bellbuoy.cli.output import emit
 from bellbuoy.cli.storms import storm_commands
@@ -69,7 +76,6 @@ def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_
       bellbuoy owners apply owners.yaml
       bellbuoy owners apply acme.yaml --tenant acme
     """
-    from bellbuoy.operations.changes.in_force import tenant_in_words
     from bellbuoy.operations.changes.policies import put_policy_in_force
     from bellbuoy.operations.model_files import load_policy_file
 
@@ -78,8 +84,7 @@ def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_
     replaced = put_policy_in_force(
         settings, policy, tenant=require_tenant(tenant), author=author or getuser()
     )
-    line = f"{policy.name} {policy.version} is in force for {tenant_in_words(tenant)}"
-    line += f"; it takes the place of {replaced}." if replaced else "."
+    line = applied_line(policy, tenant, [replaced] if replaced else [])
     data = {"policy": policy.name, "version": policy.version, "tenant": tenant, "replaced": replaced}
     emit(data, [line], as_json)
 

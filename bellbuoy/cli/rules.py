@@ -7,7 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from bellbuoy.cli.checked_files import ForTenant, deployed_settings, in_force, report_checks, require_tenant
+from bellbuoy.cli.checked_files import (
+    ForTenant,
+    applied_line,
+    deployed_settings,
+    in_force,
+    report_checks,
+    require_tenant,
+)
 from bellbuoy.cli.options import TIME_FORMS, Author, Json, parse_time
 from bellbuoy.cli.output import emit, print_table
 from schemas.identity.keys import ALL_TENANTS
@@ -117,15 +124,13 @@ def apply(file: _File, tenant: ForTenant = ALL_TENANTS, author: Author = "", as_
       bellbuoy rules apply alerts.yaml
       bellbuoy rules apply strict.yaml --tenant acme
     """
-    from bellbuoy.operations.changes.in_force import tenant_in_words
     from bellbuoy.operations.changes.rules import put_rules_in_force
     from bellbuoy.operations.model_files import load_rule_file
 
     loaded = load_rule_file(file)
     settings = deployed_settings()
     replaced = put_rules_in_force(settings, loaded, tenant=require_tenant(tenant), author=author or getuser())
-    line = f"{loaded.name} {loaded.version} is in force for {tenant_in_words(tenant)}"
-    line += f"; it takes the place of {', '.join(replaced)}." if replaced else "."
+    line = applied_line(loaded, tenant, replaced)
     data = {"ruleset": loaded.name, "version": loaded.version, "tenant": tenant, "replaced": replaced}
     emit(data, [line, "Every account is judged by it within a minute of journal time."], as_json)
 
