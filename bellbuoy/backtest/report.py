@@ -61,8 +61,7 @@ def reliability_lines(reliability: Reliability) -> Iterator[str]:
 def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
     """Yield the lines of a table with a column for each run, and of one with the baselines."""
     titles = [f"{run.title}, {run.model}" for run in runs]
-    yield "| measured | " + " | ".join(titles) + " |"
-    yield "| --- |" + " --- |" * len(runs)
+    yield from _head("measured", titles)
     for name in _names(run.figures for run in runs):
         yield f"| {name} | " + " | ".join(_cell(run.figures, name) for run in runs) + " |"
     for name in _distinct(name for run in runs for name in run.by_baseline):
@@ -76,8 +75,7 @@ def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
             yield ""
             yield f"{run.title}, " + next(reliability_lines(run.reliability)) + "."
             yield ""
-            yield "| said | on average | left | interval | observations |"
-            yield "| --- | --- | --- | --- | --- |"
+            yield from _head("said", ["on average", "left", "interval", "observations"])
             for said in run.reliability.rows:
                 yield (
                     f"| {said.low:.0%} to {said.high:.0%} | {said.said:.1%} | {said.observed:.1%} "
@@ -90,8 +88,7 @@ def _segment_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
     if not parts:
         return
     yield ""
-    yield "| by segment | " + " | ".join(f"{run.world}, {segment}" for run, segment in parts) + " |"
-    yield "| --- |" + " --- |" * len(parts)
+    yield from _head("by segment", [f"{run.world}, {segment}" for run, segment in parts])
     for name in _names(run.by_segment[segment] for run, segment in parts):
         cells = [_cell(run.by_segment[segment], name) for run, segment in parts]
         yield f"| {name} | " + " | ".join(cells) + " |"
@@ -102,8 +99,7 @@ def _cause_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
     if not causes:
         return
     yield ""
-    yield "| cause named; else the first reason | " + " | ".join(run.world for run in runs) + " |"
-    yield "| --- |" + " --- |" * len(runs)
+    yield from _head("cause named; else the first reason", [run.world for run in runs])
     for cause in causes:
         cells = []
         for run in runs:
@@ -117,16 +113,18 @@ def _rule_table(runs: Sequence[BacktestRun]) -> Iterator[str]:
     if not rules:
         return
     yield ""
-    yield (
-        "| alerts of a rule before any notice, and how many come true | "
-        + " | ".join(run.world for run in runs)
-        + " |"
+    yield from _head(
+        "alerts of a rule before any notice, and how many come true", [run.world for run in runs]
     )
-    yield "| --- |" + " --- |" * len(runs)
     for rule in rules:
         found = [run.by_rule.get(rule) for run in runs]
         cells = ["-" if one is None or not one.count else f"{one.count}, {_value(one)}" for one in found]
         yield f"| {rule} | " + " | ".join(cells) + " |"
+
+
+def _head(first: str, others: Sequence[str]) -> Iterator[str]:
+    yield f"| {first} | " + " | ".join(others) + " |"
+    yield "| --- |" + " --- |" * len(others)
 
 
 def _names(parts: Iterable[Sequence[Figure]]) -> list[str]:
