@@ -14,7 +14,7 @@ from bellbuoy.simulator.worlds.people import People
 from schemas.records import BillingEvent
 from schemas.times import DAY, HOUR
 
-__all__ = ["billing_events"]
+__all__ = ["Subscription"]
 
 _MONTH_DAYS = 30
 _RETRY_DAYS = (1, 3, 5)
@@ -25,21 +25,9 @@ _DUE_DAYS = 14
 _SAME_DAY_HOURS = 6
 
 
-def billing_events(
-    file: WorldFile,
-    customer: Customer,
-    people: People,
-    signs: Signs,
-    course: Course | None,
-    start: int,
-    days: int,
-    seed: int,
-) -> Iterator[BillingEvent]:
-    """Yield what happens to an account's subscription and invoices, in no order; some of it after its end."""
-    return _Subscription(file, customer, people, signs, course, start, seed).events(days)
+class Subscription:
+    """The subscription of an account, with what happens to it and to its invoices."""
 
-
-class _Subscription:
     def __init__(
         self,
         file: WorldFile,
@@ -48,10 +36,11 @@ class _Subscription:
         signs: Signs,
         course: Course | None,
         start: int,
+        days: int,
         seed: int,
     ) -> None:
         self._file, self._customer, self._people, self._signs = file, customer, people, signs
-        self._course, self._start = course, start
+        self._course, self._start, self._days = course, start, days
         self._draw = random_stream(seed, file.world, "billing", customer.index)
         self._noise = random_stream(seed, file.world, "contract noise", customer.index)
         self._seats, self._price = customer.seats, float(customer.seat_price_minor)
@@ -62,8 +51,9 @@ class _Subscription:
     def _mrr(self) -> int:
         return self._seats * round(self._price)
 
-    def events(self, days: int) -> Iterator[BillingEvent]:
-        customer, course = self._customer, self._course
+    def events(self) -> Iterator[BillingEvent]:
+        """Yield all events, in no order; some may lie after the account's end."""
+        customer, course, days = self._customer, self._course, self._days
         gone = course.ends if course is not None and not course.saved else days + 1
         yield self._terms("subscription_started", self._at(customer.starts), customer.starts)
         cycle = _MONTH_DAYS * customer.spec.invoice_months

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bellbuoy.simulator.worlds.billing import billing_events
+from bellbuoy.simulator.worlds.billing import Subscription
 from bellbuoy.simulator.worlds.causes import signs_of
 from bellbuoy.simulator.worlds.customers import Customer, make_customers
 from bellbuoy.simulator.worlds.fates import Course, Fate, course_of, fate_of
@@ -107,9 +107,9 @@ class World:
             for cell in usage_cells(self.file, customer, people, signs, chance, self.start, self.seed)
             if (cell.day + 1) * DAY <= end
         )
-        billing = billing_events(self.file, customer, people, signs, course, self.start, self.days, self.seed)
-        relations = Relations(self.file, customer, people, signs, course, self.start, self.days, self.seed)
-        yield from (event for event in chain(billing, relations.events()) if event.occurred_at < end)
+        given = self.file, customer, people, signs, course, self.start, self.days, self.seed
+        others = chain(Subscription(*given).events(), Relations(*given).events())
+        yield from (event for event in others if event.occurred_at < end)
 
 
 def load_world(
