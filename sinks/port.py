@@ -294,8 +294,12 @@ class Reconcilable(Protocol):
     def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
         """Yield every entry of one record type that is there; raise SinkError."""
 
-    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
-        """Remove entries that are there as given, and no newer one of their accounts; raise SinkError."""
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
+        """
+        Remove entries that are there as given, and no newer one of their accounts; raise SinkError.
+
+        With ``with_older`` a destination that keeps the past also removes what is older of these accounts.
+        """
 
 
 class Subject(NamedTuple):

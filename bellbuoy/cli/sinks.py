@@ -138,12 +138,14 @@ def reconcile(
     Compare a sink with account.health and account.kpis, account by account, and name the differences.
 
     Every field counts. A difference is told when it is there twice, two seconds apart; delivery may run
-    meanwhile. The exit code is 1 where differences stay.
+    meanwhile. Of a sink that keeps the past the newest record of each account is compared, as far as it has
+    come. The exit code is 1 where differences stay.
 
     \b
     Examples:
       bellbuoy sinks reconcile redis
       bellbuoy sinks reconcile postgres --repair
+      bellbuoy sinks reconcile lake --json
     """
     from contextlib import closing
 

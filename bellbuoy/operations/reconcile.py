@@ -2,19 +2,21 @@
 Comparison of a sink's content with Kafka: which accounts are missing, left over, or not what was published.
 
 The newest record of every account on the compacted topics is compared with the sink's, by a digest of all its
-fields. A difference counts when it is there twice in a row, so that what is just on its way is none.
+fields. A difference counts when it is there twice in a row, so that what is just on its way is none. A sink
+that gathers for minutes says how far it has come: an account with a newer record than that is not compared.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from confluent_kafka import TopicPartition
 
 from bellbuoy.errors import ConfigError
+from bellbuoy.operations.registry import registry
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings
@@ -22,7 +24,7 @@ from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.records import AccountHealth, AccountKpis
-from sinks.port import Reconcilable, Sink, SinkEntry, version
+from sinks.port import Appending, Reconcilable, Sink, SinkEntry, version
 from streams.kafka.log_reader import read_to_end, watermarks_of
 
 __all__ = ["Comparison", "ReconcilableSink", "SinkDifference", "compare", "find_reconcilable", "repair"]
@@ -59,6 +61,13 @@ class SinkDifference:
         one = self.published or self.entry
         assert one is not None
         return one.tenant, one.account_id
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the sink's entry was never published so: what is only older was, and may be kept."""
+        if self.published is None or self.entry is None:
+            return False
+        return self.entry[2:4] >= self.published[2:4]
 
 
 @dataclass(slots=True)
@@ -98,11 +107,13 @@ def repair(settings: Settings, sink: ReconcilableSink, comparison: Comparison) -
     """Write what differs again, and remove what is left over; return how many accounts were put right."""
     for topic, kind in _TOPICS.items():
         wrong = [each for each in comparison.differences if each.topic == topic]
-        entries = [each.entry for each in wrong if each.entry is not None]
-        sink.remove(kind, entries)
+        sink.remove(
+            kind, [each.entry for each in wrong if each.entry and not each.published], with_older=True
+        )
+        sink.remove(kind, [each.entry for each in wrong if each.entry and each.wrong], with_older=False)
         keys = {each.account for each in wrong if each.published is not None}
         newest: dict[_Key, Compacted] = {}
-        for record in _records(settings, topic) if keys else ():
+        for _, _, record in _records(settings, topic) if keys else ():
             key = (record.tenant, record.account_id)
             if key in keys:
                 newest[key] = record
@@ -114,12 +125,15 @@ def repair(settings: Settings, sink: ReconcilableSink, comparison: Comparison) -
 
 def _compare(settings: Settings, sink: ReconcilableSink) -> Comparison:
     found = Comparison()
+    ends = sink.positions() if isinstance(sink, Appending) else None
     for topic, kind in _TOPICS.items():
         if kind not in sink.records:
             continue
-        published = _published(settings, topic, sink.entry)
+        published, on_the_way = _published(settings, topic, sink.entry, ends)
         found.published[topic], found.entries[topic] = len(published), 0
         for entry in sink.entries_of(kind):
+            if (entry.tenant, entry.account_id) in on_the_way:
+                continue
             found.entries[topic] += 1
             expected = published.pop((entry.tenant, entry.account_id), None)
             if expected is None:
@@ -132,27 +146,38 @@ def _compare(settings: Settings, sink: ReconcilableSink) -> Comparison:
 
 
 def _published(
-    settings: Settings, topic: str, entry: Callable[[Compacted], SinkEntry]
-) -> dict[_Key, SinkEntry]:
-    """Return the entry of the newest record of every account that was not deleted."""
+    settings: Settings,
+    topic: str,
+    entry: Callable[[Compacted], SinkEntry],
+    ends: Mapping[str, int] | None,
+) -> tuple[dict[_Key, SinkEntry], set[_Key]]:
+    """
+    Return the entry of the newest record of every account that was not deleted.
+
+    With the ends of a sink's partitions an account with a record beyond is one of the second value.
+    """
     newest: dict[_Key, tuple[tuple[int, int, int], SinkEntry | None]] = {}
-    for record in _records(settings, topic):
+    on_the_way = set()
+    for part, offset, record in _records(settings, topic):
         key, at = (record.tenant, record.account_id), version(record)
-        if key not in newest or newest[key][0] < at:
+        if ends is not None and offset >= ends.get(part, 0):
+            on_the_way.add(key)
+        elif key not in newest or newest[key][0] < at:
             newest[key] = (at, None if record.deleted else entry(record))
-    return {key: found for key, (_, found) in newest.items() if found is not None}
+    published = {key: found for key, (_, found) in newest.items() if found and key not in on_the_way}
+    return published, on_the_way
 
 
-def _records(settings: Settings, topic: str) -> Iterator[Compacted]:
-    """Yield every record of a topic that can be decoded; the others are dead letters of delivery."""
-    kafka, decoder = settings.kafka, codec(topic)
+def _records(settings: Settings, topic: str) -> Iterator[tuple[str, int, Compacted]]:
+    """Yield part, offset and record of all that can be decoded; the others are dead letters of delivery."""
+    kafka, decoder = settings.kafka, codec(topic, registry(settings))
     name = kafka.topics().name(topic)
     starts = [TopicPartition(name, number, 0) for number in range(kafka.partitions)]
     starts = [TopicPartition(each.topic, each.partition, _first(kafka.connection(), each)) for each in starts]
     for stored in read_to_end(kafka.connection(), starts):
         if stored.value is not None:
             try:
-                yield decoder.decode(stored.value)
+                yield f"{topic}/{stored.partition}", stored.offset, decoder.decode(stored.value)
             except SchemaError:
                 continue
 

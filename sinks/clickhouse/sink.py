@@ -15,15 +15,20 @@ import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from schemas.records import AccountHealth, AccountKpis
 from sinks.clickhouse.erasure import mutations
 from sinks.clickhouse.settings import ClickHouseSettings
 from sinks.clickhouse.tables import statements
-from sinks.columns import TABLES, table
-from sinks.port import Output, Rejected, SinkError, Subject, version
+from sinks.columns import TABLES, schema, table
+from sinks.port import Output, Rejected, SinkEntry, SinkError, Subject, version
+from sinks.table_entries import entry_of, newest_entries
 
 __all__ = ["ClickHouseSink"]
 
 _COLUMNS = "SELECT name FROM system.columns WHERE database = %(database)s AND table = %(table)s"
+_ON_EVERY_REPLICA = {"mutations_sync": 2}
+_MOST_ROWS = 1_000
+"""A query is 256 KiB at most, by ClickHouse's default."""
 _YEAR_2200 = 7_258_118_400_000
 """DateTime64 ends a century later; it cuts what is beyond without a word."""
 
@@ -84,9 +89,47 @@ class ClickHouseSink:
                     client.command(
                         f"ALTER TABLE {table} {change} WHERE {where}",
                         parameters,
-                        settings={"mutations_sync": 2},
+                        settings=_ON_EVERY_REPLICA,
                     )
         return found
+
+    def entry(self, record: AccountHealth | AccountKpis, /) -> SinkEntry:
+        """Return the entry of a record that is in a table."""
+        return entry_of(record)
+
+    def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
+        """Yield the newest row of each account; raise SinkError."""
+
+        def read(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+            names = ", ".join(columns or (f"`{field.name}`" for field in schema(kind)))
+            query = f"SELECT {names} FROM latest_{TABLES[kind]}"  # noqa: S608 - our view and columns
+            with client.query_arrow_stream(query) as blocks:
+                for block in blocks:
+                    yield pa.Table.from_batches([block])
+
+        with self._failing():
+            client = self._connected()
+            client.database = self._settings.database
+            yield from newest_entries(kind, read)
+
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
+        """Delete rows; return once every replica has done so. Raises SinkError."""
+        where = "(tenant, account_id, toUnixTimestamp64Milli(as_of), sequence) IN %(rows)s"
+        rows = [tuple(entry[:4]) for entry in entries]
+        if with_older:
+            where = (
+                "arrayExists(row -> tenant = row.1 AND account_id = row.2 AND "
+                "(toUnixTimestamp64Milli(as_of), sequence) <= (row.3, row.4), %(rows)s)"
+            )
+        with self._failing():
+            client = self._connected()
+            client.database = self._settings.database
+            for start in range(0, len(rows), _MOST_ROWS):
+                client.command(
+                    f"ALTER TABLE {TABLES[kind]} DELETE WHERE {where}",
+                    {"rows": rows[start : start + _MOST_ROWS]},
+                    settings=_ON_EVERY_REPLICA,
+                )
 
     def close(self) -> None:
         """Close the connection."""

@@ -16,16 +16,20 @@ from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import msgspec
+import pyarrow as pa
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.table import Table
 
+from schemas.records import AccountHealth, AccountKpis
 from sinks.columns import TABLES, schema
 from sinks.gathered_tables import GatheredTables
 from sinks.iceberg.erasure import erase_from_history, erase_rows
+from sinks.iceberg.removal import remove_rows
 from sinks.iceberg.settings import IcebergSettings
-from sinks.port import Output, SetBackError, SinkError, Subject
+from sinks.port import Output, SetBackError, SinkEntry, SinkError, Subject
+from sinks.table_entries import entry_of, newest_entries
 
 __all__ = ["IcebergSink"]
 
@@ -119,10 +123,33 @@ class IcebergSink:
                 found["older snapshots"] += erase_from_history(table, subject, carried, dry_run=dry_run)
         return found
 
+    def entry(self, record: AccountHealth | AccountKpis, /) -> SinkEntry:
+        """Return the entry of a record that is in a table."""
+        return entry_of(record)
+
+    def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
+        """Yield the newest row of each account in the table; raise SinkError."""
+        if not self._positions:
+            self._append()
+        with self._failing():
+            table = self._table(kind)
+
+            def read(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+                chosen = ("*",) if columns is None else tuple(columns)
+                for batch in table.scan(selected_fields=chosen).to_arrow_batch_reader():
+                    yield pa.Table.from_batches([batch])
+
+            yield from newest_entries(kind, read)
+
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
+        """Commit a snapshot without these rows; older ones stay readable. Raises SinkError."""
+        with self._failing():
+            table = self._table(kind)
+            carried = {_POSITIONS: msgspec.json.encode(_positions(table)).decode()}
+            remove_rows(table, entries, carried, with_older=with_older)
+
     def close(self) -> None:
         """Append what is gathered, where the positions allow it; otherwise it is delivered again."""
-        if not self._positions:  # nobody keeps any: what was written is all there is
-            self._gathered.cover({})
         with suppress(SinkError):
             self._append()
         self._gathered.forget()
@@ -131,6 +158,8 @@ class IcebergSink:
             catalog.close()
 
     def _append(self) -> None:
+        if not self._positions:  # nobody keeps any: what was written is all there is
+            self._gathered.cover({})
         gathered = self._gathered.tables()
         for kind in TABLES:
             reached = {part: at for part, at in self._gathered.reached.items() if _is_of(part, kind)}

@@ -18,6 +18,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -27,10 +28,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from msgspec.structs import replace
 
+from schemas.records import AccountHealth, AccountKpis
 from sinks.columns import TABLES
 from sinks.gathered_tables import GatheredTables
 from sinks.lake.settings import LakeSettings
-from sinks.port import Output, SetBackError, SinkError, SinkSettingsError, Subject
+from sinks.port import Output, SetBackError, SinkEntry, SinkError, SinkSettingsError, Subject
+from sinks.table_entries import entry_of, newest_entries, without_entries
 from sinks.table_erasure import without
 
 __all__ = ["LakeSink"]
@@ -124,33 +127,73 @@ class LakeSink:
         Files that ``clear`` put aside are rewritten as well. What a running sink has gathered it reads again.
         Raises SinkError.
         """
-        found = {"rows": 0, "files": 0}
         with self._locked() as commit:
             self._finish(commit)
-            moves = {}
-            for file in [*self._files(), *(self._root / "_cleared").rglob("*.parquet")]:
-                kept, rows = without(pq.read_table(file, partitioning=None), subject)
-                if not rows:
-                    continue
-                found = {"rows": found["rows"] + rows, "files": found["files"] + 1}
-                if not dry_run:
-                    name = f"{uuid.uuid4().hex}.parquet"
-                    _write_durably(kept, self._root / "_new" / name)
-                    moves[name] = str(file.relative_to(self._root))
+            files = [*self._files(), *(self._root / "_cleared").rglob("*.parquet")]
+            moves, rows = self._rewritten(files, partial(without, subject=subject), write=not dry_run)
             if not dry_run:
                 after = _Commit(commit.positions, moves, erasures=commit.erasures + 1)
                 self._replace(after)
                 self._finish(after)
-        return found
+        return {"rows": sum(rows), "files": len(rows)}
+
+    def entry(self, record: AccountHealth | AccountKpis, /) -> SinkEntry:
+        """Return the entry of a record that is in a file."""
+        return entry_of(record)
+
+    def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
+        """Yield the newest row of each account in the files; raise SinkError."""
+        self._write_unpositioned()
+        with self._locked() as commit:
+            self._finish(commit)
+            files = list(self._files(kind))
+
+            def read(columns: Sequence[str] | None) -> Iterator[pa.Table]:
+                for file in files:
+                    yield pq.read_table(file, columns=columns and list(columns), partitioning=None)
+
+            yield from list(newest_entries(kind, read))
+
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
+        """Rewrite the files that have these rows, all in one step; raise SinkError."""
+        with self._locked() as commit:
+            self._finish(commit)
+            change = partial(without_entries, entries=entries, with_older=with_older)
+            moves, _ = self._rewritten(self._files(kind), change, write=True)
+            after = replace(commit, moves=moves)
+            self._replace(after)
+            self._finish(after)
 
     def close(self) -> None:
         """Write what is gathered, where the positions allow it; otherwise it is delivered again."""
-        if not self._positions:  # nobody keeps any: what was written is all there is
-            self._gathered.cover({})
-        if self._gathered.tables():
-            with suppress(SinkError):
+        with suppress(SinkError):
+            self._write_unpositioned()
+            if self._gathered.tables():
                 self._write_files()
         self._gathered.forget()
+
+    def _write_unpositioned(self) -> None:
+        """Write what was gathered where nobody keeps positions: then it is all there is."""
+        if not self._positions:
+            self._gathered.cover({})
+            if self._gathered.tables():
+                self._write_files()
+
+    def _rewritten(
+        self, files: Iterable[Path], change: Callable[[pa.Table], tuple[pa.Table, int]], *, write: bool
+    ) -> tuple[dict[str, str], list[int]]:
+        """Return the places of the new files, and of each file that changes the number of rows concerned."""
+        moves, changed = {}, []
+        for file in files:
+            kept, rows = change(pq.read_table(file, partitioning=None))
+            if not rows:
+                continue
+            changed.append(rows)
+            if write:
+                name = f"{uuid.uuid4().hex}.parquet"
+                _write_durably(kept, self._root / "_new" / name)
+                moves[name] = str(file.relative_to(self._root))
+        return moves, changed
 
     def _write_files(self) -> None:
         with self._locked() as commit:
@@ -225,8 +268,8 @@ class LakeSink:
         for left in (self._root / "_new").iterdir():
             left.unlink()
 
-    def _files(self) -> Iterator[Path]:
-        for folder in TABLES.values():
+    def _files(self, kind: type[Output] | None = None) -> Iterator[Path]:
+        for folder in TABLES.values() if kind is None else (TABLES[kind],):
             yield from (self._root / folder).glob("day=*/*.parquet")
 
 

@@ -184,8 +184,15 @@ class PostgresSink:
             for row in cursor.execute(write.reading):
                 yield SinkEntry(row["tenant"], row["account_id"], row["as_of"], row["sequence"], _digest(row))
 
-    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
-        """Remove rows of these versions; raise SinkError."""
+    def remove(
+        self,
+        kind: type[Output],
+        entries: Sequence[SinkEntry],
+        /,
+        *,
+        with_older: bool,  # noqa: ARG002 - the tables have no older ones
+    ) -> None:
+        """Remove rows of these versions, which have no older ones beside them; raise SinkError."""
         write = ACCOUNTS if kind is AccountHealth else KPIS
         rows = [entry._asdict() | {"digest": None} for entry in entries]
         with self._working() as connection, connection.transaction():

@@ -101,9 +101,8 @@ document.
 
 Where there is a dash, the sink has no part in the fault, or nothing does that yet: files of lake and
 Iceberg lie on this machine here; librdkafka repeats by itself what was reset; ClickHouse and topics keep no
-positions, so `bellbuoy sinks rebuild` doesn't know them; what keeps every record of the past is not
-reconciled with topics that keep the newest; what is in a CRM is yours to erase. `writing.md` is the sink of
-[that page](writing.md). [Channels](../channels/README.md) have a suite of their own.
+positions, so `bellbuoy sinks rebuild` doesn't know them; what is in a CRM is yours to erase. `writing.md` is
+the sink of [that page](writing.md). [Channels](../channels/README.md) have a suite of their own.
 """
 
 

@@ -274,7 +274,7 @@ FILLED_AGAIN = [_REDIS, _POSTGRES, lake, iceberg]
 ERASABLE = [_REDIS, _POSTGRES, lake, iceberg, clickhouse]
 """Those that rewrite what they keep at an erasure. Logs of Kafka end it by themselves: test_kafka.py."""
 
-RECONCILABLE = [_REDIS, _POSTGRES]
+RECONCILABLE = [_REDIS, _POSTGRES, lake, iceberg, clickhouse]
 """Those whose content can be compared with Kafka, entry by entry."""
 
 REMOTE = [_REDIS, _POSTGRES, lake, iceberg, writeback, documented]

@@ -384,9 +384,10 @@ def test_entries_are_those_of_the_newest_records_and_a_wrong_one_is_removed(
             assert {each.account_id for each in there} == {each.account_id for each in expected}
             differing = there - expected
             assert [each.account_id for each in differing] == ["a1" if kind is AccountHealth else "a2"]
-            sink.remove(kind, [each._replace(sequence=each.sequence - 1) for each in differing])
+            others = [each._replace(sequence=each.sequence - 1) for each in differing]
+            sink.remove(kind, others, with_older=True)
             assert set(sink.entries_of(kind)) == there  # a newer one has come
-            sink.remove(kind, list(differing))
+            sink.remove(kind, list(differing), with_older=False)
         sink.write(wrong)
         for kind in (AccountHealth, AccountKpis):
             assert set(sink.entries_of(kind)) == {
