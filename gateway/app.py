@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ from gateway.outbox.arrivals import refused as refusal
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
+from gateway.outbox.producer_reports import ProducerReports
 from gateway.pulls.registry import ALL_RESERVED
 from gateway.settings import GatewaySettings
 from gateway.sources.cloudevents.endpoint import CloudEventsEndpoint
@@ -121,15 +123,21 @@ def assemble(
         await outbox.open()
         if follower is not None:
             follower.start()
+        reporting = asyncio.create_task(reports.run())
         try:
             yield
         finally:
+            reporting.cancel()
+            await asyncio.wait([reporting])
             if follower is not None:
                 await asyncio.to_thread(follower.stop)
             await outbox.close()
 
     known = ApiKeys(settings.keys(), clock) if keys is None else keys
     dispatcher = Dispatcher(outbox, topics, registry, _counters(settings))
+    reports = ProducerReports(
+        outbox, topics, dispatcher.drift, f"{socket.gethostname()}:{settings.port}", clock
+    )
 
     async def arrivals(request: Request) -> Response:
         grant = known.server_grant(request.headers.get("authorization"))

@@ -18,6 +18,7 @@ __all__ = [
     "MAX_DEAD_LETTER_BYTES",
     "MAX_MESSAGE_BYTES",
     "MAX_RECORD_BYTES",
+    "PRODUCERS_TOPIC",
     "RAW_DAYS",
     "RAW_TOPIC",
     "TopicSpec",
@@ -51,6 +52,16 @@ DELIVERIES_CONFIG = CHANGELOG_CONFIG | {
 
 KEYS_TOPIC = "gateway.keys"
 """The topic of the keys of senders, which every gateway follows."""
+
+
+PRODUCERS_TOPIC = "producer.reports"
+"""The topic of what each producer sends, as each gateway hears it."""
+
+_PRODUCERS_CONFIG = CHANGELOG_CONFIG | {
+    "cleanup.policy": "compact,delete",
+    "retention.ms": str(30 * DAY),
+}
+"""A producer of which nothing is heard for so long, or a gateway that is gone, is forgotten."""
 
 
 RAW_TOPIC = "raw.payloads"
@@ -118,6 +129,7 @@ class Topics:
         yield self._spec(self.name("alert.deliveries"), DELIVERIES_CONFIG)
         yield self._spec(self.name("erased.subjects"), CHANGELOG_CONFIG)
         yield self._spec(self.name(KEYS_TOPIC), CHANGELOG_CONFIG)
+        yield self._spec(self.name(PRODUCERS_TOPIC), _PRODUCERS_CONFIG)
         yield self._spec(self.name("pull.cursors"), CHANGELOG_CONFIG)
         raw = _kept(RAW_DAYS * DAY) | {"retention.bytes": str(_RAW_BYTES)}
         yield self._spec(self.name(RAW_TOPIC), raw | large)

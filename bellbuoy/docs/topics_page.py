@@ -52,6 +52,7 @@ _ENDS = {each.topic: _Ends(_WRITERS[each.written_by], "journal") for each in INP
         "`bellbuoy forget`", "journal, deliver, `bellbuoy explain --at` and `--since`, `bellbuoy replay`"
     ),
     "gateway.keys": _Ends("`bellbuoy keys`", "gateway, `bellbuoy keys`"),
+    "producer.reports": _Ends("gateway", "console"),
     "pull.cursors": _Ends("poll", "poll, `bellbuoy sources list`"),
     "raw.payloads": _Ends("gateway, `bellbuoy forget`", "`bellbuoy sources remap`"),
     "events.deadletter": _Ends(

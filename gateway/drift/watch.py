@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import orjson
 import structlog
 
@@ -14,6 +15,7 @@ from gateway.drift.shapes import shape_of
 from gateway.drift.stream import FieldChange, Stream, stopped
 from gateway.http.sender import Sender
 from gateway.metrics import DRIFT
+from schemas.producer_reports import DriftWarning, EventKind, ProducerReport
 
 __all__ = ["DriftWatch"]
 
@@ -40,6 +42,7 @@ class _Producer:
     """One producer: a source, or a key of it."""
 
     source: str
+    since: int
     streams: dict[str, Stream] = field(default_factory=dict)
     seen: int = 0
     turn: int = 0
@@ -105,11 +108,32 @@ class DriftWatch:
             ]
         }
 
+    def reports(self, gateway: str) -> Iterator[ProducerReport]:
+        """Yield the reports of all producers, by this gateway."""
+        for tenant, producers in self._tenants.items():
+            for name, each in producers.items():
+                yield ProducerReport(
+                    tenant=tenant,
+                    producer=name,
+                    source=each.source,
+                    gateway=gateway,
+                    events=self._pace[tenant][name].events,
+                    since=each.since,
+                    last_at=self._pace[tenant][name].last_at,
+                    kinds=tuple(
+                        EventKind(event=kind, looked_at=stream.events, last_at=stream.last_at)
+                        for kind, stream in sorted(each.streams.items())
+                    ),
+                    warnings=tuple(
+                        msgspec.convert(each.warnings[key], DriftWarning) for key in sorted(each.warnings)
+                    ),
+                )
+
     def _producer(self, sender: Sender) -> _Producer | None:
         producers = self._tenants.setdefault(sender.tenant, {})
         name = _named(sender)
         if name not in producers and len(producers) < _PRODUCERS:
-            producers[name] = _Producer(sender.source)
+            producers[name] = _Producer(sender.source, sender.received_at)
         return producers.get(name)
 
     def _look_at(self, sender: Sender, producer: _Producer, raw: bytes) -> None:

@@ -16,6 +16,7 @@ from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import session_of
 from bellbuoy.console.status import dead_letters, live_models, pipeline_report
 from bellbuoy.errors import OperatorError
+from bellbuoy.operations.producers import producers
 from bellbuoy.operations.rule_outcomes import judged_outcomes, read_alerts, responses_of
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.times import now as wall_clock
@@ -28,7 +29,11 @@ __all__ = ["ReportPages"]
 
 _REPORTS: dict[str, tuple[Permission, str, str]] = {
     "model": ("model", "Model", "What makes the scores, and since when."),
-    "producers": ("producers", "Producers", "Records that could not be used, and why."),
+    "producers": (
+        "producers",
+        "Producers",
+        "What arrives, from whom, how it changed, and what could not be used.",
+    ),
     "pipeline": ("pipeline", "Pipeline", "How far everything has come, and how fast it is."),
 }
 
@@ -101,7 +106,12 @@ class ReportPages:
                 "days": _OUTCOME_DAYS,
             }
         if name == "producers":
-            return {"letters": dead_letters(settings, tenant), "token": self._site.access.token(session)}
+            return {
+                "producers": producers(settings, tenant, wall_clock()),
+                "letters": dead_letters(settings, tenant),
+                "token": self._site.access.token(session),
+                "now": wall_clock(),
+            }
         picture = self._site.pictures.picture(tenant)
         accounts = [] if picture is None else picture.accounts.values()
         return {

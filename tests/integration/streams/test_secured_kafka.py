@@ -29,7 +29,7 @@ from bellbuoy.operations.roles import run_role
 from bellbuoy.operations.topics import create_topics, topic_faults
 from bellbuoy.settings import Settings, load
 from schemas.inputs import INPUT_TOPICS
-from schemas.topics import Topics
+from schemas.topics import KEYS_TOPIC, PRODUCERS_TOPIC, RAW_TOPIC, Topics
 from sinks.redis.reader import RedisReader
 from sinks.redis.settings import RedisSettings
 from streams.kafka.log_inspector import LogInspector
@@ -56,7 +56,10 @@ def permissions(role: str) -> Iterator[tuple[ResourceType, str, ResourcePatternT
     inputs, outputs = [TOPICS.name(t) for t in INPUT_TOPICS], [TOPICS.name(t) for t in OUTPUTS]
     erased, deliveries = TOPICS.name("erased.subjects"), TOPICS.name("alert.deliveries")
     read, written = {
-        "gateway": ([TOPICS.name("gateway.keys")], [*inputs, letters]),
+        "gateway": (
+            [TOPICS.name(KEYS_TOPIC)],
+            [*inputs, letters, *map(TOPICS.name, (RAW_TOPIC, PRODUCERS_TOPIC))],
+        ),
         "journal": ([*inputs, journal, changelog, letters, erased], [*inputs, journal, letters]),
         "worker": ([journal, changelog], [*inputs, *outputs, changelog]),
         "deliver": ([*outputs, erased, deliveries], [letters, deliveries]),

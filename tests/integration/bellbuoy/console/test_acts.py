@@ -112,8 +112,10 @@ def test_what_happens_shows_at_once_and_what_one_does_the_other_sees(
         _talk(ines)
         _work(ines, kim)
 
+        _rename_a_field(roles["gateway"])
         write_event(settings, "support.events", _ticket_of_tomorrow())
         _correct(kim)
+        _see_the_change(kim)
         _try_model(kim)
         kim.goto("/team/demo")
         expect(kim.locator("#main")).to_contain_text("How often each rule is right")
@@ -211,6 +213,34 @@ def _ticket_of_tomorrow() -> SupportEvent:
         event_id="t1", tenant="demo", account_id="acme-inc", source="test", occurred_at=at + DAY,
         received_at=at, ticket_id="t1", kind="opened",
     )  # fmt: skip
+
+
+def _rename_a_field(gateway: RoleProcess) -> None:
+    """Send calls of another account as a tracking library does, and give a property another name."""
+    connection = HTTPConnection(gateway.host, gateway.port, timeout=60)
+    headers = {"Authorization": "Basic ZGVtby13cml0ZS1rZXk6", "Content-Type": "application/json"}
+    for name in (*["plan"] * 4, *["plan_name"] * 2):
+        call = {"type": "track", "userId": "u", "event": "Exported", "context": {"groupId": "other"}}
+        batch = [call | {"messageId": uuid.uuid4().hex, "properties": {name: "pro"}} for _ in range(10)]
+        connection.request("POST", "/v1/batch", orjson.dumps({"batch": batch}), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        answer.read()
+    connection.close()
+
+
+def _see_the_change(page: Page) -> None:
+    """See on the producers' page what they send, and that a field has another name."""
+
+    def shown() -> bool:
+        page.goto("/producers/demo")
+        expect(page.locator("#report")).to_contain_text("dead letter")
+        return page.locator(".warnings").count() > 0
+
+    until(shown, what="the warning")
+    for words in ("A field has another name in Exported", "/properties/plan_name came instead", "segment"):
+        expect(page.locator(".warnings")).to_contain_text(words)
+    expect(page.locator("#producers tr", has_text="Exported")).to_contain_text("1 open")
 
 
 def _correct(page: Page) -> None:
