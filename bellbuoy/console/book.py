@@ -84,9 +84,15 @@ class BookFilter:
         return self.query(n=min(self.n + 2 * _PAGE, _MOST_ROWS))
 
     @property
-    def active(self) -> bool:
-        """Whether any filter leaves accounts out."""
-        return BookFilter(sort=self.sort, n=self.n, churned=self.churned) != self
+    def active(self) -> int:
+        """How many filters leave accounts out, or let churned ones in; a search is none."""
+        chosen = (self.owner, self.segment, self.band, self.lane, self.renewal, self.churned)
+        return sum(map(bool, chosen))
+
+    @property
+    def cleared(self) -> str:
+        """The address of the same search and order without filters."""
+        return BookFilter(q=self.q, sort=self.sort).query()
 
 
 @dataclass(frozen=True, slots=True)

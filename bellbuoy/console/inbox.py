@@ -49,6 +49,16 @@ class InboxFilter:
         values = {name: changes.get(name, getattr(self, name)) for name in InboxFilter.__slots__}
         return urlencode({name: value for name, value in values.items() if value != getattr(default, name)})
 
+    @property
+    def active(self) -> int:
+        """How many filters leave alerts out; a search is none, nor is a tab."""
+        return sum(map(bool, (self.owner, self.lane, self.severity)))
+
+    @property
+    def cleared(self) -> str:
+        """The address of the same tab and search without filters."""
+        return InboxFilter(view=self.view, q=self.q).query()
+
 
 @dataclass(frozen=True, slots=True)
 class Inbox:

@@ -17,6 +17,9 @@
     drawChart()
   }
 
+  // On a phone the bar of pages is wider than the screen.
+  $('.top nav [aria-current]')?.scrollIntoView({inline: 'center', block: 'nearest'})
+
   // Live parts: the server sends the part anew whenever it looks different; it is morphed into the page.
   let source = null
   function setStatus(words, lost) {
@@ -44,6 +47,8 @@
       }
       mark(selected)
       drawChart()
+      // Before the first accounts were read, there was nothing to choose from.
+      if ($('[data-filters]') && !$('#filters')) show(shown, false)
     })
     source.addEventListener('status', event => {
       const told = JSON.parse(event.data)
@@ -85,30 +90,47 @@
       timer = setTimeout(go, 200)
     })
   }
+  let asked = 0, shown = location.pathname + location.search
   async function show(address, push = true) {
+    const mine = ++asked
     const answer = await fetch(address, {headers: {Accept: 'text/html'}}).catch(() => null)
-    if (!answer?.ok) { location.assign(address); return }
-    const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
-    const fresh = $('#live', page)
+    const page = answer?.ok ? new DOMParser().parseFromString(await answer.text(), 'text/html') : null
+    if (mine !== asked) return  // another was asked for since
+    const fresh = page && $('#live', page)
     if (!fresh) { location.assign(address); return }
-    if (push) history.pushState({console: true}, '', address)
+    if (push) history.pushState(null, '', address)
+    shown = location.pathname + location.search
     live.dataset.live = fresh.dataset.live
     await htmx.swap({sourceElement: live, target: live, text: fresh.innerHTML, swap: 'innerMorph'})
-    const view = $('[data-filters] [name="view"]'), chosen = $('[data-filters] [name="view"]', page)
-    if (view && chosen) view.value = chosen.value
+    followFilters($('[data-filters]', page))
     selected = -1
     connect()
   }
-  addEventListener('popstate', () => location.reload())
+  // The fields say what the address says, whichever way it came about; what is being typed stays.
+  function followFilters(fresh) {
+    const form = $('[data-filters]')
+    if (!$('#filters', form)) form.append(...$$('.filters-open, #filters', fresh))
+    for (const field of form.elements) {
+      const other = field.name && fresh.elements[field.name]
+      if (!other || (field.type === 'search' && field === document.activeElement)) continue
+      if (field.type === 'checkbox') field.checked = other.checked
+      else if (field.value !== other.value) field.value = other.value
+    }
+    const on = $('[data-filters-on]', fresh), clear = $('[data-clear]', form)
+    if (!on || !clear) return
+    $('[data-filters-on]', form).textContent = on.textContent
+    clear.hidden = !on.textContent
+    clear.href = $('[data-clear]', fresh).getAttribute('href')
+  }
+  addEventListener('popstate', () => {
+    const address = location.pathname + location.search
+    if (address !== shown) show(address, false)
+  })
   document.addEventListener('click', event => {
-    const link = event.target.closest('#live a.chip, #live .tabs a, #live .more a, #live .empty a')
+    const link = event.target.closest('#live a.chip, #live .tabs a, #live .more a, #live .empty a, [data-clear]')
     if (!link || event.metaKey || event.ctrlKey || event.shiftKey || link.origin !== location.origin || link.pathname !== location.pathname) return
     event.preventDefault()
     show(link.getAttribute('href'))
-    for (const select of $$('[data-filters] select')) {
-      const value = new URL(link.href).searchParams.get(select.name) ?? (select.name === 'sort' ? 'urgency' : '')
-      if (select.value !== value) select.value = value
-    }
   })
 
   // Saved views: names of addresses, in this browser alone
@@ -254,6 +276,31 @@
     else if (button.dataset.do === 'close-toast') button.closest('[data-toast]').remove()
     else if (button.dataset.do === 'theme') turnTheme()
     else if (button.dataset.do === 'help') help.showModal()
+    else if (button.dataset.do === 'again') htmx.trigger(button.closest('[hx-trigger*="refresh"]'), 'refresh')
+  })
+
+  // A part that can't be had says so; where the session is over, the page leads to the sign-in.
+  document.addEventListener('htmx:before:response', event => {
+    if (event.detail.ctx.response.status !== 401) return
+    event.preventDefault()
+    location.reload()
+  })
+  document.addEventListener('htmx:error', event => {
+    const target = event.detail.ctx?.target, box = typeof target === 'string' ? $(target) : target
+    if (!box) return
+    const trouble = document.createElement('div'), words = document.createElement('p')
+    trouble.className = 'empty'
+    words.setAttribute('role', 'alert')
+    words.textContent = "The console doesn't answer."
+    trouble.append(words)
+    if (event.target.matches('[hx-trigger*="refresh"]')) {
+      const again = document.createElement('button')
+      again.type = 'button'
+      again.dataset.do = 'again'
+      again.textContent = 'Try again'
+      trouble.append(again)
+    }
+    box.replaceChildren(trouble)
   })
 
   // A trial that runs is asked for again, by an event of its own: "refresh" would reach the page around it.
@@ -282,7 +329,7 @@
       if (event.key === 'Escape') event.target.blur()
       return
     }
-    const tenant = encodeURIComponent(document.body.dataset.tenant ?? '')
+    const pages = $$('.top nav a')
     const acts = {a: 'acknowledged', s: 'snoozed', g: 'assigned', x: 'dismissed', r: 'resolved', n: 'acknowledged'}
     if (event.key === 'j' || event.key === 'k') step(event.key === 'j' ? 1 : -1)
     else if (event.key === '/') $('[data-search]')?.focus()
@@ -290,8 +337,7 @@
     else if (event.key === 't') turnTheme()
     else if (event.key === 'w' && $('#note')) $('#note').showModal()
     else if (event.key === 'd' && $('#task')) $('#task').showModal()
-    else if (event.key === '1') location.assign('/book/' + tenant)
-    else if (event.key === '2') location.assign('/alerts/' + tenant)
+    else if (pages[event.key - 1]) location.assign(pages[event.key - 1].href)
     else if (acts[event.key] && current()) act(current(), acts[event.key], event.key === 'n')
     else return
     event.preventDefault()
@@ -342,7 +388,7 @@
     chart = new uPlot({
       width: box.clientWidth, height: 220, cursor: {y: false}, legend: {show: false}, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
       scales: {y: {range: [0, 100]}},
-      axes: [{...axis, values: named}, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
+      axes: [{...axis, size: 40, values: named}, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
       series: [{}, {label: 'Score', stroke: accent, width: 2, fill: accent.replace(')', ' / 0.08)'), paths: uPlot.paths.stepped({align: 1}), points: {show: at.length < 40, size: 5}}],
       hooks: {
         drawClear: [u => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,31 @@ def test_the_book_shows_who_needs_somebody_and_why(console: RunningConsole, chro
     page.locator("[data-more]").click()
     expect(page.locator("#book > li")).to_have_count(61)
     assert page.faults == []  # type: ignore[attr-defined]
+
+
+def test_filters_are_folded_away_on_a_phone_with_and_without_scripts(
+    console: RunningConsole, chromium: Browser
+) -> None:
+    for scripts in (True, False):
+        page = console.page(chromium, width=390, java_script_enabled=scripts)
+        page.goto("/book/demo?band=critical")
+        opened = page.get_by_role("button", name="Filters")
+        expect(opened).to_have_text("Filters1")
+        expect(page.get_by_label("Owner")).to_be_hidden()
+        assert (page.locator("#book").bounding_box() or {"y": 800})["y"] < 400
+        opened.click()
+        page.get_by_label("Owner").select_option("Ben")
+        if not scripts:
+            page.get_by_role("button", name="Show").click()
+        expect(page).to_have_url(re.compile("owner=Ben.*band=critical"))
+        expect(page.locator("#book > li").first).to_contain_text("A59 GmbH")
+        expect(opened).to_have_text("Filters2")
+        if not scripts:
+            opened.click()
+        page.get_by_role("link", name="Clear filters").click()
+        expect(page.locator("#book > li").first).to_contain_text("A60 GmbH")
+        expect(page.get_by_label("Owner")).to_have_value("")
+        page.context.close()
 
 
 def test_an_account_shows_its_score_and_where_it_comes_from(
