@@ -89,9 +89,14 @@ class OverviewPages:
         def values(picture: Picture | None) -> dict[str, Any]:
             now = self._site.now(picture)
             if picture is None:
-                return {"filter": wanted, "inbox": None, "pending": {}, "now": now}
-            pending = self._site.acts.pending(picture)
-            return {"filter": wanted, "inbox": inbox(picture, wanted, now), "pending": pending, "now": now}
+                return {"filter": wanted, "inbox": None, "pending": {}, "accounts": {}, "now": now}
+            return {
+                "filter": wanted,
+                "inbox": inbox(picture, wanted, now),
+                "pending": self._site.acts.pending(picture),
+                "accounts": picture.accounts,
+                "now": now,
+            }
 
         return values
 
