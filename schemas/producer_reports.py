@@ -45,7 +45,7 @@ class DriftWarning(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProducerReport(msgspec.Struct, frozen=True, kw_only=True):
     """
-    What one gateway has heard of one producer since it started.
+    A report of what one gateway has heard of one producer since it started.
 
     ``producer`` is a source, or a source and the name of a key. ``gateway`` names the process, ``since`` is
     when it first heard of the producer and ``last_at`` when it last did, UTC milliseconds.

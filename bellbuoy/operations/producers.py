@@ -1,4 +1,4 @@
-"""What producers send, by the reports of all gateways: what came from each, and how it has changed."""
+"""Producers of a tenant by the reports of all gateways: what came from each, and how it has changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WARNED_MS = DAY
 @dataclass(frozen=True, slots=True)
 class Producer:
     """
-    What one producer of a tenant sends, by all gateways.
+    One producer of a tenant, and what it sends by all gateways.
 
     ``events`` came since ``since``, when the first of these gateways heard of it, UTC milliseconds. ``kinds``
     are the newest first; ``warnings`` are open, the oldest first.
