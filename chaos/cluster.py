@@ -18,10 +18,12 @@ from bellbuoy.local.role_process import COMMAND, RoleProcess
 from bellbuoy.operations.sinks import migratable, sinks
 from bellbuoy.operations.topics import create_topics
 from bellbuoy.settings import Settings, load
+from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.port import Sink
 from sinks.redis.reader import RedisReader
+from streams.kafka.cluster import Cluster as KafkaCluster
 
 __all__ = ["CHANNEL", "ROLES", "SESSION_SECONDS", "Cluster", "Member"]
 
@@ -112,6 +114,11 @@ class Cluster:
     def connection(self) -> Connection:
         """How clients connect to the broker."""
         return self.kafka.connection
+
+    @property
+    def kafka_cluster(self) -> KafkaCluster:
+        """The broker with the deployment's topics."""
+        return KafkaCluster(self.connection, self.topics, committed())
 
     @property
     def settings(self) -> Settings:

@@ -93,13 +93,13 @@ def run_company(
     began = time.monotonic()
     with Cluster(folder) as cluster:
         sender = Sender(cluster.connection, cluster.topics, cluster.gateway_port, disorder)
-        clock, expected = SimulationClock(cluster.connection, cluster.topics), 0
+        clock, expected = SimulationClock(cluster.kafka_cluster), 0
         for number, day in enumerate(company.days()):
             _tick(cluster, clock, day.now)
             planned_today = planned.get(number, ())
             today = _run_day(cluster, sender, day, planned_today, disorder, began, say)
             expected += day.count
-            wait_drained(cluster.connection, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
+            wait_drained(cluster.kafka_cluster, cluster.sinks, _PATIENCE_SECONDS)
             applied = applied_events(cluster.connection, cluster.topics)
             lost, doubled = max(0, expected - applied), max(0, applied - expected)
             faults += [replace(fault, lost=lost, doubled=doubled) for fault in today]
@@ -128,9 +128,7 @@ def _run_day(
 ) -> list[RunFault]:
     """Send a day's events, and inject its faults meanwhile."""
     if day.first:
-        sender.send_first(
-            day, lambda: wait_drained(cluster.connection, cluster.topics, cluster.sinks, _PATIENCE_SECONDS)
-        )
+        sender.send_first(day, lambda: wait_drained(cluster.kafka_cluster, cluster.sinks, _PATIENCE_SECONDS))
         return []
     if chance is None:
         sender.send(day, 0.0)

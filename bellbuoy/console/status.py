@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from bellbuoy.operations.changes.in_force import models_in_force
+from bellbuoy.operations.kafka_cluster import kafka_cluster
 from bellbuoy.operations.pipeline import Pipeline, pipeline
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings
@@ -51,8 +52,7 @@ class DeadLetters:
 
 def pipeline_report(settings: Settings, reader: Reader) -> PipelineReport:
     """Return how the pipeline does; raise OperatorError and ReadError."""
-    kafka = settings.kafka
-    progress = pipeline(kafka.connection(), kafka.topics(), sinks(settings))
+    progress = pipeline(kafka_cluster(settings), sinks(settings))
     since = now() - _LATENCY_MINUTES * MINUTE
     updates = reader.updates(f"{since}-0", _LATENCY_UPDATES)
     took = [one.written_at - one.received_at for one in updates if one.received_at is not None]

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from bellbuoy.demo.watch import percentile
 from bellbuoy.operations.ledger import EndOffsets, InputCounts, Ledger, count_inputs, end_offsets, read_ledger
-from schemas.connection import Connection
-from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 
 __all__ = ["Baseline", "DemoReport", "baseline", "make_report", "report_lines"]
 
@@ -37,14 +36,15 @@ class DemoReport:
     latency_p99_ms: int | None = None
 
 
-def baseline(connection: Connection, topics: Topics) -> Baseline:
+def baseline(cluster: Cluster) -> Baseline:
     """Return the start of a run, once everything before is drained; raise KafkaAwayError."""
-    return Baseline(read_ledger(connection, topics), end_offsets(connection, topics))
+    return Baseline(
+        read_ledger(cluster.connection, cluster.topics), end_offsets(cluster.connection, cluster.topics)
+    )
 
 
 def make_report(
-    connection: Connection,
-    topics: Topics,
+    cluster: Cluster,
     since: Baseline,
     latencies: Counter[int],
     acknowledged: int,
@@ -56,7 +56,7 @@ def make_report(
     ``acknowledged`` counts the events that the gateway answered with 200, ``repeated`` those sent again
     after an unclear answer. Raises KafkaAwayError.
     """
-    after, counts = read_ledger(connection, topics), count_inputs(connection, topics, since.ends)
+    after, counts = read_ledger(cluster.connection, cluster.topics), count_inputs(cluster, since.ends)
     report = DemoReport(
         events_in=counts.events_in,
         applied=sum(after.applied.values()) - sum(since.ledger.applied.values()),

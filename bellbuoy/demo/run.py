@@ -17,6 +17,7 @@ from bellbuoy.demo.report import Baseline, DemoReport, baseline, make_report
 from bellbuoy.demo.watch import UpdateWatcher
 from bellbuoy.local.stack import Addresses, Stack, StackError
 from bellbuoy.operations.drain import wait_drained
+from bellbuoy.operations.kafka_cluster import kafka_cluster
 from bellbuoy.operations.sinks import serving_reader, sinks
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.run.clock import SimulationClock, latest_time
@@ -97,18 +98,18 @@ class Demo:
         self._screen = screen
         self._settings = stack.settings
         self._addresses = stack.addresses
-        self._topics = stack.settings.kafka.topics()
+        self._kafka = kafka_cluster(stack.settings)
         self._sinks = sinks(stack.settings)
         self._truth = Truth()
         self._progress = Progress()
 
     async def run(self) -> tuple[DemoReport | None, bool]:
         """Simulate until the time is over or a signal comes; return as ``run_demo`` does."""
-        connection, bounded = self._addresses.connection, self._options.seconds is not None
+        bounded = self._options.seconds is not None
         since: Baseline | None = None
         if bounded:
-            await asyncio.to_thread(wait_drained, connection, self._topics, self._sinks, _EARLIER_SECONDS)
-            since = await asyncio.to_thread(baseline, connection, self._topics)
+            await asyncio.to_thread(wait_drained, self._kafka, self._sinks, _EARLIER_SECONDS)
+            since = await asyncio.to_thread(baseline, self._kafka)
         with serving_reader(self._settings) as reader:
             watcher = UpdateWatcher(reader)
             watcher.start()
@@ -117,14 +118,13 @@ class Demo:
                 if since is None:
                     return None, True
                 self._say("The simulation has ended; waiting until every event is delivered.")
-                await asyncio.to_thread(wait_drained, connection, self._topics, self._sinks, _DRAIN_SECONDS)
+                await asyncio.to_thread(wait_drained, self._kafka, self._sinks, _DRAIN_SECONDS)
             finally:
                 await asyncio.to_thread(watcher.stop)
         receipt = self._progress.receipt
         report, contradictions = await asyncio.to_thread(
             make_report,
-            connection,
-            self._topics,
+            self._kafka,
             since,
             watcher.latencies,
             receipt.accepted,
@@ -137,7 +137,7 @@ class Demo:
     async def _show_and_simulate(self, reader: Reader, watcher: UpdateWatcher) -> None:
         keys = CustomerKeys.of(self._settings.gateway, self._options.tenant)
         carrier = GatewayCarrier(self._addresses.gateway, keys)
-        follower = await asyncio.to_thread(JournalFollower, self._addresses.connection, self._topics)
+        follower = await asyncio.to_thread(JournalFollower, self._kafka)
         display = DemoDisplay(self._options.tenant, self._truth, self._progress, reader, watcher)
         try:
             simulation = await asyncio.to_thread(self._simulation, carrier, follower)
@@ -173,7 +173,7 @@ class Demo:
         options, now = self._options, wall_clock()
         wanted = DemoCompany(options.seed, options.accounts, (now - _QUARTER) // DAY * DAY)
         company = demo_company(options.data, wanted)
-        latest = latest_time(self._addresses.connection, self._topics)
+        latest = latest_time(self._kafka)
         plan = plan_simulation(company.start, latest, same_company=True)
         if plan.note:
             self._say(plan.note)
@@ -181,7 +181,7 @@ class Demo:
         return Simulation(
             company=SimulatedCompany(options.seed, options.accounts, plan.start, per_seat=options.per_seat),
             carrier=carrier,
-            tick=SimulationClock(self._addresses.connection, self._topics).tick,
+            tick=SimulationClock(self._kafka).tick,
             truth=self._truth,
             begin=plan.begin,
             speed=max(1.0, (now - plan.begin) / 1000 / catch_up),

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
 from bellbuoy.operations.retry import retry_while_leaderless
-from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from sinks.port import Sink
 from streams.delivery.subscription import Subscription
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import KafkaRecord
 
@@ -38,7 +38,7 @@ class PendingWork(NamedTuple):
     offsets: int
 
 
-def wait_drained(connection: Connection, topics: Topics, sinks: Collection[Sink], seconds: float) -> None:
+def wait_drained(cluster: Cluster, sinks: Collection[Sink], seconds: float) -> None:
     """
     Return once no work is pending; raise NotDrainedError and KafkaAwayError.
 
@@ -46,7 +46,7 @@ def wait_drained(connection: Connection, topics: Topics, sinks: Collection[Sink]
     """
     least: dict[str, int] = {}
     deadline = time.monotonic() + seconds
-    while (pending := pending_work(connection, topics, sinks)) is not None:
+    while (pending := pending_work(cluster, sinks)) is not None:
         if pending.offsets < least.get(pending.where, pending.offsets + 1):
             least[pending.where] = pending.offsets
             deadline = time.monotonic() + seconds
@@ -55,13 +55,13 @@ def wait_drained(connection: Connection, topics: Topics, sinks: Collection[Sink]
         time.sleep(_PAUSE_SECONDS)
 
 
-def pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> PendingWork | None:
+def pending_work(cluster: Cluster, sinks: Collection[Sink]) -> PendingWork | None:
     """Return the first part that has work left, or ``None``; raise KafkaAwayError."""
-    return retry_while_leaderless(connection, lambda: _pending_work(connection, topics, sinks))
+    return retry_while_leaderless(cluster.connection, lambda: _pending_work(cluster, sinks))
 
 
-def _pending_work(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> PendingWork | None:
-    batches = codec("account.journal")
+def _pending_work(cluster: Cluster, sinks: Collection[Sink]) -> PendingWork | None:
+    connection, topics, batches = cluster.connection, cluster.topics, cluster.codec("account.journal")
     # Read first: what the worker forwarded until now is then among the inputs whose ends are read next.
     folded = read_positions(connection, topics)
     ends = end_offsets(connection, topics)

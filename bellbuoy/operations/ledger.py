@@ -18,13 +18,14 @@ from processors.state.encoding import decode_state
 from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
-from schemas.codec.record_codec import Codec, codec
+from schemas.codec.record_codec import Codec
 from schemas.connection import Connection
 from schemas.identity.keys import split_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.records import OWN_SOURCE, AccountLink
 from schemas.topics import Topics
 from streams.delivery.subscription import Subscription, output_topics
+from streams.kafka.cluster import Cluster
 from streams.kafka.headers import MOVED_HEADER
 from streams.kafka.log_reader import last_record, read_to_end
 
@@ -163,18 +164,19 @@ def written_offsets(connection: Connection, subscription: Subscription) -> list[
         reader.close()
 
 
-def count_inputs(connection: Connection, topics: Topics, since: EndOffsets) -> InputCounts:
+def count_inputs(cluster: Cluster, since: EndOffsets) -> InputCounts:
     """Count the committed records on the topics from these offsets on; raise KafkaAwayError."""
-    return retry_while_leaderless(connection, lambda: _count_inputs(connection, topics, since))
+    return retry_while_leaderless(cluster.connection, lambda: _count_inputs(cluster, since))
 
 
-def _count_inputs(connection: Connection, topics: Topics, since: EndOffsets) -> InputCounts:
+def _count_inputs(cluster: Cluster, since: EndOffsets) -> InputCounts:
+    connection, topics = cluster.connection, cluster.topics
     starts = [
         TopicPartition(topics.name(topic), p, offset)
         for (topic, p), offset in since.items()
         if topic in _COUNTED_TOPICS
     ]
-    letters, alerts, links = codec("events.deadletter"), codec("risk.alerts"), codec("account.links")
+    letters, alerts, links = map(cluster.codec, ("events.deadletter", "risk.alerts", "account.links"))
     envelopes, events, moved, linked, refused = Envelopes(), 0, 0, 0, 0
     reasons: Counter[str] = Counter()
     changes: Counter[str] = Counter()

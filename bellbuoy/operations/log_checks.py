@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from confluent_kafka import Consumer
 
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka_cluster import kafka_cluster
 from bellbuoy.operations.topics import topic_partitions
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position
@@ -32,12 +32,11 @@ def log_faults(settings: Settings, sinks: list[Sink]) -> Iterator[str]:
     Topics that are missing or have another number of partitions are left to ``topic_faults``. Raises
     KafkaException.
     """
-    kafka = settings.kafka
-    cluster = Cluster(kafka.connection(), kafka.topics(), registry(settings))
-    topics, existing = cluster.topics, topic_partitions(kafka.connection())
+    cluster = kafka_cluster(settings)
+    topics, existing = cluster.topics, topic_partitions(cluster.connection)
     if any(existing.get(spec.name) != spec.partitions for spec in topics.specs()):
         return
-    inspector = LogInspector(kafka.connection())
+    inspector = LogInspector(cluster.connection)
     said: set[str] = set()
     for fault in (*_of_pipeline(cluster, inspector), *_of_delivery(cluster, inspector, sinks)):
         if fault not in said:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
 from bellbuoy.operations.retry import retry_while_leaderless
 from processors.state.position import Position
-from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
 from sinks.port import Sink
 from streams.delivery.subscription import Subscription
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_record
 
 __all__ = ["PartitionProgress", "Pipeline", "SinkProgress", "pipeline"]
@@ -58,14 +58,15 @@ class Pipeline:
     sinks: list[SinkProgress]
 
 
-def pipeline(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> Pipeline:
+def pipeline(cluster: Cluster, sinks: Collection[Sink]) -> Pipeline:
     """Return how far journal, worker and delivery have come; raise KafkaAwayError."""
-    return retry_while_leaderless(connection, lambda: _pipeline(connection, topics, sinks))
+    return retry_while_leaderless(cluster.connection, lambda: _pipeline(cluster, sinks))
 
 
-def _pipeline(connection: Connection, topics: Topics, sinks: Collection[Sink]) -> Pipeline:
+def _pipeline(cluster: Cluster, sinks: Collection[Sink]) -> Pipeline:
+    connection, topics = cluster.connection, cluster.topics
     folded, ends = read_positions(connection, topics), end_offsets(connection, topics)
-    batches = codec(_JOURNAL)
+    batches = cluster.codec(_JOURNAL)
     partitions = []
     for number in range(topics.partitions):
         record = last_record(connection, topics.name(_JOURNAL), number)

@@ -15,7 +15,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka_cluster import kafka_cluster
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.polling.cursors import CURSORS, partition_of_pull
 from bellbuoy.polling.pull_loop import Pull, PullLoop
@@ -92,8 +92,7 @@ def run_poller(settings: Settings, stop: threading.Event | None = None) -> None:
         )
     require_topics(settings)
     stop = stop or threading.Event()
-    kafka = settings.kafka
-    cluster = Cluster(kafka.connection(), kafka.topics(), registry(settings))
+    cluster = kafka_cluster(settings)
     health = Health("poll")
     health.set_condition("group", False, "no partition is assigned yet")
     port = health.serve(settings.poll.metrics_host, settings.poll.metrics_port)

@@ -17,10 +17,12 @@ from bellbuoy.operations.ledger import read_positions
 from bellbuoy.operations.topics import create_topics, delete_topics
 from bellbuoy.simulator.run.clock import SimulationClock
 from processors.state.encoding import decode_state
+from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.records import DeadLetter
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
+from streams.kafka.cluster import Cluster
 from tests.support.changelog import read_topic
 from tests.support.input_producer import InputProducer
 from tests.support.role_processes import RoleProcesses
@@ -47,7 +49,7 @@ class Deployment:
         self.bootstrap, self.topics = bootstrap, topics
         folder.mkdir()
         self.producer = InputProducer(bootstrap, topics)
-        self._clock = SimulationClock(bootstrap, topics)
+        self._clock = SimulationClock(Cluster(bootstrap, topics, committed()))
         self.roles = RoleProcesses(bootstrap, topics, folder, clock="simulated")
         for role in ("journal", "worker"):
             self.roles.start(role)

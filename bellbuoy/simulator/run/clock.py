@@ -10,11 +10,9 @@ from confluent_kafka import KafkaError, Producer
 from bellbuoy.operations.kafka_errors import kafka_away
 from bellbuoy.operations.retry import retry_while_leaderless
 from schemas.codec.errors import SchemaError
-from schemas.codec.record_codec import codec
-from schemas.connection import Connection
 from schemas.producer_settings import DURABLE
 from schemas.records import ClockTick
-from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_record
 
 __all__ = ["SimulationClock", "latest_time"]
@@ -29,13 +27,13 @@ class SimulationClock:
     Raises KafkaAwayError when a tick can't be written.
     """
 
-    def __init__(self, connection: Connection, topics: Topics) -> None:
-        self._connection, self._topics = connection, topics
-        self._codec = codec("simulation.clock")
+    def __init__(self, cluster: Cluster) -> None:
+        self._connection, self._topics = cluster.connection, cluster.topics
+        self._codec = cluster.codec("simulation.clock")
         self._producer = Producer(
             {
                 **DURABLE,
-                **connection.librdkafka(),
+                **self._connection.librdkafka(),
                 "linger.ms": 0,
                 "log_level": 0,
             }
@@ -62,15 +60,15 @@ class SimulationClock:
             raise kafka_away(self._connection, failures[0])
 
 
-def latest_time(connection: Connection, topics: Topics) -> int | None:
+def latest_time(cluster: Cluster) -> int | None:
     """
     Return the latest time of a deployment's ticks and journal batches, UTC milliseconds; ``None``: none.
 
     Ticks are kept for a day only, so the journal's newest batches are read as well. Raises KafkaAwayError.
     """
-    times = []
+    connection, topics, times = cluster.connection, cluster.topics, list[int]()
     for topic, field in (("simulation.clock", "now"), ("account.journal", "written_at")):
-        reader = codec(topic)
+        reader = cluster.codec(topic)
         for partition in range(topics.partitions):
             last = retry_while_leaderless(
                 connection, partial(last_record, connection, topics.name(topic), partition)

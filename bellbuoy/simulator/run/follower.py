@@ -7,9 +7,7 @@ from functools import partial
 from confluent_kafka import Consumer, TopicPartition
 
 from bellbuoy.operations.retry import retry_while_leaderless
-from schemas.codec.record_codec import codec
-from schemas.connection import Connection
-from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import kafka_record
 
@@ -27,8 +25,9 @@ class JournalFollower:
     comes back. Raises KafkaAwayError.
     """
 
-    def __init__(self, connection: Connection, topics: Topics) -> None:
-        self._batches = codec("account.journal")
+    def __init__(self, cluster: Cluster) -> None:
+        connection, topics = cluster.connection, cluster.topics
+        self._batches = cluster.codec("account.journal")
         self._name = topics.name("account.journal")
         self._times = dict.fromkeys(range(topics.partitions), -1)
         starts = []

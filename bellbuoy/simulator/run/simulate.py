@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bellbuoy.errors import ConfigError
+from bellbuoy.operations.kafka_cluster import kafka_cluster
 from bellbuoy.operations.topics import require_topics
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.run.clock import SimulationClock, latest_time
@@ -120,11 +121,11 @@ async def run_simulation(
 
 def _connect(options: SimulationOptions, settings: Settings, say: Callable[[str], None]) -> _Deployment:
     simulated = settings.journal.clock == "simulated"
-    connection, topics = settings.kafka.connection(), settings.kafka.topics()
     if options.direct or simulated:
         require_topics(settings)
     if simulated:
-        tick, latest = SimulationClock(connection, topics).tick, latest_time(connection, topics)
+        kafka = kafka_cluster(settings)
+        tick, latest = SimulationClock(kafka).tick, latest_time(kafka)
         return _Deployment(settings, _carrier(options, settings), tick, latest)
     if options.events is None:
         say(
@@ -136,7 +137,7 @@ def _connect(options: SimulationOptions, settings: Settings, say: Callable[[str]
 
 def _carrier(options: SimulationOptions, settings: Settings) -> Carrier:
     if options.direct:
-        return DirectCarrier(settings.kafka.connection(), settings.kafka.topics(), options.tenant)
+        return DirectCarrier(kafka_cluster(settings), options.tenant)
     url = options.gateway or f"http://{settings.gateway.host}:{settings.gateway.port}"
     return GatewayCarrier(url, CustomerKeys.of(settings.gateway, options.tenant))
 
@@ -184,7 +185,7 @@ def _company(options: SimulationOptions, start: int) -> TruthSource:
 def _follower(settings: Settings) -> JournalFollower | None:
     if settings.journal.clock != "simulated":
         return None
-    return JournalFollower(settings.kafka.connection(), settings.kafka.topics())
+    return JournalFollower(kafka_cluster(settings))
 
 
 async def _run_load(

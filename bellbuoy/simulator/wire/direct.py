@@ -12,13 +12,11 @@ from confluent_kafka import KafkaException, Producer
 from bellbuoy.simulator.wire.carrier import CarrierError, Receipt
 from bellbuoy.simulator.world.delivery import Delivery, topic_of
 from bellbuoy.times import now
-from schemas.codec.record_codec import codec
-from schemas.connection import Connection
 from schemas.identity.keys import account_key
 from schemas.inputs import INPUT_TOPICS
 from schemas.producer_settings import DURABLE
 from schemas.records import InputEvent
-from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 
 __all__ = ["BAD_REASONS", "DirectCarrier"]
 
@@ -39,15 +37,15 @@ class DirectCarrier:
 
     bad_reasons: Mapping[str, str] = BAD_REASONS
 
-    def __init__(self, connection: Connection, topics: Topics, tenant: str) -> None:
-        self._connection, self._tenant = connection, tenant
-        self._names = {topic: topics.name(topic) for topic in INPUT_TOPICS}
-        self._codecs = {topic: codec(topic) for topic in INPUT_TOPICS}
+    def __init__(self, cluster: Cluster, tenant: str) -> None:
+        self._connection, self._tenant = cluster.connection, tenant
+        self._names = {topic: cluster.topics.name(topic) for topic in INPUT_TOPICS}
+        self._codecs = {topic: cluster.codec(topic) for topic in INPUT_TOPICS}
         self._failures: list[str] = []
         self._producer = Producer(
             {
                 **DURABLE,
-                **connection.librdkafka(),
+                **self._connection.librdkafka(),
                 "compression.type": "lz4",
                 "linger.ms": 5,
                 "batch.num.messages": 10_000,

@@ -29,6 +29,7 @@ from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.identity.keys import account_key, partition_of
 from schemas.times import DAY
+from streams.kafka.cluster import Cluster
 from tests.support.changelog import read_topic
 from tests.support.gateway_client import events_in
 from tests.support.role_processes import RoleProcesses
@@ -99,7 +100,7 @@ def test_direct_load_lands_exactly_as_the_truth_says(bootstrap, topics, tmp_path
         "from_future": truth["from_future"],
     }
     assert summary["delivered"] == truth["delivered"] == 20_000
-    assert count_inputs(bootstrap, topics, before).events_in == 20_000
+    assert count_inputs(Cluster(bootstrap, topics, committed()), before).events_in == 20_000
     assert summary["repeated"] == 0
 
 
@@ -127,7 +128,7 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
         assert told == sorted(told)
         assert (told[-1] - told[0]) == 20 * DAY
     assert summary["simulated_until"] == "2026-03-21T00:00:00.000Z"
-    assert latest_time(bootstrap, topics) == ticks[-1][1]
+    assert latest_time(Cluster(bootstrap, topics, committed())) == ticks[-1][1]
 
     summary, said = run(
         SimulationOptions(direct=True, accounts=30, days=25, speed=1e9, start="2026-03-01"), settings
@@ -169,17 +170,18 @@ def test_the_simulation_waits_for_a_journal_that_is_away(bootstrap, topics, monk
     with pytest.raises(CarrierError, match="the journal has not followed"):
         run(SimulationOptions(direct=True, accounts=5, days=2, speed=1e9, start="2026-03-01"), settings)
 
-    assert latest_time(bootstrap, topics) < 2 * step_limit(60) + parse_start("2026-03-01T00:15")
+    latest = latest_time(Cluster(bootstrap, topics, committed()))
+    assert latest < 2 * step_limit(60) + parse_start("2026-03-01T00:15")
 
 
 def test_the_clock_refuses_to_go_back(bootstrap, topics):
-    clock = SimulationClock(bootstrap, topics)
+    clock = SimulationClock(Cluster(bootstrap, topics, committed()))
     clock.tick(1_000)
     clock.tick(1_000)
     with pytest.raises(ValueError, match="can't go back"):
         clock.tick(999)
 
-    assert latest_time(bootstrap, topics) == 1_000
+    assert latest_time(Cluster(bootstrap, topics, committed())) == 1_000
 
 
 @pytest.fixture
@@ -207,7 +209,7 @@ def test_through_the_gateway_every_event_lands_or_is_a_dead_letter_as_planned(
     )
     before = end_offsets(bootstrap, topics)
     summary, said = run(options, settings_for(bootstrap, topics))
-    found = count_inputs(bootstrap, topics, before)
+    found = count_inputs(Cluster(bootstrap, topics, committed()), before)
     planned = Counter()
     for kind, count in summary["bad"].items():
         planned[summary["bad_reasons"][kind]] += count

@@ -9,9 +9,11 @@ import pytest
 
 from bellbuoy.operations.ledger import EndOffsets, InputCounts, count_inputs, end_offsets, read_ledger
 from schemas.codec.record_codec import codec
+from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.records import AccountHealth, AccountProfile, BillingEvent
 from schemas.times import DAY
+from streams.kafka.cluster import Cluster
 from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
 from tests.support.fold_partitions import link
@@ -47,7 +49,7 @@ def balanced(deployment: Deployment, since: EndOffsets, sent: int) -> dict[str, 
         return found.total("applied") == sent == sum(found.applied.values()) and found.read == counted.events
 
     def books_of() -> InputCounts:
-        return count_inputs(deployment.bootstrap, deployment.topics, since)
+        return count_inputs(Cluster(deployment.bootstrap, deployment.topics, committed()), since)
 
     until(through, what="every event in a state")
     found, counted = read_ledger(deployment.bootstrap, deployment.topics), books_of()

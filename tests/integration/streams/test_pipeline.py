@@ -16,10 +16,12 @@ from bellbuoy.operations.topics import create_topics
 from bellbuoy.times import now
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
+from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.times import DAY
 from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 from tests.support.changelog import changelog_totals, read_topic
 from tests.support.input_producer import InputProducer, usage
 from tests.support.role_processes import RoleProcesses
@@ -133,7 +135,8 @@ def test_envelopes_and_single_events_on_one_topic_are_exact(
     assert result.usage == result.applied
     assert (result.duplicates, result.dead_letters) == (500 + 3_000 + 3 * 20, 4 * 3)
     assert result.moved == 3 * 23
-    assert count_inputs(bootstrap, topics, dict.fromkeys(end_offsets(bootstrap, topics), 0)).events_in == read
+    since = dict.fromkeys(end_offsets(bootstrap, topics), 0)
+    assert count_inputs(Cluster(bootstrap, topics, committed()), since).events_in == read
     letters = [
         codec("events.deadletter").decode(m.value())
         for m in read_topic(bootstrap, topics.name("events.deadletter"))

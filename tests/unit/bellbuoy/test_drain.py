@@ -9,10 +9,12 @@ import pytest
 
 from bellbuoy.operations import drain
 from bellbuoy.operations.drain import NotDrainedError, PendingWork, wait_drained
+from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.topics import Topics
+from streams.kafka.cluster import Cluster
 
-CONNECTION, TOPICS = Connection("127.0.0.1:9"), Topics("t-", partitions=1)
+CLUSTER = Cluster(Connection("127.0.0.1:9"), Topics("t-", partitions=1), committed())
 
 
 @pytest.fixture
@@ -34,12 +36,12 @@ def pending(monkeypatch: pytest.MonkeyPatch, found: Iterator[PendingWork | None]
 def test_it_waits_while_less_is_left_each_time(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     work = [PendingWork("the worker", left) for left in range(100, 0, -1)]
     pending(monkeypatch, iter([*work, PendingWork("a sink", 5), None]))
-    wait_drained(CONNECTION, TOPICS, (), 20)
+    wait_drained(CLUSTER, (), 20)
     assert clock[0] > 1_000
 
 
 def test_it_gives_up_when_a_part_only_gets_more(monkeypatch: pytest.MonkeyPatch, clock: list[float]) -> None:
     pending(monkeypatch, (PendingWork("the worker", left) for left in range(7, 100)))
     with pytest.raises(NotDrainedError, match="nothing moved for 20 s: the worker"):
-        wait_drained(CONNECTION, TOPICS, (), 20)
+        wait_drained(CLUSTER, (), 20)
     assert clock[0] < 60
