@@ -41,7 +41,8 @@ __all__ = ["KafkaSettings", "Settings", "load"]
 class Settings(BaseSettings):
     """All settings of a deployment, one field for each area."""
 
-    # Validators are built once, of the whole, when the settings are read; not also for each class by itself.
+    # Validators are built once, of the whole, when the settings are read; not also for each class by itself,
+    # which a default that is validated would need.
     model_config = SettingsConfigDict(
         env_prefix="BELLBUOY_",
         env_nested_delimiter="__",
@@ -51,13 +52,13 @@ class Settings(BaseSettings):
         toml_file=None,
     )
 
-    kafka: KafkaSettings = KafkaSettings()
-    gateway: GatewaySettings = GatewaySettings()
-    poll: PollSettings = PollSettings()
-    journal: JournalSettings = JournalSettings()
-    worker: WorkerSettings = WorkerSettings()
-    delivery: DeliverySettings = DeliverySettings()
-    redis: RedisSettings = RedisSettings()
+    kafka: KafkaSettings = KafkaSettings.model_construct()
+    gateway: GatewaySettings = GatewaySettings.model_construct()
+    poll: PollSettings = PollSettings.model_construct()
+    journal: JournalSettings = JournalSettings.model_construct()
+    worker: WorkerSettings = WorkerSettings.model_construct()
+    delivery: DeliverySettings = DeliverySettings.model_construct()
+    redis: RedisSettings = RedisSettings.model_construct()
     postgres: PostgresSettings | Literal[False] | None = None
     lake: LakeSettings | None = None
     iceberg: IcebergSettings | None = None
@@ -70,8 +71,8 @@ class Settings(BaseSettings):
         default={},
         description="Sinks that other packages bring, by name; each has the keys that its package says.",
     )
-    notify: NotifySettings = NotifySettings()
-    console: ConsoleSettings = ConsoleSettings()
+    notify: NotifySettings = NotifySettings.model_construct()
+    console: ConsoleSettings = ConsoleSettings.model_construct()
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info",
         description="Least severity that is logged; `debug` adds tracebacks. "

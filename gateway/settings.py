@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, create_model, field_validator
 
@@ -104,11 +104,14 @@ else:
         },
     )
 
-_DEMO_TENANT = TenantSettings.model_validate(
-    {"write_keys": ["demo-write-key"], "server_keys": ["demo-server-key"]}
-    | {source.secrets_key: [source.demo_secret] for source in WEBHOOKS}
-    | {source.test_secrets_key: [source.demo_secret] for source in _TESTED}
-)
+_DEMO_SECRETS: dict[str, Any] = {
+    "write_keys": (SecretStr("demo-write-key"),),
+    "server_keys": (SecretStr("demo-server-key"),),
+    **{source.secrets_key: (SecretStr(source.demo_secret),) for source in WEBHOOKS},
+    **{source.test_secrets_key: (SecretStr(source.demo_secret),) for source in _TESTED},
+}
+# Constructed, as validating it would build the validators of this class by itself.
+_DEMO_TENANT = TenantSettings.model_construct(**_DEMO_SECRETS)
 
 
 class GatewaySettings(BaseModel):

@@ -122,6 +122,7 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
 
     from bellbuoy.operations.kafka_errors import kafka_away
     from bellbuoy.polling.cursors import StreamCursor, read_cursors
+    from gateway.pulls.registry import configured_pulls
 
     kafka = settings.kafka
     try:
@@ -131,7 +132,7 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
     known = {(each.tenant, each.source, each.stream): each for each in read}
     asked = [
         (tenant, source.name, stream)
-        for tenant, source, own in settings.poll.pulls()
+        for tenant, source, own in configured_pulls(settings.poll)
         for stream in source.streams(own)
     ]
     found = [

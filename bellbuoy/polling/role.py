@@ -20,6 +20,7 @@ from bellbuoy.operations.topics import require_topics
 from bellbuoy.polling.cursors import CURSORS, partition_of_pull
 from bellbuoy.polling.pull_loop import Pull, PullLoop
 from bellbuoy.settings import Settings
+from gateway.pulls.registry import configured_pulls
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.cluster import Cluster
 from streams.kafka.consumer_group import leave_group
@@ -84,7 +85,7 @@ def run_poller(settings: Settings, stop: threading.Event | None = None) -> None:
     Raises ConfigError where nothing is to be asked or a topic is missing, KafkaAwayError, HealthServerError
     when the port is taken, and DeliveryError when a loop failed unexpectedly.
     """
-    pulls = [Pull(*each) for each in settings.poll.pulls()]
+    pulls = [Pull(*each) for each in configured_pulls(settings.poll)]
     if not pulls:
         raise ConfigError(
             "poll.tenants names nothing to ask: add a source, such as [poll.tenants.acme.hubspot_crm] "

@@ -88,7 +88,7 @@ class PullConnection(Protocol):
 class PullSettings(BaseModel):
     """Settings that every source that is asked has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     every_seconds: float = Field(default=60.0, gt=0, description="Pause between two rounds.")
     timeout_seconds: float = Field(default=30.0, gt=0, le=120, description="Longest wait for an answer.")
@@ -99,11 +99,14 @@ class PullSource(Source):
     """
     A vendor that is asked for what changed.
 
-    ``settings`` are its own; ``streams`` names what is read by them, each with a cursor of its own;
-    ``connect`` opens a connection, without asking yet. ``topics`` says for which input topic an item of each
-    kind is meant, which its dead letter names. ``to_record`` is told the kind under KIND.
+    ``settings`` are its own, as in ``gateway.pulls.settings.TenantPulls``; ``streams`` names what is read by
+    them, each with a cursor of its own; ``connect`` opens a connection, without asking yet. ``topics`` says
+    for which input topic an item of each kind is meant, which its dead letter names. ``to_record`` is told
+    the kind under KIND.
 
-    The package of a source has a folder ``samples``, as a webhook source's has: the items of one page.
+    It stands in the module ``source`` of its package; the module ``settings`` loads neither connection nor
+    mapping, as every command reads the settings. The package has a folder ``samples``, as a webhook source's
+    has: the items of one page.
     """
 
     settings: type[PullSettings]

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gateway.pulls.pull import PullSettings, PullSource
-from gateway.pulls.registry import PULLS
+from gateway.pulls.ewebinar.settings import EWebinarSettings
+from gateway.pulls.hubspot_crm.settings import HubSpotSettings
+from gateway.pulls.mailbox.settings import MailboxSettings
+from gateway.pulls.pull import PullSettings
+from gateway.pulls.salesforce.settings import SalesforceSettings
 from schemas.identity.keys import valid_tenant
 
 __all__ = ["PollSettings", "TenantPulls"]
 
 
-class _TenantPulls(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class TenantPulls(BaseModel):
+    """The sources that are asked for one tenant; one without settings is not asked."""
 
-    def of(self, source: PullSource) -> PullSettings | None:
-        """Return the settings of a source, ``None`` where the tenant has none."""
-        found: PullSettings | None = getattr(self, source.name)
-        return found
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-
-if TYPE_CHECKING:
-    TenantPulls = _TenantPulls
-else:
-    TenantPulls = create_model(
-        "TenantPulls",
-        __base__=_TenantPulls,
-        __module__=__name__,
-        __doc__="The sources that are asked for one tenant; one without settings is not asked.",
-        **{source.name: (source.settings | None, None) for source in PULLS},
-    )
+    hubspot_crm: HubSpotSettings | None = None
+    salesforce: SalesforceSettings | None = None
+    ewebinar: EWebinarSettings | None = None
+    mailbox: MailboxSettings | None = None
 
 
 def _tenants(tenants: dict[str, TenantPulls]) -> dict[str, TenantPulls]:
@@ -44,7 +37,7 @@ def _tenants(tenants: dict[str, TenantPulls]) -> dict[str, TenantPulls]:
 class PollSettings(BaseModel):
     """The poller, which asks vendors for what changed."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     tenants: Annotated[dict[str, TenantPulls], AfterValidator(_tenants)] = Field(
         default={}, description="What is asked for each tenant, by the tenant's name."
@@ -62,11 +55,11 @@ class PollSettings(BaseModel):
         description="Port of `/metrics`, `/livez` and `/readyz`. 0: any free one.",
     )
 
-    def pulls(self) -> list[tuple[str, PullSource, PullSettings]]:
-        """Return what is asked: tenant, source and its settings."""
+    def pulls(self) -> list[tuple[str, str, PullSettings]]:
+        """Return what is asked: tenant, name of the source and its settings."""
         return [
-            (tenant, source, settings)
+            (tenant, name, settings)
             for tenant, pulls in self.tenants.items()
-            for source in PULLS
-            if (settings := pulls.of(source)) is not None
+            for name in TenantPulls.model_fields
+            if (settings := getattr(pulls, name)) is not None
         ]

@@ -14,39 +14,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from pydantic import Field, SecretStr
 
 from gateway.http.errors import Fault
 from gateway.http.times import milliseconds
 from gateway.pulls.http import HttpClient
 from gateway.pulls.hubspot_crm.objects import STREAMS, HubSpotStream
-from gateway.pulls.profile_fields import ProfileFields
-from gateway.pulls.pull import HISTORY_MS, Cursor, Item, Page, PullError, PullSettings
+from gateway.pulls.hubspot_crm.settings import HubSpotSettings
+from gateway.pulls.pull import HISTORY_MS, Cursor, Item, Page, PullError
 
-__all__ = ["HubSpotConnection", "HubSpotSettings"]
+__all__ = ["HubSpotConnection"]
 
 _PAGE = 100
 _REQUESTS_PER_SECOND = 4.0
 """HubSpot allows five searches a second to all apps of an account together."""
-
-
-class HubSpotSettings(PullSettings):
-    """Settings of the connection to a HubSpot account."""
-
-    token: SecretStr = Field(description="Access token of a private app.")
-    url: str = Field(
-        default="https://api.hubapi.com", pattern=r"^https?://\S+$", description="Address of the API."
-    )
-    settle_seconds: float = Field(
-        default=60.0,
-        ge=0,
-        description="What changed so lately is left for the next round: HubSpot's search lags behind.",
-    )
-    fields: ProfileFields = Field(
-        default={},
-        description="Fields of profiles, each with the property of a company that fills it: `segment`, `arr` "
-        "(major units, with `currency`), `seats`, `country`, `parent_id`, `stage`, `owner`.",
-    )
 
 
 class HubSpotConnection:

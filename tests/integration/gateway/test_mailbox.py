@@ -15,8 +15,8 @@ import pytest
 
 from bellbuoy.local.embedded.ports import free_port
 from gateway.http.sender import Sender
-from gateway.pulls import mailbox
 from gateway.pulls.mailbox import connection as mailbox_connection
+from gateway.pulls.mailbox import source as mailbox
 from gateway.pulls.pull import KIND, Cursor, PullError, PullRefusedError
 from processors.measures import MEASURES, View
 from schemas.times import DAY, HOUR

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pkgutil import iter_modules
@@ -16,11 +18,13 @@ from hypothesis import strategies as st
 import gateway.pulls
 from gateway.http.errors import Fault
 from gateway.http.sender import Sender
-from gateway.pulls import ewebinar, hubspot_crm, salesforce
+from gateway.pulls.ewebinar import source as ewebinar
 from gateway.pulls.hubspot_crm import connection as hubspot_connection
+from gateway.pulls.hubspot_crm import source as hubspot_crm
 from gateway.pulls.pull import KIND, Cursor, Item, PullConnection, PullError, PullRefusedError, PullSource
 from gateway.pulls.registry import ALL_REPAIRS, ALL_RESERVED, PULLS
 from gateway.pulls.salesforce import connection as salesforce_connection
+from gateway.pulls.salesforce import source as salesforce
 from gateway.pulls.settings import TenantPulls
 from gateway.sources.samples import Sample, load_samples
 from processors.measures import MEASURES, View
@@ -410,7 +414,7 @@ def test_it_is_registered_repaired_reserved_and_has_samples_and_a_page(source: P
     assert re.fullmatch("[a-z][a-z0-9_]*", source.name)
     assert ALL_REPAIRS[source.name] is source.to_record
     assert source.name in ALL_RESERVED
-    assert source.name in TenantPulls.model_fields
+    assert TenantPulls.model_fields[source.name].annotation == source.settings | None
     assert set(source.topics.values()) <= set(INPUT_TOPICS)
     with pytest.raises(Fault):
         source.to_record(b"{", Sender("acme", source.name, NOW), {KIND: next(iter(source.topics)).encode()})
@@ -418,6 +422,14 @@ def test_it_is_registered_repaired_reserved_and_has_samples_and_a_page(source: P
     assert samples.guide
     assert samples.published.startswith("https://")
     assert any(sample.moves for sample in samples.samples)
+
+
+def test_the_settings_load_no_connection_and_no_mapping() -> None:
+    script = "import bellbuoy.settings, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = {name for name in done.stdout.split() if name.startswith("gateway.pulls.")}
+    assert {f"gateway.pulls.{source.name}.settings" for source in PULLS} <= loaded
+    assert {name.rpartition(".")[2] for name in loaded if name.count(".") > 2} == {"settings"}
 
 
 def test_every_package_of_a_pull_is_in_the_registry() -> None:
