@@ -52,6 +52,7 @@ format: sync ## Format and sort
 
 sync: $(UV) ## Make .venv what uv.lock says
 	@$(UV) sync --locked --all-extras --compile-bytecode --quiet
+	@$(RUN) python -m compileall -q bellbuoy gateway processors schemas sinks streams
 
 .tools/uv/bin/uv:
 	$(PYTHON) -m venv .tools/uv

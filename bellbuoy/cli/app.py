@@ -98,3 +98,6 @@ def main() -> None:
         app()
     except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator
         sys.exit(report_error(error))
+    finally:
+        if not gc.isenabled():
+            gc.freeze()  # the interpreter's end would search all of it, too
