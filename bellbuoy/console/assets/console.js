@@ -20,6 +20,22 @@
   // On a phone the bar of pages is wider than the screen.
   $('.top nav [aria-current]')?.scrollIntoView({inline: 'center', block: 'nearest'})
 
+  // Paper is light, and narrower than the screen.
+  const PAPER = 680
+  let printing = false, themeOnScreen
+  addEventListener('beforeprint', () => {
+    printing = true
+    themeOnScreen = root.dataset.theme
+    root.dataset.theme = 'light'
+    drawChart()
+  })
+  addEventListener('afterprint', () => {
+    printing = false
+    if (themeOnScreen) root.dataset.theme = themeOnScreen
+    else delete root.dataset.theme
+    drawChart()
+  })
+
   // Live parts: the server sends the part anew whenever it looks different; it is morphed into the page.
   let source = null
   function setStatus(words, lost) {
@@ -55,8 +71,8 @@
       away = told.away
       $('#stale').hidden = !away
       if (away) {
-        const at = told.seen_at ? ' It is as of ' + new Date(told.seen_at).toLocaleTimeString() + '.' : ''
-        $('#stale-words').textContent = "The serving sink doesn't answer. You see what was read last." + at
+        const seen = told.seen_at ? ' You see what was read last, as of ' + new Date(told.seen_at).toLocaleTimeString() + '.' : ''
+        $('#stale-words').textContent = "The serving sink doesn't answer." + seen
       }
       setStatus(away ? 'Not live' : 'Live', Boolean(away))
     })
@@ -369,7 +385,8 @@
     const open = JSON.parse(box.dataset.spans || '[]')
     // Those that have ended are known once everything that happened is shown; what is open now is newer there.
     const spans = [...open, ...JSON.parse(more?.dataset.allSpans ?? '[]').filter(([, end]) => end !== null)]
-    const key = box.dataset.series + root.dataset.theme + box.clientWidth + marks.length + JSON.stringify(spans)
+    const width = printing ? PAPER : box.clientWidth
+    const key = box.dataset.series + root.dataset.theme + width + marks.length + JSON.stringify(spans)
     if (chart && drawn === key && box.contains(chart.root)) return
     drawn = key
     chart?.destroy()
@@ -386,7 +403,7 @@
     }
     const axis = {stroke: soft, grid: {stroke: line, width: 1}, ticks: {show: false}, font: '12px Inter, sans-serif'}
     chart = new uPlot({
-      width: box.clientWidth, height: 220, cursor: {y: false}, legend: {show: false}, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
+      width, height: 220, cursor: {y: false}, legend: {show: false}, tzDate: ts => uPlot.tzDate(new Date(ts * 1000), 'Etc/UTC'),
       scales: {y: {range: [0, 100]}},
       axes: [{...axis, size: 40, values: named}, {...axis, size: 34, values: (_, ticks) => ticks.map(String)}],
       series: [{}, {label: 'Score', stroke: accent, width: 2, fill: accent.replace(')', ' / 0.08)'), paths: uPlot.paths.stepped({align: 1}), points: {show: at.length < 40, size: 5}}],

@@ -156,6 +156,7 @@ class Site:
             tenants=rights_of(request).tenants,
             places=PLACES,
             away=self.pictures.away,
+            seen_at=self.pictures.seen_at,
             query=request.url.query,
             open_alerts=0 if picture is None else len(picture.alerts),
             **values,

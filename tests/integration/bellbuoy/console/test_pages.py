@@ -116,6 +116,11 @@ def test_the_book_shows_who_needs_somebody_and_why(console: RunningConsole, chro
     page.get_by_label("Owner").select_option("Ben")
     expect(page).to_have_url(f"{console.url}/book/demo?owner=Ben")
     expect(page.locator("#book > li").first).to_contain_text("A59 GmbH")
+    page.go_back()
+    expect(page.get_by_label("Owner")).to_have_value("")
+    expect(page.locator("#book > li").first).to_contain_text("A60 GmbH")
+    page.go_forward()
+    expect(page.get_by_label("Owner")).to_have_value("Ben")
     page.locator("[data-search]").fill("a17")
     expect(page.locator("#book > li")).to_have_count(1)
     page.reload()
@@ -222,6 +227,7 @@ def test_everybody_can_use_every_page(
     page.goto("/book/demo")
     expect(page.locator("main")).to_contain_text("Sign in")
     assert barriers(page) == []
+    assert 300 < (page.locator("main").bounding_box() or {"width": 0})["width"] < 500
     page.context.close()
 
 
