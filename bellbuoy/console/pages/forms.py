@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,8 +15,11 @@ from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.operations.account_acts import NoSuchTaskError
 from bellbuoy.operations.alert_actions import NoSuchAlertError
+from bellbuoy.operations.kafka_errors import KafkaAwayError
 
 __all__ = ["ChangeRefusedError", "act_id", "date_of", "failure"]
+
+log = structlog.get_logger(__name__)
 
 
 class ChangeRefusedError(OperatorError):
@@ -46,13 +50,17 @@ def failure(site: Site, error: Exception, request: Request, fields: Mapping[str,
     status = 409 if gone else 422 if code == CONFIGURATION else 503
     return site.toast(
         "This was not recorded" if status != 503 else "Nothing is known to be recorded",
-        _for_people(str(error)),
+        _for_people(error),
         status,
         retry={"path": request.url.path, "fields": fields} if status == 503 else None,
         token=site.access.token(session_of(request)),
     )
 
 
-def _for_people(text: str) -> str:
-    """Return a message of the command without what only the command line has."""
+def _for_people(error: Exception) -> str:
+    """Return a message of the command without what only an operator or the command line can use."""
+    text = str(error)
+    if isinstance(error, KafkaAwayError):
+        log.warning("An act could not be written.", error=text)
+        return "Kafka doesn't answer. Send it again: it counts once."
     return text.partition("; `bellbuoy")[0].partition(": `bellbuoy")[0].partition(" (--")[0]
