@@ -1,5 +1,5 @@
 """
-Detection of lost days: UTC days on which a tenant's usage didn't come, wholly or in part, for all or some.
+Detection of lost days: UTC days on which a tenant's usage or engagement didn't come.
 
 Few accounts of a tenant share a partition, so nobody can tell there whether they are silent or their source
 is. After each day a partition counts its accounts that should have come and those that fell short, and
@@ -10,18 +10,21 @@ gives, and it lasts while more than usual do. Lost days are filled in (``process
     accounts that should have come   12  11  12  10 │ 12  11  12 │ 12
     fell short                        1   0   1   2 │ 11  10  11 │  1
                                                     └ lost days ─┘
+
+Engagement is rarer: no account should come on a given day. There the days in a row on which nothing came for
+anybody are lost once so many events were to be expected on them that chance hardly brings none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from math import comb
 from typing import NamedTuple
 
 import msgspec
 
 from processors.state.parts import Usage
-from schemas.inputs import USAGE
+from schemas.inputs import ENGAGEMENT, USAGE
 from schemas.records import OWN_SOURCE, FeedReport
 from schemas.times import DAY, HOUR
 
@@ -30,6 +33,7 @@ __all__ = [
     "DayCounts",
     "FeedDays",
     "Shortfall",
+    "contact_count_of",
     "count_of",
     "counted",
     "reported",
@@ -58,11 +62,24 @@ _MORE = 0.15
 _LONGEST = 14
 """Days after which an outage is what is usual."""
 
+_EXPECTED = 5.0
+"""Days on which nothing came are lost where so many accounts were to be expected: chance brings none of so
+many with 0.7 %."""
+
+_LEAST_PAST_DAYS = 21
+"""Days of which the usual number of accounts must be known."""
+
 _PAST_DAYS = 28
 _KEPT_DAYS = 90
+_HELD_DAYS = 400
+"""Lost days of engagement are known for so long: a milestone may wait for longer than usage counts."""
+
 _REJUDGED_DAYS = 3
 _PAST_WEEKS = 4
 _FURTHEST_WEEKS = 8
+_EPOCH_WEEKDAY, _SATURDAY = 3, 5
+"""1970-01-01 was a Thursday; Monday is 0."""
+
 _SHORT_PART = 4
 """An account falls short with less than one part of so many of its usual events."""
 
@@ -85,7 +102,7 @@ class DayCounts(msgspec.Struct, array_like=True, frozen=True):
 
 class FeedDays(msgspec.Struct, array_like=True, frozen=True):
     """
-    Knowledge of a tenant's usage by UTC day.
+    Knowledge of a tenant's events of one topic by UTC day.
 
     ``here`` are this partition's own counts of ``here_day``, which it has not reported yet (-1: of none), and
     ``reported_day`` is the last one that it has. ``days`` are the sums of all partitions' reports, and
@@ -98,6 +115,15 @@ class FeedDays(msgspec.Struct, array_like=True, frozen=True):
     reported_day: int = -1
     days: dict[int, DayCounts] = {}
     lost: tuple[int, ...] = ()
+    topic: str = USAGE.topic
+
+
+def contact_count_of(heard_at: int | None, day: int) -> DayCounts:
+    """Return what one account adds to the counts of a day of engagement; it was last heard of at a time."""
+    heard = None if heard_at is None else heard_at // DAY
+    if heard is None or not day - _PAST_DAYS < heard:
+        return DayCounts()
+    return DayCounts(1, int(heard != day))
 
 
 def count_of(usage: Usage, day: int, lost: Collection[int], holidays: Collection[int]) -> DayCounts:
@@ -154,13 +180,13 @@ def reported(feed: FeedDays, partition: int, now: int) -> tuple[FeedDays, FeedRe
     if day < 0 or now < (day + 1) * DAY + REPORT_AFTER:
         return None
     report = FeedReport(
-        event_id=f"{USAGE.topic}:{day}:{partition}",
+        event_id=f"{feed.topic}:{day}:{partition}",
         tenant=feed.tenant,
         account_id=_ALL_ACCOUNTS,
         source=OWN_SOURCE,
         occurred_at=now,
         received_at=now,
-        topic=USAGE.topic,
+        topic=feed.topic,
         day=day,
         expected=feed.here.expected,
         short=feed.here.short,
@@ -175,6 +201,8 @@ def with_report(feed: FeedDays, report: FeedReport) -> FeedDays:
     days = feed.days | {report.day: feed.days.get(report.day, DayCounts()).plus(counts)}
     newest = max(days)
     days = {day: days[day] for day in sorted(days) if day > newest - _KEPT_DAYS}
+    if feed.topic == ENGAGEMENT.topic:
+        return msgspec.structs.replace(feed, days=days, lost=_silent_days(newest, days, feed.lost))
     settled = newest - _REJUDGED_DAYS
     lost = [day for day in feed.lost if newest - _KEPT_DAYS < day <= settled]
     for day in range(settled + 1, newest + 1):
@@ -203,6 +231,28 @@ def shortfall(feed: FeedDays) -> Shortfall | None:
     while since - 1 in feed.lost:
         since -= 1
     return Shortfall(since, feed.days[judged[-1]])
+
+
+def _silent_days(newest: int, days: Mapping[int, DayCounts], lost: Sequence[int]) -> tuple[int, ...]:
+    """Return the lost days of engagement once a day has ended, by the counts of that day and those before."""
+    came = {day: counts.expected - counts.short for day, counts in days.items()}
+    first = newest + 1
+    while came.get(first - 1) == 0:
+        first -= 1
+    earlier = tuple(day for day in lost if newest - _HELD_DAYS < day < first)
+    past = [day for day in range(first - _PAST_DAYS, first) if day in came and day not in earlier]
+    if len(past) < _LEAST_PAST_DAYS:
+        return earlier
+    silent = range(first, newest + 1)
+    expected = 0.0
+    for weekend in (False, True):
+        usual = [came[day] for day in past if _is_weekend(day) == weekend]
+        expected += sum(usual) / max(1, len(usual)) * sum(_is_weekend(day) == weekend for day in silent)
+    return (*earlier, *silent) if expected >= _EXPECTED else earlier
+
+
+def _is_weekend(day: int) -> bool:
+    return (day + _EPOCH_WEEKDAY) % 7 >= _SATURDAY
 
 
 def _is_lost(day: int, days: Mapping[int, DayCounts], lost: Collection[int]) -> bool:

@@ -222,8 +222,7 @@ def frozen_values(
             values.append(measure(view))
             continue
         if since not in views:
-            lost = tuple(day for day in view.lost if day < since // DAY)
-            views[since] = View(view.state, since, lost)
+            views[since] = View(view.state, since, view.lost.before(since // DAY))
         value = measure(views[since])
         values.append(msgspec.structs.replace(value, reason=f"{value.reason}{_FROZEN_REASON}", held=True))
     return values

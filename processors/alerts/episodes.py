@@ -251,9 +251,9 @@ class _Asked:
         """Move one episode on by what its rule finds."""
         key = episode_key(rule.name, subject)
         before = self.state.episodes.get(key, _NO_EPISODE)
-        if not rule.sources.isdisjoint(
-            self.frozen
-        ):  # can't tell, and what was waiting waits for new evidence
+        held = rule.reads_health and not before.severity and self.situation.health.held
+        if held or not rule.sources.isdisjoint(self.frozen):
+            # It can't tell, and what was waiting waits for new evidence.
             if before.pending or before.ending:
                 self._keep(key, replace(_settled(before), ending="", ending_since=-1))
             return

@@ -62,7 +62,21 @@ class Grounds:
         self.verdict = verdict
         if band == "unknown":
             return JudgedHealth()
-        return JudgedHealth(band, verdict.score / 100, None if band in _WELL else _cause(verdict))
+        if band in _WELL:
+            return JudgedHealth(band, verdict.score / 100)
+        cause = _cause(verdict)
+        return JudgedHealth(band, verdict.score / 100, cause, self._is_held(verdict, cause))
+
+    def _is_held(self, verdict: Verdict, cause: str | None) -> bool:
+        """Tell whether any value that a cause is made of is one from before its source fell silent."""
+        evaluation = self._evaluation
+        if not evaluation.frozen:  # nearly always
+            return False
+        names = {measure.name for measure in verdict.measures if cause in (measure.group, measure.name)}
+        return any(
+            value.held and measure.name in names
+            for measure, value in zip(evaluation.plan.reads, evaluation.values, strict=True)
+        )
 
 
 def _cause(verdict: Verdict) -> str | None:

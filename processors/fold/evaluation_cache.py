@@ -17,6 +17,7 @@ from processors.alerts.episodes import RulesMemory
 from processors.fold.due import daily_due, earliest, other_due, usage_due
 from processors.fold.models_in_force import Models
 from processors.measures import MeasureValue, View
+from processors.measures.view import NOTHING_LOST, LostDays
 from processors.model import Model, Plan
 from processors.observe import bound
 from processors.scoring.score import Verdict, weigh
@@ -91,14 +92,14 @@ def evaluate(
     usage_only: bool,
     changed_usage: int = TODAY,
     frozen: FrozenSources = NOTHING_FROZEN,
-    lost: tuple[int, ...] = (),
+    lost: LostDays = NOTHING_LOST,
 ) -> Evaluation:
     """
     Bring the state into its bounds and its order, evaluate it at *now*, and keep the evaluation.
 
     ``usage_only`` says that nothing but usage came since the last evaluation, ``changed_usage`` which parts
     of the usage may differ since (``processors.state.usage_parts``). Measures of ``frozen`` sources keep the
-    value they had when the source was last heard from; usage of ``lost`` days is filled in.
+    value they had when the source was last heard from; what came on ``lost`` days is not missed.
     """
     last = account.evaluation
     same = last is not None and last.view.lost == lost and not (frozen or last.frozen)
@@ -126,7 +127,7 @@ def verdict_on(account: LoadedAccount, evaluation: Evaluation, ends: int | None)
 
 
 def _evaluate_all(
-    state: State, now: int, models: Models, frozen: FrozenSources, lost: tuple[int, ...]
+    state: State, now: int, models: Models, frozen: FrozenSources, lost: LostDays
 ) -> Evaluation:
     bound(state)
     arrange(state)  # no output may depend on the order in which events came

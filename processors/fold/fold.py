@@ -24,7 +24,7 @@ from processors.observe.person_erasure import erase_person
 from processors.owners.fold import OwnersFold
 from processors.owners.notifications import owner_alert
 from processors.owners.outages import outage_alert
-from processors.silent_sources import Outage
+from processors.silent_sources import FeedKey, Outage
 from processors.state.account import State
 from processors.state.account_acts import ACCOUNT_ACTS
 from processors.state.encoding import decode_state, encode_state
@@ -128,21 +128,21 @@ class Fold:
             erased=position.erased + batch.erased,
         )
 
-    def _report_days(self, counts: Mapping[str, DayCounts], origin: BatchOrigin, before: int) -> None:
-        """Add the counts of yesterday to what is known of the tenants' days, and report days that ended."""
-        shared, now, changed = self._outcome.shared, origin.written_at, dict[str, FeedDays]()
+    def _report_days(self, counts: Mapping[FeedKey, DayCounts], origin: BatchOrigin, before: int) -> None:
+        """Add the counts of yesterday to what is known of the feeds' days, and report days that ended."""
+        shared, now, changed = self._outcome.shared, origin.written_at, dict[FeedKey, FeedDays]()
         waiting = shared.feed_days.values() if now // MINUTE > before // MINUTE else ()
-        tenants = {feed.tenant for feed in waiting if feed.here_day >= 0} | counts.keys()
-        for tenant in sorted(tenants):
-            feed = known = shared.feed_days.get(tenant, FeedDays(tenant))
-            if tenant in counts:
-                feed = counted(feed, now // DAY - 1, counts[tenant])
+        keys = {(feed.tenant, feed.topic) for feed in waiting if feed.here_day >= 0} | counts.keys()
+        for key in sorted(keys):
+            feed = known = shared.feed_days.get(key, FeedDays(key[0], topic=key[1]))
+            if key in counts:
+                feed = counted(feed, now // DAY - 1, counts[key])
             report = reported(feed, origin.partition, now)
             if report is not None:
                 feed = report[0]
                 self._outcome.feed_reports.append(report[1])
             if feed is not known:
-                changed[tenant] = feed
+                changed[key] = feed
         self._outcome.shared = shared.with_feed_days(changed)
 
     def outcome(self) -> Outcome:

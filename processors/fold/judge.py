@@ -21,7 +21,7 @@ from processors.fold.outcome import (
     tombstone_kpis,
 )
 from processors.fold.shared import Shared
-from processors.lost_days import DayCounts, count_of
+from processors.lost_days import DayCounts, contact_count_of, count_of
 from processors.measures import View
 from processors.merging.transfers import forward, is_forwarded
 from processors.model import Model
@@ -31,6 +31,7 @@ from processors.rules import Situation
 from processors.scoring.score import Verdict, assess, inform, settle
 from processors.silent_sources import (
     NOTHING_FROZEN,
+    FeedKey,
     FrozenSources,
     Silence,
     frozen_for,
@@ -43,6 +44,7 @@ from processors.state.position import BatchOrigin
 from processors.state.usage_parts import TODAY
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key
+from schemas.inputs import ENGAGEMENT, USAGE
 from schemas.records import ShadowScore
 from schemas.times import DAY
 
@@ -87,12 +89,12 @@ class Judge:
     """
     Judges the accounts that one batch touches, with the models and the feeds after that batch.
 
-    ``day_counts`` are, by tenant, those of yesterday of the accounts that are judged first on this day.
+    ``day_counts`` are, by feed, those of yesterday of the accounts that are judged first on this day.
     """
 
     def __init__(self, origin: BatchOrigin, shared: Shared) -> None:
         self._origin = origin
-        self.day_counts: dict[str, DayCounts] = {}
+        self.day_counts: dict[FeedKey, DayCounts] = {}
         self._shared = shared
         self._models = shared.models
         self._silences: dict[str, tuple[Silence, ...]] = {}
@@ -287,14 +289,18 @@ class Judge:
         return state.sequence < replaced_at
 
     def _count_yesterday(self, view: View) -> None:
-        """Count whether the account should have come yesterday, and fell short."""
+        """Count whether the account should have come yesterday, and whether it was in contact."""
         state = view.state
         if is_alias(state.account_id) or view.churned:
             return
-        counts = count_of(state.usage, view.today - 1, view.lost, view.holidays)
-        if counts.expected:
-            known = self.day_counts.get(state.tenant, DayCounts())
-            self.day_counts[state.tenant] = known.plus(counts)
+        day, heard_at = view.today - 1, state.heard.get(ENGAGEMENT.topic)
+        for topic, counts in (
+            (USAGE.topic, count_of(state.usage, day, view.lost.usage, view.holidays)),
+            (ENGAGEMENT.topic, contact_count_of(heard_at, day)),
+        ):
+            if counts.expected:
+                key = state.tenant, topic
+                self.day_counts[key] = self.day_counts.get(key, DayCounts()).plus(counts)
 
     def _frozen(self, state: State) -> FrozenSources:
         silent = self._silences.get(state.tenant)

@@ -13,9 +13,10 @@ import msgspec
 from processors.fold.models_in_force import EntryKey, InForce, Models
 from processors.fold.policies_in_force import Policies
 from processors.lost_days import FeedDays, shortfall, with_report
+from processors.measures.view import NOTHING_LOST, LostDays
 from processors.model import DEFAULT
 from processors.silent_sources import Feed, FeedKey, Outage, changed_feeds, changed_outages
-from schemas.inputs import USAGE
+from schemas.inputs import ENGAGEMENT, USAGE
 from schemas.records import JournalBatch
 from schemas.times import DAY
 
@@ -42,7 +43,7 @@ class Shared:
         feeds: Mapping[FeedKey, Feed] | None = None,
         policies: Policies | None = None,
         outages: Mapping[FeedKey, Outage] | None = None,
-        feed_days: Mapping[str, FeedDays] | None = None,
+        feed_days: Mapping[FeedKey, FeedDays] | None = None,
     ) -> None:
         self.models = Models(DEFAULT) if models is None else models
         self.feeds = {} if feeds is None else feeds
@@ -63,17 +64,20 @@ class Shared:
         feeds = {**self.feeds, **changed} if changed else self.feeds
         feed_days = self.feed_days
         for report in batch.feed_reports:
-            known = feed_days.get(report.tenant, FeedDays(report.tenant))
-            feed_days = {**feed_days, report.tenant: with_report(known, report)}
+            key = report.tenant, report.topic
+            known = feed_days.get(key, FeedDays(report.tenant, topic=report.topic))
+            feed_days = {**feed_days, key: with_report(known, report)}
         return Shared(models, feeds, policies, self.outages, feed_days)
 
-    def lost_days(self, tenant: str) -> tuple[int, ...]:
-        """Return the UTC days on which a tenant's usage didn't come, in order."""
-        known = self.feed_days.get(tenant)
-        return () if known is None else known.lost
+    def lost_days(self, tenant: str) -> LostDays:
+        """Return the UTC days on which a tenant's events didn't come."""
+        usage, contacts = (self.feed_days.get((tenant, topic)) for topic in (USAGE.topic, ENGAGEMENT.topic))
+        if usage is None and contacts is None:
+            return NOTHING_LOST
+        return LostDays(() if usage is None else usage.lost, () if contacts is None else contacts.lost)
 
-    def with_feed_days(self, changed: Mapping[str, FeedDays]) -> Shared:
-        """Return what is shared with what is known of these tenants' days."""
+    def with_feed_days(self, changed: Mapping[FeedKey, FeedDays]) -> Shared:
+        """Return what is shared with what is known of the days of these feeds."""
         if not changed:
             return self
         feed_days = {**self.feed_days, **changed}
@@ -91,10 +95,10 @@ class Shared:
     def _shortfalls(self) -> dict[FeedKey, Outage]:
         """Return the outages of tenants' usage that go on, as their days tell."""
         outages: dict[FeedKey, Outage] = {}
-        for tenant, days in self.feed_days.items():
-            if days.lost and (going_on := shortfall(days)) is not None:
+        for (tenant, topic), days in self.feed_days.items():
+            if topic == USAGE.topic and days.lost and (going_on := shortfall(days)) is not None:
                 newest = going_on.newest
-                key = tenant, USAGE.topic
+                key = tenant, topic
                 outages[key] = Outage(*key, going_on.since * DAY, newest.expected, newest.short)
         return outages
 
@@ -118,9 +122,10 @@ class Shared:
                 if before.outages.get(key) is not outage:
                     entries[_key(_OUTAGE, *key)] = _encode(outage)
         if self.feed_days is not before.feed_days:
-            for tenant, days in self.feed_days.items():
-                if before.feed_days.get(tenant) is not days:
-                    entries[_key(_DAYS, tenant)] = _encode(days)
+            for key, days in self.feed_days.items():
+                if before.feed_days.get(key) is not days:
+                    names = key[:1] if days.topic == USAGE.topic else key
+                    entries[_key(_DAYS, *names)] = _encode(days)
         return entries
 
     def with_entries(self, entries: Mapping[bytes, bytes]) -> Shared:
@@ -140,7 +145,7 @@ class Shared:
                 outages[outage.tenant, outage.topic] = outage
             elif key.startswith(_DAYS):
                 days = _decode_days(raw)
-                feed_days[days.tenant] = days
+                feed_days[days.tenant, days.topic] = days
             elif key.startswith(_POLICY):
                 entry = _decode_model(raw)
                 policies[entry.tenant] = entry

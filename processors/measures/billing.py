@@ -5,7 +5,13 @@ from __future__ import annotations
 from processors.measures.definition import BILLING, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
-from processors.measures.queries import ended_at, failing_invoices, overdue_days, runs
+from processors.measures.queries import (
+    ended_at,
+    failing_invoices,
+    overdue_days,
+    runs,
+    unsettled_invoices,
+)
 from processors.measures.view import View
 from processors.state.account import RING_DAYS, Subscription
 from schemas.records import BillingEvent
@@ -82,8 +88,9 @@ def overdue(view: View) -> MeasureValue:
 )
 def owed(view: View) -> MeasureValue:
     """Return the unsettled amounts past due, in months of recurring revenue."""
-    unsettled = [invoice for invoice in view.state.billing.invoices.values() if not invoice.settled]
-    late = [i for i in unsettled if i.due_at is not None and i.due_at // DAY < view.today]
+    late = [
+        i for i in unsettled_invoices(view.state) if i.due_at is not None and i.due_at // DAY < view.today
+    ]
     if not late:
         return MeasureValue(0, "Nothing owed")
     amount, revenue = sum(invoice.amount_minor or 0 for invoice in late), view.revenue

@@ -9,7 +9,7 @@ from processors.measures.example import ago
 from processors.measures.formats import count
 from processors.measures.view import View
 from schemas.records import EngagementEvent
-from schemas.times import HOUR
+from schemas.times import DAY, HOUR
 
 __all__ = ["last_touch", "reply_latency", "silence", "unanswered"]
 
@@ -32,7 +32,7 @@ def last_touch(view: View) -> MeasureValue:
     known = [view.state.engagement[kind] for kind in _TOUCHES if kind in view.state.engagement]
     if not known:
         return MeasureValue(None, "No contact known")
-    age = view.age(max(known))
+    age = view.contact_age(max(known))
     return MeasureValue(age, f"Last in touch {count(age, 'day')} ago" if age else "In touch today")
 
 
@@ -73,7 +73,7 @@ def silence(view: View) -> MeasureValue:
     _, waiting = _replies(view)
     if waiting is None:
         return MeasureValue(0, "No e-mail waits for an answer")
-    age = view.age(waiting)
+    age = view.contact_age(waiting)
     return MeasureValue(age, f"No answer to e-mail for {count(age, 'day')}")
 
 
@@ -91,7 +91,8 @@ def unanswered(view: View) -> MeasureValue:
     times = view.state.moments
     answers = [at for kind in ("email_received", "meeting") for at in times.get(kind, ())]
     last = max(answers, default=0)
-    waiting = [at for at in times.get("email_sent", ()) if at > last and view.age(at) >= _PATIENCE_DAYS]
+    sent = [at for at in times.get("email_sent", ()) if at > last and view.age(at) >= _PATIENCE_DAYS]
+    waiting = [at for at in sent if not _answer_lost(view, at)]
     if not waiting:
         return MeasureValue(0, "No e-mail waits for an answer")
     return MeasureValue(len(waiting), f"{count(len(waiting), 'e-mail')} without an answer")
@@ -114,4 +115,10 @@ def _replies(view: View) -> tuple[list[tuple[int, int]], int | None]:
         elif waiting is not None:
             waits.append((at - waiting, at))
             waiting = None
-    return waits, waiting
+    return waits, None if waiting is None or _answer_lost(view, waiting) else waiting
+
+
+def _answer_lost(view: View, sent_at: int) -> bool:
+    """Tell whether the days on which an e-mail would have been answered are lost."""
+    day = sent_at // DAY
+    return view.contact_lost(day, day + _PATIENCE_DAYS + 1)

@@ -1,14 +1,15 @@
 """
 Usage with its lost days filled in: an outage of a source is nobody's silence.
 
-On a lost day (``processors.lost_days``) an account counts as it did a week before where less of it came, so
-every measure sees a usual day. Whoever came last before the lost days is silent from their end on.
+Of a lost day (``processors.lost_days``) of which an account has less than half its usual, it counts as the
+mean of the last such weekdays, so every measure sees a usual day. What came as usual, or was made up for,
+stays as it came. Whoever came last before the lost days is silent from their end on.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
@@ -22,18 +23,27 @@ _NO_USAGE = Day()
 _MASK_DAYS = 40
 """Lost days whose people are filled in, counted from the last use: an activity tells of 32 days."""
 
+_WEEKDAYS = 4
+"""Weekdays that a lost one is the mean of, at most: the bad day of one week is not counted twice."""
+
 
 def filled(usage: Usage, lost: Sequence[int]) -> Usage:
     """Return the usage with these UTC days, in order, filled in; nothing of the given one changes."""
     if usage.first_at is None or usage.last_at is None:
         return usage
     first, last = usage.first_at // DAY, usage.last_at // DAY
-    like = {day: before for day in lost if (before := _weekday_before(day, lost)) >= first}
-    days = dict(usage.days)
-    for day, before in like.items():
-        usual = usage.days.get(before, _NO_USAGE)
-        if usual.events > days.get(day, _NO_USAGE).events:
-            days[day] = usual
+    days, like = dict(usage.days), dict[int, int]()
+    for day in lost:
+        past = list(_weekdays_before(day, lost, first))
+        if not past:
+            continue
+        usual = [usage.days.get(before, _NO_USAGE) for before in past]
+        came = usage.days.get(day, _NO_USAGE)
+        if 2 * came.events * len(usual) < sum(each.events for each in usual):
+            days[day] = _mean(usual)
+        elif came.events:
+            continue
+        like[day] = past[0]
     recent = {day: before for day, before in like.items() if day > last - _MASK_DAYS}
     return replace(
         usage,
@@ -52,12 +62,29 @@ def refilled(before: Usage, usage: Usage, lost: Sequence[int]) -> Usage:
     return replace(before, first_at=usage.first_at, last_at=last_at)
 
 
-def _weekday_before(day: int, lost: Sequence[int]) -> int:
-    """Return the same weekday of the latest week before a day that was not lost."""
-    day -= 7
-    while day in lost:
-        day -= 7
-    return day
+def _weekdays_before(day: int, lost: Sequence[int], first: int) -> Iterator[int]:
+    """Yield the last same weekdays before a day, the newest first, that were not lost."""
+    found = 0
+    while found < _WEEKDAYS and (day := day - 7) >= first:
+        if day not in lost:
+            found += 1
+            yield day
+
+
+def _mean(days: Sequence[Day]) -> Day:
+    """Return the mean of some days; where there was any event, it has one at least."""
+    number = len(days)
+
+    def mean(total: int) -> int:
+        return (2 * total + number) // (2 * number)
+
+    return Day(
+        events=max(1, mean(sum(day.events for day in days))),
+        errors=mean(sum(day.errors for day in days)),
+        duration_ms=mean(sum(day.duration_ms for day in days)),
+        latency_ms=mean(sum(day.latency_ms for day in days)),
+        latencies=mean(sum(day.latencies for day in days)),
+    )
 
 
 def _lost_since(day: int, lost: Sequence[int]) -> int:

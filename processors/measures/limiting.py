@@ -28,6 +28,9 @@ from schemas.times import DAY, HOUR
 
 __all__ = ["cancellation", "champion_left", "detractors", "sponsor_gone", "stalled", "urgent"]
 
+_STEP_DAYS = 14
+"""A step of onboarding without a date may take so long."""
+
 
 @measure(
     "billing.cancellation",
@@ -113,14 +116,18 @@ def sponsor_gone(view: View) -> MeasureValue:
     "onboarding.stalled",
     kpi="Onboarding stall",
     unit="days",
-    window="since the last step, or past its date",
+    window="past its date, or past 14 days after the last step",
     sources=(ENGAGEMENT, PROFILES),
     needs="nothing: 0 without a milestone",
     example=(ago(60, EngagementEvent, kind="milestone_set", name="Single sign-on", due_at=-16),),
 )
 def stalled(view: View) -> MeasureValue:
-    """Return the days for which onboarding has not moved, with the day of the last move as its age."""
-    days = onboarding.stall(view)
+    """
+    Return the days for which onboarding is late, with the day since which it is as the age of the evidence.
+
+    A milestone with a date is late after it; without one it may take 14 days after the last step.
+    """
+    days = onboarding.unmoved(view, patience=_STEP_DAYS)
     if not days.value:
         return MeasureValue(0, "No onboarding stalled")
     return MeasureValue(

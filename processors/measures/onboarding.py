@@ -11,9 +11,11 @@ from processors.state.usage_parts import USERS
 from schemas.records import BillingEvent, EngagementEvent, UsageEvent
 from schemas.times import DAY
 
-__all__ = ["idle", "progress", "stall", "training"]
+__all__ = ["idle", "progress", "stall", "training", "unmoved"]
 
 _FIRST_DAYS, _FULL_DAYS, _NEW_DAYS = 14, 45, 180
+_EARLY_DAYS, _LATE_DAYS = 14, 7
+"""A milestone is mostly reached from so many days before its date to so many after it."""
 
 _NO_MILESTONE = MeasureValue(None, "No milestone known")
 _EXAMPLE = (
@@ -57,8 +59,14 @@ def stall(view: View) -> MeasureValue:
     Return the days for which onboarding has not moved: 0 when all milestones are reached.
 
     That is how long the next milestone is past its date or, without a date, how long ago the last step was.
-    An account whose stage is ``onboarding`` has a next milestone even when none is known.
+    An account whose stage is ``onboarding`` has a next milestone even when none is known. A milestone whose
+    date is near lost days of the tenant's engagement may have been reached: then the one after it counts.
     """
+    return unmoved(view, patience=0)
+
+
+def unmoved(view: View, *, patience: int) -> MeasureValue:
+    """Return the value of ``onboarding.stall``; a step without a date may take so many days of *patience*."""
     milestones = _milestones(view)
     if not milestones:
         return _NO_MILESTONE
@@ -67,11 +75,15 @@ def stall(view: View) -> MeasureValue:
         return MeasureValue(0, "All milestones reached")
     due = [(at, name) for at, name, _ in left if at]
     if due:
-        at, name = due[0]
-        days = max(0, view.today - at // DAY)
+        known = [(at, name) for at, name in due if not _step_lost(view, at)]
+        if not known:
+            return MeasureValue(0, "Whether the last milestones were reached is not known")
+        at, name = known[0]
+        days = view.contact_age(at)
         return MeasureValue(days, f"{name}: {count(days, 'day')} past its date" if days else "On time")
-    days = view.age(max(aim.last_at for _, aim in milestones))
-    return MeasureValue(days, f"No step for {count(days, 'day')}" if days else "A step today")
+    days = view.contact_age(max(aim.last_at for _, aim in milestones))
+    reason = f"No step for {count(days, 'day')}" if days else "A step today"
+    return MeasureValue(max(0, days - patience), reason)
 
 
 @measure(
@@ -128,6 +140,12 @@ def training(view: View) -> MeasureValue:
         f"{count(len(times), 'training')} attended, the last {count(age, 'day')} ago",
         as_of=times[-1],
     )
+
+
+def _step_lost(view: View, due_at: int) -> bool:
+    """Tell whether a milestone may have been reached on lost days."""
+    day = due_at // DAY
+    return view.contact_lost(day - _EARLY_DAYS, day + _LATE_DAYS)
 
 
 def _milestones(view: View) -> list[tuple[str, Aim]]:

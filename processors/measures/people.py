@@ -119,4 +119,4 @@ def _days_since_activity(view: View, role: str) -> MeasureValue:
 def _age(view: View, user: int, person: Person) -> int:
     activity = view.usage.users.get(user)
     used = RING_DAYS if activity is None else max(0, view.today - last_day(activity))
-    return min(used, RING_DAYS if person.contact_at < 0 else view.age(person.contact_at))
+    return min(used, RING_DAYS if person.contact_at < 0 else view.contact_age(person.contact_at))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from processors.measures.calendar import holidays
 from processors.measures.filled import filled, refilled
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from processors.state.people_counts import PeopleCounts
 
-__all__ = ["BASELINE_WEEKS", "MONTH", "View"]
+__all__ = ["BASELINE_WEEKS", "MONTH", "NOTHING_LOST", "LostDays", "View"]
 
 MONTH = 365.25 / 12
 """Days of a mean month."""
@@ -39,20 +40,36 @@ _NOT_FROM_USAGE = (
 """The cached properties that usage doesn't change."""
 
 
+class LostDays(NamedTuple):
+    """The UTC days, in order, on which a tenant's events didn't come (``processors.lost_days``)."""
+
+    usage: tuple[int, ...] = ()
+    engagement: tuple[int, ...] = ()
+
+    def before(self, day: int) -> LostDays:
+        """Return those before a UTC day."""
+        return LostDays(*(tuple(each for each in days if each < day) for days in self))
+
+
+NOTHING_LOST = LostDays()
+
+
 class View:
     """
     An account's state at *now* (journal time, UTC milliseconds); it must not change while the view is used.
 
-    ``usage`` is that of the state, with the ``lost`` days filled in (``processors.measures.filled``).
+    ``usage`` is that of the state, with its ``lost`` days filled in (``processors.measures.filled``).
 
     Properties are computed when first asked for. The age of a UTC day is 0 for today, 1 for yesterday, and so
     on.
     """
 
-    def __init__(self, state: State, now: int, lost: Sequence[int] = (), usage: Usage | None = None) -> None:
+    def __init__(
+        self, state: State, now: int, lost: LostDays = NOTHING_LOST, usage: Usage | None = None
+    ) -> None:
         self.state = state
         if usage is None:
-            usage = filled(state.usage, lost) if lost else state.usage
+            usage = filled(state.usage, lost.usage) if lost.usage else state.usage
         self.usage = usage
         self.lost = lost
         self.now = now
@@ -68,8 +85,8 @@ class View:
         is taken over.
         """
         usage = None
-        if self.lost and not changed & (PAST | USERS | FEATURES):
-            usage = refilled(self.usage, self.state.usage, self.lost)
+        if self.lost.usage and not changed & (PAST | USERS | FEATURES):
+            usage = refilled(self.usage, self.state.usage, self.lost.usage)
         view = View(self.state, now, self.lost, usage)
         known, carried = self.__dict__, view.__dict__
         for name in _NOT_FROM_USAGE:
@@ -95,6 +112,15 @@ class View:
     def age(self, at: int) -> int:
         """Return the age in days of the day of a time (UTC milliseconds); 0 for a time in the future."""
         return max(0, self.today - at // DAY)
+
+    def contact_age(self, at: int) -> int:
+        """Return the age in days of the day of a contact, without the days whose contacts were lost."""
+        age, lost = self.age(at), self.lost.engagement
+        return max(0, age - (len(lost) - bisect_right(lost, at // DAY))) if lost else age
+
+    def contact_lost(self, first: int, end: int) -> bool:
+        """Tell whether the contacts of any UTC day from *first* to before *end* were lost."""
+        return any(first <= day < end for day in self.lost.engagement)
 
     @cached_property
     def events(self) -> list[int]:

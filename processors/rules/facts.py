@@ -36,12 +36,14 @@ class JudgedHealth(NamedTuple):
     The band that rules judge, how bad it is; ``None`` where it is not known.
 
     ``score`` is of 0 to 100. ``cause`` is the group, or the measure without a group, that takes the most from
-    the score while the band is at risk or critical.
+    the score while the band is at risk or critical; ``held``: that rests on values from before a source fell
+    silent, which are no news.
     """
 
     band: str | None = None
     score: float | None = None
     cause: str | None = None
+    held: bool = False
 
 
 class Situation:

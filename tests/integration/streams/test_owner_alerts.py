@@ -154,7 +154,7 @@ def test_partitions_report_a_day_on_which_usage_did_not_come_to_each_other(deplo
             number: Shared().with_entries({key: raw for (of, key), raw in entries.items() if of == number})
             for number in range(partitions)
         }
-        return {(number, shared.lost_days("acme")) for number, shared in found.items()}
+        return {(number, shared.lost_days("acme").usage) for number, shared in found.items()}
 
     until(
         lambda: lost() == {(number, (today,)) for number in range(partitions)},

@@ -110,6 +110,7 @@ def days(draw: st.DrawFn) -> list[JournalBatch]:
         if draw(st.integers(0, 4)) == 0:
             happened += [replace(e, event_id=f"{now}-{e.event_id}") for e in draw(histories(2))]
         reports = draw(st.lists(lost_days(now // DAY), max_size=1))
+        reports += draw(st.sampled_from(([], contact_lost(now // DAY))))
         batches.append(replace(batch(number, now, happened), feed_reports=reports))
     return batches
 
@@ -122,6 +123,18 @@ def lost_days(draw: st.DrawFn, today: int) -> FeedReport:
         topic="usage.events", day=today - draw(st.sampled_from((1, 2, 8, 30))),
         expected=10, short=10, newly_short=10,
     )  # fmt: skip
+
+
+def contact_lost(today: int) -> list[FeedReport]:
+    """Return reports that make the last five days some on which the tenant's engagement didn't come."""
+    return [
+        FeedReport(
+            event_id=f"c{day}", tenant="acme", account_id="*", source="bellbuoy", occurred_at=0,
+            received_at=0, topic="engagement.events", day=day, expected=10, newly_short=0,
+            short=10 if day >= today - 5 else 5,
+        )
+        for day in range(today - 33, today)
+    ]  # fmt: skip
 
 
 def published(outcomes: Iterable[Outcome]) -> list[object]:

@@ -12,9 +12,9 @@ from msgspec.structs import asdict, replace
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.admission import Admission, admit
-from processors.lost_days import DayCounts, FeedDays, count_of, shortfall, with_report
+from processors.lost_days import DayCounts, FeedDays, contact_count_of, count_of, shortfall, with_report
 from processors.measures.filled import filled, refilled
-from processors.state.activity import active_days
+from processors.state.activity import active_days, with_day
 from processors.state.parts import Day, Usage, brief
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import batch_lists
@@ -149,7 +149,7 @@ def test_an_outage_alerts_no_customer_then_or_afterwards_and_is_one_page(
     begun, over = tenant.pages
     assert begun.startswith(("sre: usage.events come in part", "sre: Nothing came on usage.events"))
     assert over == "sre: usage.events comes again"
-    [lost] = {partition.shared.lost_days("acme") for partition in tenant.partitions}
+    [lost] = {partition.shared.lost_days("acme").usage for partition in tenant.partitions}
     days = [MONDAY + day for day in OUTAGE]
     assert list(lost) == (days[:-1] if made_up else days)  # the last one was made up for before it was judged
 
@@ -210,6 +210,41 @@ def test_an_outage_of_two_weeks_becomes_usual() -> None:
     assert feed.lost == tuple(range(28, 42))
 
 
+def contacts(*came: int, of: int = 12) -> FeedDays:
+    """Return what is known after days, a Monday first, on which so many of the accounts were in contact."""
+    feed = FeedDays("acme", topic="engagement.events")
+    for day, number in enumerate(came, MONDAY):
+        report_of = replace(report(day, of, of - number, 0), topic="engagement.events")
+        feed = with_report(feed, report_of)
+    return feed
+
+
+WEEK = (2, 1, 2, 1, 2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("came", "lost"),
+    [
+        ((0, 0, 0), range(0)),  # by chance
+        ((0, 0, 0, 0), range(26, 32)),
+        ((0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2), range(26, 37)),
+        ((0, 0, 1, 0, 0, 0, 0, 0, 1), range(0)),  # weekends count for nothing
+    ],
+)
+def test_days_of_engagement_are_lost_where_more_are_silent_than_chance_brings(
+    came: tuple[int, ...], lost: range
+) -> None:
+    assert contacts(*WEEK * 4, *came).lost == tuple(MONDAY + day for day in lost)
+
+
+def test_an_account_counts_for_engagement_for_four_weeks_after_it_was_heard_of() -> None:
+    assert contact_count_of(None, 100) == DayCounts()
+    assert contact_count_of(100 * DAY, 100) == DayCounts(1)
+    assert contact_count_of(99 * DAY, 100) == DayCounts(1, 1)
+    assert contact_count_of(73 * DAY, 100) == DayCounts(1, 1)
+    assert contact_count_of(72 * DAY, 100) == DayCounts()
+
+
 def used(*days: int, events: int = 8) -> Usage:
     """Return usage by ann on these days."""
     usage = Usage(
@@ -233,19 +268,27 @@ def test_an_account_is_expected_where_it_came_three_weeks_of_four() -> None:
     assert count_of(used(0, 7, 14, 28), 35, (21,), ()) == DayCounts(1, 1, 1)  # lost days are passed over
 
 
-def test_a_lost_day_is_like_that_of_the_week_before() -> None:
+def test_a_lost_day_is_the_mean_of_such_weekdays_before() -> None:
     usage = used(1, 8, 9, 15, 17)
+    usage.days[9].errors = 3
     full = filled(usage, (16,))
-    assert full.days[16] == usage.days[9]
+    assert full.days[16] == Day(events=4, errors=2)  # of days 9 and 2
     assert active_days(full.users[7]) == [17, 16, 15, 9, 8, 1]
     assert (full.last_at, full.features) == (17 * DAY, {"f": 17})
     assert 16 not in usage.days
 
 
-def test_what_came_of_a_lost_day_stays_where_it_is_more() -> None:
+@pytest.mark.parametrize(("came", "counts"), [(3, 8), (4, 4), (7, 7), (9, 9)])
+def test_what_came_of_a_lost_day_stays_where_it_is_half_the_usual_or_more(came: int, counts: int) -> None:
     usage = used(8, 15, 16)
-    usage.days[15].events = 9
-    assert filled(usage, (15,)).days[15].events == 9
+    usage.days[15].events = came
+    assert filled(usage, (15,)).days[15].events == counts
+
+
+def test_a_day_that_was_made_up_for_counts_as_it_came_for_people_too() -> None:
+    usage = used(1, 8, 15, 16)
+    usage.users[8] = with_day(with_day(None, 8), 16)
+    assert filled(usage, (15,)) == usage
 
 
 def test_who_came_last_before_lost_days_is_not_silent_on_them() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES, MeasureValue, View
+from processors.measures.view import LostDays
 from processors.observe import (
     bound,
     evict,
@@ -43,6 +44,7 @@ class Account:
 
     def __init__(self) -> None:
         self.state = State(tenant="acme", account_id="a")
+        self.lost = LostDays()
         self._ids = itertools.count()
 
     def _add(self, kind: type[InputEvent], observe: Any, ago: float, fields: dict[str, Any]) -> Account:
@@ -93,7 +95,7 @@ class Account:
     def fact(self, name: str) -> MeasureValue:
         evict(self.state, NOW)
         bound(self.state)
-        return MEASURES[name](View(self.state, NOW))
+        return MEASURES[name](View(self.state, NOW, self.lost))
 
     def value(self, name: str) -> float | None:
         return self.fact(name).value
@@ -409,6 +411,53 @@ def test_onboarding_moves_or_stalls() -> None:
     undated = Account().engage(9, "milestone_reached", name="data")
     assert undated.value("onboarding.stall") == 0
     assert undated.profile(stage="onboarding").value("onboarding.stall") == 9
+    assert undated.value("onboarding.stalled") == 0  # a step may take two weeks
+    waiting = Account().engage(20, "milestone_reached", name="data").profile(stage="onboarding")
+    assert waiting.fact("onboarding.stalled").reason == "Onboarding stalled: No step for 20 days"
+    assert waiting.value("onboarding.stalled") == 6
+
+
+def lost(*ages: int) -> LostDays:
+    """Return that the engagement of these days, by their age, was lost."""
+    return LostDays(engagement=tuple(sorted(NOW // DAY - age for age in ages)))
+
+
+def test_lost_days_of_engagement_are_nobodys_silence() -> None:
+    account = Account().engage(40, "meeting").engage(40, "champion_named", user_id="c")
+    account.engage(40, "email_received", user_id="c").engage(12, "email_sent").engage(8, "email_sent")
+    assert account.value("engagement.last_touch") == 40
+    account.lost = lost(*range(1, 11))
+    assert account.value("engagement.last_touch") == 30
+    assert account.value("engagement.champion_silent") == 30
+    assert account.value("engagement.unanswered") == 0  # both may have been answered
+    account.lost = lost(*range(1, 8))
+    assert account.value("engagement.unanswered") == 1
+    assert account.value("engagement.silence") == 5
+
+
+def test_a_milestone_that_may_have_been_reached_on_lost_days_stalls_nothing() -> None:
+    account = Account()
+    for name, ago in (("data", 30), ("team", 10)):
+        account.engage(60, "milestone_set", name=name, due_at=NOW - ago * DAY)
+    assert account.value("onboarding.stall") == 30
+    account.lost = lost(31)
+    assert account.fact("onboarding.stall") == MeasureValue(10, "team: 10 days past its date")
+    account.lost = lost(31, 4)
+    assert account.value("onboarding.stall") == 0
+
+
+def test_an_invoice_before_a_paid_one_of_the_same_amount_is_not_owed() -> None:
+    def invoiced(amount: int, later: int) -> Account:
+        account = Account().bill(
+            60, "invoice_issued", invoice_id="1", amount_minor=amount, due_at=NOW - 40 * DAY
+        )
+        account.bill(30, "invoice_issued", invoice_id="2", amount_minor=later, due_at=NOW - 10 * DAY)
+        return account.bill(9, "invoice_paid", invoice_id="2", amount_minor=later)
+
+    assert invoiced(100, 100).value("billing.overdue") == 0
+    assert invoiced(100, 99).value("billing.overdue") == 40  # an extra was paid
+    failed = invoiced(100, 100).bill(50, "payment_failed", invoice_id="1", amount_minor=100)
+    assert failed.value("billing.overdue") == 40
     assert Account().engage(4, "training_attended").value("onboarding.training") == 1
 
 

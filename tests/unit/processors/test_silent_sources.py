@@ -17,8 +17,9 @@ START = 20_000 * DAY + 9 * HOUR
 class Company(AccountStory):
     """Accounts that use the product every day at nine."""
 
-    def __init__(self, accounts: int = 12) -> None:
+    def __init__(self, accounts: int = 12, working_days: int = 5) -> None:
         super().__init__(START)
+        self.working_days = working_days
         self.accounts = [f"a{n}" for n in range(accounts)]
         known = [self.event(AccountProfile, one, seats=3) for one in self.accounts]
         paid = [
@@ -34,12 +35,13 @@ class Company(AccountStory):
             for n in range(6)
         ]
 
-    def days(self, number: int, accounts: list[str] | None = None) -> None:
-        """Let days pass, each with usage at nine and a look at noon, a weekend's two days without."""
+    def days(self, number: int, accounts: list[str] | None = None, few: str = "") -> None:
+        """Let days pass, each working day with usage at nine; one account has ``few`` events."""
         who = self.accounts if accounts is None else accounts
         for _ in range(number):
             self.now += DAY
-            self.at(self.now, *(self.use(who, self.now) if (self.now // DAY) % 7 < 5 else []))
+            used = self.use(who, self.now) + (self.use([few], self.now)[:1] if few else [])
+            self.at(self.now, *(used if (self.now // DAY) % 7 < self.working_days else []))
 
     def usage_feed(self) -> Feed:
         return self.partition.folded.shared.feeds["acme", "usage.events"]
@@ -136,6 +138,18 @@ def test_a_source_known_for_too_short_is_not_judged() -> None:
     assert feed.last_at - feed.first_at < KNOWN_FOR
     assert not is_silent(feed, feed.last_at + 100 * DAY)
     assert MIN_SILENCE < DAY
+
+
+def test_what_was_at_risk_before_a_source_fell_silent_is_no_news_until_it_speaks_again() -> None:
+    company = Company(working_days=7)
+    company.days(84)
+    while company.partition.newest("a0").band != "at_risk":
+        assert company.alerts == []
+        company.days(1, company.accounts[1:], few="a0")
+    company.silence(12)
+    assert company.alerts == []
+    company.days(9, company.accounts[1:], few="a0")
+    assert {(alert.account_id, alert.rule) for alert in company.alerts} == {("a0", "decline")}
 
 
 def test_when_it_speaks_again_each_account_is_frozen_until_its_own_first_event() -> None:
