@@ -13,13 +13,16 @@ from bellbuoy.backtest.observations import FIRST_DAY, Observations
 from processors.rules import DEFAULT_RULES
 from schemas.times import DAY
 
-__all__ = ["REACHABLE_DAYS", "alert_figures", "by_rule", "delay_figures", "opened_by_faults"]
+__all__ = ["REACHABLE_DAYS", "alert_figures", "by_rule", "delay_figures", "fault_figures"]
 
 REACHABLE_DAYS = 44
 """A cause that began so long before the end could have been seen 30 days ahead."""
 
 _REOPENED_DAYS = 30
 _NEAR_DAYS = 14
+_MARGIN = 5.0
+"""Points of the default model's hysteresis: nearer scores are as bad."""
+
 _TIERS = {
     "urgent alert": ("critical",),
     "urgent or watched alert": ("critical", "warning"),
@@ -57,22 +60,43 @@ def alert_figures(published: Published, seen: Observations, start: int) -> Itera
     yield from _lives(published)
 
 
-def opened_by_faults(published: Published, sound: Published | None) -> Figure:
+def fault_figures(published: Published, sound: Published | None) -> Iterator[Figure]:
     """
-    Return how many alerts opened only because feeds died: the world without faults has none like it near.
+    Yield how many alerts opened only because feeds died, and how many did not open because they did.
 
-    Like it is one of the same rule, or of rules of which one at a time is open on an account; near is open
-    within two weeks. ``sound`` is what is published in that world; without one it is not known.
+    They have none like them near in the world without faults: of the same rule, or of rules of which one at a
+    time is open on an account, and open within two weeks. The first are counted once more without alerts on
+    the health of an account whose score is hardly worse for it: it is as bad without faults, and only
+    falls on the other side of an edge. ``sound`` is what that world publishes; ``None``: not known.
     """
-    name, nan = "alerts that opened only because feeds died", float("nan")
+    nan = float("nan")
+    names = (
+        "alerts that opened only because feeds died",
+        "of them, on an account that is 5 points worse for it, or on another sign than the health",
+        "alerts that did not open because feeds died",
+    )
     if sound is None:
-        return Figure(name, nan, nan, nan, 0)
-    days = len(published.scores)
+        yield from (Figure(name, nan, nan, nan, 0) for name in names)
+        return
+    only, missing = _only_in(published, sound), _only_in(sound, published)
+    plain = [
+        span
+        for span in only
+        if not _judges_health(span.rule)
+        or sound.scores[span.opened, span.account] - published.scores[span.opened, span.account] >= _MARGIN
+    ]
+    for name, spans, of in zip(names, (only, plain, missing), (published, published, sound), strict=True):
+        yield Figure(name, float(len(spans)), nan, nan, len(of.alerts))
+
+
+def _only_in(published: Published, other: Published) -> list[AlertSpan]:
+    """Return the alerts that are published and have none like them near in another world."""
+    days = len(other.scores)
     others: dict[tuple[int, str], list[tuple[int, int]]] = {}
-    for span in sound.alerts:
+    for span in other.alerts:
         ended = days if span.ended is None else span.ended
         others.setdefault((span.account, _kind(span.rule)), []).append((span.opened, ended))
-    only = [
+    return [
         span
         for span in published.alerts
         if not any(
@@ -80,7 +104,11 @@ def opened_by_faults(published: Published, sound: Published | None) -> Figure:
             for opened, ended in others.get((span.account, _kind(span.rule)), [])
         )
     ]
-    return Figure(name, float(len(only)), nan, nan, len(published.alerts))
+
+
+def _judges_health(rule: str) -> bool:
+    known = DEFAULT_RULES.rules.get(rule)
+    return known is not None and known.reads_health
 
 
 def _kind(rule: str) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.alert_figures import by_rule, opened_by_faults
+from bellbuoy.backtest.alert_figures import by_rule, fault_figures
 from bellbuoy.backtest.baselines import (
     BASELINES,
     LEARNERS,
@@ -191,7 +191,7 @@ def _baseline(seen: Observations, risk: NDArray[np.float64], world: ObservedWorl
 
 def _fault_figures(world: ObservedWorld) -> list[Figure]:
     """Return what dead feeds cost; nothing of a history, of which nobody knows which of its feeds died."""
-    return [opened_by_faults(world.published, world.sound)] if world.planted else []
+    return list(fault_figures(world.published, world.sound)) if world.planted else []
 
 
 def _by_segment(world: ObservedWorld) -> dict[str, tuple[Figure, ...]]:

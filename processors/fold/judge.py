@@ -23,6 +23,7 @@ from processors.fold.outcome import (
 from processors.fold.shared import Shared
 from processors.lost_days import DayCounts, contact_count_of, count_of
 from processors.measures import View
+from processors.measures.view import LostDays
 from processors.merging.transfers import forward, is_forwarded
 from processors.model import Model
 from processors.observe import evict
@@ -98,6 +99,7 @@ class Judge:
         self._shared = shared
         self._models = shared.models
         self._silences: dict[str, tuple[Silence, ...]] = {}
+        self._lost_days: dict[str, LostDays] = {}
         self._switches: dict[str, int] = {}
         self._replacements: dict[str, int] = {}
 
@@ -137,7 +139,7 @@ class Judge:
             usage_only=update.usage_only and not (switched or replaced),
             changed_usage=update.changed_usage,
             frozen=self._frozen(state),
-            lost=self._shared.lost_days(state.tenant),
+            lost=self._lost(state.tenant),
         )
         if first_today:
             self._count_yesterday(evaluation.view)
@@ -301,6 +303,12 @@ class Judge:
             if counts.expected:
                 key = state.tenant, topic
                 self.day_counts[key] = self.day_counts.get(key, DayCounts()).plus(counts)
+
+    def _lost(self, tenant: str) -> LostDays:
+        lost = self._lost_days.get(tenant)
+        if lost is None:
+            lost = self._lost_days[tenant] = self._shared.lost_days(tenant)
+        return lost
 
     def _frozen(self, state: State) -> FrozenSources:
         silent = self._silences.get(state.tenant)

@@ -10,7 +10,6 @@ from processors.measures.queries import (
     failing_invoices,
     overdue_days,
     runs,
-    unsettled_invoices,
 )
 from processors.measures.view import View
 from processors.state.account import RING_DAYS, Subscription
@@ -89,7 +88,9 @@ def overdue(view: View) -> MeasureValue:
 def owed(view: View) -> MeasureValue:
     """Return the unsettled amounts past due, in months of recurring revenue."""
     late = [
-        i for i in unsettled_invoices(view.state) if i.due_at is not None and i.due_at // DAY < view.today
+        i
+        for i in view.state.billing.unsettled.values()
+        if i.due_at is not None and i.due_at // DAY < view.today
     ]
     if not late:
         return MeasureValue(0, "Nothing owed")

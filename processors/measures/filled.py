@@ -2,14 +2,15 @@
 Usage with its lost days filled in: an outage of a source is nobody's silence.
 
 Of a lost day (``processors.lost_days``) of which an account has less than half its usual, it counts as the
-mean of the last such weekdays, so every measure sees a usual day. What came as usual, or was made up for,
-stays as it came. Whoever came last before the lost days is silent from their end on.
+mean of such weekdays before and after it, so every measure sees a usual day. What came as usual, or was made
+up for, stays as it came. Whoever came last before the lost days is silent from their end on.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -23,21 +24,23 @@ _NO_USAGE = Day()
 _MASK_DAYS = 40
 """Lost days whose people are filled in, counted from the last use: an activity tells of 32 days."""
 
-_WEEKDAYS = 4
-"""Weekdays that a lost one is the mean of, at most: the bad day of one week is not counted twice."""
+_WEEKDAYS, _WEEKS = 2, 8
+"""Weekdays on each side that a lost one is the mean of, and the weeks in which they are looked for: the bad
+day of one week is not counted twice, and a level that falls or rises goes on as it does."""
 
 
-def filled(usage: Usage, lost: Sequence[int]) -> Usage:
+def filled(usage: Usage, lost: Sequence[int], today: int) -> Usage:
     """Return the usage with these UTC days, in order, filled in; nothing of the given one changes."""
     if usage.first_at is None or usage.last_at is None:
         return usage
     first, last = usage.first_at // DAY, usage.last_at // DAY
     days, like = dict(usage.days), dict[int, int]()
     for day in lost:
-        past = list(_weekdays_before(day, lost, first))
+        past = [before for before in _weekdays(day, -7, lost) if before >= first]
         if not past:
             continue
-        usual = [usage.days.get(before, _NO_USAGE) for before in past]
+        near = past + [after for after in _weekdays(day, 7, lost) if after < today]
+        usual = [usage.days.get(each, _NO_USAGE) for each in near]
         came = usage.days.get(day, _NO_USAGE)
         if 2 * came.events * len(usual) < sum(each.events for each in usual):
             days[day] = _mean(usual)
@@ -62,13 +65,10 @@ def refilled(before: Usage, usage: Usage, lost: Sequence[int]) -> Usage:
     return replace(before, first_at=usage.first_at, last_at=last_at)
 
 
-def _weekdays_before(day: int, lost: Sequence[int], first: int) -> Iterator[int]:
-    """Yield the last same weekdays before a day, the newest first, that were not lost."""
-    found = 0
-    while found < _WEEKDAYS and (day := day - 7) >= first:
-        if day not in lost:
-            found += 1
-            yield day
+def _weekdays(day: int, step: int, lost: Sequence[int]) -> Iterator[int]:
+    """Yield the nearest days, by steps of a week, that were not lost."""
+    days = range(day + step, day + (_WEEKS + 1) * step, step)
+    yield from islice((each for each in days if each not in lost), _WEEKDAYS)
 
 
 def _mean(days: Sequence[Day]) -> Day:

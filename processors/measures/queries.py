@@ -17,7 +17,6 @@ __all__ = [
     "runs",
     "seats_bought",
     "subscription",
-    "unsettled_invoices",
 ]
 
 
@@ -38,37 +37,9 @@ def failing_invoices(state: State) -> list[Invoice]:
     return [i for i in state.billing.invoices.values() if i.failed_payments and not i.settled]
 
 
-def unsettled_invoices(state: State) -> list[Invoice]:
-    """
-    Return the invoices that wait for their payment.
-
-    One that no payment failed for is left out once a later one of the same amount or more is paid: invoices
-    are paid in their order, so its payment was made and not told of, or is argued about.
-    """
-    invoices = state.billing.invoices.values()
-    unsettled = [invoice for invoice in invoices if not invoice.settled]
-    if not unsettled:
-        return unsettled
-    paid = [invoice for invoice in invoices if invoice.settled == "paid"]
-    return [
-        invoice
-        for invoice in unsettled
-        if invoice.failed_payments or invoice.disputed or not any(_follows(later, invoice) for later in paid)
-    ]
-
-
-def _follows(later: Invoice, invoice: Invoice) -> bool:
-    """Tell whether an invoice is of a later date than another, and of as much or more."""
-    if later.due_at is None or invoice.due_at is None:
-        return False
-    if later.amount_minor is None or invoice.amount_minor is None or later.currency != invoice.currency:
-        return False
-    return later.due_at > invoice.due_at and later.amount_minor >= invoice.amount_minor
-
-
 def oldest_due(state: State) -> int | None:
     """Return when the oldest unsettled invoice is or was due, in UTC milliseconds."""
-    unsettled = unsettled_invoices(state)
+    unsettled = state.billing.unsettled.values()
     return min((invoice.due_at for invoice in unsettled if invoice.due_at is not None), default=None)
 
 

@@ -69,7 +69,7 @@ class View:
     ) -> None:
         self.state = state
         if usage is None:
-            usage = filled(state.usage, lost.usage) if lost.usage else state.usage
+            usage = filled(state.usage, lost.usage, now // DAY) if lost.usage else state.usage
         self.usage = usage
         self.lost = lost
         self.now = now

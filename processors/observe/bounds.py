@@ -114,10 +114,11 @@ def evict(state: State, now: int) -> None:
     usage.users = {user: activity for user, activity in usage.users.items() if activity >= least}
     usage.features = {feature: day for feature, day in usage.features.items() if day >= first}
     _evict_tickets(state, since)
+    unsettled = state.billing.unsettled
     state.billing.invoices = {
         key: invoice
         for key, invoice in state.billing.invoices.items()
-        if invoice.last_at >= since or (not invoice.settled and (invoice.failed_payments or invoice.due_at))
+        if invoice.last_at >= since or (key in unsettled and (invoice.failed_payments or invoice.due_at))
     }
     state.billing.disputes = {
         key: dispute

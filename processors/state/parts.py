@@ -174,6 +174,14 @@ class Invoice(msgspec.Struct, array_like=True, gc=False):
         """The number of failed attempts to pay it."""
         return max(self.failures, self.attempts)
 
+    def follows(self, other: Invoice) -> bool:
+        """Tell whether it is of a later date than another one, and of as much or more."""
+        if self.due_at is None or other.due_at is None:
+            return False
+        if self.amount_minor is None or other.amount_minor is None or self.currency != other.currency:
+            return False
+        return self.due_at > other.due_at and self.amount_minor >= other.amount_minor
+
 
 class PaymentDispute(msgspec.Struct, array_like=True, gc=False):
     """One dispute of a payment, as the newest word on it says."""
@@ -249,6 +257,24 @@ class Billing(msgspec.Struct, array_like=True, gc=False):
     subscriptions: dict[str, Subscription] = {}
     invoices: dict[str, Invoice] = {}
     disputes: dict[str, PaymentDispute] = {}
+
+    @property
+    def unsettled(self) -> dict[str, Invoice]:
+        """
+        The invoices that wait for their payment, by id.
+
+        One that no payment failed for is left out once a later one of the same amount or more is paid:
+        invoices are paid in their order, so its payment was not told of, or is argued about.
+        """
+        open_ones = {key: invoice for key, invoice in self.invoices.items() if not invoice.settled}
+        if not open_ones:
+            return open_ones
+        paid = [invoice for invoice in self.invoices.values() if invoice.settled == "paid"]
+        return {
+            key: invoice
+            for key, invoice in open_ones.items()
+            if invoice.failed_payments or invoice.disputed or not any(each.follows(invoice) for each in paid)
+        }
 
 
 class Aim(msgspec.Struct, array_like=True, gc=False):

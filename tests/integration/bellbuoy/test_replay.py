@@ -1,4 +1,4 @@
-"""`bellbuoy replay`: the journal folded again is what is live, and another model is compared with it."""
+"""The journal folded again: `bellbuoy replay` says that it is what is live, `backtest --journal` who will leave."""
 
 from __future__ import annotations
 
@@ -62,6 +62,15 @@ def test_replay(deployment: Deployment, tmp_path: Path) -> None:
         (account, "critical", "at_risk") for account in silent
     }
     assert compared["alerts_opened_differ"] == []  # the same alerts, only milder
+
+    deployment.tick(START + 90 * DAY)
+    dates = tmp_path / "churn.csv"
+    left = str_of(START + 88 * DAY)[:10]
+    dates.write_text("account_id,churned_at\n" + "".join(f"{account},{left}\n" for account in sorted(silent)))
+    [held] = deployment.cli("backtest", "--journal", "--tenant", "acme", "--churn", str(dates))
+    assert (held["accounts"], held["days"], held["churners"]) == (ACCOUNTS, 90, len(silent))
+    silence = {figure["name"]: figure["value"] for figure in held["by_baseline"]["days without usage"]}
+    assert silence["AUC, churn within 30 days"] == 1  # those leave that fell silent first
 
     key = account_key("acme", "a1")
     producer = Producer(deployment.bootstrap.librdkafka())

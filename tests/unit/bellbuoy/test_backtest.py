@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-from bellbuoy.backtest.alert_figures import by_rule, opened_by_faults
+from bellbuoy.backtest.alert_figures import by_rule, fault_figures
 from bellbuoy.backtest.cause_figures import by_cause
 from bellbuoy.backtest.evaluate import HEADLINES, evaluate
 from bellbuoy.backtest.fold import AlertSpan, Published, fold_days
@@ -239,20 +239,24 @@ def test_a_run_of_a_calibrated_model_says_how_far_its_probabilities_come_true() 
 
 
 def test_an_alert_that_a_dead_feed_alone_opened_has_no_like_in_the_world_without_it() -> None:
-    def spans(*alerts: AlertSpan) -> Published:
-        return Published((("t", "a"),), np.full((60, 1), np.nan), np.full((60, 1), -1), alerts=list(alerts))
+    def spans(score: float, *alerts: AlertSpan) -> Published:
+        scores = np.full((60, 2), [40.0, score])
+        return Published((("t", "a"), ("t", "b")), scores, np.full((60, 2), -1), alerts=list(alerts))
 
-    sound = spans(AlertSpan(0, "decline", "warning", 20, 30))
+    sound = spans(60, AlertSpan(0, "decline", "warning", 20, 30), AlertSpan(1, "quiet", "warning", 3, 9))
     dead = spans(
+        40,
         AlertSpan(0, "people", "warning", 44),  # one at a time of these rules is open
         AlertSpan(0, "health", "warning", 45),
         AlertSpan(0, "errors", "warning", 5),
         AlertSpan(0, "payment", "warning", 25),
         AlertSpan(1, "decline", "warning", 25),
     )
-    figure = opened_by_faults(dead, sound)
-    assert (figure.value, figure.count) == (4, 5)
-    assert np.isnan(opened_by_faults(dead, None).value)
+    only, worse, missing = fault_figures(dead, sound)
+    assert (only.value, only.count) == (4, 5)
+    assert worse.value == 2  # payment, and the account whose score fell by 20
+    assert (missing.value, missing.count) == (1, 2)
+    assert all(np.isnan(figure.value) for figure in fault_figures(dead, None))
     faulty = load_world("feeds", seed=1, accounts=2, days=100)
     whole = faulty.without_faults()
     assert whole is not None

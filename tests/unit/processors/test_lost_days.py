@@ -271,8 +271,11 @@ def test_an_account_is_expected_where_it_came_three_weeks_of_four() -> None:
 def test_a_lost_day_is_the_mean_of_such_weekdays_before() -> None:
     usage = used(1, 8, 9, 15, 17)
     usage.days[9].errors = 3
-    full = filled(usage, (16,))
+    full = filled(usage, (16,), 18)
     assert full.days[16] == Day(events=4, errors=2)  # of days 9 and 2
+    usage.days[23] = Day(events=2)
+    assert filled(usage, (16,), 23).days[16].events == 4  # it is not over yet
+    assert filled(usage, (16,), 24).days[16].events == 3
     assert active_days(full.users[7]) == [17, 16, 15, 9, 8, 1]
     assert (full.last_at, full.features) == (17 * DAY, {"f": 17})
     assert 16 not in usage.days
@@ -282,17 +285,17 @@ def test_a_lost_day_is_the_mean_of_such_weekdays_before() -> None:
 def test_what_came_of_a_lost_day_stays_where_it_is_half_the_usual_or_more(came: int, counts: int) -> None:
     usage = used(8, 15, 16)
     usage.days[15].events = came
-    assert filled(usage, (15,)).days[15].events == counts
+    assert filled(usage, (15,), 18).days[15].events == counts
 
 
 def test_a_day_that_was_made_up_for_counts_as_it_came_for_people_too() -> None:
     usage = used(1, 8, 15, 16)
     usage.users[8] = with_day(with_day(None, 8), 16)
-    assert filled(usage, (15,)) == usage
+    assert filled(usage, (15,), 18) == usage
 
 
 def test_who_came_last_before_lost_days_is_not_silent_on_them() -> None:
-    full = filled(used(8, 9), (10, 11, 13))
+    full = filled(used(8, 9), (10, 11, 13), 14)
     assert full.last_at == 12 * DAY
     assert active_days(full.users[7]) == [12, 11]
     assert full.features == {"f": 12}
@@ -300,8 +303,8 @@ def test_who_came_last_before_lost_days_is_not_silent_on_them() -> None:
 
 def test_more_of_today_changes_what_is_filled_in_by_nothing_else() -> None:
     usage = used(8, 9, 15, 17)
-    before = filled(usage, (16,))
+    before = filled(usage, (16,), 18)
     usage.days[17].events += 5
     usage.last_at = 17 * DAY + HOUR
-    assert refilled(before, usage, (16,)) == filled(usage, (16,))
+    assert refilled(before, usage, (16,)) == filled(usage, (16,), 18)
     assert before == replace(before)

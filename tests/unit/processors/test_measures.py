@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from processors.intake.usage_rollup_rows import roll_up
-from processors.measures import MEASURES, MeasureValue, View
+from processors.measures import MEASURES, MeasureValue, View, overdue_days
 from processors.measures.view import LostDays
 from processors.observe import (
     bound,
@@ -458,6 +458,10 @@ def test_an_invoice_before_a_paid_one_of_the_same_amount_is_not_owed() -> None:
     assert invoiced(100, 99).value("billing.overdue") == 40  # an extra was paid
     failed = invoiced(100, 100).bill(50, "payment_failed", invoice_id="1", amount_minor=100)
     assert failed.value("billing.overdue") == 40
+    account = invoiced(100, 100)
+    for later in range(100):  # the paid one is forgotten after 90 days, and the other one no later
+        evict(account.state, NOW + later * DAY)
+        assert overdue_days(account.state, NOW + later * DAY) == 0
     assert Account().engage(4, "training_attended").value("onboarding.training") == 1
 
 
