@@ -67,6 +67,9 @@ def _summary(explanation: Explanation, now: int, ago: str) -> Table:
     if health.churn_probability is not None:
         said = f"{health.churn_probability:.1%} within 90 days, as the model is calibrated"
         grid.add_row("leaves", said)
+    if health.involuntary_score is not None:
+        said = "by what nobody decided, such as failed payments, alone"
+        grid.add_row("involuntary", f"{health.involuntary_score:.1f} of 100, {said}")
     grid.add_row("coverage", _coverage(health))
     grid.add_row("owner", Text(health.owner or "nobody"))
     grid.add_row("customer", Text(" · ".join(_profile(health)) or "-"))

@@ -13,6 +13,7 @@ from processors.measures.queries import subscription
 from processors.model import Model
 from processors.observe.account_acts import known_notes, known_tasks
 from processors.scoring.score import Verdict, in_force
+from processors.scoring.tally import involuntary_score
 from processors.state.account import Episode, State
 from processors.state.position import BatchOrigin, Position
 from schemas.records import (
@@ -117,6 +118,7 @@ def health_record(
         churn_probability=verdict.plan.churn_probability(verdict.score) if verdict.judged else None,
         notes=known_notes(state) if state.notes else [],
         tasks=known_tasks(state) if state.tasks else [],
+        involuntary_score=involuntary_score(verdict.plan, verdict.measures),
     )
 
 

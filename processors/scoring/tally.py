@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from processors.model.plan.combine import Combined, combine
 from processors.model.plan.plan import Plan
 from processors.model.plan.product import family, product
-from schemas.records import Adjustment
+from schemas.records import Adjustment, Measure
 
-__all__ = ["tally"]
+__all__ = ["involuntary_score", "tally"]
 
 _START = Adjustment(name="start", contribution=100.0, reason="The score starts from its best")
 """The best score, from which every term of a product takes away."""
@@ -43,6 +43,26 @@ def tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], l
         points,
         [Adjustment(name=name, contribution=amount / 100, reason=why) for name, amount, why in adjustments],
     )
+
+
+def involuntary_score(plan: Plan, measures: Sequence[Measure]) -> float | None:
+    """
+    Return what a product's involuntary groups leave of 100 by themselves, by the measures of its terms.
+
+    So the risk that a payment fails stands beside the risk that the customer decides to leave. ``None``: the
+    model has no involuntary group.
+    """
+    if not plan.involuntary:
+        return None
+    weights, badness = [], []
+    for place, weight in plan.involuntary:
+        group = plan.groups[place]
+        scores = [measures[term].score for term in group.terms]
+        if any(score is not None and score < 100 for score in scores):
+            bad = [None if score is None else max(0.0, 1.0 - score / 100) for score in scores]
+            weights.append(weight)
+            badness.append(family(group.combinator, bad)[0])
+    return round(product(weights, badness)[0] * 100, 2) if weights else 100.0
 
 
 def _product_tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], list[Adjustment]]:

@@ -116,7 +116,8 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     says that the account was deleted, and that what is kept of it must go. ``churn_probability`` (0 to 1) is
     that of leaving within 90 days, null where the model is not calibrated or the account can't be judged.
     ``notes`` are the newest ones of the team, the newest first, and ``tasks`` the open ones by their due
-    time, then those done lately.
+    time, then those done lately. ``involuntary_score`` (0 to 100) is what causes that nobody decided, such as
+    failed payments, leave by themselves; null where the model tells none apart.
     """
 
     tenant: str
@@ -155,6 +156,7 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     churn_probability: float | None = None
     notes: list[Note] = []
     tasks: list[Task] = []
+    involuntary_score: float | None = None
 
 
 class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):

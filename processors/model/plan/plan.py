@@ -111,6 +111,7 @@ class Plan:
     nothing needs combining; ``timeless``, that the same facts score the same at any time, as long as no cap
     holds. ``by_usage`` are the indices in ``reads`` of measures that usage informs, each with the parts of
     the usage that it reads. ``chance`` maps a score on the model's scale to a probability of churn.
+    ``involuntary`` are the indices in ``groups`` of a product's involuntary groups, each with its weight.
     """
 
     variant: str
@@ -130,6 +131,7 @@ class Plan:
     shows: tuple[MeasureDefinition, ...]
     places: Mapping[MeasureDefinition, int]
     chance: Callable[[float], float] | None = None
+    involuntary: tuple[tuple[int, float], ...] = ()
 
     def churn_probability(self, score: int) -> float | None:
         """Return how probable churn within 90 days is at a score in hundredths; ``None``: not calibrated."""

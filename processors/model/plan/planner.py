@@ -138,6 +138,13 @@ class _Planner:
             shows=tuple(self._measures[name] for name in self._shows),
             places={read: index for index, read in enumerate(reads)},
             chance=None if body.churn_probability is None else straight_lines(body.churn_probability),
+            involuntary=tuple(
+                (place, weight)
+                for place, (group, weight) in enumerate(
+                    zip(tree.groups, tree.root.weights[len(tree.loose) :], strict=True)
+                )
+                if group.involuntary
+            ),
         )
 
     def _fault(self, path: Path, message: str, fix: str) -> None:

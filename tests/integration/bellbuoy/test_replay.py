@@ -1,4 +1,4 @@
-"""The journal folded again: `bellbuoy replay` says that it is what is live, `backtest --journal` who will leave."""
+"""The journal folded again: `replay` says that it is what is live, `backtest --journal` who will leave."""
 
 from __future__ import annotations
 

@@ -107,3 +107,13 @@ def test_a_calibrated_account_says_how_probably_it_leaves() -> None:
     console = Console(width=140, record=True, file=io.StringIO())
     console.print(render_explanation(Explanation(health("a", churn_probability=0.125), [], []), AT))
     assert "12.5% within 90 days" in console.export_text()
+
+
+def test_what_nobody_decided_has_a_score_of_its_own() -> None:
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(render_explanation(Explanation(health("a", involuntary_score=41.5), [], []), AT))
+    console.print(render_explanation(Explanation(health("b"), [], []), AT))
+    assert (
+        console.export_text().count("41.5 of 100, by what nobody decided, such as failed payments, alone")
+        == 1
+    )

@@ -17,6 +17,7 @@ from processors.model import (
 )
 from processors.scoring.measure_score import score_measure
 from processors.scoring.score import Verdict, inform, settle, weigh
+from processors.scoring.tally import involuntary_score
 from processors.state.account import State, stamp
 from schemas.records import Measure
 from schemas.times import DAY
@@ -573,3 +574,21 @@ def test_a_near_renewal_multiplies_all_but_what_is_involuntary() -> None:
     assert points(10, 0.5, 0) == pytest.approx(100 * 0.9 * 0.5**2)
     faulty = check_model(MULTIPLYING.replace("combine: product", "combine: mean"))
     assert any("multiplies without a product" in str(fault) for fault in faulty.faults)
+
+
+def test_what_is_involuntary_has_a_score_of_its_own() -> None:
+    model = load_model(MULTIPLYING)
+
+    def alone(**facts: float) -> float | None:
+        best = {"usage.silence": 0.0, "billing.renewal_near": 0.0, "billing.payment": 0.0}
+        verdict = score(model, best | {name.replace("_", ".", 1): value for name, value in facts.items()})
+        return involuntary_score(verdict.plan, verdict.measures)
+
+    assert alone() == 100
+    assert alone(usage_silence=10, billing_renewal_near=1) == 100
+    assert (
+        alone(billing_payment=3) == alone(billing_payment=3, usage_silence=10, billing_renewal_near=1) == 50
+    )
+    assert alone(billing_payment=1.5) == 75
+    small = load_model(SMALL)
+    assert involuntary_score(small.plan, score(small, {}).measures) is None
