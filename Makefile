@@ -30,7 +30,7 @@ fast: sync ## The tests that need no network
 	$(RUN) pytest tests/unit tests/property -n 2 --dist worksteal
 
 served: sync ## The tests that need Kafka and Redis
-	$(RUN) pytest tests/integration tests/e2e -n 2 --dist worksteal
+	$(RUN) pytest tests/integration tests/e2e -n 3 --dist worksteal
 
 bench: sync ## Measure contenders side by side; QUICK=1 is short, without Flink, and writes nothing
 	$(RUN) --group bench python -m bench $(if $(QUICK),--quick)

@@ -16,11 +16,18 @@ from tests.support.forked_role import ForkedRole
 SESSION_SECONDS = 6.0
 """A member that is silent for so long is replaced; the shortest session that Kafka allows."""
 
+_NO_REDIS = {"url": "redis://127.0.0.1:1"}
+
 _CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
 
 
 def role_settings(bootstrap: Connection, topics: Topics, folder: Path, **areas: dict[str, Any]) -> Settings:
-    """Return the settings of a deployment's roles: free ports, short sessions, and those of *areas*."""
+    """
+    Return the settings of a deployment's roles: free ports, short sessions, and those of *areas*.
+
+    Without those of Redis there is none: a test writes to none that happens to run on this machine.
+    """
+    areas = {"redis": _NO_REDIS} | areas
     stages = {
         area: {"metrics_port": 0, "session_seconds": SESSION_SECONDS} | areas.pop(area, {})
         for area in ("journal", "worker", "delivery")
