@@ -21,20 +21,16 @@ from bellbuoy.importing.events import SOURCE, Churn, TableFile, TableReader
 from bellbuoy.importing.map_file import MapFile
 from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.muting import Muting
 from gateway.outbox.request_records import RequestRecords
 from processors.intake.admission import Admission, time_refusal
-from processors.state.own import MUTED_UNTIL
 from schemas.codec.registry import Registry
-from schemas.records import AccountProfile, InputEvent
-from schemas.times import HOUR
+from schemas.records import InputEvent
 
 __all__ = ["FileSummary", "SentRows", "check_rows", "send_rows"]
 
 CHUNK_ROWS = 2_000
 """Rows that are sent, and acknowledged, together."""
-
-_MUTED_FOR = HOUR
-"""After its last chunk an import's accounts stay muted for so long, until all of it is scored."""
 
 _BAD_KEPT = 10_000
 _READ_BYTES = 1 << 20
@@ -163,7 +159,7 @@ async def send_rows(
     """
     keys = [content_key(file) for file in files]
     before = done = 0
-    muted_until = 0
+    muting = Muting()
     for file, key in zip(files, keys, strict=True):
         sent = progress_file.rows(key)
         before += sent
@@ -172,10 +168,11 @@ async def send_rows(
             if number <= sent:
                 continue
             now = clock()
-            if now > muted_until - _MUTED_FOR / 2:
-                muted_until = now + _MUTED_FOR
-                await _mute(dispatcher, mapping.tenant, accounts, muted_until, now)
-            records = RequestRecords(Sender(mapping.tenant, SOURCE, now))
+            sender = Sender(mapping.tenant, SOURCE, now)
+            muted = muting.records(dispatcher, sender, accounts)
+            if muted.records:
+                await dispatcher.send(muted)
+            records = RequestRecords(sender)
             for event in chunk:
                 if event is not None and not _too_old(event, now):
                     dispatcher.accept(records, event)
@@ -199,22 +196,6 @@ def _chunks(
             chunk = []
     if chunk:
         yield number, chunk
-
-
-async def _mute(dispatcher: Dispatcher, tenant: str, accounts: set[str], until: int, now: int) -> None:
-    records = RequestRecords(Sender(tenant, SOURCE, now))
-    for account in sorted(accounts):
-        event = AccountProfile(
-            event_id=f"muted until {until} {account}",
-            tenant=tenant,
-            account_id=account,
-            source=SOURCE,
-            occurred_at=now,
-            received_at=now,
-            own={MUTED_UNTIL: until},
-        )
-        dispatcher.accept(records, event)
-    await dispatcher.send(records)
 
 
 def _too_old(event: InputEvent, now: int) -> bool:
