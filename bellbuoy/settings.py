@@ -22,6 +22,7 @@ from pydantic_settings import (
 from bellbuoy.console_settings import ConsoleSettings
 from bellbuoy.errors import ConfigError
 from bellbuoy.kafka_settings import KafkaSettings
+from gateway.privacy import PrivacySettings
 from gateway.pulls.settings import PollSettings
 from gateway.settings import GatewaySettings
 from sinks.clickhouse.settings import ClickHouseSettings
@@ -55,6 +56,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings.model_construct()
     gateway: GatewaySettings = GatewaySettings.model_construct()
     poll: PollSettings = PollSettings.model_construct()
+    privacy: PrivacySettings = PrivacySettings.model_construct()
     journal: JournalSettings = JournalSettings.model_construct()
     worker: WorkerSettings = WorkerSettings.model_construct()
     delivery: DeliverySettings = DeliverySettings.model_construct()

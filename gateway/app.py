@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from gateway.actions.links import ActionLinks
 from gateway.actions.secrets import ActionSecrets
+from gateway.field_policy import FieldPolicies
 from gateway.http.body import BodyReader
 from gateway.http.cors import TrackingCors
 from gateway.http.errors import HttpError
@@ -37,6 +38,7 @@ from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.kafka import KafkaOutbox
 from gateway.outbox.port import Outbox
 from gateway.outbox.producer_reports import ProducerReports
+from gateway.privacy import PrivacySettings
 from gateway.pulls.registry import ALL_RESERVED
 from gateway.settings import GatewaySettings
 from gateway.sources.cloudevents.endpoint import CloudEventsEndpoint
@@ -67,6 +69,7 @@ def build_app(
     registry: Registry,
     admission: Admission | None = None,
     actions: ActionSecrets | None = None,
+    fields: FieldPolicies | None = None,
 ) -> Starlette:
     """
     Return the gateway in front of the Kafka of this connection; the rest is as in ``assemble``.
@@ -83,7 +86,15 @@ def build_app(
     keys.complete = False
     follower = KeyFollower(connection, topics, keys.replace)
     return assemble(
-        settings, outbox, topics, registry, admission=admission, actions=actions, keys=keys, follower=follower
+        settings,
+        outbox,
+        topics,
+        registry,
+        admission=admission,
+        actions=actions,
+        keys=keys,
+        follower=follower,
+        fields=fields,
     )
 
 
@@ -101,6 +112,7 @@ def assemble(
     actions: ActionSecrets | None = None,
     keys: ApiKeys | None = None,
     follower: KeyFollower | None = None,
+    fields: FieldPolicies | None = None,
 ) -> Starlette:
     """
     Return the gateway on any outbox; ``clock`` returns UTC milliseconds.
@@ -108,6 +120,7 @@ def assemble(
     ``keys`` are all keys, which the ``follower`` keeps up to date; without them, those of the settings.
 
     ``actions`` prove the actions on alerts that people take in messages; without them there are none.
+    ``fields`` say what is kept of each source's fields; without them, the sources' defaults hold.
 
     A typed event whose time the journal would refuse by ``admission`` is refused at once; with ``None``, as
     where the journal's time is a simulation's, the journal alone judges.
@@ -134,7 +147,9 @@ def assemble(
             await outbox.close()
 
     known = ApiKeys(settings.keys(), clock) if keys is None else keys
-    dispatcher = Dispatcher(outbox, topics, registry, _counters(settings))
+    dispatcher = Dispatcher(
+        outbox, topics, registry, _counters(settings), fields or PrivacySettings().policies()
+    )
     reports = ProducerReports(
         outbox, topics, dispatcher.drift, f"{socket.gethostname()}:{settings.port}", clock
     )

@@ -55,7 +55,7 @@ class _Tenant(BaseModel):
 
     keep_raw: bool = Field(
         default=True,
-        description="Whether verified webhooks are kept as they came on `raw.payloads`, so that "
+        description="Whether what `privacy` leaves of verified webhooks is kept on `raw.payloads`, so that "
         "`bellbuoy sources remap` can map them again.",
     )
 

@@ -57,7 +57,7 @@ bellbuoy send {name} --account acme.example
 ## What arrives, and what it becomes
 
 The rows are payloads that [were published]({published}); they lie in `gateway/sources/{name}/samples/`, and a
-test sends each of them.
+test sends each of them. [What is kept of them](../reference/fields.md#{name}) is there field by field.
 
 {rows}
 
@@ -72,7 +72,8 @@ is committed in one Kafka transaction with the events of each page, so that a po
 nothing over and writes nothing twice; a second poller takes over by itself. `bellbuoy sources list` shows
 every stream with its last request and its cursor. A vendor's rate limits and `Retry-After` are kept; after an
 error it is asked again, after 1 second at first and 5 minutes in the end. The first round reads events of the
-last 89 days, and accounts and contacts of all time.
+last 89 days, and accounts and contacts of all time. Alerts that begin on its accounts stay muted until an
+hour after it, as an [import's](../import.md#what-is-promised) do: what they tell began before.
 """
 
 _ASKED_PAGE = """# {title}
@@ -91,7 +92,7 @@ and the settings in `BELLBUOY_POLL__TENANTS`. All keys are in the [settings](../
 ## What is read, and what it becomes
 
 The rows are items as [published]({published}); they lie in `gateway/pulls/{name}/samples/`, and a
-test maps each.
+test maps each. [What is kept of them](../reference/fields.md#{name}) is there field by field.
 
 {rows}
 

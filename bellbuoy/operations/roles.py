@@ -74,6 +74,7 @@ def _gateway(settings: Settings) -> None:
     from gateway.app import build_app  # noqa: PLC0415
     from gateway.http.protocol import server_config  # noqa: PLC0415
     from gateway.metrics import REGISTRY  # noqa: PLC0415
+    from gateway.privacy import PUBLISHED_KEY  # noqa: PLC0415
     from gateway.settings import GatewaySettings  # noqa: PLC0415
 
     kafka, http = settings.kafka, settings.gateway
@@ -85,6 +86,10 @@ def _gateway(settings: Settings) -> None:
             "The gateway listens beyond this machine with the demo tenant's published keys; "
             "set gateway.tenants to your own.",
             host=http.host,
+        )
+    if settings.privacy.hash_key.get_secret_value() == PUBLISHED_KEY and set(http.tenants) != {"demo"}:
+        log.warning(
+            "Hashes in place of e-mail addresses are made with the published key; set privacy.hash_key.",
         )
     if http.metrics_port is not None:
         try:
@@ -99,7 +104,13 @@ def _gateway(settings: Settings) -> None:
     # A simulation's time is not the gateway's, so only the journal can judge what is too late.
     admission = settings.journal.admission() if settings.journal.clock == "wall" else None
     app = build_app(
-        http, kafka.connection(), kafka.topics(), registry(settings), admission, action_secrets(settings)
+        http,
+        kafka.connection(),
+        kafka.topics(),
+        registry(settings),
+        admission,
+        action_secrets(settings),
+        settings.privacy.policies(),
     )
     uvicorn.Server(server_config(app, http)).run(sockets=[listener])
 

@@ -24,7 +24,7 @@ class StreamCursor(msgspec.Struct, frozen=True, kw_only=True):
     The place up to which one stream of a source is read for a tenant.
 
     ``cursor`` is the source's own; ``polled_at`` is when it was asked last, UTC milliseconds, and ``items``
-    how many things it has given since its beginning.
+    how many things it has given since its beginning. ``history`` tells that its first round goes on.
     """
 
     tenant: str
@@ -33,6 +33,7 @@ class StreamCursor(msgspec.Struct, frozen=True, kw_only=True):
     cursor: Mapping[str, Any] = {}
     polled_at: int = 0
     items: int = 0
+    history: bool = False
 
 
 _DECODER = msgspec.json.Decoder(StreamCursor)

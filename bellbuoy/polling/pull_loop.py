@@ -8,13 +8,15 @@ What a crash costs at each step:
 2. During the commit: nothing. Kafka has committed events and cursor, or neither; the next owner reads which.
 3. A second poller for the same source, while the first one still runs: the first one is fenced, and its page
    with it.
+
+A first round brings history, so its accounts are muted before each page, as an import's are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -25,9 +27,11 @@ from bellbuoy.polling.cursors import StreamCursor, partition_of_pull, read_curso
 from bellbuoy.polling.metrics import ERRORS, ITEMS, LAST_ROUND, PAGE_SECONDS, start_series
 from bellbuoy.polling.transaction_outbox import TransactionOutbox
 from bellbuoy.times import now
+from gateway.field_policy import FieldPolicies
 from gateway.http.errors import Fault
 from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher
+from gateway.outbox.muting import Muting
 from gateway.outbox.request_records import RequestRecords
 from gateway.pulls.pull import (
     KIND,
@@ -83,12 +87,15 @@ class _Stream:
 class PullLoop:
     """Asks one source until stopped; ``run`` belongs in a thread of its own."""
 
-    def __init__(self, cluster: Cluster, pull: Pull, health: Health, stop: Event) -> None:
+    def __init__(
+        self, cluster: Cluster, pull: Pull, health: Health, stop: Event, fields: FieldPolicies
+    ) -> None:
         self._cluster, self._pull, self._health, self._stop = cluster, pull, health, stop
         topics = cluster.topics
         transactional_id = f"{topics.app_id}-poll-{pull.tenant}-{pull.source.name}"
         self._outbox = TransactionOutbox(cluster.connection, topics, transactional_id)
-        self._dispatcher = Dispatcher(self._outbox, topics, cluster.registry)
+        self._dispatcher = Dispatcher(self._outbox, topics, cluster.registry, fields=fields)
+        self._muting = Muting()
         self._connection: PullConnection | None = None
         self._log = log.bind(tenant=pull.tenant, source=pull.source.name)
         start_series(pull.source.name)
@@ -124,7 +131,8 @@ class PullLoop:
         return [
             _Stream(
                 name,
-                known.get((tenant, source, name)) or StreamCursor(tenant=tenant, source=source, stream=name),
+                known.get((tenant, source, name))
+                or StreamCursor(tenant=tenant, source=source, stream=name, history=True),
             )
             for name in pull.source.streams(pull.settings)
         ]
@@ -149,8 +157,10 @@ class PullLoop:
         began, at = time.monotonic(), now()
         page = self._asked(stream, at)
         sender = Sender(self._pull.tenant, self._pull.source.name, at)
-        records, outcomes = self._mapped(page, sender)
+        records, outcomes, accounts = self._mapped(page, sender)
         before = stream.cursor
+        if before.history:
+            self._mute(runner, sender, before, accounts)
         cursor = StreamCursor(
             tenant=before.tenant,
             source=before.source,
@@ -158,6 +168,7 @@ class PullLoop:
             cursor=page.cursor,
             polled_at=at,
             items=before.items + len(page.items),
+            history=before.history and page.more,
         )
         self._outbox.cursor = cursor
         runner.run(self._dispatcher.send(records))
@@ -168,6 +179,15 @@ class PullLoop:
         if not page.more:
             LAST_ROUND.labels(sender.tenant, sender.source, stream.name).set(at / 1000)
         return page.more
+
+    def _mute(
+        self, runner: asyncio.Runner, sender: Sender, cursor: StreamCursor, accounts: Collection[str]
+    ) -> None:
+        """Mute the accounts of a page of a first round, in a transaction before the page's own."""
+        muted = self._muting.records(self._dispatcher, sender, accounts)
+        if muted.records:
+            self._outbox.cursor = cursor
+            runner.run(self._dispatcher.send(muted))
 
     def _asked(self, stream: _Stream, at: int) -> Page:
         if self._connection is None:
@@ -182,23 +202,30 @@ class PullLoop:
             ERRORS.labels(self._pull.source.name, "unexpected").inc()
             raise _UnreadableError(f"an answer could not be read: {type(error).__name__}: {error}") from error
 
-    def _mapped(self, page: Page, sender: Sender) -> tuple[RequestRecords, Mapping[str, int]]:
-        """Return the records of a page: events, what follows from them, and dead letters."""
+    def _mapped(
+        self, page: Page, sender: Sender
+    ) -> tuple[RequestRecords, Mapping[str, int], Collection[str]]:
+        """Return a page's events, what follows from them, and dead letters; their outcomes and accounts."""
+        accounts = set[str]()
         records, source = RequestRecords(sender), self._pull.source
         outcomes = {"event": 0, "ignored": 0, "dead_letter": 0}
+        fields = self._dispatcher.fields.of(sender)
         for kind, raw in page.items:
             said = {KIND: kind.encode()}
             try:
-                event = source.to_record(raw, sender, said)
+                event = source.to_record(fields.apply(raw), sender, said)
                 if event is None:
                     self._dispatcher.ignore(records, raw)
                 else:
                     self._dispatcher.accept(records, event)
+                    accounts.add(
+                        getattr(event, "into", "") or event.account_id
+                    )  # a link brings what is known
                 outcomes["ignored" if event is None else "event"] += 1
             except Fault as fault:
                 self._dispatcher.add_dead_letter(records, source.topics[kind], raw, fault, said)
                 outcomes["dead_letter"] += 1
-        return records, outcomes
+        return records, outcomes, accounts
 
     def _failed(self, stream: _Stream, error: PullError) -> None:
         stream.failures += 1

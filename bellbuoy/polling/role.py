@@ -20,6 +20,7 @@ from bellbuoy.operations.topics import require_topics
 from bellbuoy.polling.cursors import CURSORS, partition_of_pull
 from bellbuoy.polling.pull_loop import Pull, PullLoop
 from bellbuoy.settings import Settings
+from gateway.field_policy import FieldPolicies
 from gateway.pulls.registry import configured_pulls
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.cluster import Cluster
@@ -39,8 +40,8 @@ _STOP_SECONDS = 150.0
 class _Owned:
     """The loops of the partitions that this member owns."""
 
-    def __init__(self, cluster: Cluster, pulls: list[Pull], health: Health) -> None:
-        self._cluster, self._pulls, self._health = cluster, pulls, health
+    def __init__(self, cluster: Cluster, pulls: list[Pull], health: Health, fields: FieldPolicies) -> None:
+        self._cluster, self._pulls, self._health, self._fields = cluster, pulls, health, fields
         self._loops: dict[int, tuple[threading.Event, list[threading.Thread]]] = {}
         self.failure: BaseException | None = None
 
@@ -49,7 +50,7 @@ class _Owned:
         stop, threads = threading.Event(), []
         for pull in self._pulls:
             if partition_of_pull(pull.tenant, pull.source.name, self._cluster.topics) == partition:
-                loop = PullLoop(self._cluster, pull, self._health, stop)
+                loop = PullLoop(self._cluster, pull, self._health, stop, self._fields)
                 thread = threading.Thread(
                     target=copy_context().run, args=(self._run, loop), name=f"poll-{pull.name}", daemon=True
                 )
@@ -98,7 +99,7 @@ def run_poller(settings: Settings, stop: threading.Event | None = None) -> None:
     health.set_condition("group", False, "no partition is assigned yet")
     port = health.serve(settings.poll.metrics_host, settings.poll.metrics_port)
     log.info("Poller starts.", pulls=[pull.name for pull in pulls], metrics_port=port)
-    owned = _Owned(cluster, pulls, health)
+    owned = _Owned(cluster, pulls, health, settings.privacy.policies())
     with stopped_by_signals(stop):
         try:
             _own(cluster, settings, owned, health, stop)

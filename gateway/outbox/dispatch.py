@@ -8,6 +8,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from gateway.drift.watch import DriftWatch
+from gateway.field_policy import FieldPolicies
 from gateway.http.errors import Fault, HttpError
 from gateway.metrics import DEAD_LETTERS, EVENTS, IGNORED
 from gateway.outbox.accounts import derived_records
@@ -30,13 +31,15 @@ __all__ = ["Dispatcher"]
 _DEAD_LETTERS = "events.deadletter"
 _NO_COUNTERS: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 _NO_HEADERS: Mapping[str, bytes] = MappingProxyType({})
+_ALL_FIELDS = FieldPolicies({}, "", {})
 
 
 class Dispatcher:
     """
     Encodes the records of all requests and sends them through the outbox.
 
-    ``counters`` are the own counters of each tenant, and what each of them counts.
+    ``counters`` are the own counters of each tenant, and what each of them counts; ``fields`` say what is
+    kept of an event's JSON.
     """
 
     def __init__(
@@ -45,8 +48,10 @@ class Dispatcher:
         topics: Topics,
         registry: Registry,
         counters: Mapping[str, Mapping[str, str]] = _NO_COUNTERS,
+        fields: FieldPolicies = _ALL_FIELDS,
     ) -> None:
         self._outbox = outbox
+        self.fields = fields
         self.arrivals = Arrivals()
         self.drift = DriftWatch(self.arrivals.tell)
         self._counters = counters
@@ -121,8 +126,9 @@ class Dispatcher:
         """
         Add a dead letter for an event that was meant for ``topic``; a retry of the event has the same id.
 
-        ``headers`` hold what the request said about the event outside the event's own JSON ``raw``;
-        ``receipt`` tells an event without an id from another one with the same content.
+        ``headers`` hold what the request said about the event outside the event's own JSON ``raw``, of which
+        the field policy says what is kept; ``receipt`` tells an event without an id from another one with the
+        same content.
         """
         sender = records.sender
         dead_letter = dead_letters.of_request(
@@ -130,7 +136,7 @@ class Dispatcher:
             detail=fault.detail,
             pointer=fault.pointer,
             topic=topic,
-            body=raw,
+            body=self.fields.of(sender).apply_or_empty(raw),
             receipt=receipt,
             headers=headers,
             producer=sender.source,
@@ -152,7 +158,7 @@ class Dispatcher:
         self, records: RequestRecords, body: bytes, headers: Mapping[str, bytes], *, for_tests: bool
     ) -> None:
         """
-        Add the body of a verified webhook, as it came, once its events are added.
+        Add what is kept of the body of a verified webhook, once its events are added.
 
         ``for_tests`` tells that a secret for the vendor's test mode signed it. Of a body that is too large
         with the digests of what was made of it, those are left out.

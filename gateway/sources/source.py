@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from gateway.field_policy import FieldRules
 from gateway.http.sender import Sender
 from gateway.sources.signatures import SignatureScheme
 from schemas.records import InputEvent
@@ -33,12 +34,13 @@ class Source:
 
     ``name`` is the field ``source`` of its records, the field ``producer`` of its dead letters and the label
     ``source`` of its metrics. ``title`` is its name for people.
-    ``to_record`` also maps a dead letter again once it is repaired.
+    ``to_record`` also maps a dead letter again once it is repaired. ``fields`` says what is kept of its JSON.
     """
 
     name: str
     title: str
     to_record: ToRecord
+    fields: FieldRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,8 @@ class WebhookEndpoint:
 
     ``secrets`` are those of each tenant that has any, ``test_secrets`` those for the vendor's test mode;
     ``clock`` returns UTC milliseconds; ``public_url`` is the gateway's address for the vendor, without it the
-    one that the vendor asked; of the tenants ``kept`` a verified body is kept as it came. The answers are
+    one that the vendor asked; of the tenants ``kept`` a verified body is kept, as far as the field policy
+    lets it. The answers are
 
     - 404: the tenant has no secret of this source;
     - 401: the signature does not prove that the vendor sent the body;
@@ -92,20 +93,24 @@ class WebhookEndpoint:
                 raise _bad_signature(sender, error) from error
             try:
                 events = source.split(well_formed(body))
+                fields = self._dispatcher.fields.of(sender)
+                kept = [fields.apply(event) for event in events]
             except Fault as fault:
                 raise _unexpected_body(sender, fault) from fault
             may_test = self._signed(for_tests, signed, sender)
             headers = _event_headers(request, source)
             records = RequestRecords(sender, dry_run=Results() if is_dry_run(request) else None)
-            for event in events:
+            for event, left in zip(events, kept, strict=True):
                 if not may_test and source.is_test is not None and source.is_test(event):
-                    self._dispatcher.ignore(records, event)
+                    self._dispatcher.ignore(records, left)
                 else:
-                    self._add(records, event, headers)
+                    records.raws.append(event)
+                    self._add(records, left, headers)
             if records.dry_run is not None:
                 return records.dry_run.answer(dry_run=True)
-            if tenant in self._kept:
-                self._dispatcher.keep(records, body, headers, for_tests=may_test)
+            if kept and tenant in self._kept:
+                whole = b"[" + b",".join(kept) + b"]" if body.lstrip()[:1] == b"[" else kept[0]
+                self._dispatcher.keep(records, whole, headers, for_tests=may_test)
             await self._dispatcher.send(records)
         return Response(_RECEIVED, media_type="application/json")
 
@@ -124,7 +129,6 @@ class WebhookEndpoint:
         return True
 
     def _add(self, records: RequestRecords, event: bytes, headers: Mapping[str, bytes]) -> None:
-        records.raws.append(event)
         try:
             record = self._source.to_record(event, records.sender, headers)
             if record is None:

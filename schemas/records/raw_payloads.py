@@ -1,5 +1,5 @@
 """
-The raw payload: a verified webhook's body as it came, with a digest of each record that was made of it.
+The raw payload: what is kept of a verified webhook's body, with a digest of each record that was made of it.
 
 A mapping that is mended later maps it again; the digests tell which of its records are new or differ.
 """
@@ -23,7 +23,7 @@ _HALF = 8
 
 class RawPayload(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """
-    The body of one verified webhook, with what its request said about its events.
+    The body of one verified webhook, as far as the field policy keeps it, with what its request said.
 
     ``id`` is the same each time the same body is sent. ``for_tests`` tells that a secret for the vendor's
     test mode signed it. ``made`` holds 16 bytes for each record that was made of it: hashes of its id and of

@@ -10,12 +10,14 @@ from typing import Any
 
 from gateway.actions.secrets import ActionSecrets
 from gateway.app import assemble
+from gateway.http.sender import Sender
 from gateway.keys.api_keys import ApiKeys
 from gateway.outbox.port import MemoryOutbox, OutgoingRecord
+from gateway.privacy import PrivacySettings
 from gateway.settings import GatewaySettings
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.signatures import SignedRequest
-from gateway.sources.source import WebhookSource
+from gateway.sources.source import Source, WebhookSource
 from processors.intake.admission import Admission
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec
@@ -63,6 +65,14 @@ def signature(source: WebhookSource, secret: str, body: bytes, at: int = NOW) ->
     )
 
 
+def left_of(source: Source, event: Any) -> Any:
+    """Return what a source's default field policy leaves of an event of ``acme``, or of each of a list."""
+    if isinstance(event, list):
+        return [left_of(source, each) for each in event]
+    policy = PrivacySettings().policies().of(Sender("acme", source.name, NOW))
+    return json.loads(policy.apply(json.dumps(event).encode()))
+
+
 @dataclass
 class Answer:
     status: int
@@ -97,12 +107,21 @@ class GatewayClient:
         admission: Admission | None = _ADMISSION,
         actions: ActionSecrets | None = None,
         keys: ApiKeys | None = None,
+        privacy: PrivacySettings | None = None,
     ) -> None:
         self.outbox = MemoryOutbox()
         self.now = NOW
         self.last: Answer | None = None
         self.app = assemble(
-            settings, self.outbox, Topics("t-"), committed(), lambda: self.now, admission, actions, keys
+            settings,
+            self.outbox,
+            Topics("t-"),
+            committed(),
+            lambda: self.now,
+            admission,
+            actions,
+            keys,
+            fields=privacy and privacy.policies(),
         )
 
     def request(

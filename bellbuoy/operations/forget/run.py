@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from confluent_kafka import TopicPartition
@@ -76,8 +76,24 @@ def forget(settings: Settings, options: ForgetOptions, progress: Callable[[int],
     """
     Erase a subject, or with ``dry_run`` say what would be, and return the report.
 
-    Raises KafkaAwayError, ConfigError, and what ``write_deletions`` raises.
+    A person is erased under the hash of the id as well, where sources may have brought that. Raises
+    KafkaAwayError, ConfigError, and what ``write_deletions`` raises.
     """
+    report = _forget(settings, options, progress)
+    user = options.user_id
+    hashed = None if user is None else settings.privacy.hash_of(options.tenant, user)
+    if hashed is not None:
+        again = _forget(settings, replace(options, user_id=hashed), progress)
+        report.accounts += [name for name in again.accounts if name not in report.accounts]
+        report.places += [
+            replace(place, note=f"{place.note or 'found'} by the hash of the id")
+            for place in again.places
+            if place.fate == "pending" or (place.entries and place.fate != "yours")
+        ]
+    return report
+
+
+def _forget(settings: Settings, options: ForgetOptions, progress: Callable[[int], None]) -> ErasureReport:
     follower = StateFollower(settings, options.tenant)
     subject = find_subject(
         follower.states, options.tenant, options.account_id, options.user_id, read_erasures(settings)

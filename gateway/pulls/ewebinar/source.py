@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -127,6 +128,22 @@ SOURCE = PullSource(
     name="ewebinar",
     title="eWebinar",
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/id",
+            "/registeredTime",
+            "/joinedTime",
+        ),
+        kept=(
+            "/email",
+            "/webinarTitle",
+        ),
+        dropped=(
+            "/firstName",
+            "/lastName",
+            "/name",
+        ),
+    ),
     settings=EWebinarSettings,
     streams=lambda _: (_STREAM,),
     connect=EWebinarConnection,

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -256,5 +257,43 @@ SOURCE = WebhookSource(
     signature_scheme=SharedSecret,
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/id",
+            "/event_type",
+            "/occurred_at",
+            "/content/subscription/id",
+            "/content/subscription/customer_id",
+            "/content/subscription/status",
+            "/content/subscription/plan_id",
+            "/content/subscription/plan_quantity",
+            "/content/subscription/subscription_items",
+            "/content/subscription/currency_code",
+            "/content/subscription/mrr",
+            "/content/subscription/next_billing_at",
+            "/content/subscription/current_term_end",
+            "/content/subscription/cancelled_at",
+            "/content/subscription/resource_version",
+            "/content/subscription/meta_data/account_id",
+            "/content/invoice/id",
+            "/content/invoice/customer_id",
+            "/content/invoice/subscription_id",
+            "/content/invoice/status",
+            "/content/invoice/total",
+            "/content/invoice/amount_due",
+            "/content/invoice/currency_code",
+            "/content/invoice/due_date",
+            "/content/invoice/dunning_attempts/attempt",
+            "/content/customer/id",
+            "/content/customer/meta_data/account_id",
+        ),
+        dropped=(
+            "/content/customer/*",
+            "/content/card",
+            "/content/subscription/shipping_address",
+            "/content/invoice/billing_address",
+            "/user",
+        ),
+    ),
     demo_secret="chargebee-demo",  # noqa: S106 - published
 )

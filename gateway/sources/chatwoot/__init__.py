@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -145,6 +146,41 @@ SOURCE = WebhookSource(
     ),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/event",
+            "/message_type",
+            "/private",
+            "/id",
+            "/status",
+            "/priority",
+            "/created_at",
+            "/timestamp",
+            "/conversation/id",
+            "/conversation/status",
+            "/conversation/priority",
+            "/conversation/created_at",
+            "/conversation/timestamp",
+        ),
+        kept=(
+            "/meta/sender/identifier",
+            "/meta/sender/custom_attributes/account_id",
+            "/conversation/meta/sender/identifier",
+            "/conversation/meta/sender/custom_attributes/account_id",
+        ),
+        hashed=(
+            "/meta/sender/email",
+            "/conversation/meta/sender/email",
+        ),
+        dropped=(
+            "/content",
+            "/sender",
+            "/conversation/messages",
+            "/meta/sender/name",
+            "/meta/sender/phone_number",
+            "/additional_attributes",
+        ),
+    ),
     demo_secret="chatwoot-demo",  # noqa: S106 - published
     event_headers=(_DELIVERY,),
 )

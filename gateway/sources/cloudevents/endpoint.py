@@ -83,6 +83,7 @@ class CloudEventsEndpoint:
         records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
+            raw = self._dispatcher.fields.of(records.sender).changed(raw)
             event = to_record(raw, records.sender, {})
             _check_source(event, self._reserved)
             self._dispatcher.accept(records, event)

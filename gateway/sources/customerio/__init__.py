@@ -14,6 +14,7 @@ from typing import Annotated
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import seconds
@@ -93,5 +94,26 @@ SOURCE = WebhookSource(
     ),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/event_id",
+            "/object_type",
+            "/metric",
+            "/timestamp",
+        ),
+        kept=(
+            "/data/customer_id",
+            "/data/identifiers/id",
+        ),
+        hashed=(
+            "/data/identifiers/email",
+            "/data/recipient",
+        ),
+        dropped=(
+            "/data/subject",
+            "/data/content",
+            "/data/href",
+        ),
+    ),
     demo_secret="customerio-demo",  # noqa: S106 - published
 )

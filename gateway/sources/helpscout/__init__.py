@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -165,6 +166,36 @@ SOURCE = WebhookSource(
     signature_scheme=lambda: HmacScheme(header="x-helpscout-signature", digest="sha1", encoding="base64"),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/id",
+            "/status",
+            "/createdAt",
+            "/userUpdatedAt",
+            "/modifiedAt",
+            "/ticketId",
+            "/conversationId",
+            "/rating",
+            "/primaryCustomer/type",
+            "/createdBy/type",
+            "/threads",
+            "/_embedded/threads/id",
+        ),
+        hashed=(
+            "/primaryCustomer/email",
+            "/primaryCustomer/emails/value",
+            "/createdBy/email",
+            "/createdBy/emails/value",
+            "/customer/email",
+            "/customer/emails/value",
+        ),
+        dropped=(
+            "/subject",
+            "/preview",
+            "/_embedded/threads/body",
+            "/comments",
+        ),
+    ),
     demo_secret="helpscout-demo",  # noqa: S106 - published
     event_headers=(_EVENT,),
 )

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules, Where
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -148,5 +149,23 @@ SOURCE = WebhookSource(
     ),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/eventId",
+            "/subscriptionType",
+            "/occurredAt",
+            "/objectId",
+            "/objectTypeId",
+            "/subscriptionId",
+            "/propertyName",
+            "/primaryObjectId",
+            "/mergedObjectIds",
+        ),
+        dropped=(
+            "/propertyValue",
+            "/sourceId",
+        ),
+        where=(Where("propertyName", frozenset(_PROPERTIES), ("/propertyValue",)),),
+    ),
     demo_secret="hubspot-demo",  # noqa: S106 - published
 )

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -204,5 +205,40 @@ SOURCE = WebhookSource(
     signature_scheme=lambda: HmacScheme(header="x-hub-signature", digest="sha1", prefix="sha1="),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/id",
+            "/topic",
+            "/created_at",
+            "/data/item/id",
+            "/data/item/created_at",
+            "/data/item/updated_at",
+            "/data/item/state",
+            "/data/item/priority",
+            "/data/item/conversation_rating/rating",
+            "/data/item/company/company_id",
+        ),
+        kept=(
+            "/data/item/user/external_id",
+            "/data/item/user/user_id",
+            "/data/item/contacts/contacts/external_id",
+            "/data/item/contacts/contacts/user_id",
+            "/data/item/source/author/external_id",
+            "/data/item/source/author/user_id",
+            "/data/item/contact/external_id",
+        ),
+        hashed=(
+            "/data/item/user/email",
+            "/data/item/contacts/contacts/email",
+            "/data/item/source/author/email",
+        ),
+        dropped=(
+            "/data/item/source/subject",
+            "/data/item/source/body",
+            "/data/item/conversation_message",
+            "/data/item/conversation_parts",
+            "/data/item/conversation_rating/remark",
+        ),
+    ),
     demo_secret="intercom-demo",  # noqa: S106 - published
 )

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -231,6 +232,38 @@ SOURCE = WebhookSource(
     signature_scheme=lambda: HmacScheme(header="x-lago-signature", encoding="base64"),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/webhook_type",
+            "/subscription/lago_id",
+            "/subscription/external_id",
+            "/subscription/external_customer_id",
+            "/subscription/plan_code",
+            "/subscription/status",
+            "/subscription/ending_at",
+            "/subscription/terminated_at",
+            "/subscription/canceled_at",
+            "/subscription/next_plan_code",
+            "/subscription/current_billing_period_ending_at",
+            "/subscription/plan/interval",
+            "/subscription/plan/amount_cents",
+            "/subscription/plan/amount_currency",
+            "/invoice/lago_id",
+            "/invoice/status",
+            "/invoice/payment_status",
+            "/invoice/currency",
+            "/invoice/total_amount_cents",
+            "/invoice/payment_due_date",
+            "/invoice/updated_at",
+            "/invoice/customer/external_id",
+            "/payment_provider_invoice_payment_error/lago_invoice_id",
+            "/payment_provider_invoice_payment_error/external_customer_id",
+        ),
+        dropped=(
+            "/invoice/customer/*",
+            "/subscription/customer",
+        ),
+    ),
     demo_secret="lago-demo",  # noqa: S106 - published
     event_headers=(_UNIQUE_KEY,),
 )

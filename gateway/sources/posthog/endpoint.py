@@ -92,6 +92,7 @@ class PosthogEndpoint:
         records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
+            raw = self._dispatcher.fields.of(records.sender).changed(raw)
             record, user = record_of_event(raw, records.sender, receipt, count_unusable)
             if record is None:
                 self._dispatcher.ignore(records, raw)

@@ -100,9 +100,10 @@ class SegmentEndpoint:
                             413, "too_large", f"an event has at most {self._limits.max_event_bytes} bytes"
                         )
                     raw = well_formed(body)
-                    call = CALL_DECODER.read(raw)
+                    left = self._dispatcher.fields.of(sender).changed(raw)
+                    call = CALL_DECODER.read(left)
                     records = RequestRecords(sender, grant, _dry_run(request), [raw])
-                    self._add(records, kind, call, raw, sent_at=sent_at_of(call), receipt=_receipt())
+                    self._add(records, kind, call, left, sent_at=sent_at_of(call), receipt=_receipt())
                 except Fault as fault:
                     raise HttpError.of(fault) from fault
                 if records.dry_run is not None:
@@ -164,6 +165,7 @@ class SegmentEndpoint:
         kind = None
         try:
             check_event_size(raw, self._limits)
+            raw = self._dispatcher.fields.of(records.sender).changed(raw)
             call = CALL_DECODER.read(raw)
             kind = call_type(call)
             own = sent_at_of(call)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -81,6 +82,13 @@ SOURCE = WebhookSource(
     signature_scheme=_signature_scheme,
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/type",
+            "/timestamp",
+        ),
+        kept=("",),
+    ),
     demo_secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",  # noqa: S106 - published
     event_headers=(_ID,),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.sources.signatures import SignatureScheme
 from gateway.sources.source import WebhookSource
 from gateway.sources.stripe.events import is_test, split, to_record
+from gateway.sources.stripe.fields import FIELDS
 
 __all__ = ["SOURCE"]
 
@@ -23,6 +24,7 @@ SOURCE = WebhookSource(
     signature_scheme=_signature_scheme,
     split=split,
     to_record=to_record,
+    fields=FIELDS,
     demo_secret="whsec_demo",  # noqa: S106 - published
     is_test=is_test,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -32,4 +33,16 @@ def _to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Inpu
     return form_of(own).read(msgspec.json.encode(fields), sender)
 
 
-SOURCE = Source(name="api", title="Typed events", to_record=_to_record)
+SOURCE = Source(
+    name="api",
+    title="Typed events",
+    to_record=_to_record,
+    fields=FieldRules(
+        needed=(
+            "/event_id",
+            "/account_id",
+            "/occurred_at",
+        ),
+        kept=("",),
+    ),
+)

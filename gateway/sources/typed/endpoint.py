@@ -127,6 +127,7 @@ class TypedEndpoint:
         records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
+            raw = self._dispatcher.fields.of(records.sender).changed(raw)
             if topic is None:
                 topic, raw = _own_topic(raw)
             event = self._forms[topic].read(raw, records.sender)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -84,5 +85,14 @@ SOURCE = WebhookSource(
     signature_scheme=SharedSecret,
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=("/event",),
+        kept=(
+            "/payload/userId",
+            "/payload/guideId",
+            "/payload/guideName",
+        ),
+        dropped=("/payload/pageUrl",),
+    ),
     demo_secret="userguiding-demo",  # noqa: S106 - published
 )

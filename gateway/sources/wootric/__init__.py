@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from gateway.field_policy import FieldRules
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
@@ -150,5 +151,43 @@ SOURCE = WebhookSource(
     signature_scheme=lambda: HmacScheme(header="x-wootric-signature", digest="sha1", prefix="sha1="),
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/event_name",
+            "/timestamp",
+            "/survey_mode",
+            "/response/id",
+            "/response/survey_id",
+            "/response/score",
+            "/response/created_at",
+            "/response/updated_at",
+            "/response/excluded_from_calculations",
+            "/decline/id",
+            "/decline/survey_id",
+            "/decline/score",
+            "/decline/created_at",
+            "/decline/updated_at",
+            "/decline/excluded_from_calculations",
+        ),
+        kept=(
+            "/response/external_id",
+            "/decline/external_id",
+            "/response/end_user_properties/account_id",
+            "/response/end_user_properties/company_id",
+            "/response/end_user_properties/group_id",
+            "/decline/end_user_properties/account_id",
+            "/decline/end_user_properties/company_id",
+            "/decline/end_user_properties/group_id",
+        ),
+        hashed=(
+            "/response/email",
+            "/decline/email",
+        ),
+        dropped=(
+            "/response/text",
+            "/response/end_user_properties/*",
+            "/response/ip_address",
+        ),
+    ),
     demo_secret="wootric-demo",  # noqa: S106 - published
 )

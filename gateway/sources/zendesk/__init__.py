@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.field_policy import FieldRules, Where
 from gateway.sources.signatures import HmacScheme
 from gateway.sources.source import WebhookSource
 from gateway.sources.zendesk.events import split, to_record
@@ -24,5 +25,39 @@ SOURCE = WebhookSource(
     signature_scheme=lambda: SIGNATURE,
     split=split,
     to_record=to_record,
+    fields=FieldRules(
+        needed=(
+            "/id",
+            "/type",
+            "/time",
+            "/detail/id",
+            "/detail/organization_id",
+            "/detail/external_id",
+            "/detail/priority",
+            "/detail/status",
+            "/detail/created_at",
+            "/event/comment/author/is_staff",
+            "/event/comment/is_public",
+            "/event/satisfaction_score/score",
+            "/event/meta/sequence/position",
+        ),
+        kept=("/detail/tags",),
+        dropped=(
+            "/detail/subject",
+            "/detail/description",
+            "/event/comment/body",
+            "/event/satisfaction_score/comment",
+        ),
+        where=(
+            Where(
+                "type",
+                frozenset(
+                    f"zen:event-type:ticket.{field}_changed"
+                    for field in ("status", "priority", "organization")
+                ),
+                ("/event/current", "/event/previous"),
+            ),
+        ),
+    ),
     demo_secret="zendesk-demo",  # noqa: S106 - published
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace as with_mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from gateway.sources.samples import load_samples
 from gateway.sources.source import WebhookSource
 from schemas.records import InputEvent, RawPayload, SupportEvent, UsageEvent
 from schemas.records.raw_payloads import made_digests
-from tests.support.gateway_client import NOW, SETTINGS, GatewayClient
+from tests.support.gateway_client import NOW, SETTINGS, GatewayClient, left_of
 
 ZENDESK = webhook_source("zendesk")
 
@@ -38,12 +39,13 @@ def mapped_by(change: Any) -> WebhookSource:
 
 
 @pytest.mark.parametrize("source", WEBHOOKS, ids=lambda source: source.name)
-def test_a_verified_body_is_kept_with_its_records(source: WebhookSource) -> None:
+def test_what_the_policy_leaves_of_a_verified_body_is_kept_with_its_records(source: WebhookSource) -> None:
     payload, _ = kept(source)
     sample = load_samples(source.name).samples[0]
 
     assert (payload.tenant, payload.source, payload.received_at) == ("acme", source.name, NOW)
-    assert payload.body == sample.body
+    if sample.media_type == "application/json":
+        assert json.loads(payload.body) == left_of(source, json.loads(sample.body))
     report = RemapReport()
     assert list(differing(source, payload, report)) == []
     assert report.same == len([name for name in sample.becomes if name])  # nothing differs from what was made

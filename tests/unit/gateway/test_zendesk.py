@@ -12,7 +12,7 @@ import pytest
 
 from gateway.sources.signatures import SignedRequest
 from gateway.sources.zendesk import SIGNATURE, SOURCE
-from tests.support.gateway_client import NOW, STAMP, GatewayClient, encoded
+from tests.support.gateway_client import NOW, STAMP, GatewayClient, encoded, left_of
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_ticket_events(gateway: GatewayClient, name: str, change: dict[str, Any]
     assert gateway.webhook(SOURCE, ticket(name, change)).status == 200
     (step,) = gateway.sent("support.events")
     assert (step.kind, step.ticket_id, step.account_id, step.source) == (kind, "5158", "8447", "zendesk")
-    assert (step.event_id, step.severity, step.subject) == ("d4f5c389", "high", "Cannot log in")
+    assert (step.event_id, step.severity, step.subject) == ("d4f5c389", "high", None)
     assert step.occurred_at == NOW - 400_000 + 123
 
 
@@ -116,7 +116,7 @@ def test_what_zendesk_says_but_we_cannot_use_is_kept_as_dead_letter(
     assert gateway.webhook(SOURCE, bad).status == 200
     (dead_letter,) = gateway.sent("events.deadletter")
     assert (dead_letter.reason, dead_letter.pointer, dead_letter.topic) == (reason, pointer, "support.events")
-    assert json.loads(dead_letter.value) == bad
+    assert json.loads(dead_letter.value) == left_of(SOURCE, bad)
 
 
 def test_a_trigger_payload_is_400(gateway: GatewayClient) -> None:
