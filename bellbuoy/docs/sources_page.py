@@ -8,9 +8,9 @@ from functools import partial
 from bellbuoy.docs.markdown import table
 from gateway.pulls.pull import PullSource
 from gateway.pulls.registry import PULLS
-from gateway.sources.registry import WEBHOOKS
+from gateway.sources.registry import SOURCES, WEBHOOKS
 from gateway.sources.samples import Sample, load_samples
-from gateway.sources.source import WebhookSource
+from gateway.sources.source import Source, WebhookSource
 
 __all__ = ["SOURCE_PAGES", "index"]
 
@@ -76,6 +76,24 @@ last 89 days, and accounts and contacts of all time. Alerts that begin on its ac
 hour after it, as an [import's](../import.md#what-is-promised) do: what they tell began before.
 """
 
+_PROOFS = """
+## What is tested of each
+
+The tests send or map every sample of every source in the registry, forge it, repeat it, and look at the
+measure (`tests/unit/gateway/test_samples.py`, `test_pulls.py`); clients are those of the vendor, against
+a gateway on a real socket. A source that lacks one of these fails them.
+"""
+
+_MISSING = """
+## Not there
+
+**Userpilot.** [Its documentation](https://docs.userpilot.com/article/257-webhooks) names the events (an
+NPS score, feedback, a dismissal) and a secret token, but publishes neither the payload nor where the
+token stands in the request, and no payload is made up here. Its answers can come by an automation
+(Zapier, Workato, n8n) as [typed events](../ingest.md#everything-else-typed-events) on `survey.responses`, or by [Standard
+Webhooks](standard.md).
+"""
+
 _ASKED_PAGE = """# {title}
 
 {guide}
@@ -123,7 +141,35 @@ def index() -> str:
         for source in PULLS
     )
     webhooks = table(head, rows)
-    return f"{_INDEX}\n{webhooks}\n{_ASKED}\n{table(('source', 'settings', 'becomes'), asked)}\n"
+    proofs = table(("source", "arrives from", "forged", "repeated", "moves"), map(_proof, (*SOURCES, *PULLS)))
+    return (
+        f"{_INDEX}\n{webhooks}\n{_ASKED}\n{table(('source', 'settings', 'becomes'), asked)}\n"
+        f"{_PROOFS}\n{proofs}\n{_MISSING}"
+    )
+
+
+def _proof(source: Source) -> tuple[str, str, str, str, str]:
+    """Return what is tested of a source; raise ValueError where something isn't, such as that it moves."""
+    samples = load_samples(source.name, "pulls" if source in PULLS else "sources")
+    names = {
+        f"`{moves['measure']}`" for each in samples.samples if (moves := each.moves) and "measure" in moves
+    }
+    names |= {
+        f"the {moves['profile']}" for each in samples.samples if (moves := each.moves) and "profile" in moves
+    }
+    if not names:
+        raise ValueError(f"{source.name}: no sample says what it moves: give one `moves`")
+    arrives = f"[published payloads]({samples.published})"
+    if samples.clients:
+        arrives = f"{', '.join(samples.clients)}; [payload]({samples.published})"
+    elif isinstance(source, PullSource):
+        arrives = f"a server that answers [as published]({samples.published})"
+    if source.name == "mailbox":
+        arrives = "a real IMAP server (pymap)"
+    forged = "401" if isinstance(source, WebhookSource) else "401 (a key that is none)"
+    if isinstance(source, PullSource):
+        forged = "asked by us, over TLS"
+    return source.title, arrives, forged, "counts once", ", ".join(sorted(names))
 
 
 def _page(source: WebhookSource) -> str:

@@ -18,7 +18,8 @@ published, and ``samples.toml`` says of each what it is:
     moves = { measure = "billing.commitment" }
 
 ``guide.md`` beside it says where to click in the vendor's product. A source whose senders have keys also
-says the ``path`` of its route, and ``scope = "server"`` where a write key isn't enough.
+says the ``path`` of its route, ``scope = "server"`` where a write key isn't enough, and the ``clients`` with
+which it is tested.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ __all__ = ["Sample", "SampleSet", "load_samples"]
 
 _COMMON = ("event_id", "account", "times", "headers", "path", "scope")
 """Keys that all samples of a source may share."""
+
+_FOLDERS = {"api": "typed"}
+"""Packages that have another name than their source."""
 
 _SECONDS_END = 10**11
 """Whole numbers below it are seconds, others milliseconds: the year 5138, and 1973."""
@@ -105,9 +109,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleSet:
-    """The samples of a source, where they were published, and how to set the source up."""
+    """The samples of a source, where they were published, with which clients it is tested, and its guide."""
 
     published: str
+    clients: tuple[str, ...]
     guide: str | None
     samples: tuple[Sample, ...]
 
@@ -124,12 +129,13 @@ def load_samples(source: str, room: str = "sources") -> SampleSet:
     ``room`` is the gateway's folder that holds the source; in ``pulls`` a sample is one item of a page, and
     its ``headers`` say its kind.
     """
-    folder = Path(__file__).parents[1] / room / source / "samples"
+    folder = Path(__file__).parents[1] / room / _FOLDERS.get(source, source) / "samples"
     index = tomllib.loads((folder / "samples.toml").read_text(encoding="utf-8"))
     common = {name: index[name] for name in _COMMON if name in index}
     guide = folder / "guide.md"
     return SampleSet(
         published=index["published"],
+        clients=tuple(index.get("clients", ())),
         guide=guide.read_text(encoding="utf-8") if guide.exists() else None,
         samples=tuple(_sample(folder, common | described) for described in index["samples"]),
     )

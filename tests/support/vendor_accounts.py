@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec.structs import asdict
+
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
+from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES, MeasureValue, View
-from processors.observe import OBSERVERS
+from processors.observe import OBSERVERS, observe_usage
 from processors.state.account import State
 from schemas.inputs import BY_TOPIC
+from schemas.records import UsageEvent
 from schemas.times import DAY, iso
 from tests.support.gateway_client import NOW, GatewayClient
 
 __all__ = ["Accounts", "stripe_event", "subscription", "ticket_event"]
 
-_OBSERVERS = {
+_OBSERVERS: dict[type, Any] = {
     topic.record: observe
     for topic in BY_TOPIC.values()
     for field, observe in OBSERVERS
     if field == topic.batch_field
-}
+} | {UsageEvent: observe_usage}
 
 
 class Accounts:
@@ -46,7 +50,9 @@ class Accounts:
         """Fold events into the states of their accounts."""
         for event in events:
             state = self.states.setdefault(event.account_id, State(event.tenant, event.account_id))
-            _OBSERVERS[type(event)](state, event)
+            cells = roll_up([asdict(event)]) if isinstance(event, UsageEvent) else [event]
+            for each in cells:
+                _OBSERVERS[type(event)](state, each)
 
     def measure(self, account: str, name: str, at: int = NOW) -> MeasureValue:
         """Return a measure of an account."""

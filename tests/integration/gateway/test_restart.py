@@ -11,16 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.remap import remap, webhook_source
 from bellbuoy.operations.roles import RoleError, run_role
 from bellbuoy.settings import load
+from bellbuoy.times import now
+from gateway.sources.signatures import SignedRequest
 from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.restarting_gateway import RestartingGateway
+from tests.support.role_processes import RoleProcesses, role_settings
 from tests.support.stored_events import stored_events
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
+ZENDESK = webhook_source("zendesk")
 HEADERS = {"Authorization": "Bearer demo-write-key"}
 
 
@@ -51,10 +57,9 @@ class Sender(threading.Thread):
         number = 0
         while not self.stopping.is_set():
             event = f"{self._name}-{number}"
-            call = {"messageId": event, "userId": "u", "event": "e", "context": {"groupId": "g"}}
             connection = HTTPConnection(*self._address, timeout=120)
             try:
-                connection.request("POST", "/v1/track", json.dumps(call), HEADERS)
+                connection.request("POST", *self.request(event))
                 if connection.getresponse().status == 200:
                     self.accepted.append(event)
                     number += 1
@@ -66,10 +71,26 @@ class Sender(threading.Thread):
             finally:
                 connection.close()
 
+    def request(self, event: str) -> tuple[str, bytes, dict[str, str]]:
+        """Return the path, the body and the headers of an event; of a repetition the same body."""
+        call = {"messageId": event, "userId": "u", "event": "e", "context": {"groupId": "g"}}
+        return "/v1/track", json.dumps(call).encode(), HEADERS
 
-def sent_through(gateway: RestartingGateway, *restarts: str) -> list[Sender]:
+
+class Vendor(Sender):
+    """A vendor that sends each webhook until it is accepted, signed anew each time."""
+
+    def request(self, event: str) -> tuple[str, bytes, dict[str, str]]:
+        ticket = {"id": event, "organization_id": "acme", "status": "OPEN", "subject": "Cannot log in"}
+        webhook = {"id": event, "type": "zen:event-type:ticket.created", "detail": ticket, "event": {}}
+        body, url = json.dumps(webhook).encode(), f"{ZENDESK.path}/demo"
+        signed = SignedRequest(url, body)
+        return url, body, ZENDESK.signature_scheme().sign(ZENDESK.demo_secret, signed, now())
+
+
+def sent_through(gateway: RestartingGateway, *restarts: str, kind: type[Sender] = Sender) -> list[Sender]:
     """Send from three threads while the gateway is stopped or killed; return the senders."""
-    senders = [Sender(gateway, name) for name in "abc"]
+    senders = [kind(gateway, name) for name in "abc"]
     for sender in senders:
         sender.start()
     for restart in restarts:
@@ -107,6 +128,35 @@ def test_a_kill_refuses_no_connection(
     assert [sender.refused for sender in senders] == [None] * 3
     stored = {event.event_id for event in stored_events(bootstrap, topics, "usage.events")}
     assert stored >= {event for sender in senders for event in sender.accepted}
+
+
+def test_killed_among_webhooks_each_payload_is_kept_and_each_event_counts_once(
+    gateway: RestartingGateway, bootstrap: Connection, topics: Topics, tmp_path: Path
+) -> None:
+    senders = sent_through(gateway, "kill", "kill", kind=Vendor)
+    accepted = {event for sender in senders for event in sender.accepted}
+    stored = [event.event_id for event in stored_events(bootstrap, topics, "support.events")]
+    kept = [json.loads(each.body)["id"] for each in stored_events(bootstrap, topics, "raw.payloads")]
+    assert set(stored) == set(kept) == accepted
+
+    roles = RoleProcesses(bootstrap, topics, tmp_path)
+    try:
+        roles.start("journal")
+        roles.start("worker")
+
+        def counts() -> tuple[int, int]:
+            positions = read_positions(bootstrap, topics).values()
+            return sum(p.applied for p in positions), sum(p.duplicates for p in positions)
+
+        until(lambda: sum(counts()) == len(stored), what="the ledger of all events")
+        assert counts() == (len(set(stored)), len(stored) - len(set(stored)))
+        report = remap(role_settings(bootstrap, topics, tmp_path), ZENDESK, since=0)
+        assert (report.payloads, report.same, report.new, report.corrected, report.faults) == (
+            (len(set(stored)),) * 2 + (0,) * 3
+        )
+        assert len(stored_events(bootstrap, topics, "support.events")) == len(stored)
+    finally:
+        roles.stop()
 
 
 def test_connections_wait_while_there_is_no_gateway(gateway: RestartingGateway) -> None:

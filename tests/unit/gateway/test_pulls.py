@@ -391,6 +391,7 @@ def test_a_sample_becomes_what_the_page_says_and_moves_it(source: PullSource, sa
     assert said[KIND].decode() in source.topics
     event = source.to_record(sample.body, sender, said)
     assert event is not None
+    assert source.to_record(sample.body, sender, said) == event  # read again it has the same id
     (expected,) = sample.becomes
     assert input_of(event).topic == expected["topic"] == source.topics[said[KIND].decode()]
     assert {name: getattr(event, name) for name in expected if name != "topic"} == {

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from gateway.sources.registry import WEBHOOKS
+from gateway.sources.registry import SOURCES, WEBHOOKS
 from gateway.sources.samples import Sample, load_samples
-from gateway.sources.source import WebhookSource
+from gateway.sources.source import Source, WebhookSource
 from processors.measures import MEASURES, View
 from processors.state.account import State
 from schemas.inputs import BY_TOPIC, input_of
-from tests.support.gateway_client import KEY, NOW, SERVER_KEY, GatewayClient, new_secret, signature
+from tests.support.gateway_client import KEY, NOW, SERVER_KEY, GatewayClient, basic, new_secret, signature
 from tests.support.vendor_accounts import Accounts
 
 ROOT = Path(__file__).parents[3]
@@ -59,17 +59,41 @@ class Door:
         return dict(self.accounts.states)
 
 
-@pytest.mark.parametrize("name", ["segment", "posthog", "cloudevents"])
-def test_a_sample_of_a_source_with_keys(name: str) -> None:
-    gateway = GatewayClient()
-    for sample in load_samples(name).samples:
+KEYED = pytest.mark.parametrize(
+    "source",
+    [source for source in SOURCES if source not in WEBHOOKS],
+    ids=lambda source: source.name,
+)
+
+
+@KEYED
+def test_a_source_with_keys_is_proven_like_a_webhook(source: Source) -> None:
+    samples = load_samples(source.name)
+    assert samples.clients, "name the genuine clients with which the source is tested"
+    assert any(sample.moves for sample in samples.samples), "show a measure that an event moves"
+    for sample in samples.samples:
+        gateway, accounts = GatewayClient(), Accounts()
         body, headers = sample.fresh(NOW - 60_000, "acme.example")
-        body = body.replace(b"demo-write-key", b"key-1")
+        keyless = body.replace(b"demo-write-key", b"forged")
+        assert gateway.post(sample.path, keyless, headers | basic("forged")).status == 401
+        assert gateway.post(sample.path, keyless, headers).status == 401
+        assert not gateway.outbox.records
+
         key = SERVER_KEY if sample.scope == "server" else KEY
-        assert gateway.post(sample.path, body, headers | key).status == 200
-        (event,) = gateway.sent("usage.events")
-        assert (event.account_id, event.occurred_at) == ("acme.example", NOW - 60_000)
-        assert (event.name, event.feature) == ("Report Exported", "reports")
+        body = body.replace(b"demo-write-key", b"key-1")
+        for _ in range(2):
+            assert gateway.post(sample.path, body, headers | key).status == 200
+        first, again = [event for topic in BY_TOPIC for event in gateway.sent(topic)]
+        assert first == again  # the same id, which the journal counts once
+        [expected] = sample.becomes
+        expected = dict(expected) | {"account_id": "acme.example"}
+        assert input_of(first).topic == expected.pop("topic")
+        assert {name: getattr(first, name) for name in expected} == expected
+        assert first.occurred_at == NOW - 60_000
+        accounts.fold([first])
+        if sample.moves:
+            before, after = State(), accounts.states["acme.example"]
+            assert said(after, sample.moves, NOW) != said(before, sample.moves, NOW)
 
 
 @pytest.mark.parametrize("source", WEBHOOKS, ids=lambda source: source.name)
