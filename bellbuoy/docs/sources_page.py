@@ -90,8 +90,8 @@ _MISSING = """
 **Userpilot.** [Its documentation](https://docs.userpilot.com/article/257-webhooks) names the events (an
 NPS score, feedback, a dismissal) and a secret token, but publishes neither the payload nor where the
 token stands in the request, and no payload is made up here. Its answers can come by an automation
-(Zapier, Workato, n8n) as [typed events](../ingest.md#everything-else-typed-events) on `survey.responses`, or by [Standard
-Webhooks](standard.md).
+(Zapier, Workato, n8n) as [typed events](../ingest.md#everything-else-typed-events) on `survey.responses`, or
+by [Standard Webhooks](standard.md).
 """
 
 _ASKED_PAGE = """# {title}

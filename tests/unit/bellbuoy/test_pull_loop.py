@@ -14,7 +14,7 @@ from bellbuoy.polling.pull_loop import Pull, PullLoop, _Stream
 from bellbuoy.times import now
 from gateway.outbox.port import MemoryOutbox, OutgoingRecord
 from gateway.privacy import PrivacySettings
-from gateway.pulls.mailbox import SOURCE
+from gateway.pulls.mailbox.source import SOURCE
 from gateway.pulls.pull import Cursor, Item, Page, PullSettings
 from processors.state.own import MUTED_UNTIL
 from schemas.codec.record_codec import codec

@@ -23,6 +23,7 @@ from gateway.pulls.registry import PULLS
 from gateway.sources.registry import SOURCES, WEBHOOKS
 from gateway.sources.samples import Sample, load_samples
 from gateway.sources.source import Source, WebhookSource
+from gateway.sources.typed import TOPIC_HEADER
 from schemas.codec.registry import committed
 from schemas.topics import Topics
 from tests.support.gateway_client import KEY, NOW, SERVER_KEY, GatewayClient, left_of, new_secret, signature
@@ -144,7 +145,8 @@ def test_the_mapping_needs_no_more_than_is_kept(source: Source, sample: Sample) 
 
 
 def _mapped(source: Source, raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> dict[str, Any]:
-    headers = dict(headers) | ({"bellbuoy-call": b"track"} if source.name == "segment" else {})
+    by_path = {"segment": {"bellbuoy-call": b"track"}, "api": {TOPIC_HEADER: b"support.events"}}
+    headers = dict(headers) | by_path.get(source.name, {})
     record = source.to_record(raw, sender, headers)
     return {} if record is None else {name: getattr(record, name) for name in record.__struct_fields__}
 
