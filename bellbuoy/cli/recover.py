@@ -37,7 +37,7 @@ def recover(
       bellbuoy recover journal --dry-run          what is done, and what is lost
       bellbuoy recover journal
     """
-    from bellbuoy.operations.recover import plan_recovery
+    from bellbuoy.operations.recover.plan import plan_recovery
     from bellbuoy.settings import load
 
     recovery = plan_recovery(load(), area.value)

@@ -1,0 +1,1 @@
+"""Recovery of topics that are not the logs any more that the positions and states came from."""
