@@ -45,7 +45,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "gateway.delivery_timeout_seconds",
         "gateway.sources.signatures.TOLERANCE_MS",
         "gateway.sources.segment.freeform.MAX_TEXT",
-        "gateway.sources.segment.calls.MAX_DURATION_MS",
+        "gateway.sources.segment.records.MAX_DURATION_MS",
         "gateway.sources.zendesk.events._MAX_TEXT",
         "gateway.sources.snapshots.MAX_VENDOR_TEXT",
         "gateway.sources.typed.forms._MAX_TEXT",

@@ -18,7 +18,8 @@ import msgspec
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
-from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, check_count, record_of, user_of
+from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, check_count
+from gateway.sources.segment.records import record_of, user_of
 from schemas.records import InputEvent
 
 __all__ = ["ACCOUNT_GROUPS", "call_of", "events_in", "key_in", "record_of_event", "to_record"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.field_policy import FieldRules, Where
-from gateway.sources.segment.calls import to_record
+from gateway.sources.segment.records import to_record
 from gateway.sources.source import Source
 
 __all__ = ["SOURCE"]

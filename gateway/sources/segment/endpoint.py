@@ -27,16 +27,13 @@ from gateway.sources.segment.calls import (
     Call,
     Id,
     call_type,
-    dead_letter_headers,
     decode_batch,
     group_of,
     key_in,
-    receipt_of,
-    record_of,
     sent_at_of,
     topic_of,
-    user_of,
 )
+from gateway.sources.segment.records import dead_letter_headers, receipt_of, record_of, user_of
 from gateway.sources.segment.sdk_settings import sdk_settings
 
 __all__ = ["SegmentEndpoint"]

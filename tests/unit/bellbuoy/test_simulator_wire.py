@@ -22,7 +22,7 @@ from gateway.http.errors import Fault
 from gateway.http.sender import Sender
 from gateway.settings import GatewaySettings, TenantSettings
 from gateway.sources import stripe, zendesk
-from gateway.sources.segment.calls import to_record
+from gateway.sources.segment.records import to_record
 from schemas.records import AccountProfile, BillingEvent, SupportEvent, UsageEvent
 from schemas.times import DAY
 

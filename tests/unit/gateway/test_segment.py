@@ -12,7 +12,7 @@ import pytest
 from gateway.http.sender import Sender
 from gateway.settings import GatewaySettings
 from gateway.sources.segment import SOURCE
-from gateway.sources.segment.calls import to_record
+from gateway.sources.segment.records import to_record
 from tests.support.gateway_client import KEY, NOW, SERVER_KEY, SETTINGS, Answer, GatewayClient, basic, left_of
 
 TRACK = {
