@@ -6,16 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import xxhash
+from msgspec.structs import replace
 
 from processors.state.account import Episode, State
 
 __all__ = [
     "EpisodeChange",
     "alert_id",
+    "ended",
     "episode_key",
     "handed_over",
     "is_listed",
     "keep",
+    "settled",
     "split_episode_key",
 ]
 
@@ -77,3 +80,36 @@ def is_listed(episode: Episode) -> bool:
 def keep(state: State, key: str, episode: Episode) -> None:
     """Keep an episode in the state, in the order of keys, in which bytes are read as well."""
     state.episodes = dict(sorted((state.episodes | {key: episode}).items()))
+
+
+def settled(episode: Episode) -> Episode:
+    """Return an episode of which nothing waits any more."""
+    if episode.severity:
+        return replace(episode, pending="", pending_since=-1)
+    return replace(episode, pending="", pending_since=-1, since=-1, score_before=None, muted=False)
+
+
+def ended(episode: Episode, at: int, resolution: str) -> Episode:
+    """Return what is kept of an episode that has ended, for the next one and for words that come late."""
+    return Episode(
+        number=episode.number,
+        opened_at=episode.opened_at,
+        acknowledged_by=episode.acknowledged_by,
+        acknowledged_at=episode.acknowledged_at,
+        dismissed=episode.dismissed,
+        dismissed_by=episode.dismissed_by,
+        note=episode.note,
+        title=episode.title,
+        action=episode.action,
+        lane=episode.lane,
+        since=episode.since,
+        score_before=episode.score_before,
+        ended_at=at,
+        openings=episode.openings,
+        assignee=episode.assignee,
+        resolution=episode.resolution or resolution,
+        feedback=episode.feedback,
+        stamps=episode.stamps,
+        shadow=episode.shadow,
+        last_severity=episode.severity,
+    )

@@ -12,49 +12,28 @@ anew. What a person does with an alert (``processors.alerts.actions``) is kept b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from processors.alerts.changes import EpisodeChange, episode_key, is_listed, keep, split_episode_key
+from processors.alerts.changed_episodes import NO_EPISODE, ChangedEpisodes
+from processors.alerts.changes import (
+    EpisodeChange,
+    ended,
+    episode_key,
+    is_listed,
+    keep,
+    settled,
+    split_episode_key,
+)
+from processors.alerts.episode_due import NOT_JUDGED_AFTER, next_due
+from processors.alerts.rules_memory import RulesMemory
 from processors.measures import View
 from processors.rules import SEVERITY_RANK, Answers, JudgedHealth, Rule, RuleSet, Situation, Tier
 from processors.state.account import Episode, State
-from processors.state.usage_parts import USERS
-from schemas.times import DAY
 
-__all__ = [
-    "NOT_JUDGED_AFTER",
-    "RulesMemory",
-    "RulesUpdate",
-    "resolve_all",
-    "same_health",
-    "told_measures",
-    "unchanged",
-    "update_episodes",
-]
-
-NOT_JUDGED_AFTER = 2 * DAY
-"""An alert ends after its rule couldn't tell for so long, unless a source is silent for every account."""
-
-_NO_EPISODE = Episode()
-
-
-@dataclass(slots=True)
-class RulesMemory:
-    """
-    Memory of what rules read when they last changed nothing: levels, episodes, and silent sources.
-
-    ``due`` is when time alone moves an episode. ``judged`` is what the health was made of.
-    """
-
-    rules: RuleSet
-    levels: tuple[object, ...]
-    episodes: dict[str, Episode]
-    frozen: Collection[str]
-    due: int | None
-    judged: tuple[object, str] | None = None
+__all__ = ["RulesUpdate", "resolve_all", "told_measures", "update_episodes"]
 
 
 @dataclass(slots=True)
@@ -64,42 +43,6 @@ class RulesUpdate:
     changes: list[EpisodeChange]
     due: int | None
     memory: RulesMemory | None
-
-
-def unchanged(
-    memory: RulesMemory, situation: Situation, changed_usage: int | None, frozen: Collection[str]
-) -> bool:
-    """
-    Tell whether no rule can find anything else than when the rules last changed nothing, the health apart.
-
-    After nothing but more usage ``changed_usage`` are the parts of it that may differ.
-    """
-    view, rules, levels = situation.view, memory.rules, memory.levels
-    if memory.episodes is not view.state.episodes or memory.frozen != frozen:
-        return False
-    if memory.due is not None and memory.due <= view.now:
-        return False
-    people = rules.asks_persons and view.state.people
-    if changed_usage is None:
-        if people:
-            return False
-        for index in range(rules.plain):
-            if rules.level(index, rules.inputs[index].read(situation)) != levels[index]:
-                return False
-        return True
-    for index, parts in rules.by_usage:
-        if parts & changed_usage and rules.level(index, rules.inputs[index].read(situation)) != levels[index]:
-            return False
-    return not (changed_usage & USERS and people)
-
-
-def same_health(memory: RulesMemory, situation: Situation) -> bool:
-    """Tell whether the health of a situation is the one that the rules last judged."""
-    rules = memory.rules
-    return all(
-        rules.level(index, rules.inputs[index].read(situation)) == memory.levels[index]
-        for index in range(rules.plain, rules.of_person)
-    )
 
 
 def update_episodes(
@@ -127,15 +70,15 @@ def update_episodes(
     before = state.episodes
     asked = _Asked(rules, situation, frozen, switched, replaced, score_before)
     asked.ask(health)
-    if asked.ended:  # what one alert kept from opening may open now
+    if asked.episodes.ended:  # what one alert kept from opening may open now
         asked.ask(health)
-    asked.withdraw()
-    asked.wake()
-    due = _due(rules, state, view.now)
+    asked.episodes.withdraw()
+    asked.episodes.wake()
+    due = next_due(rules, state, view.now)
     memory = None
     if state.episodes is before and not (switched or replaced):
         memory = RulesMemory(rules, tuple(asked.answers.levels), before, frozen, due)
-    return RulesUpdate(asked.in_order(), due, memory)
+    return RulesUpdate(asked.episodes.in_order(), due, memory)
 
 
 def resolve_all(state: State, title: str, resolution: str, now: int) -> list[EpisodeChange]:
@@ -144,7 +87,7 @@ def resolve_all(state: State, title: str, resolution: str, now: int) -> list[Epi
     for key, before in sorted(state.episodes.items()):
         if before.severity:
             rule, subject = split_episode_key(key)
-            after = _ended(before, now, resolution)
+            after = ended(before, now, resolution)
             keep(state, key, after)
             if is_listed(before) or (before.shadow and not before.dismissed):
                 changes.append(
@@ -153,7 +96,7 @@ def resolve_all(state: State, title: str, resolution: str, now: int) -> list[Epi
                     )
                 )
         elif before.pending:
-            keep(state, key, _settled(before))
+            keep(state, key, settled(before))
     return changes
 
 
@@ -168,11 +111,11 @@ class _Asked:
     replaced: bool
     score_before: int | None
     answers: Answers = field(init=False)
-    changes: dict[str, EpisodeChange] = field(default_factory=dict)
-    ended: bool = False
+    episodes: ChangedEpisodes = field(init=False)
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.rules, self.situation)
+        self.episodes = ChangedEpisodes(self.rules, self.state, self.view.now)
 
     @property
     def view(self) -> View:
@@ -194,50 +137,6 @@ class _Asked:
             if rule.reads_health:
                 self._ask(rule)
 
-    def in_order(self) -> list[EpisodeChange]:
-        """Return the changes to publish, in the rules' order."""
-        places = {name: place for place, name in enumerate(self.rules.rules)}
-        return sorted(self.changes.values(), key=lambda each: (places.get(each.rule, -1), each.subject))
-
-    def withdraw(self) -> None:
-        """End what no rule in force stands for, and the episodes of people who are not known any more."""
-        for key, episode in list(self.state.episodes.items()):
-            name, subject = split_episode_key(key)
-            rule = self.rules.rules.get(name)
-            known = not subject or int(subject, 16) in self.state.people
-            if known and rule is not None and rule.about_person == bool(subject):
-                continue
-            if episode.severity:
-                title = (
-                    "The rule is no longer in force" if rule is None else "The person is not known any more"
-                )
-                self._resolve(key, episode, title, "not_judged")
-            elif episode.pending:
-                self._keep(key, _settled(episode))
-
-    def wake(self) -> None:
-        """End the snoozing whose time is over, and that of alerts beside which something as bad opened."""
-        worst = max(
-            (
-                SEVERITY_RANK[each.severity]
-                for each in self.changes.values()
-                if each.change == "opened" and not each.episode.shadow
-            ),
-            default=0,
-        )
-        for key, episode in list(self.state.episodes.items()):
-            if episode.snoozed_until is None or not is_listed(episode):
-                continue
-            beside = worst >= max(SEVERITY_RANK[episode.severity], SEVERITY_RANK["warning"])
-            if episode.snoozed_until <= self.view.now or beside:
-                rule, subject = split_episode_key(key)
-                after = replace(episode, snoozed_until=None)
-                self._keep(key, after)
-                self._publish(
-                    key,
-                    EpisodeChange(rule, "updated", after.severity, after.title, after.action, after, subject),
-                )
-
     def _ask(self, rule: Rule) -> None:
         if not rule.about_person:
             self._move(rule, "", self.answers)
@@ -250,19 +149,19 @@ class _Asked:
     def _move(self, rule: Rule, subject: str, answers: Answers) -> None:
         """Move one episode on by what its rule finds."""
         key = episode_key(rule.name, subject)
-        before = self.state.episodes.get(key, _NO_EPISODE)
+        before = self.state.episodes.get(key, NO_EPISODE)
         held = rule.reads_health and not before.severity and self.situation.health.held
         if held or not rule.sources.isdisjoint(self.frozen):
             # It can't tell, and what was waiting waits for new evidence.
             if before.pending or before.ending:
-                self._keep(key, replace(_settled(before), ending="", ending_since=-1))
+                self.episodes.keep(key, replace(settled(before), ending="", ending_since=-1))
             return
         tier, doubtful = _finding(rule, answers)
         if before.severity:
             self._move_open(rule, key, before, tier, doubtful=doubtful, answers=answers)
         elif tier is None:
             if before.pending:
-                self._keep(key, _settled(before))
+                self.episodes.keep(key, settled(before))
         else:
             self._move_closed(rule, key, before, tier, answers)
 
@@ -270,12 +169,12 @@ class _Asked:
         now = self.view.now
         if rule.opens_if is not None and rule.opens_if.ask(answers) is not True:
             if before.pending:
-                self._keep(key, _settled(before))
+                self.episodes.keep(key, settled(before))
             return
         waiting = self._waiting(before, tier, muted=self.replaced or (self.switched and rule.reads_health))
         if now - waiting.pending_since < tier.hold or self._hindered(rule, key, waiting):
             if waiting != before:
-                self._keep(key, waiting)
+                self.episodes.keep(key, waiting)
             return
         title = tier.title.fill(answers.situation)
         openings = [at for at in waiting.openings if rule.most is not None and at > now - rule.most[1]]
@@ -293,7 +192,7 @@ class _Asked:
             openings=[*openings, now] if rule.most is not None else [],
             shadow=rule.shadow,
         )
-        self._keep(key, after)
+        self.episodes.keep(key, after)
         if not after.muted:
             self._say(rule, key, "opened", after, answers)
 
@@ -339,13 +238,12 @@ class _Asked:
         if tier is not None:
             if SEVERITY_RANK[tier.severity] > SEVERITY_RANK[before.severity]:
                 self._worsen(rule, key, before, tier, answers)
-            elif before.ending or before.pending:
-                self._keep(key, replace(before, ending="", ending_since=-1, pending="", pending_since=-1))
+            else:
+                self._go_on(key, before)
             return
         stays = None if rule.stays is None else rule.stays.ask(answers)
         if stays:
-            if before.ending or before.pending:
-                self._keep(key, replace(before, ending="", ending_since=-1, pending="", pending_since=-1))
+            self._go_on(key, before)
             return
         unsure = doubtful or (rule.stays is not None and stays is None)
         ending, wait = ("not_judged", NOT_JUDGED_AFTER) if unsure else ("recovered", rule.keep_firing)
@@ -353,12 +251,18 @@ class _Asked:
         since = before.ending_since if before.ending == ending else now
         if now - since < wait:
             if before.ending != ending or before.pending:
-                self._keep(
+                self.episodes.keep(
                     key, replace(before, ending=ending, ending_since=since, pending="", pending_since=-1)
                 )
             return
         title = "Not enough is known any more" if unsure else rule.resolved.fill(answers.situation)
-        self._resolve(key, before, title, ending)
+        self.episodes.resolve(key, before, title, ending)
+
+    def _go_on(self, key: str, before: Episode) -> None:
+        """Keep an open episode as bad as it is, with nothing that waits."""
+        if before.ending or before.pending:
+            calm = replace(before, ending="", ending_since=-1, pending="", pending_since=-1)
+            self.episodes.keep(key, calm)
 
     def _worsen(self, rule: Rule, key: str, before: Episode, tier: Tier, answers: Answers) -> None:
         now = self.view.now
@@ -367,7 +271,7 @@ class _Asked:
         if now - since < tier.hold:
             waiting = replace(calm, pending=tier.severity, pending_since=since)
             if waiting != before:
-                self._keep(key, waiting)
+                self.episodes.keep(key, waiting)
             return
         muted = self.replaced or (self.switched and rule.reads_health)
         reopened = before.dismissed and before.resolution == "done"
@@ -391,44 +295,19 @@ class _Asked:
                 openings=before.openings, shadow=rule.shadow,
             )  # fmt: skip
             change = "opened"
-        self._keep(key, after)
+        self.episodes.keep(key, after)
         if not after.dismissed and not after.muted:
             self._say(rule, key, change, after, answers)
 
     def _say(self, rule: Rule, key: str, change: str, after: Episode, answers: Answers) -> None:
         reason = None if rule.reason is None else rule.reason.fill(answers.situation)
-        self._publish(
+        self.episodes.publish(
             key,
             EpisodeChange(
                 rule.name, change, after.severity, after.title, after.action, after,
                 split_episode_key(key)[1], reason,
             ),
         )  # fmt: skip
-
-    def _resolve(self, key: str, before: Episode, title: str, resolution: str) -> None:
-        rule, subject = split_episode_key(key)
-        after = _ended(before, self.view.now, resolution)
-        self._keep(key, after)
-        self.ended = True
-        if not before.dismissed and not before.muted:
-            self._publish(
-                key,
-                EpisodeChange(
-                    rule, "resolved", before.severity, title, "", after, subject, resolution=resolution
-                ),
-            )
-
-    def _publish(self, key: str, change: EpisodeChange) -> None:
-        before = self.changes.get(key)
-        if before is not None and before.change == "opened" and change.change == "updated":
-            return  # it says so already
-        self.changes[key] = change
-
-    def _keep(self, key: str, episode: Episode) -> None:
-        if episode == _NO_EPISODE:
-            self.state.episodes = {of: each for of, each in self.state.episodes.items() if of != key}
-        else:
-            keep(self.state, key, episode)
 
 
 def told_measures(rules: RuleSet, state: State) -> frozenset[str]:
@@ -454,64 +333,3 @@ def _finding(rule: Rule, answers: Answers) -> tuple[Tier | None, bool]:
             return tier, False
         doubtful = doubtful or holds is None
     return None, doubtful
-
-
-def _settled(episode: Episode) -> Episode:
-    """Return an episode of which nothing waits any more."""
-    if episode.severity:
-        return replace(episode, pending="", pending_since=-1)
-    return replace(episode, pending="", pending_since=-1, since=-1, score_before=None, muted=False)
-
-
-def _ended(episode: Episode, at: int, resolution: str) -> Episode:
-    """Return what is kept of an episode that has ended, for the next one and for words that come late."""
-    return Episode(
-        number=episode.number,
-        opened_at=episode.opened_at,
-        acknowledged_by=episode.acknowledged_by,
-        acknowledged_at=episode.acknowledged_at,
-        dismissed=episode.dismissed,
-        dismissed_by=episode.dismissed_by,
-        note=episode.note,
-        title=episode.title,
-        action=episode.action,
-        lane=episode.lane,
-        since=episode.since,
-        score_before=episode.score_before,
-        ended_at=at,
-        openings=episode.openings,
-        assignee=episode.assignee,
-        resolution=episode.resolution or resolution,
-        feedback=episode.feedback,
-        stamps=episode.stamps,
-        shadow=episode.shadow,
-        last_severity=episode.severity,
-    )
-
-
-def _due(rules: RuleSet, state: State, now: int) -> int | None:
-    """Return the next time at which time alone moves an episode."""
-    later = [at for at in _times(rules, state, now) if at > now]
-    return min(later, default=None)
-
-
-def _times(rules: RuleSet, state: State, now: int) -> Iterator[int]:
-    for key, episode in state.episodes.items():
-        rule = rules.rules.get(split_episode_key(key)[0])
-        if episode.snoozed_until is not None:
-            yield episode.snoozed_until
-        if rule is None:
-            continue
-        if episode.pending:
-            for tier in rule.tiers:
-                if tier.severity == episode.pending:
-                    yield episode.pending_since + tier.hold
-            if rule.cooldown and episode.ended_at >= 0:
-                yield episode.ended_at + rule.cooldown
-            if rule.most is not None:
-                yield from (at + rule.most[1] for at in episode.openings)
-        if episode.ending:
-            wait = NOT_JUDGED_AFTER if episode.ending == "not_judged" else rule.keep_firing
-            yield episode.ending_since + wait
-    if rules.asks_band_days and state.band_since >= 0:
-        yield state.band_since + ((now - state.band_since) // DAY + 1) * DAY

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from processors.alerts.changes import EpisodeChange
-from processors.alerts.episodes import (
-    RulesUpdate,
-    same_health,
-    told_measures,
-    unchanged,
-    update_episodes,
-)
+from processors.alerts.episodes import RulesUpdate, told_measures, update_episodes
+from processors.alerts.rules_memory import same_health, unchanged
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
 from processors.measures import MEASURES, MeasureDefinition, MeasureValue
 from processors.rules import JudgedHealth, RuleSet, Situation

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from processors.alerts.episodes import RulesMemory
+from processors.alerts.rules_memory import RulesMemory
 from processors.fold.due import daily_due, earliest, other_due, usage_due
 from processors.fold.models_in_force import Models
 from processors.measures import MeasureValue, View
