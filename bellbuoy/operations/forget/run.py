@@ -82,14 +82,20 @@ def forget(settings: Settings, options: ForgetOptions, progress: Callable[[int],
     report = _forget(settings, options, progress)
     user = options.user_id
     hashed = None if user is None else settings.privacy.hash_of(options.tenant, user)
-    if hashed is not None:
-        again = _forget(settings, replace(options, user_id=hashed), progress)
-        report.accounts += [name for name in again.accounts if name not in report.accounts]
-        report.places += [
-            replace(place, note=f"{place.note or 'found'} by the hash of the id")
-            for place in again.places
-            if place.fate == "pending" or (place.entries and place.fate != "yours")
-        ]
+    if hashed is None:
+        return report
+    by_hash = replace(options, user_id=hashed)
+    again = _forget(settings, replace(by_hash, dry_run=True), progress)
+    if not any(place.entries for place in again.places):
+        return report
+    if not options.dry_run:
+        again = _forget(settings, by_hash, progress)
+    report.accounts += [name for name in again.accounts if name not in report.accounts]
+    report.places += [
+        replace(place, note=f"{place.note or 'found'} by the hash of the id")
+        for place in again.places
+        if place.fate == "pending" or (place.entries and place.fate != "yours")
+    ]
     return report
 
 

@@ -233,3 +233,11 @@ def test_every_source_says_what_it_keeps() -> None:
         pointers = [pointer for pointer, _ in rules.actions()]
         assert len(pointers) == len(set(pointers)), name
         assert all(pointer == "" or pointer.startswith("/") for pointer in pointers), name
+
+
+def test_an_erasure_knows_the_hash_that_may_stand_for_a_person() -> None:
+    hashes = {"tenants": {"acme": {"segment": {"/userId": "hash"}}}}
+    privacy, hasher = PrivacySettings.model_validate(hashes), FieldHasher(PUBLISHED_KEY, "acme")
+    assert privacy.hash_of("acme", "user-7") == hasher.hashed("user-7")
+    assert PrivacySettings().hash_of("acme", "user-7") is None
+    assert PrivacySettings().hash_of("acme", "ann@acme.example") == hasher.hashed("ann@acme.example")
