@@ -18,6 +18,7 @@ from bellbuoy.cli.app import app
 from bellbuoy.polling.cursors import StreamCursor, read_cursors
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
+from processors.state.own import MUTED_UNTIL
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.connection import Connection
@@ -56,6 +57,11 @@ def events(bootstrap: Connection, topics: Topics, topic: str) -> list[Any]:
         for m in read_topic(bootstrap, topics.name(topic), topics.partitions)
         if m.value()
     ]
+
+
+def profiles_of(bootstrap: Connection, topics: Topics) -> list[Any]:
+    """Return the committed profiles, without those that mute an account."""
+    return [each for each in events(bootstrap, topics, "account.profiles") if MUTED_UNTIL not in each.own]
 
 
 def cursor_of(bootstrap: Connection, topics: Topics, stream: str) -> StreamCursor | None:
@@ -105,17 +111,19 @@ def test_killed_at_any_request_it_passes_nothing_over_and_writes_nothing_twice(
         )  # fmt: skip
         hubspot.put("companies", 3, at + MINUTE, name="Renamed")
         until(
-            lambda: any(e.name == "Renamed" for e in events(bootstrap, topics, "account.profiles")),
+            lambda: any(e.name == "Renamed" for e in profiles_of(bootstrap, topics)),
             what="the change",
         )
         listed = listing(settings)
     finally:
         role.stop()
         sys.stdout.write((tmp_path / "poll.log").read_text())  # shown of a test that failed
-    profiles = events(bootstrap, topics, "account.profiles")
+    profiles = profiles_of(bootstrap, topics)
     assert killed == 3
     assert Counter(Counter(e.event_id for e in profiles).values()) == {1: COMPANIES}
     assert {int(e.account_id) for e in profiles} == set(range(2, COMPANIES + 1))
+    everything = events(bootstrap, topics, "account.profiles")
+    assert {e.account_id for e in everything if MUTED_UNTIL in e.own} == {e.account_id for e in profiles}
     (letter,) = read_dead_letters(bootstrap, topics, DeadLetterFilter())
     assert (letter.producer, letter.pointer, letter.topic) == (
         "hubspot_crm",
@@ -150,16 +158,16 @@ def test_a_second_poller_takes_over_and_a_wrong_token_stops_no_other_source(
         )  # fmt: skip
         first, second = (ForkedRole("poll", settings, tmp_path / f"poll-{n}.log").start() for n in (1, 2))
         try:
-            until(lambda: len(events(bootstrap, topics, "account.profiles")) == 1, what="the account")
+            until(lambda: len(profiles_of(bootstrap, topics)) == 1, what="the account")
             until(lambda: "401" in first.unready() + second.unready(), what="the refusal in readiness")
             assert "t0ken" not in (tmp_path / "poll-1.log").read_text()
             first.kill()
             sales.put("Account", "a1", now() - 5 * MINUTE, Name="Acme Ltd")
-            until(lambda: len(events(bootstrap, topics, "account.profiles")) == 2, what="the take-over")
+            until(lambda: len(profiles_of(bootstrap, topics)) == 2, what="the take-over")
         finally:
             second.stop()
             first.kill()
             for log in tmp_path.glob("poll-*.log"):
                 sys.stdout.write(log.read_text())  # shown of a test that failed
-    profiles = events(bootstrap, topics, "account.profiles")
+    profiles = profiles_of(bootstrap, topics)
     assert [msgspec.structs.asdict(e)["name"] for e in profiles] == ["Acme", "Acme Ltd"]
