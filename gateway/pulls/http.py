@@ -27,15 +27,19 @@ class HttpClient:
     A client of one vendor.
 
     ``headers`` go with each request. At most ``requests_per_second`` are sent, in one connection that stays
-    open; an answer takes ``timeout_seconds`` at most.
+    open; an answer takes ``timeout_seconds`` at most. A refusal (403) with ``used_up`` in it says that the
+    requests of the day are used up.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float, requests_per_second: float) -> None:
+    def __init__(
+        self, url: str, *, timeout_seconds: float, requests_per_second: float, used_up: bytes | None = None
+    ) -> None:
         self.host = urlsplit(url).netloc
         self.headers: dict[str, str] = {}
         self._url = url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._pause = 1 / requests_per_second
+        self._used_up = used_up
         self._next_at = 0.0
         self._runner = asyncio.Runner()
         self._session: aiohttp.ClientSession | None = None
@@ -73,7 +77,7 @@ class HttpClient:
             raise PullError(
                 f"{self.host} answered {status}", retry_after_seconds(headers.get("retry-after", ""))
             )
-        if status == _FORBIDDEN and b"REQUEST_LIMIT_EXCEEDED" in raw:  # Salesforce's daily limit
+        if status == _FORBIDDEN and self._used_up is not None and self._used_up in raw:
             raise PullError(f"{self.host}: the requests of the day are used up", 900.0)
         if status >= 400:
             refused = PullRefusedError if status in (_UNAUTHORIZED, _FORBIDDEN) else PullError

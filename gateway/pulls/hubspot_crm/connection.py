@@ -57,7 +57,12 @@ class HubSpotConnection:
         if "id" in cursor:
             return self._rest_of_a_millisecond(name, stream, at, cursor["id"])
         settled = now - int(self._settings.settle_seconds * 1000)
-        results = self._search(name, stream, [_than("GT", at), _than("LTE", settled)], stream.modified)
+        results = self._search(
+            name,
+            stream,
+            [_filter(stream.modified, "GT", at), _filter(stream.modified, "LTE", settled)],
+            stream.modified,
+        )
         if not results:
             return Page((), {"at": at}, more=False)
         times = [_modified(each, stream) for each in results]
@@ -68,7 +73,11 @@ class HubSpotConnection:
         return Page(self._items(name, stream, whole), {"at": last, "id": 0}, more=True)
 
     def _rest_of_a_millisecond(self, name: str, stream: HubSpotStream, at: int, after: int) -> Page:
-        filters = [_than("GTE", at), _than("LTE", at), _than("GT", after, "hs_object_id")]
+        filters = [
+            _filter(stream.modified, "GTE", at),
+            _filter(stream.modified, "LTE", at),
+            _filter("hs_object_id", "GT", after),
+        ]
         results = self._search(name, stream, filters, "hs_object_id")
         cursor: dict[str, Any] = {"at": at}
         if len(results) == _PAGE:
@@ -78,8 +87,6 @@ class HubSpotConnection:
     def _search(self, name: str, stream: HubSpotStream, filters: list[Any], order: str) -> list[Any]:
         """Return the first objects that fit."""
         own = self._settings.fields.values() if name == "companies" else ()
-        for each in filters:
-            each["propertyName"] = each["propertyName"] or stream.modified
         answer = self._http.post(
             f"/crm/v3/objects/{name}/search",
             {
@@ -145,7 +152,7 @@ class HubSpotConnection:
             each["closed"] = self._closed_stages.get(each["properties"].get("hs_pipeline_stage"))
 
 
-def _than(operator: str, value: int, name: str = "") -> dict[str, str]:
+def _filter(name: str, operator: str, value: int) -> dict[str, str]:
     return {"propertyName": name, "operator": operator, "value": str(value)}
 
 

@@ -36,7 +36,10 @@ class SalesforceConnection:
     def __init__(self, settings: SalesforceSettings) -> None:
         self._settings = settings
         self._http = HttpClient(
-            settings.url, timeout_seconds=settings.timeout_seconds, requests_per_second=_REQUESTS_PER_SECOND
+            settings.url,
+            timeout_seconds=settings.timeout_seconds,
+            requests_per_second=_REQUESTS_PER_SECOND,
+            used_up=b"REQUEST_LIMIT_EXCEEDED",
         )
 
     def close(self) -> None:
@@ -67,18 +70,18 @@ class SalesforceConnection:
 
     def _fields(self, name: str, stream: SalesforceStream) -> list[str]:
         own = self._settings.fields.values() if name == "accounts" else ()
-        account = self._settings.account_field if name == "accounts" else self._account_path(stream)
+        account = self._account_path(name, stream)
         return list(dict.fromkeys(["Id", "SystemModstamp", *stream.fields, account, *own]))
 
-    def _account_path(self, stream: SalesforceStream) -> str:
+    def _account_path(self, name: str, stream: SalesforceStream) -> str:
         field = self._settings.account_field
+        if name == "accounts":
+            return field
         return "AccountId" if field == "Id" and "AccountId" in stream.fields else f"Account.{field}"
 
     def _raw(self, name: str, record: dict[str, Any]) -> bytes:
         """Return a record's JSON with the account's id, and the fields that the tenant named."""
-        stream = STREAMS[name]
-        path = self._settings.account_field if name == "accounts" else self._account_path(stream)
-        added: dict[str, Any] = {"account": _at(record, path)}
+        added: dict[str, Any] = {"account": _at(record, self._account_path(name, STREAMS[name]))}
         if name == "accounts":
             added["fields"] = {field: _at(record, own) for field, own in self._settings.fields.items()}
         record.pop("attributes", None)
