@@ -121,7 +121,7 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
     from confluent_kafka import KafkaException
 
     from bellbuoy.operations.kafka_errors import kafka_away
-    from bellbuoy.polling.cursors import StreamCursor, read_cursors
+    from bellbuoy.polling.cursors import cursors_of, read_cursors
     from gateway.pulls.registry import configured_pulls
 
     kafka = settings.kafka
@@ -129,14 +129,10 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
         read = read_cursors(kafka.connection(), kafka.topics())
     except KafkaException as error:
         raise kafka_away(kafka.connection(), error.args[0]) from None
-    known = {(each.tenant, each.source, each.stream): each for each in read}
     asked = [
         (tenant, source.name, stream)
         for tenant, source, own in configured_pulls(settings.poll)
         for stream in source.streams(own)
-    ]
-    found = [
-        known.get(each) or StreamCursor(tenant=each[0], source=each[1], stream=each[2]) for each in asked
     ]
     return [
         {
@@ -147,7 +143,7 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
             "items": each.items,
             "cursor": each.cursor,
         }
-        for each in found
+        for each in cursors_of(asked, read)
     ]
 
 

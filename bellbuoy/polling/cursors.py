@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +13,15 @@ from schemas.identity.keys import account_key, partition_of
 from schemas.topics import Topics
 from streams.kafka.log_reader import read_to_end
 
-__all__ = ["CURSORS", "StreamCursor", "cursor_key", "encode_cursor", "partition_of_pull", "read_cursors"]
+__all__ = [
+    "CURSORS",
+    "StreamCursor",
+    "cursor_key",
+    "cursors_of",
+    "encode_cursor",
+    "partition_of_pull",
+    "read_cursors",
+]
 
 CURSORS = "pull.cursors"
 """The topic, without prefix."""
@@ -42,6 +50,16 @@ _DECODER = msgspec.json.Decoder(StreamCursor)
 def partition_of_pull(tenant: str, source: str, topics: Topics) -> int:
     """Return the partition of the cursors of a tenant's source, whose owner asks it."""
     return partition_of(account_key(tenant, source), topics.partitions)
+
+
+def cursors_of(streams: Iterable[tuple[str, str, str]], read: Iterable[StreamCursor]) -> list[StreamCursor]:
+    """Return the cursor of each stream by tenant, source and name; one of its first round where none was read."""
+    known = {(each.tenant, each.source, each.stream): each for each in read}
+    return [
+        known.get((tenant, source, name))
+        or StreamCursor(tenant=tenant, source=source, stream=name, history=True)
+        for tenant, source, name in streams
+    ]
 
 
 def cursor_key(cursor: StreamCursor) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-__all__ = ["ERRORS", "ITEMS", "LAST_ROUND", "PAGE_SECONDS", "start_series"]
+__all__ = ["ERRORS", "ITEMS", "LAST_ROUND", "OUTCOMES", "PAGE_SECONDS", "start_series"]
 
 OUTCOMES = ("event", "ignored", "dead_letter")
 KINDS = ("away", "throttled", "refused", "unexpected")

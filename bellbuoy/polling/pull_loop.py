@@ -22,9 +22,10 @@ from threading import Event
 
 import structlog
 from confluent_kafka import KafkaException
+from msgspec.structs import replace
 
-from bellbuoy.polling.cursors import StreamCursor, partition_of_pull, read_cursors
-from bellbuoy.polling.metrics import ERRORS, ITEMS, LAST_ROUND, PAGE_SECONDS, start_series
+from bellbuoy.polling.cursors import StreamCursor, cursors_of, partition_of_pull, read_cursors
+from bellbuoy.polling.metrics import ERRORS, ITEMS, LAST_ROUND, OUTCOMES, PAGE_SECONDS, start_series
 from bellbuoy.polling.transaction_outbox import TransactionOutbox
 from bellbuoy.times import now
 from gateway.field_policy import FieldPolicies
@@ -38,7 +39,6 @@ from gateway.pulls.pull import (
     Page,
     PullConnection,
     PullError,
-    PullRefusedError,
     PullSettings,
     PullSource,
 )
@@ -123,19 +123,9 @@ class PullLoop:
         """Return all streams with their cursors, as Kafka has them."""
         pull, topics = self._pull, self._cluster.topics
         place = partition_of_pull(pull.tenant, pull.source.name, topics)
-        known: Mapping[tuple[str, str, str], StreamCursor] = {
-            (each.tenant, each.source, each.stream): each
-            for each in read_cursors(self._cluster.connection, topics, place)
-        }
-        tenant, source = pull.tenant, pull.source.name
-        return [
-            _Stream(
-                name,
-                known.get((tenant, source, name))
-                or StreamCursor(tenant=tenant, source=source, stream=name, history=True),
-            )
-            for name in pull.source.streams(pull.settings)
-        ]
+        read = read_cursors(self._cluster.connection, topics, place)
+        asked = [(pull.tenant, pull.source.name, name) for name in pull.source.streams(pull.settings)]
+        return [_Stream(cursor.stream, cursor) for cursor in cursors_of(asked, read)]
 
     def _ask(self, runner: asyncio.Runner, streams: list[_Stream]) -> None:
         while not self._stop.is_set():
@@ -161,10 +151,8 @@ class PullLoop:
         before = stream.cursor
         if before.history:
             self._mute(runner, sender, before, accounts)
-        cursor = StreamCursor(
-            tenant=before.tenant,
-            source=before.source,
-            stream=before.stream,
+        cursor = replace(
+            before,
             cursor=page.cursor,
             polled_at=at,
             items=before.items + len(page.items),
@@ -199,7 +187,6 @@ class PullLoop:
         except Exception as error:
             # One vendor's surprise must not stop the others; it is told, and asked again later.
             self._log.exception("The vendor's answer could not be read.", stream=stream.name)
-            ERRORS.labels(self._pull.source.name, "unexpected").inc()
             raise _UnreadableError(f"an answer could not be read: {type(error).__name__}: {error}") from error
 
     def _mapped(
@@ -208,7 +195,7 @@ class PullLoop:
         """Return a page's events, what follows from them, and dead letters; their outcomes and accounts."""
         accounts = set[str]()
         records, source = RequestRecords(sender), self._pull.source
-        outcomes = {"event": 0, "ignored": 0, "dead_letter": 0}
+        outcomes = dict.fromkeys(OUTCOMES, 0)
         fields = self._dispatcher.fields.of(sender)
         for kind, raw in page.items:
             said = {KIND: kind.encode()}
@@ -233,10 +220,8 @@ class PullLoop:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(stream.failures - 1, 16))
         if error.retry_after is not None:
             pause = min(_LONGEST_ASKED_FOR, max(error.retry_after, 0.0))
-        kind = "refused" if isinstance(error, PullRefusedError) else "away"
-        kind = kind if error.retry_after is None else "throttled"
-        if not isinstance(error, _UnreadableError):
-            ERRORS.labels(self._pull.source.name, kind).inc()
+        kind = error.kind if error.retry_after is None else "throttled"
+        ERRORS.labels(self._pull.source.name, kind).inc()
         self._log.warning(
             "The source gave no page; it is asked again.",
             stream=stream.name,
@@ -259,3 +244,5 @@ class _UnreadableError(PullError):
 
     Operator action: see the log's traceback; the source is asked again until it is understood.
     """
+
+    kind = "unexpected"

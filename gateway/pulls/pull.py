@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,6 +62,9 @@ class PullError(Exception):
     Operator action: none, unless it goes on; then the message says what is wrong.
     """
 
+    kind: ClassVar[str] = "away"
+    """What the vendor did, for metrics."""
+
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -73,6 +76,8 @@ class PullRefusedError(PullError):
 
     Operator action: correct the source's settings, or give its user the right, as the message says.
     """
+
+    kind = "refused"
 
 
 class PullConnection(Protocol):
