@@ -49,6 +49,19 @@ class _Producer:
     warnings: _Warnings = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _TenantProducers:
+    """
+    The producers of a tenant by name, and how many events all of them sent.
+
+    ``pace`` says of each producer when it sent, among the events of the tenant.
+    """
+
+    producers: dict[str, _Producer] = field(default_factory=dict)
+    pace: dict[str, Stream] = field(default_factory=dict)
+    events: int = 0
+
+
 class DriftWatch:
     """
     Watch over the producers of every tenant, in the memory of this process.
@@ -59,21 +72,20 @@ class DriftWatch:
 
     def __init__(self, tell: Callable[[str, dict[str, Any]], None]) -> None:
         self._tell = tell
-        self._tenants: dict[str, dict[str, _Producer]] = {}
-        self._pace: dict[str, dict[str, Stream]] = {}
-        self._counts: dict[str, int] = {}
+        self._tenants: dict[str, _TenantProducers] = {}
 
     def observe(self, sender: Sender, events: Sequence[bytes]) -> None:
         """Look at some of the events of a request, each as JSON."""
         if not events:
             return
-        producer = self._producer(sender)
+        tenant, name = self._tenants.setdefault(sender.tenant, _TenantProducers()), _named(sender)
+        producer = tenant.producers.get(name)
         if producer is None:
-            return
-        name = _named(sender)
-        count = self._counts[sender.tenant] = self._counts.get(sender.tenant, 0) + len(events)
-        pace = self._pace.setdefault(sender.tenant, {})
-        own = pace.setdefault(name, Stream(count, count))
+            if len(tenant.producers) >= _PRODUCERS:
+                return
+            producer = tenant.producers[name] = _Producer(sender.source, sender.received_at)
+        tenant.events = count = tenant.events + len(events)
+        own = tenant.pace.setdefault(name, Stream(count, count))
         own.events += len(events)
         own.arrived(count, sender.received_at)
         step = max(1, len(events) // _LOOKED_AT)
@@ -83,43 +95,43 @@ class DriftWatch:
             self._look_at(sender, producer, raw)
         if producer.seen // _ROUND > before:
             self._compare(sender, name, producer)
-            silent = set(stopped(pace.items(), count, sender.received_at))
-            for other, known in self._tenants[sender.tenant].items():
+            silent = set(stopped(tenant.pace.items(), count, sender.received_at))
+            for other, known in tenant.producers.items():
                 found = [_warning("silent", other, "", "", sender.received_at)] if other in silent else []
                 self._replace(sender.tenant, known, found, {"silent"})
 
     def report(self, tenant: str) -> dict[str, Any]:
         """Return the producers of a tenant: their kinds of events, and the open warnings."""
-        pace = self._pace.get(tenant, {})
+        known = self._tenants.get(tenant, _TenantProducers())
         return {
             "producers": [
                 {
                     "producer": name,
                     "source": each.source,
-                    "events": pace[name].events,
-                    "last_at": pace[name].last_at,
+                    "events": known.pace[name].events,
+                    "last_at": known.pace[name].last_at,
                     "kinds": [
                         {"event": kind, "looked_at": stream.events, "last_at": stream.last_at}
                         for kind, stream in sorted(each.streams.items())
                     ],
                     "warnings": list(each.warnings.values()),
                 }
-                for name, each in sorted(self._tenants.get(tenant, {}).items())
+                for name, each in sorted(known.producers.items())
             ]
         }
 
     def reports(self, gateway: str) -> Iterator[ProducerReport]:
         """Yield the reports of all producers, by this gateway."""
-        for tenant, producers in self._tenants.items():
-            for name, each in producers.items():
+        for tenant, known in self._tenants.items():
+            for name, each in known.producers.items():
                 yield ProducerReport(
                     tenant=tenant,
                     producer=name,
                     source=each.source,
                     gateway=gateway,
-                    events=self._pace[tenant][name].events,
+                    events=known.pace[name].events,
                     since=each.since,
-                    last_at=self._pace[tenant][name].last_at,
+                    last_at=known.pace[name].last_at,
                     kinds=tuple(
                         EventKind(event=kind, looked_at=stream.events, last_at=stream.last_at)
                         for kind, stream in sorted(each.streams.items())
@@ -128,13 +140,6 @@ class DriftWatch:
                         msgspec.convert(each.warnings[key], DriftWarning) for key in sorted(each.warnings)
                     ),
                 )
-
-    def _producer(self, sender: Sender) -> _Producer | None:
-        producers = self._tenants.setdefault(sender.tenant, {})
-        name = _named(sender)
-        if name not in producers and len(producers) < _PRODUCERS:
-            producers[name] = _Producer(sender.source, sender.received_at)
-        return producers.get(name)
 
     def _look_at(self, sender: Sender, producer: _Producer, raw: bytes) -> None:
         try:
