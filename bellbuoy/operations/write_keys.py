@@ -13,8 +13,7 @@ from bellbuoy.errors import ConfigError, OperatorError
 from bellbuoy.operations.record_writing import NewRecord, write_records
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
-from gateway.sources.registry import SOURCES
-from gateway.sources.source import WebhookSource
+from gateway.sources.registry import KEYED
 from schemas.identity.keys import partition_of
 from schemas.identity.write_keys import (
     KEY_NAME,
@@ -32,7 +31,7 @@ from streams.kafka.log_reader import read_to_end
 __all__ = ["KeyNameError", "NewKey", "make_key", "read_keys", "revoke_keys", "rotate_keys"]
 
 _SECONDS = 8.0
-_KEYED_SOURCES = tuple(source.name for source in SOURCES if not isinstance(source, WebhookSource))
+_KEYED_SOURCES = tuple(source.name for source in KEYED)
 
 
 class KeyNameError(OperatorError):

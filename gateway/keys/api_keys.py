@@ -13,9 +13,9 @@ from gateway.keys.quota import Quota
 from gateway.metrics import KEY_EVENTS, KEY_REFUSALS
 from schemas.identity.write_keys import KeyScope, WriteKey, digest_of
 
-__all__ = ["SETTINGS_KEY", "ApiKeys", "Grant"]
+__all__ = ["ApiKeys", "Grant"]
 
-SETTINGS_KEY = "settings"
+_SETTINGS_KEY = "settings"
 """The name, in metrics, of all keys of a tenant that stand in the settings."""
 
 
@@ -25,14 +25,14 @@ class Grant:
 
     tenant: str
     scope: KeyScope
-    name: str = SETTINGS_KEY
+    name: str = _SETTINGS_KEY
     sources: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
     quota: Quota = field(default_factory=Quota, compare=False)
 
     def sender(self, source: str, received_at: int) -> Sender:
         """Return the sender of a request with this key; the time is in UTC milliseconds."""
-        return Sender(self.tenant, source, received_at, "" if self.name == SETTINGS_KEY else self.name)
+        return Sender(self.tenant, source, received_at, "" if self.name == _SETTINGS_KEY else self.name)
 
     def check_source(self, source: str) -> None:
         """Raise HttpError (403) where the key may not send by a source's routes."""

@@ -11,7 +11,7 @@ from pydantic import AfterValidator
 from gateway.http.errors import Fault
 from schemas.money import minor_units
 
-__all__ = ["PROFILE_FIELDS", "ProfileFields", "profile_fields", "text"]
+__all__ = ["ProfileFields", "profile_fields", "text"]
 
 _MAX_TEXT = 256
 
@@ -64,14 +64,14 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "arr": _number,
 }
 
-PROFILE_FIELDS = tuple(_READERS)
+_PROFILE_FIELDS = tuple(_READERS)
 """What a tenant may fill; ``arr`` is in major units, of ``currency``."""
 
 
 def _known(fields: dict[str, str]) -> dict[str, str]:
-    unknown = sorted(set(fields) - set(PROFILE_FIELDS))
+    unknown = sorted(set(fields) - set(_PROFILE_FIELDS))
     if unknown:
-        raise ValueError(f"{', '.join(unknown)}: no field of a profile; use {', '.join(PROFILE_FIELDS)}")
+        raise ValueError(f"{', '.join(unknown)}: no field of a profile; use {', '.join(_PROFILE_FIELDS)}")
     return fields
 
 

@@ -23,7 +23,7 @@ from gateway.sources import (
 from gateway.sources.source import Source, ToRecord, WebhookSource
 from schemas.records import OWN_SOURCE
 
-__all__ = ["REPAIRS", "RESERVED", "SOURCES", "WEBHOOKS"]
+__all__ = ["KEYED", "REPAIRS", "RESERVED", "SOURCES", "WEBHOOKS"]
 
 SOURCES: tuple[Source, ...] = (
     segment.SOURCE,
@@ -47,6 +47,9 @@ SOURCES: tuple[Source, ...] = (
 
 WEBHOOKS = tuple(source for source in SOURCES if isinstance(source, WebhookSource))
 """The sources that send signed webhooks."""
+
+KEYED = tuple(source for source in SOURCES if not isinstance(source, WebhookSource))
+"""The sources whose senders show a key."""
 
 REPAIRS: dict[str, ToRecord] = {source.name: source.to_record for source in SOURCES}
 """How to map a dead letter's original JSON again, by the name of the source that made it."""
