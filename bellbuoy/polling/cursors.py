@@ -53,7 +53,7 @@ def partition_of_pull(tenant: str, source: str, topics: Topics) -> int:
 
 
 def cursors_of(streams: Iterable[tuple[str, str, str]], read: Iterable[StreamCursor]) -> list[StreamCursor]:
-    """Return the cursor of each stream by tenant, source and name; one of its first round where none was read."""
+    """Return each stream's cursor, by tenant, source and name; where none was read, that of its beginning."""
     known = {(each.tenant, each.source, each.stream): each for each in read}
     return [
         known.get((tenant, source, name))

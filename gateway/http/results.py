@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.http.errors import Fault
 
-__all__ = ["Results", "is_dry_run"]
+__all__ = ["Results", "dry_run_of", "is_dry_run"]
 
 
 def is_dry_run(request: Request) -> bool:
@@ -18,18 +18,21 @@ def is_dry_run(request: Request) -> bool:
     return request.query_params.get("dry_run", "").lower() in ("1", "true", "yes")
 
 
+def dry_run_of(request: Request) -> Results | None:
+    """Return what takes the results of a request that is only to be judged, ``None`` for any other."""
+    return Results() if is_dry_run(request) else None
+
+
 class Results:
     """
     The results of a request, in the order of its events: 200 all accepted, 207 some, 400 none.
 
-    ``rejected`` are the events of a list that were rejected, by index, each with its fault; ``faults`` are
-    those of every rejected event, the only one of a request included.
+    ``rejected`` are the events that were rejected, by index, each with its fault.
     """
 
     def __init__(self) -> None:
         self._results: list[dict[str, Any]] = []
         self.rejected: list[tuple[int, Fault]] = []
-        self.faults: list[Fault] = []
 
     def accept(self, event_id: str) -> None:
         """Note that an event was accepted."""
@@ -38,9 +41,7 @@ class Results:
     def reject(self, fault: Fault, index: int | None) -> None:
         """Note that an event was rejected; ``index`` is its place in a list, ``None`` for the only one."""
         pointer = ("" if index is None else f"/{index}") + fault.pointer
-        self.faults.append(fault)
-        if index is not None:
-            self.rejected.append((index, fault))
+        self.rejected.append((index or 0, fault))
         self._results.append({"status": "rejected", "message": fault.detail, "pointer": pointer})
 
     def ignore(self) -> None:

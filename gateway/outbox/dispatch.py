@@ -71,7 +71,7 @@ class Dispatcher:
         if records.grant is not None:
             records.grant.check_topic(topic)
         self._add(records, event)
-        if records.grant is None:
+        if records.made is not None:
             records.made += made_digests(event)
         for record in derived_records(event, user):
             self._add(records, record)
@@ -171,7 +171,7 @@ class Dispatcher:
             headers=headers,
             body=body,
             for_tests=for_tests,
-            made=bytes(records.made),
+            made=bytes(records.made or b""),
         )
         key, codec_ = account_key(payload.tenant, payload.id), self._codecs[RAW_TOPIC]
         value = codec_.encode(payload)

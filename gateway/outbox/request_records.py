@@ -22,7 +22,7 @@ class RequestRecords:
     ``grant`` is what the sender's key allows, ``None`` where something else proves the sender. ``dry_run``
     takes what becomes of each event where the request is only to be judged. ``raws`` are the events as
     they came, of which ``received`` were counted, and ``made`` the digests of what was made of them
-    (``schemas.records.raw_payloads``), where a signature proves the sender.
+    (``schemas.records.raw_payloads``), where the payload is to be kept.
     ``usage`` holds encoded usage events by partition, with the key of the first of them; ``arrivals`` are
     told to those who watch a tenant.
     """
@@ -31,7 +31,7 @@ class RequestRecords:
     grant: Grant | None = None
     dry_run: Results | None = None
     raws: list[bytes] = field(default_factory=list)
-    made: bytearray = field(default_factory=bytearray)
+    made: bytearray | None = None
     received: int = 0
     ignored: int = 0
     records: list[OutgoingRecord] = field(default_factory=list)

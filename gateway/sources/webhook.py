@@ -12,7 +12,7 @@ from starlette.routing import Route
 from gateway.http.body import BodyReader
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
-from gateway.http.results import Results, is_dry_run
+from gateway.http.results import dry_run_of
 from gateway.http.sender import Sender, told_of
 from gateway.metrics import REJECTED
 from gateway.outbox.dispatch import Dispatcher
@@ -99,7 +99,8 @@ class WebhookEndpoint:
                 raise _unexpected_body(sender, fault) from fault
             may_test = self._signed(for_tests, signed, sender)
             headers = _event_headers(request, source)
-            records = RequestRecords(sender, dry_run=Results() if is_dry_run(request) else None)
+            made = bytearray() if tenant in self._kept else None
+            records = RequestRecords(sender, dry_run=dry_run_of(request), made=made)
             for event, left in zip(events, kept, strict=True):
                 if not may_test and source.is_test is not None and source.is_test(event):
                     self._dispatcher.ignore(records, left)
@@ -108,7 +109,7 @@ class WebhookEndpoint:
                     self._add(records, left, headers)
             if records.dry_run is not None:
                 return records.dry_run.answer(dry_run=True)
-            if kept and tenant in self._kept:
+            if kept and made is not None:
                 whole = b"[" + b",".join(kept) + b"]" if body.lstrip()[:1] == b"[" else kept[0]
                 self._dispatcher.keep(records, whole, headers, for_tests=may_test)
             await self._dispatcher.send(records)

@@ -74,7 +74,7 @@ class CloudEventsEndpoint:
             for index, why in results.rejected if results.mixed else ():
                 raw = events[index]
                 self._dispatcher.add_dead_letter(records, topic_of(raw), raw, why)
-            for why in () if results.mixed else results.faults:
+            for _, why in () if results.mixed else results.rejected:
                 self._dispatcher.refuse(records, why)
             await self._dispatcher.send(records)
         return results.answer()

@@ -16,7 +16,7 @@ from gateway.http.body import BodyReader, check_batch_size, check_event_size, gu
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
-from gateway.http.results import Results, is_dry_run
+from gateway.http.results import dry_run_of
 from gateway.http.sender import told_of
 from gateway.keys.api_keys import ApiKeys
 from gateway.metrics import count_unusable
@@ -68,7 +68,7 @@ class PosthogEndpoint:
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             check_batch_size(len(events), self._limits, pointer="/batch")
-            receipt, dry_run = secrets.token_hex(8), Results() if is_dry_run(request) else None
+            receipt, dry_run = secrets.token_hex(8), dry_run_of(request)
             records = RequestRecords(sender, grant, dry_run)
             for index, event in enumerate(events):
                 self._add(records, event, f"{receipt}/{index}")

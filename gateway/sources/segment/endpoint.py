@@ -14,7 +14,7 @@ from gateway.http.body import BodyReader, check_event_size
 from gateway.http.errors import Fault, HttpError
 from gateway.http.json_decoding import well_formed
 from gateway.http.limits import RequestLimits
-from gateway.http.results import Results, is_dry_run
+from gateway.http.results import dry_run_of
 from gateway.http.sender import told_of
 from gateway.keys.api_keys import ApiKeys
 from gateway.metrics import count_unusable
@@ -99,7 +99,7 @@ class SegmentEndpoint:
                     raw = well_formed(body)
                     left = self._dispatcher.fields.of(sender).changed(raw)
                     call = CALL_DECODER.read(left)
-                    records = RequestRecords(sender, grant, _dry_run(request), [raw])
+                    records = RequestRecords(sender, grant, dry_run_of(request), [raw])
                     self._add(records, kind, call, left, sent_at=sent_at_of(call), receipt=_receipt())
                 except Fault as fault:
                     raise HttpError.of(fault) from fault
@@ -122,7 +122,7 @@ class SegmentEndpoint:
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             sent_at, group, receipt = sent_at_of(batch), group_of(batch), _receipt()
-            records = RequestRecords(sender, grant, _dry_run(request))
+            records = RequestRecords(sender, grant, dry_run_of(request))
             for index, call in enumerate(batch.batch):
                 self._add_of_batch(records, bytes(call), sent_at, group, f"{receipt}/{index}")
             if records.dry_run is not None:
@@ -215,10 +215,6 @@ class SegmentEndpoint:
         receipt = receipt_of(raw, receipt)
         headers = dead_letter_headers(kind, sent_at, receipt)
         self._dispatcher.add_dead_letter(records, topic_of(kind), raw, fault, headers, receipt)
-
-
-def _dry_run(request: Request) -> Results | None:
-    return Results() if is_dry_run(request) else None
 
 
 def _receipt() -> str:

@@ -110,7 +110,7 @@ class TypedEndpoint:
                 own, raw = topic or _named_topic(items[index]), items[index]
                 headers = {TOPIC_HEADER: own.encode()}
                 self._dispatcher.add_dead_letter(records, own, raw, why, headers)
-            for why in () if results.mixed else results.faults:
+            for _, why in () if results.mixed else results.rejected:
                 self._dispatcher.refuse(records, why)
             await self._dispatcher.send(records)
         return results.answer()
