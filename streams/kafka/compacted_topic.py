@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from schemas.connection import Connection
 from streams.kafka.client_settings import RECONNECT_QUIETLY
 from streams.kafka.errors import END_OF_PARTITION, TIMED_OUT
-from streams.kafka.log_reader import end_offsets
+from streams.kafka.log_reader import watermarks
 from streams.kafka.retry import REQUEST_SECONDS
 
 __all__ = ["CompactedTopicFollower"]
@@ -32,20 +32,20 @@ class CompactedTopicFollower:
         partitions: int,
         take: Callable[[bytes, bytes | None], None],
     ) -> None:
-        self._connection, self._topic, self._take = connection, topic, take
+        self._topic, self._take = topic, take
         self._read = dict.fromkeys(range(partitions), 0)
-        self._consumer = Consumer(
-            {
-                **connection.librdkafka(),
-                "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "enable.partition.eof": True,
-                "log_level": 2,
-                **RECONNECT_QUIETLY,
-            }
-        )
+        self._settings = {
+            **connection.librdkafka(),
+            "group.id": "bellbuoy-reader",  # assigned by hand: the group never exists on the broker
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            **RECONNECT_QUIETLY,
+        }
+        self._consumer = Consumer(self._settings)
         self._consumer.assign([TopicPartition(topic, number, 0) for number in self._read])
+        self._end_consumer: Consumer | None = None
 
     def look(self) -> None:
         """Take what has arrived meanwhile, without waiting; errors show when it must catch up."""
@@ -53,8 +53,7 @@ class CompactedTopicFollower:
 
     def catch_up(self) -> None:
         """Read the topic to its present end; raise KafkaException."""
-        # By another client: a broker answers this one only once a fetch that waits for records ends.
-        ends = end_offsets(self._connection, self._topic, self._read)
+        ends = self._ends()
         while any(self._read[number] < end for number, end in ends.items()):
             message = self._consumer.poll(REQUEST_SECONDS)
             if message is None:
@@ -65,8 +64,18 @@ class CompactedTopicFollower:
             self._keep([message, *self._consumer.consume(_RECORDS, 0)])
 
     def close(self) -> None:
-        """Close the client."""
+        """Close the clients."""
         self._consumer.close()
+        if self._end_consumer is not None:
+            self._end_consumer.close()
+
+    def _ends(self) -> dict[int, int]:
+        # By a client that fetches nothing: a broker answers one that fetches only once its fetch, which waits
+        # for records, ends.
+        if self._end_consumer is None:
+            self._end_consumer = Consumer(self._settings)
+        asking = self._end_consumer
+        return {number: watermarks(asking, TopicPartition(self._topic, number))[1] for number in self._read}
 
     def _keep(self, messages: Iterable[Message]) -> None:
         for message in messages:
