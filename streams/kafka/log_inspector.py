@@ -55,8 +55,8 @@ class LogInspector:
     """
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
         self._admin = AdminClient({**connection.librdkafka(), "log_level": 0})
+        self._aiokafka_options = aiokafka_options(connection)
 
     def topics(self, names: Iterable[str]) -> dict[str, TopicState]:
         """Return the topics of these names that exist."""
@@ -132,9 +132,7 @@ class LogInspector:
 
     def _epoch_ends(self, epochs: Mapping[Part, int]) -> dict[Part, tuple[int, int]]:
         async def ask() -> dict[Part, tuple[int, int]]:
-            client = AIOKafkaClient(
-                **aiokafka_options(self._connection), request_timeout_ms=int(_SECONDS * 1000)
-            )
+            client = AIOKafkaClient(**self._aiokafka_options, request_timeout_ms=int(_SECONDS * 1000))
             try:
                 await client.bootstrap()
                 await client.set_topics({topic for topic, _ in epochs})
