@@ -9,7 +9,7 @@ from schemas.identity.naming import named_by, without_name
 from sinks.port import Subject
 from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, key_pattern
 
-__all__ = ["erase_account", "erase_person"]
+__all__ = ["erase_account", "erase_person", "unrank"]
 
 _PAGE = 1_000
 _LAST_SEQUENCE = 2**64 - 1
@@ -45,10 +45,7 @@ def erase_account(client: Any, keys: Keys, subject: Subject, *, dry_run: bool) -
     if gone:
         pipeline.hdel(key, *gone)
     if health:
-        pipeline.zrem(keys.risk(tenant), account_id)
-        pipeline.srem(keys.unknown(tenant), account_id)
-        if owner is not None:
-            pipeline.zrem(keys.owner(tenant, owner.decode()), account_id)
+        unrank(pipeline, keys, tenant, account_id, owner)
     if changes == client.xlen(history):
         pipeline.delete(history)  # a stream that was trimmed to nothing would keep its key
     else:
@@ -90,6 +87,14 @@ def erase_person(client: Any, keys: Keys, subject: Subject, *, dry_run: bool) ->
     if not dry_run:
         pipeline.execute()
     return found
+
+
+def unrank(pipeline: Any, keys: Keys, tenant: str, account_id: str, owner: bytes | None) -> None:
+    """Take an account out of the tenant's rankings and those of its owner; ``None``: it has none."""
+    pipeline.zrem(keys.risk(tenant), account_id)
+    pipeline.srem(keys.unknown(tenant), account_id)
+    if owner is not None:
+        pipeline.zrem(keys.owner(tenant, owner.decode()), account_id)
 
 
 def _alerts(client: Any, keys: Keys) -> Iterator[tuple[bytes, dict[bytes, bytes]]]:

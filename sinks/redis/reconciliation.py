@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from schemas.records import AccountHealth, AccountKpis
 from sinks.port import Output, SinkEntry
+from sinks.redis.erasure import unrank
 from sinks.redis.layout import HEALTH_FIELDS, KPIS_FIELDS, Keys, encode_health, encode_kpis, key_pattern
 
 __all__ = ["entry_of", "remove_entry", "stored_entries"]
@@ -59,10 +61,7 @@ def remove_entry(client: Any, keys: Keys, kind: type[Output], entry: SinkEntry) 
             return
         pipeline.hdel(key, *_FIELDS[kind])
         if kind is AccountHealth:
-            pipeline.zrem(keys.risk(entry.tenant), entry.account_id)
-            pipeline.srem(keys.unknown(entry.tenant), entry.account_id)
-            if owner is not None:
-                pipeline.zrem(keys.owner(entry.tenant, owner.decode()), entry.account_id)
+            unrank(pipeline, keys, entry.tenant, entry.account_id, owner)
 
     client.transaction(step, key)
 
@@ -112,10 +111,14 @@ def _ranked_alone(client: Any, keys: Keys) -> Iterator[SinkEntry]:
     """Yield accounts of a ranking that have no health."""
     for key in client.scan_iter(match=key_pattern(keys.risk("")) + "*", count=_PAGE):
         tenant = key.decode().removeprefix(keys.risk(""))
-        for member, score in client.zscan_iter(key, count=_PAGE):
-            account_id = member.decode()
-            if not client.hexists(keys.account(tenant, account_id), "as_of"):
-                yield _entry(tenant, account_id, 0, 0, {}, (score,))
+        members = client.zscan_iter(key, count=_PAGE)
+        while page := [(member.decode(), score) for member, score in islice(members, _PAGE)]:
+            pipeline = client.pipeline(transaction=False)
+            for account_id, _ in page:
+                pipeline.hexists(keys.account(tenant, account_id), "as_of")
+            for (account_id, score), has_health in zip(page, pipeline.execute(), strict=True):
+                if not has_health:
+                    yield _entry(tenant, account_id, 0, 0, {}, (score,))
 
 
 def _entry(
