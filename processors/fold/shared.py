@@ -62,11 +62,12 @@ class Shared:
         if models is self.models and policies is self.policies and not (changed or batch.feed_reports):
             return self
         feeds = {**self.feeds, **changed} if changed else self.feeds
-        feed_days = self.feed_days
+        reported: dict[FeedKey, FeedDays] = {}
         for report in batch.feed_reports:
             key = report.tenant, report.topic
-            known = feed_days.get(key, FeedDays(report.tenant, topic=report.topic))
-            feed_days = {**feed_days, key: with_report(known, report)}
+            known = reported.get(key) or self.feed_days.get(key, FeedDays(report.tenant, topic=report.topic))
+            reported[key] = with_report(known, report)
+        feed_days = {**self.feed_days, **reported} if reported else self.feed_days
         return Shared(models, feeds, policies, self.outages, feed_days)
 
     def lost_days(self, tenant: str) -> LostDays:
