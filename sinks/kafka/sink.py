@@ -42,16 +42,15 @@ class KafkaSink:
         self._topics: dict[type, str] = {
             record: settings.topic_prefix + name for record, name in topics.items()
         }
-        self._encode: dict[type, Callable[[Any], bytes]] = (
-            dict.fromkeys(topics, msgspec.json.encode)
-            if settings.format == "json"
-            else {record: codec(name, committed()).encode for record, name in topics.items()}
-        )
-        self._decode: dict[type, Callable[[bytes], Any]] = (
-            {record: msgspec.json.Decoder(record).decode for record in topics}
-            if settings.format == "json"
-            else {record: codec(name, committed()).decode for record, name in topics.items()}
-        )
+        self._encode: dict[type, Callable[[Any], bytes]]
+        self._decode: dict[type, Callable[[bytes], Any]]
+        if settings.format == "json":
+            self._encode = dict.fromkeys(topics, msgspec.json.encode)
+            self._decode = {record: msgspec.json.Decoder(record).decode for record in topics}
+        else:
+            codecs = {record: codec(name, committed()) for record, name in topics.items()}
+            self._encode = {record: each.encode for record, each in codecs.items()}
+            self._decode = {record: each.decode for record, each in codecs.items()}
         self._producer: Producer | None = None
         self._retained_until: int | None = 0
 
@@ -83,9 +82,7 @@ class KafkaSink:
         for index, error in failed:
             if error.code() in _NEVER:
                 raise Rejected(index, error.str())
-        if left or failed:
-            self.close()
-            raise self._away(failed[0][1] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
+        self._require_sent(left, failed)
 
     def erase(self, subject: Subject, /, *, dry_run: bool = False) -> dict[str, int]:
         """
@@ -99,13 +96,9 @@ class KafkaSink:
                 topic: find_records(client, topic, self._decode[record], subject, seconds)
                 for record, topic in self._topics.items()
             }
-            ends = (
-                self._retained_until,
-                gone_at(client, {t: f for t, f in found.items() if f.total}, seconds),
-            )
-            self._retained_until = max((end for end in ends if end is not None), default=0)
-            if None in ends:
-                self._retained_until = None
+            gone = gone_at(client, {t: f for t, f in found.items() if f.total}, seconds)
+            known = self._retained_until
+            self._retained_until = None if known is None or gone is None else max(known, gone)
         except KafkaException as error:
             raise SinkError(
                 f"{self._settings.bootstrap} can't be read for an erasure: {error.args[0].str()}; "
@@ -125,7 +118,10 @@ class KafkaSink:
         for topic, records in found.items():
             for key in records.keys:
                 self._produce(producer, 0, topic, key, None, failed)
-        if producer.flush(self._settings.timeout_seconds) or failed:
+        self._require_sent(producer.flush(self._settings.timeout_seconds), failed)
+
+    def _require_sent(self, left: int, failed: Sequence[tuple[int, KafkaError]]) -> None:
+        if left or failed:
             self.close()
             raise self._away(failed[0][1] if failed else KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001
 
