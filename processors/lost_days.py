@@ -29,10 +29,8 @@ from schemas.records import OWN_SOURCE, FeedReport
 from schemas.times import DAY, HOUR
 
 __all__ = [
-    "REPORT_AFTER",
     "DayCounts",
     "FeedDays",
-    "Shortfall",
     "contact_count_of",
     "count_of",
     "counted",
@@ -44,10 +42,10 @@ __all__ = [
 _ALL_ACCOUNTS = "*"
 """The account id in reports, which concern a tenant."""
 
-REPORT_AFTER = HOUR
+_REPORT_AFTER = HOUR
 """A partition reports a day so long after its end: by then every account was evaluated on the next day."""
 
-MIN_SHORT = 3
+_MIN_SHORT = 3
 """Fewer accounts that fall short are their own affair."""
 
 _CHANCE = 0.02
@@ -177,7 +175,7 @@ def counted(feed: FeedDays, day: int, counts: DayCounts) -> FeedDays:
 def reported(feed: FeedDays, partition: int, now: int) -> tuple[FeedDays, FeedReport] | None:
     """Return this partition's report of a day that is over long enough, and what is known after it."""
     day = feed.here_day
-    if day < 0 or now < (day + 1) * DAY + REPORT_AFTER:
+    if day < 0 or now < (day + 1) * DAY + _REPORT_AFTER:
         return None
     report = FeedReport(
         event_id=f"{feed.topic}:{day}:{partition}",
@@ -224,7 +222,7 @@ def shortfall(feed: FeedDays) -> Shortfall | None:
 
     The newest two days that could be judged must be lost: one may be a holiday that nobody told us of.
     """
-    judged = [day for day, counts in feed.days.items() if counts.expected >= MIN_SHORT][-2:]
+    judged = [day for day, counts in feed.days.items() if counts.expected >= _MIN_SHORT][-2:]
     if len(judged) < 2 or not all(day in feed.lost for day in judged):
         return None
     since = judged[0]
@@ -257,19 +255,22 @@ def _is_weekend(day: int) -> bool:
 
 def _is_lost(day: int, days: Mapping[int, DayCounts], lost: Collection[int]) -> bool:
     """Judge a day by its own counts, those of the days before, and which of them were lost."""
-    counts = days.get(day, DayCounts())
+    counts, goes_on = days.get(day, DayCounts()), day - 1 in lost
+    if all(day - age in lost for age in range(1, _LONGEST + 1)):
+        return False
+    if goes_on and counts.expected < _MIN_SHORT:
+        return True
+    if not goes_on and counts.newly_short < _MIN_SHORT:
+        return False
     past = DayCounts()
     for before in range(day - _PAST_DAYS, day):
         if before in days and before not in lost:
             past = past.plus(days[before])
-    if all(day - age in lost for age in range(1, _LONGEST + 1)):
-        return False
-    if day - 1 in lost:
+    if goes_on:
         usual = (past.short + 2) / (past.expected + 20)
-        return counts.expected < MIN_SHORT or _is_more(counts.short, counts.expected, usual, _STAYS_CHANCE)
+        return _is_more(counts.short, counts.expected, usual, _STAYS_CHANCE)
     usual = (past.newly_short + 1) / (past.expected + 20)
-    newly = counts.newly_short
-    return newly >= MIN_SHORT and _is_more(newly, counts.expected, usual, _CHANCE)
+    return _is_more(counts.newly_short, counts.expected, usual, _CHANCE)
 
 
 def _is_more(short: int, expected: int, usual: float, chance: float) -> bool:
@@ -278,9 +279,17 @@ def _is_more(short: int, expected: int, usual: float, chance: float) -> bool:
 
 
 def _chance(of: int, least: int, share: float) -> float:
-    """Return how probable it is that *least* or more of so many fall short, each with a probability."""
+    """
+    Return how probable it is that *least* or more of so many fall short, each with a probability.
+
+    *least* is no less than the mean, so each number is less probable than the one before.
+    """
     if of > 1_000:  # the sums stay small, and shares are exact enough
         of, least = 1_000, least * 1_000 // of
-    return sum(
-        comb(of, number) * share**number * (1 - share) ** (of - number) for number in range(least, of + 1)
-    )
+    chance = 0.0
+    for number in range(least, of + 1):
+        before = chance
+        chance += comb(of, number) * share**number * (1 - share) ** (of - number)
+        if chance == before:
+            break
+    return chance
