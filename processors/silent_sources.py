@@ -17,6 +17,7 @@ comes, for a day at most: what was missed may come late, and in any order.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -155,7 +156,7 @@ def changed_outages(
 ) -> dict[FeedKey, Outage]:
     """Return the outages that began or ended since they were told of; ``shortfalls`` are those in part."""
     changed: dict[FeedKey, Outage] = {}
-    for key in {**feeds, **shortfalls}:
+    for key in chain(feeds, (key for key in shortfalls if key not in feeds)):
         feed, known = feeds.get(key), key in told and told[key].since >= 0
         silent = feed is not None and is_silent(feed, now)
         if (silent or key in shortfalls) == known:

@@ -102,8 +102,13 @@ def evaluate(
     value they had when the source was last heard from; what came on ``lost`` days is not missed.
     """
     last = account.evaluation
-    same = last is not None and last.view.lost == lost and not (frozen or last.frozen)
-    if usage_only and same and last is not None and last.holds_at(now):
+    if (
+        usage_only
+        and last is not None
+        and last.view.lost == lost
+        and not (frozen or last.frozen)
+        and last.holds_at(now)
+    ):
         evaluation = _evaluate_usage(account, last, now, models, changed_usage)
         if evaluation is not None:
             account.evaluation = evaluation
