@@ -108,7 +108,7 @@ def idle(view: View) -> MeasureValue:
     contract (handbook.gitlab.com, use case adoption).
     """
     seats, months = view.seats, view.months
-    if not seats or months is None or view.state.usage.last_at is None:
+    if not seats or months is None or view.usage.last_at is None:
         return MeasureValue(0, "Usage, seats or the start of the contract are not known")
     days = round(months * MONTH)
     if days > _NEW_DAYS:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -33,7 +33,7 @@ What a key allows.
 it. ``server``: the tracking routes and typed events. Such a key stays on the tenant's own machines.
 """
 
-KEY_SCOPES: tuple[KeyScope, ...] = ("track", "server")
+KEY_SCOPES: tuple[KeyScope, ...] = get_args(KeyScope)
 """The scopes of a key."""
 
 KEY_NAME = r"[a-z0-9][a-z0-9_-]{0,62}"
