@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 
 from msgspec.structs import replace
@@ -29,17 +30,17 @@ _WEEKDAYS, _WEEKS = 2, 8
 day of one week is not counted twice, and a level that falls or rises goes on as it does."""
 
 
-def filled(usage: Usage, lost: Sequence[int], today: int) -> Usage:
+def filled(usage: Usage, lost: tuple[int, ...], today: int) -> Usage:
     """Return the usage with these UTC days, in order, filled in; nothing of the given one changes."""
     if usage.first_at is None or usage.last_at is None:
         return usage
     first, last = usage.first_at // DAY, usage.last_at // DAY
     days, like = dict(usage.days), dict[int, int]()
-    for day in lost:
-        past = [before for before in _weekdays(day, -7, lost) if before >= first]
+    for day, before, after in _near(lost):
+        past = [each for each in before if each >= first]
         if not past:
             continue
-        near = past + [after for after in _weekdays(day, 7, lost) if after < today]
+        near = past + [each for each in after if each < today]
         usual = [usage.days.get(each, _NO_USAGE) for each in near]
         came = usage.days.get(day, _NO_USAGE)
         if 2 * came.events * len(usual) < sum(each.events for each in usual):
@@ -63,6 +64,12 @@ def refilled(before: Usage, usage: Usage, lost: Sequence[int]) -> Usage:
         return usage
     last_at = usage.last_at + _lost_since(usage.last_at // DAY, lost) * DAY
     return replace(before, first_at=usage.first_at, last_at=last_at)
+
+
+@lru_cache(256)
+def _near(lost: tuple[int, ...]) -> tuple[tuple[int, tuple[int, ...], tuple[int, ...]], ...]:
+    """Return each lost day with the same weekdays before it and after it, the same for all accounts."""
+    return tuple((day, tuple(_weekdays(day, -7, lost)), tuple(_weekdays(day, 7, lost))) for day in lost)
 
 
 def _weekdays(day: int, step: int, lost: Sequence[int]) -> Iterator[int]:
