@@ -16,6 +16,7 @@ from bellbuoy.operations.reconcile import compare, find_reconcilable
 from chaos.cluster import Cluster
 from chaos.company import TENANT, ChaosCompany
 from chaos.told_state import AlertChange, ToldState, read_told_state
+from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.position import is_account
 from schemas.codec.record_codec import codec
@@ -25,7 +26,7 @@ from sinks.postgres.client import connect
 from sinks.redis.reader import RedisReader
 from streams.kafka.log_reader import read_to_end
 
-__all__ = ["FinalState", "read_final_state"]
+__all__ = ["FinalState", "account_states", "read_final_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +88,18 @@ def _unreconciled(cluster: Cluster, alerts: Sequence[RiskAlert]) -> Iterator[str
         yield f"postgres: {stored} changes of alerts, {published} were published"
 
 
-def _states(cluster: Cluster) -> dict[bytes, str]:
+def account_states(cluster: Cluster) -> dict[bytes, State]:
+    """Return the state of every account, by its key, from the changelog."""
     starts = [TopicPartition(cluster.topics.changelog, p, 0) for p in range(cluster.topics.partitions)]
     newest = {record.key or b"": record.value or b"" for record in read_to_end(cluster.connection, starts)}
-    states = {}
-    for key, value in newest.items():
-        if is_account(key):
-            state = decode_state(value)
-            state.sequence = -1
-            states[key] = hashlib.sha256(encode_state(state)).hexdigest()[:16]
-    return states
+    return {key: decode_state(value) for key, value in newest.items() if is_account(key)}
+
+
+def _states(cluster: Cluster) -> dict[bytes, str]:
+    states = account_states(cluster)
+    for state in states.values():
+        state.sequence = -1
+    return {key: hashlib.sha256(encode_state(state)).hexdigest()[:16] for key, state in states.items()}
 
 
 def _published_alerts(cluster: Cluster) -> list[RiskAlert]:
