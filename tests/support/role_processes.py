@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -25,9 +26,11 @@ def role_settings(bootstrap: Connection, topics: Topics, folder: Path, **areas: 
     """
     Return the settings of a deployment's roles: free ports, short sessions, and those of *areas*.
 
-    Without those of Redis there is none: a test writes to none that happens to run on this machine.
+    Without those of Redis, here or in the environment, there is none: a test writes to none that happens to
+    run on this machine.
     """
-    areas = {"redis": _NO_REDIS} | areas
+    if "BELLBUOY_REDIS__URL" not in os.environ:
+        areas = {"redis": _NO_REDIS} | areas
     stages = {
         area: {"metrics_port": 0, "session_seconds": SESSION_SECONDS} | areas.pop(area, {})
         for area in ("journal", "worker", "delivery")
