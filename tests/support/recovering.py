@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from bellbuoy.cli.app import app
 from schemas.connection import Connection
 from schemas.topics import Topics
+from tests.support.role_processes import NO_REDIS
 from tests.support.waiting import until
 
 
@@ -19,6 +20,7 @@ def environment(bootstrap: Connection, topics: Topics) -> dict[str, str]:
         "BELLBUOY_KAFKA__BOOTSTRAP": str(bootstrap),
         "BELLBUOY_KAFKA__TOPIC_PREFIX": topics.prefix,
         "BELLBUOY_KAFKA__PARTITIONS": str(topics.partitions),
+        "BELLBUOY_REDIS__URL": NO_REDIS,
     }
 
 

@@ -17,7 +17,8 @@ from tests.support.forked_role import ForkedRole
 SESSION_SECONDS = 6.0
 """A member that is silent for so long is replaced; the shortest session that Kafka allows."""
 
-_NO_REDIS = {"url": "redis://127.0.0.1:1"}
+NO_REDIS = "redis://127.0.0.1:1"
+"""An address at which nothing answers."""
 
 _CRASHES = (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
 
@@ -30,7 +31,7 @@ def role_settings(bootstrap: Connection, topics: Topics, folder: Path, **areas: 
     run on this machine.
     """
     if "BELLBUOY_REDIS__URL" not in os.environ:
-        areas = {"redis": _NO_REDIS} | areas
+        areas = {"redis": {"url": NO_REDIS}} | areas
     stages = {
         area: {"metrics_port": 0, "session_seconds": SESSION_SECONDS} | areas.pop(area, {})
         for area in ("journal", "worker", "delivery")
