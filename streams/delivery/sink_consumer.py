@@ -123,7 +123,7 @@ class SinkConsumer:
 
     def _resume(self) -> None:
         """Go on from where sink and topics say, where that is in doubt."""
-        backoff = Backoff(self._settings.retry_seconds)
+        backoff, told = Backoff(self._settings.retry_seconds), ""
         while self._resume_point.unknown and self._offsets.owned:
             try:
                 self._writer.taken_over()
@@ -139,6 +139,8 @@ class SinkConsumer:
                 self._wait(backoff.pause(error))
             except KafkaException as error:
                 self._watch.refused(error.args[0])
+                if told != (told := error.args[0].str()):
+                    self._status.log.warning("Kafka does not say where to go on: asked again.", error=told)
                 self._member.pause()
                 self._wait(backoff.pause(SinkError("Kafka is away")))
             else:

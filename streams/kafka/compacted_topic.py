@@ -66,8 +66,7 @@ class CompactedTopicFollower:
     def close(self) -> None:
         """Close the clients."""
         self._consumer.close()
-        if self._end_consumer is not None:
-            self._end_consumer.close()
+        self._close_end_consumer()
 
     def _ends(self) -> dict[int, int]:
         # By a client that fetches nothing: a broker answers one that fetches only once its fetch, which waits
@@ -75,7 +74,19 @@ class CompactedTopicFollower:
         if self._end_consumer is None:
             self._end_consumer = Consumer(self._settings)
         asking = self._end_consumer
-        return {number: watermarks(asking, TopicPartition(self._topic, number))[1] for number in self._read}
+        try:
+            return {
+                number: watermarks(asking, TopicPartition(self._topic, number))[1] for number in self._read
+            }
+        except KafkaException:
+            # One that has learned that a partition is unknown may believe so for minutes.
+            self._close_end_consumer()
+            raise
+
+    def _close_end_consumer(self) -> None:
+        closing, self._end_consumer = self._end_consumer, None
+        if closing is not None:
+            closing.close()
 
     def _keep(self, messages: Iterable[Message]) -> None:
         for message in messages:
