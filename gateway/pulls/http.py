@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -75,7 +76,8 @@ class HttpClient:
             raise PullError(f"{self.host} answered more than {_MOST_ANSWER_BYTES:,} bytes to {path}")
         if status == _TOO_MANY or status >= _SERVER:
             raise PullError(
-                f"{self.host} answered {status}", retry_after_seconds(headers.get("retry-after", ""))
+                f"{self.host} answered {status}",
+                retry_after_seconds(headers.get("retry-after", ""), datetime.now(UTC)),
             )
         if status == _FORBIDDEN and self._used_up is not None and self._used_up in raw:
             raise PullError(f"{self.host}: the requests of the day are used up", 900.0)

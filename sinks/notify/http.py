@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -116,7 +117,7 @@ def failure(host: str, answer: Answer) -> PermanentError | TemporaryError:
 
 def retry_after(value: str) -> float | None:
     """Return the seconds that a Retry-After header asks for, an hour at most."""
-    seconds = retry_after_seconds(value)
+    seconds = retry_after_seconds(value, datetime.now(UTC))
     return None if seconds is None else min(seconds, _LONGEST_RETRY_AFTER_SECONDS)
 
 

@@ -96,7 +96,8 @@ class WritebackClient:
             )
         if status in (_TOO_MANY, *self._mapping.retry_statuses) or status >= _SERVER:
             raise SinkError(
-                f"{self.host} answered {status}", retry_after_seconds(headers.get("retry-after", ""))
+                f"{self.host} answered {status}",
+                retry_after_seconds(headers.get("retry-after", ""), datetime.now(UTC)),
             )
         return Reply(status, _decoded(raw))
 
