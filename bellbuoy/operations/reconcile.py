@@ -16,15 +16,15 @@ from typing import Any, Protocol
 from confluent_kafka import TopicPartition
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka_cluster import kafka_cluster
 from bellbuoy.operations.retry import retry_while_leaderless
 from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings
 from schemas.codec.errors import SchemaError
-from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.records import AccountHealth, AccountKpis
 from sinks.port import Appending, Reconcilable, Sink, SinkEntry, version
+from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import read_to_end, watermarks_of
 
 __all__ = ["Comparison", "ReconcilableSink", "SinkDifference", "compare", "find_reconcilable", "repair"]
@@ -93,10 +93,11 @@ def find_reconcilable(settings: Settings, name: str) -> ReconcilableSink:
 
 def compare(settings: Settings, sink: ReconcilableSink) -> Comparison:
     """Return how an open sink differs from Kafka; raise KafkaAwayError and SinkError."""
-    first = _compare(settings, sink)
+    cluster = kafka_cluster(settings)
+    first = _compare(cluster, sink)
     if first.differences:
         time.sleep(_PAUSE_SECONDS)
-        second = _compare(settings, sink)
+        second = _compare(cluster, sink)
         before = set(first.differences)
         second.differences = [each for each in second.differences if each in before]
         return second
@@ -105,6 +106,7 @@ def compare(settings: Settings, sink: ReconcilableSink) -> Comparison:
 
 def repair(settings: Settings, sink: ReconcilableSink, comparison: Comparison) -> int:
     """Write what differs again, and remove what is left over; return how many accounts were put right."""
+    cluster = kafka_cluster(settings)
     for topic, kind in _TOPICS.items():
         wrong = [each for each in comparison.differences if each.topic == topic]
         sink.remove(
@@ -113,7 +115,7 @@ def repair(settings: Settings, sink: ReconcilableSink, comparison: Comparison) -
         sink.remove(kind, [each.entry for each in wrong if each.entry and each.wrong], with_older=False)
         keys = {each.account for each in wrong if each.published is not None}
         newest: dict[_Key, Compacted] = {}
-        for _, _, record in _records(settings, topic) if keys else ():
+        for _, _, record in _records(cluster, topic) if keys else ():
             key = (record.tenant, record.account_id)
             if key in keys:
                 newest[key] = record
@@ -123,13 +125,13 @@ def repair(settings: Settings, sink: ReconcilableSink, comparison: Comparison) -
     return len(comparison.differences)
 
 
-def _compare(settings: Settings, sink: ReconcilableSink) -> Comparison:
+def _compare(cluster: Cluster, sink: ReconcilableSink) -> Comparison:
     found = Comparison()
     ends = sink.positions() if isinstance(sink, Appending) else None
     for topic, kind in _TOPICS.items():
         if kind not in sink.records:
             continue
-        published, on_the_way = _published(settings, topic, sink.entry, ends)
+        published, on_the_way = _published(cluster, topic, sink.entry, ends)
         found.published[topic], found.entries[topic] = len(published), 0
         for entry in sink.entries_of(kind):
             if (entry.tenant, entry.account_id) in on_the_way:
@@ -146,7 +148,7 @@ def _compare(settings: Settings, sink: ReconcilableSink) -> Comparison:
 
 
 def _published(
-    settings: Settings,
+    cluster: Cluster,
     topic: str,
     entry: Callable[[Compacted], SinkEntry],
     ends: Mapping[str, int] | None,
@@ -158,7 +160,7 @@ def _published(
     """
     newest: dict[_Key, tuple[tuple[int, int, int], SinkEntry | None]] = {}
     on_the_way = set()
-    for part, offset, record in _records(settings, topic):
+    for part, offset, record in _records(cluster, topic):
         key, at = (record.tenant, record.account_id), version(record)
         if ends is not None and offset >= ends.get(part, 0):
             on_the_way.add(key)
@@ -168,13 +170,13 @@ def _published(
     return published, on_the_way
 
 
-def _records(settings: Settings, topic: str) -> Iterator[tuple[str, int, Compacted]]:
+def _records(cluster: Cluster, topic: str) -> Iterator[tuple[str, int, Compacted]]:
     """Yield part, offset and record of all that can be decoded; the others are dead letters of delivery."""
-    kafka, decoder = settings.kafka, codec(topic, registry(settings))
-    name = kafka.topics().name(topic)
-    starts = [TopicPartition(name, number, 0) for number in range(kafka.partitions)]
-    starts = [TopicPartition(each.topic, each.partition, _first(kafka.connection(), each)) for each in starts]
-    for stored in read_to_end(kafka.connection(), starts):
+    connection, decoder = cluster.connection, cluster.codec(topic)
+    name = cluster.topics.name(topic)
+    starts = [TopicPartition(name, number, 0) for number in range(cluster.topics.partitions)]
+    starts = [TopicPartition(each.topic, each.partition, _first(connection, each)) for each in starts]
+    for stored in read_to_end(connection, starts):
         if stored.value is not None:
             try:
                 yield f"{topic}/{stored.partition}", stored.offset, decoder.decode(stored.value)
