@@ -1,1 +1,1 @@
-"""Commands of the command line, a module each: a command parses its arguments, calls its part and prints."""
+"""The command line: a module each command, which parses its arguments, calls its part and prints."""

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bellbuoy.cli.command_log import log_warnings
 from bellbuoy.cli.commands import PANELS, Commands
-from bellbuoy.cli.errors import report_error
 from bellbuoy.cli.options import EXIT_CODES
+from bellbuoy.cli.terminal.command_log import log_warnings
+from bellbuoy.cli.terminal.errors import report_error
 from bellbuoy.own_packages import require_own_packages
 
 __all__ = ["app", "main"]

@@ -52,6 +52,18 @@ PANELS = {
 }
 """The names of all commands, by the heading under which help lists them, in its order."""
 
+_PACKAGES = {
+    "customers": ("explain", "portfolio", "override", "note", "tasks", "account", "forget"),
+    "alerting": ("alerts", "rules", "owners", "notify"),
+    "scoring": ("model", "backtest", "calibrate"),
+    "intake": ("events", "import", "sources", "keys", "send", "deadletters"),
+    "deployment": (
+        *_ROLES,
+        *("demo", "simulate", "up", "check", "topics", "sinks", "rebuild", "recover", "replay", "tokens"),
+    ),
+}
+_PACKAGE_OF = {name: package for package, names in _PACKAGES.items() for name in names}
+
 _PLACES = {"demo": ("simulate", "demo"), "import": ("import_", "import_")} | {
     role: ("roles", role) for role in _ROLES
 }
@@ -78,7 +90,7 @@ class Commands(Mapping[str, Any]):
 
 def _command(name: str) -> Any:
     module, function = _PLACES.get(name, (name, name))
-    command = getattr(import_module(f"bellbuoy.cli.{module}"), function)
+    command = getattr(import_module(f"bellbuoy.cli.{_PACKAGE_OF[name]}.{module}"), function)
     # Help texts are plain, because rich takes longer to load than all the rest.
     alone = typer.Typer(name=name, add_completion=False, rich_markup_mode=None)
     if isinstance(command, typer.Typer):

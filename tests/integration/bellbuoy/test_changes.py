@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.cli.errors import report_error
+from bellbuoy.cli.terminal.errors import report_error
 from bellbuoy.operations.changes import models, overrides, transaction
 from bellbuoy.operations.changes.in_force import models_in_force, requested_models
 from bellbuoy.operations.changes.transaction import ChangeError, OvertakenError

@@ -13,7 +13,7 @@ import redis
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.cli.errors import report_error
+from bellbuoy.cli.terminal.errors import report_error
 from schemas.connection import Connection
 from schemas.records import AccountProfile, BillingEvent
 from schemas.times import DAY

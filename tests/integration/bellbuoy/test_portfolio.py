@@ -208,6 +208,6 @@ def test_what_reads_a_sink_alone_loads_nothing_that_only_the_engine_needs(
 
     loaded = set(done.stderr.split())
     assert "redis" in loaded
-    assert "bellbuoy.cli.replay" not in loaded, "a command loads only its own module"
+    assert "bellbuoy.cli.deployment.replay" not in loaded, "a command loads only its own module"
     engine = {"numpy", "numba", "structlog", "pygments", "confluent_kafka", "fastavro", "faust", "starlette"}
     assert engine & loaded == set()

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.cli.errors import report_error
+from bellbuoy.cli.terminal.errors import report_error
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.local.environment import variables
 from bellbuoy.local.role_process import RoleProcess

@@ -65,7 +65,11 @@ def test_help_loads_nothing_that_only_work_needs(arguments: list[str], tmp_path:
     assert "Usage: bellbuoy" in done.stdout
     loaded = set(done.stderr.split())
     assert HEAVY & loaded == set()
-    others = {"bellbuoy.cli.simulate", "bellbuoy.cli.replay", "bellbuoy.cli.up"}
+    others = {
+        "bellbuoy.cli.deployment.simulate",
+        "bellbuoy.cli.deployment.replay",
+        "bellbuoy.cli.deployment.up",
+    }
     assert not others & loaded or arguments[0].startswith("-"), "a command loads only its own module"
 
 

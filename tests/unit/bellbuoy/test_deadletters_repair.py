@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellbuoy.cli import deadletters_filter
+from bellbuoy.cli.intake import deadletters_filter
 from bellbuoy.operations.deadletters.edits import EditError, edited
 from bellbuoy.operations.deadletters.repair import DeadLetterRepair, Draft
 from processors.intake.admission import Admission

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from bellbuoy.cli.errors import report_error
+from bellbuoy.cli.terminal.errors import report_error
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.local.environment import variables

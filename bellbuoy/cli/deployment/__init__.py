@@ -1,0 +1,1 @@
+"""Commands about a deployment: its roles, topics and sinks, and what mends them."""
