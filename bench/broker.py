@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bellbuoy.local.embedded import Kafka
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.topics import create_topics
 from schemas.connection import Connection
 from schemas.topics import Topics
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.operations.ledger import applied_events
+from bellbuoy.operations.kafka.ledger import applied_events
 from bench.broker import broker, fresh_topics
 from bench.processes import MeasuredProcess, running_role
 from schemas.connection import Connection

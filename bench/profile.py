@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bellbuoy.operations.ledger import applied_events
+from bellbuoy.operations.kafka.ledger import applied_events
 from bench.broker import broker
 from bench.load import fill
 from bench.processes import MeasuredProcess, running_role

@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bellbuoy.operations.drain import NotDrainedError
+from bellbuoy.operations.delivery.drain import NotDrainedError
 from chaos.company import ChaosCompany
 from chaos.comparison import RunComparison, compare_runs, reliability_page
 from chaos.faults import FAULTS, SHORT

@@ -15,8 +15,8 @@ from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.environment import child_environment
 from bellbuoy.local.ports import with_role_port
 from bellbuoy.local.role_process import COMMAND, RoleProcess
-from bellbuoy.operations.sinks import migratable, sinks
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.delivery.sinks import migratable, sinks
+from bellbuoy.operations.kafka.topics import create_topics
 from bellbuoy.settings import Settings, load
 from schemas.codec.registry import committed
 from schemas.connection import Connection

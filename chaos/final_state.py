@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
-from bellbuoy.operations.ledger import read_ledger
-from bellbuoy.operations.reconcile import compare, find_reconcilable
+from bellbuoy.operations.delivery.reconcile import compare, find_reconcilable
+from bellbuoy.operations.kafka.ledger import read_ledger
 from chaos.cluster import Cluster
 from chaos.company import TENANT, ChaosCompany
 from chaos.told_state import AlertChange, ToldState, read_told_state

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.kafka.ledger import read_positions
 from bellbuoy.simulator.run.clock import SimulationClock
 from bellbuoy.times import now
 from chaos.cluster import Cluster

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException
 
-from bellbuoy.operations.drain import NotDrainedError, undelivered_output, wait_drained
-from bellbuoy.operations.kafka_errors import KafkaAwayError
-from bellbuoy.operations.ledger import applied_events, read_positions
+from bellbuoy.operations.delivery.drain import NotDrainedError, undelivered_output, wait_drained
+from bellbuoy.operations.kafka.errors import KafkaAwayError
+from bellbuoy.operations.kafka.ledger import applied_events, read_positions
 from bellbuoy.simulator.run.clock import SimulationClock
 from chaos.cluster import Cluster
 from chaos.company import DAYS, ChaosCompany, Day

@@ -8,7 +8,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from bellbuoy.operations.topics import create_topics, delete_topics
+from bellbuoy.operations.kafka.topics import create_topics, delete_topics
 from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.servers import Services, ask

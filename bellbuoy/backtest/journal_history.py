@@ -11,7 +11,7 @@ from bellbuoy.backtest.fold import NO_RULES, journal_batch
 from bellbuoy.errors import ConfigError
 from bellbuoy.importing.events import Churn
 from bellbuoy.importing.history import history_fate
-from bellbuoy.operations.replay_partition import ReplayJob, journal_batches
+from bellbuoy.operations.replay.partition import ReplayJob, journal_batches
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import WorldDay

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.operations.forget.erasure_list import read_erasures
-from bellbuoy.operations.registry import registry
-from bellbuoy.operations.topics import require_topics
+from bellbuoy.operations.kafka.registry import registry
+from bellbuoy.operations.kafka.topics import require_topics
 from bellbuoy.query.account import Explanation, informing_measures, look_up
 from bellbuoy.query.history import AccountHistory, account_history
 from bellbuoy.query.score_changes import ScoreChange

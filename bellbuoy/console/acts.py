@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bellbuoy.console.live import Picture
 from bellbuoy.console.metrics import ACTS
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.alert_actions import AlertActionError, write_alert_action
+from bellbuoy.operations.acts.alerts import AlertActionError, write_alert_action
 from bellbuoy.settings import Settings
 from schemas.records import AlertAction, RiskAlert
 

@@ -11,8 +11,8 @@ import uvicorn
 from bellbuoy.console.app import build_app
 from bellbuoy.console.links import console_url, new_link
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
+from bellbuoy.operations.delivery.sinks import open_reader
 from bellbuoy.operations.roles import listen
-from bellbuoy.operations.sinks import open_reader
 from bellbuoy.settings import Settings
 
 __all__ = ["serve"]

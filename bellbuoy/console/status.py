@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from bellbuoy.operations.changes.in_force import models_in_force
-from bellbuoy.operations.kafka_cluster import kafka_cluster
+from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.kafka.cluster import kafka_cluster
 from bellbuoy.operations.pipeline import Pipeline, pipeline
-from bellbuoy.operations.sinks import sinks
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from processors.fold.models_in_force import InForce

@@ -15,9 +15,9 @@ import structlog
 from confluent_kafka import KafkaException
 
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.ledger import read_positions
-from bellbuoy.operations.replay import Replay, replay_journal
-from bellbuoy.operations.topics import require_topics
+from bellbuoy.operations.kafka.ledger import read_positions
+from bellbuoy.operations.kafka.topics import require_topics
+from bellbuoy.operations.replay.run import Replay, replay_journal
 from bellbuoy.settings import Settings
 from processors.model import DEFAULT, Model
 

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from bellbuoy.demo.watch import percentile
-from bellbuoy.operations.ledger import EndOffsets, InputCounts, Ledger, count_inputs, end_offsets, read_ledger
+from bellbuoy.operations.kafka.ledger import (
+    EndOffsets,
+    InputCounts,
+    Ledger,
+    count_inputs,
+    end_offsets,
+    read_ledger,
+)
 from streams.kafka.cluster import Cluster
 
 __all__ = ["Baseline", "DemoReport", "baseline", "make_report", "report_lines"]

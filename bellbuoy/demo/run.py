@@ -16,9 +16,9 @@ from bellbuoy.demo.home import DemoCompany, clear_demo_data, demo_company, demo_
 from bellbuoy.demo.report import Baseline, DemoReport, baseline, make_report
 from bellbuoy.demo.watch import UpdateWatcher
 from bellbuoy.local.stack import Addresses, Stack, StackError
-from bellbuoy.operations.drain import wait_drained
-from bellbuoy.operations.kafka_cluster import kafka_cluster
-from bellbuoy.operations.sinks import serving_reader, sinks
+from bellbuoy.operations.delivery.drain import wait_drained
+from bellbuoy.operations.delivery.sinks import serving_reader, sinks
+from bellbuoy.operations.kafka.cluster import kafka_cluster
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.run.clock import SimulationClock, latest_time
 from bellbuoy.simulator.run.follower import JournalFollower

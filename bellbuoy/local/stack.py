@@ -23,9 +23,9 @@ from bellbuoy.local.ports import PortPlan, plan_ports
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.local.servers import SinkServer, sink_servers
 from bellbuoy.local.supervision import SupervisedRole
+from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.kafka.topics import create_topics, require_topics
 from bellbuoy.operations.roles import ROLES, listen
-from bellbuoy.operations.sinks import sinks
-from bellbuoy.operations.topics import create_topics, require_topics
 from bellbuoy.settings import Settings
 from processors.measures.formats import count
 from schemas.connection import Connection

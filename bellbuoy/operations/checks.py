@@ -10,11 +10,11 @@ from confluent_kafka import KafkaException
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION, FAILED, LOG_CHANGED, OK
-from bellbuoy.operations.kafka_errors import KafkaAwayError, not_allowed
-from bellbuoy.operations.log_checks import log_faults
-from bellbuoy.operations.open_transactions import open_transactions
-from bellbuoy.operations.sinks import sinks
-from bellbuoy.operations.topics import topic_advice, topic_faults
+from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.kafka.errors import KafkaAwayError, not_allowed
+from bellbuoy.operations.kafka.log_checks import log_faults
+from bellbuoy.operations.kafka.open_transactions import open_transactions
+from bellbuoy.operations.kafka.topics import topic_advice, topic_faults
 from bellbuoy.settings import Settings
 from sinks.notify.sink import ChannelSink
 from sinks.port import Sink, SinkError, SinkSettingsError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.ledger import EndOffsets, end_offsets, read_positions, written_offsets
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from processors.state.position import Position
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS

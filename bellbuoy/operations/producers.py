@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from schemas.producer_reports import DriftWarning, EventKind, ProducerReport, decode_report
 from schemas.times import DAY

@@ -12,10 +12,10 @@ from xxhash import xxh3_64_hexdigest
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.operations.forget.erasure_list import read_erasures
-from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.kafka.errors import kafka_away
+from bellbuoy.operations.kafka.record_writing import NewRecord, write_records
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.operations.payload_events import mapped
-from bellbuoy.operations.record_writing import NewRecord, write_records
-from bellbuoy.operations.registry import registry
 from bellbuoy.settings import Settings
 from gateway.http.errors import Fault
 from gateway.outbox.accounts import derived_records

@@ -12,8 +12,8 @@ import structlog
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import LOG_CHANGED
 from bellbuoy.operations.action_secrets import action_secrets
-from bellbuoy.operations.registry import registry
-from bellbuoy.operations.topics import require_topics
+from bellbuoy.operations.kafka.registry import registry
+from bellbuoy.operations.kafka.topics import require_topics
 from bellbuoy.settings import Settings
 
 __all__ = ["ROLES", "RoleError", "listen", "run_role"]
@@ -131,7 +131,7 @@ def _worker(settings: Settings) -> None:
 
 
 def _deliver(settings: Settings) -> None:
-    from bellbuoy.operations.sinks import sinks  # noqa: PLC0415
+    from bellbuoy.operations.delivery.sinks import sinks  # noqa: PLC0415
     from streams.delivery import stage as delivery  # noqa: PLC0415
 
     kafka = settings.kafka

@@ -8,7 +8,7 @@ from statistics import median
 
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key

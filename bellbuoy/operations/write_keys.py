@@ -10,8 +10,8 @@ from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
 from bellbuoy.errors import ConfigError, OperatorError
-from bellbuoy.operations.record_writing import NewRecord, write_records
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.record_writing import NewRecord, write_records
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from gateway.sources.registry import KEYED
 from schemas.identity.keys import partition_of

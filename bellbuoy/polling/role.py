@@ -15,8 +15,8 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.kafka_cluster import kafka_cluster
-from bellbuoy.operations.topics import require_topics
+from bellbuoy.operations.kafka.cluster import kafka_cluster
+from bellbuoy.operations.kafka.topics import require_topics
 from bellbuoy.polling.cursors import CURSORS, partition_of_pull
 from bellbuoy.polling.pull_loop import Pull, PullLoop
 from bellbuoy.settings import Settings

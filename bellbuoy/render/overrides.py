@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.operations.overrides import OverrideInForce
+from bellbuoy.operations.acts.overrides import OverrideInForce
 from schemas.times import iso
 
 __all__ = ["render_overrides"]

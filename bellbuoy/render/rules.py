@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich import box
 from rich.table import Table
 
-from bellbuoy.operations.forecast import Forecast
+from bellbuoy.operations.replay.forecast import Forecast
 from bellbuoy.operations.rule_outcomes import RuleOutcome
 from processors.measures.formats import count
 from processors.rules import Rule, RuleSet

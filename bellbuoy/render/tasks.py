@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.operations.account_acts import AccountTask
+from bellbuoy.operations.acts.accounts import AccountTask
 from schemas.times import iso
 
 __all__ = ["render_tasks"]

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from bellbuoy.local.embedded import Kafka
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.topics import create_topics
 from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.waiting import until

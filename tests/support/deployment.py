@@ -13,8 +13,8 @@ import msgspec
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.operations.ledger import read_positions
-from bellbuoy.operations.topics import create_topics, delete_topics
+from bellbuoy.operations.kafka.ledger import read_positions
+from bellbuoy.operations.kafka.topics import create_topics, delete_topics
 from bellbuoy.simulator.run.clock import SimulationClock
 from processors.state.encoding import decode_state
 from schemas.codec.registry import committed

@@ -147,10 +147,10 @@ def _act(
     feedback: str | None = None,
 ) -> None:
     from bellbuoy.cli.terminal.command_log import log_warnings
-    from bellbuoy.operations.alert_actions import find_alert, write_alert_action
-    from bellbuoy.operations.journal_time import journal_time
-    from bellbuoy.operations.sinks import serving_reader
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.acts.alerts import find_alert, write_alert_action
+    from bellbuoy.operations.delivery.sinks import serving_reader
+    from bellbuoy.operations.kafka.journal_time import journal_time
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
 
     log_warnings()

@@ -53,7 +53,7 @@ def list_alerts(
     """
     import msgspec
 
-    from bellbuoy.operations.sinks import serving_reader
+    from bellbuoy.operations.delivery.sinks import serving_reader
     from bellbuoy.query.alerts import open_alerts
     from bellbuoy.render.alerts import render_alerts
     from bellbuoy.settings import load

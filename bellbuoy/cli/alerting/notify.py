@@ -12,7 +12,7 @@ from bellbuoy.cli.terminal.output import emit
 from bellbuoy.exit_codes import AWAY, FAILED
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.channels import ChannelTest
+    from bellbuoy.operations.delivery.channels import ChannelTest
 
 __all__ = ["notify"]
 
@@ -83,7 +83,7 @@ def try_one(
     """
     from dataclasses import asdict
 
-    from bellbuoy.operations.channels import try_channel
+    from bellbuoy.operations.delivery.channels import try_channel
     from bellbuoy.settings import load
     from sinks.notify.sample import KINDS
 

@@ -221,8 +221,8 @@ def forecast(
     """
     import dataclasses
 
-    from bellbuoy.operations.forecast import forecast_rules
     from bellbuoy.operations.model_files import load_rule_file
+    from bellbuoy.operations.replay.forecast import forecast_rules
     from bellbuoy.render.rules import forecast_lines, forecast_tables
 
     loaded = load_rule_file(file)

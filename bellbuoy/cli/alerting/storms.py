@@ -11,7 +11,7 @@ from bellbuoy.cli.options import EXIT_CODES, Author, Json
 from bellbuoy.cli.terminal.output import emit
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.storms import Incident
+    from bellbuoy.operations.acts.storms import Incident
     from schemas.records import AlertAction
 
 __all__ = ["storm_commands"]
@@ -40,7 +40,7 @@ def storms(
       bellbuoy owners storms
       bellbuoy owners storms --tenant acme --json
     """
-    from bellbuoy.operations.storms import open_incidents
+    from bellbuoy.operations.acts.storms import open_incidents
     from bellbuoy.settings import load
 
     incidents = open_incidents(load(), tenant)
@@ -106,8 +106,8 @@ def release(
 
 def _end(text: str, note: str, author: str, as_json: bool, *, incident: bool) -> None:
     from bellbuoy.cli.terminal.command_log import log_warnings
-    from bellbuoy.operations.storms import end_storm, find_storm, open_incidents, release_storm
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.acts.storms import end_storm, find_storm, open_incidents, release_storm
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
 
     log_warnings()

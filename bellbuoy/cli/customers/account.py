@@ -56,7 +56,7 @@ def delete(
     """
     from bellbuoy.operations.changes.deletions import write_deletions
     from bellbuoy.operations.deletions import plan_deletion
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from schemas.identity.keys import valid_account, valid_tenant
     from schemas.times import iso

@@ -60,7 +60,7 @@ def explain(
 
 
 def _explain_present(settings: Settings, tenant: str, account: str, *, as_json: bool) -> None:
-    from bellbuoy.operations.sinks import serving_reader
+    from bellbuoy.operations.delivery.sinks import serving_reader
     from bellbuoy.query.account import as_data, look_up
     from bellbuoy.render.explanation import render_explanation
 
@@ -81,8 +81,8 @@ def _explain_past(
     from bellbuoy.cli.terminal.command_log import log_warnings
     from bellbuoy.cli.terminal.progress_bar import progress_bar
     from bellbuoy.operations.forget.erasure_list import read_erasures
-    from bellbuoy.operations.registry import registry
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.registry import registry
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.query.history import account_history, as_data
     from bellbuoy.render.history import render_history
 

@@ -57,7 +57,7 @@ def forget(
     from bellbuoy.cli.terminal.progress_bar import progress_bar
     from bellbuoy.operations.forget.run import ForgetOptions
     from bellbuoy.operations.forget.run import forget as erase
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from schemas.identity.keys import valid_account, valid_tenant
 

@@ -19,7 +19,7 @@ Anyway = Annotated[bool, typer.Option("--anyway", help="Also of an account that 
 def require_known_account(settings: Settings, tenant: str, account: str) -> None:
     """End the command with similar names for an account that no sink has; without a sink nobody can tell."""
     from bellbuoy.errors import ConfigError
-    from bellbuoy.operations.sinks import serving_reader
+    from bellbuoy.operations.delivery.sinks import serving_reader
     from sinks.port import SinkSettingsError
     from sinks.serving import ReadError
 

@@ -33,8 +33,8 @@ def note(
       bellbuoy note amber-harbour-foods "Their new CFO reviews every contract in May"
       bellbuoy note 4711 "Moves to the new plan next week" --tenant acme
     """
-    from bellbuoy.operations.account_acts import write_note
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.acts.accounts import write_note
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
 
     settings = load()

@@ -107,9 +107,9 @@ def list_overrides(
     import msgspec
 
     from bellbuoy.cli.terminal.output import print_table
-    from bellbuoy.operations.journal_time import journal_time
-    from bellbuoy.operations.overrides import overrides_in_force
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.acts.overrides import overrides_in_force
+    from bellbuoy.operations.kafka.journal_time import journal_time
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.render.overrides import render_overrides
     from bellbuoy.settings import load
 
@@ -143,8 +143,8 @@ def _change(
     as_json: bool,
 ) -> None:
     from bellbuoy.operations.changes.overrides import write_override
-    from bellbuoy.operations.journal_time import journal_time
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.journal_time import journal_time
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from processors.measures import MEASURES
     from processors.observe.override import is_target

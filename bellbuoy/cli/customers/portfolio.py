@@ -50,7 +50,7 @@ def portfolio(
       bellbuoy portfolio --parent globex-holding --tenant acme
       bellbuoy portfolio --segment mid-market --json
     """
-    from bellbuoy.operations.sinks import serving_reader
+    from bellbuoy.operations.delivery.sinks import serving_reader
     from bellbuoy.query.portfolio import NoAccountsError, as_data, look_up
     from bellbuoy.render.portfolio import render_portfolio
     from bellbuoy.settings import load

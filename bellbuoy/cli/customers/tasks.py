@@ -47,8 +47,8 @@ def list_tasks(
     import msgspec
 
     from bellbuoy.cli.terminal.output import print_table
-    from bellbuoy.operations.account_acts import open_tasks
-    from bellbuoy.operations.sinks import serving_reader
+    from bellbuoy.operations.acts.accounts import open_tasks
+    from bellbuoy.operations.delivery.sinks import serving_reader
     from bellbuoy.render.tasks import render_tasks
     from bellbuoy.settings import load
 
@@ -90,9 +90,9 @@ def add(
       bellbuoy tasks add amber-harbour-foods "Ask for the new sponsor" --due 7d
       bellbuoy tasks add 4711 "Prepare the renewal" --due 2027-01-31 --to "Ines Marrow" --tenant acme
     """
-    from bellbuoy.operations.account_acts import write_task
-    from bellbuoy.operations.journal_time import journal_time
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.acts.accounts import write_task
+    from bellbuoy.operations.kafka.journal_time import journal_time
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from schemas.times import iso
 
@@ -142,9 +142,9 @@ def reopen(task_id: _TaskId, tenant: Tenant = "demo", author: Author = "", as_js
 
 
 def _end(text: str, tenant: str, author: str, as_json: bool, *, done: bool) -> None:
-    from bellbuoy.operations.account_acts import find_task, write_task_end
-    from bellbuoy.operations.sinks import serving_reader
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.acts.accounts import find_task, write_task_end
+    from bellbuoy.operations.delivery.sinks import serving_reader
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
 
     settings = load()

@@ -13,7 +13,7 @@ from bellbuoy.cli.terminal.output import emit, fail
 from bellbuoy.exit_codes import AWAY, FAILED
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.rebuild import Rebuildable, RebuildPlan
+    from bellbuoy.operations.delivery.rebuild import Rebuildable, RebuildPlan
 
 __all__ = ["rebuild"]
 
@@ -37,8 +37,8 @@ def rebuild(
       bellbuoy rebuild redis --dry-run
       bellbuoy rebuild redis
     """
-    from bellbuoy.operations.rebuild import RebuildError, find_rebuildable, plan_rebuild
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.delivery.rebuild import RebuildError, find_rebuildable, plan_rebuild
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from sinks.port import SinkError
 
@@ -62,7 +62,7 @@ def _empty_and_refill(
     target: Rebuildable, planned: RebuildPlan, entries: int, timeout: float, *, quiet: bool
 ) -> dict[str, Any]:
     from bellbuoy.cli.terminal.progress_bar import progress_bar
-    from bellbuoy.operations.rebuild import refill
+    from bellbuoy.operations.delivery.rebuild import refill
 
     began = time.monotonic()
     with progress_bar(f"emptying {target.name}", entries, quiet=quiet) as progress:

@@ -12,7 +12,7 @@ from bellbuoy.exit_codes import CONFIGURATION, FAILED, OK
 from schemas.times import iso
 
 if TYPE_CHECKING:
-    from bellbuoy.operations.replay import Replay
+    from bellbuoy.operations.replay.run import Replay
     from bellbuoy.settings import Settings
     from processors.model import Model
 
@@ -48,9 +48,9 @@ def replay(
       bellbuoy replay --from 2026-01-01 --to 2026-02-01 --model strict.yaml --tenant acme --json
     """
     from bellbuoy.cli.terminal.progress_bar import progress_bar
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.operations.model_files import ModelFileError, load_file
-    from bellbuoy.operations.replay import as_data, comparison_data, replay_journal
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.replay.run import as_data, comparison_data, replay_journal
     from bellbuoy.settings import load
     from processors.model import DEFAULT
 

@@ -55,7 +55,7 @@ def demo(
     """
     from bellbuoy.demo.report import report_lines
     from bellbuoy.demo.run import DemoOptions, run_demo
-    from bellbuoy.operations.drain import NotDrainedError
+    from bellbuoy.operations.delivery.drain import NotDrainedError
     from bellbuoy.settings import load
     from bellbuoy.simulator.wire.carrier import CarrierError
 

@@ -27,7 +27,7 @@ _Name = Annotated[str | None, typer.Argument(help="The sink's name; all of them 
 @sinks.command("list", epilog=EXIT_CODES)
 def list_sinks(as_json: Json = False) -> None:
     """List the sinks of the settings: which records each takes, and which commands work on it."""
-    from bellbuoy.operations.sinks import find_sinks
+    from bellbuoy.operations.delivery.sinks import find_sinks
     from bellbuoy.settings import load
     from sinks.installed import installed_names
     from sinks.port import Metered, Migratable, Positioned, Reconcilable
@@ -70,7 +70,7 @@ def check(sink: _Name = None, as_json: Json = False) -> None:
       bellbuoy sinks check postgres
     """
     from bellbuoy.operations.checks import check_sinks
-    from bellbuoy.operations.sinks import find_sinks
+    from bellbuoy.operations.delivery.sinks import find_sinks
     from bellbuoy.settings import load
 
     settings = load()
@@ -95,9 +95,9 @@ def lag(sink: _Name = None, as_json: Json = False) -> None:
 
     Of a destination with a daily budget it also says how many requests of this UTC day are used.
     """
-    from bellbuoy.operations.lag import daily_use, sink_lag
-    from bellbuoy.operations.sinks import find_sinks
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.delivery.lag import daily_use, sink_lag
+    from bellbuoy.operations.delivery.sinks import find_sinks
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from bellbuoy.times import now
     from schemas.times import DAY
@@ -149,8 +149,8 @@ def reconcile(
     """
     from contextlib import closing
 
-    from bellbuoy.operations.reconcile import compare, find_reconcilable, repair
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.delivery.reconcile import compare, find_reconcilable, repair
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from sinks.port import SinkError
 
@@ -209,7 +209,7 @@ def migrate(sink: _Name = None, dry_run: DryRun = False, as_json: Json = False) 
       bellbuoy sinks migrate --dry-run
       bellbuoy sinks migrate postgres
     """
-    from bellbuoy.operations.sinks import migratable
+    from bellbuoy.operations.delivery.sinks import migratable
     from bellbuoy.settings import load
     from sinks.port import SinkError
 

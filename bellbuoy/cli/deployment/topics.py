@@ -18,7 +18,7 @@ topics = typer.Typer(
 @topics.command(epilog=EXIT_CODES)
 def create(as_json: Json = False) -> None:
     """Create the topics that are missing; those that exist stay as they are."""
-    from bellbuoy.operations.topics import create_topics
+    from bellbuoy.operations.kafka.topics import create_topics
     from bellbuoy.settings import load
 
     kafka = load().kafka
@@ -33,7 +33,7 @@ def check(as_json: Json = False) -> None:
 
     A topic may keep more than is asked, for longer. What works, but could be safer, is listed as advice.
     """
-    from bellbuoy.operations.topics import topic_advice, topic_faults
+    from bellbuoy.operations.kafka.topics import topic_advice, topic_faults
     from bellbuoy.settings import load
 
     kafka = load().kafka
@@ -47,7 +47,7 @@ def check(as_json: Json = False) -> None:
 @topics.command("list", epilog=EXIT_CODES)
 def list_topics(as_json: Json = False) -> None:
     """List the topics of this deployment with their partitions on the broker."""
-    from bellbuoy.operations.topics import topic_partitions
+    from bellbuoy.operations.kafka.topics import topic_partitions
     from bellbuoy.settings import load
     from processors.measures.formats import count
 

@@ -135,7 +135,7 @@ def _summary(letter: DeadLetter) -> dict[str, Any]:
 
 def _details(letter: DeadLetter, settings: Settings) -> dict[str, Any]:
     from bellbuoy.operations.deadletters.repair import NO_TIME_LIMITS, DeadLetterRepair
-    from bellbuoy.operations.registry import RegistryError, registry
+    from bellbuoy.operations.kafka.registry import RegistryError, registry
     from streams.deadletters.reader import decoded_value
 
     topics = settings.kafka.topics()

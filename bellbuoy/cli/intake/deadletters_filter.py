@@ -81,7 +81,7 @@ def dead_letter_filter(
 
 def read_dead_letters(settings: Settings, wanted: DeadLetterFilter) -> Iterator[DeadLetter]:
     """Read the dead letters that the filter lets through; raise KafkaAwayError and KafkaException."""
-    from bellbuoy.operations.topics import topic_partitions
+    from bellbuoy.operations.kafka.topics import topic_partitions
     from streams.deadletters import reader
 
     topic_partitions(settings.kafka.connection())  # its error says clearly that Kafka is away

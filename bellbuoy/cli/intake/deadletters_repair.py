@@ -89,7 +89,7 @@ def repair(
     """
     from bellbuoy.operations.deadletters import redrive as redriving
     from bellbuoy.operations.deadletters.edits import edited
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
 
     settings = load()
@@ -161,7 +161,7 @@ def redrive(
     """
     from bellbuoy.cli.terminal.progress_bar import progress_bar
     from bellbuoy.operations.deadletters import redrive as redriving
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from streams.kafka.errors import FencedError
 

@@ -63,8 +63,8 @@ def tail(
     """
     from dataclasses import asdict
 
-    from bellbuoy.operations.registry import registry
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.registry import registry
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.query.events import arrived_events
     from bellbuoy.settings import load
 

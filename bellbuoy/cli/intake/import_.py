@@ -57,8 +57,8 @@ def import_(
     from bellbuoy.importing.events import table_files
     from bellbuoy.importing.map_file import read_map_file
     from bellbuoy.importing.run import SentRows, check_rows, send_rows
-    from bellbuoy.operations.registry import registry
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.registry import registry
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from bellbuoy.times import now
     from gateway.http.errors import HttpError

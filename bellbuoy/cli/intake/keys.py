@@ -68,7 +68,7 @@ def new(
       bellbuoy keys new billing --tenant acme --scope server --topic billing.events --per-second 50
       bellbuoy keys new partner --tenant acme --scope server --source cloudevents --expires 90d
     """
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.operations.write_keys import make_key
     from bellbuoy.settings import load
     from bellbuoy.times import now
@@ -113,7 +113,7 @@ def list_(
       bellbuoy keys list
       bellbuoy keys list --tenant acme --all
     """
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.operations.write_keys import read_keys
     from bellbuoy.settings import load
     from bellbuoy.times import now
@@ -148,7 +148,7 @@ def rotate(
       bellbuoy keys rotate web-app --tenant acme
       bellbuoy keys rotate billing --tenant acme --overlap 1h
     """
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.operations.write_keys import rotate_keys
     from bellbuoy.settings import load
     from bellbuoy.times import now
@@ -176,7 +176,7 @@ def revoke(name: _Name, tenant: _Tenant = "demo", author: Author = "", as_json: 
       bellbuoy keys revoke partner --tenant acme
       bellbuoy keys revoke 4be0c2a91f00 --tenant acme
     """
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.operations.write_keys import revoke_keys
     from bellbuoy.settings import load
     from bellbuoy.times import now

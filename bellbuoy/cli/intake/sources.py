@@ -50,7 +50,7 @@ def list_(
     if key is not None:
         _list_producers(key, url, as_json)
         return
-    from bellbuoy.operations.kafka_errors import KafkaAwayError
+    from bellbuoy.operations.kafka.errors import KafkaAwayError
     from bellbuoy.settings import load
     from gateway.pulls.registry import PULLS
     from gateway.sources.registry import SOURCES
@@ -120,7 +120,7 @@ def _streams(settings: Settings) -> list[dict[str, Any]]:
     """Return each stream that is asked, with its cursor; raise KafkaAwayError."""
     from confluent_kafka import KafkaException
 
-    from bellbuoy.operations.kafka_errors import kafka_away
+    from bellbuoy.operations.kafka.errors import kafka_away
     from bellbuoy.polling.cursors import cursors_of, read_cursors
     from gateway.pulls.registry import configured_pulls
 
@@ -224,9 +224,9 @@ def remap(
     """
     from dataclasses import asdict
 
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.operations.remap import remap as map_again
     from bellbuoy.operations.remap import webhook_source
-    from bellbuoy.operations.topics import require_topics
     from bellbuoy.settings import load
 
     wanted, at = webhook_source(source), parse_time(since) or 0

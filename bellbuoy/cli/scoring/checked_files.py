@@ -38,7 +38,7 @@ def require_tenant(tenant: str) -> str:
 
 def deployed_settings() -> Settings:
     """Return the settings of a deployment whose topics are there; raise as ``require_topics`` does."""
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
 
     settings = load()

@@ -149,7 +149,7 @@ def _own_history(files: list[Path], mapping: Path) -> History:
 def _live_history(tenant: str | None, churn: Path | None) -> History:
     from bellbuoy.backtest.journal_history import JournalHistory, read_journal
     from bellbuoy.importing.churn import read_churn_dates
-    from bellbuoy.operations.topics import require_topics
+    from bellbuoy.operations.kafka.topics import require_topics
     from bellbuoy.settings import load
     from bellbuoy.times import now
     from schemas.codec.registry import committed

@@ -27,7 +27,7 @@ def _code_and_message(error: Exception) -> tuple[int, str]:
     # Errors of the packages below, which know no exit codes; imported here, so that every start is quick.
     from confluent_kafka import KafkaException
 
-    from bellbuoy.operations.kafka_errors import not_allowed
+    from bellbuoy.operations.kafka.errors import not_allowed
     from sinks.port import SinkError, SinkSettingsError
     from sinks.serving import ReadError
     from streams.kafka.errors import NOT_ALLOWED

@@ -31,7 +31,7 @@ from bellbuoy.console.api.requests import (
 )
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import API, session_of
-from bellbuoy.operations.account_acts import open_tasks, write_note, write_task, write_task_end
+from bellbuoy.operations.acts.accounts import open_tasks, write_note, write_task, write_task_end
 from schemas.records import AccountHealth, AlertAction
 
 __all__ = ["AccountActRoutes"]

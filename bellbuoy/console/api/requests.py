@@ -18,7 +18,7 @@ from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import body_of
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.operations.alert_actions import NoSuchAlertError
+from bellbuoy.operations.acts.alerts import NoSuchAlertError
 from schemas.records import AlertAction
 from sinks.serving import ReadError
 

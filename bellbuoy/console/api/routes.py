@@ -35,7 +35,7 @@ from bellbuoy.console.book import BookFilter, book
 from bellbuoy.console.inbox import InboxFilter, inbox
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import API, session_of
-from bellbuoy.operations.alert_actions import find_alert
+from bellbuoy.operations.acts.alerts import find_alert
 from bellbuoy.query.account import as_data, look_up
 from schemas.records import RiskAlert
 from sinks.serving import ReadError

@@ -22,7 +22,7 @@ from bellbuoy.console.account import (
 from bellbuoy.console.book import owners_of
 from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Site
-from bellbuoy.operations.touchpoints import TOUCHPOINTS
+from bellbuoy.operations.acts.touchpoints import TOUCHPOINTS
 from processors.measures import MEASURES
 from schemas.times import DAY
 from sinks.serving import ReadError

@@ -14,7 +14,7 @@ from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, date_of, fa
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.account_acts import NoSuchTaskError, write_note, write_task, write_task_end
+from bellbuoy.operations.acts.accounts import NoSuchTaskError, write_note, write_task, write_task_end
 from sinks.serving import ReadError
 
 __all__ = ["AccountActPages"]

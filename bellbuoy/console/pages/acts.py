@@ -16,9 +16,9 @@ from bellbuoy.console.pages.forms import ChangeRefusedError, act_id, date_of, fa
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import form_of, session_of
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.alert_actions import find_alert
+from bellbuoy.operations.acts.alerts import find_alert
+from bellbuoy.operations.acts.touchpoints import TOUCHPOINTS, write_touchpoint
 from bellbuoy.operations.changes.overrides import write_override
-from bellbuoy.operations.touchpoints import TOUCHPOINTS, write_touchpoint
 from processors.measures.formats import count
 from processors.observe.override import is_target
 from schemas.times import DAY, HOUR

@@ -13,9 +13,9 @@ from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import session_of
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
-from bellbuoy.operations.account_acts import NoSuchTaskError
-from bellbuoy.operations.alert_actions import NoSuchAlertError
-from bellbuoy.operations.kafka_errors import KafkaAwayError
+from bellbuoy.operations.acts.accounts import NoSuchTaskError
+from bellbuoy.operations.acts.alerts import NoSuchAlertError
+from bellbuoy.operations.kafka.errors import KafkaAwayError
 
 __all__ = ["ChangeRefusedError", "act_id", "date_of", "failure"]
 

@@ -16,7 +16,7 @@ from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Handler, Site
 from bellbuoy.console.request import session_of
 from bellbuoy.console.team import owner_loads, segments
-from bellbuoy.operations.account_acts import open_tasks
+from bellbuoy.operations.acts.accounts import open_tasks
 
 __all__ = ["OverviewPages"]
 

@@ -16,9 +16,9 @@ from bellbuoy.console.pages.site import Site
 from bellbuoy.console.request import session_of
 from bellbuoy.console.status import dead_letters, live_models, pipeline_report
 from bellbuoy.errors import OperatorError
+from bellbuoy.operations.kafka.topics import require_topics
 from bellbuoy.operations.producers import producers
 from bellbuoy.operations.rule_outcomes import judged_outcomes, read_alerts, responses_of
-from bellbuoy.operations.topics import require_topics
 from bellbuoy.times import now as wall_clock
 from processors.fold.models_in_force import LIVE
 from processors.model import default_text

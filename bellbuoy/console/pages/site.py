@@ -29,7 +29,7 @@ from bellbuoy.console.request import API, SessionCookie, rights_of, session_of
 from bellbuoy.console.streams import View, live_response
 from bellbuoy.console.trials import ModelTrials
 from bellbuoy.console.words import FILTERS
-from bellbuoy.operations.alert_actions import FEEDBACK
+from bellbuoy.operations.acts.alerts import FEEDBACK
 from bellbuoy.query.alerts import SEVERITIES
 from bellbuoy.settings import Settings
 from bellbuoy.times import now as wall_clock

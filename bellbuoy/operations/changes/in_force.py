@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.registry import registry
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.registry import registry
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from processors.fold.models_in_force import LIVE, RULES, SHADOW, InForce, Models
 from processors.fold.shared import SHARED_KEY, Shared

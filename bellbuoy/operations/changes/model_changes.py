@@ -6,8 +6,8 @@ import uuid
 from contextlib import AbstractContextManager
 
 from bellbuoy.operations.changes.transaction import change_transaction
-from bellbuoy.operations.journal_time import journal_time
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.journal_time import journal_time
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from processors.fold.models_in_force import InForce
 from schemas.codec.record_codec import codec

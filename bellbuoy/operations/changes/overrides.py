@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 
 from bellbuoy.operations.changes.transaction import change_transaction, check_texts
-from bellbuoy.operations.journal_time import journal_time
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.journal_time import journal_time
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of

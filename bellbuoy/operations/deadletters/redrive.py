@@ -11,8 +11,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from bellbuoy.operations.deadletters.repair import NOTIFICATIONS, DeadLetterRepair, Draft, Flaw
-from bellbuoy.operations.journal_time import journal_time
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.journal_time import journal_time
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from schemas.records import DeadLetter

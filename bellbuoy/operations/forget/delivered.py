@@ -7,8 +7,8 @@ from functools import partial
 
 from confluent_kafka import Consumer, KafkaException
 
-from bellbuoy.operations.kafka_errors import kafka_away
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.errors import kafka_away
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from sinks.port import Once, Positioned, Sink, SinkError
 from streams.delivery.offsets import committed_positions

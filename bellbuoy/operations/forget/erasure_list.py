@@ -9,8 +9,8 @@ from confluent_kafka import KafkaException
 from msgspec.structs import replace
 
 from bellbuoy.operations.forget.subject import ForgottenSubject
-from bellbuoy.operations.kafka_errors import kafka_away
-from bellbuoy.operations.record_writing import NewRecord, write_records
+from bellbuoy.operations.kafka.errors import kafka_away
+from bellbuoy.operations.kafka.record_writing import NewRecord, write_records
 from bellbuoy.settings import Settings
 from schemas.identity.erasures import Erasure, Erasures, account_digest, encode_erasure, person_digest
 from schemas.identity.keys import partition_of

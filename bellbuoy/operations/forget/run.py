@@ -19,6 +19,7 @@ from typing import Any
 from confluent_kafka import TopicPartition
 
 from bellbuoy.operations.changes.deletions import write_deletions
+from bellbuoy.operations.delivery.sinks import sinks
 from bellbuoy.operations.forget.delivered import await_delivery
 from bellbuoy.operations.forget.erasure_list import add_to_list, read_erasures
 from bellbuoy.operations.forget.matching import SubjectMatcher
@@ -31,10 +32,9 @@ from bellbuoy.operations.forget.topic_erasure import (
     write_tombstones,
 )
 from bellbuoy.operations.forget.topic_scan import TopicHits, scan_topics
-from bellbuoy.operations.journal_time import journal_time
-from bellbuoy.operations.registry import registry
-from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.kafka.journal_time import journal_time
+from bellbuoy.operations.kafka.registry import registry
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from processors.observe.deletion import is_erased

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from processors.merging.transfers import linked_to
 from processors.observe.deletion import is_erased

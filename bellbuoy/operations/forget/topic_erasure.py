@@ -11,10 +11,10 @@ from confluent_kafka.admin import AdminClient
 from bellbuoy.operations.forget.delivered import written_offsets
 from bellbuoy.operations.forget.matching import SubjectMatcher
 from bellbuoy.operations.forget.topic_scan import TopicHits
-from bellbuoy.operations.kafka_errors import kafka_away
-from bellbuoy.operations.ledger import read_positions
-from bellbuoy.operations.record_writing import NewRecord, write_records
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.errors import kafka_away
+from bellbuoy.operations.kafka.ledger import read_positions
+from bellbuoy.operations.kafka.record_writing import NewRecord, write_records
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from schemas.codec.errors import SchemaError

@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 )
 
 from bellbuoy.operations.forget.matching import SubjectMatcher
-from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.kafka.errors import kafka_away
 from bellbuoy.settings import Settings
 from schemas.times import HOUR, MINUTE
 from schemas.topics import KEYS_TOPIC, TopicSpec

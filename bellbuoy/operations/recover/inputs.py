@@ -8,9 +8,9 @@ from itertools import islice
 
 from confluent_kafka import TopicPartition
 
+from bellbuoy.operations.kafka.topics import create_topics, topic_partitions
 from bellbuoy.operations.recover.recovery import Recovery
 from bellbuoy.operations.recover.stopped_pipeline import StoppedPipeline, WrittenRecord
-from bellbuoy.operations.topics import create_topics, topic_partitions
 from schemas.identity.keys import partition_of
 from schemas.inputs import INPUT_TOPICS, INPUTS
 from streams.journal.restore import input_positions

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.topics import Area, topic_partitions
 from bellbuoy.operations.recover.inputs import plan_inputs
 from bellbuoy.operations.recover.journal import plan_journal
 from bellbuoy.operations.recover.recovery import Recovery
 from bellbuoy.operations.recover.states import plan_changelog, plan_outputs
 from bellbuoy.operations.recover.stopped_pipeline import StoppedPipeline
-from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.topics import Area, topic_partitions
 from bellbuoy.settings import Settings
 
 __all__ = ["plan_recovery"]

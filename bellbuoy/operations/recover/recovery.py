@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bellbuoy.operations.topics import Area
+from bellbuoy.operations.kafka.topics import Area
 
 __all__ = ["Recovery"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from bellbuoy.operations.kafka.topics import area_of
 from bellbuoy.operations.recover.recovery import Recovery
 from bellbuoy.operations.recover.stopped_pipeline import StoppedPipeline
-from bellbuoy.operations.topics import area_of
 from processors.state.position import Position
 from schemas.records import JournalBatch
 from streams.kafka.log_reader import first_record

@@ -9,9 +9,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are re-exported
 
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.kafka_errors import kafka_away
-from bellbuoy.operations.registry import registry
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.errors import kafka_away
+from bellbuoy.operations.kafka.registry import registry
+from bellbuoy.operations.kafka.topics import create_topics
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position, encode_position, position_key
 from schemas.codec.record_codec import codec

@@ -7,8 +7,8 @@ from functools import partial
 
 from confluent_kafka import KafkaError, Producer
 
-from bellbuoy.operations.kafka_errors import kafka_away
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.errors import kafka_away
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from schemas.codec.errors import SchemaError
 from schemas.producer_settings import DURABLE
 from schemas.records import ClockTick

@@ -6,7 +6,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_record
 from streams.kafka.record import kafka_record

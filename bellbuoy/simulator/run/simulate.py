@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.kafka_cluster import kafka_cluster
-from bellbuoy.operations.topics import require_topics
+from bellbuoy.operations.kafka.cluster import kafka_cluster
+from bellbuoy.operations.kafka.topics import require_topics
 from bellbuoy.settings import Settings
 from bellbuoy.simulator.run.clock import SimulationClock, latest_time
 from bellbuoy.simulator.run.follower import JournalFollower

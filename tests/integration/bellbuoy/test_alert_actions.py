@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations.alert_actions import write_alert_action
-from bellbuoy.operations.kafka_errors import KafkaAwayError
+from bellbuoy.operations.acts.alerts import write_alert_action
+from bellbuoy.operations.kafka.errors import KafkaAwayError
 from bellbuoy.settings import KafkaSettings, Settings
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec

@@ -12,7 +12,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, topic_
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from bellbuoy.operations.registry import RegistryError, registry
+from bellbuoy.operations.kafka.registry import RegistryError, registry
 from bellbuoy.settings import KafkaSettings, Settings
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import entries

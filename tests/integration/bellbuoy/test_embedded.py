@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer
 
 from bellbuoy.local.embedded import EmbeddedError, Kafka, PortTakenError, Redis
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations.topics import (
+from bellbuoy.operations.kafka.topics import (
     KafkaAwayError,
     create_topics,
     topic_advice,

@@ -17,8 +17,8 @@ from confluent_kafka import OFFSET_END, TopicPartition
 from confluent_kafka.admin import AdminClient
 from pyarrow import parquet
 
-from bellbuoy.operations.ledger import read_positions
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.kafka.ledger import read_positions
 from bellbuoy.settings import load
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS

@@ -14,7 +14,7 @@ import pytest
 from typer.main import get_command
 
 from bellbuoy.cli.app import app
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import load
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection

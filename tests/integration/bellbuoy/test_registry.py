@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.registry import RegistryError, registry
+from bellbuoy.operations.kafka.registry import RegistryError, registry
 from bellbuoy.settings import KafkaSettings, Settings, load
 from schemas.codec.errors import UndecodableError, UnknownSchemaError
 from schemas.codec.record_codec import codec
@@ -154,7 +154,7 @@ def test_nonsense_for_a_url() -> None:
 def test_without_the_extra_the_install_line_is_told() -> None:
     program = (
         "import sys; sys.modules['httpx2'] = None\n"
-        "from bellbuoy.operations.registry import registry\n"
+        "from bellbuoy.operations.kafka.registry import registry\n"
         "from bellbuoy.settings import Settings, KafkaSettings\n"
         "registry(Settings(kafka=KafkaSettings(registry_url='http://127.0.0.1:1')))\n"
     )

@@ -11,7 +11,7 @@ import pytest
 import uvicorn
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.ledger import count_inputs, end_offsets
+from bellbuoy.operations.kafka.ledger import count_inputs, end_offsets
 from bellbuoy.settings import Settings, load
 from bellbuoy.simulator.run import simulation
 from bellbuoy.simulator.run.clock import SimulationClock, latest_time

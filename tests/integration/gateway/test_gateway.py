@@ -19,7 +19,7 @@ from segment.analytics.client import Client
 from stripe import WebhookSignature
 
 from bellbuoy.local.embedded import Kafka
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.topics import create_topics
 from gateway.settings import GatewaySettings
 from gateway.sources.signatures import SignedRequest
 from gateway.sources.zendesk import SIGNATURE

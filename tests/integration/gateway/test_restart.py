@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.kafka.ledger import read_positions
 from bellbuoy.operations.remap import remap, webhook_source
 from bellbuoy.operations.roles import RoleError, run_role
 from bellbuoy.settings import load

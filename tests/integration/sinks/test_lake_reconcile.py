@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyarrow import Table, parquet
 
-from bellbuoy.operations.reconcile import compare, find_reconcilable, repair
+from bellbuoy.operations.delivery.reconcile import compare, find_reconcilable, repair
 from bellbuoy.settings import load
 from schemas.connection import Connection
 from schemas.topics import Topics

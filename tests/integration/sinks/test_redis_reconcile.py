@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from bellbuoy.operations.reconcile import compare, find_reconcilable, repair
+from bellbuoy.operations.delivery.reconcile import compare, find_reconcilable, repair
 from bellbuoy.settings import load
 from schemas.connection import Connection
 from schemas.topics import Topics

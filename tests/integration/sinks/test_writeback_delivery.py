@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bellbuoy.operations.lag import daily_use
+from bellbuoy.operations.delivery.lag import daily_use
 from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.writeback.settings import WritebackSettings

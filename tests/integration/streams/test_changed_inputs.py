@@ -12,8 +12,8 @@ from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.role_process import RoleProcess
-from bellbuoy.operations.ledger import applied_events
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.ledger import applied_events
+from bellbuoy.operations.kafka.topics import create_topics
 from bellbuoy.times import now
 from schemas.connection import Connection
 from schemas.topics import Topics

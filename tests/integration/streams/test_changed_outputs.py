@@ -12,7 +12,7 @@ from confluent_kafka import Consumer
 from bellbuoy.exit_codes import CONFIGURATION, LOG_CHANGED
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.topics import create_topics
 from schemas.connection import Connection
 from schemas.records import AccountKpis
 from schemas.topics import Topics

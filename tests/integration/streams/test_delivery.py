@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from bellbuoy.local.embedded import Redis
-from bellbuoy.operations.topics import delete_topics
+from bellbuoy.operations.kafka.topics import delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.connection import Connection

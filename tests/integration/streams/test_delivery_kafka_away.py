@@ -17,7 +17,7 @@ from confluent_kafka import Producer
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.topics import create_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.connection import Connection

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.topics import create_topics, delete_topics
+from bellbuoy.operations.kafka.topics import create_topics, delete_topics
 from schemas.connection import Connection
 from schemas.topics import Topics
 from streams.kafka.log_reader import read_to_end

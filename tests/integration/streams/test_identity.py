@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bellbuoy.operations.ledger import EndOffsets, InputCounts, count_inputs, end_offsets, read_ledger
+from bellbuoy.operations.kafka.ledger import EndOffsets, InputCounts, count_inputs, end_offsets, read_ledger
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.connection import Connection

@@ -12,8 +12,8 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from bellbuoy.operations.channels import channel_sinks
 from bellbuoy.operations.deadletters.redrive import redrive
+from bellbuoy.operations.delivery.channels import channel_sinks
 from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from schemas.records import AlertNotification

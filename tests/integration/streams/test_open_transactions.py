@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from bellbuoy.operations import open_transactions as checks
-from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.kafka import open_transactions as checks
+from bellbuoy.operations.kafka.ledger import read_positions
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of

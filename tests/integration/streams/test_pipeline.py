@@ -11,8 +11,8 @@ import pytest
 
 from bellbuoy.local.embedded import Kafka
 from bellbuoy.local.embedded.ports import free_port
-from bellbuoy.operations.ledger import count_inputs, end_offsets
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.ledger import count_inputs, end_offsets
+from bellbuoy.operations.kafka.topics import create_topics
 from bellbuoy.times import now
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import codec

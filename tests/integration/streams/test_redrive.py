@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bellbuoy.operations.topics import create_topics, delete_topics
+from bellbuoy.operations.kafka.topics import create_topics, delete_topics
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.connection import Connection

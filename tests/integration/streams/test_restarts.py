@@ -20,7 +20,7 @@ import pytest
 
 from bellbuoy.local.embedded import Redis
 from bellbuoy.local.role_process import RoleProcess
-from bellbuoy.operations.ledger import applied_events
+from bellbuoy.operations.kafka.ledger import applied_events
 from bellbuoy.times import now
 from bench.processes import MeasuredProcess
 from processors.alerts.changes import alert_id

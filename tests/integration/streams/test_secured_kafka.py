@@ -24,9 +24,9 @@ from bellbuoy.cli.terminal.errors import report_error
 from bellbuoy.exit_codes import AWAY, CONFIGURATION
 from bellbuoy.local.environment import variables
 from bellbuoy.local.role_process import RoleProcess
-from bellbuoy.operations.kafka_errors import KafkaAwayError, KafkaRefusedError
+from bellbuoy.operations.kafka.errors import KafkaAwayError, KafkaRefusedError
+from bellbuoy.operations.kafka.topics import create_topics, topic_faults
 from bellbuoy.operations.roles import run_role
-from bellbuoy.operations.topics import create_topics, topic_faults
 from bellbuoy.settings import Settings, load
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import KEYS_TOPIC, PRODUCERS_TOPIC, RAW_TOPIC, Topics

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from msgspec.structs import replace
 
-from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.kafka.ledger import read_positions
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.kafka.ledger import read_positions
 from schemas.connection import Connection
 from schemas.times import DAY
 from schemas.topics import Topics

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
 from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.operations.account_acts import (
+from bellbuoy.operations.acts.accounts import (
     AccountActError,
     NoSuchTaskError,
     find_task,

@@ -17,7 +17,7 @@ from bellbuoy.errors import ConfigError
 from bellbuoy.local.data_dir import DataDir
 from bellbuoy.local.embedded.errors import EmbeddedError
 from bellbuoy.local.stack import Addresses
-from bellbuoy.operations.ledger import InputCounts, Ledger
+from bellbuoy.operations.kafka.ledger import InputCounts, Ledger
 from bellbuoy.query.account import Explanation, as_data
 from bellbuoy.render.explanation import render_explanation as explained
 from bellbuoy.render.formats import change, duration, money

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bellbuoy.operations import drain
-from bellbuoy.operations.drain import NotDrainedError, PendingWork, wait_drained
+from bellbuoy.operations.delivery import drain
+from bellbuoy.operations.delivery.drain import NotDrainedError, PendingWork, wait_drained
 from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.topics import Topics

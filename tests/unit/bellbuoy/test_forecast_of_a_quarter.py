@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bellbuoy.backtest.fold import journal_batch
-from bellbuoy.operations.forecast import RIGHT_DAYS, fold_forecast
+from bellbuoy.operations.replay.forecast import RIGHT_DAYS, fold_forecast
 from bellbuoy.simulator.worlds.world import load_world
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared

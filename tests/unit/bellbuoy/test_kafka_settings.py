@@ -11,7 +11,7 @@ from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.local.environment import variables
 from bellbuoy.local.ports import plan_ports
-from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.kafka.errors import kafka_away
 from bellbuoy.settings import Settings, load
 from schemas.connection import Connection, Login, Tls
 from streams.kafka.aiokafka_connection import aiokafka_options

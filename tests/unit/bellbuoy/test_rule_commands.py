@@ -11,7 +11,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app
-from bellbuoy.operations.forecast import fold_forecast
+from bellbuoy.operations.replay.forecast import fold_forecast
 from bellbuoy.operations.rule_outcomes import outcomes_of, responses_of
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition

@@ -7,7 +7,7 @@ import pytest
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.operations.checks import check_deployment
-from bellbuoy.operations.sinks import serving_reader, sinks
+from bellbuoy.operations.delivery.sinks import serving_reader, sinks
 from bellbuoy.settings import Settings
 from sinks.memory import MemorySink
 from sinks.port import Sink, SinkSettingsError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bellbuoy.operations.storms import Incident, NoSuchStormError, find_storm, incidents_of
+from bellbuoy.operations.acts.storms import Incident, NoSuchStormError, find_storm, incidents_of
 from schemas.times import MINUTE
 from tests.support.owner_alerts import NOON, risk_alert
 from tests.unit.processors.test_storms import company, drop

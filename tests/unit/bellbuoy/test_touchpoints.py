@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bellbuoy.operations.touchpoints import TOUCHPOINTS, TouchpointError, write_touchpoint
+from bellbuoy.operations.acts.touchpoints import TOUCHPOINTS, TouchpointError, write_touchpoint
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 from processors.intake.admission import HORIZON_DAYS, MAX_TEXT

@@ -17,7 +17,7 @@ import pytest
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.local.environment import variables
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks
 from bellbuoy.settings import load
 from tests.support.sinks_under_test import WRITING
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks
 from bellbuoy.settings import Settings
 from tests.support.sinks_under_test import WRITING, documented_module
 

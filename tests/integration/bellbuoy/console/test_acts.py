@@ -16,8 +16,8 @@ from bellbuoy.console.access.tokens import new_token
 from bellbuoy.local.embedded import Kafka, Redis
 from bellbuoy.local.embedded.ports import free_port
 from bellbuoy.local.role_process import RoleProcess
-from bellbuoy.operations.event_writing import write_event
-from bellbuoy.operations.topics import create_topics
+from bellbuoy.operations.kafka.event_writing import write_event
+from bellbuoy.operations.kafka.topics import create_topics
 from bellbuoy.times import now
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection

@@ -14,7 +14,7 @@ from typing import Any
 from confluent_kafka import TopicPartition
 from xxhash import xxh3_128_digest
 
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from processors.fold.models_in_force import Models
 from processors.fold.partition import Batches, FoldedPartition

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bellbuoy.operations.record_writing import NewRecord, write_records
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.record_writing import NewRecord, write_records
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import account_key, partition_of

@@ -13,7 +13,7 @@ from functools import partial
 
 from confluent_kafka import Consumer, TopicPartition
 
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from processors.state.encoding import decode_state
 from processors.state.position import POSITION_KEY, Position, decode_position, is_account
 from schemas.codec.envelope import Envelopes

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 from confluent_kafka import TopicPartition
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.kafka_cluster import kafka_cluster
-from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.kafka.cluster import kafka_cluster
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from schemas.codec.errors import SchemaError
 from schemas.connection import Connection

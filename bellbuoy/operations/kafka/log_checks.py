@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from confluent_kafka import Consumer
 
-from bellbuoy.operations.kafka_cluster import kafka_cluster
-from bellbuoy.operations.topics import topic_partitions
+from bellbuoy.operations.kafka.cluster import kafka_cluster
+from bellbuoy.operations.kafka.topics import topic_partitions
 from bellbuoy.settings import Settings
 from processors.state.position import POSITION_KEY, Position, decode_position
 from schemas.connection import Connection

@@ -6,7 +6,7 @@ from functools import partial
 
 from confluent_kafka import Consumer
 
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from sinks.port import DailyUse, Sink

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.ledger import EndOffsets, end_offsets, read_positions, written_offsets
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.ledger import EndOffsets, end_offsets, read_positions, written_offsets
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
-from bellbuoy.operations.channels import channel_sinks
+from bellbuoy.operations.delivery.channels import channel_sinks
 from bellbuoy.settings import Settings
 from sinks.port import Migratable, Sink, SinkSettingsError
 from sinks.serving import Reader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bellbuoy.operations.registry import registry
+from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.settings import Settings
 from streams.kafka.cluster import Cluster
 

@@ -14,7 +14,7 @@ from queue import Empty
 from typing import Any
 
 from bellbuoy import logs
-from bellbuoy.operations.replay_partition import AccountId, ReplayJob, ReplayReport, replay_partition
+from bellbuoy.operations.replay.partition import AccountId, ReplayJob, ReplayReport, replay_partition
 from bellbuoy.settings import Settings
 from processors.model import Model
 from schemas.times import DAY

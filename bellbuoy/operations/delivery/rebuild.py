@@ -17,8 +17,8 @@ from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from bellbuoy.errors import ConfigError, OperatorError
-from bellbuoy.operations.retry import retry_while_leaderless
-from bellbuoy.operations.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from sinks.port import Positioned, Sink

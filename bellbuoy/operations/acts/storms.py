@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from confluent_kafka import TopicPartition
 
 from bellbuoy.errors import OperatorError
-from bellbuoy.operations.alert_actions import write_alert_action
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.acts.alerts import write_alert_action
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from processors.fold.shared import SHARED_KEY, Shared
 from processors.owners.rows import OWNERS_KEY, Rows, row_tenant

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # they are re
 )
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.kafka_errors import KafkaAwayError, kafka_away
+from bellbuoy.operations.kafka.errors import KafkaAwayError, kafka_away
 from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS

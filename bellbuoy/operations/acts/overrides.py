@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from confluent_kafka import TopicPartition
 
-from bellbuoy.operations.retry import retry_while_leaderless
+from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from processors.state.account import OverrideValue
 from processors.state.encoding import decode_state

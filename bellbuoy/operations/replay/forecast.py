@@ -18,7 +18,7 @@ from itertools import islice
 from typing import Any
 
 from bellbuoy import logs
-from bellbuoy.operations.replay_partition import ReplayJob, journal_batches
+from bellbuoy.operations.replay.partition import ReplayJob, journal_batches
 from bellbuoy.settings import Settings
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition

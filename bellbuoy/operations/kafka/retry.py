@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.kafka.errors import kafka_away
 from schemas.connection import Connection
 from streams.kafka.errors import LEADER_UNKNOWN
 

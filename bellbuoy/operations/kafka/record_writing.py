@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from bellbuoy.operations.kafka_errors import kafka_away
+from bellbuoy.operations.kafka.errors import kafka_away
 from bellbuoy.settings import Settings
 from schemas.producer_settings import DURABLE
 from schemas.topics import MAX_DEAD_LETTER_BYTES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bellbuoy.operations.ledger import read_positions
+from bellbuoy.operations.kafka.ledger import read_positions
 from bellbuoy.settings import Settings
 from bellbuoy.times import now
 

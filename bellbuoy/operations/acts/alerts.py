@@ -6,8 +6,8 @@ import uuid
 
 from bellbuoy.errors import OperatorError
 from bellbuoy.exit_codes import CONFIGURATION
-from bellbuoy.operations.event_writing import write_event
-from bellbuoy.operations.journal_time import journal_time
+from bellbuoy.operations.kafka.event_writing import write_event
+from bellbuoy.operations.kafka.journal_time import journal_time
 from bellbuoy.settings import Settings
 from processors.intake.admission import MAX_TEXT
 from schemas.records import AlertAction, RiskAlert

@@ -1,0 +1,1 @@
+"""Acts of people: on accounts, alerts, scores and storms, each a record in Kafka."""

@@ -1,0 +1,1 @@
+"""Sinks and channels of a deployment: how far each is, filled again, and compared with Kafka."""
