@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.model.file.format import BandSpec, ModelSpec
+from processors.model.file.bands import BandSpec
+from processors.model.file.format import ModelSpec
 
 __all__ = ["BOOK_SHARES", "fit_edges"]
 

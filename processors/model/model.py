@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from processors.measures import View
-from processors.model.file.format import OwnSpec
+from processors.model.file.own import OwnSpec
 from processors.model.plan.conditions import Condition
 from processors.model.plan.plan import Plan
 

@@ -14,17 +14,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from processors.model.file.format import (
-    NAME,
-    Condition,
-    Duration,
-    FileSpec,
-    Name,
-    OwnName,
-    OwnSpec,
-    spec_error,
-)
+from processors.model.file.own import OwnSpec
 from processors.model.file.validation import FileForm
+from processors.model.file.values import NAME, Condition, Duration, FileSpec, Name, OwnName, spec_error
 from schemas.checked_files.reader import Path
 
 __all__ = ["FORM", "MAX_RULES", "RuleSpec", "RulesSpec", "TierSpec", "rules_json_schema"]

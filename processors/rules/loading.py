@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
-from processors.model.file.format import stray_brace
 from processors.model.file.validation import validated
+from processors.model.file.values import stray_brace
 from processors.model.file.version import canonical_text, version_of
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.conditions import Condition

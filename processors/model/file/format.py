@@ -7,213 +7,42 @@ from one key alone is refused here, what needs the rest of the file by ``process
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-from itertools import pairwise
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    WithJsonSchema,
-    model_validator,
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from processors.model.file.bands import BandSpec, HysteresisSpec, falling_chance, improving
+from processors.model.file.curves import CurveSpec
+from processors.model.file.own import OwnSpec
+from processors.model.file.values import (
+    NAME,
+    Condition,
+    Date,
+    Duration,
+    FileSpec,
+    Name,
+    Number,
+    OwnName,
+    Pair,
+    Words,
+    spec_error,
 )
-from pydantic_core import PydanticCustomError
-
-from schemas.records import BAND_ORDER
-from schemas.suggestions import suggestion
-from schemas.times import DAY, HOUR, MINUTE
 
 __all__ = [
-    "NAME",
-    "BandSpec",
+    "AppliesSpec",
     "BodySpec",
     "CapSpec",
     "CombineSpec",
-    "Condition",
-    "CurveSpec",
-    "Duration",
-    "FileSpec",
+    "FadeSpec",
     "GroupSpec",
     "MeasureSpec",
     "ModelSpec",
-    "Name",
-    "OwnName",
-    "OwnSpec",
+    "ScoreSpec",
     "VariantSpec",
     "json_schema",
-    "spec_error",
-    "stray_brace",
 ]
 
-NAME = r"^[a-z][a-z0-9_.-]{0,63}$"
-_OWN = r"^[a-z][a-z0-9_]{0,63}$"
-_UNITS = {"s": 1_000, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _LOWER, _UPPER = ("above", "at_least"), ("below", "at_most")
-_LONGEST_USER_DAYS = 32
-"""Days for which it is known when each user was active."""
-
-_DURATION = re.compile(r"(\d{1,6})([smhdw])")
-
-
-def spec_error(message: str, fix: str) -> PydanticCustomError:
-    """Return an error with a text of our own: what is wrong, and how to fix it."""
-    return PydanticCustomError("model", "{message}", {"message": message, "fix": fix})
-
-
-def _milliseconds(value: object) -> object:
-    if isinstance(value, int) and not isinstance(value, bool) and value == 0:
-        return 0
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
-        return int(match[1]) * _UNITS[match[2]]
-    raise spec_error(f"{value!r} is no duration", "write a number and s, m, h, d or w, such as 90d")
-
-
-def _date(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            date = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
-            aware = date if date.tzinfo else date.replace(tzinfo=UTC)
-            return int(aware.timestamp() * 1000)
-    raise spec_error(f"{value!r} is no date", "write it as 2026-12-31 or 2026-12-31T18:00:00Z")
-
-
-def stray_brace(text: str) -> str | None:
-    """Return a brace of a text with placeholders that belongs to none of them, or ``None``."""
-    found = re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", text))
-    return found[0] if found else None
-
-
-def _template(text: str) -> str:
-    unknown = set(re.findall(r"\{([^{}]*)\}", text)) - {"fact", "value"}
-    if unknown:
-        raise spec_error(f"{{{min(unknown)}}} stands for nothing", "use {fact} and {value}")
-    return text
-
-
-Number: TypeAlias = Annotated[float, Field(allow_inf_nan=False)]
-Pair: TypeAlias = Annotated[list[Number], Field(min_length=2, max_length=2)]
-Duration: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_milliseconds),
-    WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}[smhdw]$", "examples": ["90d", "36h"]}),
-]
-Date: TypeAlias = Annotated[
-    int,
-    BeforeValidator(_date),
-    WithJsonSchema({"type": "string", "examples": ["2026-12-31", "2026-12-31T18:00:00Z"]}),
-]
-Name: TypeAlias = Annotated[str, Field(pattern=NAME)]
-OwnName: TypeAlias = Annotated[str, Field(pattern=_OWN)]
-Words: TypeAlias = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_template)]
-Condition: TypeAlias = Annotated[str, Field(min_length=1, max_length=500)]
-
-
-class FileSpec(BaseModel):
-    """Base of what a file may say: no other keys, no other types."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class EdgeSpec(FileSpec):
-    """One of several ranges, from the lowest up; the last one has neither key and is open."""
-
-    below: Number | None = Field(None, description="The range ends before this value: [ , below).")
-    up_to: Number | None = Field(None, description="The range ends with this value: [ , up_to].")
-
-    @model_validator(mode="after")
-    def _one_end(self) -> EdgeSpec:
-        if self.below is not None and self.up_to is not None:
-            raise spec_error(
-                "below and up_to at once", "keep one: below excludes the value, up_to includes it"
-            )
-        return self
-
-    @property
-    def end(self) -> tuple[float, bool] | None:
-        """The end of the range and whether it belongs to it; ``None``: open."""
-        if self.below is not None:
-            return self.below, False
-        return None if self.up_to is None else (self.up_to, True)
-
-
-class StepSpec(EdgeSpec):
-    """A range of values and its score."""
-
-    score: Number = Field(description="The score of every value in the range.")
-
-
-class RowSpec(EdgeSpec):
-    """A range of values and its score in each column."""
-
-    scores: list[Number | None] = Field(description="A score for each column; null: not scored.")
-
-
-class GridSpec(FileSpec):
-    """A table: rows over the measure's own value, columns over another measure's."""
-
-    by: Name = Field(description="The measure that chooses the column.")
-    columns: list[EdgeSpec] = Field(min_length=1, description="Ranges of the other measure's value.")
-    rows: list[RowSpec] = Field(min_length=1, description="Ranges of this measure's value.")
-
-    @model_validator(mode="after")
-    def _whole(self) -> GridSpec:
-        _rising(self.columns, "columns")
-        _rising(self.rows, "rows")
-        for number, row in enumerate(self.rows, 1):
-            if len(row.scores) != len(self.columns):
-                raise spec_error(
-                    f"row {number} has {len(row.scores)} scores for {len(self.columns)} columns",
-                    "give every row one score a column; null is not scored",
-                )
-        return self
-
-
-class CurveSpec(FileSpec):
-    """A function from a measure's value to a score: one of points, steps or grid."""
-
-    points: list[Pair] | None = Field(
-        None,
-        min_length=1,
-        description="[value, score] pairs by rising value; straight lines between them. Two points make a "
-        "linear curve; falling scores an inverted one.",
-        examples=[[[7, 0], [30, 100]]],
-    )
-    outside: Number | None = Field(
-        None, description="The score beyond the first and the last point; left out, the end's score holds on."
-    )
-    steps: list[StepSpec] | None = Field(None, min_length=1, description="Hard bands, from the lowest up.")
-    grid: GridSpec | None = Field(None, description="A table over two measures.")
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> CurveSpec:
-        kinds = [kind for kind in ("points", "steps", "grid") if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            present = " and ".join(kinds) or "none of them"
-            raise spec_error(f"a curve is points, steps or grid, here {present}", "keep exactly one")
-        if self.outside is not None and self.points is None:
-            raise spec_error("outside without points", "leave it out: steps and grids have no outside")
-        if self.points is not None and any(a[0] >= b[0] for a, b in pairwise(self.points)):
-            raise spec_error("the points' values do not rise", "order the pairs by value, each value once")
-        if self.steps is not None:
-            _rising(self.steps, "steps")
-        return self
-
-
-def _rising(edges: list[Any], what: str) -> None:
-    ends = [edge.end for edge in edges]
-    if ends[-1] is not None or None in ends[:-1]:
-        raise spec_error(
-            f"the last of the {what} must be open, and only it", "leave below and up_to out there"
-        )
-    if any(a >= b for a, b in pairwise(ends[:-1])):
-        raise spec_error(f"the {what} do not rise", "order them from the lowest end to the highest")
 
 
 class FadeSpec(FileSpec):
@@ -381,71 +210,6 @@ class CapSpec(FileSpec):
         return self
 
 
-class BandSpec(EdgeSpec):
-    """A band over the score, from the worst up."""
-
-    band: Name = Field(description="The band's name; critical, at_risk, watch and healthy say how bad it is.")
-    named: Literal["critical", "at_risk", "watch", "healthy"] | None = Field(
-        None,
-        alias="is",
-        description="How bad a band with another name is: what alert rules, roll-ups and colours go by.",
-    )
-    label: Annotated[str, Field(min_length=1, max_length=40)] | None = Field(
-        None, description="The band's name for people, such as Red."
-    )
-
-    @model_validator(mode="after")
-    def _severity_is_known(self) -> BandSpec:
-        if self.band == "unknown":
-            raise spec_error("unknown is the band of accounts that can't be judged", "choose another name")
-        if self.band in BAND_ORDER and self.named not in (None, self.band):
-            raise spec_error(f"{self.band} can't be {self.named}", "leave `is` out, or choose another name")
-        if self.band not in BAND_ORDER and self.named is None:
-            close = suggestion(self.band, BAND_ORDER, "docs/model.md")
-            hint = f", or {close}" if close.startswith("did you mean") else ""
-            choices = ", ".join(BAND_ORDER)
-            raise spec_error(f"how bad is {self.band}?", f"add `is:` with one of {choices}{hint}")
-        return self
-
-    @property
-    def severity(self) -> str:
-        """How bad the band is: one of BAND_ORDER."""
-        return self.named or self.band
-
-
-def _improving(bands: list[BandSpec]) -> list[BandSpec]:
-    _rising(bands, "bands")
-    order = [BAND_ORDER.index(band.severity) for band in bands]
-    if order != sorted(order):
-        raise spec_error("the bands do not improve", f"order them {', '.join(BAND_ORDER)}")
-    names = [band.band for band in bands]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise spec_error(f"the band {twice[0]} is there twice", "give each band its own name")
-    return bands
-
-
-def _falling_chance(points: list[list[float]]) -> list[list[float]]:
-    if any(a[0] >= b[0] for a, b in pairwise(points)):
-        raise spec_error("the scores do not rise", "order the pairs by score, each score once")
-    if any(a[1] < b[1] for a, b in pairwise(points)):
-        raise spec_error("the probability rises with the score", "lower it: a better score is no more risk")
-    if not all(0 <= chance <= 1 for _, chance in points):
-        raise spec_error("a probability beyond 0 to 1", "write 5 % as 0.05")
-    return points
-
-
-class HysteresisSpec(FileSpec):
-    """Hysteresis: what keeps a score near the edge of a band from changing the band again and again."""
-
-    margin: Number = Field(0.0, ge=0, description="A better band is entered this far above its edge.")
-    better_for: Duration = Field(
-        0, description="A better band is entered after the score was in it for so long."
-    )
-    worse_for: Duration = Field(
-        0, description="A worse band is entered after the score was in it for so long."
-    )
-
-
 class AppliesSpec(FileSpec):
     """The accounts that the model is for, when several models are in force."""
 
@@ -461,7 +225,7 @@ class BodySpec(FileSpec):
     groups: dict[Name, GroupSpec] = Field({}, description="Groups by name.")
     measures: dict[Name, MeasureSpec] = Field(min_length=1, description="Measures by name.")
     caps: dict[Name, CapSpec] = Field({}, description="Caps by name.")
-    bands: Annotated[list[BandSpec], AfterValidator(_improving)] = Field(
+    bands: Annotated[list[BandSpec], AfterValidator(improving)] = Field(
         min_length=1, description="Bands from the worst up."
     )
     hysteresis: HysteresisSpec = Field(
@@ -470,7 +234,7 @@ class BodySpec(FileSpec):
     min_coverage: Number = Field(
         0.6, ge=0, le=1, description="With a smaller share of the weights known the band is unknown."
     )
-    churn_probability: Annotated[list[Pair], AfterValidator(_falling_chance)] | None = Field(
+    churn_probability: Annotated[list[Pair], AfterValidator(falling_chance)] | None = Field(
         None,
         min_length=2,
         description="[score, probability of churn within 90 days] pairs by rising score, with straight lines "
@@ -498,54 +262,6 @@ class VariantSpec(FileSpec):
     bands: list[Any] | None = Field(None)
     hysteresis: dict[str, Any] = Field({})
     min_coverage: Any = Field(None)
-
-
-class OwnSpec(FileSpec):
-    """
-    A fact or a counter of the team's own, which its senders name.
-
-    It is a measure and a fact of conditions, both by the name ``own.<name>``.
-    """
-
-    kind: Literal["number", "date", "flag", "pulse", "count", "users"] = Field(
-        description="number; date: the days since it; flag: true or false; pulse: 1 to 5, as a person judges "
-        "the account; count: what happened in `days`; users: the people whom it happened to in `days`."
-    )
-    title: Annotated[str, Field(min_length=1, max_length=60)] | None = Field(
-        None, description="What it is called in reasons; left out: its name."
-    )
-    unit: Annotated[str, Field(min_length=1, max_length=30)] | None = Field(
-        None, description="The unit of a number or of a count."
-    )
-    forget_after: Duration | None = Field(
-        None, description="Whole days after which it is no longer known, unless it was said again."
-    )
-    days: int | None = Field(None, ge=1, le=90, description="The days that a counter counts, today included.")
-    per: Literal["seats"] | None = Field(
-        None, description="seats: the counter is divided by the seats, and not known without them."
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> OwnSpec:
-        if self.counts and self.days is None:
-            raise spec_error(f"{self.kind} without days", "add `days: 30`, 90 at most")
-        if self.kind == "users" and self.days is not None and self.days > _LONGEST_USER_DAYS:
-            raise spec_error(f"users of {self.days} days", f"make it {_LONGEST_USER_DAYS} days or less")
-        if self.counts and self.forget_after is not None:
-            raise spec_error("forget_after of a counter", "leave it out: `days` says how far it reaches")
-        for key in ("days", "per"):
-            if not self.counts and getattr(self, key) is not None:
-                raise spec_error(f"{key} of a {self.kind}", f"leave {key} out, or make it a count or users")
-        if self.unit is not None and self.kind not in ("number", "count"):
-            raise spec_error(f"the unit of a {self.kind}", "leave it out")
-        if self.forget_after is not None and (self.forget_after < DAY or self.forget_after % DAY):
-            raise spec_error("forget_after is no number of whole days", "write it as 90d")
-        return self
-
-    @property
-    def counts(self) -> bool:
-        """Whether it is a counter."""
-        return self.kind in ("count", "users")
 
 
 class ModelSpec(BodySpec):

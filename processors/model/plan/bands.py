@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
-from processors.model.file.format import BandSpec, HysteresisSpec
+from processors.model.file.bands import BandSpec, HysteresisSpec
 from schemas.records import BAND_ORDER
 
 __all__ = ["Bands", "compile_bands"]

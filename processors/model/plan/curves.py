@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
 
-from processors.model.file.format import CurveSpec, EdgeSpec, GridSpec
+from processors.model.file.curves import CurveSpec, EdgeSpec, GridSpec
 
 __all__ = ["Curve", "compile_curve", "half_up", "range_index", "scores_by_path", "straight_lines"]
 

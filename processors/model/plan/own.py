@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from processors.measures import MeasureDefinition, MeasureValue, View
 from processors.measures.formats import count
-from processors.model.file.format import OwnSpec
+from processors.model.file.own import OwnSpec
 from processors.model.plan.account_facts import Fact, Value
 from processors.model.plan.condition_types import FactType
 from processors.state.activity import least_activity

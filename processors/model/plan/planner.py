@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import Protocol
 
 from processors.measures import USAGE, MeasureDefinition
-from processors.model.file.format import BodySpec, CapSpec, MeasureSpec, stray_brace
+from processors.model.file.format import BodySpec, CapSpec, MeasureSpec
+from processors.model.file.values import stray_brace
 from processors.model.plan.account_facts import Fact
 from processors.model.plan.bands import compile_bands
 from processors.model.plan.condition_types import ConditionFault

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from processors.model.file.format import Duration, FileSpec, Name, spec_error
 from processors.model.file.validation import FileForm
+from processors.model.file.values import Duration, FileSpec, Name, spec_error
 from processors.owners.policy.local_time import zone_names
 from schemas.checked_files.reader import Path
 from schemas.suggestions import suggestion

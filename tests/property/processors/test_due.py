@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from processors.fold.due import next_due
 from processors.measures import MEASURES, MeasureValue, View
-from processors.model.file.format import OwnSpec
+from processors.model.file.own import OwnSpec
 from processors.model.plan.own import own_measures
 from processors.state.account import State
 from processors.state.encoding import decode_state

@@ -9,7 +9,7 @@ import pytest
 from processors.measures import MeasureValue, View
 from processors.merging.merge import merge
 from processors.model import check_model, load_model
-from processors.model.file.format import OwnSpec
+from processors.model.file.own import OwnSpec
 from processors.model.plan.own import own_measures
 from processors.observe import bound, evict, observe_profile
 from processors.observe.bounds import HELD_DAYS, MAX_OWN_USERS
