@@ -77,6 +77,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
         "streams.worker.fold_loop._QUEUE_BATCHES",
         "streams.worker.fold_loop._MAX_FOLD_BYTES",
         "streams.worker.partition._CACHE_BYTES",
+        "processors.owners.digest_queues.MAX_QUEUED",
     ),
     _STATE: (
         "processors.state.parts.RING_DAYS",

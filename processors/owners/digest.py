@@ -12,7 +12,7 @@ from processors.state.position import BatchOrigin
 from schemas.money import places
 from schemas.records import AlertNotification, RiskAlert
 
-__all__ = ["DigestEntry", "digest"]
+__all__ = ["DigestEntry", "digest", "urgency"]
 
 _REASONS = {
     "budget": "beyond your budget of a day",
@@ -38,7 +38,7 @@ def digest(
     They are ranked by ARR times severity, without a conversion of currencies; then by the severity, and the
     oldest first.
     """
-    ranked = sorted(entries, key=lambda entry: _rank(entry.alert))
+    ranked = sorted(entries, key=lambda entry: urgency(entry.alert))
     alerts = [entry.alert for entry in ranked]
     reasons = Counter(_REASONS.get(entry.why, "") for entry in ranked)
     return notification(
@@ -52,7 +52,8 @@ def digest(
     )
 
 
-def _rank(alert: RiskAlert) -> tuple[float, int, int, str]:
+def urgency(alert: RiskAlert) -> tuple[float, int, int, str]:
+    """Return the key by which a digest ranks alerts, the most urgent first."""
     severity = SEVERITY_RANK.get(alert.severity, 0)
     arr = (alert.arr_minor or 0) / 10 ** places(alert.currency or "")
     return -arr * severity, -severity, alert.opened_at, alert.alert_id

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from processors.owners.batch import OwnersBatch
-from processors.owners.digest import DigestEntry, digest
+from processors.owners.digest import DigestEntry, digest, urgency
 from processors.owners.policy import Policy
 from processors.owners.policy.local_time import next_time_of_day
 from processors.owners.rows import DigestQueue, TrackedAlert, inbox_key
 
-__all__ = ["DigestQueues"]
+__all__ = ["MAX_QUEUED", "DigestQueues"]
+
+MAX_QUEUED = 2_000
+"""
+Alerts that wait for one recipient's digest: then the half that is at stake least is only counted in it.
+
+Those stay open, and are told once they get worse. Without a bound it would be the number of all open alerts.
+"""
 
 
 class DigestQueues:
@@ -21,12 +28,14 @@ class DigestQueues:
         """Let an alert wait for the recipient's digest; after a maintenance that comes at once."""
         policy, tenant = self._batch.policy(row), row.alert.tenant
         inbox = self._batch.rows.inbox(tenant, row.recipient)
-        inbox.queue = {**inbox.queue, row.alert.alert_id: why}
+        inbox.queue[row.alert.alert_id] = why
         due = self._due(policy, row.recipient)
         inbox.due = due if inbox.due is None else min(inbox.due, due)
         self._batch.rows.put(inbox_key(tenant, row.recipient), inbox)
         row.phase, row.due = "queued", None
         self._batch.put(row)
+        if len(inbox.queue) >= MAX_QUEUED:
+            self._shorten(tenant, inbox)
 
     def remove(self, row: TrackedAlert) -> None:
         """Take an alert out of the digest that it waits for, if it does."""
@@ -34,7 +43,7 @@ class DigestQueues:
             return
         tenant = row.alert.tenant
         inbox = self._batch.rows.inbox(tenant, row.recipient)
-        inbox.queue = {each: why for each, why in inbox.queue.items() if each != row.alert.alert_id}
+        inbox.queue.pop(row.alert.alert_id, None)
         if not inbox.queue:
             inbox.due = None
         self._batch.rows.put(inbox_key(tenant, row.recipient), inbox)
@@ -64,6 +73,16 @@ class DigestQueues:
         if inbox.queue:
             inbox.due = self._due(policy, recipient)
         self._batch.rows.put(inbox_key(tenant, recipient), inbox)
+
+    def _shorten(self, tenant: str, inbox: DigestQueue) -> None:
+        """Keep the half of the queue that is at stake most, and count the rest."""
+        found = (self._batch.rows.alert(tenant, each) for each in inbox.queue)
+        waiting = sorted((row for row in found if row is not None), key=lambda row: urgency(row.alert))
+        for row in waiting[MAX_QUEUED // 2 :]:
+            del inbox.queue[row.alert.alert_id]
+            inbox.unlisted += 1
+            row.phase = "listed"
+            self._batch.put(row)
 
     def _due(self, policy: Policy, recipient: str) -> int:
         person, window = policy.person(recipient), policy.window(self._batch.now)

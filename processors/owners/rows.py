@@ -50,7 +50,7 @@ class TrackedAlert(msgspec.Struct, array_like=True, gc=False):
     * ``queued``: for the recipient's digest
     * ``told``: those in ``told`` have a message of it, since ``told_at``; so many ``steps`` of the escalation
       were made
-    * ``listed``: it stood in a digest, or somebody had acknowledged it before
+    * ``listed``: it stood in a digest or was counted in one, or somebody had acknowledged it before
     * ``snoozed``: until it is due
     * ``over``: it was resolved, which is told when it is due
 

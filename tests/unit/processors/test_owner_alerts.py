@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from processors.owners.digest_queues import MAX_QUEUED
 from processors.owners.rows import OWNERS_KEY
 from schemas.identity.keys import account_key
 from schemas.identity.owners import OWNERS
@@ -193,6 +194,26 @@ def test_what_exceeds_the_budget_waits_for_the_digest_ranked_by_what_is_at_stake
     # A new day has a new budget, and what stood in a digest is not said again.
     assert said(owners.after(HOUR, risk_alert("g", opened_at=owners.now))) == [("Ines", "alert", "g")]
     assert owners.at(berlin("2026-09-23T09:15")) == []
+
+
+def test_a_queue_is_bounded_and_what_is_left_out_is_counted_and_told_once_it_gets_worse() -> None:
+    """Each alert is worth more than the one before, and comes in a batch of its own or in one of all."""
+    late = [
+        risk_alert(f"a{number}", opened_at=NOON - 40 * DAY, arr_minor=number * 100_00)
+        for number in range(MAX_QUEUED + 1)
+    ]
+    owners = Owners(restarts=True)
+    owners.at(NOON, *late[:-1])
+    owners.after(MINUTE, late[-1])
+
+    [digest] = owners.at(NOON + 20 * HOUR)
+    assert digest.title.startswith(f"{MAX_QUEUED + 1:,} alerts")
+    assert digest.more == MAX_QUEUED + 1 - len(digest.alerts)
+    assert [each.account_id for each in digest.alerts] == [f"a{MAX_QUEUED - n}" for n in range(20)]
+    [worse] = owners.after(DAY, change(late[0], severity="critical"))[:1]
+    assert said([worse]) == [("Ines", "alert", "a0")]
+    [digest] = owners.at(NOON + 3 * DAY)
+    assert digest.more + len(digest.alerts) == MAX_QUEUED // 2 + 1 - 2 * 20
 
 
 def test_what_finds_no_room_in_a_digest_waits_for_the_next_one() -> None:
