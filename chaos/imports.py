@@ -25,18 +25,7 @@ from schemas.times import DAY, iso
 
 __all__ = ["main"]
 
-_MAP = """
-tenant: acme
-tables:
-  usage:
-    files: [usage.csv]
-    into: usage
-    fields:
-      account_id: company
-      user_id: person
-      occurred_at: {column: at, unit: ms}
-      name: {value: Used}
-"""
+_MAP = Path(__file__).parents[1] / "docs/import-usage.yaml"
 _BAD_EVERY = 100_000
 """One row of so many has a time that is none."""
 
@@ -47,9 +36,9 @@ _STILL_SECONDS = 120.0
 def main() -> None:
     """Run it; the last line printed is JSON, the exit code is 1 when anything was lost or counted twice."""
     parser = argparse.ArgumentParser(prog="chaos.imports", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--accounts", type=int, default=1_000)
-    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of the file (%(default)s)")
+    parser.add_argument("--accounts", type=int, default=1_000, help="accounts they are of (%(default)s)")
+    parser.add_argument("--kills", type=int, default=3, help="how often the command is killed (%(default)s)")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bellbuoy-import-") as folder:
         result = _run(Path(folder), chosen.rows, chosen.accounts, chosen.kills)
@@ -84,7 +73,7 @@ def _run(folder: Path, rows: int, accounts: int, kills: int) -> dict[str, object
 
 def _write(folder: Path, rows: int, accounts: int) -> list[int]:
     """Write the file and its mapping, and return the lines of the rows that are bad."""
-    (folder / "map.yaml").write_text(_MAP)
+    (folder / "map.yaml").write_text(_MAP.read_text())
     began, bad = now() - now() % DAY - 60 * DAY, []
     with (folder / "usage.csv").open("w") as file:
         file.write("company,person,at\n")

@@ -16,24 +16,14 @@ from schemas.connection import Connection
 from schemas.times import DAY
 from tests.support.changelog import read_topic
 from tests.support.deployment import Deployment, deployed
+from tests.support.product_source import ROOT
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
 ROWS = 20_000
 ACCOUNTS = 40
-MAP = """
-tenant: acme
-tables:
-  usage:
-    files: [usage.csv]
-    into: usage
-    fields:
-      account_id: company
-      user_id: person
-      occurred_at: {column: at, unit: ms}
-      name: {value: Used}
-"""
+MAP = ROOT / "docs/import-usage.yaml"
 
 
 @pytest.fixture
@@ -46,7 +36,7 @@ def test_a_killed_import_loses_and_doubles_nothing(deployment: Deployment, tmp_p
     """The accounts fell silent weeks ago, of which a rule would tell at once."""
     began = now() - now() % DAY
     deployment.tick(now())
-    (tmp_path / "map.yaml").write_text(MAP)
+    (tmp_path / "map.yaml").write_text(MAP.read_text())
     with (tmp_path / "usage.csv").open("w") as file:
         file.write("company,person,at\n")
         for row in range(ROWS):
