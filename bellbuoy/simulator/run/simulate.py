@@ -30,6 +30,7 @@ from bellbuoy.simulator.worlds.played import PlayedWorld
 from bellbuoy.simulator.worlds.world import load_world
 from bellbuoy.times import now as wall_clock
 from schemas.times import DAY, iso
+from streams.kafka.cluster import Cluster
 
 __all__ = ["SimulationOptions", "SimulationRun", "run_simulation"]
 
@@ -71,12 +72,17 @@ class SimulationRun:
 
 @dataclass(frozen=True, slots=True)
 class _Deployment:
-    """Connections of a run: what carries its events, what sets the time, and the latest time known there."""
+    """
+    Connections of a run: what carries its events, what sets the time, and the latest time known there.
+
+    ``timed`` is the Kafka whose time the run sets, ``None`` where that is the wall clock.
+    """
 
     settings: Settings
     carrier: Carrier
     tick: Callable[[int], None]
     latest: int | None
+    timed: Cluster | None
 
 
 async def run_simulation(
@@ -120,24 +126,23 @@ async def run_simulation(
 
 
 def _connect(options: SimulationOptions, settings: Settings, say: Callable[[str], None]) -> _Deployment:
-    simulated = settings.journal.clock == "simulated"
+    simulated, kafka = settings.journal.clock == "simulated", None
     if options.direct or simulated:
         require_topics(settings)
-    if simulated:
         kafka = kafka_cluster(settings)
-        tick, latest = SimulationClock(kafka).tick, latest_time(kafka)
-        return _Deployment(settings, _carrier(options, settings), tick, latest)
+    direct = kafka if options.direct else None
+    carrier = _gateway(options, settings) if direct is None else DirectCarrier(direct, options.tenant)
+    if simulated and kafka is not None:
+        return _Deployment(settings, carrier, SimulationClock(kafka).tick, latest_time(kafka), kafka)
     if options.events is None:
         say(
             "journal.clock is wall: the journal takes these events as late ones of today. For a simulation "
             "with its own time, run the stack with BELLBUOY_JOURNAL__CLOCK=simulated."
         )
-    return _Deployment(settings, _carrier(options, settings), lambda _: None, None)
+    return _Deployment(settings, carrier, lambda _: None, None, None)
 
 
-def _carrier(options: SimulationOptions, settings: Settings) -> Carrier:
-    if options.direct:
-        return DirectCarrier(kafka_cluster(settings), options.tenant)
+def _gateway(options: SimulationOptions, settings: Settings) -> GatewayCarrier:
     url = options.gateway or f"http://{settings.gateway.host}:{settings.gateway.port}"
     return GatewayCarrier(url, CustomerKeys.of(settings.gateway, options.tenant))
 
@@ -157,7 +162,7 @@ async def _run_company(
     run.begin = run.progress.now = plan.begin
     run.end = max(plan.begin, plan.start + options.days * DAY)
     show(run)
-    follower = _follower(target.settings)
+    follower = None if target.timed is None else JournalFollower(target.timed)
     simulation = Simulation(
         company=_company(options, plan.start),
         carrier=target.carrier,
@@ -180,12 +185,6 @@ def _company(options: SimulationOptions, start: int) -> TruthSource:
     if options.world is None:
         return SimulatedCompany(options.seed, options.accounts, start, options.disorder, options.per_seat)
     return PlayedWorld(load_world(options.world, options.seed, options.accounts, options.days, start))
-
-
-def _follower(settings: Settings) -> JournalFollower | None:
-    if settings.journal.clock != "simulated":
-        return None
-    return JournalFollower(kafka_cluster(settings))
 
 
 async def _run_load(

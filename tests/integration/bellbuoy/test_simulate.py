@@ -105,8 +105,12 @@ def test_direct_load_lands_exactly_as_the_truth_says(bootstrap, topics, tmp_path
 
 
 def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
-    bootstrap, topics, tmp_path, journal
+    bootstrap, topics, tmp_path, journal, monkeypatch
 ):
+    asked = []
+    monkeypatch.setattr(
+        "bellbuoy.operations.kafka.cluster.registry", lambda said: asked.append(said) or committed()
+    )
     settings = settings_for(bootstrap, topics, journal={"clock": "simulated", "future_minutes": 1_440})
     options = SimulationOptions(
         direct=True, accounts=30, days=20, speed=1e9, start="2026-03-01", truth=tmp_path / "t"
@@ -123,6 +127,7 @@ def test_a_company_delivered_straight_lands_on_every_topic_and_moves_the_clock(
 
     assert landed == summary["by_topic"]
     assert said == []
+    assert asked == [settings]  # by what carries the events, sets the clock, and follows the journal
     for partition in range(topics.partitions):
         told = [now for where, now in ticks if where == partition]
         assert told == sorted(told)
