@@ -20,6 +20,7 @@ __all__ = [
     "DeliveryOrder",
     "Erasable",
     "Gathering",
+    "Historical",
     "Metered",
     "Migratable",
     "Once",
@@ -294,12 +295,16 @@ class Reconcilable(Protocol):
     def entries_of(self, kind: type[Output], /) -> Iterator[SinkEntry]:
         """Yield every entry of one record type that is there; raise SinkError."""
 
-    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
-        """
-        Remove entries that are there as given, and no newer one of their accounts; raise SinkError.
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove entries that are there as given, and no other one of their accounts; raise SinkError."""
 
-        With ``with_older`` a destination that keeps the past also removes what is older of these accounts.
-        """
+
+@runtime_checkable
+class Historical(Reconcilable, Protocol):
+    """Addition to a sink that can be compared, and keeps of an account older entries beside the newest."""
+
+    def remove_with_older(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove entries and what is older of their accounts, but no newer one; raise SinkError."""
 
 
 class Subject(NamedTuple):

@@ -61,7 +61,7 @@ def newest_entries(
 
 
 def without_entries(
-    rows: pa.Table, entries: Collection[SinkEntry], *, with_older: bool
+    rows: pa.Table, entries: Collection[SinkEntry], *, with_older: bool = False
 ) -> tuple[pa.Table, int]:
     """Return the table without the rows of these entries, or also the older ones, and how many those are."""
     versions = {(entry.tenant, entry.account_id): (entry.as_of, entry.sequence) for entry in entries}

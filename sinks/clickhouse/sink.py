@@ -112,15 +112,21 @@ class ClickHouseSink:
             client.database = self._settings.database
             yield from newest_entries(kind, read)
 
-    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
-        """Delete rows; return once every replica has done so. Raises SinkError."""
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Delete rows of these versions; return once every replica has done so. Raises SinkError."""
         where = "(tenant, account_id, toUnixTimestamp64Milli(as_of), sequence) IN %(rows)s"
+        self._delete(kind, entries, where)
+
+    def remove_with_older(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Delete rows and those before them; return once every replica has done so. Raises SinkError."""
+        where = (
+            "arrayExists(row -> tenant = row.1 AND account_id = row.2 AND "
+            "(toUnixTimestamp64Milli(as_of), sequence) <= (row.3, row.4), %(rows)s)"
+        )
+        self._delete(kind, entries, where)
+
+    def _delete(self, kind: type[Output], entries: Sequence[SinkEntry], where: str) -> None:
         rows = [tuple(entry[:4]) for entry in entries]
-        if with_older:
-            where = (
-                "arrayExists(row -> tenant = row.1 AND account_id = row.2 AND "
-                "(toUnixTimestamp64Milli(as_of), sequence) <= (row.3, row.4), %(rows)s)"
-            )
         with self._failing():
             client = self._connected()
             client.database = self._settings.database

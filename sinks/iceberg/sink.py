@@ -141,8 +141,15 @@ class IcebergSink:
 
             yield from newest_entries(kind, read)
 
-    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
-        """Commit a snapshot without these rows; older ones stay readable. Raises SinkError."""
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Commit a snapshot without these rows; older snapshots stay readable. Raises SinkError."""
+        self._remove(kind, entries, with_older=False)
+
+    def remove_with_older(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Commit a snapshot without these rows and those before them; raise SinkError."""
+        self._remove(kind, entries, with_older=True)
+
+    def _remove(self, kind: type[Output], entries: Sequence[SinkEntry], *, with_older: bool) -> None:
         with self._failing():
             table = self._table(kind)
             carried = {_POSITIONS: msgspec.json.encode(_positions(table)).decode()}

@@ -154,11 +154,17 @@ class LakeSink:
 
             yield from list(newest_entries(kind, read))
 
-    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /, *, with_older: bool) -> None:
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
         """Rewrite the files that have these rows, all in one step; raise SinkError."""
+        self._rewrite(kind, partial(without_entries, entries=entries))
+
+    def remove_with_older(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Rewrite the files that have these rows or older ones, all in one step; raise SinkError."""
+        self._rewrite(kind, partial(without_entries, entries=entries, with_older=True))
+
+    def _rewrite(self, kind: type[Output], change: Callable[[pa.Table], tuple[pa.Table, int]]) -> None:
         with self._locked() as commit:
             self._finish(commit)
-            change = partial(without_entries, entries=entries, with_older=with_older)
             moves, _ = self._rewritten(self._files(kind), change, write=True)
             after = replace(commit, moves=moves)
             self._replace(after)

@@ -184,15 +184,8 @@ class PostgresSink:
             for row in cursor.execute(write.reading):
                 yield SinkEntry(row["tenant"], row["account_id"], row["as_of"], row["sequence"], _digest(row))
 
-    def remove(
-        self,
-        kind: type[Output],
-        entries: Sequence[SinkEntry],
-        /,
-        *,
-        with_older: bool,  # noqa: ARG002 - the tables have no older ones
-    ) -> None:
-        """Remove rows of these versions, which have no older ones beside them; raise SinkError."""
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove the rows of accounts or of KPIs that have these versions; raise SinkError."""
         write = ACCOUNTS if kind is AccountHealth else KPIS
         rows = [entry._asdict() | {"digest": None} for entry in entries]
         with self._working() as connection, connection.transaction():

@@ -170,15 +170,8 @@ class RedisSink:
         except RedisError as error:
             raise self._sink_error(error) from error
 
-    def remove(
-        self,
-        kind: type[Output],
-        entries: Sequence[SinkEntry],
-        /,
-        *,
-        with_older: bool,  # noqa: ARG002 - it keeps no older ones
-    ) -> None:
-        """Remove entries of just these versions, older ones are not kept; the history of scores stays."""
+    def remove(self, kind: type[Output], entries: Sequence[SinkEntry], /) -> None:
+        """Remove entries of just these versions; the history of scores stays. Raises SinkError."""
         try:
             for entry in entries:
                 remove_entry(self._connected(), self._keys, kind, entry)

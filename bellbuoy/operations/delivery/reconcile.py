@@ -23,7 +23,7 @@ from bellbuoy.settings import Settings
 from schemas.codec.errors import SchemaError
 from schemas.connection import Connection
 from schemas.records import AccountHealth, AccountKpis
-from sinks.port import Appending, Reconcilable, Sink, SinkEntry, version
+from sinks.port import Appending, Historical, Reconcilable, Sink, SinkEntry, version
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import read_to_end, watermarks_of
 
@@ -109,10 +109,10 @@ def repair(settings: Settings, sink: ReconcilableSink, comparison: Comparison) -
     cluster = kafka_cluster(settings)
     for topic, kind in _TOPICS.items():
         wrong = [each for each in comparison.differences if each.topic == topic]
-        sink.remove(
-            kind, [each.entry for each in wrong if each.entry and not each.published], with_older=True
-        )
-        sink.remove(kind, [each.entry for each in wrong if each.entry and each.wrong], with_older=False)
+        of_nobody = [each.entry for each in wrong if each.entry and not each.published]
+        remove_all = sink.remove_with_older if isinstance(sink, Historical) else sink.remove
+        remove_all(kind, of_nobody)
+        sink.remove(kind, [each.entry for each in wrong if each.entry and each.wrong])
         keys = {each.account for each in wrong if each.published is not None}
         newest: dict[_Key, Compacted] = {}
         for _, _, record in _records(cluster, topic) if keys else ():

@@ -17,6 +17,7 @@ from sinks.port import (
     OUTPUTS,
     Appending,
     Erasable,
+    Historical,
     Output,
     Positioned,
     Reconcilable,
@@ -385,9 +386,11 @@ def test_entries_are_those_of_the_newest_records_and_a_wrong_one_is_removed(
             differing = there - expected
             assert [each.account_id for each in differing] == ["a1" if kind is AccountHealth else "a2"]
             others = [each._replace(sequence=each.sequence - 1) for each in differing]
-            sink.remove(kind, others, with_older=True)
-            assert set(sink.entries_of(kind)) == there  # a newer one has come
-            sink.remove(kind, list(differing), with_older=False)
+            removals = [sink.remove, *([sink.remove_with_older] if isinstance(sink, Historical) else [])]
+            for remove in removals:
+                remove(kind, others)
+                assert set(sink.entries_of(kind)) == there  # a newer one has come
+            sink.remove(kind, list(differing))
         sink.write(wrong)
         for kind in (AccountHealth, AccountKpis):
             assert set(sink.entries_of(kind)) == {
