@@ -22,10 +22,11 @@ from processors.state.own import MUTED_UNTIL
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed
 from schemas.connection import Connection
-from schemas.times import MINUTE
+from schemas.times import DAY, HOUR, MINUTE, iso
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
 from tests.support.changelog import read_topic
+from tests.support.deployment import Deployment, deployed
 from tests.support.forked_role import ForkedRole
 from tests.support.http_receiver import answer, reset
 from tests.support.role_processes import role_settings
@@ -171,3 +172,59 @@ def test_a_second_poller_takes_over_and_a_wrong_token_stops_no_other_source(
                 sys.stdout.write(log.read_text())  # shown of a test that failed
     profiles = profiles_of(bootstrap, topics)
     assert [msgspec.structs.asdict(e)["name"] for e in profiles] == ["Acme", "Acme Ltd"]
+
+
+def test_history_alerts_nobody_and_what_comes_after_it_does(
+    bootstrap: Connection, tmp_path: Path, hubspot: HubSpotApi
+) -> None:
+    """Two customers; the urgent ticket of one was open before the source was connected."""
+    at = now()
+
+    def urgent(company: int, changed_at: int) -> None:
+        hubspot.companies[company] = company
+        hubspot.put(
+            "tickets", company, changed_at, createdate=iso(at - 5 * DAY), hs_pipeline_stage="2",
+            hs_ticket_priority="URGENT",
+        )  # fmt: skip
+
+    for company in (1, 2):
+        hubspot.put("companies", company, at - 6 * DAY, name=f"C{company}")
+    urgent(1, at - 5 * DAY)
+    with deployed(bootstrap, tmp_path) as deployment:
+        said = {"token": "t0ken", "url": hubspot.base}
+        settings = poll_settings(bootstrap, deployment.topics, tmp_path, hubspot_crm=said)
+        role = ForkedRole("poll", settings, tmp_path / "poll.log").start()
+        try:
+            until(
+                lambda: all(
+                    (cursor := cursor_of(bootstrap, deployment.topics, stream)) and not cursor.history
+                    for stream in ("companies", "tickets")
+                ),
+                what="the end of the first round",
+            )
+            deployment.tick(at)
+            until(lambda: _muted(deployment) == {"1"}, what="the muted alert")
+            assert _alerts(deployment) == []
+            deployment.tick(now() + HOUR + MINUTE)  # the customers are not muted any more
+            urgent(2, now())
+            until(lambda: _alerts(deployment), what="the alert of a later change")
+            assert _alerts(deployment) == [("2", "urgent_ticket", "opened")]
+            assert _muted(deployment) == {"1"}
+        finally:
+            role.stop()
+            sys.stdout.write((tmp_path / "poll.log").read_text())  # shown of a test that failed
+
+
+def _muted(deployment: Deployment) -> set[str]:
+    """Return the accounts with an alert that nobody is told of."""
+    states = deployment.states().values()
+    return {
+        state["account_id"]
+        for state in states
+        if any(episode.severity and episode.muted for episode in state["episodes"].values())
+    }
+
+
+def _alerts(deployment: Deployment) -> list[tuple[str, str, str]]:
+    told = events(deployment.bootstrap, deployment.topics, "risk.alerts")
+    return [(each.account_id, each.rule, each.change) for each in told]
