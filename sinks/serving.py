@@ -102,6 +102,8 @@ class AccountSummary(msgspec.Struct, frozen=True, kw_only=True):
     silent_sources: list[str] = []
     churn_probability: float | None = None
     tasks: list[Task] = []
+    involuntary_score: float | None = None
+    involuntary_reasons: list[str] = []
 
 
 class Reader(Protocol):

@@ -14,7 +14,7 @@ from bellbuoy.errors import OperatorError
 from bellbuoy.operations.forget.erasure_list import read_erasures
 from bellbuoy.operations.kafka.registry import registry
 from bellbuoy.operations.kafka.topics import require_topics
-from bellbuoy.query.account import Explanation, informing_measures, look_up
+from bellbuoy.query.account import Explanation, informing_measures, look_up, payment_risk
 from bellbuoy.query.history import AccountHistory, account_history
 from bellbuoy.query.score_changes import ScoreChange
 from bellbuoy.query.timeline import Timeline, account_timeline
@@ -64,6 +64,11 @@ class AccountPage:
     def health(self) -> AccountHealth:
         """The account's newest health."""
         return self.explanation.health
+
+    @property
+    def payment_risk(self) -> float | None:
+        """What causes that nobody decided take of 100 points; ``None``: the model tells none apart."""
+        return payment_risk(self.health.involuntary_score)
 
     @property
     def spans(self) -> str:

@@ -16,6 +16,7 @@ from statistics import median
 from urllib.parse import urlencode
 
 from bellbuoy.console.live import Picture
+from bellbuoy.query.account import payment_risk
 from bellbuoy.query.alerts import SEVERITIES
 from processors.portfolio import AT_RISK
 from schemas.money import places
@@ -28,7 +29,7 @@ __all__ = ["BANDS", "SORTS", "Book", "BookFilter", "BookRow", "book", "owners_of
 BANDS = (*BAND_ORDER, "unknown")
 """The bands in the order of the filter."""
 
-SORTS = ("urgency", "score", "change", "arr", "renewal", "name")
+SORTS = ("urgency", "score", "change", "payment_risk", "arr", "renewal", "name")
 """The orders that a book can have."""
 
 _PAGE = 50
@@ -47,6 +48,7 @@ class BookFilter:
     band: str = ""
     lane: str = ""
     renewal: int = 0
+    payment_risk: bool = False
     churned: bool = False
     sort: str = "urgency"
     n: int = _PAGE
@@ -62,6 +64,7 @@ class BookFilter:
             band=band if band in BANDS else "",
             lane=query.get("lane", "")[:40],
             renewal=_number(query.get("renewal", ""), 0, 366),
+            payment_risk=query.get("payment_risk") == "1",
             churned=query.get("churned") == "1",
             sort=sort if sort in SORTS else "urgency",
             n=_number(query.get("n", ""), _PAGE, _MOST_ROWS),
@@ -86,7 +89,15 @@ class BookFilter:
     @property
     def active(self) -> int:
         """How many filters leave accounts out, or let churned ones in; a search is none."""
-        chosen = (self.owner, self.segment, self.band, self.lane, self.renewal, self.churned)
+        chosen = (
+            self.owner,
+            self.segment,
+            self.band,
+            self.lane,
+            self.renewal,
+            self.payment_risk,
+            self.churned,
+        )
         return sum(map(bool, chosen))
 
     @property
@@ -101,12 +112,14 @@ class BookRow:
     An account on the book.
 
     ``change`` is by how many points its score moved since ``changed_since`` (``None``: it is new).
+    ``payment_risk`` is what involuntary causes take of 100 points, 0 where the model tells none apart.
     """
 
     account: AccountSummary
     change: float | None
     changed_since: int
     urgency: float
+    payment_risk: float
     trend: tuple[HistoryEntry, ...]
     alerts: tuple[RiskAlert, ...]
 
@@ -191,6 +204,7 @@ def _made_rows(picture: Picture, day: int) -> Iterable[BookRow]:
             change=change,
             changed_since=0 if before is None else before.as_of,
             urgency=arr * lacks**2 * (1 + fell / _POINTS_AS_MUCH_AGAIN) if known_band else 0.0,
+            payment_risk=payment_risk(account.involuntary_score) or 0.0,
             trend=trend,
             alerts=tuple(sorted(alerts.get(account_id, ()), key=_severity)),
         )
@@ -220,6 +234,8 @@ def _fits(row: BookRow, wanted: BookFilter, now: int) -> bool:
         account.renewal_at is not None and now - DAY <= account.renewal_at <= now + wanted.renewal * DAY
     ):
         return False
+    if wanted.payment_risk and not row.payment_risk:
+        return False
     if wanted.q:
         text = f"{account.name or ''}\n{account.account_id}\n{account.owner or ''}".casefold()
         return all(word in text for word in wanted.q.casefold().split())
@@ -242,6 +258,7 @@ _ORDER: dict[str, Callable[[BookRow], tuple[float | str, ...]]] = {
     "urgency": lambda row: (-row.urgency, row.account.account_id),
     "score": lambda row: (float(row.account.band == "unknown"), row.account.score, row.account.account_id),
     "change": lambda row: (0.0 if row.change is None else row.change, row.account.account_id),
+    "payment_risk": lambda row: (-row.payment_risk, -_major(row.account), row.account.account_id),
     "arr": lambda row: (-_major(row.account), row.account.account_id),
     "renewal": lambda row: (float(row.account.renewal_at or 2**60), row.account.account_id),
     "name": lambda row: (_name(row), row.account.account_id),

@@ -14,7 +14,15 @@ from processors.portfolio import Hierarchy, PeerRank, RollUp, peer_rank, roll_up
 from schemas.records import AccountHealth, AccountKpis, Measure, RiskAlert
 from sinks.serving import AccountSummary, HistoryEntry, Reader, summary
 
-__all__ = ["Explanation", "as_data", "informing_measures", "look_up", "needed_coverage", "window_of"]
+__all__ = [
+    "Explanation",
+    "as_data",
+    "informing_measures",
+    "look_up",
+    "needed_coverage",
+    "payment_risk",
+    "window_of",
+]
 
 _HISTORY_ENTRIES = 40
 
@@ -96,6 +104,15 @@ def needed_coverage(health: AccountHealth) -> float | None:
 
     model = DEFAULT if (health.model, health.model_version) == (DEFAULT.name, DEFAULT.version) else None
     return None if model is None or health.variant else model.plan.min_coverage
+
+
+def payment_risk(involuntary_score: float | None) -> float | None:
+    """
+    Return what involuntary causes, such as failed payments, take of 100 points, to a tenth.
+
+    ``None``: the model tells none apart.
+    """
+    return None if involuntary_score is None else round(100 - involuntary_score, 1)
 
 
 def window_of(measure: str) -> str | None:

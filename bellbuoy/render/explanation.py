@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from bellbuoy.query.account import Explanation, informing_measures, needed_coverage, window_of
+from bellbuoy.query.account import Explanation, informing_measures, needed_coverage, payment_risk, window_of
 from bellbuoy.render.formats import BAND_STYLE, amount, change, duration, money, number
 from bellbuoy.render.portfolio import bands, points
 from processors.measures import MEASURES
@@ -67,9 +67,10 @@ def _summary(explanation: Explanation, now: int, ago: str) -> Table:
     if health.churn_probability is not None:
         said = f"{health.churn_probability:.1%} within 90 days, as the model is calibrated"
         grid.add_row("leaves", said)
-    if health.involuntary_score is not None:
-        said = "by what nobody decided, such as failed payments, alone"
-        grid.add_row("involuntary", f"{health.involuntary_score:.1f} of 100, {said}")
+    risk = payment_risk(health.involuntary_score)
+    if risk is not None:
+        said = f"{risk:g} of 100 points, which nobody decided: {'; '.join(health.involuntary_reasons)}"
+        grid.add_row("payment risk", Text(said) if risk else "none")
     grid.add_row("coverage", _coverage(health))
     grid.add_row("owner", Text(health.owner or "nobody"))
     grid.add_row("customer", Text(" · ".join(_profile(health)) or "-"))

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from bellbuoy.query.account import payment_risk
 from bellbuoy.query.portfolio import Group, Portfolio
 from bellbuoy.render.formats import BAND_STYLE, change, money
 from processors.measures.formats import count
@@ -131,6 +132,9 @@ def _worst_accounts(accounts: Sequence[AccountSummary]) -> Table:
     )
     if calibrated:
         table.add_column("Leaves in 90 days", justify="right")
+    unpaid = any(payment_risk(account.involuntary_score) for account in accounts)
+    if unpaid:
+        table.add_column("Payment risk", justify="right")
     table.add_column("Owner", max_width=16, no_wrap=True)
     table.add_column("Segment", max_width=16, no_wrap=True)
     for account in accounts:
@@ -141,6 +145,7 @@ def _worst_accounts(accounts: Sequence[AccountSummary]) -> Table:
             Text(account.band.replace("_", " "), style=BAND_STYLE.get(account.band, "")),
             Text(money(account.arr_minor, account.currency)),
             *([_chance(account.churn_probability)] if calibrated else []),
+            *([points(payment_risk(account.involuntary_score))] if unpaid else []),
             Text(account.owner or "-"),
             Text(account.segment or "-"),
         )

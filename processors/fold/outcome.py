@@ -13,7 +13,7 @@ from processors.measures.queries import subscription
 from processors.model import Model
 from processors.observe.account_acts import known_notes, known_tasks
 from processors.scoring.score import Verdict, in_force
-from processors.scoring.tally import involuntary_score
+from processors.scoring.tally import involuntary_reasons, involuntary_score
 from processors.state.account import Episode, State
 from processors.state.position import BatchOrigin, Position
 from schemas.records import (
@@ -119,6 +119,7 @@ def health_record(
         notes=known_notes(state) if state.notes else [],
         tasks=known_tasks(state) if state.tasks else [],
         involuntary_score=involuntary_score(verdict.plan, verdict.measures),
+        involuntary_reasons=involuntary_reasons(verdict.plan, verdict.measures),
     )
 
 

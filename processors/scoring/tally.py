@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from processors.model.plan.combine import Combined, combine
 from processors.model.plan.plan import Plan
 from processors.model.plan.product import family, product
 from schemas.records import Adjustment, Measure
 
-__all__ = ["involuntary_score", "tally"]
+__all__ = ["involuntary_reasons", "involuntary_score", "tally"]
 
 _START = Adjustment(name="start", contribution=100.0, reason="The score starts from its best")
 """The best score, from which every term of a product takes away."""
@@ -63,6 +64,16 @@ def involuntary_score(plan: Plan, measures: Sequence[Measure]) -> float | None:
             weights.append(weight)
             badness.append(family(group.combinator, bad)[0])
     return round(product(weights, badness)[0] * 100, 2) if weights else 100.0
+
+
+def involuntary_reasons(plan: Plan, measures: Sequence[Measure]) -> list[str]:
+    """Return why ``involuntary_score`` is below 100: the reasons of its measures, the costliest first."""
+    if not plan.involuntary:
+        return []
+    terms = (measures[term] for place, _ in plan.involuntary for term in plan.groups[place].terms)
+    costly = [measure for measure in terms if measure.score is not None and measure.score < 100]
+    costly.sort(key=attrgetter("contribution"))
+    return list(dict.fromkeys(measure.reason for measure in costly))
 
 
 def _product_tally(plan: Plan, scores: Sequence[float | None]) -> tuple[int, list[int], list[Adjustment]]:

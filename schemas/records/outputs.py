@@ -117,7 +117,8 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     that of leaving within 90 days, null where the model is not calibrated or the account can't be judged.
     ``notes`` are the newest ones of the team, the newest first, and ``tasks`` the open ones by their due
     time, then those done lately. ``involuntary_score`` (0 to 100) is what causes that nobody decided, such as
-    failed payments, leave by themselves; null where the model tells none apart.
+    failed payments, leave by themselves; null where the model tells none apart. ``involuntary_reasons`` say
+    why it is below 100, the costliest first.
     """
 
     tenant: str
@@ -157,6 +158,7 @@ class AccountHealth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     notes: list[Note] = []
     tasks: list[Task] = []
     involuntary_score: float | None = None
+    involuntary_reasons: list[str] = []
 
 
 class AccountKpis(msgspec.Struct, frozen=True, kw_only=True, gc=False):

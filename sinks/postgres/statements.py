@@ -104,8 +104,8 @@ ACCOUNTS = Write(
         "model_version",
         bigint="arr_minor sequence",
         int="partition",
-        float8="score previous_score coverage",
-        jsonb="reasons caps adjustments overrides open_alerts silent_sources notes tasks",
+        float8="score previous_score coverage churn_probability involuntary_score",
+        jsonb="reasons caps adjustments overrides open_alerts silent_sources notes tasks involuntary_reasons",
         milliseconds="band_since as_of received_at",
     ),
 )
@@ -116,7 +116,7 @@ SCORE_HISTORY = Write(
     _columns(
         text="tenant account_id band owner segment stage currency model model_version",
         bigint="arr_minor sequence",
-        float8="score coverage",
+        float8="score coverage involuntary_score",
         jsonb="reasons contributions",
         milliseconds="as_of",
     ),

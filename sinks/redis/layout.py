@@ -44,6 +44,8 @@ HEALTH_FIELDS = (
     "silent_sources",
     "churn_probability",
     "tasks",
+    "involuntary_score",
+    "involuntary_reasons",
     "health",
 )
 """
@@ -153,6 +155,8 @@ def encode_health(record: AccountHealth) -> tuple[str, ...]:
         _JSON.encode(record.silent_sources).decode() if record.silent_sources else "",
         _or_empty(record.churn_probability),
         _JSON.encode(record.tasks).decode() if record.tasks else "",
+        _or_empty(record.involuntary_score),
+        _JSON.encode(record.involuntary_reasons).decode() if record.involuntary_reasons else "",
         _JSON.encode(record).decode(),
     )
 

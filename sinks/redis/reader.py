@@ -27,6 +27,8 @@ _TEXTS = msgspec.json.Decoder(list[str])
 _VALUES: dict[str, Callable[[str], Any]] = {
     "churn_probability": float,
     "coverage": float,
+    "involuntary_reasons": _TEXTS.decode,
+    "involuntary_score": float,
     "reasons": _TEXTS.decode,
     "renewal_at": int,
     "silent_sources": _TEXTS.decode,

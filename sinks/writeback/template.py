@@ -24,6 +24,8 @@ FIELDS: Mapping[str, Callable[[AccountHealth], Any]] = {
     "coverage": lambda health: health.coverage,
     "reason": lambda health: health.reasons[0] if health.reasons else None,
     "reasons": lambda health: "; ".join(health.reasons),
+    "involuntary_score": lambda health: health.involuntary_score,
+    "involuntary_reasons": lambda health: "; ".join(health.involuntary_reasons),
     "open_alerts": lambda health: len(health.open_alerts),
     "model": lambda health: health.model,
     "as_of": lambda health: iso(health.as_of),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from bellbuoy.console.api.messages import (
+    AccountResponse,
     ActRequest,
     ActResponse,
     AlertQuery,
@@ -43,6 +44,7 @@ _TENANT = {"name": "tenant", "in": "path", "required": True, "schema": {"type": 
 def document() -> dict[str, Any]:
     """Return the document."""
     messages = (
+        AccountResponse,
         ActRequest,
         ActResponse,
         AlertQuery,
@@ -86,10 +88,9 @@ def document() -> dict[str, Any]:
             "/api/v1/tenants/{tenant}/accounts/{account_id}": {
                 "get": _operation(
                     "getAccount",
-                    "One account, as `bellbuoy explain --json` tells it: score, measures, alerts, "
-                    "history. Needs the "
-                    "scope `read`.",
-                    _response(None, 400, 503),
+                    "One account, as `bellbuoy explain --json` tells it: score, measures, payment risk, "
+                    "alerts, history. Needs the scope `read`.",
+                    _response("AccountResponse", 400, 503),
                     [_TENANT, account],
                 )
             },
@@ -185,7 +186,7 @@ def _parameters(query: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _response(name: str | None, *errors: int) -> dict[str, Any]:
+def _response(name: str, *errors: int) -> dict[str, Any]:
     return _content(200, "What was asked for.", name) | _errors(*errors)
 
 
@@ -196,9 +197,8 @@ def _errors(*codes: int) -> dict[str, Any]:
     return responses
 
 
-def _content(code: int, about: str, name: str | None) -> dict[str, Any]:
-    schema = {"type": "object"} if name is None else _reference(name)
-    return {str(code): {"description": about, "content": {"application/json": {"schema": schema}}}}
+def _content(code: int, about: str, name: str) -> dict[str, Any]:
+    return {str(code): {"description": about, "content": {"application/json": {"schema": _reference(name)}}}}
 
 
 def _reference(name: str) -> dict[str, Any]:

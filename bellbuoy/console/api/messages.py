@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.records import RiskAlert, Task
-from sinks.serving import AccountSummary
+from bellbuoy.query.portfolio import Group
+from processors.portfolio import PeerRank, RollUp
+from schemas.records import AccountHealth, Measure, RiskAlert, Task
+from sinks.serving import AccountSummary, HistoryEntry
 
 __all__ = [
+    "AccountResponse",
     "ActRequest",
     "ActResponse",
     "AlertQuery",
@@ -46,8 +49,11 @@ class BookQuery(Struct, kw_only=True, forbid_unknown_fields=True):
     band: Literal["", "critical", "at_risk", "watch", "healthy", "unknown"] = ""
     lane: Text = ""
     renewal: Annotated[int, Meta(ge=0, le=366, description="Renews within so many days; 0: any.")] = 0
+    payment_risk: Annotated[
+        Literal["", "0", "1"], Meta(description="`1`: accounts with a payment risk alone.")
+    ] = ""
     churned: Annotated[Literal["", "0", "1"], Meta(description="`1`: churned accounts as well.")] = ""
-    sort: Literal["urgency", "score", "change", "arr", "renewal", "name"] = "urgency"
+    sort: Literal["urgency", "score", "change", "payment_risk", "arr", "renewal", "name"] = "urgency"
     n: Count = 50
     offset: Offset = 0
 
@@ -83,6 +89,30 @@ class BookResponse(Struct, kw_only=True):
     found: int
     total: int
     journal_time: int
+
+
+class AccountMeasure(Measure, frozen=True, kw_only=True):
+    """Measure of an account's response, with its window in words, and the age of its evidence."""
+
+    window: str | None
+    age_ms: int | None
+
+
+class AccountResponse(AccountHealth, frozen=True, kw_only=True):
+    """
+    Response with one account, as ``explain --json`` tells it.
+
+    It has the fields of its health, with those measures too that only inform, as of ``kpis_as_of``; its open
+    alerts, its latest scores, its rank in its segment, and the roll-ups of its parent and of all below it.
+    """
+
+    measures: list[AccountMeasure]  # type: ignore[assignment]
+    alerts: list[RiskAlert]
+    history: list[HistoryEntry]
+    standing: PeerRank | None
+    parent: Group | None
+    group: RollUp | None
+    kpis_as_of: int | None
 
 
 class AlertsResponse(Struct, kw_only=True):

@@ -73,7 +73,8 @@ class ApiRoutes:
         asked, picture = query_of(request, BookQuery), await first_picture(request, self._site)
         fields = msgspec.structs.asdict(asked)
         offset, n = fields.pop("offset"), fields.pop("n")
-        wanted = BookFilter(**fields | {"churned": asked.churned == "1"}, n=offset + n)
+        checked = {name: fields[name] == "1" for name in ("churned", "payment_risk")}
+        wanted = BookFilter(**fields | checked, n=offset + n)
         found = await asyncio.to_thread(book, picture, wanted, self._site.now(picture))
         entries = [
             BookEntry(

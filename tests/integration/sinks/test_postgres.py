@@ -129,6 +129,42 @@ def test_a_migration_that_fails_leaves_nothing(monkeypatch: pytest.MonkeyPatch) 
     assert query(settings, "SELECT version FROM migrations") == [(1,)]
 
 
+def test_an_existing_table_gets_the_columns_of_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = PostgresSettings(url=database())
+    monkeypatch.setattr("sinks.postgres.migrate.MIGRATIONS", MIGRATIONS[:4])
+    PostgresSink(settings).migrate(lambda _: None)
+    query(
+        settings,
+        "INSERT INTO accounts (tenant, account_id, score, band, label, coverage, reasons, caps, adjustments, "
+        "overrides, open_alerts, silent_sources, model, model_version, as_of, partition, sequence) "
+        "SELECT 'demo', each, 50, 'watch', '', 1, '[]', '[]', '[]', '[]', '[]', '[]', 'm', '1', now(), 0, 1 "
+        "FROM unnest(ARRAY['acme', 'before']) AS each",
+    )
+    monkeypatch.undo()
+    applied: list[str] = []
+
+    with closing(PostgresSink(settings)) as sink:
+        sink.migrate(applied.append)
+        sink.open()
+        unpaid = {
+            "involuntary_score": 41.5,
+            "involuntary_reasons": ["Two payments failed"],
+            "churn_probability": 0.25,
+        }
+        sink.write([health("acme", 1, as_of=2**41, **unpaid)])
+
+    assert applied == [each.name for each in MIGRATIONS[4:]]
+    assert query(
+        settings,
+        "SELECT account_id, involuntary_score, involuntary_reasons, churn_probability FROM accounts"
+        " ORDER BY account_id",
+    ) == [("acme", 41.5, ["Two payments failed"], 0.25), ("before", None, [], None)]
+    assert query(settings, "SELECT account_id, risk, first_reason, arr FROM payment_risks") == [
+        ("acme", 58.5, "Two payments failed", 12_000)
+    ]
+    assert query(settings, "SELECT involuntary_score FROM score_history") == [(41.5,)]
+
+
 # What is kept
 
 

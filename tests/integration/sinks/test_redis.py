@@ -65,7 +65,10 @@ def test_fields_are_there_for_quick_reading(sink: RedisSink, raw: Any, keys: Key
 
     found = raw.hgetall(keys.account("demo", "acme"))
 
-    null = {"churn_probability", "merged_into", "renewal_at", "silent_sources", "tasks"}
+    null = {
+        "churn_probability", "involuntary_reasons", "involuntary_score", "merged_into", "renewal_at",
+        "silent_sources", "tasks",
+    }  # fmt: skip
     assert sorted(found) == sorted({*HEALTH_FIELDS, *KPIS_FIELDS} - null)
     assert found["score"] == "50.0"
     assert found["previous_score"] == "51.5"

@@ -99,6 +99,9 @@ def test_some_accounts_are_summed_up_with_what_a_list_shows(fresh: Open) -> None
     merged = health("gone", 2, band="unknown", merged_into="a")
     sink.write([silent, kpis("a", {"billing.renewal": 12.0, "revenue.before": 5.0}, 3), health("b"), merged])
     sink.write([health("a", 4, 20.0, silent_sources=["usage.events"], reasons=["One", "Two"], coverage=0.65)])
+    sink.write([health("c", involuntary_score=41.5, involuntary_reasons=["Two payments failed"])])
+    (unpaid,) = reader.summaries("demo", ["c"])
+    assert (unpaid.involuntary_score, unpaid.involuntary_reasons) == (41.5, ["Two payments failed"])
 
     first, second = reader.summaries("demo", ["b", "gone", "nobody", "a"])
 

@@ -47,7 +47,7 @@ EXPECTED = {
     "journal": "dd2de7f4e42e0b8edd47610afa18917d6cc174a6ddbc5936352a3bec57602153",
     "dead letters": "0f0f1e853fb624bccb8c32270b7f1c2e51fa969d7d30509d83bb6dd4f411b7d9",
     "changelog": "00bd5179bedde7f803ac3a51b1fcd4c06344e4606e605618cbe7cd20996a8864",
-    "account.health": "a27ab679922baf2a3aa9471b571ad5a8f5ec7038826e94c3a3a459050599b966",
+    "account.health": "98cddb984906b808eeafab692f43844669310f9d420218627b3faaaaed1b245c",
     "account.kpis": "c6172018033139826a69bc9ae0774635d29e5aacd7a21170a0d42874db14a60d",
     "risk.alerts": "f6410fec282d180ff16a016c5ad65b3ba79eb1643ffe6002ee0850624a80dc97",
 }

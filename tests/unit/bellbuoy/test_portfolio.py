@@ -106,3 +106,15 @@ def test_a_calibrated_model_adds_how_probably_the_worst_leave() -> None:
         "a": 0.25, "b": None,
     }  # fmt: skip
     assert "Leaves" not in shown(portfolio(some(health()), "demo", "mean"))
+
+
+def test_a_payment_risk_is_told_of_the_worst_accounts() -> None:
+    failed = health("a", involuntary_score=41.5, involuntary_reasons=["Two payments failed"])
+    found = portfolio(some(failed, health("b", involuntary_score=100.0), health("c")), "demo", "mean")
+
+    assert "Payment risk" in shown(found)
+    assert "58.5" in shown(found)
+    told = {one["account_id"]: one for one in as_data(found)["worst_accounts"]}
+    assert [told[name]["involuntary_score"] for name in "abc"] == [41.5, 100.0, None]
+    assert [told[name]["involuntary_reasons"] for name in "abc"] == [["Two payments failed"], [], []]
+    assert "Payment" not in shown(portfolio(some(health("b", involuntary_score=100.0)), "demo", "mean"))

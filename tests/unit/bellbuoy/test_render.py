@@ -109,11 +109,16 @@ def test_a_calibrated_account_says_how_probably_it_leaves() -> None:
     assert "12.5% within 90 days" in console.export_text()
 
 
-def test_what_nobody_decided_has_a_score_of_its_own() -> None:
-    console = Console(width=140, record=True, file=io.StringIO())
-    console.print(render_explanation(Explanation(health("a", involuntary_score=41.5), [], []), AT))
-    console.print(render_explanation(Explanation(health("b"), [], []), AT))
+def test_a_payment_risk_is_told_with_its_reasons() -> None:
+    def told(**fields: Any) -> str:
+        console = Console(width=140, record=True, file=io.StringIO())
+        console.print(render_explanation(Explanation(health("a", **fields), [], []), AT))
+        return " ".join(console.export_text().split())
+
+    failed = told(involuntary_score=41.5, involuntary_reasons=["Two [b]payments[/b] failed", "Card ends"])
     assert (
-        console.export_text().count("41.5 of 100, by what nobody decided, such as failed payments, alone")
-        == 1
+        "payment risk 58.5 of 100 points, which nobody decided: Two [b]payments[/b] failed; Card ends"
+        in failed
     )
+    assert "payment risk none" in told(involuntary_score=100.0)
+    assert "payment risk" not in told()

@@ -17,7 +17,7 @@ from processors.model import (
 )
 from processors.scoring.measure_score import score_measure
 from processors.scoring.score import Verdict, inform, settle, weigh
-from processors.scoring.tally import involuntary_score
+from processors.scoring.tally import involuntary_reasons, involuntary_score
 from processors.state.account import State, stamp
 from schemas.records import Measure
 from schemas.times import DAY
@@ -592,3 +592,20 @@ def test_what_is_involuntary_has_a_score_of_its_own() -> None:
     assert alone(billing_payment=1.5) == 75
     small = load_model(SMALL)
     assert involuntary_score(small.plan, score(small, {}).measures) is None
+    assert involuntary_reasons(small.plan, score(small, {}).measures) == []
+
+
+def test_what_is_involuntary_has_reasons_of_its_own() -> None:
+    model = load_model(MULTIPLYING)
+
+    def reasons(silence: float, payment: float) -> list[str]:
+        facts = {"usage.silence": silence, "billing.renewal_near": 1.0, "billing.payment": payment}
+        verdict = score(model, facts)
+        said = {measure.name: measure.reason for measure in verdict.measures}
+        assert said["billing.payment"] != said["usage.silence"]
+        found = involuntary_reasons(verdict.plan, verdict.measures)
+        assert found in ([], [said["billing.payment"]])
+        return found
+
+    assert reasons(10, 0) == []
+    assert len(reasons(0, 3)) == len(reasons(10, 3)) == 1

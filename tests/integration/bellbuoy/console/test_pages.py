@@ -87,6 +87,8 @@ def _accounts() -> list[object]:
         open_alerts=["c1"],
         overrides=[override],
         silent_sources=["usage.events"],
+        involuntary_score=41.5,
+        involuntary_reasons=["Two payments failed"],
         notes=[Note(note_id="n1", at=at - DAY, author="ann", text="They hire again")],
         tasks=[
             Task(task_id="k1", title="Call the sponsor", author="ann", due_at=at - 3 * DAY, assignee="Ben"),
@@ -139,6 +141,10 @@ def test_the_book_shows_who_needs_somebody_and_why(console: RunningConsole, chro
     page.goto("/book/demo?q=nobody")
     expect(page.locator("#live")).to_contain_text("No account fits.")
     page.goto("/book/demo")
+    page.get_by_role("checkbox", name="Payment risk").check()
+    expect(page.locator("#book > li")).to_have_count(1)
+    expect(page.locator("#book > li").first).to_contain_text("Payment risk 58.5 of 100")
+    page.goto("/book/demo")
     page.locator("[data-more]").click()
     expect(page.locator("#book > li")).to_have_count(61)
     assert page.faults == []  # type: ignore[attr-defined]
@@ -183,6 +189,8 @@ def test_an_account_shows_its_score_and_where_it_comes_from(
         "in 30 d",
         "renewal",
         "Pat",
+        "58.5 of 100",
+        "Two payments failed",
     ):
         expect(page.locator("#main")).to_contain_text(words)
     expect(page.locator("#alert-c1")).to_be_in_viewport()
@@ -284,6 +292,8 @@ def test_what_customers_write_is_text_and_nothing_else(
         measures=[replace(one, reason=EVIL, name=EVIL) for one in evil.measures],
         caps=[replace(one, reason=EVIL, name=EVIL) for one in evil.caps],
         silent_sources=[EVIL],
+        involuntary_score=0.0,
+        involuntary_reasons=[EVIL],
         parent_id=EVIL,
         notes=[Note(note_id=EVIL, at=1, author=EVIL, text=EVIL)],
         tasks=[Task(task_id=EVIL, title=EVIL, author=EVIL, due_at=1, assignee=EVIL)],

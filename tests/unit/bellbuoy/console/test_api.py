@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given
@@ -19,12 +20,13 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.app import app as command
 from bellbuoy.console.access.tokens import new_token
+from bellbuoy.console.api.messages import AccountResponse
 from bellbuoy.console.app import build_app
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.settings import load
 from schemas.records import Task
 from sinks.memory import MemorySink
-from tests.support.output_records import alert, health
+from tests.support.output_records import alert, health, kpis
 
 URL = "http://127.0.0.1:8090"
 READ, ACT, OTHER = new_token(), new_token(), new_token()
@@ -34,6 +36,7 @@ TOKENS = {
     "other": {"sha256": OTHER.sha256, "scopes": ["read", "act"], "tenants": ["other"]},
 }
 TASKS = [Task(task_id="k1", title="Call", author="kim", assignee="Ines")]
+UNPAID = {"involuntary_score": 41.5, "involuntary_reasons": ["Two payments failed"]}
 BASE = "/api/v1/tenants/demo"
 
 
@@ -41,7 +44,9 @@ def _app(data: Path, url: str = URL) -> Starlette:
     sink = MemorySink()
     sink.write(
         [
-            *(health(f"a{n}", 1, 90.0 - n, tasks=TASKS if n == 1 else []) for n in range(1, 31)),
+            health("a1", 1, 89.0, tasks=TASKS, **UNPAID),
+            *(health(f"a{n}", 1, 90.0 - n) for n in range(2, 31)),
+            kpis("a1", {"usage.depth": 3.0}),
             alert("x1", account_id="a1"),
             alert("x2", account_id="a2", severity="critical"),
             alert("old", account_id="a2", change="resolved", resolution="cleared"),
@@ -70,6 +75,10 @@ def test_a_program_reads_what_the_pages_show(client: TestClient) -> None:
     account = client.get(f"{BASE}/accounts/a1").json()
     assert (account["account_id"], account["score"]) == ("a1", 89.0)
     assert account["measures"]
+    assert (account["involuntary_score"], account["involuntary_reasons"]) == (41.5, ["Two payments failed"])
+    msgspec.convert(account, AccountResponse)
+    unpaid = client.get(f"{BASE}/accounts?payment_risk=1&sort=payment_risk").json()["accounts"]
+    assert [one["account"]["involuntary_score"] for one in unpaid] == [41.5]
     alerts = client.get(f"{BASE}/alerts").json()
     assert [one["alert_id"] for one in alerts["alerts"]] == ["x2", "x1"]
     assert client.get(f"{BASE}/alerts?severity=warning").json()["found"] == 1

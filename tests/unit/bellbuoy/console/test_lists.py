@@ -59,6 +59,7 @@ def test_an_account_without_arr_counts_with_the_median() -> None:
         ({"band": "critical"}, ["a"]),
         ({"lane": "billing"}, ["b"]),
         ({"renewal": "30"}, ["a"]),
+        ({"payment_risk": "1"}, ["b"]),
         ({"q": "  GMBH ben "}, ["b"]),
         ({"q": "ann"}, ["a"]),
         ({"churned": "1", "sort": "name"}, ["a", "b", "gone"]),
@@ -70,15 +71,29 @@ def test_filters_leave_what_fits(wanted: dict[str, str], left: list[str]) -> Non
     renews = kpis("a", {"billing.renewal": 12.0})
     at = (NOW - renews.as_of) // DAY
     a = summary(health("a", 1, 10.0, arr_minor=500_000), kpis("a", {"billing.renewal": 12.0 + at}))
-    b = summary(health("b", 1, 60.0, owner="ben", segment="enterprise"))
+    b = summary(health("b", 1, 60.0, owner="ben", segment="enterprise", involuntary_score=41.5))
     gone = summary(health("gone", 1, 5.0, stage="churned"))
     shown = picture(a, b, gone, alerts=[alert("x", account_id="b", lane="billing")])
     assert ids(shown, **wanted) == left
 
 
+def test_finance_finds_the_largest_payment_risk_first() -> None:
+    def at(account: str, left: float | None, arr: int = 1) -> Any:
+        return summary(health(account, 1, 90.0, involuntary_score=left, arr_minor=arr))
+
+    shown = picture(
+        at("none", 100.0), at("untold", None), at("some", 80.0), at("small", 20.0), at("big", 20.0, 9)
+    )
+    assert ids(shown, sort="payment_risk", payment_risk="1") == ["big", "small", "some"]
+    risks = {row.account.account_id: row.payment_risk for row in book(shown, BookFilter(), NOW).rows}
+    assert risks == {"none": 0.0, "untold": 0.0, "some": 20.0, "small": 80.0, "big": 80.0}
+
+
 def test_the_address_says_the_filter_and_nothing_else() -> None:
-    wanted = BookFilter.of({"owner": "Ines Marrow", "band": "at_risk", "churned": "1", "n": "50"})
-    assert wanted.query() == "owner=Ines+Marrow&band=at_risk&churned=1"
+    wanted = BookFilter.of(
+        {"owner": "Ines Marrow", "band": "at_risk", "payment_risk": "1", "churned": "1", "n": "50"}
+    )
+    assert wanted.query() == "owner=Ines+Marrow&band=at_risk&payment_risk=1&churned=1"
     assert BookFilter.of({}).query() == ""
     assert "n=150" in wanted.more
 
