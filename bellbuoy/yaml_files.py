@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from schemas.checked_files.faults import NoDocumentError
-from schemas.checked_files.reader import Document, read
+from schemas.checked_files.reader import Document, decoded, read
 
 __all__ = ["read_document"]
 
@@ -21,10 +21,8 @@ def read_document(
     the faults of one that is no YAML.
     """
     try:
-        return read(path.read_text(encoding="utf-8"))
+        return read(decoded(path.read_bytes()))
     except OSError as error:
         raise unreadable(f"{path}: can't be read ({error.strerror}): correct the path") from None
-    except UnicodeDecodeError:
-        raise unreadable(f"{path}: not UTF-8 text: save it as UTF-8") from None
     except NoDocumentError as error:
         raise faulty([str(fault) for fault in error.faults]) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -32,10 +33,9 @@ def read_rows(path: Path, table: TableSpec) -> Iterator[Row]:
         with _open(path, table.encoding) as file:
             kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
             yield from _ndjson(file) if kind in (".ndjson", ".jsonl") else _csv(path, file, table)
-    except OSError as error:
-        raise ImportFileError(
-            f"{path}: can't be read ({error.strerror or error}): correct the path or the file"
-        ) from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImportFileError(f"{path}: can't be read ({reason}): correct the path or the file") from None
     except (UnicodeDecodeError, LookupError) as error:
         raise ImportFileError(
             f"{path}: not {table.encoding} text ({error}): give the table its `encoding`"
@@ -81,11 +81,17 @@ def _csv(path: Path, file: TextIO, table: TableSpec) -> Iterator[Row]:
 def _check_columns(path: Path, header: list[str], table: TableSpec) -> None:
     wanted = [spec.column for spec in table.fields.values() if spec.column is not None]
     wanted += [table.id] if table.id else []
-    missing = sorted(set(wanted + table.skip_without) - set(header))
+    wanted += table.skip_without
+    missing = sorted(set(wanted) - set(header))
     if missing:
         raise ImportFileError(
             f"{path}:1: no column {', '.join(map(repr, missing))} among {', '.join(header)}: correct the "
             "mapping, `delimiter`, or give `header` where the file has none"
+        )
+    twice = sorted({column for column in wanted if header.count(column) > 1})
+    if twice:
+        raise ImportFileError(
+            f"{path}:1: {', '.join(map(repr, twice))} names two columns: rename one of them in the file"
         )
 
 

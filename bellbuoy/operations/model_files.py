@@ -12,7 +12,8 @@ from processors.model import Model, check_model, default_text
 from processors.model.loading import Checked
 from processors.owners.policy import CheckedPolicy, Policy, check_policy, default_policy_text
 from processors.rules import CheckedRules, RuleSet, check_rules, default_rules_text
-from schemas.checked_files.faults import Fault
+from schemas.checked_files.faults import Fault, NoDocumentError
+from schemas.checked_files.reader import decoded
 
 __all__ = [
     "DEFAULT_NAME",
@@ -45,7 +46,10 @@ class ModelFileError(OperatorError):
 
 def check_file(file: str) -> Checked:
     """Return the result of checking a model file; raise ModelFileError when it can't be read."""
-    return check_model(model_text(file))
+    try:
+        return check_model(_text(file, default_text()))
+    except NoDocumentError as error:
+        return Checked(None, error.faults, ())
 
 
 def load_file(file: str) -> Model:
@@ -56,13 +60,19 @@ def load_file(file: str) -> Model:
 
 def model_text(file: str) -> str:
     """Return the text of a model file; raise ModelFileError when it can't be read."""
-    return _text(file, default_text())
+    try:
+        return _text(file, default_text())
+    except NoDocumentError as error:
+        return _usable(file, None, error.faults)
 
 
 def check_rule_file(file: str) -> CheckedRules:
     """Return the result of checking a rule file; raise ModelFileError when it can't be read."""
     default = default_rules_text()
-    return check_rules(_text(file, default), default)
+    try:
+        return check_rules(_text(file, default), default)
+    except NoDocumentError as error:
+        return CheckedRules(None, error.faults)
 
 
 def load_rule_file(file: str) -> RuleSet:
@@ -73,7 +83,10 @@ def load_rule_file(file: str) -> RuleSet:
 
 def check_policy_file(file: str) -> CheckedPolicy:
     """Return the result of checking a policy file; raise ModelFileError when it can't be read."""
-    return check_policy(_text(file, default_policy_text()))
+    try:
+        return check_policy(_text(file, default_policy_text()))
+    except NoDocumentError as error:
+        return CheckedPolicy(None, error.faults)
 
 
 def load_policy_file(file: str) -> Policy:
@@ -89,12 +102,11 @@ def _usable(file: str, found: T | None, faults: Iterable[Fault]) -> T:
 
 
 def _text(file: str, default: str) -> str:
+    """Return a file's text; raise ModelFileError where there is none, NoDocumentError where it is no text."""
     if file == DEFAULT_NAME:
         return default
     try:
-        return Path(file).read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ModelFileError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8 text") from None
+        return decoded(Path(file).read_bytes())
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise ModelFileError(f"{file}: {reason}; give the path of a file, or `{DEFAULT_NAME}`") from None

@@ -18,7 +18,7 @@ import yaml
 
 from schemas.checked_files.faults import Fault, NoDocumentError
 
-__all__ = ["Document", "Marks", "Path", "read"]
+__all__ = ["Document", "Marks", "Path", "decoded", "read"]
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices from the top of the document to a value."""
@@ -32,9 +32,12 @@ _MAX_NODES = 10_000
 _MAX_DEPTH = 16
 """Levels of nesting in a file; deeper ones are refused."""
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _NULL = re.compile(r"|~|null|Null|NULL")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
 _INT = re.compile(r"[-+]?[0-9]+")
+_OCTAL = re.compile(r"[-+]?0[0-9]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
 
@@ -68,22 +71,46 @@ class Document:
     faults: tuple[Fault, ...] = ()
 
 
+def decoded(content: bytes) -> str:
+    """Return a file's content as text; raise NoDocumentError with the place where it is no UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        begin = content.rfind(b"\n", 0, error.start) + 1
+        other = "UTF-16 text" if content[:2] in _UTF_16 else f"byte {content[error.start]:#04x}"
+        line, column = content.count(b"\n", 0, begin) + 1, error.start - begin + 1
+        _refuse(line, column, f"not UTF-8, {other}", "save it as UTF-8 text")
+
+
 def read(text: str) -> Document:
     """Return the mapping in this YAML text; raise NoDocumentError when it can't be read."""
     if len(text) > _MAX_CHARACTERS:
         _refuse(1, 1, "the file is too long", f"such a file has at most {_MAX_CHARACTERS:,} characters")
+    if control := _CONTROL.search(text):
+        begin = text.rfind("\n", 0, control.start()) + 1
+        line, column = text.count("\n", 0, begin) + 1, control.start() - begin + 1
+        _refuse(
+            line, column, f"the control character {ord(control[0]):#04x}", "save it as UTF-8 text without it"
+        )
     reader = _Reader()
     try:
         data = reader.document(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        colonless = error.problem == "could not find expected ':'"  # the mark is where the next thing begins
+        mark = (error.context_mark if colonless else None) or error.problem_mark or error.context_mark
         line, column = (1, 1) if mark is None else (mark.line + 1, mark.column + 1)
         if _tab_at(text, line, column):
             _refuse(line, column, "a tab", "indent with spaces: YAML allows no tabs there")
+        if colonless:
+            _refuse(
+                line, column, "no colon after the key", "write `name: value`, with a space after the colon"
+            )
         problem = " ".join(filter(None, (error.context, error.problem)))
         _refuse(line, column, f"not YAML, {problem}", "check the indentation, colons and brackets before it")
     except (yaml.YAMLError, UnicodeError) as error:
         _refuse(1, 1, "not YAML", f"save it as UTF-8 text ({str(error).splitlines()[0]})")
+    if data is None:
+        _refuse(1, 1, "the file is empty", "begin it with a key, such as `name: value`")
     if not isinstance(data, dict):
         _refuse(1, 1, "not a mapping", "the file begins with a key, such as `name: value`")
     return Document(data, reader.marks, tuple(reader.faults))
@@ -129,6 +156,10 @@ class _Reader:
             self._fault(event, path, f"the tag {event.tag}", "leave it out: the format knows its types")
         if isinstance(event, yaml.ScalarEvent):
             value: Any = _scalar(event)
+            if event.implicit[0] and _OCTAL.fullmatch(event.value):
+                self._fault(
+                    event, path, f"{event.value} begins with 0", f"write {value}, or quotes around a text"
+                )
         elif isinstance(event, yaml.SequenceStartEvent):
             value = []
             while not isinstance(item := next(self._events), yaml.SequenceEndEvent):
@@ -150,11 +181,20 @@ class _Reader:
                 first = self.marks.keys[below][0]
                 self._fault(key, below, f"given twice, first in line {first}", "keep one of them")
             self.marks.keys[below] = _at(key)
+            if name == "<<" and key.implicit[0]:
+                self._fault(key, below, "keys of other mappings are not merged here", "write the keys out")
+                known = len(self.faults)
+                self._value(next(self._events), below)
+                del self.faults[known:]
+                continue
             value[name] = self._value(next(self._events), below)
         return value
 
     def _alias(self, event: Any, path: Path) -> Any:
-        value = self._anchors.get(event.anchor)
+        if event.anchor not in self._anchors:
+            self._fault(event, path, f"no anchor &{event.anchor} before it", "write the value out")
+            return None
+        value = self._anchors[event.anchor]
         if not isinstance(value, str | int | float):
             self._fault(event, path, f"the alias *{event.anchor}", "aliases stand for single values only")
         return value

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from schemas.checked_files import reader
@@ -32,6 +33,12 @@ class _MappingPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _paths(given: Any) -> Any:
+    if isinstance(given, list):
+        return tuple(given)
+    return (given,) if isinstance(given, str) else given
+
+
 class ItemAnswers(_MappingPart):
     """
     The parts of an answer that say what became of each item.
@@ -43,7 +50,7 @@ class ItemAnswers(_MappingPart):
     """
 
     ok: str | None = None
-    path: Annotated[tuple[str, ...], BeforeValidator(lambda it: (it,) if isinstance(it, str) else it)] = ("",)
+    path: Annotated[tuple[str, ...], BeforeValidator(_paths)] = ("",)
     success: str | None = None
     ids: str | None = None
     message: str = "message"
@@ -88,15 +95,17 @@ class WritebackMapping(_MappingPart):
 def load_mapping(path: Path) -> WritebackMapping:
     """Return the mapping of a file; raise SinkSettingsError with every fault, its line and the fix."""
     try:
-        document = reader.read(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SinkSettingsError(f"{path} can't be read: {error}; name another file in `mapping`") from error
+        document = reader.read(reader.decoded(path.read_bytes()))
+    except OSError as error:
+        raise SinkSettingsError(
+            f"{path} can't be read: {error.strerror}; name another file in `mapping`"
+        ) from error
     except NoDocumentError as error:
         raise _unusable(path, map(str, error.faults)) from error
     faults = [str(fault) for fault in document.faults]
     mapping: WritebackMapping | None = None
     try:
-        mapping = WritebackMapping.model_validate(document.data)
+        mapping = WritebackMapping.model_validate_json(orjson.dumps(document.data), strict=True)
     except ValidationError as error:
         faults += invalid_keys(error, document.marks, _keys, _PAGE)
     faults += _template_faults(document.data, document.marks)

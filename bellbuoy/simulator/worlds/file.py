@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
+import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -46,6 +47,7 @@ Cause: TypeAlias = Literal[
     "competitor", "chance",
 ]  # fmt: skip
 
+_EARLIEST, _LATEST = 1990, 2100
 _COUNTRIES = {"DE": 1, "FR": 1, "ES": 1, "GB": 0, "US": -5, "CA": -8, "BR": -3, "IN": 5, "JP": 9, "AU": 10}
 """Countries that a file may name, by their hours ahead of UTC (without summer time)."""
 
@@ -80,6 +82,12 @@ def _country(code: str) -> str:
 def _segments(segments: dict[str, SegmentSpec]) -> dict[str, SegmentSpec]:
     _whole({name: segment.share for name, segment in segments.items()})
     return segments
+
+
+def _recent(start: date) -> date:
+    if not _EARLIEST <= start.year <= _LATEST:
+        raise ValueError(f"{start} is no year for a world; choose one from {_EARLIEST} to {_LATEST}")
+    return start
 
 
 def _text(value: Any) -> Any:
@@ -215,7 +223,7 @@ class WorldFile(_Part):
     seed: int = 1
     accounts: Annotated[int, Field(ge=1, le=100_000)] = 1_000
     days: Annotated[int, Field(ge=30, le=3_650)] = 240
-    start: date = date(2025, 1, 6)
+    start: Annotated[date, AfterValidator(_recent)] = date(2025, 1, 6)
     partitions: Annotated[int, Field(ge=1, le=1_024)] = 4
     tenant_accounts: (
         Annotated[tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]], AfterValidator(_ascending)]
@@ -249,7 +257,7 @@ def read_world_file(path: Path) -> WorldFile:
     document = read_document(path, WorldFileError, partial(_error, path))
     faults = [*map(str, document.faults), *_contradictions(document.data, document.marks)]
     try:
-        world = WorldFile.model_validate(document.data)
+        world = WorldFile.model_validate_json(orjson.dumps(document.data), strict=True)
     except ValidationError as error:
         raise _error(path, faults + invalid_keys(error, document.marks, _keys, "docs/worlds.md")) from None
     if faults:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from processors.model.file.format import json_schema
 from schemas.checked_files.faults import Fault
+from schemas.checked_files.invalid_keys import explanation
 from schemas.checked_files.reader import Path
 from schemas.suggestions import suggestion
 
@@ -22,21 +23,6 @@ Spec = TypeVar("Spec", bound=BaseModel)
 FaultAt: TypeAlias = Callable[[Path, str, str], Fault]
 
 _MAX_ROUNDS = 8
-_TYPES = {
-    "float_type": ("not a number", "write a number"),
-    "int_type": ("not a whole number", "write a whole number"),
-    "string_type": ("not text", "write text, in quotes if it looks like something else"),
-    "dict_type": ("not a mapping", "write `key: value` lines below it"),
-    "model_type": ("not a mapping", "write `key: value` lines below it"),
-    "list_type": ("not a list", "write `- item` lines or [item, item]"),
-    "finite_number": ("not a finite number", "write a finite number"),
-    "string_pattern_mismatch": (
-        "not a name",
-        "use small letters, digits and . _ -, a letter first, 64 at most",
-    ),
-    "string_too_long": ("too long", "shorten it"),
-    "string_too_short": ("empty", "write something or leave the key out"),
-}
 _NEEDED: dict[str, Any] = {
     "model": "unnamed",
     "version": 1,
@@ -78,6 +64,7 @@ def validated(
     """
     form = _MODEL if form is None else form
     faults: list[Fault] = []
+    left_out: set[Path] = set()
     data = copy.deepcopy(data)
     for _ in range(_MAX_ROUNDS):
         try:
@@ -85,8 +72,11 @@ def validated(
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 path = tuple(part for part in detail["loc"] if part != "[key]")
-                faults.append(_fault(detail, path, at, form))
-                form.leave_out(data, path, detail["type"] == "missing")
+                missing = detail["type"] == "missing"
+                if not (missing and path in left_out):  # it is missing only because it was left out as faulty
+                    faults.append(_fault(detail, path, at, form))
+                left_out.add(path)
+                form.leave_out(data, path, missing)
     return None, faults
 
 
@@ -98,27 +88,15 @@ _ELSEWHERE = dict.fromkeys(
 
 
 def _fault(detail: ErrorDetails, path: Path, at: FaultAt, form: FileForm) -> Fault:
-    kind, context, value = detail["type"], detail.get("ctx", {}), detail["input"]
-    match kind:
+    match detail["type"]:
         case "model":
-            return at(path, context["message"], context["fix"])
+            return at(path, detail["ctx"]["message"], detail["ctx"]["fix"])
         case "missing":
             return at(path[:-1], f"{path[-1]} is missing", f"add `{path[-1]}: …`")
         case "extra_forbidden":
             return at(path, "no such key", _instead(path, form))
-        case "literal_error":
-            options = [option.strip(" '") for option in context["expected"].replace(" or ", ",").split(",")]
-            return at(path, f"{value!r:.40} is none of the choices", f"use {', '.join(options)}")
-        case "greater_than_equal" | "greater_than" | "less_than_equal":
-            bound, way = next((context[key], key) for key in ("ge", "gt", "le") if key in context)
-            fix = {"ge": "{:g} or more", "gt": "more than {:g}", "le": "{:g} or less"}[way].format(bound)
-            return at(path, f"{value:g} is out of range", f"make it {fix}")
-        case _ if kind in _TYPES:
-            message, fix = _TYPES[kind]
-            shown = f"{value!r:.40} is " if isinstance(value, str | int | float) or value is None else ""
-            return at(path, f"{shown}{message}", fix)
         case _:
-            return at(path, f"{value!r:.40} does not fit", detail["msg"].lower())
+            return at(path, *explanation(detail))
 
 
 def _leave_out(data: dict[str, Any], path: Path, missing: bool) -> None:

@@ -66,7 +66,7 @@ tables:
     header: [company, when]
     fields:
       account: company
-      occurred_at: {column: whn, format: "%Y"}
+      occurred_at: {column: whn, format: "%Y-%m-%d"}
       name: {}
       feature: {value: x, unit: s}
     delimeter: ";"
@@ -92,6 +92,68 @@ tables:
         "account_id is missing; add `account_id: COLUMN`",
     ):
         assert part in str(found.value), part
+
+
+SOUND = """
+tables:
+  tickets:
+    files: [tickets.csv]
+    into: support
+    fields: {account_id: company, occurred_at: created, ticket_id: number, kind: {value: opened}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "instead", "said"),
+    [
+        ("value: opened", "value: opend", "6:76: tables.tickets.fields.kind: 'opend' is none of the choices; did"),
+        ("{value: opened}", "{column: k, values: {N: opend}}", "'opend' is none of the choices; did you mean"),
+        ("{value: opened}", "{value: opened, values: {a: b}}", "`values` beside one `value`"),
+        ("{value: opened}", "{column: k, times: 100}", "`times`, but no number; leave it out"),
+        ("occurred_at: created", "occurred_at: {value: yesterday}", "'yesterday' is no time in ISO 8601"),
+        ("occurred_at: created", "occurred_at: {column: c, format: '%Q'}", "'%Q' is no format of times"),
+        ("occurred_at: created", "occurred_at: {column: c, format: '%d.%m'}", "'%d.%m' has no day, month and year"),
+        ("occurred_at: created", "occurred_at: 5", "no source of a value; write the name of a column"),
+        ("into: support", "into: Support", "'Support' is none of the choices; use support"),
+        ("into: support", "into: support\n    delimiter: tab", "write one character, such as"),
+        ("into: support", "into: support\n    encoding: base64", "no encoding 'base64'; write one such as utf-8"),
+        ("into: support", "into: support\n    header: [a, a]", "'a' is there twice"),
+        ("into: support", "into: support\n    id: no", "no column 'no' in `header`"),
+        ("files: [tickets.csv]", "files: tickets.csv", "'tickets.csv' is not a list; write `- item` lines"),
+        ("tickets:", "'':", "'' is empty"),
+        ("tables:", "tenant: 5\ntables:", "5 is not text; write text, in quotes"),
+    ],
+)  # fmt: skip
+def test_what_no_row_could_bring_is_a_fault_of_the_mapping(
+    tmp_path: Path, part: str, instead: str, said: str
+) -> None:
+    text = SOUND.replace(part, instead, 1)
+    if "id: no" in instead:
+        text = text.replace("id: no", "id: no\n    header: [company, created, number]")
+    with pytest.raises(ImportFileError) as found:
+        read_map_file(written(tmp_path, "map.yaml", text))
+    assert said in str(found.value)
+
+
+def test_a_mapping_that_is_no_utf8_names_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_bytes("tenant: acme\nabout: Café\n".encode("latin-1"))
+    with pytest.raises(ImportFileError, match="map.yaml:2:11: not UTF-8, byte 0xe9; save it as UTF-8 text"):
+        read_map_file(path)
+
+
+def test_a_column_that_is_there_twice_is_no_guess(tmp_path: Path) -> None:
+    file = written(tmp_path, "tickets.csv", "company,created,number,number\nacme,2026-01-05,1,2\n")
+    with pytest.raises(ImportFileError, match="'number' names two columns: rename one of them"):
+        rows_of(tmp_path, SOUND, file)
+
+
+def test_a_compressed_file_that_was_cut_is_named(tmp_path: Path) -> None:
+    whole = gzip.compress(b"company,created,number\n" + b"acme,2026-01-05,1\n" * 500)
+    (file := tmp_path / "tickets.csv.gz").write_bytes(whole[:-20])
+    mapping = SOUND.replace("[tickets.csv]", "['*.gz']")
+    with pytest.raises(ImportFileError, match="can't be read .*: correct the path or the file"):
+        rows_of(tmp_path, mapping, file)
 
 
 def test_every_bad_row_is_named_with_its_line(tmp_path: Path) -> None:
