@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
 from processors.model.file.format import AppliesSpec, BodySpec, ModelSpec, VariantSpec
@@ -12,12 +14,15 @@ from processors.model.file.variants import idle_removals, origin, patched
 from processors.model.file.version import canonical_text, version_of
 from processors.model.model import Applies, Model, Variant
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
-from processors.model.plan.own import own_facts, own_measures
+from processors.model.plan.own import RESERVED, own_facts, own_measures
 from processors.model.plan.planner import condition, make_plan
 from schemas.checked_files.faults import Fault, FaultyFileError, NoDocumentError
 from schemas.checked_files.reader import Document, Path, read
+from schemas.identity.keys import valid_tenant
 
 __all__ = ["Checked", "ModelError", "check_model", "load_model"]
+
+_LARGEST = 1e15
 
 
 class ModelError(FaultyFileError):
@@ -88,6 +93,9 @@ class _Loader:
         own = own_measures(spec.own)
         self.measures = {**self.measures, **own}
         self.facts = {**ACCOUNT_FACTS, **own_facts(spec.own, own)}
+        self._check_sizes(data, ())
+        for name in RESERVED.intersection(spec.own):
+            self._report(("own", name), f"{name} is a word of conditions", "choose another name", late=True)
         plan = make_plan(spec, self.measures, self.facts, "", self._report, whole=not faults)
         applies = None if spec.applies is None else self._applies(spec.applies, ("applies",))
         self._priorities(spec)
@@ -147,8 +155,26 @@ class _Loader:
             message = f"the measure {when.measures[0]} can't choose accounts"
             self._report(at, message, "ask account.* and own.* facts; caps may ask measures")
         tenants = spec.tenants if isinstance(spec, AppliesSpec) else None
+        for place, tenant in enumerate(tenants or ()):
+            if not valid_tenant(tenant):
+                fix = "write 1-63 of a-z, 0-9, _ and -; for every tenant leave `tenants` out"
+                self._report(
+                    ("applies", "tenants", place), f"{tenant!r:.40} is no tenant's name", fix, late=True
+                )
         until = spec.until if isinstance(spec, VariantSpec) else None
         return Applies(spec.priority, None if tenants is None else frozenset(tenants), when, until)
+
+    def _check_sizes(self, value: Any, path: Path) -> None:
+        """Report every number that is too large to be reckoned with."""
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                self._check_sizes(inner, (*path, key))
+        elif isinstance(value, list):
+            for place, inner in enumerate(value):
+                self._check_sizes(inner, (*path, place))
+        elif isinstance(value, float) and _LARGEST < abs(value) < math.inf:
+            fix = f"write one from -{_LARGEST:g} to {_LARGEST:g}"
+            self._report(path, f"the number {value:g} is too large", fix, late=True)
 
     def _priorities(self, spec: ModelSpec) -> None:
         taken: dict[int, str] = {}

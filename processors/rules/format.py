@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from processors.model.file.own import OwnSpec
 from processors.model.file.validation import FileForm
@@ -25,11 +25,21 @@ MAX_RULES = 100
 """Rules in a file; one with more is refused."""
 
 _MOST_OPENINGS = 10
+_PLACEHOLDER = re.compile(r"\{[a-z][^{}]*\}")
+
+
+def _plain(text: str) -> str:
+    if found := _PLACEHOLDER.search(text):
+        raise spec_error(f"an action shows no values: {found[0]}", "write it in `title` or `reason`")
+    return text
+
+
 Severity: TypeAlias = Literal["critical", "warning", "notice"]
 Lane: TypeAlias = Literal[
     "churn_risk", "billing", "onboarding", "renewal", "champion", "support", "expansion", "outage"
 ]
 Line: TypeAlias = Annotated[str, Field(min_length=1, max_length=120)]
+Action: TypeAlias = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_plain)]
 Sentence: TypeAlias = Annotated[str, Field(min_length=1, max_length=400)]
 
 
@@ -42,7 +52,7 @@ class TierSpec(FileSpec):
         None, alias="for", description="The condition must have held for so long; left out: as in the rule."
     )
     title: Line | None = Field(None, description="The alert in one line; left out: as in the rule.")
-    action: Line | None = Field(None, description="What to do next; left out: as in the rule.")
+    action: Action | None = Field(None, description="What to do next; left out: as in the rule.")
 
 
 class LimitSpec(FileSpec):
@@ -50,6 +60,12 @@ class LimitSpec(FileSpec):
 
     alerts: int = Field(ge=1, le=_MOST_OPENINGS, description="So many alerts at most …")
     within: Duration = Field(alias="in", description="… in so much time.")
+
+    @model_validator(mode="after")
+    def _some_time(self) -> LimitSpec:
+        if not self.within:
+            raise spec_error("so many alerts in no time", "give `in` a time such as 90d")
+        return self
 
 
 class RuleSpec(FileSpec):
@@ -60,7 +76,7 @@ class RuleSpec(FileSpec):
     """
 
     title: Line = Field(description="The alert in one line; {name} stands for a measure's or a fact's value.")
-    action: Line = Field("", min_length=0, description="What to do next.")
+    action: Action = Field("", description="What to do next.")
     reason: Sentence | None = Field(
         None, description="The first reason, with {name}s; left out: the sentences of the measures it tells."
     )

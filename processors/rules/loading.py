@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from processors.measures import MEASURES, MeasureDefinition
-from processors.model.file.validation import validated
+from processors.model.file.validation import known_keys, validated
 from processors.model.file.values import stray_brace
 from processors.model.file.version import canonical_text, version_of
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.conditions import Condition
-from processors.model.plan.own import own_facts, own_measures
+from processors.model.plan.own import RESERVED, own_facts, own_measures
 from processors.model.plan.planner import condition
 from processors.rules.facts import HEALTH, PERSON, RuleInput, inputs_of, sampled
 from processors.rules.format import FORM, RuleSpec, RulesSpec
@@ -93,6 +93,8 @@ class _RulesLoader:
         own = own_measures(spec.own)
         self.measures = {**MEASURES, **own}
         self.facts = {**ACCOUNT_FACTS, **own_facts(spec.own, own)}
+        for name in RESERVED.intersection(spec.own):
+            self._report(("own", name), f"{name} is a word of conditions", "choose another name")
         texts = [text for rule in spec.rules.values() for text in _texts(rule)]
         self.inputs = inputs_of(self.facts, self.measures, texts)
         for name, rule in spec.rules.items():
@@ -133,6 +135,7 @@ class _RulesLoader:
             return data
         base = read(self.default).data
         rules = copy.deepcopy(base["rules"])
+        keys = known_keys(("rules", "*"), FORM)
         given = data.get("rules")
         for name, change in given.items() if isinstance(given, dict) else ():
             if change is None:
@@ -140,11 +143,20 @@ class _RulesLoader:
                     fix = suggestion(name, list(base["rules"]), "the default rules")
                     self._report(("rules", name), "nothing to remove: the default set has no such rule", fix)
             elif isinstance(change, dict) and name in rules:
+                for key in [key for key, value in change.items() if value is None and key not in keys]:
+                    self._report(("rules", name, key), "no such key", suggestion(key, keys, "docs/rules.md"))
                 rules[name] = {
                     key: value for key, value in (rules[name] | _instead(change)).items() if value is not None
                 }
+            elif isinstance(change, dict) and not {"title", "when", "tiers"} & change.keys():
+                fix = suggestion(name, list(base["rules"]), "the default rules")
+                fix += " A new rule has a `title`, and `when` or `tiers`"
+                self._report(("rules", name), "no rule of the default set to change", fix)
             else:
                 rules[name] = change
+        if not rules:
+            self._report(("rules",), "no rule is left", "keep one")
+            rules = copy.deepcopy(base["rules"])
         return {key: value for key, value in data.items() if key != "extends"} | {"rules": rules}
 
     def _conditions(self, name: str, rule: RuleSpec) -> None:

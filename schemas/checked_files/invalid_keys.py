@@ -61,8 +61,8 @@ def invalid_keys(
         path = tuple(part for part in detail["loc"] if part != "[key]")
         if detail["type"] == "extra_forbidden":
             message, fix = "no such key", suggestion(str(path[-1]), keys(path[:-1]), page)
-        elif detail["type"] == "missing" and isinstance(path[-1], int):
-            path, message, fix = path[:-1], f"item {path[-1] + 1} is missing", "write [item, item]"
+        elif detail["type"] == "missing" and isinstance(last := path[-1], int):
+            path, message, fix = path[:-1], f"item {last + 1} is missing", "write [item, item]"
         elif detail["type"] == "missing":
             path, message, fix = path[:-1], f"{path[-1]} is missing", f"add `{path[-1]}: …`"
         elif detail["type"] == "value_error":

@@ -145,7 +145,7 @@ def known_keys(path: Path, form: FileForm | None = None) -> list[str]:
     schema = (_MODEL if form is None else form).schema()
     node = _resolved(schema, schema)
     for part in path:
-        entries = next(iter(node.get("patternProperties", {}).values()), None)
+        entries = next(iter(node.get("patternProperties", {}).values()), node.get("additionalProperties"))
         inner = node.get("properties", {}).get(part) or entries or node.get("items")
         node = _resolved(inner if isinstance(inner, dict) else {}, schema)
     return list(node.get("properties", {}))

@@ -39,6 +39,13 @@ _MISSPELT |= dict.fromkeys(
 )
 
 
+_ELSEWHERE = {
+    "health": "ask it in an alert rule (docs/rules.md): a model makes the health",
+    "person": "add `about: person` to an alert rule, which then asks it",
+}
+"""What to do about facts that are known in other places."""
+
+
 class ConditionFault(NamedTuple):
     """A fault of a condition and its fix; a ``late`` one was no fault for builds without this check."""
 
@@ -184,6 +191,8 @@ class TypeCheck:
             else:
                 fix = f"declare it: `own: {{{name}: {{kind: number}}}}`"
             self._refuse(f"no such fact: {path}", fix)
+        elif top in _ELSEWHERE and not inside:
+            self._refuse(f"no such fact or measure: {path}", _ELSEWHERE[top])
         elif inside and not name:
             self._refuse(f"no such fact or measure: {path}", f"write the fact too, such as {top}.{inside[0]}")
         else:
@@ -319,6 +328,9 @@ class TypeCheck:
             self._fault(node, "true or false has no order", fix)
         elif not left.like(right) or left.name in ("list", "map", "null"):
             self._incomparable(node, left, right)
+        elif choices := left.choices or right.choices:
+            fix = f'list those that are meant, such as {self._said(node.parts[0])} in ["{choices[0]}"]'
+            self._fault(node, "words are ordered by their letters", fix)
         return _BOOL
 
     def _incomparable(self, node: Node, left: _Type, right: _Type) -> None:
@@ -350,6 +362,8 @@ class TypeCheck:
                 whole, part = (where, said) if _is_literal(one) else (said, where)
                 fix += f", or {whole}.contains({part}) for a part of it"
             self._fault(node, f"{where} is {right.words}, no list", fix)
+        elif several.kind == "list" and not several.parts:
+            self._fault(node, "nothing is in an empty list", "write the values in [ ]")
         elif right.of is not None and not left.like(right.of):
             fix = f"list {_SEVERAL.get(left.name, left.words)}"
             self._fault(node, f"{left.words} is never in a list of {right.of.words}", fix)

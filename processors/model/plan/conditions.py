@@ -24,6 +24,26 @@ from processors.model.plan.expression import ExpressionError, Node, parse, token
 __all__ = ["Condition", "ConditionError", "compile_condition"]
 
 _SYNTAX_ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?(.+)")
+_SYNTAX = (
+    (re.compile(r"missing '([])}])'"), "no {0}", "close what is open"),
+    (re.compile(r"extraneous input '([])}])'"), "a {0} too many", "leave it out"),
+    (
+        re.compile(r"token recognition error at: '(.)"),
+        "{0} means nothing",
+        "leave it out",
+    ),
+    (
+        re.compile(r"invalid (int|double|uint) literal"),
+        "a number beyond what can be compared",
+        "write a smaller one",
+    ),
+    (
+        re.compile(r"reserved identifier: (\w+)"),
+        "{0} is no name",
+        "leave it out, and write && or ||",
+    ),
+    (re.compile(r"(?:extraneous|mismatched) input '([^']+)'"), "{0} is not expected", "see docs/model.md"),
+)
 _UNCLOSED = re.compile(r"""token recognition error at: '["'](.*)""")
 _MATCHES = 'account.plan.matches("…")'
 _WORDS = {
@@ -132,6 +152,10 @@ def compile_condition(
     account = {name: facts[name] for name in check.reads if name in facts}
     read = tuple(name for name in check.reads if name not in facts)
     asker = _asker(program, tuple(account), read)
+    if not check.reads and not check.faults and asker(()) is False:
+        check.faults.append(
+            ConditionFault("it never holds", "compare a fact, such as account.segment == 'smb'")
+        )
     limits = _limits(tree, check.reads)
     return Condition(text, account, read, tuple(check.needs), tuple(check.faults), limits, asker)
 
@@ -197,6 +221,11 @@ def _syntax_error(text: str) -> ConditionError:
         if "\\" in unclosed[1]:
             return _error(f"a backslash in the text at character {column}", 'write r"…", or two backslashes')
         return _error(f"the text at character {column} has no end", "close it with the quote that begins it")
+    if "<EOF>" in message and not message.startswith(("missing", "extraneous")):
+        return _error("the condition ends too early", "write the rest of it")
+    for pattern, told, fix in _SYNTAX:
+        if found := pattern.match(message):
+            return _error(f"{told.format(*found.groups())} at character {column}", fix)
     return _error(f"not CEL at character {column}, {message:.80}")
 
 

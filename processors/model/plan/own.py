@@ -15,7 +15,10 @@ from processors.state.own import OwnFact
 from schemas.inputs import PROFILES
 from schemas.times import DAY
 
-__all__ = ["own_facts", "own_measures"]
+__all__ = ["RESERVED", "own_facts", "own_measures"]
+
+RESERVED = frozenset({"true", "false", "null", "in"})
+"""Names that no condition could ask for."""
 
 _KPI = "The team's own"
 _UNITS = {

@@ -155,6 +155,13 @@ class _Planner:
     def _check_names(self, name: str, spec: MeasureSpec) -> None:
         path: Path = ("measures", name)
         self._check_words(path, spec.say)
+        times: tuple[tuple[Path, int | None], ...] = (
+            ((*path, "stale_after"), spec.stale_after),
+            ((*path, "forget_after"), spec.forget_after),
+            ((*path, "fade", "window"), spec.fade.window if spec.fade else None),
+        )
+        for at in [at for at, time in times if time == 0]:
+            self._report(at, "no time at all", "give it a time such as 90d, or leave it out", late=True)
         indices = self._indices(spec)
         self._index(spec.measure or name, (*path, "measure") if spec.measure else path, indices)
         if spec.curve is None and not spec.informs:
@@ -188,12 +195,14 @@ class _Planner:
         if spec.when is not None:
             when = condition(spec.when, self._measures, self._facts, (*path, "when"), self._report)
             self._sound = self._sound and when is not None
-        if spec.limit > self._body.score.scale:
-            self._fault(
-                (*path, "limit"),
-                f"{spec.limit:g} is above the scale of {self._body.score.scale:g}",
-                "lower it: it would hold nothing down",
-            )
+        scale = self._body.score.scale
+        if spec.limit > scale:
+            fix = "lower it: it would hold nothing down"
+            self._fault((*path, "limit"), f"{spec.limit:g} is above the scale of {scale:g}", fix)
+        elif spec.limit == scale:
+            self._report((*path, "limit"), "it holds nothing down", f"make it less than {scale:g}", late=True)
+        if spec.lasts == 0:
+            self._report((*path, "lasts"), "no time at all", "give it a time such as 90d", late=True)
         self._check_test(path, spec)
         self._check_words(path, spec.say)
         return CapRule(
@@ -262,6 +271,9 @@ class _Planner:
     def _check_range(self, tree: Tree) -> None:
         score = self._body.score
         low, high = tree.range
+        if low == high and not tree.weightless:
+            fix = "give a measure a curve with several scores, or correct `min`, `max` and `start`"
+            self._report(("score",), f"the score is always {low:g}", fix, late=True)
         for name in tree.weightless:
             path: Path = ("groups", name) if name else ("score",)
             self._fault(path, "all weights are zero", "give at least one measure a weight")
@@ -277,17 +289,22 @@ class _Planner:
                 self._fault(("score",), rises, fix)
 
     def _blame_curves(self, beyond: Callable[[float], bool], message: str, fix: str) -> bool:
-        """Report every part of a curve whose score lies beyond the scale, unless scores are summed."""
+        """Report every score of a measure that lies beyond the scale, unless scores are summed."""
         body = self._body
         summed = {name for name, group in body.groups.items() if group.combine == "sum"}
         found = False
         for name, spec in body.measures.items():
             if spec.curve is None or spec.informs or body.score.combine == "sum" or spec.group in summed:
                 continue
-            for path, value in scores_by_path(spec.curve):
+            scores: list[tuple[Path, float]] = [
+                (("curve", *path), value) for path, value in scores_by_path(spec.curve)
+            ]
+            scores += [] if spec.if_unknown is None else [(("if_unknown",), spec.if_unknown)]
+            scores += [] if spec.fade is None else [(("fade", "toward"), spec.fade.toward)]
+            for path, value in scores:
                 if beyond(value):
                     found = True
-                    self._fault(("measures", name, "curve", *path), f"{message}: {value:g} here", fix)
+                    self._fault(("measures", name, *path), f"{message}: {value:g} here", fix)
         return found
 
     def _check_edges(self) -> None:

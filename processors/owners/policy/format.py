@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from processors.model.file.validation import FileForm
 from processors.model.file.values import Duration, FileSpec, Name, spec_error
@@ -66,12 +66,20 @@ def _zone(value: object) -> object:
     return value
 
 
+def _name(value: str) -> str:
+    if value != value.strip() or not value:
+        raise spec_error(
+            f"{value!r:.60} is no name", "write it as accounts have it, without spaces around it"
+        )
+    return value
+
+
 def _text(**schema: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string"} | schema)
 
 
 Severity: TypeAlias = Literal["critical", "warning", "notice"]
-Who: TypeAlias = Annotated[str, Field(min_length=1, max_length=200)]
+Who: TypeAlias = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
 Zone: TypeAlias = Annotated[str, BeforeValidator(_zone), _text(examples=["Europe/Lisbon"])]
 Minute: TypeAlias = Annotated[int, BeforeValidator(_minute), _text(pattern=_TIME.pattern, examples=["08:30"])]
 WorkingTime: TypeAlias = Annotated[tuple[int, int], BeforeValidator(_hours), _text(examples=["09:00-17:30"])]
@@ -177,7 +185,7 @@ class PolicySpec(FileSpec):
     everybody: EverybodySpec = Field(
         EverybodySpec.model_validate({}), description="What holds for every person, unless said below."
     )
-    people: dict[str, PersonSpec] = Field(
+    people: dict[Who, PersonSpec] = Field(
         {}, max_length=_MAX_PEOPLE, description="People, by the name that accounts have as their owner."
     )
     fallback: Who = Field("customer-success", description="Who is told of an account that has no owner.")

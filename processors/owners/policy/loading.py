@@ -78,6 +78,7 @@ class _PolicyLoader:
         if spec is None:
             return None
         everybody = _person("", spec.everybody, PersonPolicy())
+        self._check_names(spec)
         text = canonical_text(data)
         storms = spec.storms
         return Policy(
@@ -99,6 +100,23 @@ class _PolicyLoader:
                 for number, window in enumerate(spec.maintenance)
             ),
         )
+
+    def _check_names(self, spec: PolicySpec) -> None:
+        """Report people alike but for their capitals, own managers, and steps to a misspelt `manager`."""
+        known: dict[str, str] = {}
+        for name, person in spec.people.items():
+            other = known.setdefault(name.casefold(), name)
+            if other != name:
+                fix = "keep the spelling that accounts have as their owner"
+                self._fault(("people", name), f"the same name as {other} but for its capitals", fix)
+            if person.manager == name:
+                fix = "name somebody else, or leave it out"
+                self._fault(("people", name, "manager"), f"{name} is the manager of {name}", fix)
+        for severity in ("critical", "warning", "notice"):
+            for place, step in enumerate(getattr(spec.escalation, severity)):
+                if step.to != "manager" and step.to.casefold() == "manager":
+                    path: Path = ("escalation", severity, place, "to")
+                    self._fault(path, f"nobody is called {step.to}", "write manager")
 
     def _known_person(self, name: str, spec: PersonSpec, everybody: PersonPolicy) -> PersonPolicy:
         person = _person(name, spec, everybody)

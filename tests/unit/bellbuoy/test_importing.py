@@ -106,17 +106,17 @@ tables:
 @pytest.mark.parametrize(
     ("part", "instead", "said"),
     [
-        ("value: opened", "value: opend", "6:76: tables.tickets.fields.kind: 'opend' is none of the choices; did"),
-        ("{value: opened}", "{column: k, values: {N: opend}}", "'opend' is none of the choices; did you mean"),
+        ("value: opened", "value: opend", "6:76: tables.tickets.fields.kind: 'opend' is none of the"),
+        ("{value: opened}", "{column: k, values: {N: opend}}", "'opend' is none of the"),
         ("{value: opened}", "{value: opened, values: {a: b}}", "`values` beside one `value`"),
         ("{value: opened}", "{column: k, times: 100}", "`times`, but no number; leave it out"),
         ("occurred_at: created", "occurred_at: {value: yesterday}", "'yesterday' is no time in ISO 8601"),
         ("occurred_at: created", "occurred_at: {column: c, format: '%Q'}", "'%Q' is no format of times"),
-        ("occurred_at: created", "occurred_at: {column: c, format: '%d.%m'}", "'%d.%m' has no day, month and year"),
+        ("occurred_at: created", "occurred_at: {column: c, format: '%d.%m'}", "'%d.%m' has no day"),
         ("occurred_at: created", "occurred_at: 5", "no source of a value; write the name of a column"),
         ("into: support", "into: Support", "'Support' is none of the choices; use support"),
         ("into: support", "into: support\n    delimiter: tab", "write one character, such as"),
-        ("into: support", "into: support\n    encoding: base64", "no encoding 'base64'; write one such as utf-8"),
+        ("into: support", "into: support\n    encoding: base64", "no encoding 'base64'"),
         ("into: support", "into: support\n    header: [a, a]", "'a' is there twice"),
         ("into: support", "into: support\n    id: no", "no column 'no' in `header`"),
         ("files: [tickets.csv]", "files: tickets.csv", "'tickets.csv' is not a list; write `- item` lines"),
@@ -138,7 +138,7 @@ def test_what_no_row_could_bring_is_a_fault_of_the_mapping(
 def test_a_mapping_that_is_no_utf8_names_the_place(tmp_path: Path) -> None:
     path = tmp_path / "map.yaml"
     path.write_bytes("tenant: acme\nabout: Café\n".encode("latin-1"))
-    with pytest.raises(ImportFileError, match="map.yaml:2:11: not UTF-8, byte 0xe9; save it as UTF-8 text"):
+    with pytest.raises(ImportFileError, match=r"map\.yaml:2:11: not UTF-8, byte 0xe9; save it as UTF-8 text"):
         read_map_file(path)
 
 
@@ -152,7 +152,7 @@ def test_a_compressed_file_that_was_cut_is_named(tmp_path: Path) -> None:
     whole = gzip.compress(b"company,created,number\n" + b"acme,2026-01-05,1\n" * 500)
     (file := tmp_path / "tickets.csv.gz").write_bytes(whole[:-20])
     mapping = SOUND.replace("[tickets.csv]", "['*.gz']")
-    with pytest.raises(ImportFileError, match="can't be read .*: correct the path or the file"):
+    with pytest.raises(ImportFileError, match=r"can't be read .*: correct the path or the file"):
         rows_of(tmp_path, mapping, file)
 
 

@@ -131,7 +131,9 @@ def test_diff_names_what_differs(tmp_path: Path) -> None:
     assert "They are the same model." in run("diff", "default", "default")[1]
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "No such file"), (b"\xff", "not UTF-8 at byte 0")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), (b"a: 1\n\xff", "health.yaml:2:1: not UTF-8, byte 0xff")]
+)
 def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, content: bytes | None, said: str) -> None:
     file = tmp_path / "health.yaml"
     if content is not None:

@@ -33,7 +33,17 @@ def test_a_condition_names_what_it_reads(
     ("text", "message", "fix"),
     [
         ("account.plan = 'a'", "a single =", "compare with =="),
-        ("account.plan ==", "not CEL at character 16, ", "see docs/model.md"),
+        ("account.plan ==", "the condition ends too early", "write the rest of it"),
+        ("(account.seats > 5", "no ) at character 19", "close what is open"),
+        ("account.seats > 5)", "a ) too many at character 18", "leave it out"),
+        ("account.seats > 5;", "; means nothing at character 18", "leave it out"),
+        ("account.seats > 99999999999999999999", "a number", "write a smaller one"),
+        ("if account.seats > 5", "if is no name at character 1", "leave it out, and write && or ||"),
+        (
+            "account.status > 'active'",
+            "list those that are meant, such as",
+        ),
+        ("health.score < 50.0", "no such fact or measure: health.score", "ask it in an alert rule"),
         (
             "lower(account.plan) == 'a'",
             "no such function: lower",
@@ -68,6 +78,9 @@ def test_what_is_no_condition_is_refused_with_the_fix(text: str, message: str, f
         ("account.segment > 10", "text and a whole number can't be compared", 'write "10" in quotes'),
         ("account.segment", "text where true or false is needed", "compare it, such as account.seg"),
         ("true || account.seats", "a whole number where true or false is needed", "compare it"),
+        ("account.stage in []", "nothing is in an empty list", "write the values in [ ]"),
+        ("account.status > 'active'", "words are ordered by their letters", "list those that are meant"),
+        ("1 > 2", "it never holds", "compare a fact, such as account.segment == 'smb'"),
         ("!account.plan", "text where true or false is needed", "compare it"),
         ("usage.drop", "a number where true or false is needed", "compare it, such as usage.drop > 0.0"),
         ('account.plan in "pro"', '"pro" is text, no list', 'write account.plan in ["pro"], or '),

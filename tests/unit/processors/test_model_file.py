@@ -37,6 +37,18 @@ def faults(text: str) -> list[str]:
     return [str(fault) for fault in check_model(text).faults]
 
 
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("stale_after: 0d", "4:19: measures.usage.silence.stale_after: no time at all"),
+        ("if_unknown: 500", "4:19: measures.usage.silence.if_unknown: the score can rise to 400"),
+        ("fade: {half_life: 9d, toward: -9}", "4:41: measures.usage.silence.fade.toward: the score can"),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_measure_stands_at_its_line(key: str, said: str) -> None:
+    assert said in "\n".join(faults(SMALL.replace("weight: 3", f"{key}, weight: 3")))
+
+
 def view(now: int = NOW, tenant: str = "acme", **profile: str) -> View:
     state = State(tenant=tenant, account_id="a")
     state.profile = {name: (stamp(1, name), value) for name, value in profile.items()}
@@ -125,7 +137,7 @@ def test_every_fault_says_how_to_mend_it() -> None:
         ("model: a\nmodel: b\n", "2:1: model: given twice, first in line 1; keep one of them"),
         ("model: !!python/object:os.system a\n", "the tag tag:yaml.org,2002:python/object:os.system"),
         ("model: *a\n", "1:8: model: no anchor &a before it; write the value out"),
-        ("a: &a {b: 1}\nc:\n  <<: *a\n", "3:3: c.<<: keys of other mappings are not merged here; write the keys out"),
+        ("a: &a {b: 1}\nc:\n  <<: *a\n", "3:3: c.<<: keys of other mappings are not merged here"),
         ("model: a\nversion 1\nabout: b\n", "2:1: no colon after the key; write `name: value`"),
         ("model: a\nversion: 010\n", "2:10: version: 010 begins with 0; write 10, or quotes around a text"),
         ("a: &a {b: 1}\nc: *a\n", "aliases stand for single values only"),
@@ -170,7 +182,13 @@ def test_what_is_no_model_is_refused_in_its_place(text: str, said: str) -> None:
         ("min_coverage: 2", "min_coverage: 2 is out of range; make it 1 or less"),
         ("applies: {when: usage.depth > 1.0}", "the measure usage.depth can't choose accounts"),
         ("applies: {when: account.segmnt == 'a'}", "no such fact: account.segmnt; did you mean segment?"),
-        ("applies: {when: 'account.segment =='}", "not CEL at character"),
+        ("applies: {when: 'account.segment =='}", "applies.when: the condition ends too early"),
+        ("applies: {tenants: [Acme Inc]}", "applies.tenants.0: 'Acme Inc' is no tenant's name"),
+        ("own: {in: {kind: flag}}", "own.in: in is a word of conditions; choose another name"),
+        ("score: {max: 0}", "score: the score is always 0; give a measure a curve with several scores"),
+        ("score: {scale: 1e+300}", "the number 1e+300 is too large; write one from -1e+15 to 1e+15"),
+        ("caps: {c: {limit: 100, measure: usage.depth, below: 1}}", "caps.c.limit: it holds nothing down"),
+        ("caps: {c: {limit: 10, measure: usage.depth, below: 1, lasts: 0d}}", "caps.c.lasts: no time at all"),
         ("applies: {when: '1 + 1'}", "neither true nor false"),
         ("applies: {when: account.seats > '40'}", "7:11: applies.when: account.seats > '40': a whole"),
         ("applies: {when: account.seats > 4 and account.plan == 'a'}", "and at character 19; write &&"),

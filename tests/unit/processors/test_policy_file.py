@@ -42,6 +42,20 @@ routes: {}
 """
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("people: {Ines: {}, ines: {}}", "people.ines: the same name as Ines but for its capitals"),
+        ("people: {Ines: {manager: Ines}}", "people.Ines.manager: Ines is the manager of Ines"),
+        ("people: {' Ines': {}}", "' Ines' is no name; write it as accounts have it"),
+        ("people: {Ines: {email: a@b.de}}", "people.Ines.email: no such key; use one of away, budget"),
+        ("escalation: {critical: [{after: 4h, to: Manager}]}", "nobody is called Manager; write manager"),
+    ],
+)
+def test_a_name_that_reaches_nobody_is_a_fault(text: str, said: str) -> None:
+    assert said in "\n".join(map(str, check_policy(f"policy: p\nversion: 1\n{text}\n").faults))
+
+
 def test_every_fault_at_once_with_its_line_and_fix() -> None:
     faults = check_policy(FAULTY).faults
     assert [(fault.line, fault.where) for fault in faults] == [

@@ -321,6 +321,24 @@ def test_what_is_no_rule_file_is_a_fault(text: str) -> None:
     assert check_rules(text).faults
 
 
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("voice: {cooldwn: null}", "4:17: rules.voice.cooldwn: no such key; did you mean cooldown?"),
+        ("voices: {cooldown: 3d}", "4:9: rules.voices: no rule of the default set to change; did"),
+        ("few: {title: Few, when: person.role == 'champion'}", "add `about: person` to an alert rule"),
+        ("few: {title: Few, when: health.band < 'watch'}", "words are ordered by their letters"),
+        ("few: {title: Few, when: usage.depth < 2.0, opens_if: 'false'}", "opens_if: it never holds"),
+        ("few: {title: Few, when: usage.depth < 2.0, at_most: {alerts: 1, in: 0d}}", "alerts in no time"),
+        ("few: {title: Few, when: usage.depth < 2.0, action: 'Ask {account.owner}'}", "shows no values"),
+        ("few: {title: Few, when: usage.depth < 2.0, shadow: yes}", "neither true nor false"),
+    ],
+)  # fmt: skip
+def test_what_a_change_of_the_default_set_gets_wrong_is_a_fault(rule: str, said: str) -> None:
+    text = f"ruleset: x\nversion: 1\nextends: default\nrules: {{{rule}}}\n"
+    assert said in "\n".join(map(str, check_rules(text, default_rules_text()).faults))
+
+
 def test_a_churned_account_ends_what_waits_and_what_is_open() -> None:
     story = Pulse()
     story.say(30)
