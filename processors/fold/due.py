@@ -12,7 +12,7 @@ from heapq import heapify, heappop, heappush
 
 import xxhash
 
-from processors.measures.queries import oldest_due, subscription
+from processors.measures.queries import next_renewal, oldest_due, subscription
 from processors.state.account import State
 from schemas.identity.keys import account_key
 from schemas.times import DAY, HOUR, MINUTE
@@ -97,8 +97,9 @@ def _other_times(state: State, now: int) -> Iterator[int]:
     current = subscription(state)
     if current is not None:
         yield current.downgraded_at[0] + 60 * DAY
-        if current.renews_at is not None and current.renews_at > now:
-            yield now + (current.renews_at - now) % DAY + 1
+    renewal = next_renewal(state, current, now)
+    if renewal is not None and renewal > now:
+        yield now + (renewal - now) % DAY + 1
 
 
 def _changes_daily(state: State) -> bool:

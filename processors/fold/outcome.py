@@ -9,7 +9,7 @@ from processors.alerts.changes import EpisodeChange, alert_id, is_listed, split_
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
 from processors.fold.shared import Shared
 from processors.measures import View
-from processors.measures.queries import subscription
+from processors.measures.queries import next_renewal, subscription
 from processors.model import Model
 from processors.observe.account_acts import known_notes, known_tasks
 from processors.scoring.score import Verdict, in_force
@@ -190,7 +190,7 @@ def alert_records(
             subject=change.subject,
             segment=state.fact("segment"),
             plan=None if current is None else current.plan,
-            renewal_at=None if current is None else current.renews_at,
+            renewal_at=next_renewal(state, current, origin.written_at),
             score_before=None if episode.score_before is None else episode.score_before / 100,
             since=None if episode.since < 0 else episode.since,
             shadow=episode.shadow,

@@ -6,8 +6,10 @@ from processors.measures.definition import BILLING, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
 from processors.measures.queries import (
+    MONTHLY,
     ended_at,
     failing_invoices,
+    next_renewal,
     overdue_days,
     runs,
 )
@@ -20,7 +22,6 @@ __all__ = ["commitment", "disputes", "overdue", "owed", "payment", "renewal", "r
 
 _SOURCES = (BILLING,)
 _NEAR_DAYS = 90
-_LONG_TERM = 45 * DAY
 _NO_INVOICE = "nothing: 0 without an invoice"
 _SUBSCRIBED = ago(
     300, BillingEvent, kind="subscription_started", subscription_id="s-1", mrr_minor=90_000, currency="EUR",
@@ -209,7 +210,12 @@ def signals(view: View) -> MeasureValue:
     example=(_SUBSCRIBED,),
 )
 def renewal(view: View) -> MeasureValue:
-    """Return the whole days to the next renewal."""
+    """
+    Return the whole days to the next renewal.
+
+    Once the stated date has passed without a newer one, a monthly term has renewed by itself, and a yearly
+    one if an invoice was paid since; otherwise it is not known.
+    """
     current = view.subscription
     if current is None:
         return MeasureValue(None, "No renewal date known")
@@ -218,7 +224,11 @@ def renewal(view: View) -> MeasureValue:
         return MeasureValue(
             None, "No renewal: the subscription has ended" if ended else "No renewal date known"
         )
-    days = max(0, (current.renews_at - view.now) // DAY)
+    at = next_renewal(view.state, current, view.now)
+    if at is None:
+        passed = count(view.age(current.renews_at), "day")
+        return MeasureValue(None, f"The renewal date passed {passed} ago, and no newer one is known")
+    days = max(0, (at - view.now) // DAY)
     return MeasureValue(days, f"Renews in {count(days, 'day')}")
 
 
@@ -239,10 +249,11 @@ def renewal_near(view: View) -> MeasureValue:
     Return how near the renewal is: 1 on its day, falling to 0 at 90 days before it.
 
     It is 0 for a term of up to 45 days, as the renewal date and the time at which it was first stated tell:
-    who renews every month has no day on which to leave.
+    who renews every month has no day on which to leave. It is 0 after that day, too, until a next renewal is
+    near that is known.
     """
-    days = renewal(view)
-    if view.subscription is not None and (view.subscription.term or _LONG_TERM) < _LONG_TERM:
+    days, term = renewal(view), None if view.subscription is None else view.subscription.term
+    if term is not None and 0 < term < MONTHLY:
         return MeasureValue(0, "Renews every month")
     if days.value is None or days.value >= _NEAR_DAYS:
         return MeasureValue(0, days.reason)

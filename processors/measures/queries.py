@@ -6,10 +6,12 @@ from processors.state.account import Invoice, State, Subscription, Ticket, Usage
 from schemas.times import DAY
 
 __all__ = [
+    "MONTHLY",
     "customer_since",
     "days_silent",
     "ended_at",
     "failing_invoices",
+    "next_renewal",
     "oldest_due",
     "open_tickets",
     "overdue_days",
@@ -18,6 +20,11 @@ __all__ = [
     "seats_bought",
     "subscription",
 ]
+
+MONTHLY = 45 * DAY
+"""A shorter term renews every month, or more often."""
+
+_YEARLY = range(350 * DAY, 380 * DAY)
 
 
 def days_silent(usage: Usage, now: int) -> int | None:
@@ -67,6 +74,36 @@ def _firmness(subscription: Subscription) -> int:
     if subscription.status == "active":
         return {"trialing": 6, "paused": 5, "unpaid": 4}.get(subscription.standing, 7)
     return 3 if subscription.status == "canceling" else 2
+
+
+def next_renewal(state: State, current: Subscription | None, now: int) -> int | None:
+    """
+    Return when the subscription that represents an account renews next: UTC milliseconds, if it is known.
+
+    That is the date that billing stated last, until its UTC day is over. Without a newer one a running
+    subscription of a monthly term has renewed by itself, again and again; one of a yearly term has for
+    another year if an invoice was paid since. Of any other term, and without a payment, it is not known.
+    """
+    if current is None or current.renews_at is None:
+        return None
+    stated, term = current.renews_at, current.term
+    if now // DAY <= stated // DAY:
+        return stated
+    if current.status != "active" or term is None or term <= 0:
+        return None
+    if term < MONTHLY or (term in _YEARLY and _paid_since(state, stated)):
+        return stated + ((now - stated) // term + 1) * term
+    return None
+
+
+def _paid_since(state: State, at: int) -> bool:
+    """Tell whether an invoice that was due since a time was paid since then."""
+    return any(
+        invoice.settled == "paid"
+        and invoice.settled_at[0] >= at
+        and (invoice.due_at is None or invoice.due_at >= at)
+        for invoice in state.billing.invoices.values()
+    )
 
 
 def runs(subscription: Subscription) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from processors.measures import View
+from processors.measures.queries import next_renewal
 from processors.model.plan.condition_types import FactType
 from schemas.times import DAY
 
@@ -40,8 +41,7 @@ def _standing(view: View) -> Value:
 
 
 def _renewal(view: View) -> Value:
-    current = view.subscription
-    known = None if current is None else current.renews_at
+    known = next_renewal(view.state, view.subscription, view.now)
     return None if known is None else max(0, (known - view.now) // DAY)
 
 

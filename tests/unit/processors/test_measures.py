@@ -12,6 +12,7 @@ import pytest
 from processors.intake.usage_rollup_rows import roll_up
 from processors.measures import MEASURES, MeasureValue, View, overdue_days
 from processors.measures.view import LostDays
+from processors.model.plan.account_facts import ACCOUNT
 from processors.observe import (
     bound,
     evict,
@@ -675,6 +676,39 @@ def test_a_renewal_is_near_from_90_days_on_but_not_every_month() -> None:
     yearly = Account().bill(355, "subscription_started", renews_at=NOW + 10 * DAY)
     yearly.bill(20, "subscription_updated", renews_at=NOW + 10 * DAY, mrr_minor=1)
     assert yearly.value("billing.renewal_near") == pytest.approx(1 - 10 / 90)
+
+
+def test_a_renewal_date_that_has_passed_is_renewed_where_that_is_known() -> None:
+    def passed(stated: float, by: float) -> Account:
+        """Return an account whose renewal date, stated so many days ago, was so many days ago."""
+        return Account().bill(stated, "subscription_started", renews_at=int(NOW - by * DAY))
+
+    def told(account: Account) -> tuple[float | None, float | None]:
+        days = account.value("billing.renewal")
+        view = View(account.state, NOW)
+        assert ACCOUNT["renewal_days"].read(view) == days
+        return days, account.value("billing.renewal_near")
+
+    assert told(passed(365, 0)) == (0, 1)  # it is the day itself
+    assert told(passed(38, 8)) == (22, 0)  # a month goes on by itself, month by month
+    assert told(passed(98, 68)) == (22, 0)
+    yearly = passed(395, 30)
+    assert told(yearly) == (None, 0)  # whether it renewed is not known, and takes nothing away
+    reason = yearly.fact("billing.renewal").reason
+    assert reason == "The renewal date passed 30 days ago, and no newer one is known"
+    yearly.bill(40, "invoice_issued", due_at=NOW - 31 * DAY, amount_minor=1).bill(20, "invoice_paid")
+    assert told(yearly) == (None, 0)  # an invoice of the year before was paid late
+    later = {"invoice_id": "j", "due_at": NOW - 15 * DAY, "amount_minor": 1}
+    yearly.bill(29, "invoice_issued", **later)
+    assert told(yearly) == (None, 0)
+    yearly.bill(15, "invoice_paid", **later)
+    assert told(yearly) == (335, 0)
+    almost = passed(365 + 300, 300).bill(29, "invoice_paid", **later)
+    assert told(almost) == (65, pytest.approx(1 - 65 / 90))
+    assert told(passed(200, 30).bill(15, "invoice_paid", **later)) == (None, 0)  # of a term that is not known
+    leaving = passed(38, 8).bill(7, "cancel_scheduled")
+    assert leaving.value("billing.renewal") is None
+    assert told(passed(20, 30)) == (None, 0)  # a date that had passed when it was stated
 
 
 def remembered(weeks: int, quiet: range = range(0)) -> Account:
