@@ -17,11 +17,12 @@ from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.model import Model
 from processors.rules import load_rules
-from processors.scoring.reasons import Loss, ordered
+from processors.scoring.reasons import LEAST_TAKEN, Loss, ordered
 from schemas.inputs import batch_lists
 from schemas.records import BAND_ORDER, AccountHealth, FeedReport, JournalBatch, RiskAlert
 
 __all__ = [
+    "NAMED",
     "NO_RULES",
     "UNKNOWN",
     "AlertSpan",
@@ -40,8 +41,10 @@ NO_RULES = load_rules(
 )
 """Alert rules that open nothing, for folds of states alone: rules take most of the time."""
 
+NAMED = 3
+"""The reasons among which a cause is looked for."""
+
 _BANDS = {band: index for index, band in enumerate(BAND_ORDER)}
-_CAUSES = 3
 _NO_RISK = ("expansion", "outage")
 """The lanes whose alerts warn of no churn: an opportunity, and a fault of our own."""
 
@@ -152,26 +155,26 @@ def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedP
                 published.bands[number, place] = _BANDS.get(health.band, UNKNOWN)
                 probability = health.churn_probability
                 published.probabilities[number, place] = np.nan if probability is None else probability
-                causes[place] = _causes(health, by_family=model.plan.root.kind == "product")
+                causes[place] = _causes(health, takes_away=model.plan.root.kind == "product")
             for _, alert in outcome.alerts:
                 _follow(published, open_alerts, index[alert.tenant, alert.account_id], number, alert)
         published.causes.append(list(causes))
         yield published, partition
 
 
-def _causes(health: AccountHealth, *, by_family: bool) -> tuple[str, ...]:
-    """Return the names of what takes the most points away: caps first, as in the published reasons."""
+def _causes(health: AccountHealth, *, takes_away: bool) -> tuple[str, ...]:
+    """Return the names of what takes the most points: caps first, as in the published reasons."""
     full = 100 / sum(measure.weight for measure in health.measures) if health.measures else 0
     losses = [
         Loss(
-            (0 if measure.contribution < 0 else measure.weight * full) - measure.contribution,
+            (0 if takes_away else measure.weight * full) - measure.contribution,
             measure.name,
             measure.group or measure.name,
         )
         for measure in health.measures
     ]
-    worst = ordered((loss for loss in losses if loss.taken >= 1), by_family=by_family)
-    return tuple([*(cap.name for cap in health.caps), *worst][:_CAUSES])
+    worst = ordered((loss for loss in losses if loss.taken >= LEAST_TAKEN), by_family=takes_away)
+    return tuple([*(cap.name for cap in health.caps), *worst][:NAMED])
 
 
 def _follow(

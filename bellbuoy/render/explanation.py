@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -169,7 +170,9 @@ def score_table(
         table.add_column(name, justify="left" if name == "Measure" else "right", no_wrap=True)
     table.add_column("In words")
     counted = [measure for measure in measures if measure.weight]
-    for measure in sorted(counted, key=_points_missing, reverse=True):
+    takes_away = all(measure.contribution <= 0 for measure in counted)
+    missing = partial(_points_missing, takes_away=takes_away)
+    for measure in sorted(counted, key=missing, reverse=True):
         known = measure.score is not None
         words = Text(measure.reason)
         if now is not None:
@@ -238,8 +241,10 @@ def _evidence(measure: Measure, now: int) -> Iterator[str]:
         yield "stale"
 
 
-def _points_missing(measure: Measure) -> float:
-    return -1.0 if measure.score is None else measure.weight - measure.contribution
+def _points_missing(measure: Measure, *, takes_away: bool) -> float:
+    if measure.score is None:
+        return -1.0
+    return (0 if takes_away else measure.weight) - measure.contribution
 
 
 def who_has_it(alert: RiskAlert, now: int) -> str:

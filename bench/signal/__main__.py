@@ -83,14 +83,14 @@ def _compare(worlds: Sequence[Observed], models: Sequence[str], *, causes: bool)
             books.append(scores.score)
             measured = figures(observed, scores.score, edges)
             named = confusion(observed, scores)
-            count = sum(one[0] for one in named.values())
-            right = sum(one[0] * one[1] for one in named.values())
+            count = sum(one.named.count for one in named.values())
+            right = sum(one.named.count * one.named.value for one in named.values())
             measured["named"] = right / count if count else float("nan")
             found.setdefault(observed.world, []).append(measured)
             print(line(f"{model.name} {spec.version}, {observed.world} {observed.seed}", measured))
-            for cause, (times, share, instead) in named.items() if causes else ():
-                others = ", ".join(f"{what} {number}" for what, number in instead.most_common(3))
-                print(f"    {cause:15} named {share:.2f} of {times}; instead {others or 'nothing'}")
+            for cause, one in named.items() if causes else ():
+                others = ", ".join(f"{what or 'nothing'} {share:.2f}" for what, share in one.instead)
+                print(f"    {cause:15} named {one.named.value:.2f} of {one.named.count}; instead {others}")
         for world, seeds in found.items():
             mean = {what: _mean([one[what] for one in seeds]) for what in seeds[0]}
             print(line(f"{model.name} {spec.version}, {world}, mean", mean))

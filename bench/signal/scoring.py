@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bellbuoy.backtest.cause_figures import CAUSE_MEASURES
+from bellbuoy.backtest.cause_figures import CauseNamed, cause_rows, causes_named
+from bellbuoy.backtest.fold import NAMED
 from bellbuoy.backtest.metrics import auc, precision_recall
 from bench.signal.observe import Observed
 from processors.model import Model
 from processors.model.file.format import GroupSpec, MeasureSpec, ModelSpec
 from processors.model.plan.curves import compile_curve
+from processors.scoring.reasons import LEAST_TAKEN, Loss, ordered
 from schemas.times import DAY
 
 __all__ = ["Scores", "confusion", "figures", "line", "score"]
 
 Floats = NDArray[np.float64]
-_NAMED = 3
-_LEAST_NAMED = 1.0
 _MOST = 1 - 1e-9
 
 
@@ -39,24 +38,14 @@ class Scores:
     score: Floats
     taken: Floats
 
-    def first(self) -> NDArray[np.int64]:
-        """
-        Return the columns of the first three reasons, -1 for less than a point.
-
-        The worst sign of each family comes before the others, as in what is published.
-        """
-        taken = self.taken
-        of_family = np.stack(
-            [taken[:, self.families == family].sum(axis=1) for family in self.families], axis=1
-        )
-        leads = np.zeros(taken.shape, bool)
-        for family in set(self.families.tolist()):
-            members = np.nonzero(self.families == family)[0]
-            leads[np.arange(len(taken)), members[taken[:, members].argmax(axis=1)]] = True
-        ranked = np.where(leads & (taken >= _LEAST_NAMED), 1_000 + of_family, taken)
-        order = np.argsort(-ranked, axis=1, kind="stable")[:, :_NAMED]
-        enough = np.take_along_axis(taken, order, axis=1) >= _LEAST_NAMED
-        return np.asarray(np.where(enough, order, -1), np.int64)
+    def first(self, rows: NDArray[np.int64]) -> list[tuple[str, ...]]:
+        """Return the first three reasons of observations, in the order in which they are published."""
+        found = []
+        for row in rows:
+            losses = [Loss(*loss) for loss in zip(self.taken[row], self.names, self.families, strict=True)]
+            worst = ordered((loss for loss in losses if loss.taken >= LEAST_TAKEN), by_family=True)
+            found.append(tuple(worst[:NAMED]))
+        return found
 
 
 def score(model: Model, observed: Observed) -> Scores:
@@ -138,27 +127,10 @@ def figures(observed: Observed, score: Floats, edges: Sequence[float]) -> dict[s
     }
 
 
-def confusion(observed: Observed, scores: Scores) -> dict[str, tuple[int, float, Counter[str]]]:
-    """
-    Return of each cause that has been at work for 30 days how often it is named, and what is named instead.
-
-    The counts are of observations; what is named instead is the first reason of those that miss it.
-    """
-    causes = np.array([fate.cause or "" for fate in observed.fates])[observed.who]
-    working = observed.labels.in_trouble(30)
-    first = scores.first()
-    found: dict[str, tuple[int, float, Counter[str]]] = {}
-    for cause, beginnings in CAUSE_MEASURES.items():
-        rows = np.nonzero(working & (causes == cause))[0]
-        if not len(rows):
-            continue
-        fits = np.array([name.startswith(beginnings) for name in scores.names] + [False])
-        named = fits[first[rows]].any(axis=1)
-        instead = Counter(
-            "nothing" if first[row, 0] < 0 else scores.names[first[row, 0]] for row in rows[~named]
-        )
-        found[cause] = len(rows), float(named.mean()), instead
-    return found
+def confusion(observed: Observed, scores: Scores) -> dict[str, CauseNamed]:
+    """Return of each cause how often it is named, and what is named first instead, as a backtest does."""
+    rows, causes = cause_rows(observed.labels, observed.who, observed.fates)
+    return causes_named(causes, observed.who[rows], scores.first(rows))
 
 
 def line(title: str, found: Mapping[str, float]) -> str:

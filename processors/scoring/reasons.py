@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import NamedTuple
 
-__all__ = ["Loss", "ordered"]
+__all__ = ["LEAST_TAKEN", "Loss", "ordered"]
+
+LEAST_TAKEN = 1.0
+"""Points: what takes less is no reason."""
 
 _taken = itemgetter(0)
 

@@ -18,7 +18,7 @@ from processors.model import Model, Plan
 from processors.model.plan.plan import PlanTerm
 from processors.scoring.caps import apply_caps
 from processors.scoring.measure_score import MeasureScore, known_value, score_measure
-from processors.scoring.reasons import Loss, ordered
+from processors.scoring.reasons import LEAST_TAKEN, Loss, ordered
 from processors.scoring.tally import tally
 from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import OverrideValue, State
@@ -29,7 +29,7 @@ __all__ = ["REASONS", "BandState", "Verdict", "assess", "in_force", "inform", "s
 REASONS = 5
 """Reasons that a verdict names, the worst first."""
 
-_WORTH_NAMING = 100
+_WORTH_NAMING = round(LEAST_TAKEN * 100)
 _CACHED_RESULTS = 16_384
 
 

@@ -185,6 +185,14 @@ def test_every_segment_has_the_figures_by_which_a_model_is_judged() -> None:
         assert sum(parts) == everybody[name]
 
 
+def test_who_has_lost_nothing_has_no_cause(published: Published) -> None:
+    well = published.scores > 99
+    assert well.any()
+    for day, place in np.argwhere(well).tolist():
+        assert published.causes[day][place] == ()
+    assert any(names for names in published.causes[-1])
+
+
 def test_a_cause_is_named_by_its_own_measures_and_what_comes_first_instead_is_told() -> None:
     days, fates = 200, (fate(cause="decay", onset=90 * DAY), fate(cause="tickets", onset=90 * DAY))
     shape = (days, 2)

@@ -41,6 +41,17 @@ def test_measures_that_inform_stand_in_a_table_of_their_own() -> None:
     assert list(informing_table([])) == []
 
 
+def test_what_takes_the_most_of_a_product_stands_first_whatever_its_weight() -> None:
+    common = {"value": 1.0, "unit": "ratio", "reason": "so"}
+    heavy = Measure(name="usage.year", weight=40.0, score=100.0, contribution=0.0, **common)
+    light = Measure(name="usage.week", weight=5.0, score=0.0, contribution=-4.0, **common)
+    unknown = Measure(name="usage.gap", weight=9.0, score=None, contribution=0.0, **common)
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(score_table([unknown, heavy, light], [], []))
+    text = console.export_text()
+    assert text.index("usage.week") < text.index("usage.year") < text.index("usage.gap")
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "words"),
     [
