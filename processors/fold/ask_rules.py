@@ -60,18 +60,20 @@ class Grounds:
         if band in _WELL:
             return JudgedHealth(band, verdict.score / 100)
         cause = _cause(verdict)
-        return JudgedHealth(band, verdict.score / 100, cause, self._is_held(verdict, cause))
+        return JudgedHealth(band, verdict.score / 100, cause, self._is_held(cause, told))
 
-    def _is_held(self, verdict: Verdict, cause: str | None) -> bool:
-        """Tell whether any value that a cause is made of is one from before its source fell silent."""
+    def _is_held(self, cause: str | None, told: frozenset[str]) -> bool:
+        """Tell whether the cause, or a bad band, rests on values from before a source fell silent."""
         evaluation = self._evaluation
         if not evaluation.frozen:  # nearly always
             return False
-        names = {measure.name for measure in verdict.measures if cause in (measure.group, measure.name)}
-        return any(
-            value.held and measure.name in names
-            for measure, value in zip(evaluation.plan.reads, evaluation.values, strict=True)
-        )
+        plan, values, view = evaluation.plan, evaluation.values, evaluation.view
+        held = {measure.name for measure, value in zip(plan.reads, values, strict=True) if value.held}
+        of_cause = {plan.reads[term.at].name for term in plan.terms if cause in (term.group, term.name)}
+        if held & of_cause:
+            return True
+        without = weigh(plan, values, view, untold=told | held)
+        return plan.bands.severity(plan.bands.of(without.score)) in _WELL
 
 
 def _cause(verdict: Verdict) -> str | None:

@@ -210,7 +210,8 @@ def gap(view: View) -> MeasureValue:
     Return the days since the last use, in the account's own usual gaps between two days of use.
 
     The usual gap is the longest of nine in ten gaps before, and 3 days at least; with under 4 days of use in
-    90 days it is a week. Public holidays of the account's country are no days of silence.
+    90 days it is a week. Public holidays of the account's country are no days of silence, nor are lost days;
+    on these nothing shows how often the account comes.
     """
     last = view.usage.last_at
     if last is None:
@@ -218,10 +219,10 @@ def gap(view: View) -> MeasureValue:
     silent = view.age(last)
     if silent == 0:
         return _USED_TODAY
-    days = [age for age, events in enumerate(view.events) if events]
+    days = [age for age, events in enumerate(view.unfilled.events) if events]
     usual = 7.0
     if len(days) >= _FEWEST_ACTIVE_DAYS:
-        gaps = sorted(later - earlier for earlier, later in pairwise(days))
+        gaps = sorted(older - newer for newer, older in pairwise(days))
         usual = max(_SHORTEST_GAP, float(gaps[(9 * len(gaps) - 1) // 10]))
     counted = silent
     if view.holidays and 0 < silent <= RING_DAYS:

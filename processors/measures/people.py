@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from processors.measures.definition import ENGAGEMENT, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
@@ -108,15 +110,26 @@ def _days_since_activity(view: View, role: str) -> MeasureValue:
             return MeasureValue(None, f"No {role} known")
         left = [view.state.engagement.get(f"{role}_left", -1), *(each.left_at for each in named.values())]
         return MeasureValue(RING_DAYS, f"The {role} left", as_of=max(left))
-    age = min(_age(view, user, person) for user, person in staying.items())
+    ages = [age for user, person in staying.items() for age in _ages(view, user, person)]
+    age = min(ages, default=RING_DAYS)
     if age >= RING_DAYS:
-        return MeasureValue(RING_DAYS, f"Nothing from the {role} in {RING_DAYS} days")
+        days = RING_DAYS if ages else _watched_days(view)
+        return MeasureValue(days, f"Nothing from the {role} in {count(days, 'day')}")
     return MeasureValue(
         age, f"The {role} was active {count(age, 'day')} ago" if age else f"The {role} was active today"
     )
 
 
-def _age(view: View, user: int, person: Person) -> int:
+def _ages(view: View, user: int, person: Person) -> Iterator[int]:
+    """Yield how many days ago a person last used the product and was in contact, where each is known."""
     activity = view.usage.users.get(user)
-    used = RING_DAYS if activity is None else max(0, view.today - last_day(activity))
-    return min(used, RING_DAYS if person.contact_at < 0 else view.contact_age(person.contact_at))
+    if activity is not None:
+        yield max(0, view.today - last_day(activity))
+    if person.contact_at >= 0:
+        yield view.contact_age(person.contact_at)
+
+
+def _watched_days(view: View) -> int:
+    """Return the days, 90 at most, since the account first used the product: nobody is silent longer."""
+    first = view.state.usage.first_at
+    return RING_DAYS if first is None else min(RING_DAYS, view.age(first))

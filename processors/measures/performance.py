@@ -1,4 +1,8 @@
-"""Measures of the performance that the customer lives with: errors, latency and uptime."""
+"""
+Measures of the performance that the customer lives with: errors, latency and uptime.
+
+They are shares and means of what came: a lost day that was filled in would tell twice what other days told.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +41,9 @@ _SLOWER = (
 )
 def errors(view: View) -> MeasureValue:
     """Return the share of the usage events in which the product failed the person."""
-    days, usage = 7, view.week
+    days, usage = 7, view.unfilled.week
     if usage.events < _ENOUGH_EVENTS:
-        days, usage = 28, view.month
+        days, usage = 28, view.unfilled.month
     if not usage.events:
         return MeasureValue(None, "No usage in 28 days")
     share = usage.errors / usage.events
@@ -65,7 +69,7 @@ def failures(view: View) -> MeasureValue:
 
     So one failure of two events says little, and a lasting share of failures is not forgotten with the week.
     """
-    usage = view.complete_month
+    usage = view.unfilled.complete_month
     share = usage.errors / (usage.events + 100)
     if not usage.errors:
         return MeasureValue(0, "No failed event in 28 days")
@@ -83,7 +87,7 @@ def failures(view: View) -> MeasureValue:
 )
 def latency(view: View) -> MeasureValue:
     """Return how long the product let people wait, on average."""
-    mean = _mean(view.week)
+    mean = _mean(view.unfilled.week)
     if mean is None:
         return MeasureValue(None, "No latency reported in 7 days")
     return MeasureValue(mean, f"People wait {mean:,.0f} ms on average")
@@ -100,7 +104,8 @@ def latency(view: View) -> MeasureValue:
 )
 def slowdown(view: View) -> MeasureValue:
     """Return how long people wait for the product, as a ratio of the weeks before."""
-    mean, usual = _mean(view.week), _mean(view.month_before)
+    came = view.unfilled
+    mean, usual = _mean(came.week), _mean(came.month_before)
     if mean is None or not usual:
         return MeasureValue(None, "No latency to compare with")
     ratio = min(mean / usual, 99.0)
@@ -126,7 +131,7 @@ def latency_rise(view: View) -> MeasureValue:
 
     It is that of 14 complete days. Twenty events as of then are added, so that few events make no rise.
     """
-    now, past = view.fortnight, view.months_ago
+    now, past = view.unfilled.fortnight, view.unfilled.months_ago
     usual = _mean(past)
     if not usual or not now.latencies:
         return MeasureValue(0, "No latency of months ago to compare with")

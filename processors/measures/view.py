@@ -109,6 +109,15 @@ class View:
                     carried[name] = known[name]
         return view
 
+    @property
+    def unfilled(self) -> View:
+        """The same account at the same time with its usage as it came, lost days and all."""
+        return self._unfilled if self.lost.usage else self
+
+    @cached_property
+    def _unfilled(self) -> View:
+        return View(self.state, self.now)
+
     def age(self, at: int) -> int:
         """Return the age in days of the day of a time (UTC milliseconds); 0 for a time in the future."""
         return max(0, self.today - at // DAY)

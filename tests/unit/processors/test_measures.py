@@ -436,6 +436,37 @@ def test_lost_days_of_engagement_are_nobodys_silence() -> None:
     assert account.value("engagement.silence") == 5
 
 
+def test_a_day_that_is_filled_in_shortens_no_usual_gap() -> None:
+    account = Account()
+    for ago in range(78, 0, -14):
+        account.use(ago, 2)
+    silent = MeasureValue(8 / 14, "No usage for 8 days; 14 are usual at most")
+    assert account.fact("usage.gap") == silent
+    account.lost = LostDays(usage=tuple(NOW // DAY - age for age in range(71, 14, -14)))
+    assert account.fact("usage.gap") == silent
+
+
+def test_lost_days_make_neither_errors_nor_waiting() -> None:
+    account = Account().weeks(range(29), weekdays=range(7), times=2, latency_ms=200)
+    account.weeks(range(43, 91), weekdays=range(7), times=2, latency_ms=100).use(
+        9, error=True, latency_ms=200
+    )
+    names = [name for name in MEASURES if name.startswith("performance.") and name != "performance.uptime"]
+    before = [account.value(name) for name in names]
+    assert all(before)
+    account.lost = LostDays(usage=(NOW // DAY - 16, NOW // DAY - 2))
+    assert [account.value(name) for name in names] == before
+
+
+def test_a_champion_is_silent_for_no_longer_than_the_account_is_known() -> None:
+    account = Account().engage(60, "champion_named", user_id="ann")
+    assert account.value("engagement.champion_silent") == 90  # nothing is known of its use
+    account.use(25)
+    assert account.fact("engagement.champion_silent") == MeasureValue(
+        25, "Nothing from the champion in 25 days"
+    )
+
+
 def test_a_milestone_that_may_have_been_reached_on_lost_days_stalls_nothing() -> None:
     account = Account()
     for name, ago in (("data", 30), ("team", 10)):

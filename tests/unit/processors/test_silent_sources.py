@@ -5,11 +5,16 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from processors.fold.ask_rules import Grounds
+from processors.fold.evaluation_cache import LoadedAccount, evaluate, verdict_on
+from processors.fold.models_in_force import Models
+from processors.model import DEFAULT
 from processors.silent_sources import CATCHING_UP, KNOWN_FOR, MIN_ACCOUNTS, MIN_SILENCE, Feed, is_silent
 from schemas.records import AccountProfile, BillingEvent, UsageEvent
 from schemas.times import DAY, HOUR, MINUTE
 from tests.support.account_story import AccountStory
 from tests.support.owner_alerts import Owners
+from tests.unit.processors.test_measures import NOW, Account
 
 START = 20_000 * DAY + 9 * HOUR
 
@@ -150,6 +155,23 @@ def test_what_was_at_risk_before_a_source_fell_silent_is_no_news_until_it_speaks
     assert company.alerts == []
     company.days(9, company.accounts[1:], few="a0")
     assert {(alert.account_id, alert.rule) for alert in company.alerts} == {("a0", "decline")}
+
+
+@pytest.mark.parametrize(("still", "held"), [(7, True), (0, False)])
+def test_a_band_that_only_held_values_make_so_bad_is_no_news(still: int, *, held: bool) -> None:
+    """Use declines, and the champion is silent; of the first account that alone makes the band bad."""
+    account = Account().weeks(range(30, 150), weekdays=range(7), times=6)
+    account.weeks(range(30), weekdays=range(7), times=1)
+    for ago in range(1, 2 * still, 2):
+        account.use(ago, 3)
+    account.engage(100, "champion_named", user_id="ann").use(45, user_id="ann")
+    loaded = LoadedAccount(account.state)
+    for frozen in ({}, {"engagement.events": NOW - DAY}):
+        evaluation = evaluate(loaded, NOW, Models(DEFAULT), usage_only=False, frozen=frozen)
+        verdict = verdict_on(loaded, evaluation, None)
+        health = Grounds(evaluation, verdict, verdict.plan.bands.of(verdict.score)).health(frozenset())
+        assert health.cause == "decline"
+        assert health.held is (held and bool(frozen))
 
 
 def test_when_it_speaks_again_each_account_is_frozen_until_its_own_first_event() -> None:
