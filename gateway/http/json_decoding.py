@@ -48,14 +48,16 @@ class Decoder(Generic[T]):
     A msgspec JSON decoder of one type that raises Fault, and nothing else, whatever the bytes are.
 
     It is made when it is first needed: reading the settings loads every source, and decodes nothing.
+    A ``lax`` one also reads numbers and flags that are written as text.
     """
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, *, lax: bool = False) -> None:
         self._kind = kind
+        self._lax = lax
 
     @cached_property
     def _decoder(self) -> msgspec.json.Decoder[Any]:
-        return msgspec.json.Decoder(self._kind)
+        return msgspec.json.Decoder(self._kind, strict=not self._lax)
 
     def read(self, data: bytes | msgspec.Raw, pointer: str = "") -> T:
         """

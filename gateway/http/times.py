@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from gateway.http.errors import Fault
@@ -20,17 +21,21 @@ _MAX_SKEW_MS = DAY
 _FORMS = "not a time: use ISO 8601, like 2026-01-31T09:30:00Z, or UTC milliseconds"
 
 
+_NEAR_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?([+-]\d\d:?\d\d)?(?: ?(?:UTC|GMT|[Zz]))?"
+)
+"""ISO 8601 as Ruby, Go and others print it: a space before the offset, or UTC by its name."""
+
+
 def milliseconds(value: str | float, pointer: str) -> int:
     """
     Return an ISO 8601 text or whole milliseconds as UTC milliseconds; a text without offset is UTC.
 
-    Raises Fault for anything else and for a time outside 1970 to 9999.
+    ``2026-01-31 09:30:00 +0100`` and ``2026-01-31 09:30:00 UTC`` are read as well. Raises Fault for anything
+    else and for a time outside 1970 to 9999.
     """
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise Fault(_FORMS, pointer) from error
+        moment = _moment(value, pointer)
         at = ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH) // _MILLISECOND
     elif isinstance(value, float) and not value.is_integer():
         raise Fault(_FORMS, pointer)
@@ -39,6 +44,19 @@ def milliseconds(value: str | float, pointer: str) -> int:
     if not 0 <= at <= _MAX_TIME:
         raise Fault("a time outside the years 1970 to 9999", pointer)
     return at
+
+
+def _moment(text: str, pointer: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        near = _NEAR_ISO.fullmatch(text.strip())
+        try:
+            if near is not None:
+                return datetime.fromisoformat(f"{near[1]}{near[2] or 'Z'}")
+        except ValueError:
+            pass  # no such day or hour
+        raise Fault(_FORMS, pointer) from error
 
 
 def seconds(value: int, pointer: str) -> int:

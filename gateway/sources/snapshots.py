@@ -19,6 +19,7 @@ from schemas.records import SupportEvent
 __all__ = [
     "MAX_VENDOR_TEXT",
     "Count",
+    "EventId",
     "Id",
     "Money",
     "Seconds",
@@ -34,6 +35,12 @@ MAX_VENDOR_TEXT = 4_096
 
 Id = str | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
 """An id, as text or as a whole number."""
+
+EventId = (
+    Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+)
+"""The id of an event, which there always is."""
 
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
 """A time in UTC seconds."""

@@ -78,7 +78,7 @@ def subscription(**change: Any) -> dict[str, Any]:
     } | change
 
 
-def items(quantity: int = 1, **price: Any) -> dict[str, Any]:
+def items(quantity: Any = 1, **price: Any) -> dict[str, Any]:
     """Return the items of a Stripe subscription: one, of 100 USD a month unless its price says otherwise."""
     whole = {"id": "price_1", "unit_amount": 10_000, "currency": "usd", "recurring": {"interval": "month"}}
     end = (NOW + 20 * DAY) // 1000

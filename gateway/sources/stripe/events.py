@@ -121,13 +121,13 @@ _PAUSABLE = ("active", "past_due", "trialing", "unknown")
 
 _ENDED = ("canceled", "expired")
 
-_EVENTS: Decoder[StripeEvent] = Decoder(StripeEvent)
+_EVENTS: Decoder[StripeEvent] = Decoder(StripeEvent, lax=True)
 _THIN_EVENTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
-_INVOICES: Decoder[Invoice] = Decoder(Invoice)
-_DISPUTES: Decoder[Dispute] = Decoder(Dispute)
-_SUBSCRIPTIONS: Decoder[Subscription] = Decoder(Subscription)
-_CUSTOMERS: Decoder[StripeCustomer] = Decoder(StripeCustomer)
-_PREVIOUS: Decoder[PreviousAttributes | None] = Decoder(PreviousAttributes | None)
+_INVOICES: Decoder[Invoice] = Decoder(Invoice, lax=True)
+_DISPUTES: Decoder[Dispute] = Decoder(Dispute, lax=True)
+_SUBSCRIPTIONS: Decoder[Subscription] = Decoder(Subscription, lax=True)
+_CUSTOMERS: Decoder[StripeCustomer] = Decoder(StripeCustomer, lax=True)
+_PREVIOUS: Decoder[PreviousAttributes | None] = Decoder(PreviousAttributes | None, lax=True)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -218,6 +218,7 @@ def _invoice(invoice: Invoice, event_type: str) -> tuple[str | None, dict[str, A
     details = [detail for detail in either if detail is not None]
     references = [invoice.subscription, *(detail.subscription for detail in details)]
     metadata = [invoice.metadata, *(detail.metadata for detail in details)]
+    metadata += [each.metadata for each in references if isinstance(each, ExpandedObject)]
     code = currency_code(invoice.currency)
     failed = kind == "payment_failed" and invoice.attempt_count is not None
     return _account(metadata, invoice.customer), {
@@ -234,10 +235,10 @@ def _invoice(invoice: Invoice, event_type: str) -> tuple[str | None, dict[str, A
 
 
 def _dispute(dispute: Dispute, event_type: str) -> tuple[str | None, dict[str, Any]]:
-    charge = dispute.charge if isinstance(dispute.charge, Charge) else None
-    account = _account(
-        [dispute.metadata, charge.metadata if charge else None], charge.customer if charge else None
-    )
+    expanded = [each for each in (dispute.charge, dispute.payment_intent) if isinstance(each, Charge)]
+    customers = [each.customer for each in expanded if each.customer is not None]
+    metadata = [dispute.metadata, *(each.metadata for each in expanded)]
+    account = _account(metadata, next(iter(customers), None))
     code = currency_code(dispute.currency)
     return account, {
         "kind": _DISPUTE_STATUSES.get(dispute.status or "", _DISPUTE_KINDS[event_type]),
@@ -337,7 +338,11 @@ def _object(decoder: Decoder[T], event: StripeEvent) -> T:
 
 
 def _previous(event: StripeEvent) -> PreviousAttributes:
-    previous = _PREVIOUS.read(event.data.previous_attributes, "/data/previous_attributes")
+    """Return what changed; nothing where it can't be read, because the object itself says what is so."""
+    try:
+        previous = _PREVIOUS.read(event.data.previous_attributes)
+    except Fault:
+        previous = None
     return previous or PreviousAttributes()
 
 

@@ -14,6 +14,8 @@ _REFERENCES = (
     "parent/subscription_details/subscription",
     "charge",
     "charge/customer",
+    "payment_intent",
+    "payment_intent/customer",
 )
 """Objects that an event names by their id, or carries whole; of those the id and the account are kept."""
 

@@ -71,8 +71,8 @@ class Recurring(msgspec.Struct):
     """The interval at which a price is charged."""
 
     interval: str
-    interval_count: Quantity = 1
-    usage_type: str = "licensed"
+    interval_count: Quantity | None = None
+    usage_type: str | None = None
 
 
 class QuantityTransform(msgspec.Struct):
@@ -80,6 +80,14 @@ class QuantityTransform(msgspec.Struct):
 
     divide_by: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     round: str
+
+
+class CurrencyOption(msgspec.Struct):
+    """A price, or what a coupon takes off, in another currency than its own."""
+
+    unit_amount: Long | None = None
+    unit_amount_decimal: AmountDecimal = None
+    amount_off: Long | None = None
 
 
 class Price(msgspec.Struct):
@@ -92,12 +100,44 @@ class Price(msgspec.Struct):
     id: str | None = None
     nickname: str | None = None
     lookup_key: str | None = None
-    billing_scheme: str = "per_unit"
+    billing_scheme: str | None = None
     unit_amount: Long | None = None
     unit_amount_decimal: AmountDecimal = None
     currency: str | None = None
+    currency_options: dict[str, CurrencyOption] | None = None
     recurring: Recurring | None = None
     transform_quantity: QuantityTransform | None = None
+
+
+class Plan(msgspec.Struct):
+    """A plan, as the API called a price before 2020. Source: https://docs.stripe.com/api/plans/object."""
+
+    id: str | None = None
+    nickname: str | None = None
+    billing_scheme: str | None = None
+    amount: Long | None = None
+    amount_decimal: AmountDecimal = None
+    currency: str | None = None
+    interval: str | None = None
+    interval_count: Quantity | None = None
+    usage_type: str | None = None
+    transform_usage: QuantityTransform | None = None
+
+    def as_price(self) -> Price:
+        """Return the price that says the same."""
+        recurring = None
+        if self.interval is not None:
+            recurring = Recurring(self.interval, self.interval_count, self.usage_type)
+        return Price(
+            id=self.id,
+            nickname=self.nickname,
+            billing_scheme=self.billing_scheme,
+            unit_amount=self.amount,
+            unit_amount_decimal=self.amount_decimal,
+            currency=self.currency,
+            recurring=recurring,
+            transform_quantity=self.transform_usage,
+        )
 
 
 class Coupon(msgspec.Struct):
@@ -105,7 +145,9 @@ class Coupon(msgspec.Struct):
 
     percent_off: Annotated[float, msgspec.Meta(ge=0, le=100)] | None = None
     amount_off: Long | None = None
-    duration: str = "forever"
+    currency: str | None = None
+    currency_options: dict[str, CurrencyOption] | None = None
+    duration: str | None = None
 
 
 class DiscountSource(msgspec.Struct):
@@ -117,6 +159,7 @@ class DiscountSource(msgspec.Struct):
 class Discount(msgspec.Struct):
     """A discount of a subscription or of one of its items, which Stripe names by its id unless expanded."""
 
+    id: str | None = None
     coupon: str | Coupon | None = None
     source: DiscountSource | None = None
 
@@ -128,16 +171,21 @@ class SubscriptionItem(msgspec.Struct):
     """One price of a subscription, with its quantity."""
 
     price: Price | None = None
+    plan: Plan | None = None
     quantity: Quantity | None = None
     current_period_end: Seconds | None = None
     discounts: Discounts = None
+
+    def __post_init__(self) -> None:
+        if self.price is None and self.plan is not None:
+            self.price = self.plan.as_price()
 
 
 class SubscriptionItems(msgspec.Struct):
     """The items of a subscription; with ``has_more`` not all of them."""
 
     data: list[SubscriptionItem] = []
-    has_more: bool = False
+    has_more: bool | None = None
 
 
 class PauseCollection(msgspec.Struct):
@@ -212,7 +260,7 @@ class Invoice(msgspec.Struct):
 
 
 class Charge(msgspec.Struct):
-    """An expanded charge; unlike its id, it names the customer."""
+    """An expanded charge or payment intent; unlike its id, it names the customer."""
 
     id: str
     customer: Reference = None
@@ -224,6 +272,7 @@ class Dispute(msgspec.Struct):
 
     id: str
     charge: str | Charge | None = None
+    payment_intent: str | Charge | None = None
     metadata: Metadata = None
     status: str | None = None
     amount: Long | None = None

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 from gateway.sources.stripe.amounts import currency_code, iso_minor
 from gateway.sources.stripe.objects import (
+    Coupon,
+    CurrencyOption,
     Discount,
     Price,
     Subscription,
@@ -34,7 +36,7 @@ def monthly_minor(subscription: Subscription) -> int | None:
     Discounts that recur are taken off where the subscription carries them whole; one that it only names is
     not known. Metered prices count as zero. ``None`` where a price does not say enough, as with tiers.
     """
-    items = subscription.items
+    items, code = subscription.items, currency(subscription)
     if items is None or items.has_more:
         return None
     total, shortest = Fraction(0), Fraction(0)
@@ -45,28 +47,50 @@ def monthly_minor(subscription: Subscription) -> int | None:
             return None
         if price.recurring.usage_type == "metered":
             continue
-        each = _unit_amount(price)
+        each = _unit_amount(price, code)
         if each is None:
             return None
-        total += _discounted(each * _units(price, item), months, item.discounts or ())
+        total += _discounted(each * _units(price, item), months, item.discounts or (), code)
         shortest = min(shortest or months, months)
-    discounts = subscription.discounts or ([subscription.discount] if subscription.discount else [])
-    return iso_minor(_discounted(total, shortest, discounts, monthly=True), currency(subscription))
+    return iso_minor(_discounted(total, shortest, _discounts(subscription), code, monthly=True), code)
+
+
+def _discounts(subscription: Subscription) -> list[str | Discount]:
+    """Return the discounts; the one that is also there whole stands for the others where those are named."""
+    several, whole = subscription.discounts or [], subscription.discount
+    if whole is None or any(isinstance(each, Discount) for each in several):
+        return several
+    return [whole]
 
 
 def _months(price: Price) -> Fraction | None:
     """Return the months for which a price is charged at once."""
-    if price.recurring is None or not price.recurring.interval_count:
+    if price.recurring is None:
         return None
-    months = _MONTHS.get(price.recurring.interval)
-    return None if months is None else months * price.recurring.interval_count
+    count = price.recurring.interval_count
+    months = _MONTHS.get(price.recurring.interval, Fraction(0)) * (1 if count is None else count)
+    return months or None
 
 
-def _unit_amount(price: Price) -> Fraction | None:
-    if price.billing_scheme != "per_unit":
+def _unit_amount(price: Price, code: str | None) -> Fraction | None:
+    """Return what a unit costs in a currency; ``None`` where the price does not say it in this one."""
+    if price.billing_scheme not in ("per_unit", None):
         return None
-    amount = price.unit_amount if price.unit_amount_decimal is None else price.unit_amount_decimal
+    said: Price | CurrencyOption | None = price
+    if code is not None and currency_code(price.currency) not in (code, None):
+        said = (price.currency_options or {}).get(code.lower())
+    if said is None:
+        return None
+    amount = said.unit_amount if said.unit_amount_decimal is None else said.unit_amount_decimal
     return None if amount is None else Fraction(amount)
+
+
+def _amount_off(coupon: Coupon, code: str | None) -> int | None:
+    """Return what a coupon takes off in a currency; ``None`` where it does not say it in this one."""
+    if code is None or currency_code(coupon.currency) in (code, None):
+        return coupon.amount_off
+    option = (coupon.currency_options or {}).get(code.lower())
+    return None if option is None else option.amount_off
 
 
 def _units(price: Price, item: SubscriptionItem) -> int:
@@ -79,7 +103,12 @@ def _units(price: Price, item: SubscriptionItem) -> int:
 
 
 def _discounted(
-    amount: Fraction, months: Fraction, discounts: Iterable[str | Discount], *, monthly: bool = False
+    amount: Fraction,
+    months: Fraction,
+    discounts: Iterable[str | Discount],
+    code: str | None,
+    *,
+    monthly: bool = False,
 ) -> Fraction:
     """Return what a month costs of an amount that is charged for some months (or already monthly)."""
     each = amount if monthly or not months else amount / months
@@ -91,8 +120,9 @@ def _discounted(
             continue
         if coupon.percent_off is not None:
             each -= each * Fraction(str(coupon.percent_off)) / 100
-        if coupon.amount_off is not None and months:
-            each -= Fraction(coupon.amount_off) / months
+        off = _amount_off(coupon, code)
+        if off is not None and months:
+            each -= Fraction(off) / months
     return max(each, Fraction(0))
 
 

@@ -21,6 +21,7 @@ from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
+from gateway.sources.snapshots import EventId, Id
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import valid_account
 from schemas.records import AccountLink, SupportEvent
@@ -35,8 +36,6 @@ _ORGANIZATION_TYPES = (
 _MAX_TEXT = 4_096
 """Characters of a ticket's subject; the rest is cut off."""
 
-Id = str | Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
-
 
 class Ticket(msgspec.Struct):
     """The ticket, as it is after the event."""
@@ -46,7 +45,7 @@ class Ticket(msgspec.Struct):
     priority: str | None = None
     status: str | None = None
     subject: str | None = None
-    tags: list[str] | None = None
+    tags: list[str] | str | None = None
     created_at: str | None = None
 
 
@@ -60,14 +59,14 @@ class Organization(msgspec.Struct):
 class Author(msgspec.Struct):
     """The author of a comment."""
 
-    is_staff: bool
+    is_staff: bool | None = None
 
 
 class Comment(msgspec.Struct):
     """A comment; its text is not read."""
 
-    author: Author
-    is_public: bool = True
+    author: Author | None = None
+    is_public: bool | None = None
 
 
 class SatisfactionScore(msgspec.Struct):
@@ -101,17 +100,17 @@ class TicketChange(msgspec.Struct):
 class ZendeskEvent(msgspec.Struct):
     """An event, as a webhook that is subscribed to events sends it."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    id: EventId
     type: str
     detail: msgspec.Raw = msgspec.Raw(b"{}")
     event: msgspec.Raw = msgspec.Raw(b"{}")
     time: str | None = None
 
 
-_EVENTS: Decoder[ZendeskEvent] = Decoder(ZendeskEvent)
-_TICKETS: Decoder[Ticket] = Decoder(Ticket)
-_ORGANIZATIONS: Decoder[Organization] = Decoder(Organization)
-_CHANGES: Decoder[TicketChange] = Decoder(TicketChange)
+_EVENTS: Decoder[ZendeskEvent] = Decoder(ZendeskEvent, lax=True)
+_TICKETS: Decoder[Ticket] = Decoder(Ticket, lax=True)
+_ORGANIZATIONS: Decoder[Organization] = Decoder(Organization, lax=True)
+_CHANGES: Decoder[TicketChange] = Decoder(TicketChange, lax=True)
 _TEXTS: Decoder[str | None] = Decoder(str | None)
 _IDS: Decoder[Id] = Decoder(Id)
 
@@ -126,6 +125,8 @@ _MERGED_TAG = "closed_by_merge"
 """The tag of a ticket that Zendesk has closed because it was merged into another."""
 
 _DELETIONS = ("soft_deleted", "permanently_deleted", "marked_as_spam")
+_PLAIN = (*_DELETIONS, "created", "merged")
+"""Names of events that say by themselves what happened."""
 
 
 def split(body: bytes) -> list[bytes]:
@@ -148,9 +149,16 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
     if name == event.type:
         return None
     ticket = _TICKETS.read(event.detail, "/detail")
-    change = _CHANGES.read(event.event, "/event")
-    before = _before(name, ticket, change)
-    kind, csat = _kind(name, ticket, before, change)
+    try:
+        change = _CHANGES.read(event.event, "/event")
+        before = _before(name, ticket, change)
+        kind, csat = _kind(name, ticket, before, change)
+    except Fault:
+        if _status(ticket) == "unknown":
+            raise
+        # What just changed is news only: where it can't be read, the ticket still says what is so.
+        change, before = TicketChange(), ticket
+        kind, csat = _kind(name if name in _PLAIN else "", ticket, before, change)
     if kind is None:
         return None
     account, moved_from = _organization(ticket.organization_id), None
@@ -172,7 +180,7 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
         account_or_alias(moved_from, "/event/previous")
     status, whole = _status(ticket), ticket.status is not None or kind == "deleted"
     return SupportEvent(
-        event_id=event.id,
+        event_id=str(event.id),
         tenant=sender.tenant,
         account_id=account,
         source=sender.source,
@@ -188,9 +196,7 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
         version=_fingerprint(ticket) if whole else None,
         previous_version=_fingerprint(before) if whole and name != "created" else None,
         sequence=change.meta.sequence.position if change.meta and change.meta.sequence else None,
-        opened_at=None
-        if ticket.created_at is None
-        else milliseconds(ticket.created_at, "/detail/created_at"),
+        opened_at=milliseconds(ticket.created_at, "/detail/created_at") if ticket.created_at else None,
         moved_from=moved_from,
     )
 
@@ -204,7 +210,7 @@ def _link(organization: Organization, event: ZendeskEvent, sender: Sender) -> Ac
     if is_alias(account_or_alias(account, "/detail/external_id")):
         raise Fault("a link leads to an account, not to an alias", "/detail/external_id")
     return AccountLink(
-        event_id=event.id,
+        event_id=str(event.id),
         tenant=sender.tenant,
         account_id=own,
         source=sender.source,
@@ -215,7 +221,7 @@ def _link(organization: Organization, event: ZendeskEvent, sender: Sender) -> Ac
 
 
 def _time(event: ZendeskEvent, sender: Sender) -> int:
-    return sender.received_at if event.time is None else milliseconds(event.time, "/time")
+    return milliseconds(event.time, "/time") if event.time else sender.received_at
 
 
 def _organization(organization: Id) -> str | None:
@@ -262,17 +268,13 @@ def _kind(name: str, ticket: Ticket, before: Ticket, change: TicketChange) -> tu
     status = _status(ticket)
     if name in _DELETIONS or status == "deleted":
         return "deleted", None
-    if status in _ENDED and _MERGED_TAG in (ticket.tags or ()):
+    if status in _ENDED and (name == "merged" or _MERGED_TAG in (ticket.tags or ())):
         return "merged", None
     again = "updated" if status != "unknown" else None
     if name == "created":
         return "opened", None
     if name == "comment_added":
-        if change.comment is None:
-            raise Fault("comment is missing", "/event/comment")
-        if not change.comment.is_public:
-            return again, None
-        return "answered" if change.comment.author.is_staff else "replied", None
+        return _commented(change.comment, again), None
     if name == "csat_received":
         csat = _csat(change.satisfaction_score)
         return (again if csat is None else "rated"), csat
@@ -285,6 +287,16 @@ def _kind(name: str, ticket: Ticket, before: Ticket, change: TicketChange) -> tu
     return ("updated" if name == "organization_changed" else again), None
 
 
+def _commented(comment: Comment | None, again: str | None) -> str | None:
+    if comment is None:
+        raise Fault("comment is missing", "/event/comment")
+    if comment.is_public is False:
+        return again
+    if comment.author is None or comment.author.is_staff is None:
+        raise Fault("the author of the comment is not said", "/event/comment/author")
+    return "answered" if comment.author.is_staff else "replied"
+
+
 def _status_kind(current: str, previous: str) -> str | None:
     if current in _ENDED:
         return current if current != previous else None
@@ -294,8 +306,8 @@ def _status_kind(current: str, previous: str) -> str | None:
 def _csat(rating: SatisfactionScore | None) -> int | None:
     score = None if rating is None else rating.score
     text = str(score).lower() if isinstance(score, str) else score
-    if text in ("good", "bad"):
-        return 5 if text == "good" else 1
+    if isinstance(text, str) and text.startswith(("good", "bad")):  # also with or without a comment
+        return 5 if text.startswith("good") else 1
     if isinstance(text, str):
         text = int(text) if text in ("1", "2", "3", "4", "5") else None
     return text if text is not None and 1 <= text <= 5 else None

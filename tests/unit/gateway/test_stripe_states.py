@@ -103,6 +103,14 @@ def test_a_trial_beside_a_running_subscription_does_not_stand_for_the_account(tr
 
 
 YEARLY = {"interval": "year"}
+NULLS = {"interval": "month", "interval_count": None, "usage_type": None}
+OFF_USD = {"usd": {"amount_off": 2_000}}
+PLAN = {"id": "plan_1", "amount": 5_000, "currency": "usd", "interval": "month", "interval_count": 1}
+
+
+def in_currency(code: str) -> dict[str, Any]:
+    """Return the subscription to a price of another currency."""
+    return {"currency": code, "items": items(1, currency=code)}
 
 
 @pytest.mark.parametrize(
@@ -122,18 +130,63 @@ YEARLY = {"interval": "year"}
         ({"discounts": [{"id": "di_1", "source": {"coupon": {"percent_off": 12.5}}}]}, 8_750),
         ({"discount": {"id": "di_1", "coupon": {"amount_off": 20_000, "duration": "repeating"}}}, 0),
         ({"discount": {"id": "di_1", "coupon": {"percent_off": 50, "duration": "once"}}}, 10_000),
-        ({"currency": "jpy"}, 10_000),
-        ({"currency": "kwd"}, 10_000),
-        ({"currency": "isk"}, 100),
-        ({"currency": "ugx"}, 100),
-        ({"currency": "huf"}, 10_000),
-        ({"currency": "twd"}, 10_000),
-        ({"currency": "mga"}, 1_000_000),
+        # Stripe names a discount by its id beside the same one whole, until the endpoint's version drops it.
+        ({"discount": {"id": "di_1", "coupon": {"percent_off": 50}}, "discounts": ["di_1"]}, 5_000),
+        ({"discounts": [{"id": "di_1", "coupon": {"amount_off": 1_000, "currency": "usd"}}]}, 9_000),
+        ({"discounts": [{"id": "di_1", "coupon": {"amount_off": 1_000, "currency": "eur"}}]}, 10_000),
+        (
+            {"discounts": [{"coupon": {"amount_off": 1, "currency": "eur", "currency_options": OFF_USD}}]},
+            8_000,
+        ),
+        ({"currency": "eur"}, None),
+        ({"currency": "eur", "items": items(2, currency_options={"eur": {"unit_amount": 9_000}})}, 18_000),
+        (
+            {"currency": "eur", "items": items(2, currency_options={"eur": {"unit_amount_decimal": "0.5"}})},
+            1,
+        ),
+        ({"items": {"data": [{"quantity": 2, "plan": PLAN}]}}, 10_000),
+        ({"items": {"data": [{"quantity": 2, "plan": PLAN | {"interval": "year"}}]}}, 833),
+        ({"items": {"data": [{"quantity": 2, "plan": PLAN | {"billing_scheme": "tiered"}}]}}, None),
+        ({"items": items(1, billing_scheme=None, recurring=NULLS) | {"has_more": None}}, 10_000),
+        ({"items": items(1, recurring={"interval": "month", "interval_count": 0})}, None),
+        (in_currency("jpy"), 10_000),
+        (in_currency("kwd"), 10_000),
+        (in_currency("isk"), 100),
+        (in_currency("ugx"), 100),
+        (in_currency("huf"), 10_000),
+        (in_currency("twd"), 10_000),
+        (in_currency("mga"), 1_000_000),
     ],
 )
 def test_what_a_price_comes_to(said: dict[str, Any], mrr: int | None) -> None:
     accounts = Accounts().send("stripe", stripe_event("evt_1", "created", subscription(**said)))
     assert accounts.measure("acme", "revenue.mrr").value == mrr
+
+
+@pytest.mark.parametrize(
+    "previous",
+    [
+        {"items": {"data": [{"price": "price_1"}]}},
+        {"items": {"data": None}},
+        {"discount": "di_1"},
+        {"cancel_at": "never"},
+        {"quantity": -1},
+        [],
+        "x",
+    ],
+)
+def test_what_was_before_may_be_of_any_shape(previous: Any) -> None:
+    """It is news only: the object says what is so."""
+    event = stripe_event("evt_1", "updated", subscription(**SCHEDULED), previous)
+    assert known(Accounts().send("stripe", event))["billing.commitment"] == "Cancellation scheduled"
+
+
+def test_numbers_may_be_written_as_text() -> None:
+    price = {"interval": "month", "interval_count": "1"}
+    said = subscription(cancel_at=str(ENDS), items=items("3", recurring=price))
+    accounts = Accounts().send("stripe", stripe_event("evt_1", "updated", said))
+    assert accounts.measure("acme", "revenue.mrr").value == 30_000
+    assert accounts.measure("acme", "billing.cancellation").until == ENDS * 1000
 
 
 def in_every_order(*events: dict[str, Any]) -> list[Accounts]:

@@ -198,3 +198,38 @@ def test_an_organization_belongs_to_the_account_of_its_external_id(name: str) ->
 @pytest.mark.parametrize("detail", [{}, {"external_id": None}, {"external_id": ""}, {"external_id": "8447"}])
 def test_an_organization_without_an_external_id_is_taken(detail: dict[str, Any]) -> None:
     assert not Accounts().send("zendesk", organization("created", **detail)).states
+
+
+UNREADABLE = [
+    ("comment_added", {"comment": {"author": None, "is_public": True}}),
+    ("comment_added", {"comment": {"author": {"name": "Kim"}}}),
+    ("comment_added", {}),
+    ("csat_received", {"satisfaction_score": "GOOD"}),
+    ("status_changed", {"current": {"id": 7}}),
+    ("priority_changed", {"previous": 5, "current": []}),
+    ("tags_changed", {"meta": {"sequence": {"position": -1}}}),
+    ("created", {"meta": 7}),
+]
+
+
+@pytest.mark.parametrize(("name", "event"), UNREADABLE)
+def test_what_just_changed_may_be_of_any_shape(name: str, event: dict[str, Any]) -> None:
+    """It is news only: the ticket says what is so."""
+    accounts = Accounts().send(
+        "zendesk",
+        ticket_event("e-1", "created", {}, at=NOW - 1000),
+        ticket_event("e-2", name, {"status": "SOLVED"}, event),
+    )
+    assert open_tickets(accounts) == "No open tickets"
+
+
+def test_a_merged_ticket_counts_as_if_it_had_never_been() -> None:
+    merged = ticket_event("e-2", "merged", {"status": "CLOSED", "tags": None}, {"target_ticket_id": "902"})
+    accounts = Accounts().send("zendesk", ticket_event("e-1", "created", {}, at=NOW - 1000), merged)
+    assert open_tickets(accounts) == "No open tickets"
+
+
+def test_placeholders_that_were_left_blank_say_nothing() -> None:
+    event = ticket_event("e-1", "created", {"priority": "", "created_at": "", "subject": None}) | {"time": ""}
+    accounts = Accounts().send("zendesk", event)
+    assert open_tickets(accounts) == "1 open ticket, opened today"
