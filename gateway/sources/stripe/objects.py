@@ -109,7 +109,7 @@ class Price(msgspec.Struct):
     transform_quantity: QuantityTransform | None = None
 
 
-class Plan(msgspec.Struct):
+class StripePlan(msgspec.Struct):
     """A plan, as the API called a price before 2020. Source: https://docs.stripe.com/api/plans/object."""
 
     id: str | None = None
@@ -171,7 +171,7 @@ class SubscriptionItem(msgspec.Struct):
     """One price of a subscription, with its quantity."""
 
     price: Price | None = None
-    plan: Plan | None = None
+    plan: StripePlan | None = None
     quantity: Quantity | None = None
     current_period_end: Seconds | None = None
     discounts: Discounts = None
