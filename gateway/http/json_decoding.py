@@ -35,6 +35,7 @@ _UNPAIRED = re.compile(
 """An escape of half a pair of surrogates, in JSON without escaped backslashes."""
 
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAX_REPAIRS = 10_000
 """
 Most unpaired surrogates of one body that are replaced; with more it is refused as no JSON.
@@ -82,9 +83,11 @@ def well_formed(data: bytes) -> bytes:
     """
     Return JSON text with its unpaired surrogate escapes, up to 10,000, replaced by U+FFFD.
 
+    A byte order mark, as .NET writes one, is taken off.
     JavaScript sends such an escape for a string that was cut inside an emoji. UTF-8, and so Avro, can't
     hold it.
     """
+    data = data.removeprefix(_BYTE_ORDER_MARK)
     if (rb"\ud" not in data and rb"\uD" not in data) or b"\xff" in data:
         return data  # 0xFF is not UTF-8: the decoder refuses it
     # Of a run of backslashes each two are one escaped backslash. They are set aside, as a byte that UTF-8

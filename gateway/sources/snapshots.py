@@ -25,6 +25,7 @@ __all__ = [
     "Seconds",
     "content_id",
     "header_id",
+    "named_account",
     "text_id",
     "ticket",
     "version",
@@ -55,6 +56,12 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 def text_id(value: Id) -> str | None:
     """Return an id as text, ``None`` for a missing or empty one."""
     return None if value in (None, "") else str(value)
+
+
+def named_account(metadata: Any) -> str | None:
+    """Return the account that an object's metadata name as ``account_id``, ``None`` where they don't."""
+    account = metadata.get("account_id") if isinstance(metadata, dict) else None
+    return text_id(account) if isinstance(account, str | int) and not isinstance(account, bool) else None
 
 
 def version(*said: object) -> int:

@@ -10,7 +10,7 @@ Source: https://apidocs.chargebee.com/docs/api/events
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from gateway.http.sender import Sender
 from gateway.http.times import milliseconds, seconds
 from gateway.outbox.accounts import account_of, account_or_alias
 from gateway.sources.signatures import SharedSecret
-from gateway.sources.snapshots import Count, Money, Seconds, version
+from gateway.sources.snapshots import Count, EventId, Money, Seconds, named_account, version
 from gateway.sources.source import WebhookSource
 from schemas.identity.aliases import is_alias
 from schemas.records import AccountLink, BillingEvent
@@ -87,15 +87,15 @@ class ChargebeeContent(msgspec.Struct):
 class ChargebeeEvent(msgspec.Struct):
     """An event."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    id: EventId
     event_type: str
     occurred_at: Seconds
     content: ChargebeeContent
 
 
-_EVENTS: Decoder[ChargebeeEvent] = Decoder(ChargebeeEvent)
-_SUBSCRIPTIONS: Decoder[ChargebeeSubscription] = Decoder(ChargebeeSubscription)
-_INVOICES: Decoder[ChargebeeInvoice] = Decoder(ChargebeeInvoice)
+_EVENTS: Decoder[ChargebeeEvent] = Decoder(ChargebeeEvent, lax=True)
+_SUBSCRIPTIONS: Decoder[ChargebeeSubscription] = Decoder(ChargebeeSubscription, lax=True)
+_INVOICES: Decoder[ChargebeeInvoice] = Decoder(ChargebeeInvoice, lax=True)
 
 _STATUSES = {
     "future": "incomplete",
@@ -127,14 +127,6 @@ _INVOICE_STATUSES = {
 }
 """The kind that says an invoice's status; a pending one is no invoice yet."""
 
-_ABOUT_INVOICES = (
-    "invoice_generated",
-    "invoice_updated",
-    "payment_failed",
-    "payment_succeeded",
-    "payment_refunded",
-)
-
 
 def split(body: bytes) -> list[bytes]:
     """Return the one event of a body; raise Fault."""
@@ -155,7 +147,7 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Bill
             at = milliseconds(subscription.resource_version, "/content/subscription/resource_version")
         named, customer = subscription.meta_data, subscription.customer_id
         fields = _subscription(subscription, event.event_type)
-    elif event.event_type in _ABOUT_INVOICES and content.invoice is not msgspec.UNSET:
+    elif content.invoice is not msgspec.UNSET:
         invoice = _INVOICES.read(content.invoice, "/content/invoice")
         named, customer = None, invoice.customer_id
         said = _invoice(invoice, event.event_type)
@@ -164,11 +156,12 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Bill
         fields = said
     else:
         return None
-    own = content.customer.meta_data if content.customer else None
+    own = content.customer or ChargebeeCustomer()
+    account = named_account(named) or named_account(own.meta_data) or customer or own.id
     return BillingEvent(
-        event_id=event.id,
+        event_id=str(event.id),
         tenant=sender.tenant,
-        account_id=account_of("/content/customer/id", account=_named(named) or _named(own) or customer),
+        account_id=account_of("/content/customer/id", account=account),
         source=sender.source,
         occurred_at=at,
         received_at=sender.received_at,
@@ -187,7 +180,7 @@ def _subscription(subscription: ChargebeeSubscription, event_type: str) -> dict[
     terms = {
         "status": status,
         "cancel_scheduled": scheduled,
-        "currency": subscription.currency_code,
+        "currency": _code(subscription.currency_code),
         "plan": subscription.plan_id or (plans[0].item_price_id if plans else None),
         "seats": subscription.plan_quantity if subscription.plan_id else _seats(plans),
         "mrr_minor": 0 if ended else subscription.mrr,
@@ -205,6 +198,10 @@ def _subscription(subscription: ChargebeeSubscription, event_type: str) -> dict[
     }
 
 
+def _code(currency: str | None) -> str | None:
+    return currency.upper() if currency else None
+
+
 def _seats(plans: list[ChargebeeItem]) -> int | None:
     quantities = [item.quantity for item in plans if item.quantity is not None]
     return min(sum(quantities), 2**31 - 1) if quantities else None
@@ -212,6 +209,8 @@ def _seats(plans: list[ChargebeeItem]) -> int | None:
 
 def _invoice(invoice: ChargebeeInvoice, event_type: str) -> dict[str, Any] | None:
     kind = _INVOICE_STATUSES.get(invoice.status or "")
+    if event_type == "invoice_deleted":
+        kind = "invoice_voided"
     failed = event_type == "payment_failed" and kind in (None, "invoice_issued")
     if kind is None and not failed:
         return None
@@ -220,7 +219,7 @@ def _invoice(invoice: ChargebeeInvoice, event_type: str) -> dict[str, Any] | Non
         "subscription_id": invoice.subscription_id,
         "invoice_id": invoice.id,
         "amount_minor": invoice.total if kind == "invoice_paid" else invoice.amount_due,
-        "currency": invoice.currency_code,
+        "currency": _code(invoice.currency_code),
         "due_at": None if invoice.due_date is None else invoice.due_date * 1000,
         "attempts": max(1, len(invoice.dunning_attempts or ())) if failed else None,
     }
@@ -229,13 +228,13 @@ def _invoice(invoice: ChargebeeInvoice, event_type: str) -> dict[str, Any] | Non
 def _link(event: ChargebeeEvent, sender: Sender) -> AccountLink | None:
     """Return the link from a customer to the account that its metadata name."""
     customer = event.content.customer or ChargebeeCustomer()
-    account, pointer = _named(customer.meta_data), "/content/customer/meta_data/account_id"
+    account, pointer = named_account(customer.meta_data), "/content/customer/meta_data/account_id"
     if account is None or customer.id is None or account == customer.id:
         return None
     if is_alias(account_or_alias(account, pointer)):
         raise Fault("a link leads to an account, not to an alias", pointer)
     return AccountLink(
-        event_id=event.id,
+        event_id=str(event.id),
         tenant=sender.tenant,
         account_id=account_or_alias(customer.id, "/content/customer/id"),
         source=sender.source,
@@ -243,11 +242,6 @@ def _link(event: ChargebeeEvent, sender: Sender) -> AccountLink | None:
         received_at=sender.received_at,
         into=account,
     )
-
-
-def _named(metadata: Any) -> str | None:
-    account = metadata.get("account_id") if isinstance(metadata, dict) else None
-    return account if isinstance(account, str) and account else None
 
 
 SOURCE = WebhookSource(

@@ -21,7 +21,7 @@ from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_of
 from gateway.sources.signatures import HmacScheme
-from gateway.sources.snapshots import Id, header_id, text_id, ticket
+from gateway.sources.snapshots import Id, header_id, named_account, text_id, ticket
 from gateway.sources.source import WebhookSource
 from schemas.records import SupportEvent
 
@@ -53,7 +53,7 @@ class ChatwootConversation(msgspec.Struct):
     priority: str | None = None
     meta: ChatwootMeta | None = None
     created_at: int | float | str | None = None
-    timestamp: int | None = None
+    timestamp: int | float | None = None
 
 
 class ChatwootEvent(msgspec.Struct):
@@ -62,12 +62,14 @@ class ChatwootEvent(msgspec.Struct):
     event: str
     conversation: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     created_at: int | float | str | None = None
-    message_type: str | None = None
+    message_type: str | int | None = None
     private: bool | None = None
+    content_type: str | None = None
+    content_attributes: Any = None
 
 
-_EVENTS: Decoder[ChatwootEvent] = Decoder(ChatwootEvent)
-_CONVERSATIONS: Decoder[ChatwootConversation] = Decoder(ChatwootConversation)
+_EVENTS: Decoder[ChatwootEvent] = Decoder(ChatwootEvent, lax=True)
+_CONVERSATIONS: Decoder[ChatwootConversation | None] = Decoder(ChatwootConversation | None, lax=True)
 
 _STATUSES = {"open": "open", "pending": "pending", "snoozed": "pending", "resolved": "solved"}
 _SEVERITIES = {"low": "low", "medium": "normal", "high": "high", "urgent": "urgent"}
@@ -88,6 +90,8 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Suppo
         conversation, pointer = _CONVERSATIONS.read(event.conversation, "/conversation"), "/conversation"
     else:
         return None
+    if conversation is None:
+        return None
     status = _STATUSES.get(conversation.status or "", "unknown")
     ticket_id = text_id(conversation.id)
     if ticket_id is None:
@@ -96,31 +100,46 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Suppo
         conversation.meta.sender if conversation.meta and conversation.meta.sender else ChatwootContact()
     )
     own = contact.custom_attributes if isinstance(contact.custom_attributes, dict) else {}
-    account = own.get("account_id")
+    rating = _rating(event)
     at = _time(event.created_at if pointer else conversation.timestamp, f"{pointer}/created_at")
     return ticket(
         sender,
         event_id=header_id(headers, _DELIVERY, raw),
         account=account_of(
             f"{pointer}/meta/sender/identifier",
-            account=account if isinstance(account, str) else None,
+            account=named_account(own),
             user=text_id(contact.identifier),
             email=contact.email,
         ),
         ticket_id=ticket_id,
-        kind=_kind(event, status),
+        kind=_kind(event, status) if rating is None else "rated",
         occurred_at=sender.received_at if at is None else at,
         status=status,
         severity=_SEVERITIES.get(conversation.priority or "", "unknown"),
         opened_at=_time(conversation.created_at, f"{pointer}/created_at"),
+        csat=rating,
     )
+
+
+_MESSAGES = {"incoming": "replied", 0: "replied", "outgoing": "answered", 1: "answered"}
+"""The kind of a message by its type, as a name or as Chatwoot's number."""
+
+
+def _rating(event: ChatwootEvent) -> int | None:
+    """Return the rating that the customer gave in the message that asks for one."""
+    said = event.content_attributes if event.content_type == "input_csat" else None
+    for name in ("submitted_values", "csat_survey_response", "rating"):
+        said = said.get(name) if isinstance(said, dict) else None
+    return said if isinstance(said, int) and 1 <= said <= 5 else None
 
 
 def _kind(event: ChatwootEvent, status: str) -> str:
     if event.event == "conversation_created":
         return "opened"
+    if event.event == "conversation_deleted":
+        return "deleted"
     if event.event == "message_created" and not event.private:
-        return {"incoming": "replied", "outgoing": "answered"}.get(event.message_type or "", "updated")
+        return _MESSAGES.get(event.message_type, "updated")
     changed = event.event in ("conversation_status_changed", "conversation_resolved")
     return "solved" if changed and status == "solved" else "updated"
 
@@ -151,6 +170,8 @@ SOURCE = WebhookSource(
             "/event",
             "/message_type",
             "/private",
+            "/content_type",
+            "/content_attributes/submitted_values/csat_survey_response/rating",
             "/id",
             "/status",
             "/priority",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -27,6 +28,7 @@ from schemas.records import InputEvent
 __all__ = ["binary", "structured", "to_record", "topic_of"]
 
 _USAGE = "usage.events"
+_ESCAPED = re.compile(r"\\(.)")
 _USAGE_FIELDS = ("user_id", "feature", "duration_ms", "error", "latency_ms")
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -59,7 +61,7 @@ def structured(body: bytes, media_type: str) -> list[bytes] | None:
 def binary(headers: Mapping[str, str], body: bytes) -> bytes:
     """Return an event whose attributes are headers in the structured mode; raise Fault."""
     attributes: dict[str, Any] = {
-        name[3:]: unquote(value) for name, value in headers.items() if name.startswith("ce-")
+        name[3:]: unquote(_unquoted(value)) for name, value in headers.items() if name.startswith("ce-")
     }
     if "specversion" not in attributes:
         raise Fault(
@@ -72,6 +74,13 @@ def binary(headers: Mapping[str, str], body: bytes) -> bytes:
         except orjson.JSONDecodeError as error:
             raise Fault(f"the data are not JSON: {error}", "/data") from error
     return orjson.dumps(attributes)
+
+
+def _unquoted(value: str) -> str:
+    """Return the value of a header, also of one in double quotes."""
+    if len(value) < 2 or value[0] != '"' or value[-1] != '"':
+        return value
+    return _ESCAPED.sub(r"\1", value[1:-1])
 
 
 def topic_of(raw: bytes) -> str:

@@ -10,7 +10,6 @@ Source: https://docs.customer.io/journeys/webhooks
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
 
 import msgspec
 
@@ -20,7 +19,7 @@ from gateway.http.sender import Sender
 from gateway.http.times import seconds
 from gateway.outbox.accounts import account_of
 from gateway.sources.signatures import HmacScheme
-from gateway.sources.snapshots import Id, Seconds, text_id
+from gateway.sources.snapshots import EventId, Id, Seconds, text_id
 from gateway.sources.source import WebhookSource
 from schemas.records import EngagementEvent
 
@@ -45,14 +44,14 @@ class CustomerIoData(msgspec.Struct):
 class CustomerIoEvent(msgspec.Struct):
     """An event about a message."""
 
-    event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    event_id: EventId
     object_type: str
     metric: str
     timestamp: Seconds
-    data: CustomerIoData
+    data: CustomerIoData | None = None
 
 
-_EVENTS: Decoder[CustomerIoEvent] = Decoder(CustomerIoEvent)
+_EVENTS: Decoder[CustomerIoEvent] = Decoder(CustomerIoEvent, lax=True)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -70,11 +69,12 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Enga
         kind = "email_sent"
     else:
         return None
-    person = event.data.identifiers or CustomerIoIdentifiers()
-    user = text_id(person.id) or text_id(event.data.customer_id)
-    email = person.email or event.data.recipient
+    data = event.data or CustomerIoData()
+    person = data.identifiers or CustomerIoIdentifiers()
+    user = text_id(person.id) or text_id(data.customer_id)
+    email = person.email or data.recipient
     return EngagementEvent(
-        event_id=event.event_id,
+        event_id=str(event.event_id),
         tenant=sender.tenant,
         account_id=account_of("/data/identifiers", user=user, email=email),
         source=sender.source,

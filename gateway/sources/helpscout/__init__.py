@@ -36,12 +36,19 @@ class HelpScoutAddress(msgspec.Struct):
     value: str | None = None
 
 
+class HelpScoutEmbedded(msgspec.Struct):
+    """The parts of a customer that the API embeds."""
+
+    emails: list[HelpScoutAddress] | None = None
+
+
 class HelpScoutPerson(msgspec.Struct):
     """A customer, or the person who began a conversation."""
 
     type: str | None = None
     email: str | None = None
     emails: list[HelpScoutAddress] | None = None
+    embedded: HelpScoutEmbedded | None = msgspec.field(name="_embedded", default=None)
 
 
 class HelpScoutConversation(msgspec.Struct, rename="camel"):
@@ -49,6 +56,7 @@ class HelpScoutConversation(msgspec.Struct, rename="camel"):
 
     id: Id = None
     status: str | None = None
+    state: str | None = None
     subject: str | None = None
     created_at: str | None = None
     user_updated_at: str | None = None
@@ -68,8 +76,8 @@ class HelpScoutRating(msgspec.Struct, rename="camel"):
 
 
 _OBJECTS: Decoder[dict[str, msgspec.Raw]] = Decoder(dict[str, msgspec.Raw])
-_CONVERSATIONS: Decoder[HelpScoutConversation] = Decoder(HelpScoutConversation)
-_RATINGS: Decoder[HelpScoutRating] = Decoder(HelpScoutRating)
+_CONVERSATIONS: Decoder[HelpScoutConversation] = Decoder(HelpScoutConversation, lax=True)
+_RATINGS: Decoder[HelpScoutRating] = Decoder(HelpScoutRating, lax=True)
 
 _STATUSES = {"active": "open", "open": "open", "pending": "pending", "closed": "closed"}
 _KINDS = {
@@ -97,15 +105,15 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Suppo
         return None
     status = _STATUSES.get(conversation.status or "", "unknown")
     kind = _KINDS.get(event, "updated")
-    if event == "convo.deleted" or conversation.status == "spam":
+    if event == "convo.deleted" or conversation.status == "spam" or conversation.state == "deleted":
         kind = "deleted"
     elif event == "convo.status" and status == "closed":
         kind = "solved"
     created = None
-    if conversation.created_at is not None:
+    if conversation.created_at:
         created = milliseconds(conversation.created_at, "/createdAt")
     occurred_at = created if event == "convo.created" else None
-    if occurred_at is None and conversation.user_updated_at is not None and kind != "replied":
+    if occurred_at is None and conversation.user_updated_at and kind != "replied":
         occurred_at = milliseconds(conversation.user_updated_at, "/userUpdatedAt")
     begun = conversation.created_by
     people = [conversation.primary_customer, begun if begun and begun.type == "customer" else None]
@@ -124,7 +132,7 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Suppo
 
 def _rated(raw: bytes, event: str, sender: Sender) -> SupportEvent | None:
     rating = _RATINGS.read(raw)
-    csat = _RATED.get((rating.rating or "").lower())
+    csat = _RATED.get((rating.rating or "").lower().replace("_", " "))
     if csat is None:
         return None
     at = rating.modified_at or rating.created_at
@@ -134,7 +142,7 @@ def _rated(raw: bytes, event: str, sender: Sender) -> SupportEvent | None:
         account=account_of("/customer/emails", email=_email(rating.customer)),
         ticket_id=_ticket_id(rating.conversation_id or rating.ticket_id, "/ticketId"),
         kind="rated",
-        occurred_at=sender.received_at if at is None else milliseconds(at, "/modifiedAt"),
+        occurred_at=sender.received_at if not at else milliseconds(at, "/modifiedAt"),
         csat=csat,
     )
 
@@ -146,13 +154,18 @@ def _ticket_id(value: Id, pointer: str) -> str:
     return ticket_id
 
 
+def _addresses(person: HelpScoutPerson) -> list[HelpScoutAddress]:
+    embedded = person.embedded.emails if person.embedded else None
+    return [*(person.emails or ()), *(embedded or ())]
+
+
 def _email(*people: HelpScoutPerson | None) -> str | None:
     """Return the first address that is of a company's domain, else any."""
     listed = [
         address
         for person in people
         if person is not None
-        for address in (person.email, *(each.value for each in person.emails or ()))
+        for address in (person.email, *(each.value for each in _addresses(person)))
         if address
     ]
     of_company = (each for each in listed if alias_of_domain(each.rpartition("@")[2]) is not None)
@@ -170,6 +183,7 @@ SOURCE = WebhookSource(
         needed=(
             "/id",
             "/status",
+            "/state",
             "/createdAt",
             "/userUpdatedAt",
             "/modifiedAt",
@@ -184,10 +198,13 @@ SOURCE = WebhookSource(
         hashed=(
             "/primaryCustomer/email",
             "/primaryCustomer/emails/value",
+            "/primaryCustomer/_embedded/emails/value",
             "/createdBy/email",
             "/createdBy/emails/value",
+            "/createdBy/_embedded/emails/value",
             "/customer/email",
             "/customer/emails/value",
+            "/customer/_embedded/emails/value",
         ),
         dropped=(
             "/subject",

@@ -54,13 +54,14 @@ class HubSpotEvent(msgspec.Struct, rename="camel"):
     object_type_id: str | None = None
     subscription_id: int | None = None
     property_name: str | None = None
-    property_value: str | None = None
+    property_value: str | int | float | bool | None = None
     primary_object_id: ObjectId | None = None
-    merged_object_ids: list[ObjectId] = []
+    merged_object_ids: list[ObjectId] | None = None
+    new_object_id: ObjectId | None = None
 
 
 _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
-_EVENTS: Decoder[HubSpotEvent] = Decoder(HubSpotEvent)
+_EVENTS: Decoder[HubSpotEvent] = Decoder(HubSpotEvent, lax=True)
 _OBJECTS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
 
 
@@ -86,7 +87,7 @@ def to_record(
         return None
     if event.object_id is None:
         raise Fault("objectId is missing", "/objectId")
-    value = (event.property_value or "").strip()
+    value = "" if event.property_value is None else str(event.property_value).strip()
     if not value:
         return None
     profile: dict[str, Any] = {field: value.replace("\0", "")[:_MAX_TEXT]}
@@ -102,11 +103,15 @@ def to_record(
 
 
 def _parts(raw: bytes) -> list[bytes]:
-    """Return an event, split by the companies that it merged."""
+    """Return an event, split by the companies that it merged, of which the result may be a new one."""
     try:
-        merged = _EVENTS.read(raw).merged_object_ids
+        event = _EVENTS.read(raw)
     except Fault:
         return [raw]
+    merged = list(event.merged_object_ids or ())
+    if merged and event.primary_object_id is not None and event.new_object_id is not None:
+        merged.append(event.primary_object_id)
+    merged = [each for each in dict.fromkeys(merged) if each != event.new_object_id]
     if len(merged) < 2:
         return [raw]
     said = _OBJECTS.read(raw)
@@ -115,7 +120,7 @@ def _parts(raw: bytes) -> list[bytes]:
 
 def _merged(event: HubSpotEvent, sender: Sender) -> AccountLink | None:
     """Return the link from a company that was merged to the one that stays."""
-    stays = event.primary_object_id or event.object_id
+    stays = event.new_object_id or event.primary_object_id or event.object_id
     if stays is None or not event.merged_object_ids:
         raise Fault("primaryObjectId or mergedObjectIds is missing", "/primaryObjectId")
     gone = event.merged_object_ids[0]
@@ -160,6 +165,7 @@ SOURCE = WebhookSource(
             "/propertyName",
             "/primaryObjectId",
             "/mergedObjectIds",
+            "/newObjectId",
         ),
         dropped=(
             "/propertyValue",

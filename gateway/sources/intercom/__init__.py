@@ -10,7 +10,7 @@ Source: https://developers.intercom.com/docs/webhooks/webhook-notifications
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from gateway.http.sender import Sender
 from gateway.http.times import seconds
 from gateway.outbox.accounts import account_of, account_or_alias
 from gateway.sources.signatures import HmacScheme
-from gateway.sources.snapshots import Id, Seconds, text_id, ticket
+from gateway.sources.snapshots import EventId, Id, Seconds, text_id, ticket
 from gateway.sources.source import WebhookSource
 from schemas.identity.aliases import alias_of_user
 from schemas.records import AccountLink, SupportEvent
@@ -34,15 +34,16 @@ _PREFIX = "conversation."
 class IntercomPerson(msgspec.Struct):
     """A person: a contact, or a user of the older shape."""
 
-    user_id: str | None = None
-    external_id: str | None = None
+    type: str | None = None
+    user_id: Id = None
+    external_id: Id = None
     email: str | None = None
 
 
 class IntercomContacts(msgspec.Struct):
     """The people on the customer's side."""
 
-    contacts: list[IntercomPerson] = []
+    contacts: list[IntercomPerson] | None = None
 
 
 class IntercomOrigin(msgspec.Struct):
@@ -55,7 +56,7 @@ class IntercomOrigin(msgspec.Struct):
 class IntercomRating(msgspec.Struct):
     """A customer's rating of a conversation, 1 to 5."""
 
-    rating: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
+    rating: int | None = None
 
 
 class IntercomConversation(msgspec.Struct):
@@ -95,16 +96,16 @@ class IntercomData(msgspec.Struct):
 class IntercomNotification(msgspec.Struct):
     """A notification."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    id: EventId
     topic: str
     created_at: Seconds
     data: IntercomData
 
 
-_NOTIFICATIONS: Decoder[IntercomNotification] = Decoder(IntercomNotification)
+_NOTIFICATIONS: Decoder[IntercomNotification] = Decoder(IntercomNotification, lax=True)
 _PINGS: Decoder[dict[str, Any]] = Decoder(dict[str, Any])
-_CONVERSATIONS: Decoder[IntercomConversation] = Decoder(IntercomConversation)
-_ATTACHMENTS: Decoder[IntercomAttachment] = Decoder(IntercomAttachment)
+_CONVERSATIONS: Decoder[IntercomConversation] = Decoder(IntercomConversation, lax=True)
+_ATTACHMENTS: Decoder[IntercomAttachment] = Decoder(IntercomAttachment, lax=True)
 
 _STATUSES = {"open": "open", "snoozed": "pending", "closed": "closed"}
 _SEVERITIES = {"priority": "high", "not_priority": "normal", True: "high", False: "normal"}
@@ -145,7 +146,7 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
     conversation = _CONVERSATIONS.read(said.data.item, "/data/item")
     kind = _KINDS.get(name, "updated")
     rating = conversation.conversation_rating.rating if conversation.conversation_rating else None
-    if kind == "rated" and rating is None:
+    if kind == "rated" and rating not in range(1, 6):
         kind = "updated"
     ticket_id = text_id(conversation.id)
     if ticket_id is None:
@@ -155,9 +156,11 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
     at = conversation.updated_at or said.created_at
     return ticket(
         sender,
-        event_id=said.id,
+        event_id=str(said.id),
         account=account_of(
-            "/data/item/contacts", user=person.external_id or person.user_id, email=person.email
+            "/data/item/contacts",
+            user=text_id(person.external_id) or text_id(person.user_id),
+            email=person.email,
         ),
         ticket_id=ticket_id,
         kind=kind,
@@ -172,23 +175,29 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Supp
     )
 
 
+_TEAM = ("admin", "bot", "team", "operator")
+"""Types of authors who are on our side: they name no customer."""
+
+
 def _person(conversation: IntercomConversation) -> IntercomPerson:
     """Return who of the customer's side a conversation is with."""
     if conversation.contacts and conversation.contacts.contacts:
         first = conversation.contacts.contacts[0]
         author = conversation.source.author if conversation.source else None
+        if author is not None and author.type in _TEAM:
+            author = None
         return first if first.external_id or not author else author
     return conversation.user or IntercomPerson()
 
 
 def _link(attachment: IntercomAttachment, said: IntercomNotification, sender: Sender) -> AccountLink | None:
     """Return the link from a contact to its company's account, where both have ids of the tenant's own."""
-    account, user = text_id(attachment.company.company_id), attachment.contact.external_id
+    account, user = text_id(attachment.company.company_id), text_id(attachment.contact.external_id)
     alias = alias_of_user(user) if user else None
     if account is None or alias is None:
         return None
     return AccountLink(
-        event_id=said.id,
+        event_id=str(said.id),
         tenant=sender.tenant,
         account_id=alias,
         source=sender.source,
@@ -217,6 +226,7 @@ SOURCE = WebhookSource(
             "/data/item/priority",
             "/data/item/conversation_rating/rating",
             "/data/item/company/company_id",
+            "/data/item/source/author/type",
         ),
         kept=(
             "/data/item/user/external_id",

@@ -97,10 +97,10 @@ class LagoMessage(msgspec.Struct):
     payment_provider_invoice_payment_error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-_MESSAGES: Decoder[LagoMessage] = Decoder(LagoMessage)
-_SUBSCRIPTIONS: Decoder[LagoSubscription] = Decoder(LagoSubscription)
-_INVOICES: Decoder[LagoInvoice] = Decoder(LagoInvoice)
-_FAILURES: Decoder[LagoFailure] = Decoder(LagoFailure)
+_MESSAGES: Decoder[LagoMessage] = Decoder(LagoMessage, lax=True)
+_SUBSCRIPTIONS: Decoder[LagoSubscription] = Decoder(LagoSubscription, lax=True)
+_INVOICES: Decoder[LagoInvoice] = Decoder(LagoInvoice, lax=True)
+_FAILURES: Decoder[LagoFailure] = Decoder(LagoFailure, lax=True)
 
 _STATUSES = {
     "active": "active",
@@ -163,7 +163,7 @@ def _subscription(subscription: LagoSubscription, webhook_type: str) -> Said | N
     terms = {
         "status": status,
         "cancel_scheduled": not ended and subscription.ending_at is not None,
-        "currency": plan.amount_currency,
+        "currency": plan.amount_currency and plan.amount_currency.upper(),
         "plan": subscription.plan_code,
         "mrr_minor": 0 if ended else _monthly(plan),
         "renews_at": None
@@ -202,7 +202,7 @@ def _invoice(invoice: LagoInvoice) -> Said | None:
         "kind": kind,
         "invoice_id": invoice.lago_id,
         "amount_minor": invoice.total_amount_cents,
-        "currency": invoice.currency,
+        "currency": invoice.currency and invoice.currency.upper(),
         "due_at": _time(invoice.payment_due_date, "/invoice/payment_due_date"),
         "attempts": 1 if kind == "payment_failed" else None,
     }
@@ -217,7 +217,7 @@ def _failure(failure: LagoFailure) -> Said:
 
 
 def _time(text: str | None, pointer: str) -> int | None:
-    if text is None:
+    if not text:
         return None
     try:
         return milliseconds(text, pointer)

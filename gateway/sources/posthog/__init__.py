@@ -17,6 +17,7 @@ SOURCE = Source(
             "/event",
             "/uuid",
             "/timestamp",
+            "/offset",
             "/properties/$groups",
             "/properties/$group_type",
             "/properties/$group_key",

@@ -18,11 +18,12 @@ import msgspec
 from gateway.http.errors import Fault
 from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
+from gateway.http.times import milliseconds
 from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, check_count
-from gateway.sources.segment.records import record_of, user_of
+from gateway.sources.segment.records import record_of, sent_by, user_of
 from schemas.records import InputEvent
 
-__all__ = ["ACCOUNT_GROUPS", "call_of", "events_in", "key_in", "record_of_event", "to_record"]
+__all__ = ["ACCOUNT_GROUPS", "call_of", "events_in", "key_in", "record_of_event", "sent_at_in", "to_record"]
 
 ACCOUNT_GROUPS = ("company", "organization", "account", "customer", "workspace", "team")
 """Names of groups that are accounts, the first of them first."""
@@ -36,10 +37,17 @@ _SILENT = frozenset(
         "$feature_flag_called",
         "$pageleave",
         "$opt_in",
+        "$unset",
+        "$snapshot",
+        "$web_vitals",
+        "$$heatmap",
+        "$performance_event",
+        "$csp_violation",
     }
 )
 """PostHog's own events that say nothing about use."""
 
+_MAX_DIGITS = 15
 _PAGES = {"$pageview": "page", "$screen": "screen"}
 
 
@@ -50,6 +58,7 @@ class PosthogEvent(msgspec.Struct):
     distinct_id: Id = None
     uuid: str | None = None
     timestamp: str | int | float | None = None
+    offset: Any = None
     properties: dict[str, Any] | Empty | None = None
 
 
@@ -67,11 +76,17 @@ class _PosthogBody(msgspec.Struct):
     batch: list[msgspec.Raw] | None = None
 
 
+class _Sent(msgspec.Struct):
+    sent_at: Any = None
+    sent_at_camel: Any = msgspec.field(name="sentAt", default=None)
+
+
 _EVENTS: Decoder[PosthogEvent] = Decoder(PosthogEvent)
 _KEYED: Decoder[_ProjectKeyed] = Decoder(_ProjectKeyed)
 _TOKENS: Decoder[_TokenProperty] = Decoder(_TokenProperty)
 _FIRST = json.JSONDecoder()
 _BODIES: Decoder[_PosthogBody] = Decoder(_PosthogBody)
+_SENT: Decoder[_Sent] = Decoder(_Sent)
 _LISTS: Decoder[list[msgspec.Raw]] = Decoder(list[msgspec.Raw])
 
 
@@ -108,16 +123,38 @@ def events_in(body: bytes, most: int) -> list[bytes]:
     return [body] if batch is None else [bytes(each) for each in batch]
 
 
-def call_of(raw: bytes) -> tuple[str | None, Call, bytes]:
-    """Return the type of an event's Segment call (or ``None``), the call and its JSON; raise Fault."""
+def sent_at_in(body: bytes, asked: str | None) -> int | None:
+    """
+    Return when a body was sent (UTC milliseconds), ``None`` where that is not known; raise Fault.
+
+    ``asked`` is the parameter ``_`` of the address, where the browser's library puts it in milliseconds.
+    """
+    said = None if body.lstrip()[:1] == b"[" else _SENT.read(body)
+    value = None if said is None else said.sent_at or said.sent_at_camel
+    if value is None and asked is not None and asked.isdecimal() and len(asked) <= _MAX_DIGITS:
+        value = int(asked)
+    with suppress(Fault):
+        return milliseconds(value, "/sent_at") if isinstance(value, str | int | float) else None
+    return None
+
+
+def call_of(raw: bytes, sent_at: int) -> tuple[str | None, Call, bytes]:
+    """
+    Return the type of an event's Segment call (or ``None``), the call and its JSON; raise Fault.
+
+    ``sent_at`` (UTC milliseconds) dates an event that only says how long before it happened.
+    """
     event = _EVENTS.read(raw)
     properties = event.properties if isinstance(event.properties, dict) else {}
     person = event.distinct_id if event.distinct_id is not None else properties.get("distinct_id")
     if person in (None, ""):
         raise Fault("distinct_id is missing", "/distinct_id")
+    at = event.timestamp if event.timestamp is not None else properties.get("timestamp")
+    if at is None and isinstance(event.offset, int | float) and 0 <= event.offset <= sent_at:
+        at = sent_at - round(event.offset)
     call: dict[str, Any] = {
         "messageId": event.uuid or properties.get("$insert_id"),
-        "timestamp": event.timestamp if event.timestamp is not None else properties.get("timestamp"),
+        "timestamp": at,
         # A group stands for itself where no person is known, as "$company_acme".
         ("anonymousId" if str(person).startswith("$") else "userId"): person,
     }
@@ -130,6 +167,8 @@ def call_of(raw: bytes) -> tuple[str | None, Call, bytes]:
     else:
         call |= {"context": {"groupId": _account(properties.get("$groups"))}, "event": event.event}
         kind = _PAGES.get(event.event, "track")
+        if event.event == "$exception":
+            properties = properties | {"error": True}
         name = properties.get("$screen_name") or properties.get("title") or properties.get("$pathname")
         call |= {"properties": properties} if kind == "track" else {"name": _short(name)}
     encoded = msgspec.json.encode(call)
@@ -137,20 +176,24 @@ def call_of(raw: bytes) -> tuple[str | None, Call, bytes]:
 
 
 def record_of_event(
-    raw: bytes, sender: Sender, receipt: str, on_unusable: Callable[[str], object]
+    raw: bytes,
+    sender: Sender,
+    sent_at: int | None,
+    receipt: str,
+    on_unusable: Callable[[str], object],
 ) -> tuple[InputEvent | None, str | None]:
     """Return the record of an event and its user, both ``None`` for one that says nothing; raise Fault."""
-    kind, call, encoded = call_of(raw)
+    kind, call, encoded = call_of(raw, sender.received_at if sent_at is None else sent_at)
     if kind is None:
         return None, None
-    record = record_of(kind, call, encoded, sender, receipt=receipt, on_unusable=on_unusable)
+    record = record_of(kind, call, encoded, sender, sent_at=sent_at, receipt=receipt, on_unusable=on_unusable)
     return record, user_of(call)
 
 
 def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> InputEvent | None:
     """Return the record of an event that became a dead letter; raise Fault."""
-    receipt = headers.get("bellbuoy-receipt", b"").decode()
-    return record_of_event(raw, sender, receipt, lambda _: None)[0]
+    receipt, sent_at = sent_by(headers)
+    return record_of_event(raw, sender, sent_at, receipt, lambda _: None)[0]
 
 
 def _is_account(group_type: str) -> bool:

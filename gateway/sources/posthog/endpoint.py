@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from collections.abc import Callable
 from urllib.parse import parse_qs
@@ -23,7 +24,8 @@ from gateway.metrics import count_unusable
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
 from gateway.sources.posthog import SOURCE
-from gateway.sources.posthog.calls import events_in, key_in, record_of_event
+from gateway.sources.posthog.calls import events_in, key_in, record_of_event, sent_at_in
+from gateway.sources.segment.records import dead_letter_headers
 
 __all__ = ["PATHS", "PosthogEndpoint"]
 
@@ -32,6 +34,8 @@ PATHS = ("/batch", "/capture", "/e", "/i/v0/e", "/i/v0/batch")
 
 _ACCEPTED = b'{"status": 1}'
 _GZIP = b"\x1f\x8b"
+_FORMS = "data is neither JSON nor base64 of it; of compressions, gzip is read"
+_FORM = re.compile(rb"(?:[a-z_]{1,20}=[^&]{0,64}&){0,9}data=")
 
 
 class PosthogEndpoint:
@@ -65,13 +69,14 @@ class PosthogEndpoint:
                 sender = told_of(request, grant.sender(SOURCE.name, received_at))
                 body = well_formed(body)
                 events = events_in(body, self._limits.max_batch_events)
+                sent_at = sent_at_in(body, request.query_params.get("_"))
             except Fault as fault:
                 raise HttpError.of(fault) from fault
             check_batch_size(len(events), self._limits, pointer="/batch")
             receipt, dry_run = secrets.token_hex(8), dry_run_of(request)
             records = RequestRecords(sender, grant, dry_run)
             for index, event in enumerate(events):
-                self._add(records, event, f"{receipt}/{index}")
+                self._add(records, event, sent_at, f"{receipt}/{index}")
             if dry_run is not None:
                 return dry_run.answer(dry_run=True)
             await self._dispatcher.send(records)
@@ -81,23 +86,33 @@ class PosthogEndpoint:
         """Return the JSON of a body that a browser may have compressed, or sent as a form; raise Fault."""
         if body.startswith(_GZIP):
             return await gunzip(body, self._limits.max_body_bytes)
-        if not body.startswith(b"data="):
+        if not _FORM.match(body):
             return body
         try:
-            return base64.b64decode(parse_qs(body.decode(), max_num_fields=10)["data"][0], validate=True)
+            data = parse_qs(body.decode(), max_num_fields=10)["data"][0]
+            if data.lstrip()[:1] in ("{", "["):
+                return data.encode()
+            # A plus sign that was not escaped is a space in a form; the padding may be missing.
+            text = data.strip().replace(" ", "+").rstrip("=")
+            plain = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
         except (binascii.Error, ValueError, KeyError) as error:
-            raise Fault("data is not base64", "") from error
+            raise Fault(_FORMS) from error
+        if plain.startswith(_GZIP):
+            return await gunzip(plain, self._limits.max_body_bytes)
+        if plain.lstrip()[:1] not in (b"{", b"["):
+            raise Fault(_FORMS)
+        return plain
 
-    def _add(self, records: RequestRecords, raw: bytes, receipt: str) -> None:
+    def _add(self, records: RequestRecords, raw: bytes, sent_at: int | None, receipt: str) -> None:
         records.raws.append(raw)
         try:
             check_event_size(raw, self._limits)
             raw = self._dispatcher.fields.of(records.sender).changed(raw)
-            record, user = record_of_event(raw, records.sender, receipt, count_unusable)
+            record, user = record_of_event(raw, records.sender, sent_at, receipt, count_unusable)
             if record is None:
                 self._dispatcher.ignore(records, raw)
             else:
                 self._dispatcher.accept(records, record, user)
         except Fault as fault:
-            headers = {"bellbuoy-receipt": receipt.encode()}
+            headers = dead_letter_headers(None, sent_at, receipt)
             self._dispatcher.add_dead_letter(records, "usage.events", raw, fault, headers, receipt)

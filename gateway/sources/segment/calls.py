@@ -155,7 +155,8 @@ def key_in(body: bytes) -> str | None:
         keyed = _KEYED.read(body)
     except Fault:
         # An unpaired surrogate makes the reader stop; the same text with other characters does not.
-        keyed = _KEYED.read(body.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
+        text = body.removeprefix(b"\xef\xbb\xbf")
+        keyed = _KEYED.read(text.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
     return _read_or_none(_TEXTS, keyed.write_key)
 
 

@@ -39,8 +39,11 @@ from gateway.sources.segment.sdk_settings import sdk_settings
 __all__ = ["SegmentEndpoint"]
 
 _SUCCESS = b'{"success": true}'
-_BATCH_PATHS = ("/batch", "/b", "/import")
-"""Paths of a batch: its name, its short form in browsers, and the one of the libraries for Java and Ruby."""
+_BATCH_PATHS = ("/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch")
+"""
+Paths of a batch: its name, its short form in browsers, the one of the libraries for Java and Ruby, and that
+of RudderStack's beacons.
+"""
 
 
 class SegmentEndpoint:
@@ -73,9 +76,7 @@ class SegmentEndpoint:
             for kind in CALLS
             for path in (f"/{kind}", f"/{kind[0]}")
         ]
-        batches = [
-            Route(f"/v1{path}", self._batch, methods=["POST"], name="/v1/batch") for path in _BATCH_PATHS
-        ]
+        batches = [Route(path, self._batch, methods=["POST"], name="/v1/batch") for path in _BATCH_PATHS]
         return [
             *singles,
             *batches,
@@ -90,7 +91,7 @@ class SegmentEndpoint:
             grant = self._keys.from_header(request.headers.get("authorization"), SOURCE.name)
             async with self._bodies.body_of(request, proven=grant is not None) as body:
                 try:
-                    grant = grant or self._keys.grant(key_in(body), SOURCE.name)
+                    grant = grant or self._keys.grant(_key(request, body), SOURCE.name)
                     sender = told_of(request, grant.sender(SOURCE.name, received_at))
                     if len(body) > self._limits.max_event_bytes:
                         raise HttpError(
@@ -116,7 +117,7 @@ class SegmentEndpoint:
         grant = self._keys.from_header(request.headers.get("authorization"), SOURCE.name)
         async with self._bodies.body_of(request, proven=grant is not None) as body:
             try:
-                grant = grant or self._keys.grant(key_in(body), SOURCE.name)
+                grant = grant or self._keys.grant(_key(request, body), SOURCE.name)
                 sender = told_of(request, grant.sender(SOURCE.name, received_at))
                 batch = decode_batch(well_formed(body), self._limits.max_batch_events)
             except Fault as fault:
@@ -215,6 +216,11 @@ class SegmentEndpoint:
         receipt = receipt_of(raw, receipt)
         headers = dead_letter_headers(kind, sent_at, receipt)
         self._dispatcher.add_dead_letter(records, topic_of(kind), raw, fault, headers, receipt)
+
+
+def _key(request: Request, body: bytes) -> str | None:
+    """Return the write key in a body, else that in the address, where a beacon has it; raise Fault."""
+    return key_in(body) or request.query_params.get("writeKey")
 
 
 def _receipt() -> str:

@@ -37,7 +37,7 @@ from schemas.money import minor_units
 from schemas.records import AccountProfile, InputEvent, UsageEvent
 from schemas.times import DAY
 
-__all__ = ["dead_letter_headers", "receipt_of", "record_of", "to_record", "user_of"]
+__all__ = ["dead_letter_headers", "receipt_of", "record_of", "sent_by", "to_record", "user_of"]
 
 MAX_DURATION_MS = 366 * DAY
 """A duration or latency in a Segment call; a longer one is left out."""
@@ -129,15 +129,20 @@ def dead_letter_headers(kind: str | None, sent_at: int | None, receipt: str) -> 
     return {name: str(value).encode() for name, value in values.items() if value is not None}
 
 
+def sent_by(headers: Mapping[str, bytes]) -> tuple[str, int | None]:
+    """Return the receipt in the headers of a dead letter, and when its request was sent, if it was said."""
+    sent_at = int(headers[_SENT_AT_HEADER]) if _SENT_AT_HEADER in headers else None
+    return headers.get(_RECEIPT_HEADER, b"").decode(), sent_at
+
+
 def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> InputEvent | None:
     """Return the record of a call that became a dead letter with these headers, as ``record_of`` does."""
     call = CALL_DECODER.read(raw)
     named_by_path = call.type is None and _TYPE_HEADER in headers
     kind = headers[_TYPE_HEADER].decode() if named_by_path else call_type(call)
-    sent_at = sent_at_of(call)
-    if sent_at is None and _SENT_AT_HEADER in headers:
-        sent_at = int(headers[_SENT_AT_HEADER])
-    receipt = headers.get(_RECEIPT_HEADER, b"").decode()
+    receipt, sent_at = sent_by(headers)
+    own = sent_at_of(call)
+    sent_at = sent_at if own is None else own
     return record_of(kind, call, raw, sender, sent_at=sent_at, receipt=receipt)
 
 

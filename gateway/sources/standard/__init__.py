@@ -25,7 +25,7 @@ from schemas.records import InputEvent
 
 __all__ = ["SOURCE"]
 
-_ID = "webhook-id"
+_ID, _SVIX_ID = "webhook-id", "svix-id"
 _TOPICS = (
     "usage.events",
     "support.events",
@@ -41,7 +41,7 @@ class StandardMessage(msgspec.Struct):
     """A message."""
 
     type: str
-    data: dict[str, Any] = {}
+    data: dict[str, Any] | None = None
     timestamp: str | int | None = None
 
 
@@ -60,8 +60,12 @@ def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> Input
     topic = message.type.removeprefix("bellbuoy.")
     if topic not in _TOPICS:
         return None
-    known = {"event_id": header_id(headers, _ID, raw), "occurred_at": message.timestamp}
-    fields = {name: value for name, value in known.items() if value is not None} | message.data
+    known = {
+        "event_id": header_id(headers, _ID if _ID in headers else _SVIX_ID, raw),
+        "occurred_at": message.timestamp,
+    }
+    fields = {name: value for name, value in known.items() if value is not None}
+    fields |= message.data or {}
     fields["source"] = sender.source
     try:
         return form_of(topic).read(msgspec.json.encode(fields), sender)
@@ -90,5 +94,5 @@ SOURCE = WebhookSource(
         kept=("",),
     ),
     demo_secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",  # noqa: S106 - published
-    event_headers=(_ID,),
+    event_headers=(_ID, _SVIX_ID),
 )

@@ -23,7 +23,8 @@ class StandardSignature:
     Verifies and makes the headers ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature``.
 
     The library's own check reads a clock and raises other errors for malformed headers, so the library only
-    computes the signature here. A secret without ``whsec_`` is taken as it is.
+    computes the signature here. A secret without ``whsec_`` is taken as it is. Svix, where the specification
+    comes from, may call the headers ``svix-id`` and so on; the three are then read by those names.
     Source: https://github.com/standard-webhooks/standard-webhooks, ``spec/standard-webhooks.md``
     """
 
@@ -43,8 +44,12 @@ class StandardSignature:
 
     def verify(self, request: SignedRequest, secrets: Sequence[str], now: int) -> None:
         """Return when one of the secrets signed this near ``now``; raise BadSignatureError otherwise."""
-        event_id, time = request.headers.get("webhook-id", ""), request.headers.get("webhook-timestamp", "")
-        given = request.headers.get(self.header, "").split(" ")[:_MAX_SIGNATURES]
+        own = self.header in request.headers or "webhook-id" in request.headers
+        prefix = "webhook" if own else "svix"
+        event_id, time, signatures = (
+            request.headers.get(f"{prefix}-{name}", "") for name in ("id", "timestamp", "signature")
+        )
+        given = signatures.split(" ")[:_MAX_SIGNATURES]
         if not event_id or not (time.isascii() and time.isdecimal() and len(time) <= 12):
             raise BadSignatureError("webhook-id or webhook-timestamp is missing")
         try:

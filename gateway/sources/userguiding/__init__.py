@@ -47,7 +47,7 @@ class UserGuidingEvent(msgspec.Struct):
     payload: UserGuidingPayload
 
 
-_EVENTS: Decoder[UserGuidingEvent] = Decoder(UserGuidingEvent)
+_EVENTS: Decoder[UserGuidingEvent] = Decoder(UserGuidingEvent, lax=True)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -59,7 +59,7 @@ def split(body: bytes) -> list[bytes]:
 def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> EngagementEvent | None:
     """Return the record of an event, or ``None`` for one that says nothing about health; raise Fault."""
     event = _EVENTS.read(raw)
-    kind = _KINDS.get(event.event)
+    kind = _KINDS.get(event.event.lower())
     if kind is None:
         return None
     user, guide = text_id(event.payload.user_id), event.payload.guide_name or text_id(event.payload.guide_id)

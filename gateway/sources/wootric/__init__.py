@@ -62,7 +62,7 @@ class WootricEvent(msgspec.Struct):
     survey_mode: str | None = None
 
 
-_EVENTS: Decoder[WootricEvent] = Decoder(WootricEvent)
+_EVENTS: Decoder[WootricEvent] = Decoder(WootricEvent, lax=True)
 
 
 def split(body: bytes) -> list[bytes]:
@@ -88,7 +88,7 @@ def to_record(raw: bytes, sender: Sender, _headers: Mapping[str, bytes]) -> Surv
         raise Fault("the survey's id is missing", f"/{part}/survey_id")
     created = _time(answer.created_at or event.timestamp, f"/{part}/created_at")
     updated = _time(answer.updated_at, f"/{part}/updated_at")
-    excluded = answer.excluded_from_calculations in (True, "true")
+    excluded = answer.excluded_from_calculations in (True, "true") or event.event_name == "deleted"
     edited = event.event_name == "updated" or excluded
     own = answer.end_user_properties if isinstance(answer.end_user_properties, dict) else {}
     account = next((str(own[name]) for name in _ACCOUNTS if isinstance(own.get(name), str | int)), None)

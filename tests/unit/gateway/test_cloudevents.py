@@ -92,3 +92,19 @@ def test_a_write_key_is_not_enough(gateway: GatewayClient) -> None:
     headers, body = to_structured(event())
     assert gateway.post("/v1/cloudevents", bytes(body), headers | KEY).status == 403
     assert gateway.post("/v1/cloudevents", b"{}", SERVER_KEY).json["code"] == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("header", "account"),
+    [
+        ('"acme inc"', "acme inc"),
+        ('"a\\"b"', 'a"b'),
+        ('"acme%20inc"', "acme inc"),
+        ('"', '"'),
+        ("acme+1", "acme+1"),
+    ],
+)
+def test_a_header_may_be_quoted(gateway: GatewayClient, header: str, account: str) -> None:
+    headers, body = to_binary(event())
+    gateway.post("/v1/cloudevents", bytes(body), headers | SERVER_KEY | {"ce-subject": header})
+    assert gateway.sent("usage.events")[0].account_id == account

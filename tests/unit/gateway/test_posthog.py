@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -132,3 +133,71 @@ def test_a_bad_event_becomes_a_dead_letter_that_can_be_mapped_again(gateway: Gat
 def test_a_browser_may_call_it(gateway: GatewayClient) -> None:
     ask = {"origin": "https://app.example", "access-control-request-method": "POST"}
     assert gateway.request("OPTIONS", "/i/v0/e/", b"", ask).status == 200
+
+
+def form(data: bytes, before: str = "") -> bytes:
+    return f"{before}data={quote(data, safe='')}".encode()
+
+
+PLAIN = json.dumps(EVENT | {"api_key": "key-1", "event": "what>>>?"}).encode()
+BASE64 = base64.b64encode(PLAIN)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        form(PLAIN),
+        form(BASE64),
+        form(BASE64, before="compression=base64&"),
+        form(BASE64.rstrip(b"=")),
+        b"data=" + BASE64,  # its plus signs are not escaped
+        form(base64.b64encode(gzip.compress(PLAIN))),
+    ],
+)
+def test_forms_of_browsers(gateway: GatewayClient, body: bytes) -> None:
+    assert gateway.post("/e/", body, {}).status == 200
+    assert gateway.sent("usage.events")[0].name == "what>>>?"
+
+
+@pytest.mark.parametrize("body", [b"data=N4Ig", b"data=%ff", b"data=", b"compression=lz64&data=!"])
+def test_a_form_that_cannot_be_read_is_400(gateway: GatewayClient, body: bytes) -> None:
+    assert gateway.post("/e/", body, {}).status == 400
+
+
+UNDATED = {name: value for name, value in EVENT.items() if name != "timestamp"} | {"offset": 60_000}
+
+
+@pytest.mark.parametrize(
+    ("event", "path", "sent", "at"),
+    [
+        (UNDATED, "/batch/", {}, NOW - 60_000),
+        (UNDATED, "/batch/", {"sent_at": NOW + 3_600_000}, NOW - 60_000),
+        (UNDATED | {"offset": -1}, "/batch/", {}, NOW),
+        (UNDATED | {"offset": "soon"}, "/batch/", {}, NOW),
+        (EVENT | {"offset": 60_000}, "/batch/", {}, NOW),
+        (EVENT, "/batch/", {"sent_at": NOW + 3_600_000}, NOW - 3_600_000),
+        (EVENT, "/batch/", {"sentAt": NOW + 3_600_000}, NOW - 3_600_000),
+        (EVENT, f"/e/?_={NOW + 3_600_000}", {}, NOW - 3_600_000),
+        (EVENT, "/e/?_=now", {"sent_at": "now"}, NOW),
+    ],
+)
+def test_when_an_event_was(
+    gateway: GatewayClient, event: dict[str, Any], path: str, sent: dict[str, Any], at: int
+) -> None:
+    gateway.post(path, {"api_key": "key-1", "batch": [event]} | sent, {})
+    assert gateway.sent("usage.events")[0].occurred_at == at
+
+
+def test_an_exception_is_use_with_an_error_and_measurements_of_pages_are_none(gateway: GatewayClient) -> None:
+    names = ("$exception", "$web_vitals", "$$heatmap", "$snapshot")
+    gateway.post("/batch/", batch(*(EVENT | {"event": name} for name in names)), {})
+    assert [(used.name, used.error) for used in gateway.sent("usage.events")] == [("$exception", True)]
+
+
+def test_a_dead_letter_keeps_when_its_request_was_sent(gateway: GatewayClient) -> None:
+    bad = EVENT | {"distinct_id": None}
+    gateway.post("/batch/", {"api_key": "key-1", "batch": [bad], "sent_at": NOW + 3_600_000}, {})
+    (letter,) = gateway.sent("events.deadletter")
+    repaired = SOURCE.to_record(json.dumps(EVENT).encode(), Sender("acme", "posthog", NOW), letter.headers)
+    assert repaired is not None
+    assert repaired.occurred_at == NOW - 3_600_000

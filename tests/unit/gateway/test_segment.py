@@ -708,3 +708,19 @@ def test_metrics_with_a_port_of_their_own_are_not_among_the_routes() -> None:
     apart = GatewayClient(SETTINGS.model_copy(update={"metrics_port": 9100}))
     assert apart.request("GET", "/metrics").status == 404
     assert apart.request("GET", "/livez").status == 200
+
+
+@pytest.mark.parametrize("path", ["/beacon/v1/batch", "/v1/batch"])
+def test_a_beacon_has_its_key_in_the_address(gateway: GatewayClient, path: str) -> None:
+    batch = {"batch": [{"type": "track", "userId": "u", "event": "e", "context": {"groupId": "acme"}}]}
+    assert gateway.post(f"{path}?writeKey=key-1", batch, {}).status == 200
+    assert gateway.sent("usage.events")[0].account_id == "acme"
+    assert gateway.post(f"{path}?writeKey=nobody", batch, {}).status == 401
+    assert gateway.post(path, batch, {}).status == 401
+
+
+@pytest.mark.parametrize("headers", [KEY, {}])
+def test_a_byte_order_mark_is_taken_off(gateway: GatewayClient, headers: dict[str, str]) -> None:
+    call = {"userId": "u", "event": "e", "context": {"groupId": "acme"}, "writeKey": "key-1"}
+    assert gateway.post("/v1/track", b"\xef\xbb\xbf" + json.dumps(call).encode(), headers).status == 200
+    assert gateway.sent("usage.events")[0].account_id == "acme"
