@@ -20,10 +20,19 @@ from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.sources.segment.calls import CALL_DECODER, Call, Empty, Id, check_count
-from gateway.sources.segment.records import record_of, sent_by, user_of
+from gateway.sources.segment.records import dead_letter_headers, record_of, sent_by, user_of
 from schemas.records import InputEvent
 
-__all__ = ["ACCOUNT_GROUPS", "call_of", "events_in", "key_in", "record_of_event", "sent_at_in", "to_record"]
+__all__ = [
+    "ACCOUNT_GROUPS",
+    "call_of",
+    "events_in",
+    "headers_kept",
+    "key_in",
+    "record_of_event",
+    "sent_at_in",
+    "to_record",
+]
 
 ACCOUNT_GROUPS = ("company", "organization", "account", "customer", "workspace", "team")
 """Names of groups that are accounts, the first of them first."""
@@ -188,6 +197,11 @@ def record_of_event(
         return None, None
     record = record_of(kind, call, encoded, sender, sent_at=sent_at, receipt=receipt, on_unusable=on_unusable)
     return record, user_of(call)
+
+
+def headers_kept(sent_at: int | None, receipt: str) -> dict[str, bytes]:
+    """Return the headers of an event's dead letter: what is known of the event outside of its own JSON."""
+    return dead_letter_headers(None, sent_at, receipt)
 
 
 def to_record(raw: bytes, sender: Sender, headers: Mapping[str, bytes]) -> InputEvent | None:

@@ -24,8 +24,7 @@ from gateway.metrics import count_unusable
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
 from gateway.sources.posthog import SOURCE
-from gateway.sources.posthog.calls import events_in, key_in, record_of_event, sent_at_in
-from gateway.sources.segment.records import dead_letter_headers
+from gateway.sources.posthog.calls import events_in, headers_kept, key_in, record_of_event, sent_at_in
 
 __all__ = ["PATHS", "PosthogEndpoint"]
 
@@ -114,5 +113,5 @@ class PosthogEndpoint:
             else:
                 self._dispatcher.accept(records, record, user)
         except Fault as fault:
-            headers = dead_letter_headers(None, sent_at, receipt)
+            headers = headers_kept(sent_at, receipt)
             self._dispatcher.add_dead_letter(records, "usage.events", raw, fault, headers, receipt)
