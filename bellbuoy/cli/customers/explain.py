@@ -20,7 +20,9 @@ __all__ = ["explain"]
 
 
 def explain(
-    account: Annotated[str, typer.Argument(help="The customer's account id.", show_default=False)],
+    account: Annotated[
+        str, typer.Argument(metavar="ACCOUNT", help="The customer's account id.", show_default=False)
+    ],
     at: Annotated[
         str | None, typer.Option(help=f"The score as it was at this time: {TIME_FORMS}.", show_default="now")
     ] = None,

@@ -16,7 +16,9 @@ __all__ = ["note"]
 
 def note(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The customer's account id.")],
-    text: Annotated[str, typer.Argument(help="What there is to say, at most 4,000 characters.")],
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="What there is to say, at most 4,000 characters.")
+    ],
     tenant: Tenant = "demo",
     author: Author = "",
     anyway: Anyway = False,

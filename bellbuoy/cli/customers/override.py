@@ -36,7 +36,8 @@ override = typer.Typer(
 def set_(
     account: _Account,
     value: Annotated[
-        float, typer.Argument(min=0.0, max=100.0, help="The score to use in its place, 0 to 100.")
+        float,
+        typer.Argument(metavar="VALUE", min=0.0, max=100.0, help="The score to use in its place, 0 to 100."),
     ],
     reason: Annotated[str, typer.Option(help="Why, in a sentence.", show_default=False)],
     target: _Target = "score",

@@ -69,7 +69,9 @@ def list_tasks(
 @tasks.command(epilog=EXIT_CODES)
 def add(
     account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The customer's account id.")],
-    title: Annotated[str, typer.Argument(help="What is to be done, at most 300 characters.")],
+    title: Annotated[
+        str, typer.Argument(metavar="TITLE", help="What is to be done, at most 300 characters.")
+    ],
     due: Annotated[
         str | None, typer.Option(metavar="TIME", help=f"By when: {TIME_AHEAD_FORMS}.", show_default="no date")
     ] = None,

@@ -19,7 +19,9 @@ __all__ = ["rebuild"]
 
 
 def rebuild(
-    sink: Annotated[str, typer.Argument(help="The sink's name, e.g. redis.", show_default=False)],
+    sink: Annotated[
+        str, typer.Argument(metavar="SINK", help="The sink's name, e.g. redis.", show_default=False)
+    ],
     dry_run: DryRun = False,
     timeout: Annotated[
         float, typer.Option(min=1.0, help="Wait at most so many seconds until the sink is filled.")

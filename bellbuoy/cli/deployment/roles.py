@@ -18,6 +18,11 @@ def gateway() -> None:
     Run the gateway: it takes events over HTTP and writes them to Kafka topics.
 
     Needs Kafka with its topics (`bellbuoy topics create`). Stops on SIGTERM.
+
+    \b
+    Examples:
+      bellbuoy gateway
+      BELLBUOY_GATEWAY__PORT=8081 bellbuoy gateway
     """
     _run("gateway")
 
@@ -27,6 +32,10 @@ def journal() -> None:
     Run the journal stage: it orders all input topics into one log a partition.
 
     Needs Kafka with its topics. Start several to share the partitions. Stops on SIGTERM.
+
+    \b
+    Examples:
+      bellbuoy journal
     """
     _run("journal")
 
@@ -36,6 +45,11 @@ def worker() -> None:
     Run the worker: it folds the journal into scores, bands and alerts.
 
     Needs Kafka with its topics. Start several to share the partitions. Stops on SIGTERM.
+
+    \b
+    Examples:
+      bellbuoy worker
+      bellbuoy --config /etc/bellbuoy.toml worker
     """
     _run("worker")
 
@@ -45,6 +59,10 @@ def deliver() -> None:
     Run delivery: it writes scores and alerts from Kafka to the sinks, such as Redis.
 
     Needs Kafka with its topics; a sink may be away for a while, nothing is lost. Stops on SIGTERM.
+
+    \b
+    Examples:
+      bellbuoy deliver
     """
     _run("deliver")
 
@@ -55,6 +73,10 @@ def poll() -> None:
 
     Needs Kafka with its topics, and sources under `poll.tenants` in the settings. Start a second one to
     take over when the first one dies. Stops on SIGTERM.
+
+    \b
+    Examples:
+      bellbuoy poll
     """
     from bellbuoy.polling.role import run_poller
 
@@ -71,6 +93,11 @@ def console(
 
     Needs a sink that can be read, such as Redis; Kafka for acts alone. It logs a link that signs you in,
     once. Stops on SIGTERM.
+
+    \b
+    Examples:
+      bellbuoy console
+      bellbuoy console --link
     """
     if link:
         from bellbuoy.console.links import new_link

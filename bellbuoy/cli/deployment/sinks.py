@@ -21,12 +21,20 @@ sinks = typer.Typer(
 )
 sinks.command(epilog=EXIT_CODES)(rebuild)
 
-_Name = Annotated[str | None, typer.Argument(help="The sink's name; all of them without it.")]
+_Name = Annotated[
+    str | None, typer.Argument(metavar="[NAME]", help="The sink's name; all of them without it.")
+]
 
 
 @sinks.command("list", epilog=EXIT_CODES)
 def list_sinks(as_json: Json = False) -> None:
-    """List the sinks of the settings: which records each takes, and which commands work on it."""
+    """
+    List the sinks of the settings: which records each takes, and which commands work on it.
+
+    \b
+    Examples:
+      bellbuoy sinks list
+    """
     from bellbuoy.operations.delivery.sinks import find_sinks
     from bellbuoy.settings import load
     from sinks.installed import installed_names
@@ -94,6 +102,11 @@ def lag(sink: _Name = None, as_json: Json = False) -> None:
     Say how many records of each topic are not written to a sink yet, ends of transactions included.
 
     Of a destination with a daily budget it also says how many requests of this UTC day are used.
+
+    \b
+    Examples:
+      bellbuoy sinks lag
+      bellbuoy sinks lag postgres --json
     """
     from bellbuoy.operations.delivery.lag import daily_use, sink_lag
     from bellbuoy.operations.delivery.sinks import find_sinks
@@ -128,7 +141,9 @@ def lag(sink: _Name = None, as_json: Json = False) -> None:
 
 @sinks.command(epilog=EXIT_CODES)
 def reconcile(
-    sink: Annotated[str, typer.Argument(help="The sink's name, e.g. postgres.", show_default=False)],
+    sink: Annotated[
+        str, typer.Argument(metavar="SINK", help="The sink's name, e.g. postgres.", show_default=False)
+    ],
     fix: Annotated[
         bool, typer.Option("--repair", help="Write again what differs, remove what is left over.")
     ] = False,

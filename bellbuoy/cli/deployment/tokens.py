@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bellbuoy.cli.options import Json
+from bellbuoy.cli.options import EXIT_CODES, Json
 from bellbuoy.cli.terminal.output import emit, fail
 from bellbuoy.exit_codes import CONFIGURATION
 
@@ -16,6 +16,7 @@ tokens = typer.Typer(
     name="tokens",
     help="Make tokens with which programs ask the console's JSON API.",
     no_args_is_help=True,
+    epilog=EXIT_CODES,
 )
 
 
@@ -24,9 +25,11 @@ def _tokens() -> None:
     """Keep ``new`` a command of its own."""
 
 
-@tokens.command()
+@tokens.command(epilog=EXIT_CODES)
 def new(
-    name: Annotated[str, typer.Argument(help="Name of the token in the settings and in the audit log.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the token in the settings and in the audit log.")
+    ],
     tenant: Annotated[
         list[str], typer.Option(help="Tenant whose data it opens; give it several times for several.")
     ],

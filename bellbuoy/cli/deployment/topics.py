@@ -17,7 +17,14 @@ topics = typer.Typer(
 
 @topics.command(epilog=EXIT_CODES)
 def create(as_json: Json = False) -> None:
-    """Create the topics that are missing; those that exist stay as they are."""
+    """
+    Create the topics that are missing; those that exist stay as they are.
+
+    \b
+    Examples:
+      bellbuoy topics create
+      BELLBUOY_KAFKA__BOOTSTRAP=kafka:9092 bellbuoy topics create
+    """
     from bellbuoy.operations.kafka.topics import create_topics
     from bellbuoy.settings import load
 
@@ -32,6 +39,10 @@ def check(as_json: Json = False) -> None:
     List every topic that is missing or has wrong partitions, compaction, size or retention; then exit with 1.
 
     A topic may keep more than is asked, for longer. What works, but could be safer, is listed as advice.
+
+    \b
+    Examples:
+      bellbuoy topics check
     """
     from bellbuoy.operations.kafka.topics import topic_advice, topic_faults
     from bellbuoy.settings import load
@@ -46,7 +57,14 @@ def check(as_json: Json = False) -> None:
 
 @topics.command("list", epilog=EXIT_CODES)
 def list_topics(as_json: Json = False) -> None:
-    """List the topics of this deployment with their partitions on the broker."""
+    """
+    List the topics of this deployment with their partitions on the broker.
+
+    \b
+    Examples:
+      bellbuoy topics list
+      bellbuoy topics list --json
+    """
     from bellbuoy.operations.kafka.topics import topic_partitions
     from bellbuoy.settings import load
     from processors.measures.formats import count

@@ -21,7 +21,7 @@ from bellbuoy.cli.intake.deadletters_filter import (
     read_dead_letters,
 )
 from bellbuoy.cli.intake.deadletters_repair import repair_commands
-from bellbuoy.cli.options import Json
+from bellbuoy.cli.options import EXIT_CODES, Json
 from bellbuoy.cli.terminal.output import emit, warn
 from schemas.times import iso
 
@@ -41,10 +41,11 @@ deadletters = typer.Typer(
     name="deadletters",
     help="List the records that could not be used, repair them and send them again.",
     no_args_is_help=True,
+    epilog=EXIT_CODES,
 )
 
 
-@deadletters.command("list")
+@deadletters.command("list", epilog=EXIT_CODES)
 def list_dead_letters(
     reason: Reason = None,
     topic: Topic = None,
@@ -86,7 +87,7 @@ def list_dead_letters(
     emit({"deadletters": [_summary(letter) for letter in letters]}, _table(letters), as_json)
 
 
-@deadletters.command()
+@deadletters.command(epilog=EXIT_CODES)
 def show(
     letter_id: Annotated[
         str, typer.Argument(metavar="ID", help="The dead letter's id, or its first characters.")

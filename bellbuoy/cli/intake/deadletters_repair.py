@@ -22,7 +22,7 @@ from bellbuoy.cli.intake.deadletters_filter import (
     read_dead_letters,
 )
 from bellbuoy.cli.intake.editor import edit_text
-from bellbuoy.cli.options import DryRun, Json
+from bellbuoy.cli.options import EXIT_CODES, DryRun, Json
 from bellbuoy.cli.terminal.output import emit, fail, warn
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import FAILED, OK
@@ -46,7 +46,7 @@ _Ids = Annotated[
 repair_commands = typer.Typer()
 
 
-@repair_commands.command()
+@repair_commands.command(epilog=EXIT_CODES)
 def repair(
     ids: _Ids = None,
     sets: Annotated[
@@ -129,7 +129,7 @@ def repair(
     _print_result(result, key, verb, dry_run=dry_run, as_json=as_json)
 
 
-@repair_commands.command()
+@repair_commands.command(epilog=EXIT_CODES)
 def redrive(
     ids: _Ids = None,
     every: Annotated[

@@ -23,13 +23,16 @@ keys = typer.Typer(
 )
 
 _Tenant = Annotated[str, typer.Option(help="The tenant whose events it sends, as in gateway.tenants.")]
-_Name = Annotated[str, typer.Argument(help="The key's name, or the id of one of that name.")]
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The key's name, or the id of one of that name.")]
 
 
 @keys.command(epilog=EXIT_CODES)
 def new(
     name: Annotated[
-        str, typer.Argument(help="Name of the key: its sender, as in `web-app`. It labels metrics.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of the key: its sender, as in `web-app`. It labels metrics."
+        ),
     ],
     tenant: _Tenant = "demo",
     scope: Annotated[

@@ -199,7 +199,9 @@ def tail(
 
 @sources.command(epilog=EXIT_CODES)
 def remap(
-    source: Annotated[str, typer.Argument(help="The webhook source whose mapping was mended.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The webhook source whose mapping was mended.")
+    ],
     since: Annotated[
         str, typer.Option("--from", metavar="TIME", help=f"Map what came from then on: {TIME_FORMS}.")
     ],

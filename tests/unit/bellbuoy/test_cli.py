@@ -81,6 +81,34 @@ def test_help_lists_the_commands_by_panel_each_with_a_whole_sentence(tmp_path: P
     assert "  topics       Create, check and list the Kafka topics.\n" in said
 
 
+def test_the_help_of_every_command_has_an_example_of_it_and_its_exit_codes() -> None:
+    script = (
+        "import json, typer; from bellbuoy.cli.app import app; from bellbuoy.cli.commands import PANELS\n"
+        "def walk(command, path):\n"
+        "    inner = getattr(command, 'commands', None)\n"
+        "    names = [n for p in PANELS.values() for n in p] if len(path) == 1 else list(inner or ())\n"
+        "    if inner is None:\n"
+        "        context = typer.Context(command, info_name=' '.join(path))\n"
+        "        named = [p.metavar or '' for p in command.params if p.param_type_name == 'argument']\n"
+        "        yield ' '.join(path), command.get_help(context), named\n"
+        "    for name in names:\n"
+        "        yield from walk(inner[name], (*path, name))\n"
+        "print(json.dumps(list(walk(typer.main.get_command(app), ('bellbuoy',)))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    commands = json.loads(done.stdout)
+
+    assert len(commands) > 70
+    for command, said, arguments in commands:
+        examples = said.partition("Example")[2]
+        name = "bellbuoy rebuild" if command == "bellbuoy sinks rebuild" else command
+        assert name.removeprefix("bellbuoy") in examples, command
+        assert "Exit codes" in said, command
+        assert all(argument.rpartition(".")[0] or argument == argument.upper() for argument in arguments)
+
+
 def test_version(tmp_path: Path) -> None:
     assert bellbuoy("--version", cwd=tmp_path).stdout.startswith("bellbuoy ")
 
