@@ -51,6 +51,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _in_body = False
     _refusal: HttpError | None = None
     _stopping = False
+    _ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, and close the one that has waited longest if there are too many."""
@@ -71,7 +72,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, unless the head or the body takes more than it may."""
-        if self.parser is None or self.transport.is_closing():
+        if self.parser is None or self._ending or self.transport.is_closing():
             return
         if not self._in_body:
             self._head_bytes += _length_of_head(data)
@@ -138,7 +139,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request, also where this one's body was answered before it was read."""
         super().on_response_complete()
-        if self._stopping and self.cycle.response_complete:
+        if (self._stopping or self._ending) and self.cycle.response_complete:
             self.transport.close()
         elif self.cycle.response_complete and not self.transport.is_closing():
             self._await_head()
@@ -189,7 +190,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         Answer with an error, and close the connection.
 
         A request whose body is the fault gets this answer instead of the application's. Where an earlier one
-        is still being answered, closing is all that can be said.
+        is still to be answered, as where its Content-Length was too small, it is, and nothing after it.
         """
         if self.cycle is None or self.cycle.response_complete or (self._in_body and not self.pipeline):
             if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
@@ -201,6 +202,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 f"content-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             )
             self.transport.write(head.encode() + body)
+        elif not self._in_body:
+            self._ending = True
+            return
         self.transport.close()
 
 

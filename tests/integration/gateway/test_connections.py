@@ -96,6 +96,23 @@ def test_good_requests_are_taken_one_after_another_on_a_connection(server: Serve
             assert answer(connection) == (200, {"success": True})
 
 
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (GOOD + b"and more", 200),
+        (GOOD + GOOD + b"\0", 200),
+        (head("Content-Length: 3") + BODY, 400),
+        (head() + BODY, 400),
+    ],
+    ids=["rubbish behind it", "behind the second", "a length too small", "no length"],
+)
+def test_a_request_is_answered_whatever_follows_it(server: Server, sent: bytes, status: int) -> None:
+    with server.connect() as connection:
+        connection.sendall(sent)
+        assert answer(connection)[0] == status
+        assert closed(connection)
+
+
 def test_headers_behind_a_chunked_body_are_not_kept(server: Server) -> None:
     with server.connect() as connection:
         start = head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n0\r\n" % (len(BODY), BODY)
