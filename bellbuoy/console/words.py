@@ -39,6 +39,13 @@ def ahead(at: int | None, now: int) -> str:
     return f"in {days} d" if days > 0 else f"{-days} d ago"
 
 
+def renewal(at: int | None, now: int) -> str:
+    """Return in words when a contract renews, or by its date did: ``renews in 12 d``, ``renewal 3 d ago``."""
+    if at is None:
+        return ""
+    return f"{'renewal' if at // DAY < now // DAY else 'renews'} {ahead(at, now)}"
+
+
 def day(at: int | None) -> str:
     """Return the UTC date of a time, like ``29 Nov 2026``."""
     if at is None:
@@ -158,6 +165,7 @@ FILTERS = {
     "monthly": monthly,
     "part": part,
     "points": points,
+    "renewal": renewal,
     "signed": signed,
     "sparkline": sparkline,
     "sums": sums,

@@ -78,7 +78,7 @@ class ActPages:
             return failure(site, error, request, fields)
         audit.acted(session_of(request).person, tenant, kind, account=alert.account_id, alert=alert.alert_id)
         site.pictures.announce()
-        return site.toast(_DONE.get(kind, kind), alert.title)
+        return site.toast(_DONE.get(kind, kind), f"{alert.name or alert.account_id}: {alert.title}")
 
     async def override(self, request: Request) -> Response:
         """Set a score by hand, or take that back."""

@@ -14,6 +14,9 @@ def test_times_are_short() -> None:
     passed = (0, 59_000, 4 * MINUTE, 3 * HOUR, 40 * HOUR, 12 * DAY)
     assert [age(NOW - one, NOW) for one in passed] == ["now", "now", "4 min", "3 h", "40 h", "12 d"]
     assert [ahead(NOW + one, NOW) for one in (0, DAY, -3 * DAY)] == ["today", "in 1 d", "3 d ago"]
+    renewal = FILTERS["renewal"]
+    said = [renewal(NOW + one, NOW) for one in (0, DAY, -3 * DAY)]
+    assert [*said, renewal(None, NOW)] == ["renews today", "renews in 1 d", "renewal 3 d ago", ""]
     assert (age(None, NOW), ahead(None, NOW), FILTERS["day"](None)) == ("", "", "")
     assert FILTERS["day"](NOW) == "4 Oct 2024"
     assert FILTERS["moment"](10**17) == str(10**17)
