@@ -103,10 +103,14 @@ GROUP BY owner, currency ORDER BY arr_at_risk DESC, owner LIMIT 5;""",
 )
 
 
-def publish(accounts: int, days: int, seed: int = 7) -> list[Output]:
-    """Return all that is published of a simulated company, in the order of its journal."""
+def publish(accounts: int, days: int, seed: int = 7, start: int | None = None) -> list[Output]:
+    """
+    Return all that is published of a simulated company, in the order of its journal.
+
+    It lives from ``start`` on, UTC milliseconds, or from the day that its file says.
+    """
     partition, outputs = FoldedPartition(0, Shared()), list[Output]()
-    for day in load_world("saas", seed=seed, accounts=accounts, days=days).days_of_events():
+    for day in load_world("saas", seed, accounts, days, start).days_of_events():
         for outcome in partition.apply([(day.number, journal_batch(day))]):
             for records in (outcome.health, outcome.kpis, outcome.alerts):
                 outputs += [record for _, record in records]
