@@ -131,6 +131,21 @@ def test_every_variable_is_a_setting(
     assert load().kafka.bootstrap == "kafka:19092"
 
 
+def test_what_no_service_names_comes_from_a_file_and_its_example_is_a_setting(
+    services: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("BELLBUOY_")]:
+        monkeypatch.delenv(name)
+    for service in OURS:
+        assert services[service]["env_file"] == [{"path": "bellbuoy.env", "required": False}], service
+    comment = (ROOT / "docker-compose.yml").read_text().partition("name: bellbuoy")[0]
+    [(name, value)] = re.findall(r"^#   (BELLBUOY_NOTIFY__\w+)=(.+)$", comment, flags=re.MULTILINE)
+    monkeypatch.setenv(name, value)
+
+    assert [channel.type for channel in load().notify.channels.values()] == ["slack"]
+    assert "deliver:/var/lib/bellbuoy" in services["deliver"]["volumes"], "an inbox stays"
+
+
 def test_nothing_is_open_to_others_and_data_stays(compose: dict[str, Any]) -> None:
     mounted = set()
     for service in compose["services"].values():
