@@ -116,8 +116,10 @@ class WebhookEndpoint:
         return Response(_RECEIVED, media_type="application/json")
 
     def _url(self, request: Request) -> str:
-        """Return the address that the vendor asked, as it knows it."""
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        """Return the address that the vendor asked, as it knows it, with a slash at its end if it has one."""
+        asked = bytes(request.scope.get("raw_path") or request.url.path.encode())
+        path = asked.partition(b"?")[0].decode("latin-1")
+        path += f"?{request.url.query}" if request.url.query else ""
         if self._public_url is None:
             return f"{request.url.scheme}://{request.url.netloc}{path}"
         return self._public_url.rstrip("/") + path

@@ -252,3 +252,13 @@ def test_an_id_that_is_not_signed_is_refused() -> None:
     gateway, body = GatewayClient(), encoded(USE)
     answer = gateway.post("/webhooks/standard/acme", body, svix(body) | {"webhook-id": "another"})
     assert answer.status == 401
+
+
+@pytest.mark.parametrize("end", ["", "/", "/?", "?from=hubspot", "/?a=%20b"])
+def test_an_address_is_signed_as_the_vendor_has_it(end: str) -> None:
+    """HubSpot signs the address, and the one that was typed in there may end in a slash."""
+    gateway, body, source = GatewayClient(), encoded(hubspot()), BY_NAME["hubspot"]
+    signed = SignedRequest(f"http://127.0.0.1{source.path}/acme{end.removesuffix('?')}", body)
+    headers = source.signature_scheme().sign(new_secret(source), signed, NOW)
+    assert gateway.post(f"{source.path}/acme{end}", body, headers).status == 200
+    assert gateway.post(f"{source.path}/acme/other{end}", body, headers).status == 404
