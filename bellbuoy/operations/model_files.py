@@ -45,7 +45,7 @@ class ModelFileError(OperatorError):
 
 
 def check_file(file: str) -> Checked:
-    """Return the result of checking a model file; raise ModelFileError when it can't be read."""
+    """Return the result of checking a model file; one that can't be read is a fault."""
     try:
         return check_model(_text(file, default_text()))
     except NoDocumentError as error:
@@ -67,7 +67,7 @@ def model_text(file: str) -> str:
 
 
 def check_rule_file(file: str) -> CheckedRules:
-    """Return the result of checking a rule file; raise ModelFileError when it can't be read."""
+    """Return the result of checking a rule file; one that can't be read is a fault."""
     default = default_rules_text()
     try:
         return check_rules(_text(file, default), default)
@@ -82,7 +82,7 @@ def load_rule_file(file: str) -> RuleSet:
 
 
 def check_policy_file(file: str) -> CheckedPolicy:
-    """Return the result of checking a policy file; raise ModelFileError when it can't be read."""
+    """Return the result of checking a policy file; one that can't be read is a fault."""
     try:
         return check_policy(_text(file, default_policy_text()))
     except NoDocumentError as error:
@@ -102,11 +102,12 @@ def _usable(file: str, found: T | None, faults: Iterable[Fault]) -> T:
 
 
 def _text(file: str, default: str) -> str:
-    """Return a file's text; raise ModelFileError where there is none, NoDocumentError where it is no text."""
+    """Return a file's text; raise NoDocumentError where there is none, or no text."""
     if file == DEFAULT_NAME:
         return default
     try:
         return decoded(Path(file).read_bytes())
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ModelFileError(f"{file}: {reason}; give the path of a file, or `{DEFAULT_NAME}`") from None
+        fix = f"give the path of a file, or `{DEFAULT_NAME}`"
+        raise NoDocumentError([Fault(1, 1, "", reason, fix)]) from None

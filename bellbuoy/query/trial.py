@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TypeAlias
@@ -70,7 +71,7 @@ def _fact(option: str, model: Model) -> tuple[str, TrialValue]:
         what = "fact" if name.startswith("account.") else "measure"
         raise ValueError(f"no such {what}: {name}; {suggestion(name, known, 'docs/measures.md')}")
     try:
-        return name, float(value)
+        return name, _finite(value)
     except ValueError:
         raise ValueError(f"{option!r}: write NAME=NUMBER, such as usage.drop=0.4") from None
 
@@ -84,9 +85,16 @@ def _own_value(option: str, name: str, value: str, model: Model) -> TrialValue:
             raise ValueError(f"{option!r}: write own.{name}=true or own.{name}=false")
         return _FLAGS[value]
     try:
-        return int(value) if spec.counts or spec.kind == "date" else float(value)
+        return int(value) if spec.counts or spec.kind == "date" else _finite(value)
     except ValueError:
         raise ValueError(f"{option!r}: write a number, such as own.{name}=3") from None
+
+
+def _finite(value: str) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def try_out(model: Model, facts: Mapping[str, TrialValue]) -> Trial:

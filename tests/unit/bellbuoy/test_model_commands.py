@@ -142,6 +142,23 @@ def test_a_file_that_can_not_be_read_is_named(tmp_path: Path, content: bytes | N
         load_file(str(file))
 
 
+def test_a_file_that_can_not_be_read_hides_no_fault_of_another(tmp_path: Path) -> None:
+    faulty = tmp_path / "faulty.yaml"
+    faulty.write_text(SMALL.replace("weight: 3", "weight: x"))
+    code, said = run("check", str(tmp_path / "none.yaml"), str(faulty))
+    assert code == 2
+    assert "none.yaml:1:1: No such file or directory; give the path of a file, or `default`" in said
+    assert "'x' is not a number" in said
+    assert "2 faults." in said
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf", "ten", ""])
+def test_a_fact_of_a_trial_is_a_number(number: str) -> None:
+    result = CliRunner().invoke(app, ["model", "explain", "default", f"--fact=usage.drop={number}"])
+    assert result.exit_code == 2
+    assert "write NAME=NUMBER, such as usage.drop=0.4" in re.sub(r"\s+", " ", result.output)
+
+
 def test_the_guides_example_is_a_model_without_warnings() -> None:
     [example] = re.findall(r"```yaml\n(.*?)```", GUIDE, flags=re.DOTALL)
     checked = check_model(example)
