@@ -57,7 +57,7 @@ def test_check_lists_every_fault_behind_the_file(tmp_path: Path) -> None:
 def test_check_and_explain_take_the_default_set_by_its_name() -> None:
     code, said = run("check", "default")
     assert code == 0
-    assert re.match(r"default: rules default 3-\w{8}: 21 rules", said)
+    assert re.match(r"default: rules default 4-\w{8}: 21 rules", said)
     code, said = run("explain", "default", "--rule", "quiet")
     assert code == 0
     assert "when usage.silence >= 21.0 && usage.gap >= 6.0" in said
