@@ -115,7 +115,7 @@ def _chosen(
         chosen = [account for account in accounts if getattr(account, kind) == value]
     if not chosen:
         similar = nearest(value, known, 5) or known[:5]
-        hint = f"; did you mean {', '.join(similar)}?" if similar else f"; no account of it has a {kind}"
+        hint = f"; did you mean {', '.join(similar)}?" if similar else "; no account of it names one"
         raise NoAccountsError(f"tenant {tenant} has no {kind} {value!r}{hint}")
     return chosen
 

@@ -83,7 +83,7 @@ def test_an_owner_s_part_of_a_group_is_found_below_accounts_of_others() -> None:
 
 
 def test_where_no_account_has_any_the_hint_says_so() -> None:
-    with pytest.raises(NoAccountsError, match="no parent 'x'; no account of it has a parent"):
+    with pytest.raises(NoAccountsError, match="no parent 'x'; no account of it names one"):
         portfolio(some(health()), "demo", "mean", ("parent", "x"))
 
 
