@@ -1,13 +1,13 @@
 """
-Outbox on Kafka: an idempotent librdkafka producer, a thread that polls it, and one future per request.
+Outbox on Kafka: an idempotent librdkafka producer that the event loop polls, and one future per request.
 
-librdkafka reports on each record from ``poll``; a request's future is set once, after its last record.
+librdkafka reports on each record from ``poll``; a request's future is set once, after its last record. The
+loop itself polls: a thread that did would fight with it for the interpreter's lock at each record.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Sequence
 
 import structlog
@@ -24,29 +24,35 @@ __all__ = ["KafkaOutbox"]
 
 log = structlog.get_logger(__name__)
 
+_POLL_SECONDS, _IDLE_POLL_SECONDS = 0.001, 0.1
+"""Time between polls while a request waits for its confirmation, and while none does."""
+
 
 class _Confirmation:
-    """Kafka's confirmation of one request: complete once each of its records has been reported on."""
+    """
+    Kafka's confirmation of one request: complete once each of its records has been reported on.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, records: int) -> None:
-        self.done: asyncio.Future[KafkaError | None] = loop.create_future()
-        self._loop = loop
+    ``deadline``, a time of the event loop, is when it is given up.
+    """
+
+    __slots__ = ("_error", "_open", "deadline", "done")
+
+    def __init__(self, done: asyncio.Future[KafkaError | None], records: int, deadline: float) -> None:
+        self.done = done
+        self.deadline = deadline
         self._open = records
         self._error: KafkaError | None = None
-        self._lock = threading.Lock()
 
     def report(self, error: KafkaError | None, _message: Message) -> None:
-        """Note librdkafka's report on one record; called by the poll thread."""
+        """Note librdkafka's report on one record."""
         self.note(1, error)
 
     def note(self, records: int, error: KafkaError | None) -> None:
         """Note that so many records are confirmed, or have failed; complete after the last one."""
-        with self._lock:
-            self._open -= records
-            self._error = error or self._error
-            last = not self._open
-        if last:
-            self._loop.call_soon_threadsafe(self.complete, self._error)
+        self._open -= records
+        self._error = error or self._error
+        if not self._open:
+            self.complete(self._error)
 
     def complete(self, error: KafkaError | None) -> None:
         """Set the future; only the first call counts."""
@@ -83,18 +89,14 @@ class KafkaOutbox:
         }
         self._waiting = 0
         self._producer: Producer | None = None
-        self._poller: threading.Thread | None = None
-        self._stopping = threading.Event()
+        self._confirmations: dict[_Confirmation, None] = {}
+        self._next_poll: asyncio.TimerHandle | None = None
         self._away = False
 
     async def open(self) -> None:
-        """Create the producer and its poll thread; Kafka itself may still be away."""
+        """Create the producer and begin to poll it; Kafka itself may still be away."""
         self._producer = Producer(self._config, error_cb=self._on_error)
-        self._stopping = threading.Event()
-        self._poller = threading.Thread(
-            target=_poll, args=(self._producer, self._stopping), name="gateway-poll", daemon=True
-        )
-        self._poller.start()
+        self._poll_after(_IDLE_POLL_SECONDS)
 
     async def send(self, records: Sequence[OutgoingRecord]) -> None:
         """Produce the records and wait until Kafka has confirmed every one."""
@@ -106,14 +108,21 @@ class KafkaOutbox:
         producer = self._producer
         if producer is None:
             raise OutboxUnavailableError("the outbox is not open")
-        confirmation = _Confirmation(asyncio.get_running_loop(), len(records))
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout + 1
+        confirmation = _Confirmation(loop.create_future(), len(records), deadline)
+        if not self._confirmations:
+            self._poll_after(_POLL_SECONDS)
+        self._confirmations[confirmation] = None
         self._waiting += events
         UNCONFIRMED_EVENTS.inc(events)
-        confirmation.done.add_done_callback(lambda _: self._release(events))
-        _produce(producer, records, confirmation)
-        await asyncio.wait([confirmation.done], timeout=self._timeout + 1)
-        confirmation.complete(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's local codes have no public name
-        error = confirmation.done.result()
+        try:
+            _produce(producer, records, confirmation)
+            error = await confirmation.done
+        finally:
+            del self._confirmations[confirmation]
+            self._waiting -= events
+            UNCONFIRMED_EVENTS.dec(events)
         if error is not None:
             if error.fatal() and self._producer is producer:
                 await self._replace_producer()
@@ -138,31 +147,50 @@ class KafkaOutbox:
         return f"topics missing: {', '.join(missing)}" if missing else None
 
     async def close(self) -> None:
-        """Wait up to the delivery timeout for open confirmations, then stop the poll thread."""
-        if self._producer is not None and self._poller is not None:
-            unconfirmed = await asyncio.to_thread(self._producer.flush, self._timeout)
-            self._stopping.set()
-            await asyncio.to_thread(self._poller.join)
-            if unconfirmed:
-                log.warning("Records were not confirmed before the stop.", records=unconfirmed)
-        self._producer = self._poller = None
+        """Wait up to the delivery timeout for open confirmations, then stop polling."""
+        producer, loop = self._producer, asyncio.get_running_loop()
+        if producer is None:
+            return
+        deadline = loop.time() + self._timeout
+        while len(producer) and loop.time() < deadline:
+            producer.poll(0)
+            await asyncio.sleep(_POLL_SECONDS)
+        if self._next_poll is not None:
+            self._next_poll.cancel()
+        if len(producer):
+            log.warning("Records were not confirmed before the stop.", records=len(producer))
+        self._producer = self._next_poll = None
 
     async def _replace_producer(self) -> None:
         """Open a new producer: after a fatal error, as of idempotence, the old one is useless."""
         log.error("The producer failed for good; a new one takes over.")
-        stopping = self._stopping
         await self.open()
-        stopping.set()
+
+    def _poll_after(self, seconds: float) -> None:
+        if self._next_poll is not None:
+            self._next_poll.cancel()
+        self._next_poll = asyncio.get_running_loop().call_later(seconds, self._poll)
+
+    def _poll(self) -> None:
+        """Take librdkafka's reports, and give up what has waited too long for one."""
+        producer = self._producer
+        if producer is None:
+            return
+        try:
+            producer.poll(0)
+            now = asyncio.get_running_loop().time()
+            for confirmation in self._confirmations:  # each waits equally long, so the oldest one is first
+                if confirmation.deadline > now:
+                    break
+                confirmation.complete(KafkaError(KafkaError._TIMED_OUT))  # noqa: SLF001 - librdkafka's local codes have no public name
+        finally:
+            self._poll_after(_POLL_SECONDS if self._confirmations else _IDLE_POLL_SECONDS)
 
     def _on_error(self, error: KafkaError) -> None:
         """Log the first error until Kafka confirms again; librdkafka reports every attempt to reconnect."""
         if not self._away or error.fatal():
             self._away = True
             log.warning("Kafka is away.", code=error.name(), error=error.str(), fatal=error.fatal())
-
-    def _release(self, events: int) -> None:
-        self._waiting -= events
-        UNCONFIRMED_EVENTS.dec(events)
 
 
 def _produce(producer: Producer, records: Sequence[OutgoingRecord], confirmation: _Confirmation) -> None:
@@ -175,8 +203,3 @@ def _produce(producer: Producer, records: Sequence[OutgoingRecord], confirmation
         except KafkaException as error:
             confirmation.note(len(records) - index, error.args[0])
             return
-
-
-def _poll(producer: Producer, stopping: threading.Event) -> None:
-    while not stopping.is_set():
-        producer.poll(0.1)
