@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import cache
+from typing import Any
 
 import orjson
 import structlog
@@ -25,6 +26,7 @@ from gateway.actions.secrets import ActionSecrets
 from gateway.field_policy import FieldPolicies
 from gateway.http.body import BodyReader
 from gateway.http.cors import TrackingCors
+from gateway.http.direct_routes import DirectRoutes
 from gateway.http.errors import HttpError
 from gateway.http.metrics_middleware import RequestMetrics, RouteLabels
 from gateway.http.paths import PlainPaths
@@ -178,6 +180,11 @@ def assemble(
         *([Route("/metrics", _metrics, name="/metrics")] if settings.metrics_port is None else []),
     ]
     start_series(REPAIRS, [source.name for source in WEBHOOKS])
+    handlers: dict[type[Exception], Callable[[Request, Any], Awaitable[Response]]] = {
+        HttpError: refused,
+        HTTPException: _no_route,
+        ClientDisconnect: _disconnected,
+    }
     app = Starlette(
         routes=routes,
         # From the outside in. Starlette answers failures outside of every middleware, where a browser may not
@@ -187,8 +194,9 @@ def assemble(
             Middleware(RequestMetrics, labels=RouteLabels(routes)),
             Middleware(TrackingCors),
             Middleware(ServerErrorMiddleware, handler=_failed),
+            Middleware(DirectRoutes, routes=routes, handlers=handlers),
         ],
-        exception_handlers={HttpError: refused, HTTPException: _no_route, ClientDisconnect: _disconnected},
+        exception_handlers=handlers,
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -26,6 +27,9 @@ __all__ = [
     "UNCONFIRMED_EVENTS",
     "UNUSABLE_PROPERTIES",
     "count_unusable",
+    "events_confirmed",
+    "key_events",
+    "requests_answered",
     "start_series",
 ]
 
@@ -94,6 +98,24 @@ for _topic in INPUT_TOPICS:
     EVENTS.labels(_topic)
     for _reason in ("invalid", "unresolved_account"):
         DEAD_LETTERS.labels(_topic, _reason)
+
+
+@cache
+def requests_answered(route: str, code: int) -> Counter:
+    """Return the counter of a route's answers with a status; kept, as a look-up costs more than a count."""
+    return REQUESTS.labels(route, str(code))
+
+
+@cache
+def events_confirmed(topic: str) -> Counter:
+    """Return the counter of a topic's confirmed events."""
+    return EVENTS.labels(topic)
+
+
+@cache
+def key_events(tenant: str, key: str) -> Counter:
+    """Return the counter of the events accepted with a key."""
+    return KEY_EVENTS.labels(tenant, key)
 
 
 def count_unusable(name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["parent_of", "shape_of"]
@@ -25,10 +24,7 @@ def shape_of(fields: dict[str, Any]) -> dict[str, str]:
     Of a list the first item stands for all. A field that is null is one that is not there.
     """
     shape: dict[str, str] = {}
-    for pointer, kind in _walk(fields, "", _DEPTH):
-        shape[pointer] = kind
-        if len(shape) == _FIELDS:
-            break
+    _add(shape, fields, "", _DEPTH)
     return shape
 
 
@@ -37,14 +33,19 @@ def parent_of(pointer: str) -> str:
     return pointer.rpartition("/")[0]
 
 
-def _walk(fields: dict[str, Any], at: str, depth: int) -> Iterator[tuple[str, str]]:
+def _add(shape: dict[str, str], fields: dict[str, Any], at: str, depth: int) -> None:
     for name, value in fields.items():
         if value is None:
             continue
-        pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
-        yield pointer, _TYPES[type(value)]
-        inner = value
-        if isinstance(value, list):
-            inner, pointer = (value[0] if value else None), f"{pointer}/0"
-        if isinstance(inner, dict) and depth > 1:
-            yield from _walk(inner, pointer, depth - 1)
+        if len(shape) == _FIELDS:
+            return
+        pointer = f"{at}/{name}" if "~" not in name and "/" not in name else f"{at}/{_escaped(name)}"
+        shape[pointer] = kind = _TYPES[type(value)]
+        if kind == "object" and depth > 1:
+            _add(shape, value, pointer, depth - 1)
+        elif kind == "array" and depth > 1 and value and isinstance(value[0], dict):
+            _add(shape, value[0], f"{pointer}/0", depth - 1)
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

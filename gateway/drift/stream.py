@@ -101,11 +101,12 @@ class Stream:
     def _saw(self, pointer: str, known: _Field, kind: str) -> None:
         known.seen += 1
         known.last = self.events
-        for gone in ("missing", "renamed"):
-            self.changes.pop((gone, pointer), None)
+        if self.changes:
+            for gone in ("missing", "renamed"):
+                self.changes.pop((gone, pointer), None)
         if kind == known.type:
             known.others, known.own = 0, known.own + 1
-            if known.own >= _PATIENCE:
+            if self.changes and known.own >= _PATIENCE:
                 self.changes.pop(("type", pointer), None)
             return
         known.others = known.others + 1 if kind == known.other else 1

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from gateway.http.errors import HttpError
 from gateway.metrics import ACTIVE_REQUESTS
 
@@ -33,14 +30,13 @@ class ConcurrencyLimit:
         if self._active >= self._limit:
             raise busy()
 
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Count one request during a ``with`` block; raise HttpError (503) while the limit is reached."""
+    def enter(self) -> None:
+        """Count a request as under way; raise HttpError (503) while the limit is reached."""
         self.check()
         self._active += 1
         ACTIVE_REQUESTS.inc()
-        try:
-            yield
-        finally:
-            self._active -= 1
-            ACTIVE_REQUESTS.dec()
+
+    def leave(self) -> None:
+        """Count a request as under way no longer."""
+        self._active -= 1
+        ACTIVE_REQUESTS.dec()

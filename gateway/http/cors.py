@@ -38,9 +38,13 @@ class TrackingCors:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight, or pass the request on."""
+        """Answer a preflight, or pass the request on; no cache keeps the answer to a POST from elsewhere."""
         tracking = scope["type"] == "http" and scope["path"].startswith(_BROWSERS)
-        if tracking and not scope["path"].startswith(_SERVERS):
+        if not tracking or (
+            scope["method"] == "POST" and all(name != b"origin" for name, _ in scope["headers"])
+        ):
+            await self._app(scope, receive, send)
+        elif not scope["path"].startswith(_SERVERS):
             await self._cors(scope, receive, send)
         else:
             await self._app(scope, receive, send)

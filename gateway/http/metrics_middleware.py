@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.metrics import REQUEST_SECONDS, REQUESTS
+from gateway.metrics import REQUEST_SECONDS, requests_answered
 
 __all__ = ["RequestMetrics", "RouteLabels"]
 
@@ -60,6 +60,6 @@ class RequestMetrics:
             await self._app(scope, receive, watched)
         finally:
             label = self._labels.label(scope["path"])
-            REQUESTS.labels(label, str(code)).inc()
+            requests_answered(label, code).inc()
             if label.startswith(("/v1", "/webhooks")):
                 REQUEST_SECONDS.observe(time.perf_counter() - started)

@@ -45,6 +45,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     waiting: ClassVar[dict[BoundedHttpProtocol, None]]
 
     _head_timer: asyncio.TimerHandle | None = None
+    _head_deadline: float | None = None
     _head_bytes = 0
     _body_bytes = 0
     _chunks = 0
@@ -68,6 +69,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a connection."""
         self.stop_waiting()
+        if self._head_timer is not None:
+            self._head_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -80,7 +83,6 @@ class BoundedHttpProtocol(HttpToolsProtocol):
                 too_large = f"the head of a request has at most {MAX_HEAD_BYTES} bytes: send fewer headers"
                 self._refuse(HttpError(431, "head_too_large", too_large))
                 return
-        self._unset_keepalive_if_required()
         while data:
             try:
                 self.parser.feed_data(data)
@@ -139,6 +141,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Wait for the next request, also where this one's body was answered before it was read."""
         super().on_response_complete()
+        self._unset_keepalive_if_required()  # the wait for a head is bounded here
         if (self._stopping or self._ending) and self.cycle.response_complete:
             self.transport.close()
         elif self.cycle.response_complete and not self.transport.is_closing():
@@ -155,9 +158,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def stop_waiting(self) -> None:
         """Note that the gateway does not wait for this peer, or no longer."""
         self.waiting.pop(self, None)
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._head_deadline = None
 
     def _without_upgrade(self) -> bytes:
         """
@@ -174,10 +175,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         self.stop_waiting()
         self.waiting[self] = None
-        self._head_timer = self.loop.call_later(self.limits.head_seconds, self._head_is_late)
+        self._head_deadline = self.loop.time() + self.limits.head_seconds
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_at(self._head_deadline, self._check_head)
 
-    def _head_is_late(self) -> None:
-        if self._head_bytes and not self._in_body:
+    def _check_head(self) -> None:
+        """Look whether the head is late; one timer serves all requests of a connection in turn."""
+        self._head_timer = None
+        if self._head_deadline is None:
+            return
+        if self._head_deadline > self.loop.time():
+            self._head_timer = self.loop.call_at(self._head_deadline, self._check_head)
+        elif self._head_bytes and not self._in_body:
             seconds = f"{self.limits.head_seconds:g}"
             self._refuse(
                 HttpError(408, "slow_head", f"the head took longer than {seconds} seconds: send it again")

@@ -15,7 +15,11 @@ __all__ = ["Results", "dry_run_of", "is_dry_run"]
 
 def is_dry_run(request: Request) -> bool:
     """Tell whether a request is only to be judged: nothing of it is kept."""
-    return request.query_params.get("dry_run", "").lower() in ("1", "true", "yes")
+    return bool(request.scope["query_string"]) and request.query_params.get("dry_run", "").lower() in (
+        "1",
+        "true",
+        "yes",
+    )
 
 
 def dry_run_of(request: Request) -> Results | None:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # the settings load the sources, and these name the sender
 
 __all__ = ["Sender", "sender_of", "told_of"]
 
+_SENDER = "bellbuoy.sender"
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -27,11 +29,11 @@ class Sender:
 
 def told_of(request: Request, sender: Sender) -> Sender:
     """Note who sent a request, so that its tenant is told when it is refused; return the sender."""
-    request.state.sender = sender
+    request.scope[_SENDER] = sender
     return sender
 
 
 def sender_of(request: Request) -> Sender | None:
     """Return who sent a request, or ``None`` where that isn't known."""
-    sender = getattr(request.state, "sender", None)
+    sender = request.scope.get(_SENDER)
     return sender if isinstance(sender, Sender) else None

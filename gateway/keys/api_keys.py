@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from gateway.http.errors import HttpError
 from gateway.http.sender import Sender
 from gateway.keys.quota import Quota
-from gateway.metrics import KEY_EVENTS, KEY_REFUSALS
+from gateway.metrics import KEY_REFUSALS, key_events
 from schemas.identity.write_keys import KeyScope, WriteKey, digest_of
 
 __all__ = ["ApiKeys", "Grant"]
@@ -60,7 +60,7 @@ class Grant:
 
     def charge(self, events: int, now: int) -> None:
         """Count accepted events, and take them from the key's budget."""
-        KEY_EVENTS.labels(self.tenant, self.name).inc(events)
+        key_events(self.tenant, self.name).inc(events)
         self.quota.charge(events, now)
 
     def _refuse(self, reason: str, what: str) -> None:

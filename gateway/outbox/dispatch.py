@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.drift.watch import DriftWatch
 from gateway.field_policy import FieldPolicies
 from gateway.http.errors import Fault, HttpError
-from gateway.metrics import DEAD_LETTERS, EVENTS, IGNORED
+from gateway.metrics import DEAD_LETTERS, IGNORED, events_confirmed
 from gateway.outbox.accounts import derived_records
 from gateway.outbox.arrivals import Arrivals, accepted, dead_lettered, ignored, refused
 from gateway.outbox.counting import count_of
@@ -204,6 +204,6 @@ class Dispatcher:
         if records.ignored:
             IGNORED.labels(records.sender.source).inc(records.ignored)
         for topic, events in records.events.items():
-            EVENTS.labels(topic).inc(events)
+            events_confirmed(topic).inc(events)
         for (topic, reason), count in records.dead_letters.items():
             DEAD_LETTERS.labels(topic, reason).inc(count)

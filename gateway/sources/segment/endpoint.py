@@ -38,7 +38,7 @@ from gateway.sources.segment.sdk_settings import sdk_settings
 
 __all__ = ["SegmentEndpoint"]
 
-_SUCCESS = b'{"success": true}'
+_SUCCESS = Response(b'{"success": true}', media_type="application/json")
 _BATCH_PATHS = ("/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch")
 """
 Paths of a batch: its name, its short form in browsers, the one of the libraries for Java and Ruby, and that
@@ -107,7 +107,7 @@ class SegmentEndpoint:
                 if records.dry_run is not None:
                     return records.dry_run.answer(dry_run=True)
                 await self._dispatcher.send(records)
-            return Response(_SUCCESS, media_type="application/json")
+            return _SUCCESS
 
         return endpoint
 
@@ -129,7 +129,7 @@ class SegmentEndpoint:
             if records.dry_run is not None:
                 return records.dry_run.answer(dry_run=True)
             await self._dispatcher.send(records)
-        return Response(_SUCCESS, media_type="application/json")
+        return _SUCCESS
 
     async def _settings(self, request: Request) -> Response:
         """Answer what browser and mobile SDKs ask before they send: where to send, and what to load."""
