@@ -145,8 +145,8 @@ months of events, everything on this machine, the sender included.
 
 Segment calls to one gateway process, answered when Kafka has acknowledged them, by `python -m bench.gateway`.
 
-| events a request | connections | events/s |
-| ---: | ---: | ---: |
+| events a request | connections | events/s | events in a second of its processor time |
+| ---: | ---: | ---: | ---: |
 {self._accepted()}
 
 ## Sinks
@@ -183,7 +183,8 @@ little.
 
     def _accepted(self) -> str:
         return "\n".join(
-            f"| {one.batch:,} | {one.connections} | {one.events_per_s:,.0f} |" for one in self.accepted
+            f"| {one.batch:,} | {one.connections} | {one.events_per_s:,.0f} | {one.events_per_cpu_s:,.0f} |"
+            for one in self.accepted
         )
 
     def _sinks(self) -> str:
