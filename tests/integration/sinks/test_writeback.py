@@ -298,10 +298,10 @@ def test_a_file_is_refused_with_every_fault_its_line_and_the_fix(tmp_path: Path)
         load_mapping(path)
 
     for words in (
-        "1:1: url: String should match",
-        "2:1: batch: Input should be greater than or equal to 1",
+        "1:1: url: 'ftp://nowhere' does not fit; write it as https?://",
+        "2:1: batch: 0 is out of range; make it 1 or more",
         "4:1: dayly_requests: no such key; did you mean daily_requests?",
-        "daily_requests: Field required; add it",
+        "1:1: daily_requests is missing; add `daily_requests: …`",
         "5:1: id: {account} is not known here; did you mean account_id?",
         "7:3: item.score: {scor} is not known here; did you mean score?",
         "8:1: body: names no {items}; write it where",
