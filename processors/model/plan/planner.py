@@ -199,8 +199,6 @@ class _Planner:
         if spec.limit > scale:
             fix = "lower it: it would hold nothing down"
             self._fault((*path, "limit"), f"{spec.limit:g} is above the scale of {scale:g}", fix)
-        elif spec.limit == scale:
-            self._report((*path, "limit"), "it holds nothing down", f"make it less than {scale:g}", late=True)
         if spec.lasts == 0:
             self._report((*path, "lasts"), "no time at all", "give it a time such as 90d", late=True)
         self._check_test(path, spec)
@@ -271,9 +269,6 @@ class _Planner:
     def _check_range(self, tree: Tree) -> None:
         score = self._body.score
         low, high = tree.range
-        if low == high and not tree.weightless:
-            fix = "give a measure a curve with several scores, or correct `min`, `max` and `start`"
-            self._report(("score",), f"the score is always {low:g}", fix, late=True)
         for name in tree.weightless:
             path: Path = ("groups", name) if name else ("score",)
             self._fault(path, "all weights are zero", "give at least one measure a weight")
