@@ -62,6 +62,7 @@ class FoldLoop:
         self._queue: asyncio.Queue[Any] = asyncio.Queue(_QUEUE_BATCHES)
         self._report = OutcomeReport(tp.partition)
         self._sought_at: float | None = None
+        self._received = -1
         self._seek_seconds = _FIRST_SEEK_SECONDS
 
     async def put(self, message: Any) -> None:
@@ -81,12 +82,15 @@ class FoldLoop:
                 messages.append(self._queue.get_nowait())
             state = self._store.partitions.get(self._tp.partition)
             try:
-                if state is None:
-                    pass  # it was revoked, and the new owner reads these batches
+                if state is None:  # it was revoked, and the new owner reads these batches
+                    self._sought_at = None
                 elif messages:
                     await loop.run_in_executor(self._pool, self._fold, state, messages)
                 elif state.producer.ends_due:
                     await loop.run_in_executor(self._pool, state.write_ends)
+                elif self._sought_at is not None:  # what was sought was dropped, and nothing comes after it
+                    position = state.position
+                    await self._rewind(_Gap(position.offset + 1, position.sequence, self._received))
             except _Gap as gap:
                 await self._rewind(gap)
             except ProducerExpiredError:
@@ -153,7 +157,7 @@ class FoldLoop:
                 await asyncio.get_running_loop().run_in_executor(
                     self._pool, state.logs.require_next, state.position
                 )
-        self._sought_at = time.monotonic()
+        self._sought_at, self._received = time.monotonic(), gap.received
         metrics.REWINDS.inc()
         log.info(
             "Journal read again from the state's position: batches are missing between the two.",
