@@ -118,7 +118,7 @@ class RoleProcess:
         finally:
             connection.close()
 
-    def wait_ready(self, seconds: float = 60.0) -> None:
+    def wait_ready(self, seconds: float = 180.0) -> None:
         """Return once the role is ready; raise RoleNotReadyError when it ends, or after *seconds*."""
         deadline = time.monotonic() + seconds
         while why := self.unready():

@@ -77,7 +77,7 @@ def gone_at(client: dict[str, Any], found: Mapping[str, SubjectRecords], seconds
     futures = admin.describe_configs(resources, request_timeout=seconds)
     ends = [
         _topic_gone_at(
-            {name: entry.value for name, entry in future.result(seconds).items()}, found[each.name]
+            {name: entry.value for name, entry in future.result(2 * seconds).items()}, found[each.name]
         )
         for each, future in futures.items()
     ]

@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from schemas.connection import Connection
 from streams.kafka.aiokafka_connection import aiokafka_options
+from streams.kafka.answer import answer
 from streams.kafka.errors import LEADER_UNKNOWN, TOPIC_UNKNOWN
 from streams.kafka.leader_epochs import UNKNOWN, epoch_ends
 from streams.kafka.log_faults import LogFault, LogState, fault_of
@@ -67,7 +68,7 @@ class LogInspector:
         futures = self._admin.describe_topics(TopicCollection(asked), request_timeout=_SECONDS)
         for name, future in futures.items():
             try:
-                topic = future.result(2 * _SECONDS)
+                topic = answer(future, _SECONDS)
             except KafkaException as error:
                 if error.args[0].code() not in TOPIC_UNKNOWN:
                     raise
@@ -120,7 +121,7 @@ class LogInspector:
             asked, isolation_level=isolation, request_timeout=_SECONDS
         ).items():
             try:
-                result = future.result(2 * _SECONDS)
+                result = answer(future, _SECONDS)
             except KafkaException as error:
                 reason = error.args[0]
                 if not (reason.retriable() or reason.code() in LEADER_UNKNOWN | TOPIC_UNKNOWN):

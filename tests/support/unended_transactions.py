@@ -66,8 +66,7 @@ async def _left(
         transaction._txn_partitions.add(TopicPartition(topic, partition))  # as if the coordinator knew it
         try:
             await producer.send_and_wait(topic, value, key, partition)
-        except InvalidTxnState:
-            await producer.abort_transaction()
+        except InvalidTxnState:  # there is nothing to abort: the coordinator knows of no transaction
             return False
         transaction.committing_transaction()
         transaction.complete_transaction()

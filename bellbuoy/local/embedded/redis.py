@@ -20,7 +20,6 @@ class Redis(EmbeddedServer):
 
     name = "Redis"
     min_free_bytes = 64 * 1024 * 1024
-    ready_seconds = 20.0
 
     @property
     def url(self) -> str:

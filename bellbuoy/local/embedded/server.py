@@ -27,7 +27,7 @@ class EmbeddedServer(ABC):
 
     name: ClassVar[str]
     min_free_bytes: ClassVar[int]
-    ready_seconds: ClassVar[float] = 60.0
+    ready_seconds: ClassVar[float] = 180.0
     stop_seconds: ClassVar[float] = 5.0
 
     def __init__(

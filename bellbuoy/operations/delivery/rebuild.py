@@ -23,6 +23,7 @@ from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from sinks.port import Positioned, Sink
 from streams.delivery.subscription import Subscription
+from streams.kafka.answer import answer
 from streams.kafka.log_reader import watermarks
 
 __all__ = ["RebuildError", "RebuildPlan", "Rebuildable", "find_rebuildable", "plan_rebuild", "refill"]
@@ -94,9 +95,8 @@ def _plan(connection: Connection, subscription: Subscription) -> RebuildPlan:
         }
     finally:
         reader.close()
-    described = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_SECONDS)[group].result(
-        _TIMEOUT_SECONDS
-    )
+    asked = admin.describe_consumer_groups([group], request_timeout=_TIMEOUT_SECONDS)
+    described = answer(asked[group], _TIMEOUT_SECONDS)
     return RebuildPlan(spans, len(described.members))
 
 

@@ -24,6 +24,7 @@ from schemas.times import DAY
 from schemas.topics import RAW_DAYS, RAW_TOPIC
 from sinks.port import Sink
 from streams.delivery.subscription import Subscription
+from streams.kafka.answer import answer
 from streams.kafka.log_reader import read_to_end
 from streams.kafka.record import KafkaRecord
 
@@ -122,6 +123,6 @@ def _delete_before(settings: Settings, ends: list[TopicPartition]) -> None:
     admin = AdminClient({**settings.kafka.connection().librdkafka(), "log_level": 0})
     try:
         for future in admin.delete_records(ends, request_timeout=_SECONDS).values():
-            future.result(_SECONDS)
+            answer(future, _SECONDS)
     except KafkaException as error:
         raise kafka_away(settings.kafka.connection(), error.args[0]) from None

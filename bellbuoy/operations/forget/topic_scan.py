@@ -18,6 +18,7 @@ from bellbuoy.operations.kafka.errors import kafka_away
 from bellbuoy.settings import Settings
 from schemas.times import HOUR, MINUTE
 from schemas.topics import KEYS_TOPIC, TopicSpec
+from streams.kafka.answer import answer
 from streams.kafka.log_reader import read_to_end
 
 __all__ = ["TopicHits", "scan_topics"]
@@ -85,7 +86,7 @@ def _config(settings: Settings, spec: TopicSpec) -> dict[str, int]:
     resource = ConfigResource(ResourceType.TOPIC, spec.name)
     try:
         [future] = admin.describe_configs([resource], request_timeout=_TIMEOUT_SECONDS).values()
-        entries: dict[str, Any] = future.result(_TIMEOUT_SECONDS)
+        entries: dict[str, Any] = answer(future, _TIMEOUT_SECONDS)
     except KafkaException as error:
         raise kafka_away(settings.kafka.connection(), error.args[0]) from None
     names = ("retention.ms", "segment.ms", "max.compaction.lag.ms")

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
+from streams.kafka.answer import answer
 from streams.kafka.log_position import Part
 from streams.kafka.open_transaction import OpenTransaction
 
@@ -49,7 +50,7 @@ def _ends(
     answers = admin.list_offsets(
         dict.fromkeys(parts, latest), isolation_level=isolation, request_timeout=seconds
     )
-    return {(part.topic, part.partition): future.result(seconds).offset for part, future in answers.items()}
+    return {(part.topic, part.partition): answer(future, seconds).offset for part, future in answers.items()}
 
 
 def _ages(

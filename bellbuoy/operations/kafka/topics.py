@@ -21,6 +21,7 @@ from bellbuoy.settings import Settings
 from schemas.connection import Connection
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics, TopicSpec
+from streams.kafka.answer import answer
 from streams.kafka.errors import LEADER_UNKNOWN
 
 __all__ = [
@@ -46,6 +47,11 @@ _ADVISED = ("message.timestamp.type", "min.insync.replicas")
 _AT_LEAST = frozenset({"retention.ms", "max.message.bytes", "min.insync.replicas"})
 """Settings that may also be larger."""
 _UNLIMITED = -1
+
+_LEADER_SECONDS = 180.0
+"""How long new partitions may take to get leader and log, as on a busy machine."""
+_CONFIG_SECONDS = 30.0
+"""How long a broker that is there may take to tell the settings of topics."""
 
 
 def require_topics(settings: Settings) -> None:
@@ -78,13 +84,13 @@ def create_topics(connection: Connection, topics: Topics, seconds: float = 30.0)
     created = []
     for name, future in admin.create_topics(missing, operation_timeout=seconds).items():
         try:
-            future.result(seconds)
+            answer(future, seconds)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process was first
                 raise
         else:
             created.append(name)
-    _await_leaders(admin, connection, {topic.topic for topic in missing}, seconds)
+    _await_leaders(admin, connection, {topic.topic for topic in missing})
     return sorted(created)
 
 
@@ -116,7 +122,7 @@ def topic_faults(connection: Connection, topics: Topics, seconds: float = 5.0) -
                     area = area_of(spec.name, topics)
                     fault += f"keys have moved, so run `bellbuoy recover {area} --dry-run`"
                 faults.append(fault)
-    faults.extend(_deviations(admin, connection, present, _REQUIRED, seconds))
+    faults.extend(_deviations(admin, connection, present, _REQUIRED))
     return faults
 
 
@@ -125,7 +131,7 @@ def topic_advice(connection: Connection, topics: Topics, seconds: float = 5.0) -
     admin = _admin(connection)
     existing = _partitions(admin, connection, seconds)
     present = [spec for spec in topics.specs() if spec.name in existing]
-    return list(_deviations(admin, connection, present, _ADVISED, seconds))
+    return list(_deviations(admin, connection, present, _ADVISED))
 
 
 def area_of(name: str, topics: Topics) -> Area:
@@ -145,14 +151,14 @@ def delete_topics(connection: Connection, topics: Topics, seconds: float = 30.0)
     names = [spec.name for spec in topics.specs() if spec.name in existing]
     if names:
         for future in admin.delete_topics(names, operation_timeout=seconds).values():
-            future.result(seconds)
+            answer(future, seconds)
 
 
-def _await_leaders(admin: AdminClient, connection: Connection, names: set[str], seconds: float) -> None:
+def _await_leaders(admin: AdminClient, connection: Connection, names: set[str]) -> None:
     # The controller answers before the brokers have heard of the topics.
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + _LEADER_SECONDS
     while True:
-        topics = admin.list_topics(timeout=seconds).topics
+        topics = admin.list_topics(timeout=_LEADER_SECONDS).topics
         led = {
             name
             for name, topic in topics.items()
@@ -160,22 +166,20 @@ def _await_leaders(admin: AdminClient, connection: Connection, names: set[str], 
             and topic.partitions
             and all(p.leader >= 0 for p in topic.partitions.values())
         }
-        if names <= led and _have_logs(
-            admin, {name: len(topics[name].partitions) for name in names}, seconds
-        ):
+        if names <= led and _have_logs(admin, {name: len(topics[name].partitions) for name in names}):
             return
         if time.monotonic() > deadline:
             raise KafkaAwayError(connection, f"no leader for {', '.join(sorted(names - led))}")
         time.sleep(0.02)
 
 
-def _have_logs(admin: AdminClient, partitions: Mapping[str, int], seconds: float) -> bool:
+def _have_logs(admin: AdminClient, partitions: Mapping[str, int]) -> bool:
     """Return whether every partition has its log: a broker leads a partition before it has made its log."""
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(n, p): latest for n, count in partitions.items() for p in range(count)}
     try:
-        for future in admin.list_offsets(asked, request_timeout=seconds).values():
-            future.result(seconds)
+        for future in admin.list_offsets(asked, request_timeout=_LEADER_SECONDS).values():
+            answer(future, _LEADER_SECONDS)
     except KafkaException as error:
         if error.args[0].code() not in LEADER_UNKNOWN | {KafkaError.UNKNOWN_TOPIC_OR_PART}:
             raise
@@ -197,15 +201,18 @@ def _partitions(admin: AdminClient, connection: Connection, seconds: float) -> d
 
 
 def _deviations(
-    admin: AdminClient, connection: Connection, specs: list[TopicSpec], keys: Sequence[str], seconds: float
+    admin: AdminClient, connection: Connection, specs: list[TopicSpec], keys: Sequence[str]
 ) -> Iterator[str]:
     if not specs:
         return
     resources = [ConfigResource(ResourceType.TOPIC, spec.name) for spec in specs]
-    configs: dict[str, Any] = {
-        resource.name: future.result(seconds)
-        for resource, future in admin.describe_configs(resources, request_timeout=seconds).items()
-    }
+    asked = admin.describe_configs(resources, request_timeout=_CONFIG_SECONDS)
+    try:
+        configs: dict[str, Any] = {
+            resource.name: answer(future, _CONFIG_SECONDS) for resource, future in asked.items()
+        }
+    except KafkaException as error:
+        raise kafka_away(connection, error.args[0]) from None
     for spec in specs:
         for key in keys:
             expected, actual = spec.config.get(key), configs[spec.name][key].value

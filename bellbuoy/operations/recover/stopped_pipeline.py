@@ -17,6 +17,7 @@ from processors.state.position import POSITION_KEY, Position, decode_position, e
 from schemas.codec.record_codec import codec
 from schemas.inputs import INPUT_TOPICS
 from schemas.topics import Topics
+from streams.kafka.answer import answer
 from streams.kafka.log_inspector import LogInspector
 from streams.kafka.log_position import LOGS_HEADER, LogPosition, decode_positions
 from streams.kafka.log_reader import last_record
@@ -54,7 +55,7 @@ class StoppedPipeline:
         """Raise RecoverError while a journal or worker is a member of its group."""
         groups = {f"{self.topics.prefix}bellbuoy-journal": "journal", self.topics.app_id: "worker"}
         described = self.admin.describe_consumer_groups(list(groups), request_timeout=_SECONDS)
-        running = [role for group, role in groups.items() if described[group].result(_SECONDS).members]
+        running = [role for group, role in groups.items() if answer(described[group], _SECONDS).members]
         if running:
             raise RecoverError(
                 f"{' and '.join(running)} still running: stop every journal and worker first (one that was "
@@ -74,18 +75,18 @@ class StoppedPipeline:
 
     def delete(self, name: str) -> None:
         """Delete a topic; raise KafkaException."""
-        self.admin.delete_topics([name], operation_timeout=_SECONDS)[name].result(_SECONDS)
+        answer(self.admin.delete_topics([name], operation_timeout=_SECONDS)[name], _SECONDS)
 
     def create_like(self, name: str, kept: str) -> None:
         """Create the topic *kept* as the topics say that *name* is; raise KafkaException."""
         spec = next(spec for spec in self.topics.specs() if spec.name == name)
         made = NewTopic(kept, self.topics.partitions, self.topics.replication, config=spec.config)
-        self.admin.create_topics([made], operation_timeout=_SECONDS)[kept].result(_SECONDS)
+        answer(self.admin.create_topics([made], operation_timeout=_SECONDS)[kept], _SECONDS)
 
     def cut(self, topic: str, partition: int, offset: int) -> None:
         """Delete the records of a partition before an offset; raise KafkaException."""
         part = TopicPartition(topic, partition, offset)
-        self.admin.delete_records([part])[part].result(_SECONDS)
+        answer(self.admin.delete_records([part])[part], _SECONDS)
 
     def committed_inputs(self, partition: int) -> dict[str, int]:
         """Return how far the journal's group has read each input, where it has committed that."""
