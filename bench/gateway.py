@@ -16,8 +16,8 @@ from bench.processes import MeasuredProcess, running_role
 
 __all__ = ["Accepted", "measure"]
 
-_CONNECTIONS = 8
-_SHAPES = ((1, 4_000), (100, 1_000))
+_SHAPES = ((1, 4_000, 8), (1, 8_000, 64), (100, 1_000, 8))
+"""Events a request, requests and connections: few connections that wait, many of a page each, and batches."""
 _ACCOUNTS = 1_000
 _HEADERS = {
     "Authorization": "Basic " + base64.b64encode(b"demo-write-key:").decode(),
@@ -53,13 +53,13 @@ def measure() -> Iterator[Accepted]:
         broker() as (kafka, folder),
         running_role("gateway", kafka.connection, fresh_topics(kafka.connection), folder) as gateway,
     ):
-        _post(gateway, [_body(10, "warm", number) for number in range(200)])
-        for batch, requests in _SHAPES:
-            bodies = [_body(batch, f"b{batch}", number) for number in range(requests)]
+        _post(gateway, [_body(10, "warm", number) for number in range(200)], connections=8)
+        for batch, requests, connections in _SHAPES:
+            bodies = [_body(batch, f"b{batch}-{connections}", number) for number in range(requests)]
             events, before = batch * requests, gateway.cpu_seconds()
-            seconds = _post(gateway, bodies)
+            seconds = _post(gateway, bodies, connections)
             cpu_seconds = gateway.cpu_seconds() - before
-            yield Accepted(batch, _CONNECTIONS, events / seconds, events / cpu_seconds)
+            yield Accepted(batch, connections, events / seconds, events / cpu_seconds)
 
 
 def _body(events: int, name: str, number: int) -> bytes:
@@ -78,8 +78,8 @@ def _body(events: int, name: str, number: int) -> bytes:
     return json.dumps({"batch": calls} if events > 1 else calls[0]).encode()
 
 
-def _post(gateway: MeasuredProcess, bodies: list[bytes]) -> float:
-    """Post them over all connections at once and return the seconds."""
+def _post(gateway: MeasuredProcess, bodies: list[bytes], connections: int) -> float:
+    """Post them over so many connections at once and return the seconds."""
     refused: list[str] = []
     path = "/v1/batch" if bodies[0].startswith(b'{"batch"') else "/v1/track"
 
@@ -95,8 +95,7 @@ def _post(gateway: MeasuredProcess, bodies: list[bytes]) -> float:
         connection.close()
 
     threads = [
-        threading.Thread(target=post_some, args=(bodies[first::_CONNECTIONS],))
-        for first in range(_CONNECTIONS)
+        threading.Thread(target=post_some, args=(bodies[first::connections],)) for first in range(connections)
     ]
     began = time.perf_counter()
     for thread in threads:
