@@ -15,7 +15,9 @@ __all__ = ["account_of", "account_or_alias", "derived_records"]
 def account_or_alias(account_id: str, pointer: str) -> str:
     """Return an account id that may be part of a key, or an alias of a known form; raise Fault."""
     if not valid_account(account_id):
-        raise Fault("an account id has 1 to 256 characters, none a control character", pointer)
+        raise Fault(
+            "an account id has 1 to 256 characters, not only blanks, and no control character", pointer
+        )
     if is_alias(account_id) and not known_alias(account_id):
         raise Fault(
             f"an account id that begins with {ALIAS} is {ALIAS_FORMS}; free-mail domains are none", pointer

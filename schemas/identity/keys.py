@@ -38,8 +38,8 @@ def valid_tenant(tenant: str) -> bool:
 
 
 def valid_account(account_id: str) -> bool:
-    """Tell whether an account id may be part of a key: 1 to 256 printable characters."""
-    return 0 < len(account_id) <= _MAX_ACCOUNT and account_id.isprintable()
+    """Tell whether an account id may be part of a key: 1 to 256 printable characters, not all blank."""
+    return 0 < len(account_id) <= _MAX_ACCOUNT and account_id.isprintable() and not account_id.isspace()
 
 
 def account_key(tenant: str, account_id: str) -> bytes:
