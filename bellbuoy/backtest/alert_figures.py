@@ -10,7 +10,7 @@ from bellbuoy.backtest.figure import Figure, Measurement, share_of
 from bellbuoy.backtest.fold import AlertSpan, Published
 from bellbuoy.backtest.labels import Labels
 from bellbuoy.backtest.observations import FIRST_DAY, Observations
-from processors.rules import DEFAULT_RULES
+from processors.rules import RuleSet
 from schemas.times import DAY
 
 __all__ = ["REACHABLE_DAYS", "alert_figures", "by_rule", "delay_figures", "fault_figures"]
@@ -82,7 +82,7 @@ def fault_figures(published: Published, sound: Published | None) -> Iterator[Fig
     plain = [
         span
         for span in only
-        if not _judges_health(span.rule)
+        if not _judges_health(published.rules, span.rule)
         or sound.scores[span.opened, span.account] - published.scores[span.opened, span.account] >= _MARGIN
     ]
     for name, spans, of in zip(names, (only, plain, missing), (published, published, sound), strict=True):
@@ -95,24 +95,24 @@ def _only_in(published: Published, other: Published) -> list[AlertSpan]:
     others: dict[tuple[int, str], list[tuple[int, int]]] = {}
     for span in other.alerts:
         ended = days if span.ended is None else span.ended
-        others.setdefault((span.account, _kind(span.rule)), []).append((span.opened, ended))
+        others.setdefault((span.account, _kind(other.rules, span.rule)), []).append((span.opened, ended))
     return [
         span
         for span in published.alerts
         if not any(
             opened - _NEAR_DAYS <= span.opened <= ended + _NEAR_DAYS
-            for opened, ended in others.get((span.account, _kind(span.rule)), [])
+            for opened, ended in others.get((span.account, _kind(published.rules, span.rule)), [])
         )
     ]
 
 
-def _judges_health(rule: str) -> bool:
-    known = DEFAULT_RULES.rules.get(rule)
+def _judges_health(rules: RuleSet, rule: str) -> bool:
+    known = rules.rules.get(rule)
     return known is not None and known.reads_health
 
 
-def _kind(rule: str) -> str:
-    known = DEFAULT_RULES.rules.get(rule)
+def _kind(rules: RuleSet, rule: str) -> str:
+    known = rules.rules.get(rule)
     return rule if known is None or known.one_of is None else known.one_of
 
 

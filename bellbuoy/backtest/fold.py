@@ -16,7 +16,7 @@ from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.model import Model
-from processors.rules import load_rules
+from processors.rules import DEFAULT_RULES, RuleSet, load_rules
 from processors.scoring.reasons import LEAST_TAKEN, Loss, ordered
 from schemas.inputs import batch_lists
 from schemas.records import BAND_ORDER, AccountHealth, FeedReport, JournalBatch, RiskAlert
@@ -94,7 +94,7 @@ class Published:
     ``accounts`` are tenant and id. ``scores`` are of 0 to 100, NaN before the first. ``bands`` are indices
     into ``BAND_ORDER``, ``UNKNOWN`` where the account is not judged. ``probabilities`` are of churn within 90
     days, NaN where the model states none. ``causes`` are the names of the caps and
-    measures that take the most away, three at most.
+    measures that take the most away, three at most. ``rules`` opened the alerts.
     """
 
     accounts: tuple[tuple[str, str], ...]
@@ -103,6 +103,7 @@ class Published:
     causes: list[list[tuple[str, ...]]] = field(default_factory=list)
     alerts: list[AlertSpan] = field(default_factory=list)
     probabilities: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    rules: RuleSet = DEFAULT_RULES
 
 
 def journal_batch(day: WorldDay, sequence: int | None = None) -> JournalBatch:
@@ -128,18 +129,22 @@ def fold_day(partition: FoldedPartition, day: WorldDay) -> Iterator[Outcome]:
         yield from partition.apply([(sequence, told)])
 
 
-def fold_days(world: History, model: Model) -> Iterator[tuple[Published, FoldedPartition]]:
+def fold_days(
+    world: History, model: Model, rules: RuleSet = DEFAULT_RULES
+) -> Iterator[tuple[Published, FoldedPartition]]:
     """
-    Fold a world day by day under a model; yield after each day what is published so far, and the partition.
+    Fold a world day by day under a model and alert rules.
+
+    Yields after each day what is published so far, and the partition.
 
     The arrays are as long as the world; days that are still to come are unknown in them.
     """
     accounts = tuple((fate.tenant, fate.account_id) for fate in world.fates)
     index = {account: place for place, account in enumerate(accounts)}
     shape = (world.days, len(index))
-    published = Published(accounts, np.full(shape, np.nan), np.full(shape, UNKNOWN, np.int8))
+    published = Published(accounts, np.full(shape, np.nan), np.full(shape, UNKNOWN, np.int8), rules=rules)
     published.probabilities = np.full(shape, np.nan)
-    partition = FoldedPartition(0, Shared(models=Models(model, fixed=True)))
+    partition = FoldedPartition(0, Shared(models=Models(model, fixed=True, rules=rules, fixed_rules=True)))
     open_alerts: dict[str, AlertSpan] = {}
     causes: list[tuple[str, ...]] = [()] * len(index)
     for day in world.days_of_events():

@@ -64,7 +64,7 @@ def html_page(runs: Sequence[BacktestRun]) -> str:
 
 def _run(run: BacktestRun) -> Iterator[str]:
     figures = {figure.name: figure for figure in run.figures}
-    yield f"<h2>{escape(run.world)}, model {escape(run.model)}</h2>"
+    yield f"<h2>{escape(run.world)}, model {escape(run.model)}, rules {escape(run.rules)}</h2>"
     yield (
         f"<p>{run.accounts:,} accounts over {run.days} days, of which {run.churners:,} left. Each account is "
         "observed once a week, while it is a customer who has not given notice.</p>"

@@ -74,6 +74,7 @@ def _together(published: Sequence[Published]) -> Published:
         ],
         alerts=alerts,
         probabilities=np.hstack([one.probabilities for one in published]),
+        rules=published[0].rules,
     )
 
 
@@ -93,6 +94,7 @@ def of_accounts(world: ObservedWorld, chosen: NDArray[np.bool_]) -> ObservedWorl
                 replace(span, account=new[span.account]) for span in published.alerts if span.account in new
             ],
             probabilities=published.probabilities[:, chosen],
+            rules=published.rules,
         ),
         fates=tuple(world.fates[place] for place in places),
         values=world.values[:, chosen],

@@ -19,7 +19,8 @@ __all__ = ["as_data", "markdown_tables", "reliability_lines", "text_lines"]
 def text_lines(run: BacktestRun) -> Iterator[str]:
     """Yield a run as lines for a terminal: first the figures by which a model is judged, then all others."""
     yield (
-        f"{run.title}: {run.accounts:,} accounts, {run.days} days, {run.churners} churned; model {run.model}"
+        f"{run.title}: {run.accounts:,} accounts, {run.days} days, {run.churners} churned; "
+        f"model {run.model}, rules {run.rules}"
     )
     width = max(len(figure.name) for figure in run.figures)
     first = [figure for name in HEADLINES for figure in run.figures if figure.name == name]
@@ -60,7 +61,7 @@ def reliability_lines(reliability: Reliability) -> Iterator[str]:
 
 def markdown_tables(runs: Sequence[BacktestRun]) -> Iterator[str]:
     """Yield the lines of a table with a column for each run, and of one with the baselines."""
-    titles = [f"{run.title}, {run.model}" for run in runs]
+    titles = [f"{run.title}, {run.model}, rules {run.rules}" for run in runs]
     yield from _head("measured", titles)
     for name in _names(run.figures for run in runs):
         yield f"| {name} | " + " | ".join(_cell(run.figures, name) for run in runs) + " |"

@@ -28,6 +28,7 @@ from bellbuoy.backtest.reliability import HORIZON_DAYS, Reliability, measure_rel
 from bellbuoy.errors import ConfigError
 from bellbuoy.simulator.worlds.world import World
 from processors.model import Model
+from processors.rules import DEFAULT_RULES, RuleSet
 from schemas.times import DAY
 
 __all__ = [
@@ -61,6 +62,7 @@ class BacktestRun:
     world: str
     seeds: tuple[int, ...]
     model: str
+    rules: str
     accounts: int
     days: int
     churners: int
@@ -78,7 +80,10 @@ class BacktestRun:
 
 
 def run_backtests(
-    worlds: Sequence[History], model: Model, progress: Callable[[History, int], None] = lambda _, __: None
+    worlds: Sequence[History],
+    model: Model,
+    progress: Callable[[History, int], None] = lambda _, __: None,
+    rules: RuleSet = DEFAULT_RULES,
 ) -> list[BacktestRun]:
     """
     Run a backtest in each world; the seeds of one world are one run.
@@ -87,7 +92,7 @@ def run_backtests(
     """
     runs: dict[str, list[ObservedWorld]] = {}
     for history in worlds:
-        observed = observe_world(history, model, partial(progress, history))
+        observed = observe_world(history, model, partial(progress, history), rules)
         runs.setdefault(history.name, []).append(observed)
     together = {name: pooled(seeds) for name, seeds in runs.items()}
     samples = {name: _sample(world) for name, world in together.items()}
@@ -108,16 +113,19 @@ def run_backtest(
 
 
 def observe_world(
-    world: History, model: Model, progress: Callable[[int], None] = lambda _: None
+    world: History,
+    model: Model,
+    progress: Callable[[int], None] = lambda _: None,
+    rules: RuleSet = DEFAULT_RULES,
 ) -> ObservedWorld:
     """
-    Fold a world under a model; return what it published.
+    Fold a world under a model and alert rules; return what it published.
 
     ``progress`` is called with the number of days that are folded. Needs at least FIRST_DAY days.
     """
     published: Published | None = None
     weeks: list[NDArray[np.float64]] = []
-    for number, (published, partition) in enumerate(fold_days(world, model)):
+    for number, (published, partition) in enumerate(fold_days(world, model, rules)):
         if number >= FIRST_DAY and (number - FIRST_DAY) % EVERY_DAYS == 0:
             weeks.append(measure_values(partition, published.accounts, partition.position.written_at))
         progress(number + 1)
@@ -136,13 +144,13 @@ def observe_world(
         fates=world.fates,
         values=np.array(weeks),
         seeds=seeds,
-        sound=None if sound is None else _published(sound, model),
+        sound=None if sound is None else _published(sound, model, rules),
     )
 
 
-def _published(world: History, model: Model) -> Published:
+def _published(world: History, model: Model, rules: RuleSet) -> Published:
     """Return what is published in a world by its end."""
-    *_, (published, _) = fold_days(world, model)
+    *_, (published, _) = fold_days(world, model, rules)
     return published
 
 
@@ -158,6 +166,7 @@ def _evaluated(
         world=world.name,
         seeds=tuple(int(seed.seeds[0]) for seed in seeds),
         model=f"{model.name} {model.version}",
+        rules=f"{world.published.rules.name} {world.published.rules.version}",
         accounts=len(world.fates),
         days=len(world.published.scores),
         churners=sum(fate.churned_at is not None for fate in world.fates),

@@ -34,6 +34,9 @@ def backtest(
     tenant: OneTenant = None,
     churn: ChurnDates = None,
     model: Annotated[str, typer.Option(metavar="FILE", help="The model: a file, or `default`.")] = "default",
+    rules: Annotated[
+        str, typer.Option(metavar="FILE", help="The alert rules: a file, or `default`.")
+    ] = "default",
     seed: Seeds = None,
     accounts: Accounts = None,
     days: Days = None,
@@ -44,7 +47,7 @@ def backtest(
     as_json: Json = False,
 ) -> None:
     """
-    Hold a model against worlds whose truth is known, or against your own history.
+    Hold a model and alert rules against worlds whose truth is known, or against your own history.
 
     Does it warn early, and is it right? The model scores each day of a world with nothing later visible,
     publishing nothing. Scores and alerts are then compared with who really left, when, and why. Only
@@ -64,7 +67,7 @@ def backtest(
     Examples:
       bellbuoy backtest saas
       bellbuoy backtest saas selfserve --seeds 21,22,23 --accounts 200
-      bellbuoy backtest my-world.yaml --model health.yaml --json
+      bellbuoy backtest my-world.yaml --model health.yaml --rules alerts.yaml --json
       bellbuoy backtest --from usage.csv --from churn.csv --map map.yaml
       bellbuoy backtest --journal --tenant acme --churn churn.csv
       bellbuoy backtest saas --html report.html
@@ -73,10 +76,10 @@ def backtest(
     from bellbuoy.backtest.report import as_data, markdown_tables, text_lines
     from bellbuoy.backtest.run import run_backtests
     from bellbuoy.cli.terminal.progress_bar import progress_bar
-    from bellbuoy.operations.model_files import ModelFileError, load_file
+    from bellbuoy.operations.model_files import ModelFileError, load_file, load_rule_file
 
     try:
-        loaded = load_file(model)
+        loaded, alert_rules = load_file(model), load_rule_file(rules)
     except ModelFileError as error:
         fail(str(error), CONFIGURATION)
     chosen = histories(
@@ -85,7 +88,9 @@ def backtest(
     )  # fmt: skip
     with progress_bar("days", sum(world.days for world in chosen), quiet=as_json) as progress:
         before = {id(world): sum(each.days for each in chosen[:place]) for place, world in enumerate(chosen)}
-        runs = run_backtests(chosen, loaded, lambda world, day: progress(before[id(world)] + day))
+        runs = run_backtests(
+            chosen, loaded, lambda world, day: progress(before[id(world)] + day), alert_rules
+        )
     if html is not None:
         html.write_text(html_page(runs), encoding="utf-8")
     lines = list(markdown_tables(runs)) if markdown else [line for run in runs for line in text_lines(run)]

@@ -23,6 +23,7 @@ from bellbuoy.simulator.worlds.company import CompanyWorld
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import load_world
 from processors.model import DEFAULT, default_text, load_model
+from processors.rules import load_rules
 from schemas.times import DAY
 
 ACCOUNTS, DAYS = 24, 112
@@ -130,6 +131,18 @@ def test_a_run_has_figures_intervals_and_baselines() -> None:
         run.figures[0].name,
     ):
         assert shown in page
+
+
+def test_alerts_are_those_of_the_rules_that_are_given() -> None:
+    rules = load_rules(
+        "ruleset: mine\nversion: 9\n"
+        "rules: {silent: {title: Silent, severity: notice, when: usage.silence >= 2.0}}"
+    )
+    world = load_world("saas", seed=3, accounts=8, days=DAYS)
+    [run] = run_backtests([world], DEFAULT, rules=rules)
+    assert run.rules == f"mine {rules.version}"
+    assert set(run.by_rule) == {"silent"}
+    assert run.rules in next(iter(text_lines(run)))
 
 
 def test_alerts_are_measured_from_the_onset_over_their_end_to_their_return() -> None:
