@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
+
+from tests.support.waiting import until
 
 
 def alive(pid: int) -> bool:
@@ -16,6 +20,19 @@ def children(pid: int) -> list[int]:
     stats = {int(entry.name): _stat(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()}
     own = [child for child, stat in stats.items() if stat and stat[1] == pid and stat[0] != "Z"]
     return [*own, *(below for child in own for below in children(child))]
+
+
+def suspend(pid: int) -> None:
+    """Stop a process with SIGSTOP; return when none of its threads runs any more."""
+    os.kill(pid, signal.SIGSTOP)
+    until(
+        lambda: all(_state(thread) in "Tt" for thread in Path(f"/proc/{pid}/task").iterdir()),
+        what="the stop of every thread",
+    )
+
+
+def _state(process: Path) -> str:
+    return (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def _stat(pid: int | str) -> tuple[str, int] | None:

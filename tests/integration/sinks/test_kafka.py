@@ -18,6 +18,7 @@ from schemas.records import AccountHealth
 from sinks.kafka.settings import KafkaTargetSettings
 from sinks.port import Rejected, Retaining, SinkError, SinkSettingsError, Subject
 from tests.support.kafka_target import created, records, values
+from tests.support.kernel_processes import suspend
 from tests.support.output_records import AT, alert, health, kpis
 
 MOCK = """
@@ -140,7 +141,7 @@ def test_a_cluster_that_hangs_gets_the_same_batch_later(
     batch = [health(f"a{n}") for n in range(20)]
     with closing(settings.sink()) as sink:
         sink.open()
-        process.send_signal(signal.SIGSTOP)
+        suspend(process.pid)
         for _ in range(2):
             with pytest.raises(SinkError, match="doesn't take records"):
                 sink.write(batch)

@@ -25,6 +25,7 @@ from sinks.postgres import client
 from sinks.postgres.migrate import MIGRATIONS
 from sinks.postgres.settings import PostgresSettings
 from sinks.postgres.sink import PostgresSink
+from tests.support.kernel_processes import suspend
 from tests.support.output_records import AT, alert, health, kpis, story
 from tests.support.postgres_server import content, database, migrated, query, server
 
@@ -417,7 +418,7 @@ def test_a_server_that_hangs_is_given_up(own: Postgres, monkeypatch: pytest.Monk
         assert sink._connection is not None
         processes = (own.child.pid, sink._connection.info.backend_pid)
         for process in processes:
-            os.kill(process, signal.SIGSTOP)
+            suspend(process)
         try:
             for _ in range(2):
                 with pytest.raises(SinkError, match="is away"):
