@@ -39,15 +39,18 @@ class TrackingCors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight, or pass the request on; no cache keeps the answer to a POST from elsewhere."""
-        tracking = scope["type"] == "http" and scope["path"].startswith(_BROWSERS)
-        if not tracking or (
-            scope["method"] == "POST" and all(name != b"origin" for name, _ in scope["headers"])
-        ):
-            await self._app(scope, receive, send)
-        elif not scope["path"].startswith(_SERVERS):
+        if scope["type"] == "http" and _from_browsers(scope):
             await self._cors(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+
+def _from_browsers(scope: Scope) -> bool:
+    """Tell whether a request is one that browsers make, or whose answer a cache may keep for one."""
+    path = scope["path"]
+    if not path.startswith(_BROWSERS) or path.startswith(_SERVERS):
+        return False
+    return scope["method"] != "POST" or any(name == b"origin" for name, _ in scope["headers"])
 
 
 class _Cors(CORSMiddleware):
