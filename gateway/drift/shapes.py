@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.http.json_decoding import escape
+
 __all__ = ["parent_of", "shape_of"]
 
 _DEPTH = 6
@@ -39,13 +41,9 @@ def _add(shape: dict[str, str], fields: dict[str, Any], at: str, depth: int) -> 
             continue
         if len(shape) == _FIELDS:
             return
-        pointer = f"{at}/{name}" if "~" not in name and "/" not in name else f"{at}/{_escaped(name)}"
+        pointer = f"{at}/{name}" if "~" not in name and "/" not in name else f"{at}/{escape(name)}"
         shape[pointer] = kind = _TYPES[type(value)]
         if kind == "object" and depth > 1:
             _add(shape, value, pointer, depth - 1)
         elif kind == "array" and depth > 1 and value and isinstance(value[0], dict):
             _add(shape, value[0], f"{pointer}/0", depth - 1)
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

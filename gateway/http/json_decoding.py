@@ -9,6 +9,7 @@ pointer (RFC 6901). tests/unit/gateway/test_json_decoding.py holds the messages 
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -35,7 +36,6 @@ _UNPAIRED = re.compile(
 """An escape of half a pair of surrogates, in JSON without escaped backslashes."""
 
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MAX_REPAIRS = 10_000
 """
 Most unpaired surrogates of one body that are replaced; with more it is refused as no JSON.
@@ -87,7 +87,7 @@ def well_formed(data: bytes) -> bytes:
     JavaScript sends such an escape for a string that was cut inside an emoji. UTF-8, and so Avro, can't
     hold it.
     """
-    data = data.removeprefix(_BYTE_ORDER_MARK)
+    data = data.removeprefix(BOM_UTF8)
     if (rb"\ud" not in data and rb"\uD" not in data) or b"\xff" in data:
         return data  # 0xFF is not UTF-8: the decoder refuses it
     # Of a run of backslashes each two are one escaped backslash. They are set aside, as a byte that UTF-8

@@ -7,6 +7,7 @@ Source: https://segment.com/docs/connections/sources/catalog/libraries/server/ht
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from contextlib import suppress
 from itertools import count
 from typing import Any, TypeVar
@@ -155,7 +156,7 @@ def key_in(body: bytes) -> str | None:
         keyed = _KEYED.read(body)
     except Fault:
         # An unpaired surrogate makes the reader stop; the same text with other characters does not.
-        text = body.removeprefix(b"\xef\xbb\xbf")
+        text = body.removeprefix(BOM_UTF8)
         keyed = _KEYED.read(text.replace(rb"\ud", rb"\u0").replace(rb"\uD", rb"\u0"))
     return _read_or_none(_TEXTS, keyed.write_key)
 
