@@ -25,14 +25,11 @@ def children(pid: int) -> list[int]:
 def suspend(pid: int) -> None:
     """Stop a process with SIGSTOP; return when none of its threads runs any more."""
     os.kill(pid, signal.SIGSTOP)
+    threads = Path(f"/proc/{pid}/task")
     until(
-        lambda: all(_state(thread) in "Tt" for thread in Path(f"/proc/{pid}/task").iterdir()),
+        lambda: {stat[0] for thread in threads.iterdir() if (stat := _stat(thread.name))} <= {"T"},
         what="the stop of every thread",
     )
-
-
-def _state(process: Path) -> str:
-    return (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def _stat(pid: int | str) -> tuple[str, int] | None:
