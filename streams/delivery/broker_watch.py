@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -62,12 +62,14 @@ class BrokerWatch:
             raise DeliveryError(f"delivery to {self._subscription.sink} can't read its topics: {error.str()}")
         self.trouble(error)
 
-    def look(self, consumer: Consumer, written: Mapping[Part, LogPosition], paused: bool) -> None:
+    def look(
+        self, consumer: Consumer, owned: Collection[Part], written: Mapping[Part, LogPosition], idle: bool
+    ) -> None:
         """
         Set the lag and the readiness, about once a second; ``written`` is where to write next.
 
-        Paused partitions are not fetched, so the broker is asked for their ends. Raises DeliveryError when a
-        topic is gone.
+        An ``idle`` member fetches nothing, so the broker is asked for the ends of the partitions. Raises
+        DeliveryError when a topic is gone.
         """
         now = time.monotonic()
         if now - self._looked_at < _LOOK_SECONDS:
@@ -76,9 +78,8 @@ class BrokerWatch:
         quiet = now - self._heard_at > _QUIET_SECONDS
         if self._topics_in_doubt or (quiet and now - self._asked_at > _ASK_SECONDS):
             self._ask_for_topics(consumer)
-        parts = consumer.assignment()
-        for number, part in enumerate(parts):
-            ask = paused or self.away or (quiet and number == 0)
+        for number, part in enumerate(TopicPartition(*part) for part in owned):
+            ask = idle or self.away or (quiet and number == 0)
             try:
                 low, high = self._ends(consumer, part, ask)
             except KafkaException as error:

@@ -25,8 +25,13 @@ class GroupMember:
     """
     A member of the consumer group of one sink.
 
-    While it is paused it must still be polled, or the group would replace it; Kafka then sends no more
-    records, and one that was on its way is kept for the next ``take``.
+    ``idle`` says that it fetches nothing: it is paused, or holds its partitions until ``restart``. It must
+    still be polled then, or the group would replace it; a record that was on its way when it was paused is
+    kept for the next ``take``.
+
+    A partition is never paused or resumed close to an assignment. librdkafka starts assigned partitions in a
+    thread of its own, and a pause or resume that gets between the number and the sending of that start
+    makes it count as outdated: the partition would not be fetched until the next assignment.
     """
 
     def __init__(
@@ -37,7 +42,7 @@ class GroupMember:
         watch: BrokerWatch,
         on_commit: OnCommit,
     ) -> None:
-        self.paused = False
+        self._paused, self._held = False, True
         self._early: list[Message] = []
         self._subscription = subscription
         self.consumer = Consumer(
@@ -67,6 +72,11 @@ class GroupMember:
             }
         )
 
+    @property
+    def idle(self) -> bool:
+        """Whether no record is fetched, so that nothing of it tells where the partitions end."""
+        return self._paused or self._held
+
     def subscribe(self, on_assign: OnRebalance, on_revoke: OnRebalance, on_lost: OnRebalance) -> None:
         """Join the group."""
         self.consumer.subscribe(
@@ -83,7 +93,7 @@ class GroupMember:
             messages += self.consumer.consume(limit - len(messages), 0)
         return messages
 
-    def poll_paused(self, seconds: float) -> None:
+    def poll_idle(self, seconds: float) -> None:
         """Stay in the group for so long, at most 0.1 s; a record that was on its way is kept."""
         message = self.consumer.poll(min(seconds, 0.1))
         if message is not None:
@@ -91,27 +101,31 @@ class GroupMember:
 
     def pause(self) -> None:
         """Fetch no more records, but stay in the group."""
-        if not self.paused:
-            self.paused = True
+        if not self.idle:
+            self._paused = True
             self.consumer.pause(self.consumer.assignment())
 
     def resume(self) -> None:
-        """Fetch records again."""
-        if self.paused:
-            self.paused = False
+        """Fetch records again, after a pause."""
+        if self._paused:
+            self._paused = False
             self.consumer.resume(self.consumer.assignment())
 
-    def assign_paused(self, partitions: list[TopicPartition]) -> None:
-        """Take partitions without fetching them yet; for the assignment callback."""
-        self.consumer.assign(partitions)
-        self.consumer.pause(partitions)
+    def hold(self) -> None:
+        """Keep partitions in the group and fetch none of them until ``restart``; for ``on_assign``, too."""
+        self.release()
+        self.consumer.assign([])
+
+    def release(self) -> None:
+        """Forget what was fetched, and let no partition stay paused when it goes; for ``on_revoke``."""
+        self.resume()
+        self._early, self._held = [], True
 
     def restart(self, starts: Mapping[Part, LogPosition]) -> None:
         """Fetch from these positions, and drop what was fetched before."""
-        parts = [TopicPartition(*part, at.offset) for part, at in starts.items()]
-        self.consumer.assign(parts)
-        self.consumer.resume(parts)
-        self._early, self.paused = [], False
+        self.release()
+        self.consumer.assign([TopicPartition(*part, at.offset) for part, at in starts.items()])
+        self._held = False
 
     def leave(self) -> bool:
         """

@@ -39,7 +39,7 @@ class RecordDelivery:
         wait = 0.0 if self._queue.ready(time.monotonic()) else _WAIT_SECONDS
         if self._queue.full:
             member.pause()
-            member.poll_paused(wait)
+            member.poll_idle(wait)
             return []
         member.resume()
         return member.take(1, wait)

@@ -135,13 +135,13 @@ class SinkConsumer:
                 )
             except SinkError as error:
                 self._status.failed(error)
-                self._member.pause()
+                self._member.hold()
                 self._wait(backoff.pause(error))
             except KafkaException as error:
                 self._watch.refused(error.args[0])
                 if told != (told := error.args[0].str()):
                     self._status.log.warning("Kafka does not say where to go on: asked again.", error=told)
-                self._member.pause()
+                self._member.hold()
                 self._wait(backoff.pause(SinkError("Kafka is away")))
             else:
                 self._member.restart(starts)
@@ -236,10 +236,7 @@ class SinkConsumer:
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             self._while_waiting()
-            if self._member.paused:
-                self._member.poll_paused(left)
-            else:
-                self._stop.wait(min(left, 0.1))
+            self._member.poll_idle(left)
         self._status.retried()
 
     def _while_waiting(self) -> None:
@@ -253,7 +250,7 @@ class SinkConsumer:
         written = self._offsets.written
         if self._records is not None:
             written = self._records.lag_positions(written)
-        self._watch.look(self._member.consumer, written, paused=self._member.paused)
+        self._watch.look(self._member.consumer, self._offsets.owned, written, idle=self._member.idle)
         if not self._logs.hold():
             self._resume_point.ask()
         self._status.logs_hold()
@@ -261,7 +258,7 @@ class SinkConsumer:
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._status.log.info("Partitions assigned.", partitions=parts_of(partitions))
         self._resume_point.ask()
-        self._member.assign_paused(partitions)
+        self._member.hold()
         self._offsets.assign(parts_of(partitions))
         self._status.joined()
 
@@ -278,6 +275,7 @@ class SinkConsumer:
             self._gatherer.clear()
         if self._records is not None:
             self._records.forget()
+        self._member.release()
         self._watch.forget(partitions)
         self._offsets.revoke(parts_of(partitions))
         self._status.left()

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -409,3 +409,54 @@ def test_two_members_share_and_a_departure_loses_nothing(
             until(lambda: {o.sequence for o in one.taken + two.taken} >= set(range(1, 1501)))
         publish(outputs[1500:])
         until(lambda: {o.sequence for o in one.taken + two.taken} >= set(range(1, 2001)))
+
+
+class HeldSink(FaultySink):
+    """Sink that keeps positions, and does not say them while it is away."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.away = threading.Event()
+        self.asked: list[set[str]] = []
+
+    def resume(self, parts: Iterable[str], /) -> dict[str, int]:
+        self.asked.append(set(parts))
+        if self.away.is_set():
+            raise SinkError("away")
+        return {}
+
+    def reached(self, positions: Mapping[str, int], /) -> None:
+        pass
+
+    def positions(self) -> dict[str, int]:
+        return {}
+
+    def entries(self) -> int:
+        return 0
+
+    def clear(self, _: Callable[[int], None], /) -> None:
+        pass
+
+
+def test_a_member_that_can_not_go_on_yet_gives_its_partitions_to_others(
+    bootstrap: Connection, topics: Topics, publish: Callable[..., None]
+) -> None:
+    outputs = [health(f"a{n}", 1) for n in range(500)]
+    publish(outputs)
+    held, other = HeldSink(), HeldSink()
+    held.away.set()
+
+    with delivering(bootstrap, topics, held):
+        until(lambda: len(held.asked) > 2)
+        everything = held.asked[-1]
+        with delivering(bootstrap, topics, other):
+            until(lambda: other.taken and held.asked[-1] < everything)
+            assert not held.taken
+            held.away.clear()
+            until(lambda: len(held.taken) + len(other.taken) >= 500)
+        publish([health("later", 1)])
+        until(lambda: held.account("demo", "later") and held.asked[-1] == everything)
+
+    assert sorted(o.account_id for o in held.taken + other.taken) == sorted(
+        o.account_id for o in [*outputs, health("later", 1)]
+    )
