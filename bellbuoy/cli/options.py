@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bellbuoy.times import now, utc_milliseconds
-from schemas.times import DAY, HOUR, MINUTE
+from schemas.times import DAY, HOUR, MINUTE, iso
 
 if TYPE_CHECKING:
+    from bellbuoy.settings import Settings
     from gateway.settings import GatewaySettings
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Json",
     "Tenant",
     "gateway_address",
+    "parse_past_time",
     "parse_time",
     "parse_time_ahead",
 ]
@@ -67,6 +69,26 @@ def parse_time(text: str | None) -> int | None:
         return utc_milliseconds(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no time: give {TIME_FORMS}") from None
+
+
+def parse_past_time(text: str | None, settings: Settings, option: str) -> int | None:
+    """
+    Return a typed time of the past in UTC milliseconds; raise typer.BadParameter and KafkaAwayError.
+
+    What is later than the wall clock and than the journal's time, which in a simulation may be ahead, is in
+    the future.
+    """
+    typed, present = parse_time(text), now()
+    if typed is None or typed <= present:
+        return typed
+    from bellbuoy.operations.kafka.journal_time import journal_time
+
+    present = max(present, journal_time(settings))
+    if typed > present:
+        raise typer.BadParameter(
+            f"{text!r} is in the future: give a time up to {iso(present)}", param_hint=option
+        )
+    return typed
 
 
 def parse_time_ahead(text: str, now: int) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, Author, Json, parse_time
+from bellbuoy.cli.options import TIME_FORMS, Author, Json, parse_past_time
 from bellbuoy.cli.scoring.checked_files import (
     ForTenant,
     applied_line,
@@ -184,11 +184,12 @@ def list_rules(
     from processors.rules import DEFAULT_RULES, loaded_rules
 
     settings = deployed_settings()
+    opened_from = parse_past_time(since, settings, "--from") or 0
     lines, data_in_force = in_force(
         rules_in_force(settings), "ruleset", lambda text: loaded_rules(text).version
     )
     usual = f"{DEFAULT_RULES.name} {DEFAULT_RULES.version}: for all accounts that no other rules are for"
-    outcomes = read_outcomes(settings, parse_time(since) or 0, tenant)
+    outcomes = read_outcomes(settings, opened_from, tenant)
     data = {
         "default": DEFAULT_RULES.version,
         "in_force": data_in_force,
@@ -227,7 +228,8 @@ def forecast(
 
     loaded = load_rule_file(file)
     settings = deployed_settings()
-    found = forecast_rules(settings, loaded, since=parse_time(since) or 0, tenant=tenant)
+    first = parse_past_time(since, settings, "--from") or 0
+    found = forecast_rules(settings, loaded, since=first, tenant=tenant)
     data = {
         "ruleset": loaded.name,
         "version": loaded.version,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, Json, Tenant, parse_time
+from bellbuoy.cli.options import TIME_FORMS, Json, Tenant, parse_past_time
 from bellbuoy.cli.terminal.output import emit, fail, print_table, tell
 from bellbuoy.times import now
 from schemas.times import iso
@@ -39,7 +39,8 @@ def explain(
     account with its rank in its segment and the roll-up of its parent. All of it is read from Redis.
 
     --at and --since are answered from Kafka instead: the account's part of the journal is folded
-    again up to that time, which gives exactly what was published then. --since lists the batches
+    again up to that time, which gives exactly what was published then. A time in the future, and one
+    before the account's first event, are refused. --since lists the batches
     that changed the score most, with the events in each and what every measure gained or lost.
 
     \b
@@ -51,10 +52,11 @@ def explain(
     """
     from bellbuoy.settings import load
 
-    at_ms, since_ms = parse_time(at), parse_time(since)
+    settings = load()
+    at_ms = parse_past_time(at, settings, "--at")
+    since_ms = parse_past_time(since, settings, "--since")
     if since_ms is not None and since_ms > (now() if at_ms is None else at_ms):
         raise typer.BadParameter("--since must lie before --at, or before now")
-    settings = load()
     if at_ms is None and since_ms is None:
         _explain_present(settings, tenant, account, as_json=as_json)
     else:
@@ -114,7 +116,8 @@ def _explain_past(
     if past.health is None:
         until = "" if at is None else f" up to {iso(at)}"
         begins = f"; it begins at {iso(past.begins)}" if past.begins else ", which is empty"
-        fail(f"nothing of account {account!r} of tenant {tenant}{until} is in its journal{begins}")
+        fix = "" if at is None else ": give --at a later time, or leave it out"
+        fail(f"nothing of account {account!r} of tenant {tenant}{until} is in its journal{begins}{fix}")
     # The journal's own end, as a simulation's clock may be behind ours, or ahead.
     then = past.ends if at is None else at
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, Json, parse_time
+from bellbuoy.cli.options import TIME_FORMS, Json, parse_past_time
 from bellbuoy.cli.terminal.output import emit, fail
 from bellbuoy.exit_codes import CONFIGURATION, FAILED, OK
 from schemas.times import iso
@@ -55,7 +55,8 @@ def replay(
     from processors.model import DEFAULT
 
     settings = load()
-    first, last = parse_time(since) or 0, parse_time(until)
+    first = parse_past_time(since, settings, "--from") or 0
+    last = parse_past_time(until, settings, "--to")
     try:
         other = None if model is None else load_file(model)
     except ModelFileError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, parse_time
+from bellbuoy.cli.options import TIME_FORMS, parse_past_time, parse_time
 from bellbuoy.cli.terminal.output import fail
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def dead_letter_filter(
     from streams.deadletters.reader import DeadLetterFilter
 
     topic = options.pop("topic")
-    since, until = parse_time(options.pop("since")), parse_time(options.pop("until"))
+    since = parse_past_time(options.pop("since"), settings, "--since")
+    until = parse_time(options.pop("until"))
     plain = None if topic is None else settings.kafka.topics().plain(topic)
     return DeadLetterFilter(topic=plain, since=since, until=until, ids=ids or None, **options)
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellbuoy.cli.options import EXIT_CODES, TIME_FORMS, DryRun, GatewayUrl, Json, gateway_address, parse_time
+from bellbuoy.cli.options import (
+    EXIT_CODES,
+    TIME_FORMS,
+    DryRun,
+    GatewayUrl,
+    Json,
+    gateway_address,
+    parse_past_time,
+)
 from bellbuoy.cli.terminal.output import emit, fail
 
 if TYPE_CHECKING:
@@ -231,8 +239,8 @@ def remap(
     from bellbuoy.operations.remap import webhook_source
     from bellbuoy.settings import load
 
-    wanted, at = webhook_source(source), parse_time(since) or 0
-    settings = load()
+    wanted, settings = webhook_source(source), load()
+    at = parse_past_time(since, settings, "--from") or 0
     require_topics(settings)
     report = map_again(settings, wanted, since=at, tenant=tenant, dry_run=dry_run)
     sent = "would be sent" if dry_run else "sent"

@@ -23,8 +23,9 @@ from bellbuoy.console.book import owners_of
 from bellbuoy.console.live import Picture
 from bellbuoy.console.pages.site import Site
 from bellbuoy.operations.acts.touchpoints import TOUCHPOINTS
+from bellbuoy.times import now as wall_clock
 from processors.measures import MEASURES
-from schemas.times import DAY
+from schemas.times import DAY, iso
 from sinks.serving import ReadError
 
 __all__ = ["AccountPages"]
@@ -115,6 +116,7 @@ class AccountPages:
         at = parse_moment(request.query_params.get("at", ""))
         if at is None:
             raise HTTPException(422, "no time is given")
+        _refuse_future(at, self._site.now(self._site.pictures.picture(tenant)))
         async with self._folding:
             past = await asyncio.to_thread(score_at, self._site.settings, tenant, account_id, at)
         return HTMLResponse(self._site.render("_then.html", past=past, at=at))
@@ -129,6 +131,7 @@ class AccountPages:
             since = now - int(days if days in ("1", "7", "30") else 7) * DAY
         if until is not None and until < since:
             raise HTTPException(422, "the end is before the beginning")
+        _refuse_future(since if until is None else until, now)
         async with self._folding:
             past = await asyncio.to_thread(why_it_changed, site.settings, tenant, account_id, since, until)
         return HTMLResponse(site.render("_why.html", past=past, since=since, until=until or now))
@@ -154,3 +157,10 @@ class AccountPages:
 def _account_in(request: Request) -> tuple[str, str]:
     """Return the tenant and the account in a request's path."""
     return request.path_params["tenant"], request.path_params["account_id"]
+
+
+def _refuse_future(at: int, now: int) -> None:
+    """Refuse a past time that is later than the journal's and the wall clock's, as the commands do."""
+    present = max(now, wall_clock())
+    if at > present:
+        raise HTTPException(422, f"{iso(at)} is in the future: choose a time up to {iso(present)}")

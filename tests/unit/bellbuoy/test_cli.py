@@ -7,8 +7,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from bellbuoy.cli.app import app
+from bellbuoy.cli.options import parse_past_time
 from bellbuoy.local.embedded.ports import free_port
+from bellbuoy.settings import load
+from bellbuoy.times import now
+from schemas.times import DAY, iso
 
 
 def bellbuoy(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -242,6 +249,43 @@ def test_the_past_without_kafka_exits_69(tmp_path: Path) -> None:
     assert backward.returncode == 2
     assert "--since must lie before --at" in backward.stderr
     assert "bellbuoy explain amber-harbour-foods --since 7d" in teaching.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("explain", "acme", "--at"), "--at"),
+        (("explain", "acme", "--since"), "--since"),
+        (("replay", "--from"), "--from"),
+        (("replay", "--from", "7d", "--to"), "--to"),
+        (("rules", "list", "--from"), "--from"),
+        (("rules", "forecast", "default", "--from"), "--from"),
+        (("sources", "remap", "stripe", "--from"), "--from"),
+        (("deadletters", "list", "--since"), "--since"),
+        (("deadletters", "redrive", "--since"), "--since"),
+        (("deadletters", "repair", "--since"), "--since"),
+    ],
+)
+def test_a_past_time_in_the_future_is_refused(
+    arguments: tuple[str, ...], option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bellbuoy.operations.kafka.topics.require_topics", lambda _: None)
+    monkeypatch.setenv("COLUMNS", "200")
+    tomorrow = iso(now() + DAY)
+
+    answer = CliRunner().invoke(app, [*arguments, tomorrow])
+
+    assert answer.exit_code == 2
+    assert f"Invalid value for {option}: '{tomorrow}' is in the future: give a time up to" in answer.stderr
+
+
+def test_the_journal_of_a_simulation_may_be_ahead_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead = now() + 7 * DAY
+    monkeypatch.setattr("bellbuoy.operations.kafka.journal_time.journal_time", lambda _: ahead)
+
+    assert parse_past_time(iso(ahead), load(), "--at") == ahead
+    with pytest.raises(typer.BadParameter, match="in the future"):
+        parse_past_time(iso(ahead + 1), load(), "--at")
 
 
 def test_the_portfolio_teaches_with_examples(tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from bellbuoy.console.access.access import Access
 from bellbuoy.console.account import Happenings, Past
 from bellbuoy.console.live import LivePictures
+from bellbuoy.console.pages.account import AccountPages
 from bellbuoy.console.pages.site import Site
 from bellbuoy.console.trials import ModelTrial
 from bellbuoy.operations.deadletters.correction import Correction
@@ -19,8 +23,10 @@ from bellbuoy.query.history import AccountHistory
 from bellbuoy.query.score_changes import ScoreChange
 from bellbuoy.query.timeline import Timeline, TimelineEntry, UsageWeek
 from bellbuoy.settings import load
+from bellbuoy.times import now
 from processors.model import DEFAULT
 from schemas.records import DeadLetter
+from schemas.times import DAY
 from sinks.memory import MemorySink
 
 EVIL = "<script>alert(1)</script>\"'"
@@ -96,3 +102,19 @@ def test_a_trial_says_how_far_it_is(site: Site) -> None:
     assert "Kafka is away" in site.render("_trial.html", tenant="demo", trial=trial)
     assert not trial.running
     assert site.render("_trial.html", tenant="demo", trial=None).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("part", "asked"), [("then", "at={}"), ("why", "since={}"), ("why", "since=1&until={}")]
+)
+def test_a_time_in_the_future_is_refused(site: Site, part: str, asked: str) -> None:
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": [],
+        "query_string": asked.format(now() + DAY).encode(),
+        "path_params": {"tenant": "demo", "account_id": "a1"},
+    }
+    with pytest.raises(HTTPException, match="in the future: choose a time up to") as refused:
+        asyncio.run(getattr(AccountPages(site), part)(Request(scope)))
+    assert refused.value.status_code == 422
