@@ -1,4 +1,4 @@
-"""The HTTP endpoints of PostHog's capture API: one event, a list of events, and a batch."""
+"""The HTTP endpoints of PostHog's API: one event, a list of events, a batch, and the question for flags."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import base64
 import binascii
 import re
 import secrets
+import uuid
 from collections.abc import Callable
 from urllib.parse import parse_qs
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,6 +27,7 @@ from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
 from gateway.sources.posthog import SOURCE
 from gateway.sources.posthog.calls import events_in, headers_kept, key_in, record_of_event, sent_at_in
+from gateway.sources.posthog.flags import FLAG_PATHS, no_flags
 
 __all__ = ["PATHS", "PosthogEndpoint"]
 
@@ -38,7 +41,7 @@ _FORM = re.compile(rb"(?:[a-z_]{1,20}=[^&]{0,64}&){0,9}data=")
 
 
 class PosthogEndpoint:
-    """The capture routes; ``clock`` returns UTC milliseconds."""
+    """The capture routes and those for flags; ``clock`` returns UTC milliseconds."""
 
     def __init__(
         self,
@@ -56,7 +59,8 @@ class PosthogEndpoint:
 
     def routes(self) -> list[Route]:
         """Return the routes; they share a label for each path."""
-        return [Route(path, self.post, methods=["POST"], name=path) for path in PATHS]
+        handlers = dict.fromkeys(PATHS, self.post) | dict.fromkeys(FLAG_PATHS, self.flags)
+        return [Route(path, handler, methods=["POST"], name=path) for path, handler in handlers.items()]
 
     async def post(self, request: Request) -> Response:
         """Accept a body; a bad event in it becomes a dead letter and does not affect the others."""
@@ -80,6 +84,17 @@ class PosthogEndpoint:
                 return dry_run.answer(dry_run=True)
             await self._dispatcher.send(records)
         return Response(_ACCEPTED, media_type="application/json")
+
+    async def flags(self, request: Request) -> Response:
+        """Answer a client that asks for feature flags that there are none; of its body the key is read."""
+        async with self._bodies.body_of(request, proven=False) as received:
+            try:
+                key = key_in(await self._plain(received), self._limits.max_event_bytes)
+            except Fault as fault:
+                raise HttpError.of(fault) from fault
+            self._keys.grant(key, SOURCE.name)
+        answer = no_flags(str(uuid.uuid4()), self._clock())
+        return Response(orjson.dumps(answer), media_type="application/json")
 
     async def _plain(self, body: bytes) -> bytes:
         """Return the JSON of a body that a browser may have compressed, or sent as a form; raise Fault."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -76,3 +77,13 @@ def test_what_the_sdk_sends_arrives(gateway: Server, send: Any, times: int, prof
     names = [profile.name for profile in gateway.sent("account.profiles")]
     assert names == ["Acme"] * profiles
     assert gateway.sent("events.deadletter") == []
+
+
+def test_posthogs_client_is_told_that_there_are_no_flags(
+    gateway: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Posthog("demo-write-key", host=gateway.url, disable_geoip=True)
+    flags = client.get_all_flags("user-7", groups={"company": "acme-inc"})
+    client.shutdown()
+    logged = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert (flags, logged) == ({}, []), "the client logs an answer that it can't use"

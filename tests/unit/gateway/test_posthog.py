@@ -135,6 +135,36 @@ def test_a_browser_may_call_it(gateway: GatewayClient) -> None:
     assert gateway.request("OPTIONS", "/i/v0/e/", b"", ask).status == 200
 
 
+@pytest.mark.parametrize("path", ["/flags/?v=2&config=true", "/flags?v=4", "/decide/?v=3"])
+@pytest.mark.parametrize("named", ["api_key", "token"])
+def test_who_asks_for_flags_is_told_of_none(gateway: GatewayClient, path: str, named: str) -> None:
+    """The fields are those of PostHog's answers to every version, none of them set."""
+    question = json.dumps({named: "key-1", "distinct_id": "user-7", "groups": {}}).encode()
+    forms = (question, gzip.compress(question), b"data=" + base64.b64encode(question))
+    answers = [gateway.post(path, body, {"origin": "https://app.example"}) for body in forms]
+    assert [answer.status for answer in answers] == [200, 200, 200]
+    for answer in answers:
+        assert (answer.json["errorsWhileComputingFlags"], answer.json["flags"]) == (False, {})
+        assert (answer.json["featureFlags"], answer.json["featureFlagPayloads"]) == ({}, {})
+        assert (answer.json["evaluatedAt"], answer.json["sessionRecording"]) == (NOW, False)
+        assert answer.headers["access-control-allow-origin"] == "*"
+    assert len({answer.json["requestId"] for answer in answers}) == 3
+    assert not gateway.outbox.records
+
+
+@pytest.mark.parametrize("path", ["/flags", "/decide"])
+@pytest.mark.parametrize(
+    ("body", "status"), [({"token": "another"}, 401), ({}, 401), (b"{", 400), (b"data=%ff", 400)]
+)
+def test_who_asks_for_flags_without_a_known_key_is_refused(
+    gateway: GatewayClient, path: str, body: Any, status: int
+) -> None:
+    answer = gateway.post(path, body, {"origin": "https://app.example"})
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, "*")
+    ask = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    assert gateway.request("OPTIONS", path, b"", ask).status == 200
+
+
 def form(data: bytes, before: str = "") -> bytes:
     return f"{before}data={quote(data, safe='')}".encode()
 
