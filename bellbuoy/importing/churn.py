@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bellbuoy.importing.errors import ImportFileError, RowFault
 from bellbuoy.importing.events import Churn, TableFile, TableReader
-from bellbuoy.importing.map_file import CHURN, MapFile, TableSpec, fields_of
+from bellbuoy.importing.map_format import CHURN, MapFile, TableSpec, fields_of
 from schemas.codec.registry import Registry
 
 __all__ = ["read_churn_dates"]

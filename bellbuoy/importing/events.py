@@ -12,7 +12,7 @@ import msgspec
 import xxhash
 
 from bellbuoy.importing.errors import ImportFileError, RowFault
-from bellbuoy.importing.map_file import CHURN, MapFile, TableSpec, fields_of
+from bellbuoy.importing.map_format import CHURN, MapFile, TableSpec, fields_of
 from bellbuoy.importing.rows import read_rows
 from bellbuoy.importing.values import field_value, is_empty
 from gateway.http.errors import Fault

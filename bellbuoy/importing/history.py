@@ -9,7 +9,7 @@ import msgspec
 
 from bellbuoy.importing.errors import ImportFileError, RowFault
 from bellbuoy.importing.events import Churn, TableFile, TableReader
-from bellbuoy.importing.map_file import MapFile
+from bellbuoy.importing.map_format import MapFile
 from bellbuoy.simulator.worlds.fates import Fate
 from bellbuoy.simulator.worlds.world import WorldDay
 from processors.intake.usage_rollup_rows import roll_up

@@ -13,7 +13,7 @@ import msgspec
 
 from bellbuoy.errors import ALL_EXTRAS
 from bellbuoy.importing.errors import ImportFileError, RowFault
-from bellbuoy.importing.map_file import TableSpec
+from bellbuoy.importing.map_format import TableSpec
 
 __all__ = ["Row", "read_rows"]
 

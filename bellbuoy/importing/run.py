@@ -18,7 +18,7 @@ import msgspec
 
 from bellbuoy.importing.errors import ImportFileError, RowFault
 from bellbuoy.importing.events import SOURCE, Churn, TableFile, TableReader
-from bellbuoy.importing.map_file import MapFile
+from bellbuoy.importing.map_format import MapFile
 from gateway.http.sender import Sender
 from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.muting import Muting

@@ -12,7 +12,7 @@ from bellbuoy.importing.errors import RowFault
 from schemas.times import EPOCH
 
 if TYPE_CHECKING:
-    from bellbuoy.importing.map_file import FieldSpec
+    from bellbuoy.importing.map_format import FieldSpec
 
 __all__ = ["field_value", "is_empty"]
 
