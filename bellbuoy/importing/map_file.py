@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import orjson
 from pydantic import ValidationError
@@ -24,32 +27,85 @@ from schemas.suggestions import suggestion
 __all__ = ["read_map_file"]
 
 _CURRENCY = re.compile("[A-Z]{3}")
+_Field: TypeAlias = tuple[str, str]
+"""A table, and a field of it."""
 
 
 def read_map_file(path: Path) -> MapFile:
     """Return the mapping in a YAML file; raise ImportFileError, which lists every fault."""
     document = read_document(path, ImportFileError, partial(_error, path))
     faults = [str(fault) for fault in document.faults]
+    mapping: MapFile | None = None
+    faulty: set[_Field] = set()
     try:
-        mapping = MapFile.model_validate_json(orjson.dumps(document.data), strict=True)
+        mapping = _mapping(document.data)
     except ValidationError as error:
-        raise _error(path, faults + invalid_keys(error, document.marks, keys_at, "docs/import.md")) from None
-    faults += [
-        str(fault)
-        for name, table in mapping.tables.items()
-        for fault in _contradictions(name, table, mapping, document.marks)
-    ]
-    if faults:
+        faults += invalid_keys(error, document.marks, keys_at, "docs/import.md")
+        rest, faulty = _usable_part(document.data, (detail["loc"] for detail in error.errors()))
+        with suppress(ValidationError):
+            mapping = _mapping(rest)
+    if mapping is not None:
+        for name, table in mapping.tables.items():
+            faults += map(str, _contradictions(name, table, mapping, document.marks, faulty))
+    if faults or mapping is None:
         raise _error(path, faults)
     return mapping
 
 
+def _mapping(data: dict[str, Any]) -> MapFile:
+    return MapFile.model_validate_json(orjson.dumps(data), strict=True)
+
+
+def _usable_part(
+    data: dict[str, Any], faulty: Iterable[tuple[int | str, ...]]
+) -> tuple[dict[str, Any], set[_Field]]:
+    """
+    Return the data without their faulty parts, good for finding more faults only, and the fields among these.
+
+    A faulty field stays as an empty one, so that it is not missing. A table without an event or fields says
+    nothing more.
+    """
+    rest = copy.deepcopy(data)
+    fields: set[_Field] = set()
+    for path in faulty:
+        match [part for part in path if part != "[key]"]:
+            case ["tables", str(name), "fields", str(field), *_] if field in _part(rest, name, "fields"):
+                rest["tables"][name]["fields"][field] = {}
+                fields.add((name, field))
+            case ["tables", str(name), "files", *_] if name in _part(rest):
+                rest["tables"][name]["files"] = ["*"]
+            case ["tables", str(name), str(key), *_] if key not in ("into", "fields"):
+                _part(rest, name).pop(key, None)
+            case ["tables", str(name), *_]:
+                _part(rest).pop(name, None)
+            case [key, *_]:
+                rest.pop(str(key), None)
+    return rest, fields
+
+
+def _part(data: dict[str, Any], *path: str) -> dict[str, Any]:
+    """Return the mapping at a path below the tables, an empty one where there is none."""
+    part = data.get("tables")
+    for key in path:
+        part = part.get(key) if isinstance(part, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
 def _error(path: Path, faults: list[str]) -> ImportFileError:
-    return ImportFileError(f"{path} can't be used:\n" + "\n".join(f"  - {path}:{fault}" for fault in faults))
+    by_place = sorted(faults, key=lambda fault: [int(number) for number in fault.split(":", 2)[:2]])
+    return ImportFileError(
+        f"{path} can't be used:\n" + "\n".join(f"  - {path}:{fault}" for fault in by_place)
+    )
 
 
-def _contradictions(name: str, table: TableSpec, mapping: MapFile, marks: Marks) -> Iterator[Fault]:
-    """Yield the faults of a table: fields unknown or missing, impossible values, columns without header."""
+def _contradictions(
+    name: str, table: TableSpec, mapping: MapFile, marks: Marks, faulty: set[_Field]
+) -> Iterator[Fault]:
+    """
+    Yield the faults of a table: fields unknown or missing, impossible values, columns without header.
+
+    Of the ``faulty`` fields, which are told already, only the names are looked at.
+    """
     known, above = fields_of(table.into), ("tables", name)
     path = (*above, "fields")
     for field, spec in table.fields.items():
@@ -57,7 +113,7 @@ def _contradictions(name: str, table: TableSpec, mapping: MapFile, marks: Marks)
         if field not in known:
             fix = suggestion(field, list(known), "docs/reference/events.md")
             yield marks.fault(at, f"no field of {table.into}", fix)
-        else:
+        elif (name, field) not in faulty:
             for message, fix in _faults_of_field(field, known[field], spec, table, mapping.timezone):
                 yield marks.fault(at, message, fix)
         if spec.column is not None:

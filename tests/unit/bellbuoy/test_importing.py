@@ -69,29 +69,34 @@ tables:
       occurred_at: {column: whn, format: "%Y-%m-%d"}
       name: {}
       feature: {value: x, unit: s}
+      duration_ms: {colunm: ms}
     delimeter: ";"
+  left:
+    files: [churn.csv]
+    into: chrun
+    fields: {account_id: company}
 """
     path = written(tmp_path, "map.yaml", text)
     with pytest.raises(ImportFileError) as found:
         read_map_file(path)
-    assert f"{path}:2:" in str(found.value)
-    assert "give a name such as Europe/Berlin" in str(found.value)
-    assert f"{path}:14:5: tables.usage.delimeter: no such key; did you mean delimiter" in str(found.value)
-    sound = (
-        text.replace("Acme", "acme")
-        .replace("Mars/Olympus", "UTC")
-        .replace('delimeter: ";"', "encoding: ascii")
-    )
-    with pytest.raises(ImportFileError) as found:
-        read_map_file(written(tmp_path, "map.yaml", sound))
-    for part in (
-        ":10:7: tables.usage.fields.account: no field of usage; did you mean account_id",
-        ":11:7: tables.usage.fields.occurred_at: no column 'whn' in `header`; did you mean when",
-        ":12:7: tables.usage.fields.name: neither a column nor a value",
-        ":13:7: tables.usage.fields.feature: a format, unit or time zone, but no time",
-        "account_id is missing; add `account_id: COLUMN`",
+    _, *faults = str(found.value).splitlines()
+    for fault, part in zip(
+        faults,
+        (
+            ":2:1: tenant: a tenant is 1-63 of a-z",
+            ":3:1: timezone: no time zone 'Mars/Olympus'; give a name such as Europe/Berlin",
+            ":9:5: tables.usage.fields: account_id is missing; add `account_id: COLUMN`",
+            ":10:7: tables.usage.fields.account: no field of usage; did you mean account_id",
+            ":11:7: tables.usage.fields.occurred_at: no column 'whn' in `header`; did you mean when",
+            ":12:7: tables.usage.fields.name: neither a column nor a value",
+            ":13:7: tables.usage.fields.feature: a format, unit or time zone, but no time",
+            ":14:21: tables.usage.fields.duration_ms.colunm: no such key; did you mean column",
+            ":15:5: tables.usage.delimeter: no such key; did you mean delimiter",
+            ":18:5: tables.left.into: 'chrun' is none of the choices",
+        ),
+        strict=True,
     ):
-        assert part in str(found.value), part
+        assert part in fault
 
 
 SOUND = """
@@ -133,6 +138,44 @@ def test_what_no_row_could_bring_is_a_fault_of_the_mapping(
     with pytest.raises(ImportFileError) as found:
         read_map_file(written(tmp_path, "map.yaml", text))
     assert said in str(found.value)
+
+
+_MISSPELT = [
+    ("tables:", "tenannt: acme\ntables:", "tenannt: no such key"),
+    ("tables:", "timezone: Mars\ntables:", "no time zone 'Mars'"),
+    ("files: [tickets.csv]", "files: []", "tables.tickets.files: empty"),
+    ("    files: [tickets.csv]\n", "", "files is missing"),
+    ("into: support", "into: support\n    delimeter: a", "delimeter: no such key"),
+    ("into: support", "into: support\n    header: [a, a]", "'a' is there twice"),
+    ("occurred_at: created", "occurred_at: {colum: c}", "colum: no such key"),
+    ("occurred_at: created", "occurred_at: 5", "no source of a value"),
+    ("tables:", "tables:\n  '': {}", "tables.: "),
+    ("tables:", "tables:\n  other: 5", "tables.other: 5 is not a mapping"),
+    ("tables:", "tables:\n  other: {files: [a], into: usage}", "tables.other: fields is missing"),
+]
+_MEANT = [
+    ("value: opened", "value: opend", "'opend' is none of the"),
+    ("account_id: company, ", "", "account_id is missing"),
+    ("ticket_id: number", "ticket: number", "ticket: no field of support"),
+    ("ticket_id: number", "ticket_id: {column: n, times: 2}", "`times`, but no number"),
+]
+
+
+@pytest.mark.parametrize("meant", _MEANT, ids=lambda fault: fault[2])
+@pytest.mark.parametrize("misspelt", _MISSPELT, ids=lambda fault: fault[2])
+def test_faults_of_spelling_and_of_meaning_are_told_together(
+    tmp_path: Path, misspelt: tuple[str, str, str], meant: tuple[str, str, str]
+) -> None:
+    text = SOUND
+    for part, instead, _ in (misspelt, meant):
+        assert part in text
+        text = text.replace(part, instead, 1)
+    with pytest.raises(ImportFileError) as found:
+        read_map_file(written(tmp_path, "map.yaml", text))
+    assert misspelt[2] in str(found.value)
+    assert meant[2] in str(found.value)
+    assert "occurred_at is missing" not in str(found.value), "what is faulty is there"
+    assert "neither a column" not in str(found.value), "what is faulty is told once"
 
 
 def test_a_mapping_that_is_no_utf8_names_the_place(tmp_path: Path) -> None:
