@@ -60,6 +60,18 @@ def test_usage_is_enough_for_a_band() -> None:
     assert not weigh(DEFAULT.plan, facts, view).judged
 
 
+def test_a_single_usage_event_is_all_that_the_coverage_asks_for() -> None:
+    """Coverage counts what has a value: no trouble reported, and no past to compare with, are values."""
+    story = AccountStory(START)
+    story.at(START, story.event(SupportEvent, ticket_id="t", kind="opened"))
+    unused = story.health
+    story.after(HOUR, story.event(UsageEvent, user_id="ann", name="x"))
+
+    assert [one.name for one in unused.measures if one.weight and one.value is None] == ["usage.gap"]
+    assert (unused.coverage < 1.0, unused.band) == (True, "unknown")
+    assert (story.health.coverage, story.health.band) == (1.0, "healthy")
+
+
 def test_its_canonical_text_is_the_same_model() -> None:
     again = load_model(DEFAULT.text)
     assert again == DEFAULT
