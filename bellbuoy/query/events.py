@@ -2,7 +2,8 @@
 The events that arrived last on the input topics, each with what happened to it.
 
 The journal says how far it has read an input; what it has read was applied, unless it is among the dead
-letters, an earlier event has its id, or it was moved to the partition of its account.
+letters, an earlier event has its id, it was moved to the partition of its account, or it is of an account or
+a person erased after it occurred.
 """
 
 from __future__ import annotations
@@ -16,22 +17,27 @@ import msgspec
 from confluent_kafka import TopicPartition
 
 from bellbuoy.query.batch_summary import batch_summary
+from processors.intake.erased_events import is_of_erased
 from schemas.codec.envelope import Envelopes
 from schemas.codec.errors import SchemaError
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.codec.registry import Registry
 from schemas.connection import Connection
+from schemas.identity.erasures import Erasures
 from schemas.identity.keys import account_key, partition_of
-from schemas.inputs import OFFERED_TOPICS, USAGE, batch_lists
-from schemas.records import DeadLetter, InputEvent, JournalBatch, UsageEvent
+from schemas.inputs import LINKS, OFFERED_TOPICS, USAGE, batch_lists
+from schemas.records import AccountLink, DeadLetter, InputEvent, JournalBatch, UsageEvent
+from schemas.times import DAY
 from schemas.topics import Topics
 from streams.deadletters.reader import DeadLetterFilter, read_dead_letters
+from streams.kafka.erasure_log import ErasureLog
 from streams.kafka.log_reader import end_offsets, last_record, read_to_end
 from streams.kafka.record import KafkaRecord
 
-__all__ = ["ArrivedEvent", "arrived_events"]
+__all__ = ["ArrivedEvent", "arrived_events", "event_ends"]
 
-APPLIED, DUPLICATE, DEAD_LETTER, MOVED, WAITING = "applied", "duplicate", "dead letter", "moved", "waiting"
+APPLIED, DUPLICATE, DEAD_LETTER = "applied", "duplicate", "dead letter"
+ERASED, MOVED, WAITING = "erased", "moved", "waiting"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,10 @@ class ArrivedEvent:
     One event as it arrived, and its end.
 
     ``offset`` is -1 for what never reached its topic, because the gateway refused it. ``what`` is the event
-    in words, ``end`` is ``applied``, ``duplicate``, ``dead letter``, ``moved`` or ``waiting`` (the journal
-    hasn't read it yet), and ``why`` the reason of a dead letter, whose id is ``letter``. ``at`` is when it
-    was received, UTC milliseconds, ``occurred_at`` its event time where that can be read.
+    in words, ``end`` is ``applied``, ``duplicate``, ``dead letter``, ``moved``, ``erased`` (it is of an
+    account or a person erased after it occurred) or ``waiting`` (the journal hasn't read it yet), and ``why``
+    the reason of a dead letter, whose id is ``letter``. ``at`` is when it was received, UTC milliseconds,
+    ``occurred_at`` its event time where that can be read.
     """
 
     at: int
@@ -72,8 +79,8 @@ def arrived_events(
     """
     Return up to ``n`` events of a tenant, or of one account, that arrived last, the newest last.
 
-    Of each partition of each input the last ``look_back`` offsets are read, so an event whose earlier copy
-    is further back is taken for applied. Raises KafkaException.
+    Of each partition of each input the last ``look_back`` offsets are read, so an event whose earlier copy,
+    or the deletion of whose account, is further back is taken for applied. Raises KafkaException.
     """
     partitions = list(range(topics.partitions))
     if account_id is not None:
@@ -81,7 +88,8 @@ def arrived_events(
     records = list(_newest(connection, topics, partitions, look_back))
     read = _read_by_journal(connection, topics, registry, partitions)
     letters = list(read_dead_letters(connection, topics, DeadLetterFilter()))
-    found = [*_ends(records, topics, registry, read, letters), *_refused(letters, topics)]
+    events = event_ends(records, topics, registry, read, letters, _erasures(connection, topics))
+    found = [*events, *_refused(letters, topics)]
     wanted = [one for tenant_of, one in found if tenant_of == tenant and account_id in (None, one.account_id)]
     return sorted(wanted, key=lambda one: (one.at, one.topic, one.partition, one.offset))[-n:]
 
@@ -110,19 +118,34 @@ def _read_by_journal(
     return read
 
 
-def _ends(
+def _erasures(connection: Connection, topics: Topics) -> Erasures:
+    log = ErasureLog(connection, topics)
+    try:
+        log.catch_up()
+        return log.current
+    finally:
+        log.close()
+
+
+def event_ends(
     records: list[KafkaRecord],
     topics: Topics,
     registry: Registry,
     read: dict[tuple[str, int], int],
     letters: list[DeadLetter],
+    erasures: Erasures,
 ) -> Iterator[tuple[str, ArrivedEvent]]:
-    """Yield the events in records, in the order of their offsets, each with its tenant and its end."""
+    """
+    Yield the events in records, in the order of their offsets, each with its tenant and its end.
+
+    ``read`` has the offset that the journal reads next, by topic and partition.
+    """
     refused: dict[tuple[str, int, int], list[DeadLetter]] = defaultdict(list)
     for letter in letters:
         if letter.offset >= 0:
             refused[topics.plain(letter.topic), letter.partition, letter.offset].append(letter)
     reader, seen = _EventReader(registry), set[tuple[str, int, str, str, str]]()
+    deleted = _deletions(records, topics, reader, read)
     for record in sorted(records, key=lambda one: (one.topic, one.partition, one.offset)):
         topic = topics.plain(record.topic)
         place = (topic, record.partition, record.offset)
@@ -140,6 +163,8 @@ def _ends(
                 why = f"{letter_of_it.reason}: {letter_of_it.detail}"
             elif partition_of(account_key(event.tenant, event.account_id), topics.partitions) != place[1]:
                 end = MOVED
+            elif _is_erased(event, erasures, deleted):
+                end = ERASED
             elif identity in seen:
                 end = DUPLICATE
             if end in (APPLIED, WAITING):
@@ -148,6 +173,32 @@ def _ends(
                 event.received_at, *place, event.account_id, event.event_id, event.source,
                 _in_words(event), end, why, letter_id, event.occurred_at,
             )  # fmt: skip
+
+
+def _deletions(
+    records: list[KafkaRecord], topics: Topics, reader: _EventReader, read: dict[tuple[str, int], int]
+) -> dict[tuple[str, str], int]:
+    """Return the event times up to which accounts are deleted, by tenant and account."""
+    found: dict[tuple[str, str], int] = {}
+    for record in records:
+        topic = topics.plain(record.topic)
+        if topic != LINKS.topic or record.offset >= read.get((topic, record.partition), 0):
+            continue
+        for event in reader.events(topic, record):
+            if isinstance(event, AccountLink) and event.deleted and event.person is None:
+                key = event.tenant, event.account_id
+                found[key] = max(event.occurred_at, found.get(key, -1))
+    return found
+
+
+def _is_erased(event: InputEvent, erasures: Erasures, deleted: dict[tuple[str, str], int]) -> bool:
+    """Tell whether an event counts no more, as of an account or a person erased after it occurred."""
+    if isinstance(event, AccountLink) and event.deleted:
+        return False
+    until = deleted.get((event.tenant, event.account_id), -1)
+    if isinstance(event, UsageEvent) and until >= 0:  # a deletion takes the usage of its whole UTC day
+        until = (until // DAY + 1) * DAY - 1
+    return event.occurred_at <= until or is_of_erased(msgspec.structs.asdict(event), erasures)
 
 
 class _EventReader:

@@ -50,6 +50,7 @@ def tail(
       waiting      the journal has not read it yet
       duplicate    an event with its id came before; it counts once
       moved        it was sent to the wrong partition, and counts in the right one
+      erased       it is of an account or a person erased after it occurred, and counts no more
       dead letter  it can't be used; the reason follows, and `bellbuoy deadletters show ID` has all of it
 
     They are read from the input topics, which keep what came in the last 14 days; what the gateway refused
