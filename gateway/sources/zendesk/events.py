@@ -5,13 +5,12 @@ Every event carries its ticket whole. What is so comes from the ticket; what has
 event's own part and is news only. docs/sources/zendesk.md has the table.
 
 Source: https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
-There ids are strings, and statuses and priorities are upper case; other spellings are read as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import xxhash
@@ -21,7 +20,15 @@ from gateway.http.json_decoding import Decoder
 from gateway.http.sender import Sender
 from gateway.http.times import milliseconds
 from gateway.outbox.accounts import account_or_alias
-from gateway.sources.snapshots import EventId, Id
+from gateway.sources.snapshots import Id
+from gateway.sources.zendesk.objects import (
+    Comment,
+    Organization,
+    SatisfactionScore,
+    Ticket,
+    TicketChange,
+    ZendeskEvent,
+)
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import valid_account
 from schemas.records import AccountLink, SupportEvent
@@ -35,77 +42,6 @@ _ORGANIZATION_TYPES = (
 )
 _MAX_TEXT = 4_096
 """Characters of a ticket's subject; the rest is cut off."""
-
-
-class Ticket(msgspec.Struct):
-    """The ticket, as it is after the event."""
-
-    id: Id = None
-    organization_id: Id = None
-    priority: str | None = None
-    status: str | None = None
-    subject: str | None = None
-    tags: list[str] | str | None = None
-    created_at: str | None = None
-
-
-class Organization(msgspec.Struct):
-    """An organization, with the id that it has in the tenant's own systems."""
-
-    id: Id = None
-    external_id: Id = None
-
-
-class Author(msgspec.Struct):
-    """The author of a comment."""
-
-    is_staff: bool | None = None
-
-
-class Comment(msgspec.Struct):
-    """A comment; its text is not read."""
-
-    author: Author | None = None
-    is_public: bool | None = None
-
-
-class SatisfactionScore(msgspec.Struct):
-    """A rating: GOOD or BAD, or a number from 1 to 5."""
-
-    score: str | int | None = None
-
-
-class Sequence(msgspec.Struct):
-    """The place of an event among those of one action."""
-
-    position: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)] | None = None
-
-
-class Meta(msgspec.Struct):
-    """Facts about an event itself."""
-
-    sequence: Sequence | None = None
-
-
-class TicketChange(msgspec.Struct):
-    """The event of a ticket; which fields are present depends on the event's type."""
-
-    current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    previous: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    comment: Comment | None = None
-    satisfaction_score: SatisfactionScore | None = None
-    meta: Meta | None = None
-
-
-class ZendeskEvent(msgspec.Struct):
-    """An event, as a webhook that is subscribed to events sends it."""
-
-    id: EventId
-    type: str
-    detail: msgspec.Raw = msgspec.Raw(b"{}")
-    event: msgspec.Raw = msgspec.Raw(b"{}")
-    time: str | None = None
-
 
 _EVENTS: Decoder[ZendeskEvent] = Decoder(ZendeskEvent, lax=True)
 _TICKETS: Decoder[Ticket] = Decoder(Ticket, lax=True)
