@@ -26,6 +26,7 @@ __all__ = [
     "SubscriptionItem",
     "SubscriptionItems",
     "identifier",
+    "milliseconds",
 ]
 
 Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -289,3 +290,8 @@ class StripeCustomer(msgspec.Struct):
 def identifier(reference: str | ExpandedObject | Charge | None) -> str | None:
     """Return the id of an object that may be expanded."""
     return reference if reference is None or isinstance(reference, str) else reference.id
+
+
+def milliseconds(at: int | None) -> int | None:
+    """Return a time of Stripe, in seconds, in milliseconds."""
+    return None if at is None else at * 1000

@@ -13,7 +13,10 @@ import msgspec
 import pytest
 import stripe
 
-from gateway.sources.stripe import events, objects
+from gateway.sources.stripe import objects
+from gateway.sources.stripe.disputes import DISPUTE_KINDS, DISPUTE_STATUSES
+from gateway.sources.stripe.invoices import INVOICE_KINDS, INVOICE_STATUSES
+from gateway.sources.stripe.subscriptions import SUBSCRIPTION_KINDS
 
 PAGE = (Path(__file__).parents[3] / "docs/sources/stripe.md").read_text()
 OLDER = {
@@ -67,13 +70,13 @@ def test_every_status_is_known() -> None:
     assert subscription == {
         json.loads(said)["status"] for said in re.findall(r"^\| `(\{.*?\})` \|", PAGE, re.MULTILINE)
     }
-    assert words(fields(stripe.Invoice)["status"]) == {"draft", *events._INVOICE_STATUSES}
-    assert words(fields(stripe.Dispute)["status"]) == set(events._DISPUTE_STATUSES)
+    assert words(fields(stripe.Invoice)["status"]) == {"draft", *INVOICE_STATUSES}
+    assert words(fields(stripe.Dispute)["status"]) == set(DISPUTE_STATUSES)
     intervals = words(fields(stripe.Price.Recurring)["interval"])
     assert intervals == {"day", "week", "month", "year"}
 
 
 def test_every_event_that_is_mapped_is_one_of_stripes() -> None:
     theirs = words(fields(stripe.Event)["type"])
-    mapped = {*events._INVOICE_KINDS, *events._DISPUTE_KINDS, *events._SUBSCRIPTION_KINDS}
+    mapped = {*INVOICE_KINDS, *DISPUTE_KINDS, *SUBSCRIPTION_KINDS}
     assert mapped - theirs == set()
