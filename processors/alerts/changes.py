@@ -18,6 +18,7 @@ __all__ = [
     "handed_over",
     "is_listed",
     "keep",
+    "newest_changes",
     "settled",
     "split_episode_key",
 ]
@@ -70,6 +71,16 @@ def handed_over(state: State, changes: Iterable[EpisodeChange]) -> list[EpisodeC
         for key, episode in sorted(state.episodes.items())
         if is_listed(episode) and key not in told
     ]  # fmt: skip
+
+
+def newest_changes(changes: Iterable[EpisodeChange]) -> list[EpisodeChange]:
+    """
+    Return the changes without those that a later one of the same kind, of the same alert, makes out of date.
+
+    Two records of one batch and of one kind would have the same version; the later one says all.
+    """
+    newest = {(one.rule, one.subject, one.episode.number, one.change): one for one in changes}
+    return list(newest.values())
 
 
 def is_listed(episode: Episode) -> bool:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from processors.alerts.actions import act
+from processors.fold.account_update import AccountUpdate
 from processors.fold.evaluation_cache import LoadedAccount
-from processors.fold.judge import AccountUpdate, Judge
+from processors.fold.judge import Judge
 from processors.fold.outcome import Outcome
 from processors.fold.shared import Shared
 from processors.lost_days import DayCounts, FeedDays, counted, reported

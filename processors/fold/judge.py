@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import partial
 
-from processors.alerts.changes import EpisodeChange, handed_over
-from processors.alerts.episodes import resolve_all
+from processors.alerts.changes import handed_over, newest_changes
+from processors.fold.account_update import AccountUpdate
 from processors.fold.ask_rules import Grounds, ask_rules, measure, reasons_of_alert, sample
 from processors.fold.due import earliest, kpis_due
-from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate, verdict_on
+from processors.fold.ended_accounts import delete_account, forward_account, remember_deletion
+from processors.fold.evaluation_cache import Evaluation, evaluate, verdict_on
 from processors.fold.models_in_force import RULES
-from processors.fold.outcome import (
-    Outcome,
-    alert_records,
-    deleted_health,
-    health_record,
-    kpis_record,
-    tombstone_health,
-    tombstone_kpis,
-)
+from processors.fold.outcome import Outcome, alert_records, health_record, kpis_record
 from processors.fold.shared import Shared
 from processors.lost_days import DayCounts, contact_count_of, count_of
 from processors.measures import View
 from processors.measures.view import LostDays
-from processors.merging.transfers import forward, is_forwarded
+from processors.merging.transfers import is_forwarded
 from processors.model import Model
 from processors.observe import evict
-from processors.observe.deletion import forgotten_at, is_erased
+from processors.observe.deletion import is_erased
 from processors.rules import Situation
 from processors.scoring.score import Verdict, assess, inform, settle
 from processors.silent_sources import (
@@ -39,51 +31,15 @@ from processors.silent_sources import (
     frozen_values,
     silences,
 )
-from processors.state.account import DECIDED, Episode, State, arrange
+from processors.state.account import State, arrange
 from processors.state.own import MUTED_UNTIL
 from processors.state.position import BatchOrigin
-from processors.state.usage_parts import TODAY
 from schemas.identity.aliases import is_alias
-from schemas.identity.keys import account_key
 from schemas.inputs import ENGAGEMENT, USAGE
 from schemas.records import ShadowScore
 from schemas.times import DAY
 
-__all__ = ["AccountUpdate", "Judge"]
-
-
-@dataclass(slots=True)
-class AccountUpdate:
-    """
-    The events that one batch brought an account, in its state already; none where time alone made it due.
-
-    ``received_at`` is when the first event of it was received, ``changed_usage`` the parts of the usage that
-    may differ (``processors.state.usage_parts``). ``deleted`` says that they erased what was known.
-    ``owner_before`` has the account's owner before what may have named another; it is empty where nothing
-    did.
-    """
-
-    account: LoadedAccount
-    received_at: int | None = None
-    episode_changes: list[EpisodeChange] = field(default_factory=list)
-    usage_only: bool = True
-    changed_usage: int = TODAY
-    deleted: bool = False
-    owner_before: tuple[str | None, ...] = ()
-
-    def note_owner(self) -> None:
-        """Note the owner before something comes that may name another."""
-        self.owner_before = self.owner_before or (self.account.state.fact("owner"),)
-
-    @property
-    def handed_over(self) -> bool:
-        """Whether the account has another owner than before."""
-        return self.owner_before not in ((), (self.account.state.fact("owner"),))
-
-    def received(self, at: int) -> None:
-        """Note the time at which another event was received."""
-        if self.received_at is None or at < self.received_at:
-            self.received_at = at
+__all__ = ["Judge"]
 
 
 class Judge:
@@ -112,11 +68,11 @@ class Judge:
         """
         state = update.account.state
         if update.deleted:
-            self._delete(key, update, outcome)
+            delete_account(key, update, self._origin, self._models, outcome)
         elif is_erased(state):
-            self._remember_deletion(key, update.account, outcome)
+            remember_deletion(key, update.account, self._origin, outcome)
         elif is_forwarded(state):
-            self._forward(key, update, outcome)
+            forward_account(key, update, self._origin, self._models, outcome)
         elif state.known:
             self._judge(key, update, outcome)
         else:
@@ -154,7 +110,7 @@ class Judge:
             account, rules, situation, grounds, update.changed_usage,
             switched=switched, replaced=replaced or _is_muted(state, now), score_before=score_before,
         )  # fmt: skip
-        changes = _last_of_each(update.episode_changes + asked.changes)
+        changes = newest_changes(update.episode_changes + asked.changes)
         if update.handed_over:
             changes += handed_over(state, changes)
         if rules.samples:
@@ -186,89 +142,6 @@ class Judge:
                 rules_version=rules.version,
             )
             outcome.alerts.extend((key, alert) for alert in alerts)
-
-    def _forward(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
-        """End what was published of an account, and send its evidence to the account that it belongs to."""
-        origin, account, received_at = self._origin, update.account, update.received_at
-        state = account.state
-        view = View(state, origin.written_at)
-        model = self._models.of(view)
-        if state.score is not None:
-            last = tombstone_health(origin, state, model, received_at)
-            outcome.health.append((key, last))
-            outcome.kpis.append((key, tombstone_kpis(last)))
-        alerts = alert_records(
-            origin,
-            state,
-            _last_of_each(
-                update.episode_changes
-                + resolve_all(state, f"Merged into {state.link.into}", "merged", origin.written_at)
-            ),
-            model,
-            score=state.score or 0,
-            band=model.for_account(view).bands.severity(state.band),
-            reasons=lambda _: (),
-            received_at=received_at,
-            rules_version=self._models.rules(state.tenant).version,
-        )
-        outcome.alerts.extend((key, alert) for alert in alerts)
-        account.state, transfer = forward(state, origin.sequence, origin.written_at, received_at)
-        account.evaluation = account.encoding = None
-        outcome.accounts[key] = account
-        if transfer is not None:
-            outcome.transfers.append((account_key(transfer.tenant, transfer.account_id), transfer))
-
-    def _delete(self, key: bytes, update: AccountUpdate, outcome: Outcome) -> None:
-        """
-        End what was published and decided of an account whose evidence is erased.
-
-        What occurred after the deletion, in the same batch, is judged with the next one, because of each
-        account a batch publishes one health record.
-        """
-        origin, account, received_at = self._origin, update.account, update.received_at
-        state = account.state
-        model = self._models.of(View(state, origin.written_at))
-        if not is_alias(state.account_id):
-            last = deleted_health(origin, state, model, received_at)
-            outcome.health.append((key, last))
-            outcome.kpis.append((key, tombstone_kpis(last)))
-        state.episodes = {
-            rule: Episode(
-                episode.number, episode.severity, episode.opened_at, dismissed=episode.dismissed,
-                muted=episode.muted, shadow=episode.shadow, lane=episode.lane,
-            )
-            for rule, episode in state.episodes.items()
-        }  # fmt: skip
-        alerts = alert_records(
-            origin,
-            state,
-            resolve_all(state, "Account deleted", "deleted", origin.written_at),
-            model,
-            score=0,
-            band="unknown",
-            reasons=lambda _: (),
-            received_at=received_at,
-            rules_version=self._models.rules(state.tenant).version,
-        )
-        outcome.alerts.extend((key, alert) for alert in alerts)
-        blank, numbers = State(), {rule: Episode(one.number) for rule, one in state.episodes.items()}
-        for name in DECIDED:
-            setattr(state, name, getattr(blank, name))
-        state.episodes = numbers
-        self._remember_deletion(key, account, outcome)
-        if not is_erased(state):
-            state.due = origin.written_at
-
-    def _remember_deletion(self, key: bytes, account: LoadedAccount, outcome: Outcome) -> None:
-        """Keep the time of a deletion for as long as events of before it are admitted; then nothing."""
-        state = account.state
-        if is_erased(state) and self._origin.written_at >= forgotten_at(state):
-            account.state = State(tenant=state.tenant, account_id=state.account_id)
-        else:
-            arrange(state)
-            state.sequence, state.due = self._origin.sequence, forgotten_at(state)
-        account.evaluation = account.encoding = None
-        outcome.accounts[key] = account
 
     def _model_switched(self, state: State) -> bool:
         """Tell whether the models have changed since the account was judged last."""
@@ -329,16 +202,6 @@ def _is_muted(state: State, now: int) -> bool:
     """Tell whether what opens now is muted: an import goes on, and what it tells began before."""
     until = state.own.get(MUTED_UNTIL)
     return until is not None and isinstance(until.value, int | float) and now < until.value
-
-
-def _last_of_each(changes: list[EpisodeChange]) -> list[EpisodeChange]:
-    """
-    Return the changes without those that a later one of the same kind, of the same alert, makes out of date.
-
-    Two records of one batch and of one kind would have the same version; the later one says all.
-    """
-    newest = {(one.rule, one.subject, one.episode.number, one.change): one for one in changes}
-    return list(newest.values())
 
 
 def _enter_score(state: State, verdict: Verdict, now: int) -> tuple[bool, int | None]:
