@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from bench import cost, gateway, latency, restore, sinks
-from bench.accounts import SIZES
-from bench.broker import broker
 from bench.contenders import (
     Contender,
     consume_only,
@@ -20,8 +18,10 @@ from bench.contenders import (
     pipeline,
     quix,
 )
-from bench.load import fill
+from bench.processes.broker import broker
 from bench.report import BenchReport
+from bench.workload.accounts import SIZES
+from bench.workload.load import fill
 
 _CONTENDERS = (
     *consume_only.CONTENDERS,

@@ -16,7 +16,7 @@ from statistics import median
 from typing import Any, TypeVar
 
 from bellbuoy.operations.model_files import load_rule_file
-from bench.accounts import NOW, SIZES, Size, cells, grow
+from bench.workload.accounts import NOW, SIZES, Size, cells, grow
 from processors.fold.ask_rules import Grounds, ask_rules, measure
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount, evaluate
 from processors.fold.fold import Fold

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import tracemalloc
 
-from bench.accounts import NOW, SIZES, Size, cells, grow
+from bench.workload.accounts import NOW, SIZES, Size, cells, grow
 from processors.fold.account_cache import AccountCache
 from processors.fold.fold import Fold
 from processors.fold.shared import Shared

@@ -23,7 +23,7 @@ from unittest.mock import patch
 import msgspec
 
 from bench import account, journal_steps
-from bench.accounts import SIZES, Size
+from bench.workload.accounts import SIZES, Size
 from processors.fold import judge
 from processors.fold.due import next_due
 from processors.fold.evaluation_cache import Evaluation

@@ -29,8 +29,8 @@ from playwright.sync_api import Page, expect
 from bellbuoy.console.access.access import Access
 from bellbuoy.local.embedded import Redis
 from bellbuoy.local.embedded.ports import free_port
-from bench.deployment import deployed
-from bench.processes import MeasuredProcess, running_role
+from bench.processes.deployment import deployed
+from bench.processes.roles import MeasuredProcess, running_role
 from schemas.connection import Connection
 from schemas.times import DAY
 from schemas.topics import Topics

@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.broker import broker
 from bench.contenders import pipeline
-from bench.load import fill
+from bench.processes.broker import broker
+from bench.workload.load import fill
 
 __all__ = ["Cost", "measure"]
 

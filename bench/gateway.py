@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPConnection
 
-from bench.broker import broker, fresh_topics
-from bench.processes import MeasuredProcess, running_role
+from bench.processes.broker import broker, fresh_topics
+from bench.processes.roles import MeasuredProcess, running_role
 
 __all__ = ["Accepted", "measure"]
 

@@ -13,13 +13,19 @@ from bellbuoy.local.embedded.lock import resolved, write
 
 __all__ = ["FLINK", "KAFKA_STREAMS", "main"]
 
+_ENGINES = Path(__file__).parent / "engines"
+
 KAFKA_STREAMS = JarSet(
-    "Kafka Streams", "kafka-streams", Path(__file__).parent / "kafka_streams" / "kafka_streams.lock.json"
+    "Kafka Streams",
+    "kafka-streams",
+    _ENGINES / "kafka_streams" / "kafka_streams.lock.json",
 )
 """Kafka Streams, Avro, and a compiler that runs on a JRE."""
 
 FLINK = JarSet(
-    "Flink's connectors", "flink-sql-connector-kafka", Path(__file__).parent / "jobs" / "flink.lock.json"
+    "Flink's connectors",
+    "flink-sql-connector-kafka",
+    _ENGINES / "jobs" / "flink.lock.json",
 )
 """Kafka and Confluent's Avro for Flink SQL; Flink itself comes with PyFlink."""
 

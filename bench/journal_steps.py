@@ -7,7 +7,7 @@ from statistics import median
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from bench.accounts import NOW, Size
+from bench.workload.accounts import NOW, Size
 from processors.intake.admission import Admission
 from schemas.codec.record_codec import codec
 from schemas.codec.registry import committed

@@ -20,10 +20,10 @@ import numpy as np
 from confluent_kafka import Producer, TopicPartition
 
 from bellbuoy.times import now
-from bench.accounts import SIZES, life
-from bench.deployment import Deployment, deployed
-from bench.paced import Paced, sender
-from bench.processes import MeasuredProcess
+from bench.processes.deployment import Deployment, deployed
+from bench.processes.roles import MeasuredProcess
+from bench.workload.accounts import SIZES, life
+from bench.workload.paced import Paced, sender
 from schemas.codec.envelope import Envelopes
 from schemas.codec.record_codec import RECORDS, codec
 from schemas.identity.keys import account_key

@@ -27,8 +27,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from bellbuoy.operations.changes.policies import put_policy_in_force
 from bellbuoy.settings import load
 from bellbuoy.times import now
-from bench.deployment import Deployment, deployed
-from bench.paced import Paced, sender
+from bench.processes.deployment import Deployment, deployed
+from bench.workload.paced import Paced, sender
 from processors.owners.policy import load_policy
 from schemas.codec.record_codec import codec
 from schemas.identity.keys import ALL_TENANTS, account_key, partition_of

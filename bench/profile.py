@@ -15,9 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 from bellbuoy.operations.kafka.ledger import applied_events
-from bench.broker import broker
-from bench.load import fill
-from bench.processes import MeasuredProcess, running_role
+from bench.processes.broker import broker
+from bench.processes.roles import MeasuredProcess, running_role
+from bench.workload.load import fill
 
 __all__ = ["profile"]
 

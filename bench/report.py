@@ -194,7 +194,9 @@ little.
 
     def _state(self) -> str:
         sizes = ", ".join(f"{name} {number:,.0f}" for name, number in self.encoded.items())
-        lines = [f"Bytes of an account's state as encoded: {sizes} (`bench/accounts.py` says what each is)."]
+        lines = [
+            f"Bytes of an account's state as encoded: {sizes} (what each is: `bench/workload/accounts.py`)."
+        ]
         if (found := self.restored) is not None:
             lines.append(
                 f"{found.accounts:,} {found.size} accounts were restored {found.seconds:.1f} s after the "

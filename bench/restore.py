@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.accounts import NOW, SIZES, Size, grow
-from bench.broker import broker, fresh_topics
-from bench.processes import running_role
+from bench.processes.broker import broker, fresh_topics
+from bench.processes.roles import running_role
+from bench.workload.accounts import NOW, SIZES, Size, grow
 from processors.state.position import Position, encode_position, position_key
 from schemas.connection import Connection
 from schemas.identity.keys import account_key, partition_of

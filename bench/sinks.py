@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from pydantic import SecretStr
 
 from bellbuoy.local.embedded import Kafka, Postgres, Redis
-from bench.accounts import NOW, SIZES, cells, grow
+from bench.workload.accounts import NOW, SIZES, cells, grow
 from processors.fold.fold import Fold
 from processors.fold.shared import Shared
 from processors.state.position import Position

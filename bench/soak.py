@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.deployment import Deployment, deployed
-from bench.paced import Paced, sender
 from bench.picture import lines
+from bench.processes.deployment import Deployment, deployed
+from bench.workload.paced import Paced, sender
 
 __all__ = ["SoakResult", "soak"]
 

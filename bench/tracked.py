@@ -29,7 +29,7 @@ class _TrackedStruct(msgspec.Struct, metaclass=_Tracked):
 
 def costs(size_name: str, count: int, rounds: int) -> dict[str, float]:
     """Return the mean cost of decoding states, which are then kept, and of folding usage into them."""
-    from bench.accounts import NOW, SIZES, cells, grow  # noqa: PLC0415 - after the structs' base is chosen
+    from bench.workload.accounts import NOW, SIZES, cells, grow  # noqa: PLC0415 - after the structs' base is chosen
     from processors.fold.partition import FoldedPartition  # noqa: PLC0415
     from processors.fold.shared import Shared  # noqa: PLC0415
     from processors.state.encoding import decode_state  # noqa: PLC0415

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.load import Load
+from bench.workload.load import Load
 
 __all__ = ["Contender", "ContenderResult"]
 

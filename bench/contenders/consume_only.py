@@ -7,7 +7,7 @@ import time
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.contenders import Contender, ContenderResult
-from bench.load import Load
+from bench.workload.load import Load
 
 __all__ = ["CONTENDERS", "LIMIT", "consumer"]
 

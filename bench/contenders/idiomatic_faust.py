@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from bench.contenders import Contender, ContenderResult
-from bench.job import JOBS, Job, day_ring
-from bench.load import Load
+from bench.engines.job import JOBS, Job, day_ring
+from bench.workload.load import Load
 
 __all__ = ["CONTENDERS"]
 

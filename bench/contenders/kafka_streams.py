@@ -1,5 +1,5 @@
 """
-Contender Kafka Streams, Java in ``bench/kafka_streams``: its DSL over RocksDB with a changelog, tuned.
+Contender Kafka Streams, Java in ``bench/engines``: its DSL over RocksDB with a changelog, tuned.
 
 Because of the record cache, RocksDB, changelog and output get only the last update of an account between two
 commits. Timing starts in a JVM that has compiled its code.
@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from bench.contenders import Contender, ContenderResult
+from bench.engines.java import command
+from bench.engines.job import Job
 from bench.jars import KAFKA_STREAMS
-from bench.java import command
-from bench.job import Job
-from bench.load import Load
+from bench.workload.load import Load
 
 __all__ = ["CONTENDERS"]
 
-_SOURCES = Path(__file__).parent.parent / "kafka_streams"
+_SOURCES = Path(__file__).parents[1] / "engines" / "kafka_streams"
 _JVM = (
     "-Xms1g",
     "-Xmx1g",
@@ -34,7 +34,7 @@ _DAY = struct.Struct(">iqq")
 def run(load: Load, guarantee: str, threads: int) -> ContenderResult:
     """Count until Kafka Streams has committed every event; compare the output and the changelog."""
     job = Job(f"streams-{guarantee}-{threads}", load)
-    java = command(KAFKA_STREAMS, _SOURCES, "bench.kafka_streams.UsageTotals", _JVM)
+    java = command(KAFKA_STREAMS, _SOURCES, "bench.engines.kafka_streams.UsageTotals", _JVM)
     settings = {
         "processing.guarantee": guarantee,
         "num.stream.threads": threads,

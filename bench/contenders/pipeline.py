@@ -10,8 +10,8 @@ from pathlib import Path
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.contenders import Contender, ContenderResult
-from bench.load import Load, fill
-from bench.processes import running_role
+from bench.processes.roles import running_role
+from bench.workload.load import Load, fill
 from processors.state.encoding import decode_state
 from processors.state.position import POSITION_KEY, decode_position, is_account
 from streams.kafka.log_reader import read_to_end

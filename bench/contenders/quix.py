@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bench.contenders import Contender, ContenderResult
-from bench.environment import python
-from bench.job import JOBS, Job, day_ring
-from bench.load import Load
+from bench.engines.environment import python
+from bench.engines.job import JOBS, Job, day_ring
+from bench.workload.load import Load
 
 __all__ = ["CONTENDERS"]
 

@@ -7,8 +7,8 @@ from collections import Counter
 
 from confluent_kafka import Producer
 
-from bench.broker import fresh_topics
-from bench.load import DURATION_MS, Load
+from bench.processes.broker import fresh_topics
+from bench.workload.load import DURATION_MS, Load
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.producer_settings import DURABLE

@@ -23,7 +23,7 @@ import go
 
 from bellbuoy.local.embedded.jars import JarSet
 from bellbuoy.local.embedded.lock import resolved, write
-from bench import java
+from bench.engines import java
 from tests.support.chromium import ARGUMENTS, chromium
 from tests.support.node_packages import NODE, cached_folder, node_packages
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bench.contenders import ContenderResult, idiomatic_faust, quix
-from bench.job import Job, day_ring
-from bench.load import Load
+from bench.engines.job import Job, day_ring
+from bench.workload.load import Load
 from schemas.connection import Connection
 from tests.support.aged_load import fill
 
@@ -23,7 +23,7 @@ def test_an_engine_counts_the_days_of_the_ring_and_no_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "bench.job._MAX_SECONDS", 300.0
+        "bench.engines.job._MAX_SECONDS", 300.0
     )  # an engine that hangs shows its log before the test ends
     days = [*range(120)] * 10
     random.Random(2).shuffle(days)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bench.contenders import kafka_streams
-from bench.job import Job
+from bench.engines.job import Job
 from schemas.connection import Connection
 from tests.support.aged_load import fill
 

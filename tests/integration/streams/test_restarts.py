@@ -22,7 +22,7 @@ from bellbuoy.local.embedded import Redis
 from bellbuoy.local.role_process import RoleProcess
 from bellbuoy.operations.kafka.ledger import applied_events
 from bellbuoy.times import now
-from bench.processes import MeasuredProcess
+from bench.processes.roles import MeasuredProcess
 from processors.alerts.changes import alert_id
 from processors.state.account import State
 from processors.state.encoding import decode_state

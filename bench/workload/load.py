@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import Producer
 
 from bellbuoy.times import now
-from bench.broker import fresh_topics
+from bench.processes.broker import fresh_topics
 from schemas.codec.record_codec import codec
 from schemas.connection import Connection
 from schemas.producer_settings import DURABLE

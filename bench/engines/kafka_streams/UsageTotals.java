@@ -1,4 +1,4 @@
-package bench.kafka_streams;
+package bench.engines.kafka_streams;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;

@@ -10,8 +10,8 @@ from typing import Any
 
 from bellbuoy.local.embedded import Redis
 from bellbuoy.operations.kafka.ledger import applied_events
-from bench.broker import broker, fresh_topics
-from bench.processes import MeasuredProcess, running_role
+from bench.processes.broker import broker, fresh_topics
+from bench.processes.roles import MeasuredProcess, running_role
 from schemas.connection import Connection
 from schemas.topics import Topics
 from sinks.redis.client import connect

@@ -16,7 +16,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are re-exported
 
 from bellbuoy.local.embedded.child import Child
-from bench.load import DURATION_MS, Load
+from bench.workload.load import DURATION_MS, Load
 from schemas.codec.registry import committed, entries
 from schemas.topics import CHANGELOG_CONFIG
 from streams.kafka.log_reader import read_to_end

@@ -102,7 +102,7 @@ def sender(
     connection: Connection, topic: str, rate: int, accounts: int, seconds: float, seed: int, *, pack: bool
 ) -> subprocess.Popen[bytes]:
     """Start ``send`` in a process of its own; ``Paced.read`` returns its result."""
-    command = [sys.executable, "-m", "bench.paced", str(connection), topic]
+    command = [sys.executable, "-m", "bench.workload.paced", str(connection), topic]
     command += [f"--rate={rate}", f"--accounts={accounts}", f"--seconds={seconds}", f"--seed={seed}"]
     return subprocess.Popen([*command, *["--pack"] * pack], stdout=subprocess.PIPE)
 
@@ -124,7 +124,7 @@ def _event(at: int) -> UsageEvent:
 
 def main() -> None:
     """Send, and print the result as JSON."""
-    parser = argparse.ArgumentParser(prog="bench.paced", description="Usage events at a steady rate.")
+    parser = argparse.ArgumentParser(prog="bench.workload.paced", description="Usage at a steady rate.")
     parser.add_argument("connection", type=Connection, metavar="bootstrap")
     parser.add_argument("topic")
     for name, kind in (("rate", int), ("accounts", int), ("seconds", float), ("seed", int)):
