@@ -16,6 +16,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # they are re-exported
 
 from bellbuoy.local.embedded.child import Child
+from bellbuoy.operations.kafka.topics import await_leaders
 from bench.workload.load import DURATION_MS, Load
 from schemas.codec.registry import committed, entries
 from schemas.topics import CHANGELOG_CONFIG
@@ -65,11 +66,12 @@ class Job:
                 child.kill()
 
     def create(self, topic: str) -> str:
-        """Create a compacted topic with as many partitions as the input; return its name."""
+        """Create a compacted topic with as many partitions as the input, await them, and return its name."""
         admin = AdminClient({**self.load.connection.librdkafka(), "log_level": 0})
         compacted = NewTopic(topic, self.load.topics.partitions, 1, config=CHANGELOG_CONFIG)
         for future in admin.create_topics([compacted]).values():
             future.result(30)
+        await_leaders(self.load.connection, {topic})
         return topic
 
     def holds(self, topic: str, read: Callable[[bytes, bytes], tuple[str, int, int]]) -> bool:

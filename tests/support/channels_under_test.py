@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,11 @@ from tests.support.notifications import LINKS
 from tests.support.smtp_receiver import SmtpReceiver
 from tests.support.webhook_receiver import SECRET, WebhookReceiver
 
-TIMEOUT = 0.5
+PATIENCE = 20.0
+"""Seconds after which a channel gives up a service that answers, on a busy machine too."""
+IMPATIENCE = 0.5
+"""The same where the service doesn't answer."""
+_SILENT = ("hanging", "endless")
 
 
 @dataclass
@@ -54,16 +59,31 @@ class ChannelUnderTest:
     """
     A channel, the ids of the notifications that a person sees of it, and how its service is made to fail.
 
-    Each fault befalls the next attempt; ``away`` lasts. ``shown`` is what of an id is seen.
+    ``make`` makes the channel with its timeout in seconds. Each fault befalls the next attempt; ``away``
+    lasts. ``shown`` is what of an id is seen.
     """
 
-    channel: Channel
+    make: Callable[[float], Channel]
     inbox: Callable[[], list[str]]
     faults: Mapping[str, Callable[[], object]]
     secrets: Sequence[str] = ()
     retry_after: float | None = 2.0
     shown: Callable[[str], str] = field(default=str)
     gone: type[PermanentError] = GoneError
+    channel: Channel = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.channel = self.make(PATIENCE)
+        self._impatient = self.make(IMPATIENCE)
+
+    def facing(self, fault: str) -> Channel:
+        """Return the channel, one that soon gives up where this fault would keep it waiting."""
+        return self._impatient if fault in _SILENT else self.channel
+
+    def close(self) -> None:
+        """Close the channel."""
+        self.channel.close()
+        self._impatient.close()
 
 
 def memory(_: Path) -> Iterator[ChannelUnderTest]:
@@ -83,7 +103,7 @@ def memory(_: Path) -> Iterator[ChannelUnderTest]:
         return lambda: channel.faults.append(make())
 
     yield ChannelUnderTest(
-        channel,
+        lambda _: channel,
         lambda: [each.dedup_key for each in channel.inbox],
         {name: failing(make) for name, make in faults.items()}
         | {"away": lambda: channel.faults.extend([TemporaryError("away")] * 9)},
@@ -92,11 +112,9 @@ def memory(_: Path) -> Iterator[ChannelUnderTest]:
 
 def webhook(_: Path) -> Iterator[ChannelUnderTest]:
     with WebhookReceiver() as receiver:
-        settings = WebhookSettings(
-            url=receiver.url + "/hunter2", secret=SECRET, timeout_seconds=TIMEOUT, internal=True
-        )
+        settings = partial(WebhookSettings, url=receiver.url + "/hunter2", secret=SECRET, internal=True)
         yield ChannelUnderTest(
-            WebhookChannel(settings, links=LINKS),
+            lambda seconds: WebhookChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: list(receiver.inbox),
             http_faults(receiver),
             secrets=(SECRET, "hunter2"),
@@ -124,17 +142,17 @@ def http_faults(receiver: ScriptedServer) -> dict[str, Callable[[], object]]:
 
 def email(_: Path) -> Iterator[ChannelUnderTest]:
     with SmtpReceiver() as receiver:
-        settings = EmailSettings(
+        settings = partial(
+            EmailSettings,
             host="127.0.0.1",
             port=receiver.port,
             security="none",
             sender="Bellbuoy <bell@example.com>",
             to="cs@example.com",
-            timeout_seconds=TIMEOUT,
         )
         script = receiver.script
         yield ChannelUnderTest(
-            EmailChannel(settings, links=LINKS),
+            lambda seconds: EmailChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: [mail["X-Bellbuoy-Notification"] for _, mail in receiver.inbox],
             {
                 "busy": lambda: script.append(smtp_receiver.answer("451 4.7.1 try again later")),
@@ -163,19 +181,20 @@ def inbox(folder: Path) -> Iterator[ChannelUnderTest]:
     def ids() -> list[str]:
         return [path.stem.partition("-")[2] for path in sorted(target.glob("*-*.html"))]
 
-    yield ChannelUnderTest(InboxChannel(InboxSettings(folder=target), links=LINKS), ids, {"away": away})
+    channel = InboxChannel(InboxSettings(folder=target), links=LINKS)
+    yield ChannelUnderTest(lambda _: channel, ids, {"away": away})
 
 
 def slack_webhook(_: Path) -> Iterator[ChannelUnderTest]:
     with HttpReceiver() as receiver:
-        settings = SlackSettings(
+        settings = partial(
+            SlackSettings,
             webhook_url=f"{receiver.url}/hunter2",
             signing_secret="hunter3",
-            timeout_seconds=TIMEOUT,
             internal=True,
         )
         yield ChannelUnderTest(
-            SlackChannel(settings, links=LINKS),
+            lambda seconds: SlackChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: [_slack_id(body) for body in receiver.taken],
             http_faults(receiver),
             secrets=("hunter2", "hunter3"),
@@ -184,11 +203,9 @@ def slack_webhook(_: Path) -> Iterator[ChannelUnderTest]:
 
 def slack(_: Path) -> Iterator[ChannelUnderTest]:
     with SlackReceiver("xoxb-hunter2") as receiver:
-        settings = SlackSettings(
-            token="xoxb-hunter2", to="#customers", api_url=receiver.api_url, timeout_seconds=TIMEOUT
-        )
+        settings = partial(SlackSettings, token="xoxb-hunter2", to="#customers", api_url=receiver.api_url)
         yield ChannelUnderTest(
-            SlackChannel(settings, links=LINKS),
+            lambda seconds: SlackChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: [_slack_id(body) for body in receiver.taken],
             {
                 **http_faults(receiver),
@@ -202,9 +219,9 @@ def slack(_: Path) -> Iterator[ChannelUnderTest]:
 
 def teams(_: Path) -> Iterator[ChannelUnderTest]:
     with HttpReceiver() as receiver:
-        settings = TeamsSettings(url=f"{receiver.url}/hunter2", timeout_seconds=TIMEOUT, internal=True)
+        settings = partial(TeamsSettings, url=f"{receiver.url}/hunter2", internal=True)
         yield ChannelUnderTest(
-            TeamsChannel(settings, links=LINKS),
+            lambda seconds: TeamsChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: [_last_word(body["attachments"][0]["content"]["body"][-1]) for body in receiver.taken],
             http_faults(receiver),
             secrets=("hunter2",),
@@ -214,12 +231,10 @@ def teams(_: Path) -> Iterator[ChannelUnderTest]:
 
 def pagerduty(_: Path) -> Iterator[ChannelUnderTest]:
     with HttpReceiver() as receiver:
-        settings = PagerDutySettings(
-            routing_key="hunter2", url=receiver.url, timeout_seconds=TIMEOUT, internal=True
-        )
+        settings = partial(PagerDutySettings, routing_key="hunter2", url=receiver.url, internal=True)
         receiver.key = lambda body: (body["dedup_key"], body["event_action"], _details(body))
         yield ChannelUnderTest(
-            PagerDutyChannel(settings, links=LINKS),
+            lambda seconds: PagerDutyChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: [_details(body) for body in receiver.taken],
             http_faults(receiver),
             secrets=("hunter2",),
@@ -228,11 +243,11 @@ def pagerduty(_: Path) -> Iterator[ChannelUnderTest]:
 
 def apprise(_: Path) -> Iterator[ChannelUnderTest]:
     with HttpReceiver() as receiver:
-        settings = AppriseSettings(url=f"json://127.0.0.1:{receiver.port}/hunter2", timeout_seconds=TIMEOUT)
+        settings = partial(AppriseSettings, url=f"json://127.0.0.1:{receiver.port}/hunter2")
         # Apprise says nothing of the cause, so all that fails is tried again.
         faults = {name: http_faults(receiver)[name] for name in ("busy", "failing", "hanging")}
         yield ChannelUnderTest(
-            AppriseChannel(settings, links=LINKS),
+            lambda seconds: AppriseChannel(settings(timeout_seconds=seconds), links=LINKS),
             lambda: [body["message"].rpartition("(")[2].rstrip(")") for body in receiver.taken],
             faults,
             secrets=("hunter2",),

@@ -28,6 +28,7 @@ __all__ = [
     "AREAS",
     "Area",
     "area_of",
+    "await_leaders",
     "create_topics",
     "delete_topics",
     "require_topics",
@@ -90,7 +91,7 @@ def create_topics(connection: Connection, topics: Topics, seconds: float = 30.0)
                 raise
         else:
             created.append(name)
-    _await_leaders(admin, connection, {topic.topic for topic in missing})
+    await_leaders(connection, {topic.topic for topic in missing})
     return sorted(created)
 
 
@@ -154,8 +155,13 @@ def delete_topics(connection: Connection, topics: Topics, seconds: float = 30.0)
             answer(future, seconds)
 
 
-def _await_leaders(admin: AdminClient, connection: Connection, names: set[str]) -> None:
-    # The controller answers before the brokers have heard of the topics.
+def await_leaders(connection: Connection, names: set[str]) -> None:
+    """
+    Return once every partition of topics just created can be written; raise KafkaAwayError.
+
+    The controller answers before the brokers have heard of the topics.
+    """
+    admin = _admin(connection)
     deadline = time.monotonic() + _LEADER_SECONDS
     while True:
         topics = admin.list_topics(timeout=_LEADER_SECONDS).topics

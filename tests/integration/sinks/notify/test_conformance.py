@@ -19,7 +19,7 @@ from sinks.notify.port import (
     UnknownOutcomeError,
 )
 from sinks.notify.sink import ChannelSink
-from tests.support.channels_under_test import CHANNELS, TIMEOUT, ChannelUnderTest
+from tests.support.channels_under_test import CHANNELS, IMPATIENCE, ChannelUnderTest
 from tests.support.notifications import HOSTILE, every_kind, hostile
 from tests.support.output_records import alert
 from tests.support.output_records import notification as decided
@@ -29,7 +29,7 @@ from tests.support.output_records import notification as decided
 def under_test(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChannelUnderTest]:
     for it in request.param(tmp_path):
         yield it
-        it.channel.close()
+        it.close()
 
 
 def notification(content: AlertNotification | None = None, **fields: Any) -> Notification:
@@ -80,11 +80,11 @@ def test_a_passing_fault_is_told_apart_and_the_next_attempt_delivers(
 
     for _ in range(2):
         with pytest.raises(TemporaryError) as error:
-            under_test.channel.notify(notification())
+            under_test.facing(fault).notify(notification())
         assert error.value.retry_after == (under_test.retry_after if fault == "busy" else None)
         # Without an answer nobody knows whether it arrived; with one it did not.
         assert isinstance(error.value, UnknownOutcomeError) == (fault not in ("busy", "failing"))
-    assert time.monotonic() - began < 2 * TIMEOUT + 40  # the vendor would take a minute each time
+    assert time.monotonic() - began < 2 * IMPATIENCE + 40  # the vendor would take a minute each time
 
     under_test.channel.notify(notification())
     doubled = fault == "answer lost" and not under_test.channel.idempotent
@@ -149,5 +149,5 @@ def test_no_error_shows_a_secret(under_test: ChannelUnderTest) -> None:
             continue
         under_test.faults[fault]()
         with pytest.raises(ChannelError) as error:
-            under_test.channel.notify(notification(decided(fault)))
+            under_test.facing(fault).notify(notification(decided(fault)))
         assert not [secret for secret in under_test.secrets if secret in str(error.value)]
