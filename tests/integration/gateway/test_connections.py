@@ -121,7 +121,7 @@ def test_headers_behind_a_chunked_body_are_not_kept(server: Server) -> None:
 
 
 def test_slow_and_silent_connections_are_closed() -> None:
-    with served(head_seconds=0.3, body_seconds=0.3) as server, ExitStack() as stack:
+    with served(head_seconds=3.0, body_seconds=1.0) as server, ExitStack() as stack:
         silent, slow_head, slow_body, unread = (stack.enter_context(server.connect()) for _ in range(4))
         slow_head.sendall(GOOD[:20])
         slow_body.sendall(GOOD[:-1])

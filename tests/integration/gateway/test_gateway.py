@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +27,11 @@ from schemas.topics import Topics
 from tests.support.gateway_client import SETTINGS
 from tests.support.served_gateway import served_on_kafka as served
 from tests.support.stored_events import stored_events
-from tests.support.waiting import until as until_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
 KEY = ("key-1", "")
-
-
-until = partial(until_in, seconds=60.0)
 
 
 @pytest.fixture

@@ -16,18 +16,19 @@ from schemas.codec.registry import committed
 from schemas.connection import Connection
 from schemas.records import AccountHealth
 from sinks.kafka.settings import KafkaTargetSettings
-from sinks.port import Rejected, Retaining, SinkError, SinkSettingsError, Subject
+from sinks.port import Rejected, Retaining, Sink, SinkError, SinkSettingsError, Subject
 from tests.support.kafka_target import created, records, values
 from tests.support.kernel_processes import suspend
 from tests.support.output_records import AT, alert, health, kpis
+from tests.support.waiting import until
 
 MOCK = """
 import sys, time
 from confluent_kafka import Producer
 cluster = Producer({"bootstrap.servers": "mock", "test.mock.num.brokers": 1, "log_level": 0})
 for topic in sys.argv[1:]:
-    cluster.list_topics(topic, timeout=10)
-print(*[f"127.0.0.1:{b.port}" for b in cluster.list_topics(timeout=10).brokers.values()], flush=True)
+    cluster.list_topics(topic, timeout=60)
+print(*[f"127.0.0.1:{b.port}" for b in cluster.list_topics(timeout=60).brokers.values()], flush=True)
 while True:
     time.sleep(1)
 """
@@ -132,6 +133,14 @@ def mock() -> Iterator[tuple[KafkaTargetSettings, subprocess.Popen[str]]]:
     process.wait()
 
 
+def opens(sink: Sink) -> bool:
+    """Open the sink; return whether its cluster answered in time."""
+    with suppress(SinkError):
+        sink.open()
+        return True
+    return False
+
+
 @pytest.mark.conformance("away", sink="kafka_target")
 @pytest.mark.conformance("hang", sink="kafka_target")
 def test_a_cluster_that_hangs_gets_the_same_batch_later(
@@ -140,7 +149,7 @@ def test_a_cluster_that_hangs_gets_the_same_batch_later(
     settings, process = mock
     batch = [health(f"a{n}") for n in range(20)]
     with closing(settings.sink()) as sink:
-        sink.open()
+        until(lambda: opens(sink))
         suspend(process.pid)
         for _ in range(2):
             with pytest.raises(SinkError, match="doesn't take records"):

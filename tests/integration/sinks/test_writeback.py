@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ def crm() -> Iterator[Callable[[str], CrmServer]]:
         server.close()
 
 
-def sink(crm: CrmServer, example: str, folder: Path | None = None, **changes: Any) -> WritebackSink:
+def sink(
+    crm: CrmServer, example: str, folder: Path | None = None, timeout_seconds: float = 20.0, **changes: Any
+) -> WritebackSink:
     """Return the sink of an example; ``changes`` are keys of its file."""
     path = EXAMPLES / f"{example}.yaml"
     if folder is not None:
@@ -48,7 +51,12 @@ def sink(crm: CrmServer, example: str, folder: Path | None = None, **changes: An
         path = folder / "mapping.yaml"
         path.write_text("\n".join(changed))
     settings = WritebackSettings(
-        mapping=path, secret="t0ken", client_id="app", url=crm.base, timeout_seconds=2.0, gather_seconds=0.2
+        mapping=path,
+        secret="t0ken",
+        client_id="app",
+        url=crm.base,
+        timeout_seconds=timeout_seconds,
+        gather_seconds=0.2,
     )
     return WritebackSink("writeback_crm", settings)
 
@@ -129,13 +137,16 @@ def test_faults_pass_and_every_account_arrives(
         answer(503, retry_after="3"),
         lose_the_answer,
     ]
-    with closing(sink(server, vendor, tmp_path, requests_per_second=1000)) as target:
+    make = partial(sink, server, vendor, tmp_path, requests_per_second=1000)
+    with closing(make()) as target, closing(make(timeout_seconds=1.0)) as impatient:
         target.open()
+        impatient.open()
         server.script.extend(faults)
         waits = []
         for _ in range(len(faults) + 1):  # the client itself repeats a PUT after a reset
             try:
-                target.write([health("a1"), health("a2")])
+                facing = impatient if server.script and server.script[0] is hang else target
+                facing.write([health("a1"), health("a2")])
             except SinkError as error:
                 waits.append(error.retry_after)
 

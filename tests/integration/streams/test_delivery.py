@@ -36,14 +36,11 @@ from tests.support.delivery import publish as write_outputs
 from tests.support.forked_role import ForkedRole
 from tests.support.output_records import alert, health, kpis
 from tests.support.role_processes import role_settings
-from tests.support.waiting import until as until_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
 
 SLOW_RETRY = QUICK.model_copy(update={"retry_seconds": 1.0})
-
-
-until = partial(until_in, seconds=60.0)
 
 
 @pytest.fixture

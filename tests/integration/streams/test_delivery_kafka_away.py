@@ -8,7 +8,6 @@ import signal
 import threading
 import urllib.error
 import urllib.request
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,9 @@ from sinks.memory import MemorySink
 from streams.delivery.stage import run
 from streams.settings import DeliverySettings
 from tests.support.output_records import health
-from tests.support.waiting import until as until_in
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.services
-
-until = partial(until_in, seconds=60.0)
 
 
 def ready(port: int) -> dict[str, Any]:
