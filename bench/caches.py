@@ -28,9 +28,9 @@ from processors.fold import judge
 from processors.fold.due import next_due
 from processors.fold.evaluation_cache import Evaluation
 from processors.intake import columnar_admission
-from processors.measures import View
 from processors.scoring import score
 from processors.state.encoding_cache import EncodingCache
+from processors.view import View
 from schemas.codec import record_codec, repeating_fields, repeating_items
 from schemas.columnar import cell_encoder
 from schemas.identity import keys

@@ -5,7 +5,7 @@ Few accounts of a tenant share a partition, so nobody can tell there whether the
 is. After each day a partition counts its accounts that should have come and those that fell short, and
 reports the counts to all partitions. The reports of a day add up to the same numbers everywhere, and so to
 the same judgement: the first day of an outage has more accounts that fall short all at once than chance
-gives, and it lasts while more than usual do. Lost days are filled in (``processors.measures.filled``).
+gives, and it lasts while more than usual do. Lost days are filled in (``processors.view.filled``).
 
     accounts that should have come   12  11  12  10 │ 12  11  12 │ 12
     fell short                        1   0   1   2 │ 11  10  11 │  1

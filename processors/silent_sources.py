@@ -22,9 +22,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from processors.measures import MeasureDefinition, MeasureValue, View
+from processors.measures import MeasureDefinition, MeasureValue
 from processors.state.account import State
 from processors.state.parts import brief
+from processors.view import View
 from schemas.inputs import INPUTS, USAGE
 from schemas.records import JournalBatch
 from schemas.times import DAY, HOUR, MINUTE

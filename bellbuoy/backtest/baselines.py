@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from processors.fold.partition import FoldedPartition
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
+from processors.view import View
 from schemas.identity.keys import account_key
 
 __all__ = ["BASELINES", "LEARNERS", "TrainingWorld", "baseline_risk", "learned_risk", "measure_values"]

@@ -18,11 +18,12 @@ from bellbuoy.simulator.worlds.world import WorldDay
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
 from processors.merging.transfers import is_forwarded
 from processors.model import DEFAULT
 from processors.observe.deletion import is_erased
 from processors.state.position import Position
+from processors.view import View
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import split_key
 from schemas.inputs import BILLING, ENGAGEMENT, LINKS, PROFILES, SUPPORT, SURVEYS, TRANSFERS

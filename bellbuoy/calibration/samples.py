@@ -15,10 +15,10 @@ from bellbuoy.backtest.reliability import HORIZON_DAYS
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
-from processors.measures import View
 from processors.model import Model
 from processors.scoring.score import Verdict, weigh
 from processors.silent_sources import frozen_for, frozen_values, silences
+from processors.view import View
 from schemas.identity.keys import account_key
 from schemas.times import DAY
 

@@ -11,7 +11,8 @@ import msgspec
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.usage_rollup_rows import roll_up
-from processors.measures import MEASURES, MeasureDefinition, MeasureValue, View
+from processors.measures import MEASURES, MeasureDefinition, MeasureValue
+from processors.view import View
 from schemas.identity.keys import account_key
 from schemas.inputs import batch_lists
 from schemas.records import InputEvent, JournalBatch, UsageEvent

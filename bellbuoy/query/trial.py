@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TypeAlias
 
-from processors.measures import MEASURES, MeasureDefinition, MeasureValue, View
+from processors.measures import MEASURES, MeasureDefinition, MeasureValue
 from processors.model import Model
 from processors.model.plan.account_facts import ACCOUNT_FACTS
 from processors.scoring.score import Verdict, inform, weigh
 from processors.state.account import State, Subscription, stamp
 from processors.state.activity import with_day
 from processors.state.own import OwnCount, OwnFact
+from processors.view import View
 from schemas.records import Measure
 from schemas.suggestions import suggestion
 from schemas.times import DAY, EPOCH

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 
-from processors.measures import View
+from processors.view import View
 from schemas.records import UsageCell
 from schemas.times import DAY
 

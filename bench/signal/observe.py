@@ -20,9 +20,10 @@ from bellbuoy.backtest.labels import Labels, Times
 from bellbuoy.backtest.observations import EVERY_DAYS, FIRST_DAY
 from bellbuoy.simulator.worlds.fates import Fate
 from bench.signal.candidates import CANDIDATES, WeeklyPeople, candidate_values
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
 from processors.observe import OBSERVERS, bound, evict, observe_usage
 from processors.state.account import State
+from processors.view import View
 from schemas.records import JournalBatch
 from schemas.times import DAY
 

@@ -12,8 +12,8 @@ from heapq import heapify, heappop, heappush
 
 import xxhash
 
-from processors.measures.queries import next_renewal, oldest_due, subscription
 from processors.state.account import State
+from processors.view.queries import next_renewal, oldest_due, subscription
 from schemas.identity.keys import account_key
 from schemas.times import DAY, HOUR, MINUTE
 

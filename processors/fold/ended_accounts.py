@@ -18,11 +18,11 @@ from processors.fold.outcome import (
     tombstone_health,
     tombstone_kpis,
 )
-from processors.measures import View
 from processors.merging.transfers import forward
 from processors.observe.deletion import forgotten_at, is_erased
 from processors.state.account import DECIDED, Episode, State, arrange
 from processors.state.position import BatchOrigin
+from processors.view import View
 from schemas.identity.aliases import is_alias
 from schemas.identity.keys import account_key
 

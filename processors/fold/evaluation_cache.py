@@ -16,8 +16,7 @@ from typing import NamedTuple
 from processors.alerts.rules_memory import RulesMemory
 from processors.fold.due import daily_due, earliest, other_due, usage_due
 from processors.fold.models_in_force import Models
-from processors.measures import MeasureValue, View
-from processors.measures.view import NOTHING_LOST, LostDays
+from processors.measures import MeasureValue
 from processors.model import Model, Plan
 from processors.observe import bound
 from processors.scoring.score import Verdict, weigh
@@ -25,6 +24,7 @@ from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_valu
 from processors.state.account import State, arrange, arrange_usage
 from processors.state.encoding_cache import EncodingCache
 from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
+from processors.view import NOTHING_LOST, LostDays, View
 from schemas.times import DAY
 
 __all__ = ["Evaluation", "LoadedAccount", "evaluate", "verdict_on"]

@@ -14,8 +14,6 @@ from processors.fold.models_in_force import RULES
 from processors.fold.outcome import Outcome, alert_records, health_record, kpis_record
 from processors.fold.shared import Shared
 from processors.lost_days import DayCounts, contact_count_of, count_of
-from processors.measures import View
-from processors.measures.view import LostDays
 from processors.merging.transfers import is_forwarded
 from processors.model import Model
 from processors.observe import evict
@@ -34,6 +32,7 @@ from processors.silent_sources import (
 from processors.state.account import State, arrange
 from processors.state.own import MUTED_UNTIL
 from processors.state.position import BatchOrigin
+from processors.view import LostDays, View
 from schemas.identity.aliases import is_alias
 from schemas.inputs import ENGAGEMENT, USAGE
 from schemas.records import ShadowScore

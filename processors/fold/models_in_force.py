@@ -20,10 +20,10 @@ from functools import lru_cache
 import msgspec
 import xxhash
 
-from processors.measures import View
 from processors.model import Model, check_model, choose, load_model
 from processors.rules import DEFAULT_RULES, RuleSet, check_rules, loaded_rules
 from processors.state.account import Stamp, stamp
+from processors.view import View
 from schemas.identity.keys import ALL_TENANTS
 from schemas.records import ModelChange
 from schemas.times import MINUTE

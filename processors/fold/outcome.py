@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from processors.alerts.changes import EpisodeChange, alert_id, is_listed, split_episode_key
 from processors.fold.evaluation_cache import Evaluation, LoadedAccount
 from processors.fold.shared import Shared
-from processors.measures import View
-from processors.measures.queries import next_renewal, subscription
 from processors.model import Model
 from processors.observe.account_acts import known_notes, known_tasks
 from processors.scoring.score import Verdict, in_force
 from processors.scoring.tally import involuntary_reasons, involuntary_score
 from processors.state.account import Episode, State
 from processors.state.position import BatchOrigin, Position
+from processors.view import View
+from processors.view.queries import next_renewal, subscription
 from schemas.records import (
     AccountHealth,
     AccountKpis,

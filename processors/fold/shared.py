@@ -13,9 +13,9 @@ import msgspec
 from processors.fold.models_in_force import EntryKey, InForce, Models
 from processors.fold.policies_in_force import Policies
 from processors.lost_days import FeedDays, shortfall, with_report
-from processors.measures.view import NOTHING_LOST, LostDays
 from processors.model import DEFAULT
 from processors.silent_sources import Feed, FeedKey, Outage, changed_feeds, changed_outages
+from processors.view import NOTHING_LOST, LostDays
 from schemas.inputs import ENGAGEMENT, USAGE
 from schemas.records import JournalBatch
 from schemas.times import DAY

@@ -28,18 +28,12 @@ from processors.measures import (
     voice,
 )
 from processors.measures.definition import USAGE, MeasureDefinition, MeasureValue
-from processors.measures.queries import days_silent, failing_invoices, overdue_days
-from processors.measures.view import View
 
 __all__ = [
     "MEASURES",
     "USAGE",
     "MeasureDefinition",
     "MeasureValue",
-    "View",
-    "days_silent",
-    "failing_invoices",
-    "overdue_days",
 ]
 
 _SUBJECTS = (

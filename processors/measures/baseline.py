@@ -8,8 +8,8 @@ from statistics import median
 from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, mean
-from processors.measures.view import BASELINE_WEEKS, View
 from processors.state.usage_parts import PAST
+from processors.view.view import BASELINE_WEEKS, View
 from schemas.records import UsageEvent
 
 __all__ = ["anomaly", "drop", "regularity", "weekly_usage"]

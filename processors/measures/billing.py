@@ -5,7 +5,9 @@ from __future__ import annotations
 from processors.measures.definition import BILLING, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
-from processors.measures.queries import (
+from processors.state.account import RING_DAYS, Subscription
+from processors.view import View
+from processors.view.queries import (
     MONTHLY,
     ended_at,
     failing_invoices,
@@ -13,8 +15,6 @@ from processors.measures.queries import (
     overdue_days,
     runs,
 )
-from processors.measures.view import View
-from processors.state.account import RING_DAYS, Subscription
 from schemas.records import BillingEvent
 from schemas.times import DAY
 

@@ -7,7 +7,7 @@ from statistics import median
 from processors.measures.definition import ENGAGEMENT, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
+from processors.view import View
 from schemas.records import EngagementEvent
 from schemas.times import DAY, HOUR
 

@@ -15,9 +15,9 @@ from processors.measures.baseline import weekly_usage
 from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, mean
-from processors.measures.view import View
 from processors.state.account import RING_DAYS
 from processors.state.usage_parts import PAST, USERS
+from processors.view import View
 from schemas.records import UsageEvent
 from schemas.times import DAY
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import msgspec
 
 from processors.measures.example import ExampleEvents
-from processors.measures.view import View
 from processors.state.usage_parts import FEATURES, PAST, TODAY, USERS
+from processors.view import View
 from schemas import inputs
 
 __all__ = [

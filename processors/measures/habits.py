@@ -5,8 +5,8 @@ from __future__ import annotations
 from processors.measures.definition import USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
 from processors.state.usage_parts import USERS
+from processors.view import View
 from schemas.records import UsageEvent
 from schemas.times import MINUTE
 

@@ -19,10 +19,10 @@ from processors.measures.definition import (
 )
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.queries import open_tickets
-from processors.measures.view import View
 from processors.state.account import RING_DAYS
 from processors.state.usage_parts import USERS
+from processors.view import View
+from processors.view.queries import open_tickets
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from schemas.times import DAY, HOUR
 

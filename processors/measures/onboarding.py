@@ -5,9 +5,9 @@ from __future__ import annotations
 from processors.measures.definition import BILLING, ENGAGEMENT, PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import MONTH, View
 from processors.state.account import Aim
 from processors.state.usage_parts import USERS
+from processors.view.view import MONTH, View
 from schemas.records import BillingEvent, EngagementEvent, UsageEvent
 from schemas.times import DAY
 

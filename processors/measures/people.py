@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from processors.measures.definition import ENGAGEMENT, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
 from processors.state.account import RING_DAYS, Person
 from processors.state.activity import last_day
 from processors.state.usage_parts import USERS
+from processors.view import View
 from schemas.records import EngagementEvent, UsageEvent
 
 __all__ = ["champion", "champion_gone", "champion_silent", "sponsor"]

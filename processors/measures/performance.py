@@ -9,9 +9,9 @@ from __future__ import annotations
 from processors.measures.definition import PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
 from processors.state.account import Day
 from processors.state.usage_parts import PAST
+from processors.view import View
 from schemas.records import AccountProfile, UsageEvent
 
 __all__ = ["errors", "failures", "latency", "latency_rise", "slowdown", "uptime"]

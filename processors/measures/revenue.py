@@ -8,11 +8,11 @@ from itertools import pairwise
 from processors.measures.definition import BILLING, PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
-from processors.measures.queries import ended_at
-from processors.measures.view import MONTH, View
 from processors.state.account import Subscription
 from processors.state.parts import SNAPSHOT, Stamp
 from processors.state.usage_parts import USERS
+from processors.view.queries import ended_at
+from processors.view.view import MONTH, View
 from schemas.records import BillingEvent, UsageEvent
 from schemas.times import DAY
 

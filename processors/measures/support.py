@@ -7,8 +7,8 @@ from statistics import median
 from processors.measures.definition import SUPPORT, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
 from processors.state.account import RING_DAYS, Ticket
+from processors.view import View
 from schemas.records import SupportEvent
 from schemas.times import DAY, HOUR
 

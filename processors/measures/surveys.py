@@ -5,8 +5,8 @@ from __future__ import annotations
 from processors.measures.definition import SUPPORT, SURVEYS, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.view import View
 from processors.state.account import RING_DAYS, brief
+from processors.view import View
 from schemas.records import SupportEvent, SurveyResponse
 
 __all__ = ["csat", "effort", "promoters", "silence"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from processors.measures.definition import BILLING, ENGAGEMENT, PROFILES, USAGE, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count
-from processors.measures.queries import days_silent
-from processors.measures.view import View
 from processors.state.account import RING_DAYS
 from processors.state.usage_parts import FEATURES, USERS
+from processors.view import View
+from processors.view.queries import days_silent
 from schemas.records import AccountProfile, UsageEvent
 
 __all__ = ["breadth", "depth", "frequency", "key_action", "silence", "unused"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from processors.measures.definition import BILLING, ENGAGEMENT, PROFILES, MeasureValue, measure
 from processors.measures.example import ago
 from processors.measures.formats import count, money
-from processors.measures.view import View
 from processors.state.account import Aim
+from processors.view import View
 from schemas.records import BillingEvent, EngagementEvent
 from schemas.times import DAY
 

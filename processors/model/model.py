@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from processors.measures import View
 from processors.model.file.own import OwnSpec
 from processors.model.plan.conditions import Condition
 from processors.model.plan.plan import Plan
+from processors.view import View
 
 __all__ = ["Applies", "Model", "Variant", "choose", "clashes"]
 

@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from processors.measures import MeasureDefinition, MeasureValue, View
+from processors.measures import MeasureDefinition, MeasureValue
 from processors.model.plan.account_facts import Fact, Value
 from processors.model.plan.condition_types import FactType
 from processors.state.account import RING_DAYS, Person
 from processors.state.activity import last_day
 from processors.state.usage_parts import PAST, TODAY, USERS
+from processors.view import View
 from schemas.records import BAND_ORDER
 from schemas.times import DAY
 

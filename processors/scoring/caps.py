@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.model.plan.plan import CapRule, Plan
 from processors.scoring.measure_score import fill_template, known_value
+from processors.view import View
 from schemas.records import Cap
 
 __all__ = ["CapResult", "apply_caps"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.model import Model, Plan
 from processors.model.plan.plan import PlanTerm
 from processors.scoring.caps import apply_caps
@@ -22,6 +22,7 @@ from processors.scoring.reasons import LEAST_TAKEN, Loss, ordered
 from processors.scoring.tally import tally
 from processors.silent_sources import NOTHING_FROZEN, FrozenSources, frozen_values
 from processors.state.account import OverrideValue, State
+from processors.view import View
 from schemas.records import Adjustment, Cap, Measure
 
 __all__ = ["REASONS", "BandState", "Verdict", "assess", "in_force", "inform", "settle", "weigh"]

@@ -10,9 +10,10 @@ from msgspec.structs import asdict
 from gateway.sources.registry import WEBHOOKS
 from gateway.sources.source import WebhookSource
 from processors.intake.usage_rollup_rows import roll_up
-from processors.measures import MEASURES, MeasureValue, View
+from processors.measures import MEASURES, MeasureValue
 from processors.observe import OBSERVERS, observe_usage
 from processors.state.account import State
+from processors.view import View
 from schemas.inputs import BY_TOPIC
 from schemas.records import UsageEvent
 from schemas.times import DAY, iso

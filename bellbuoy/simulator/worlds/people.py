@@ -16,7 +16,7 @@ from bellbuoy.simulator.world.random_streams import number_stream
 from bellbuoy.simulator.world.usage import FEATURES
 from bellbuoy.simulator.worlds.customers import Customer
 from bellbuoy.simulator.worlds.file import WorldFile
-from processors.measures.calendar import holidays
+from processors.view.calendar import holidays
 from schemas.times import EPOCH
 
 __all__ = ["Floats", "People", "chances", "make_people"]

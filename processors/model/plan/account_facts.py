@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeAlias
 
-from processors.measures import View
-from processors.measures.queries import next_renewal
 from processors.model.plan.condition_types import FactType
+from processors.view import View
+from processors.view.queries import next_renewal
 from schemas.times import DAY
 
 __all__ = ["ACCOUNT", "ACCOUNT_FACTS", "Fact", "Value"]

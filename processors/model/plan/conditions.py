@@ -16,10 +16,10 @@ from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any
 
-from processors.measures import View
 from processors.model.plan.account_facts import ACCOUNT_FACTS, Fact
 from processors.model.plan.condition_types import ConditionFault, FactType, TypeCheck
 from processors.model.plan.expression import ExpressionError, Node, parse, tokens
+from processors.view import View
 
 __all__ = ["Condition", "ConditionError", "compile_condition"]
 

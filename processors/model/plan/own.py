@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from processors.measures import MeasureDefinition, MeasureValue, View
+from processors.measures import MeasureDefinition, MeasureValue
 from processors.measures.formats import count
 from processors.model.file.own import OwnSpec
 from processors.model.plan.account_facts import Fact, Value
 from processors.model.plan.condition_types import FactType
 from processors.state.activity import least_activity
 from processors.state.own import OwnFact
+from processors.view import View
 from schemas.inputs import PROFILES
 from schemas.times import DAY
 

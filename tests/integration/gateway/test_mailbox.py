@@ -18,7 +18,8 @@ from gateway.http.sender import Sender
 from gateway.pulls.mailbox import connection as mailbox_connection
 from gateway.pulls.mailbox import source as mailbox
 from gateway.pulls.pull import KIND, Cursor, PullError, PullRefusedError
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
+from processors.view import View
 from schemas.times import DAY, HOUR
 from tests.support.vendor_accounts import Accounts
 from tests.support.waiting import until

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.measures import View
 from processors.model.plan.conditions import Condition, ConditionError, compile_condition
 from processors.state.account import State, Subscription, stamp
+from processors.view import View
 from schemas.times import DAY
 from tests.support.generators import NOW
 

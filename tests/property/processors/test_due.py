@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.fold.due import next_due
-from processors.measures import MEASURES, MeasureValue, View
+from processors.measures import MEASURES, MeasureValue
 from processors.model.file.own import OwnSpec
 from processors.model.plan.own import own_measures
 from processors.state.account import State
 from processors.state.encoding import decode_state
+from processors.view import View
 from schemas.times import DAY
 from tests.support.generators import NOW, OWN, batchings, histories
 from tests.support.reference_fold import reference_fold

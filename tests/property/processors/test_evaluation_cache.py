@@ -14,11 +14,12 @@ from processors.fold.models_in_force import Models
 from processors.fold.outcome import Outcome
 from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
-from processors.measures import MEASURES, USAGE, View
+from processors.measures import MEASURES, USAGE
 from processors.model import DEFAULT, Model, load_model
 from processors.observe import observe_usage
 from processors.rules import load_rules
 from processors.state.encoding import decode_state
+from processors.view import View
 from schemas.records import FeedReport, JournalBatch, UsageEvent
 from schemas.times import DAY
 from tests.support.generators import NOW, OWN, batch, batchings, histories

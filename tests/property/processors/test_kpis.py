@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
 from processors.model import DEFAULT
 from processors.scoring.score import assess, inform
 from processors.state.encoding import decode_state
+from processors.view import View
 from schemas.records import JournalBatch
 from tests.support.generators import NOW, batch, batchings, histories
 from tests.support.recorded_partition import RecordedPartition

@@ -10,10 +10,11 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from processors.measures import MEASURES, MeasureValue, View
+from processors.measures import MEASURES, MeasureValue
 from processors.model import Checked, Model, check_model, default_text, load_model
 from processors.scoring.score import settle, weigh
 from processors.state.account import State
+from processors.view import View
 from schemas.records import BAND_ORDER
 from schemas.times import DAY
 from tests.property.processors.test_score import parts, rank

@@ -9,11 +9,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.measures import MEASURES, MeasureValue, View
+from processors.measures import MEASURES, MeasureValue
 from processors.model import Model, check_model
 from processors.model.plan.product import product
 from processors.scoring.score import settle, weigh
 from processors.state.account import State
+from processors.view import View
 from schemas.records import BAND_ORDER
 from tests.property.processors.test_score import parts, rank
 from tests.support.generators import NOW

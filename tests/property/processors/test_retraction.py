@@ -8,8 +8,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.measures import MEASURES, MeasureValue, View
+from processors.measures import MEASURES, MeasureValue
 from processors.state.encoding import decode_state
+from processors.view import View
 from schemas.records import BillingEvent, EngagementEvent, SupportEvent, SurveyResponse
 from tests.support.generators import NOW, batchings, histories, times
 from tests.support.known_state import knowledge

@@ -10,10 +10,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.model import DEFAULT, Bands, Plan, load_model
 from processors.scoring.score import BandState, Verdict, settle, weigh
 from processors.state.account import State
+from processors.view import View
 from schemas.records import BAND_ORDER
 from tests.support.generators import NOW
 

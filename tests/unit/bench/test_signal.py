@@ -13,10 +13,10 @@ from bench.signal.fit import fit, prior_of
 from bench.signal.observe import Observed, observe
 from bench.signal.scoring import confusion, score
 from bench.signal.writing import written
-from processors.measures import View
 from processors.model import DEFAULT, default_text, load_model
 from processors.scoring.score import weigh
 from processors.state.account import State
+from processors.view import View
 
 
 @pytest.fixture(scope="module")

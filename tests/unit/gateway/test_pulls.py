@@ -27,8 +27,9 @@ from gateway.pulls.salesforce import connection as salesforce_connection
 from gateway.pulls.salesforce import source as salesforce
 from gateway.pulls.settings import TenantPulls
 from gateway.sources.samples import Sample, load_samples
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
 from processors.state.account import State
+from processors.view import View
 from schemas.inputs import INPUT_TOPICS, input_of
 from schemas.records import InputEvent
 from schemas.times import DAY, HOUR, MINUTE

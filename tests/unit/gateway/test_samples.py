@@ -11,8 +11,9 @@ import pytest
 from gateway.sources.registry import SOURCES, WEBHOOKS
 from gateway.sources.samples import Sample, load_samples
 from gateway.sources.source import Source, WebhookSource
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
 from processors.state.account import State
+from processors.view import View
 from schemas.inputs import BY_TOPIC, input_of
 from tests.support.gateway_client import KEY, NOW, SERVER_KEY, GatewayClient, basic, new_secret, signature
 from tests.support.vendor_accounts import Accounts

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.model import load_model
 from processors.scoring.score import Verdict, settle, weigh
 from processors.state.account import State
+from processors.view import View
 from schemas.records import AccountProfile, ModelChange, UsageEvent
 from schemas.times import DAY, HOUR, MINUTE
 from tests.support.account_story import AccountStory

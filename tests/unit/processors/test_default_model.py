@@ -13,11 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from processors.measures import MEASURES, View
+from processors.measures import MEASURES
 from processors.model import DEFAULT, load_model
 from processors.scoring.score import assess, settle, weigh
 from processors.state.account import State
 from processors.state.encoding import decode_state
+from processors.view import View
 from schemas.records import AccountProfile, BillingEvent, SupportEvent, UsageEvent
 from schemas.times import DAY, HOUR
 from tests.support.account_story import AccountStory

@@ -13,9 +13,9 @@ from processors.fold.partition import FoldedPartition
 from processors.fold.shared import Shared
 from processors.intake.admission import Admission, admit
 from processors.lost_days import DayCounts, FeedDays, contact_count_of, count_of, shortfall, with_report
-from processors.measures.filled import filled, refilled
 from processors.state.activity import active_days, with_day
 from processors.state.parts import Day, Usage, brief
+from processors.view.filled import filled, refilled
 from schemas.identity.keys import account_key, partition_of
 from schemas.inputs import batch_lists
 from schemas.records import (

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from processors.intake.usage_rollup_rows import roll_up
-from processors.measures import MEASURES, MeasureValue, View, overdue_days
-from processors.measures.view import LostDays
+from processors.measures import MEASURES, MeasureValue
 from processors.model.plan.account_facts import ACCOUNT
 from processors.observe import (
     bound,
@@ -24,6 +23,8 @@ from processors.observe import (
     observe_usage,
 )
 from processors.state.account import State
+from processors.view import LostDays, View
+from processors.view.queries import overdue_days
 from schemas.records import (
     AccountProfile,
     BillingEvent,

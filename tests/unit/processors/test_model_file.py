@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.model import (
     DEFAULT,
     Model,
@@ -19,6 +19,7 @@ from processors.scoring.measure_score import score_measure
 from processors.scoring.score import Verdict, inform, settle, weigh
 from processors.scoring.tally import involuntary_reasons, involuntary_score
 from processors.state.account import State, stamp
+from processors.view import View
 from schemas.records import Measure
 from schemas.times import DAY
 from tests.support.generators import NOW

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.merging.merge import merge
 from processors.model import check_model, load_model
 from processors.model.file.own import OwnSpec
@@ -17,6 +17,7 @@ from processors.scoring.score import assess
 from processors.state.account import State
 from processors.state.encoding import decode_state, encode_state
 from processors.state.own import MAX_OWN, OwnCount, OwnFact
+from processors.view import View
 from schemas.records import AccountProfile
 from schemas.times import DAY
 from tests.support.generators import NOW

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from processors.measures import MeasureValue, View
+from processors.measures import MeasureValue
 from processors.model import Model, Plan, check_model, load_model
 from processors.model.plan.combine import Combinator, combine
 from processors.model.plan.curves import half_up
 from processors.scoring.score import Verdict, settle, weigh
 from processors.state.account import State, stamp
+from processors.view import View
 from schemas.times import DAY
 from tests.support.generators import NOW
 

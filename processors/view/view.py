@@ -9,12 +9,12 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from processors.measures.calendar import holidays
-from processors.measures.filled import filled, refilled
-from processors.measures.queries import customer_since, recurring_revenue, seats_bought, subscription
 from processors.state.account import RING_DAYS, Day, State, Subscription, Ticket, Usage
 from processors.state.activity import least_activity, masks_on, user_days, users_active
 from processors.state.usage_parts import FEATURES, PAST, USERS
+from processors.view.calendar import holidays
+from processors.view.filled import filled, refilled
+from processors.view.queries import customer_since, recurring_revenue, seats_bought, subscription
 from schemas.times import DAY, EPOCH
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class View:
     """
     An account's state at *now* (journal time, UTC milliseconds); it must not change while the view is used.
 
-    ``usage`` is that of the state, with its ``lost`` days filled in (``processors.measures.filled``).
+    ``usage`` is that of the state, with its ``lost`` days filled in (``processors.view.filled``).
 
     Properties are computed when first asked for. The age of a UTC day is 0 for today, 1 for yesterday, and so
     on.
