@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from bellbuoy.cli.app import app
-from bellbuoy.docs.metrics_page import MODULES, metrics
-from bellbuoy.docs.settings_page import settings
+from bellbuoy.docs.pages.metrics import MODULES, metrics
+from bellbuoy.docs.pages.settings import settings
 from tests.support.product_source import PACKAGES, ROOT, modules
 
 DOCS = ROOT / "docs"

@@ -12,7 +12,7 @@ import promql_parser
 import pytest
 import yaml
 
-from bellbuoy.docs.metrics_page import MODULES, metrics
+from bellbuoy.docs.pages.metrics import MODULES, metrics
 
 OPS = Path(__file__).parents[2] / "ops"
 EXPORTED = {metric.name: metric for role in MODULES for metric in metrics(role)}

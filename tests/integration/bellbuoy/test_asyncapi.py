@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from bellbuoy.docs.asyncapi_page import page
+from bellbuoy.docs.pages.asyncapi import page
 from schemas.inputs import OFFERED_TOPICS
 from tests.support.node_packages import NODE, node_packages
 

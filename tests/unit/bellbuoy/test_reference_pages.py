@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 
-from bellbuoy.docs.dead_letter_reasons_page import EXPLAINED
-from bellbuoy.docs.limits_page import NOT_LIMITS, REFERENCES, limits
-from bellbuoy.docs.metrics_page import MODULES, metrics
 from bellbuoy.docs.pages import PAGES
-from bellbuoy.docs.settings_page import settings
+from bellbuoy.docs.pages.dead_letter_reasons import EXPLAINED
+from bellbuoy.docs.pages.limits import NOT_LIMITS, REFERENCES, limits
+from bellbuoy.docs.pages.metrics import MODULES, metrics
+from bellbuoy.docs.pages.settings import settings
 from schemas.records.dead_letters import REASONS
 from tests.support.product_source import ROOT, modules
 
@@ -51,7 +51,7 @@ def test_every_constant_named_as_a_limit_is_on_the_page() -> None:
         for target in statement.targets
         if isinstance(target, ast.Name) and re.fullmatch(r"MAX_\w+|_MAX_\w+_BYTES", target.id)
     }
-    assert named - listed == set(), "add it to bellbuoy/docs/limits_page.py"
+    assert named - listed == set(), "add it to bellbuoy/docs/pages/limits.py"
 
 
 def test_every_reason_is_explained() -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bellbuoy.docs.constants import constants
 from bellbuoy.docs.markdown import table
-from bellbuoy.docs.settings_page import settings
+from bellbuoy.docs.pages.settings import settings
 from processors.intake.admission import BOUNDS
 
 __all__ = ["NOT_LIMITS", "REFERENCES", "Limit", "limits", "page"]
