@@ -25,11 +25,11 @@ from gateway.actions.links import ActionLinks
 from gateway.actions.secrets import ActionSecrets
 from gateway.field_policy import FieldPolicies
 from gateway.http.body import BodyReader
-from gateway.http.cors import TrackingCors
-from gateway.http.direct_routes import DirectRoutes
 from gateway.http.errors import HttpError
-from gateway.http.metrics_middleware import RequestMetrics, RouteLabels
-from gateway.http.paths import PlainPaths
+from gateway.http.middleware.cors import TrackingCors
+from gateway.http.middleware.direct_routes import DirectRoutes
+from gateway.http.middleware.paths import PlainPaths
+from gateway.http.middleware.request_metrics import RequestMetrics, RouteLabels
 from gateway.http.sender import Sender, sender_of
 from gateway.http.streams import json_lines
 from gateway.keys.api_keys import ApiKeys

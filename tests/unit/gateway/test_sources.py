@@ -11,7 +11,7 @@ import pytest
 
 import gateway.sources
 from gateway.http.errors import Fault
-from gateway.http.metrics_middleware import RouteLabels
+from gateway.http.middleware.request_metrics import RouteLabels
 from gateway.http.sender import Sender
 from gateway.settings import GatewaySettings, TenantSettings
 from gateway.sources.registry import REPAIRS, SOURCES, WEBHOOKS
