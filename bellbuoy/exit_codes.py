@@ -1,10 +1,10 @@
-"""Table of the command's exit codes; 69 and 70 are those of sysexits.h."""
+"""Table of the command's exit codes; 69 and 70 are those of sysexits.h, 130 is the shells'."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["AWAY", "CONFIGURATION", "FAILED", "INTERNAL", "LOG_CHANGED", "OK"]
+__all__ = ["AWAY", "CONFIGURATION", "FAILED", "INTERNAL", "INTERRUPTED", "LOG_CHANGED", "OK"]
 
 OK: Final = 0
 """Done."""
@@ -24,3 +24,6 @@ AWAY: Final = 69
 
 INTERNAL: Final = 70
 """An unexpected error of Bellbuoy's own. A role that ends so can be started again safely."""
+
+INTERRUPTED: Final = 130
+"""Ctrl-C ended the command before it was done; what runs until Ctrl-C, such as ``up``, returns 0."""

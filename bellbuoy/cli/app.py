@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,5 +100,6 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator
         sys.exit(report_error(error))
     finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C again: end now, without a word
         if not gc.isenabled():
             gc.freeze()  # the interpreter's end would search all of it, too

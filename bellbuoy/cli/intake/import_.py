@@ -9,7 +9,7 @@ import typer
 
 from bellbuoy.cli.options import DryRun, Json
 from bellbuoy.cli.terminal.output import emit, fail, tell
-from bellbuoy.exit_codes import AWAY, FAILED
+from bellbuoy.exit_codes import AWAY, FAILED, INTERRUPTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["import_"]
 
 _SHOWN = 20
+_AGAIN = "run the same command again: it goes on where it was"
 
 
 def import_(
@@ -99,7 +100,9 @@ def import_(
             with progress_bar("rows sent", sum(one.rows for one in summaries), quiet=as_json) as progress:
                 before = asyncio.run(send())
         except HttpError as error:
-            fail(f"{error.message}; run the same command again: it goes on where it was", AWAY)
+            fail(f"{error.message}; {_AGAIN}", AWAY)
+        except KeyboardInterrupt:
+            fail(f"interrupted; {_AGAIN}", INTERRUPTED)
         data["rows_sent_before"] = before
         events = sum(one.events for one in summaries)
         report.append(

@@ -7,11 +7,8 @@ less time than that has passed and the account is still there.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -19,6 +16,7 @@ from typing import Any
 
 from bellbuoy import logs
 from bellbuoy.operations.replay.partition import ReplayJob, journal_batches
+from bellbuoy.operations.replay.processes import started
 from bellbuoy.settings import Settings
 from processors.fold.models_in_force import Models
 from processors.fold.partition import FoldedPartition
@@ -155,10 +153,8 @@ def forecast_rules(settings: Settings, rules: RuleSet, *, since: int, tenant: st
     """Fold every partition of the journal again with these rules; raise KafkaException."""
     job = partial(ReplayJob, settings, model=DEFAULT.text, since=since, tenant=tenant)
     jobs = [job(partition=partition) for partition in range(settings.kafka.partitions)]
-    workers = min(len(jobs), os.cpu_count() or 1)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_begin_process) as pool:
-        parts = list(pool.map(partial(_forecast_partition, rules.text), jobs))
+    with started(partial(_forecast_partition, rules.text), jobs, _begin_process) as results:
+        parts = [result.result() for result in results]
     whole = Forecast(since)
     for part in parts:
         whole.accounts += part.accounts

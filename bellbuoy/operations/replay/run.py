@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
 from queue import Empty
@@ -15,6 +14,7 @@ from typing import Any
 
 from bellbuoy import logs
 from bellbuoy.operations.replay.partition import AccountId, ReplayJob, ReplayReport, replay_partition
+from bellbuoy.operations.replay.processes import started
 from bellbuoy.settings import Settings
 from processors.model import Model
 from schemas.times import DAY
@@ -147,14 +147,11 @@ def replay_journal(
         ReplayJob, settings, model=model.text, since=since, until=until, other=candidate, tenant=tenant
     )
     jobs = [job(partition=partition) for partition in range(settings.kafka.partitions)]
-    context = multiprocessing.get_context("spawn")
-    queue: Any = context.Queue()
+    queue: Any = multiprocessing.get_context("spawn").Queue()
     done: dict[int, int] = {}
     began = time.monotonic()
-    workers = min(len(jobs), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, context, initializer=_begin_process, initargs=(queue,)) as pool:
-        running = {pool.submit(_replay, job) for job in jobs}
-        results = set(running)
+    with started(_replay, jobs, _begin_process, queue) as results:
+        running = set(results)
         while running:
             _, running = wait(running, _PROGRESS_SECONDS)
             _take_progress(queue, done)
