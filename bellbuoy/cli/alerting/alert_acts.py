@@ -12,7 +12,9 @@ from bellbuoy.cli.options import EXIT_CODES, TIME_AHEAD_FORMS, Author, Json, par
 from bellbuoy.cli.terminal.output import emit
 
 if TYPE_CHECKING:
-    from schemas.records import RiskAlert
+    from collections.abc import Iterator
+
+    from schemas.records import AlertAction, RiskAlert
 
 __all__ = ["act_commands"]
 
@@ -181,7 +183,7 @@ def _act(
         "assignee": assignee,
         "feedback": feedback,
     }
-    emit(data, [f"{_said(kind, ends, assignee)}: {_about(alert)}"], as_json)
+    emit(data, [f"{_said(kind, ends, assignee)}: {_about(alert)}", *_replaced(alert, action)], as_json)
 
 
 def _said(kind: str, until: int | None, assignee: str | None) -> str:
@@ -195,3 +197,19 @@ def _said(kind: str, until: int | None, assignee: str | None) -> str:
 def _about(alert: RiskAlert) -> str:
     name = f" of {alert.name}" if alert.name else ""
     return f"{alert.title!r}{name} ({alert.tenant}:{alert.account_id}, alert {alert.alert_id})"
+
+
+def _replaced(alert: RiskAlert, action: AlertAction) -> Iterator[str]:
+    """Say which acts, as the alert showed them, this one takes the place of."""
+    from bellbuoy.cli.intake.deadletters_filter import printable
+    from schemas.times import iso
+
+    if action.kind == "acknowledged" and alert.acknowledged_by not in (None, action.author):
+        since = "" if alert.acknowledged_at is None else f" since {iso(alert.acknowledged_at)}"
+        yield f"  before: {printable(str(alert.acknowledged_by))} was on it{since}"
+    if action.kind == "assigned" and alert.assignee not in (None, action.assignee):
+        yield f"  before: assigned to {printable(str(alert.assignee))}"
+    if action.kind == "snoozed" and alert.snoozed_until not in (None, action.until):
+        yield f"  before: snoozed until {iso(alert.snoozed_until or 0)}"
+    if action.note and alert.note not in (None, "", action.note):
+        yield f"  note before: {printable(str(alert.note))}"
