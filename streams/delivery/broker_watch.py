@@ -63,12 +63,18 @@ class BrokerWatch:
         self.trouble(error)
 
     def look(
-        self, consumer: Consumer, owned: Collection[Part], written: Mapping[Part, LogPosition], idle: bool
+        self,
+        consumer: Consumer,
+        owned: Collection[Part],
+        written: Mapping[Part, LogPosition],
+        ends: Mapping[Part, int],
+        idle: bool,
     ) -> None:
         """
         Set the lag and the readiness, about once a second; ``written`` is where to write next.
 
-        An ``idle`` member fetches nothing, so the broker is asked for the ends of the partitions. Raises
+        ``ends`` are those of the logs as another client last saw them, so that a partition that this one does
+        not fetch lags, too. An ``idle`` member fetches nothing, so the broker is asked for the ends. Raises
         DeliveryError when a topic is gone.
         """
         now = time.monotonic()
@@ -87,10 +93,12 @@ class BrokerWatch:
                 if error.args[0].code() in BROKER_AWAY:
                     self._lost(error.args[0])
                 return
-            if high >= 0:
-                at = written.get((part.topic, part.partition))
-                behind = high - (low if at is None else at.offset)
-                self._set_lag(part, max(0, behind))
+            key = part.topic, part.partition
+            high = max(high, ends.get(key, high))
+            at = written.get(key)
+            begin = low if at is None else at.offset
+            if begin >= 0 and high >= 0:
+                self._set_lag(part, max(0, high - begin))
 
     def forget(self, parts: Sequence[TopicPartition]) -> None:
         """Report no lag of partitions that other members own now."""

@@ -19,13 +19,14 @@ class OutputLogs:
     The logs of the partitions that a sink's consumer owns.
 
     ``watch`` compares their positions with the broker every few seconds, in its thread; ``hold`` says in the
-    consumer's thread what it found.
+    consumer's thread what it found, and ``ends`` where the logs ended then.
     """
 
     def __init__(self, cluster: Cluster, offsets: SinkOffsets) -> None:
         self._inspector = LogInspector(cluster.connection)
         self._partitions = cluster.topics.partitions
         self._offsets = offsets
+        self.ends: dict[Part, int] = {}
         self._found: list[Inspection] = []
         self._failures: list[BaseException] = []
         self.watch = LogWatch(
@@ -57,4 +58,5 @@ class OutputLogs:
         found = [self._found.pop() for _ in range(len(self._found))]
         for inspection in found:
             self._offsets.learn_epochs(inspection.ends)
+            self.ends = {part: end.offset for part, end in inspection.ends.items()}
         return not any(inspection.faults for inspection in found)

@@ -250,9 +250,11 @@ class SinkConsumer:
         written = self._offsets.written
         if self._records is not None:
             written = self._records.lag_positions(written)
-        self._watch.look(self._member.consumer, self._offsets.owned, written, idle=self._member.idle)
         if not self._logs.hold():
             self._resume_point.ask()
+        self._watch.look(
+            self._member.consumer, self._offsets.owned, written, self._logs.ends, idle=self._member.idle
+        )
         self._status.logs_hold()
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
