@@ -17,7 +17,7 @@ from confluent_kafka import Consumer
 from confluent_kafka.admin import AdminClient
 
 from bellbuoy.errors import ConfigError, OperatorError
-from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks, there
 from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
 from schemas.connection import Connection
@@ -72,7 +72,8 @@ def find_rebuildable(settings: Settings, name: str) -> Rebuildable:
     """Return the sink of this name; raise ConfigError when it can't be rebuilt."""
     rebuildable: dict[str, Any] = {s.name: s for s in sinks(settings) if isinstance(s, Positioned)}
     if name not in rebuildable:
-        raise ConfigError(f"no sink {name!r} that can be rebuilt; there is {', '.join(rebuildable)}")
+        known = there(settings, name, rebuildable.values())
+        raise ConfigError(f"no sink {name!r} that can be rebuilt; there is {known}")
     sink: Rebuildable = rebuildable[name]
     return sink
 

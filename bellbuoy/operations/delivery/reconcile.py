@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from confluent_kafka import TopicPartition
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.operations.delivery.sinks import sinks
+from bellbuoy.operations.delivery.sinks import sinks, there
 from bellbuoy.operations.kafka.cluster import kafka_cluster
 from bellbuoy.operations.kafka.retry import retry_while_leaderless
 from bellbuoy.settings import Settings
@@ -84,7 +84,7 @@ def find_reconcilable(settings: Settings, name: str) -> ReconcilableSink:
     found: dict[str, Any] = {sink.name: sink for sink in sinks(settings) if isinstance(sink, Reconcilable)}
     if name not in found:
         raise ConfigError(
-            f"no sink {name!r} that can be compared; there is {', '.join(found) or 'none'}. "
+            f"no sink {name!r} that can be compared; there is {there(settings, name, found.values())}. "
             "`bellbuoy sinks rebuild` writes any sink again that keeps its positions"
         )
     sink: ReconcilableSink = found[name]

@@ -7,9 +7,9 @@ A sink is registered by its field in ``Settings`` or by its name in ``sinks``, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from bellbuoy.errors import ALL_EXTRAS, ConfigError
 from bellbuoy.operations.delivery.channels import channel_sinks
@@ -18,7 +18,7 @@ from sinks.port import Migratable, Sink, SinkSettingsError
 from sinks.serving import Reader
 from sinks.settings import SinkSettings
 
-__all__ = ["MigratableSink", "find_sinks", "migratable", "open_reader", "serving_reader", "sinks"]
+__all__ = ["MigratableSink", "find_sinks", "migratable", "open_reader", "serving_reader", "sinks", "there"]
 
 
 class MigratableSink(Sink, Migratable, Protocol):
@@ -48,8 +48,26 @@ def find_sinks(settings: Settings, name: str | None) -> list[Sink]:
     known = sinks(settings)
     found = [sink for sink in known if name in (None, sink.name)]
     if not found:
-        raise ConfigError(f"no sink {name!r}; there is {', '.join(sink.name for sink in known) or 'none'}")
+        raise ConfigError(f"no sink {name!r}; there is {there(settings, name, known)}")
     return found
+
+
+def there(settings: Settings, name: str | None, found: Iterable[Sink]) -> str:
+    """Return the names of the sinks found, and how the one that the settings leave out is switched on."""
+    names = ", ".join(sink.name for sink in found) or "none"
+    field = type(settings).model_fields.get(name or "")
+    for section in get_args(field.annotation) if field is not None else ():
+        if (
+            isinstance(section, type)
+            and issubclass(section, SinkSettings)
+            and not getattr(settings, str(name))
+        ):
+            fields = section.model_fields.items()
+            key = next(key for key, each in fields if key == "url" or each.is_required())
+            variable = f"BELLBUOY_{name}__{key}".upper()
+            own = " (`bellbuoy up` prints the one of its own)" if name == "postgres" else ""
+            return f"{names}. The settings leave {name} out: set {name}.{key}, or {variable}{own}"
+    return names
 
 
 def migratable(settings: Settings, name: str | None = None) -> list[MigratableSink]:
@@ -58,8 +76,11 @@ def migratable(settings: Settings, name: str | None = None) -> list[MigratableSi
     if name is None and found:
         return list(found.values())
     if name not in found:
-        there = f"there is {', '.join(found)}" if found else "the settings use none (docs/sinks/postgres.md)"
-        raise ConfigError(f"no sink {'' if name is None else repr(name) + ' '}that has a schema; {there}")
+        known = f"there is {there(settings, name, found.values())}"
+        raise ConfigError(
+            f"no sink {'' if name is None else repr(name) + ' '}that has a schema; "
+            + (known if found or name else "the settings use none (docs/sinks/postgres.md)")
+        )
     return [found[name]]
 
 

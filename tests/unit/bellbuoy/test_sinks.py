@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from bellbuoy.errors import ConfigError
 from bellbuoy.exit_codes import CONFIGURATION
 from bellbuoy.operations.checks import check_deployment
-from bellbuoy.operations.delivery.sinks import serving_reader, sinks
+from bellbuoy.operations.delivery.rebuild import find_rebuildable
+from bellbuoy.operations.delivery.reconcile import find_reconcilable
+from bellbuoy.operations.delivery.sinks import find_sinks, migratable, serving_reader, sinks
 from bellbuoy.settings import Settings
 from sinks.memory import MemorySink
 from sinks.port import Sink, SinkSettingsError
@@ -94,3 +98,25 @@ def test_without_a_sink_that_can_be_read_there_is_nothing_to_read(monkeypatch: p
 
     with pytest.raises(ConfigError, match="can be read"), serving_reader(OnlySilent()):
         pass
+
+
+@pytest.mark.parametrize("find", [find_sinks, find_reconcilable, find_rebuildable, migratable])
+def test_a_sink_that_the_settings_leave_out_is_told_with_what_switches_it_on(
+    find: Callable[[Settings, str], object],
+) -> None:
+    settings = Settings(kafka={"bootstrap": "127.0.0.1:1"})
+    with pytest.raises(ConfigError) as missing:
+        find(settings, "postgres")
+    assert "set postgres.url, or BELLBUOY_POSTGRES__URL" in str(missing.value)
+    with pytest.raises(ConfigError) as unknown:
+        find(settings, "postgers")
+    assert "BELLBUOY_" not in str(unknown.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), [("lake", "path"), ("clickhouse", "url"), ("kafka_target", "bootstrap")]
+)
+def test_what_switches_a_sink_on_is_what_its_section_cannot_be_without(name: str, key: str) -> None:
+    with pytest.raises(ConfigError) as missing:
+        find_sinks(Settings(), name)
+    assert f"set {name}.{key}, or BELLBUOY_{name.upper()}__{key.upper()}" in str(missing.value)
