@@ -143,6 +143,26 @@ class ApiKeys:
             )
         return grant
 
+    def check_public(self, key: str) -> None:
+        """
+        Check the key of a page or an app, which is in an address.
+
+        Raises HttpError: 404 for an unknown key, 403 for a server key, and 503 as ``known`` does.
+        """
+        try:
+            grant = self.known(key)
+        except HttpError as error:
+            if error.status != 401:
+                raise
+            raise HttpError(404, "unknown_key", "no tenant has this write key: see the settings") from error
+        if grant.scope != "track":
+            raise HttpError(
+                403,
+                "public_server_key",
+                "this is a server key, and an SDK in a page or an app shows its key to anyone: "
+                f"use one of gateway.tenants.{grant.tenant}.write_keys, and replace this server key",
+            )
+
     def server_grant(self, authorization: str | None, source: str = "") -> Grant:
         """
         Return the grant of the server key in a header, for events by a source's routes or for watching.

@@ -134,17 +134,7 @@ class SegmentEndpoint:
     async def _settings(self, request: Request) -> Response:
         """Answer what browser and mobile SDKs ask before they send: where to send, and what to load."""
         key = request.path_params["key"]
-        try:
-            grant = self._keys.known(key)
-        except HttpError as error:
-            raise HttpError(404, "unknown_key", "no tenant has this write key: see the settings") from error
-        if grant.scope != "track":
-            raise HttpError(
-                403,
-                "public_server_key",
-                "this is a server key, and an SDK in a page or an app shows its key to anyone: "
-                f"use one of gateway.tenants.{grant.tenant}.write_keys, and replace this server key",
-            )
+        self._keys.check_public(key)
         address = self._public_url or f"{request.url.scheme}://{request.headers.get('host', '')}"
         body = orjson.dumps(sdk_settings(key, address))
         return Response(

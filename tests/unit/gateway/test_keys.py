@@ -108,6 +108,7 @@ def test_while_the_keys_are_unread_an_unknown_key_comes_again() -> None:
     answer = gateway.track("one")
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (503, "keys_unread", "1")
     assert gateway.track("key-1").status == 200
+    assert gateway.request("GET", "/v1/projects/one/settings").status == 503
 
 
 def test_beyond_its_quota_a_key_waits() -> None:
