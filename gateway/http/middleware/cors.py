@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 __all__ = ["TrackingCors"]
 
-_BROWSERS = ("/v1/", "/batch", "/capture", "/e", "/i/v0/", "/flags", "/decide")
+_BROWSERS = ("/v1/", "/batch", "/capture", "/e", "/i/v0/", "/flags", "/decide", "/array/")
 """Beginnings of the paths that SDKs in browsers call: Segment's and PostHog's."""
 
 _SERVERS = ("/v1/events", "/v1/cloudevents", "/v1/contracts", "/v1/arrivals", "/v1/drift")

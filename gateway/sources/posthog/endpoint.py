@@ -1,4 +1,4 @@
-"""The HTTP endpoints of PostHog's API: one event, a list of events, a batch, and the question for flags."""
+"""The HTTP endpoints of PostHog's API: one event, a list of events, a batch, flags and settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gateway.outbox.dispatch import Dispatcher
 from gateway.outbox.request_records import RequestRecords
 from gateway.sources.posthog import SOURCE
 from gateway.sources.posthog.calls import events_in, headers_kept, key_in, record_of_event, sent_at_in
-from gateway.sources.posthog.flags import FLAG_PATHS, no_flags
+from gateway.sources.posthog.flags import FLAG_PATHS, browser_settings, browser_settings_script, no_flags
 
 __all__ = ["PATHS", "PosthogEndpoint"]
 
@@ -41,7 +41,7 @@ _FORM = re.compile(rb"(?:[a-z_]{1,20}=[^&]{0,64}&){0,9}data=")
 
 
 class PosthogEndpoint:
-    """The capture routes and those for flags; ``clock`` returns UTC milliseconds."""
+    """The capture routes and those for flags and settings; ``clock`` returns UTC milliseconds."""
 
     def __init__(
         self,
@@ -60,7 +60,11 @@ class PosthogEndpoint:
     def routes(self) -> list[Route]:
         """Return the routes; they share a label for each path."""
         handlers = dict.fromkeys(PATHS, self.post) | dict.fromkeys(FLAG_PATHS, self.flags)
-        return [Route(path, handler, methods=["POST"], name=path) for path, handler in handlers.items()]
+        return [
+            *(Route(path, handler, methods=["POST"], name=path) for path, handler in handlers.items()),
+            Route("/array/{key}/config", self.settings, methods=["GET"], name="/array"),
+            Route("/array/{key}/config.js", self.settings, methods=["GET"], name="/array"),
+        ]
 
     async def post(self, request: Request) -> Response:
         """Accept a body; a bad event in it becomes a dead letter and does not affect the others."""
@@ -95,6 +99,17 @@ class PosthogEndpoint:
             self._keys.grant(key, SOURCE.name)
         answer = no_flags(str(uuid.uuid4()), self._clock())
         return Response(orjson.dumps(answer), media_type="application/json")
+
+    async def settings(self, request: Request) -> Response:
+        """Answer a browser that asks for its settings, as a script first and then as JSON."""
+        key = request.path_params["key"]
+        self._keys.check_public(key)
+        is_script = request.url.path.endswith(".js")
+        return Response(
+            browser_settings_script(key) if is_script else browser_settings(key),
+            headers={"Cache-Control": "private, max-age=120"},
+            media_type="application/javascript" if is_script else "application/json",
+        )
 
     async def _plain(self, body: bytes) -> bytes:
         """Return the JSON of a body that a browser may have compressed, or sent as a form; raise Fault."""

@@ -152,6 +152,32 @@ def test_who_asks_for_flags_is_told_of_none(gateway: GatewayClient, path: str, n
     assert not gateway.outbox.records
 
 
+def test_a_browser_gets_its_settings_as_json_and_as_a_script(gateway: GatewayClient) -> None:
+    origin = {"origin": "https://app.example"}
+    plain = gateway.request("GET", "/array/key-1/config", headers=origin)
+    assert (plain.json["token"], plain.json["hasFeatureFlags"], plain.json["surveys"]) == (
+        "key-1",
+        False,
+        False,
+    )
+    script = gateway.request("GET", "/array/key-1/config.js?v=1", headers=origin)
+    assert script.headers["content-type"].startswith("application/javascript")
+    begin, _, rest = script.content.decode().partition('all["key-1"]={config:')
+    assert "_POSTHOG_REMOTE_CONFIG" in begin
+    assert json.loads(rest.removesuffix(",siteApps:[]}})();")) == plain.json
+    for answer in (plain, script):
+        assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "*")
+
+
+@pytest.mark.parametrize("name", ["config", "config.js"])
+@pytest.mark.parametrize(("key", "status"), [("nobody", 404), ("server-1", 403), ("a%2Fb", 404)])
+def test_a_browser_gets_settings_for_a_write_key_only(
+    gateway: GatewayClient, name: str, key: str, status: int
+) -> None:
+    answer = gateway.request("GET", f"/array/{key}/{name}", headers={"origin": "https://app.example"})
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, "*")
+
+
 @pytest.mark.parametrize("path", ["/flags", "/decide"])
 @pytest.mark.parametrize(
     ("body", "status"), [({"token": "another"}, 401), ({}, 401), (b"{", 400), (b"data=%ff", 400)]
