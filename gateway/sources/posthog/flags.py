@@ -18,14 +18,17 @@ _SETTINGS: dict[str, Any] = {
     "toolbarParams": {},
     "isAuthenticated": False,
     "sessionRecording": False,
-    "surveys": False,
     "heatmaps": False,
     "capturePerformance": False,
     "captureDeadClicks": False,
     "autocaptureExceptions": False,
     "siteApps": [],
 }
-"""Settings of a browser: gzip is read, and nothing is recorded or asked beside the events."""
+"""
+Settings of a browser: gzip is read, and nothing is recorded or asked beside the events.
+
+Of surveys nothing is said: with any word on them, even that there are none, a browser loads their script.
+"""
 
 
 def no_flags(request_id: str, evaluated_at: int) -> dict[str, Any]:

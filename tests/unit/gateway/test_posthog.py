@@ -155,11 +155,8 @@ def test_who_asks_for_flags_is_told_of_none(gateway: GatewayClient, path: str, n
 def test_a_browser_gets_its_settings_as_json_and_as_a_script(gateway: GatewayClient) -> None:
     origin = {"origin": "https://app.example"}
     plain = gateway.request("GET", "/array/key-1/config", headers=origin)
-    assert (plain.json["token"], plain.json["hasFeatureFlags"], plain.json["surveys"]) == (
-        "key-1",
-        False,
-        False,
-    )
+    assert (plain.json["token"], plain.json["hasFeatureFlags"]) == ("key-1", False)
+    assert "surveys" not in plain.json, "a browser would load their script, which is not here"
     script = gateway.request("GET", "/array/key-1/config.js?v=1", headers=origin)
     assert script.headers["content-type"].startswith("application/javascript")
     begin, _, rest = script.content.decode().partition('all["key-1"]={config:')
