@@ -52,7 +52,7 @@ def no_flags(request_id: str, evaluated_at: int) -> dict[str, Any]:
 
 def browser_settings(key: str) -> bytes:
     """
-    Return the settings of a browser with this key, as JSON; with them it doesn't ask for flags.
+    Return the settings of a browser with this key, as JSON; by them it needn't ask for flags at its start.
 
     Source: https://github.com/PostHog/posthog-js/blob/main/packages/browser/src/remote-config.ts
     """
