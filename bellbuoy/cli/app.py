@@ -100,6 +100,7 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - the last place: nobody else tells the operator
         sys.exit(report_error(error))
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C again: end now, without a word
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C again: end now, without a word
         if not gc.isenabled():
             gc.freeze()  # the interpreter's end would search all of it, too

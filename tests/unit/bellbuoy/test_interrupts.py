@@ -16,10 +16,13 @@ from bellbuoy.cli.intake import import_ as command
 from bellbuoy.exit_codes import INTERRUPTED
 from bellbuoy.operations.replay.processes import started
 
+# What a shell starts in the background ignores Ctrl-C, and so does all that this starts.
+HEARING = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 
 def run(script: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-P", "-c", script],
+        [sys.executable, "-P", "-c", HEARING + script],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
