@@ -71,7 +71,7 @@ class Job:
         compacted = NewTopic(topic, self.load.topics.partitions, 1, config=CHANGELOG_CONFIG)
         for future in admin.create_topics([compacted]).values():
             future.result(30)
-        await_leaders(self.load.connection, {topic})
+        await_leaders(admin, self.load.connection, {topic})
         return topic
 
     def holds(self, topic: str, read: Callable[[bytes, bytes], tuple[str, int, int]]) -> bool:

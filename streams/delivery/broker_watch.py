@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -84,30 +84,29 @@ class BrokerWatch:
         quiet = now - self._heard_at > _QUIET_SECONDS
         if self._topics_in_doubt or (quiet and now - self._asked_at > _ASK_SECONDS):
             self._ask_for_topics(consumer)
-        for number, part in enumerate(TopicPartition(*part) for part in owned):
+        for number, part in enumerate(owned):
             ask = idle or self.away or (quiet and number == 0)
             try:
-                low, high = self._ends(consumer, part, ask)
+                low, high = self._ends(consumer, TopicPartition(*part), ask)
             except KafkaException as error:
                 self._topics_in_doubt = self._topics_in_doubt or error.args[0].code() in TOPIC_UNKNOWN
                 if error.args[0].code() in BROKER_AWAY:
                     self._lost(error.args[0])
                 return
-            key = part.topic, part.partition
-            high = max(high, ends.get(key, high))
-            at = written.get(key)
+            high = max(high, ends.get(part, high))
+            at = written.get(part)
             begin = low if at is None else at.offset
             if begin >= 0 and high >= 0:
                 self._set_lag(part, max(0, high - begin))
 
-    def forget(self, parts: Sequence[TopicPartition]) -> None:
+    def forget(self, parts: Iterable[Part]) -> None:
         """Report no lag of partitions that other members own now."""
         for part in parts:
             self._set_lag(part, 0)
 
-    def _set_lag(self, part: TopicPartition, records: int) -> None:
-        topic = self._subscription.deployment.plain(part.topic)
-        LAG.labels(self._subscription.sink, topic, part.partition).set(records)
+    def _set_lag(self, part: Part, records: int) -> None:
+        topic, number = part
+        LAG.labels(self._subscription.sink, self._subscription.deployment.plain(topic), number).set(records)
 
     def _ends(self, consumer: Consumer, part: TopicPartition, ask: bool) -> tuple[int, int]:
         if not ask:

@@ -278,6 +278,7 @@ class SinkConsumer:
         if self._records is not None:
             self._records.forget()
         self._member.release()
-        self._watch.forget(partitions)
-        self._offsets.revoke(parts_of(partitions))
+        parts = parts_of(partitions)
+        self._watch.forget(parts)
+        self._offsets.revoke(parts)
         self._status.left()

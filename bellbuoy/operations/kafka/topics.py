@@ -91,7 +91,7 @@ def create_topics(connection: Connection, topics: Topics, seconds: float = 30.0)
                 raise
         else:
             created.append(name)
-    await_leaders(connection, {topic.topic for topic in missing})
+    await_leaders(admin, connection, {topic.topic for topic in missing})
     return sorted(created)
 
 
@@ -155,13 +155,12 @@ def delete_topics(connection: Connection, topics: Topics, seconds: float = 30.0)
             answer(future, seconds)
 
 
-def await_leaders(connection: Connection, names: set[str]) -> None:
+def await_leaders(admin: AdminClient, connection: Connection, names: set[str]) -> None:
     """
     Return once every partition of topics just created can be written; raise KafkaAwayError.
 
     The controller answers before the brokers have heard of the topics.
     """
-    admin = _admin(connection)
     deadline = time.monotonic() + _LEADER_SECONDS
     while True:
         topics = admin.list_topics(timeout=_LEADER_SECONDS).topics

@@ -39,7 +39,6 @@ def started(
     except KeyboardInterrupt:
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
-        pool.shutdown(wait=False, cancel_futures=True)
         raise
     finally:
         pool.shutdown()
