@@ -19,6 +19,7 @@ __all__ = [
     "LEADER_UNKNOWN",
     "LOGIN_REFUSED",
     "NOT_ALLOWED",
+    "NOT_DELIVERED",
     "OFFSET_GONE",
     "TIMED_OUT",
     "TLS_FAILED",
@@ -76,6 +77,9 @@ TOPIC_UNKNOWN = frozenset(
     {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 )
 """There is no such topic or partition, or the broker does not know it yet."""
+
+NOT_DELIVERED = KafkaError._INCONSISTENT
+"""Records of a transaction were not delivered, as when their topic was missing; the code does not say why."""
 
 LEADER_UNKNOWN = frozenset(
     {

@@ -9,11 +9,12 @@ from typing import Any
 
 import faust
 import structlog
+from confluent_kafka import KafkaException
 from faust.types import TP
 
 from schemas.codec.record_codec import Codec
 from schemas.records import JournalBatch
-from streams.kafka.errors import ProducerExpiredError
+from streams.kafka.errors import NOT_DELIVERED, TOPIC_UNKNOWN, ProducerExpiredError
 from streams.pacing.progress import ProgressReporter
 from streams.worker import metrics
 from streams.worker.outcome_report import OutcomeReport
@@ -32,6 +33,9 @@ _MAX_FOLD_BYTES = 1_000_000
 
 _IDLE_SECONDS = 1.0
 """How often a partition without batches looks whether anything else is to be written."""
+
+_GONE_SECONDS = 3.0
+"""How often it is asked whether a topic that was deleted is there again."""
 
 _FIRST_SEEK_SECONDS, _LONGEST_SEEK_SECONDS = 1.0, 16.0
 """How long the batches from before a gap may take to come until they are read again: doubled each time."""
@@ -64,6 +68,7 @@ class FoldLoop:
         self._sought_at: float | None = None
         self._received = -1
         self._seek_seconds = _FIRST_SEEK_SECONDS
+        self._refused_at: int | None = None
 
     async def put(self, message: Any) -> None:
         """Queue a message of the journal; wait for room while the queue is full."""
@@ -98,13 +103,20 @@ class FoldLoop:
                     "Transactional id expired; the partition is taken over again.",
                     partition=self._tp.partition,
                 )
-                if (renewed := await self._store.take_over_again(self._tp.partition)) is not None:
-                    self._sought_at, self._seek_seconds = None, _FIRST_SEEK_SECONDS
-                    await self._rewind(_Gap(renewed.position.offset + 1, renewed.position.sequence, -1))
-            except Exception:
-                if self._store.partitions.get(self._tp.partition) is state:
+                await self._take_over_again()
+            except Exception as error:
+                missing = await self._topic_was_missing(state, error)
+                if not self._owns(state):
+                    log.info("Batch left to the partition's new owner.", partition=self._tp.partition)
+                elif missing:
+                    log.warning(
+                        "Kafka refused a batch while a topic was missing; the partition is taken over again.",
+                        partition=self._tp.partition,
+                        error=str(error),
+                    )
+                    await self._take_over_again()
+                else:
                     raise
-                log.info("Batch left to the partition's new owner.", partition=self._tp.partition)
             finally:
                 self._progress.batches_done(self._tp.partition, len(messages))
 
@@ -141,6 +153,43 @@ class FoldLoop:
                 self._progress.applied(state.number, state.position, time.thread_time() - began)
         if beyond_gap is not None:
             raise _Gap(state.position.offset + 1, state.position.sequence, beyond_gap)
+
+    def _owns(self, state: PartitionState | None) -> bool:
+        return self._store.partitions.get(self._tp.partition) is state
+
+    async def _topic_was_missing(self, state: PartitionState | None, error: Exception) -> bool:
+        """
+        Return whether a batch met this error because a topic that it writes to was missing.
+
+        Returns once none is missing any more, or another process owns the partition. Where the topic is there
+        again by now, the error may have had other reasons: it then counts once at each position. Raises
+        LogChangedError when journal or changelog are not the ones that the states came from.
+        """
+        if state is None or not isinstance(error, KafkaException):
+            return False
+        told: list[str] = []
+        while self._owns(state):
+            missing = await asyncio.get_running_loop().run_in_executor(self._pool, state.missing_topics)
+            if not missing:
+                break
+            if missing != told:
+                log.error(
+                    "Folding waits: topics that it writes to are missing.",
+                    partition=self._tp.partition,
+                    topics=missing,
+                    action="run `bellbuoy topics create`",
+                )
+            told = missing
+            await asyncio.sleep(_GONE_SECONDS)
+        refused_before, self._refused_at = self._refused_at, state.position.sequence
+        maybe = error.args[0].code() in TOPIC_UNKNOWN | {NOT_DELIVERED}
+        return bool(told) or (maybe and refused_before != self._refused_at)
+
+    async def _take_over_again(self) -> None:
+        """Fence and restore the partition anew, and read on from its position."""
+        if (renewed := await self._store.take_over_again(self._tp.partition)) is not None:
+            self._sought_at, self._seek_seconds = None, _FIRST_SEEK_SECONDS
+            await self._rewind(_Gap(renewed.position.offset + 1, renewed.position.sequence, -1))
 
     async def _rewind(self, gap: _Gap) -> None:
         """

@@ -25,7 +25,7 @@ from streams.kafka.log_inspector import Inspection, LogInspector
 from streams.kafka.log_position import LOGS_HEADER, LogPosition, Part, decode_positions, encode_positions
 from streams.kafka.log_reader import first_record
 
-__all__ = ["StateLogs", "applied_offset", "inputs_read", "logs_of", "state_headers"]
+__all__ = ["StateLogs", "applied_offset", "inputs_read", "logs_of", "recovery_of_outputs", "state_headers"]
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,13 @@ def logs_of(topics: Topics) -> tuple[str, ...]:
 
 
 _OUTPUTS = ("account.health", "account.kpis", "risk.alerts", "alert.notifications")
+
+
+def recovery_of_outputs(faults: Iterable[LogFault]) -> str:
+    """Return what an operator runs against faults of outputs."""
+    missing = any(fault.kind == "deleted" for fault in faults)
+    first = "run `bellbuoy topics create`, then " if missing else "run "
+    return f"{first}`bellbuoy recover outputs --dry-run`"
 
 
 def applied_offset(cluster: Cluster, number: int) -> int:
@@ -171,7 +178,7 @@ class StateLogs:
                     topic=fault.topic,
                     partition=fault.partition,
                     fault=fault.kind,
-                    action="run `bellbuoy recover outputs --dry-run`",
+                    action=recovery_of_outputs([fault]),
                 )
         self.output_faults = outputs
         faulty = {fault.topic for fault in outputs}

@@ -73,7 +73,7 @@ class PartitionState:
         self.producer = TransactionalProducer(
             cluster.connection, f"{cluster.topics.app_id}-accounts-{number}"
         )
-        inspector = LogInspector(cluster.connection)
+        self._inspector = inspector = LogInspector(cluster.connection)
         self.producer.close_log(inspector, (self._topics.changelog, number))
         self.producer.suspect((name, number) for name in logs_of(self._topics)[1:])  # but the journal
         numbers = range(self._topics.partitions)
@@ -130,6 +130,14 @@ class PartitionState:
             cache_bytes=_CACHE_BYTES,
         )
         return folded, headers
+
+    def missing_topics(self) -> list[str]:
+        """Inspect the logs at once; return the missing topics written to; raise as ``StateLogs.take``."""
+        positions = self.logs.positions(self.position)
+        self.logs.take(self._inspector.inspect(positions, self._topics.partitions), self.position)
+        outputs = {fault.topic for fault in self.logs.output_faults if fault.kind == "deleted"}
+        sent_back = {self._topics.name(topic) for topic in _SENT_BACK}
+        return sorted(outputs | (sent_back - set(self._inspector.topics(sent_back))))
 
     def write_ends(self) -> None:
         """End transactions where Kafka has left their end out; raise as ``apply`` does."""

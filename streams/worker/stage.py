@@ -11,6 +11,7 @@ from typing import Any
 
 import faust
 import structlog
+from confluent_kafka import KafkaException
 from yarl import URL
 
 from schemas.codec.registry import Registry
@@ -28,6 +29,7 @@ from streams.runtime.health import Health
 from streams.settings import WorkerSettings
 from streams.worker.agent import bind_agent
 from streams.worker.faust_transport import ReadCommittedTransport, check_signatures, credentials
+from streams.worker.logs import recovery_of_outputs
 from streams.worker.partition import PartitionState
 from streams.worker.store import AccountStore
 
@@ -36,6 +38,7 @@ __all__ = ["build_app", "run"]
 log = structlog.get_logger(__name__)
 
 EXIT_LOG_CHANGED = 3
+EXIT_AWAY = 69
 EXIT_SOFTWARE = 70
 
 
@@ -111,7 +114,8 @@ def run(
     """
     Run the worker until SIGTERM or SIGINT.
 
-    An unexpected error ends the process with exit code 70, a topic that is another log by now with 3.
+    An unexpected error ends the process with exit code 70, a refusal of Kafka's with 69, a topic that is
+    another log by now with 3.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     health = Health("worker")
@@ -160,7 +164,7 @@ def _inspected(store: AccountStore, health: Health, inspection: Inspection) -> N
         state.logs.take(inspection, state.position)
         faults += state.logs.output_faults
     told = "; ".join(sorted({fault.sentence for fault in faults}))
-    health.set_condition("outputs", not told, f"{told}: run `bellbuoy recover outputs --dry-run`")
+    health.set_condition("outputs", not told, f"{told}: {recovery_of_outputs(faults)}")
 
 
 def _fail(error: BaseException) -> None:
@@ -169,6 +173,13 @@ def _fail(error: BaseException) -> None:
         log.critical("Worker stopped: a topic is not the log that the states came from.", reason=str(error))
         logging.shutdown()
         os._exit(EXIT_LOG_CHANGED)
+    if isinstance(error, KafkaException):
+        log.critical(
+            "Worker stopped: Kafka refused or didn't answer; a restart continues before this batch.",
+            reason=str(error),
+        )
+        logging.shutdown()
+        os._exit(EXIT_AWAY)
     log.critical(
         "Worker stopped: a batch could not be folded; a restart continues before it.", exc_info=error
     )

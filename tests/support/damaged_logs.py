@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from bellbuoy.local.embedded import Kafka
-from bellbuoy.operations.kafka.topics import create_topics
+from bellbuoy.operations.kafka.topics import create_topics, topic_partitions
 from schemas.connection import Connection
 from schemas.topics import Topics
 from tests.support.waiting import until
@@ -20,8 +20,18 @@ from tests.support.waiting import until
 
 def make_anew(bootstrap: Connection, topics: Topics, topic: str) -> None:
     """Delete a topic (name on the broker) and create it again."""
+    delete(bootstrap, topic)
+    create_again(bootstrap, topics, topic)
+
+
+def delete(bootstrap: Connection, topic: str) -> None:
+    """Delete a topic (name on the broker)."""
     admin = AdminClient(bootstrap.librdkafka())
     admin.delete_topics([topic], operation_timeout=30)[topic].result(30)
+
+
+def create_again(bootstrap: Connection, topics: Topics, topic: str) -> None:
+    """Create a topic that was deleted just now."""
 
     def created() -> bool:
         try:
@@ -40,8 +50,10 @@ def cut_head(bootstrap: Connection, topic: str, partition: int, before: int) -> 
 
 
 def add_partitions(bootstrap: Connection, topic: str, partitions: int) -> None:
+    """Add partitions to a topic; return once the broker tells of them: the controller answers earlier."""
     admin = AdminClient(bootstrap.librdkafka())
     admin.create_partitions([NewPartitions(topic, partitions)])[topic].result(30)
+    until(lambda: topic_partitions(bootstrap)[topic] == partitions, what=f"the new partitions of {topic}")
 
 
 def cut_tails(kafka: Kafka, ends: Mapping[tuple[str, int], int]) -> None:

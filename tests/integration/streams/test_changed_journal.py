@@ -22,8 +22,9 @@ from schemas.topics import Topics
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import end_offsets, last_record, read_to_end
 from streams.worker.logs import StateLogs
-from tests.support.damaged_logs import add_partitions, cut_head, cut_tails, make_anew
+from tests.support.damaged_logs import add_partitions, create_again, cut_head, cut_tails, delete, make_anew
 from tests.support.delivery import publish
+from tests.support.fold_partitions import link
 from tests.support.input_producer import InputProducer, usage
 from tests.support.output_records import alert
 from tests.support.recovering import log_faults_found, recover
@@ -176,6 +177,38 @@ def test_a_journal_or_changelog_made_anew_or_widened_stops_the_roles(
     worker.start()
     applied(bootstrap, topics, 300)
     assert "Journal read again" not in worker.log.read_text()[recovered_at:]
+
+
+def test_a_worker_that_writes_while_the_changelog_is_deleted_stops_with_the_reason(
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
+) -> None:
+    roles.start("journal")
+    worker = roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    delete(bootstrap, topics.changelog)
+    send(bootstrap, topics, 200, 100)
+    stopped(worker, "changelog")
+
+
+@pytest.mark.parametrize("topic", ["account.health", "account.transfers"])
+def test_a_worker_that_writes_to_a_topic_that_is_deleted_waits_for_it(
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses, topic: str
+) -> None:
+    roles.start("journal")
+    worker = roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    delete(bootstrap, topics.name(topic))
+    links = [link(f"a{n}", "a0", now()) for n in range(1, 8)]  # some of them are in other partitions
+    InputProducer(bootstrap, topics).send("account.links", links)
+    until(lambda: "Folding waits" in worker.log.read_text(), what="the reason")
+    create_again(bootstrap, topics, topics.name(topic))
+    send(bootstrap, topics, 200, 100)
+    until(lambda: applied_events(bootstrap, topics) >= 307, what="all events applied")
+    assert applied_events(bootstrap, topics) == 307
+    assert worker.running
+    assert ("bellbuoy recover outputs" in worker.unready()) == (topic == "account.health")
 
 
 @pytest.mark.parametrize("running", [True, False])
