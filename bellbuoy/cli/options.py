@@ -27,6 +27,7 @@ __all__ = [
     "parse_past_time",
     "parse_time",
     "parse_time_ahead",
+    "require_order",
 ]
 
 EXIT_CODES = (
@@ -89,6 +90,14 @@ def parse_past_time(text: str | None, settings: Settings, option: str) -> int | 
             f"{text!r} is in the future: give a time up to {iso(present)}", param_hint=option
         )
     return typed
+
+
+def require_order(first: int | None, last: int | None, options: str) -> None:
+    """Raise typer.BadParameter for a range that ends before it begins; *options* are its two options."""
+    if first is not None and last is not None and last < first:
+        raise typer.BadParameter(
+            f"the range ends ({iso(last)}) before it begins ({iso(first)})", param_hint=options
+        )
 
 
 def parse_time_ahead(text: str, now: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bellbuoy.cli.options import EXIT_CODES, TIME_AHEAD_FORMS, Author, Json, parse_time_ahead
-from bellbuoy.cli.terminal.output import emit
+from bellbuoy.cli.terminal.output import emit, fail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +149,7 @@ def _act(
     feedback: str | None = None,
 ) -> None:
     from bellbuoy.cli.terminal.command_log import log_warnings
-    from bellbuoy.operations.acts.alerts import find_alert, write_alert_action
+    from bellbuoy.operations.acts.alerts import AlertActionError, find_alert, write_alert_action
     from bellbuoy.operations.delivery.sinks import serving_reader
     from bellbuoy.operations.kafka.journal_time import journal_time
     from bellbuoy.operations.kafka.topics import require_topics
@@ -161,16 +161,20 @@ def _act(
         alert = find_alert(reader, tenant, text)
     require_topics(settings)
     ends = None if until is None else parse_time_ahead(until, journal_time(settings))
-    action = write_alert_action(
-        settings,
-        alert,
-        kind,
-        author=author or getuser(),
-        note=note or None,
-        until=ends,
-        assignee=assignee,
-        feedback=feedback,
-    )
+    try:
+        action = write_alert_action(
+            settings,
+            alert,
+            kind,
+            author=author or getuser(),
+            note=note or None,
+            until=ends,
+            assignee=assignee,
+            feedback=feedback,
+        )
+    except AlertActionError as error:
+        option = "to" if error.field == "assignee" else error.field
+        fail(f"{error} (--{option})", error.exit_code)
     data = {
         "tenant": alert.tenant,
         "account_id": alert.account_id,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, Json, Tenant, parse_past_time
+from bellbuoy.cli.options import TIME_FORMS, Json, Tenant, parse_past_time, require_order
 from bellbuoy.cli.terminal.output import emit, fail, print_table, tell
 from bellbuoy.times import now
 from schemas.times import iso
@@ -55,8 +55,7 @@ def explain(
     settings = load()
     at_ms = parse_past_time(at, settings, "--at")
     since_ms = parse_past_time(since, settings, "--since")
-    if since_ms is not None and since_ms > (now() if at_ms is None else at_ms):
-        raise typer.BadParameter("--since must lie before --at, or before now")
+    require_order(since_ms, at_ms, "--since, --at")
     if at_ms is None and since_ms is None:
         _explain_present(settings, tenant, account, as_json=as_json)
     else:

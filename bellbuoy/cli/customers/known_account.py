@@ -10,14 +10,19 @@ from bellbuoy.cli.terminal.output import fail, warn
 
 if TYPE_CHECKING:
     from bellbuoy.settings import Settings
+    from schemas.records import AccountHealth
 
 __all__ = ["Anyway", "require_known_account"]
 
 Anyway = Annotated[bool, typer.Option("--anyway", help="Also of an account that nothing is known of yet.")]
 
 
-def require_known_account(settings: Settings, tenant: str, account: str) -> None:
-    """End the command with similar names for an account that no sink has; without a sink nobody can tell."""
+def require_known_account(settings: Settings, tenant: str, account: str) -> AccountHealth | None:
+    """
+    Return an account as a sink has it; ``None`` without a sink that can tell.
+
+    Ends the command with similar names for an account that the sink doesn't have.
+    """
     from bellbuoy.errors import ConfigError
     from bellbuoy.operations.delivery.sinks import serving_reader
     from sinks.port import SinkSettingsError
@@ -25,13 +30,15 @@ def require_known_account(settings: Settings, tenant: str, account: str) -> None
 
     try:
         with serving_reader(settings) as reader:
-            if reader.account(tenant, account) is not None:
-                return
-            similar = reader.find(tenant, account)
+            known = reader.account(tenant, account)
+            similar = reader.find(tenant, account) if known is None else []
     except (ConfigError, SinkSettingsError):
-        return
+        return None
     except ReadError as error:
         warn(f"whether {account!r} is an account can't be told: {error}")
-        return
-    hint = f"did you mean {', '.join(similar)}?" if similar else "is it spelt so, and the tenant?"
-    fail(f"nothing is known of account {account!r} of tenant {tenant}; {hint} --anyway does it all the same")
+        return None
+    if known is None:
+        hint = f"did you mean {', '.join(similar)}?" if similar else "is it spelt so, and the tenant?"
+        told = f"nothing is known of account {account!r} of tenant {tenant}; {hint}"
+        fail(f"{told} --anyway does it all the same")
+    return known

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from getpass import getuser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bellbuoy.cli.customers.known_account import Anyway, require_known_account
 from bellbuoy.cli.options import Author, Json, Tenant
 from bellbuoy.cli.terminal.output import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from schemas.records import AccountHealth, Override
 
 __all__ = ["override"]
 
@@ -143,6 +148,8 @@ def _change(
     anyway: bool,
     as_json: bool,
 ) -> None:
+    import msgspec
+
     from bellbuoy.operations.changes.overrides import write_override
     from bellbuoy.operations.kafka.journal_time import journal_time
     from bellbuoy.operations.kafka.topics import require_topics
@@ -164,9 +171,10 @@ def _change(
         raise typer.BadParameter(f"{account} is an alias and has no score: name the account it belongs to")
     settings = load()
     require_topics(settings)
-    if not anyway:
-        require_known_account(settings, tenant, account)
-    until = None if days is None else journal_time(settings) + days * DAY
+    known = None if anyway else require_known_account(settings, tenant, account)
+    now = journal_time(settings)
+    before = None if known is None else _in_force(known, target, now)
+    until = None if days is None else now + days * DAY
     write_override(
         settings,
         tenant,
@@ -183,5 +191,30 @@ def _change(
         if value is None
         else f"{target} of {tenant}:{account} is set to {value:g}{ends}."
     )
-    data = {"tenant": tenant, "account_id": account, "target": target, "value": value, "expires_at": until}
-    emit(data, [line], as_json)
+    data = {
+        "tenant": tenant,
+        "account_id": account,
+        "target": target,
+        "value": value,
+        "expires_at": until,
+        "before": None if before is None else msgspec.structs.asdict(before),
+    }
+    emit(data, [line, *_replaced(before, known, value)], as_json)
+
+
+def _in_force(account: AccountHealth, target: str, now: int) -> Override | None:
+    """Return the override of a target that an account shows, and that has not ended by now."""
+    shown = (one for one in account.overrides if one.target == target)
+    return next((one for one in shown if one.until is None or one.until > now), None)
+
+
+def _replaced(before: Override | None, account: AccountHealth | None, value: float | None) -> Iterator[str]:
+    """Say which override, as the account showed it, this one takes the place of."""
+    from bellbuoy.cli.intake.deadletters_filter import printable
+    from schemas.times import iso
+
+    if before is not None:
+        author, reason = printable(before.author), printable(before.reason)
+        yield f"  before: {before.value:g} by {author} since {iso(before.since)}: {reason}"
+    elif account is not None and value is None:
+        yield "  before: the account showed no override of it"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, Json, parse_past_time
+from bellbuoy.cli.options import TIME_FORMS, Json, parse_past_time, require_order
 from bellbuoy.cli.terminal.output import emit, fail
 from bellbuoy.exit_codes import CONFIGURATION, FAILED, OK
 from schemas.times import iso
@@ -57,6 +57,7 @@ def replay(
     settings = load()
     first = parse_past_time(since, settings, "--from") or 0
     last = parse_past_time(until, settings, "--to")
+    require_order(first, last, "--from, --to")
     try:
         other = None if model is None else load_file(model)
     except ModelFileError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bellbuoy.cli.options import TIME_FORMS, parse_past_time, parse_time
+from bellbuoy.cli.options import TIME_FORMS, parse_past_time, parse_time, require_order
 from bellbuoy.cli.terminal.output import fail
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def dead_letter_filter(
     topic = options.pop("topic")
     since = parse_past_time(options.pop("since"), settings, "--since")
     until = parse_time(options.pop("until"))
+    require_order(since, until, "--since, --until")
     plain = None if topic is None else settings.kafka.topics().plain(topic)
     return DeadLetterFilter(topic=plain, since=since, until=until, ids=ids or None, **options)
 

@@ -63,4 +63,4 @@ def _for_people(error: Exception) -> str:
     if isinstance(error, KafkaAwayError):
         log.warning("An act could not be written.", error=text)
         return "Kafka doesn't answer. Send it again: it counts once."
-    return text.partition("; `bellbuoy")[0].partition(": `bellbuoy")[0].partition(" (--")[0]
+    return text.partition("; `bellbuoy")[0].partition(": `bellbuoy")[0]

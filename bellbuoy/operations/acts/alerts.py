@@ -48,9 +48,17 @@ class NoSuchAlertError(OperatorError):
 
 
 class AlertActionError(OperatorError):
-    """An act on an alert lacks something, or has what the journal would refuse; the message says what."""
+    """
+    An act on an alert lacks something, or has what the journal would refuse; the message says what.
+
+    ``field`` is the argument of ``write_alert_action`` that is at fault.
+    """
 
     exit_code = CONFIGURATION
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def find_alert(reader: Reader, tenant: str, text: str, *, ended: bool = False) -> RiskAlert:
@@ -133,29 +141,30 @@ def _check(
 ) -> None:
     """Raise AlertActionError for what would become a dead letter, or would do nothing."""
     if kind not in KINDS:
-        raise AlertActionError(f"nobody can have an alert {kind!r}: it is one of {', '.join(KINDS)}")
+        raise AlertActionError(f"nobody can have an alert {kind!r}: it is one of {', '.join(KINDS)}", "kind")
     if not author.strip():
-        raise AlertActionError("the author is empty: say who does this (--author)")
-    for name, text, most in (
+        raise AlertActionError("the author is empty: say who does this", "author")
+    for field, text, most in (
         ("author", author, MAX_TEXT),
-        ("to", assignee, MAX_TEXT),
+        ("assignee", assignee, MAX_TEXT),
         ("note", note, _MAX_NOTE),
     ):
         if text is not None and len(text) > most:
-            raise AlertActionError(f"--{name} has {len(text):,} characters, at most {most:,}: shorten it")
+            told = f"the {field} has {len(text):,} characters, at most {most:,}: shorten it"
+            raise AlertActionError(told, field)
     if kind == "assigned" and not (assignee or "").strip():
-        raise AlertActionError("it isn't said to whom the alert is assigned: name a person (--to)")
+        raise AlertActionError("it isn't said to whom the alert is assigned: name a person", "assignee")
     if kind == "snoozed":
         if until is None:
-            raise AlertActionError("it isn't said until when the alert is snoozed (--until)")
+            raise AlertActionError("it isn't said until when the alert is snoozed", "until")
         if not at < until <= at + MOST_SNOOZE_DAYS * DAY:
-            raise AlertActionError(
+            told = (
                 f"{iso(until)} is no end for a snooze: it must be after now ({iso(at)}) and within "
-                f"{MOST_SNOOZE_DAYS} days (--until)"
+                f"{MOST_SNOOZE_DAYS} days"
             )
+            raise AlertActionError(told, "until")
     if kind == "reviewed" and not feedback:
-        raise AlertActionError(f"a review says one of {', '.join(FEEDBACK)} (--feedback)")
+        raise AlertActionError(f"a review says one of {', '.join(FEEDBACK)}", "feedback")
     if feedback and feedback not in FEEDBACK:
-        raise AlertActionError(
-            f"{feedback!r} is no feedback: it is one of {', '.join(FEEDBACK)} (--feedback)"
-        )
+        told = f"{feedback!r} is no feedback: it is one of {', '.join(FEEDBACK)}"
+        raise AlertActionError(told, "feedback")

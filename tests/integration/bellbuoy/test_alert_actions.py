@@ -131,7 +131,10 @@ REFUSED = [
     ("snooze 3fd0 --until soon", "'soon' is no time: give"),
     ("assign 3fd0 --to=", "name a person (--to)"),
     ("dismiss 3fd0 --feedback meh", "'meh' is not one of"),
-    (f"resolve 3fd0 --note {'x' * 40_000}", "--note has 40,000 characters, at most 32,768"),
+    (
+        f"resolve 3fd0 --note {'x' * 40_000}",
+        "the note has 40,000 characters, at most 32,768: shorten it (--note)",
+    ),
 ]
 
 

@@ -9,9 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bellbuoy.cli.alerting.alerts import alerts
-from schemas.records import AlertAction
+from bellbuoy.cli.customers.override import override
+from schemas.records import AlertAction, Override
 from schemas.times import DAY
-from tests.support.output_records import AT, alert
+from tests.support.output_records import AT, alert, health
 
 SHOWN = {
     "acknowledged_by": "ann",
@@ -20,6 +21,9 @@ SHOWN = {
     "snoozed_until": AT + 3 * DAY,
     "note": "I call them",
 }
+
+SET = Override(target="score", value=80.0, reason="Plant holidays", author="ann", since=AT - 2 * DAY)
+OVER = Override(target="score", value=80.0, reason="Strike", author="ann", since=AT - 2 * DAY, until=AT - DAY)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,35 @@ def test_what_an_act_takes_the_place_of_is_said(
     assert done.exit_code == 0, done.output
     said = [line.strip() for line in done.stdout.splitlines()[1:]]
     assert [one.startswith(words) for one, words in zip(said, before, strict=True)] == [True] * len(before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "overrides", "before"),
+    [
+        ("set acme 35 --reason Leaving", [], []),
+        (
+            "set acme 35 --reason Leaving",
+            [SET],
+            ["before: 80 by ann since 2025-06-13T15:06:40.000Z: Plant holidays"],
+        ),
+        ("set acme 35 --reason Leaving --target usage.drop", [SET], []),
+        ("set acme 35 --reason Leaving", [OVER], []),
+        ("withdraw acme", [SET], ["before: 80 by ann since 2025-06-13T15:06:40.000Z: Plant holidays"]),
+        ("withdraw acme", [], ["before: the account showed no override of it"]),
+    ],
+)
+def test_which_override_a_new_one_takes_the_place_of_is_said(
+    arguments: str, overrides: list[Override], before: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations = "bellbuoy.operations"
+    monkeypatch.setattr(
+        "bellbuoy.cli.customers.override.require_known_account", lambda *_: health(overrides=overrides)
+    )
+    monkeypatch.setattr(f"{operations}.changes.overrides.write_override", lambda *_, **__: None)
+    monkeypatch.setattr(f"{operations}.kafka.topics.require_topics", lambda _: None)
+    monkeypatch.setattr(f"{operations}.kafka.journal_time.journal_time", lambda _: AT)
+
+    done = CliRunner().invoke(override, arguments.split())
+
+    assert done.exit_code == 0, done.output
+    assert [line.strip() for line in done.stdout.splitlines()[1:]] == before
