@@ -122,7 +122,9 @@ class JournalMember:
                 self._commit_positions(consumer)
             self._stop_loops()
         except KafkaException:
-            self._require_same_journal()  # a broker also refuses to write to what is another log by now
+            # A broker also refuses to write to what is another log by now, or gone.
+            with suppress(KafkaException):
+                self._require_logs()
             raise
         finally:
             with suppress(Exception):  # the error that ends this came first
@@ -183,12 +185,17 @@ class JournalMember:
                     "run `bellbuoy recover journal --dry-run`"
                 )
 
-    def _require_same_journal(self) -> None:
-        """Look at the journal at once; raise LogChangedError, and nothing where Kafka doesn't answer."""
+    def _require_logs(self) -> None:
+        """Look at once for the topics that are written to; raise LogChangedError and KafkaException."""
         journal = self._topics.name("account.journal")
         ends = {part: at for part, at in self._positions().items() if part[0] == journal}
-        with suppress(KafkaException):
-            self._judge_journal(self._watch.inspector.inspect(ends, self._topics.partitions))
+        self._judge_journal(self._watch.inspector.inspect(ends, self._topics.partitions))
+        written = {self._topics.name(topic) for topic in (*INPUT_TOPICS, "events.deadletter")}
+        if missing := written - set(self._watch.inspector.topics(written)):
+            gone = ", ".join(sorted(missing))
+            raise LogChangedError(
+                f"{gone} is gone: run `bellbuoy topics create`, then start the journal again"
+            )
 
     def _fail(self, error: BaseException) -> None:
         self._error = error

@@ -18,6 +18,7 @@ from bellbuoy.times import now
 from processors.state.position import POSITION_KEY, decode_position
 from schemas.codec.registry import committed
 from schemas.connection import Connection
+from schemas.identity.keys import account_key
 from schemas.topics import Topics
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import end_offsets, last_record, read_to_end
@@ -189,6 +190,22 @@ def test_a_worker_that_writes_while_the_changelog_is_deleted_stops_with_the_reas
     delete(bootstrap, topics.changelog)
     send(bootstrap, topics, 200, 100)
     stopped(worker, "changelog")
+
+
+def test_a_journal_that_has_a_dead_letter_and_no_topic_for_it_stops_with_the_reason(
+    bootstrap: Connection, topics: Topics, roles: RoleProcesses
+) -> None:
+    journal = roles.start("journal")
+    roles.start("worker")
+    send(bootstrap, topics, 0, 200)
+    applied(bootstrap, topics, 200)
+    delete(bootstrap, topics.name("events.deadletter"))
+    producer = InputProducer(bootstrap, topics)
+    producer.raw("billing.events", b"no record", account_key("acme", "a1"))
+    producer.flush()
+    until(lambda: not journal.running, what="the journal's end")
+    assert journal.child.returncode == LOG_CHANGED
+    assert "events.deadletter is gone: run `bellbuoy topics create`" in journal.log.read_text()
 
 
 @pytest.mark.parametrize("topic", ["account.health", "account.transfers"])
