@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 
 from bellbuoy.errors import ConfigError
-from bellbuoy.local.embedded import PortTakenError
+from bellbuoy.local.embedded import PortTakenError, ports
 from bellbuoy.local.ports import plan_ports
 from bellbuoy.local.servers import sink_servers, with_installed_servers
 from bellbuoy.settings import Settings, load
@@ -29,10 +32,10 @@ def settings(**changes: Any) -> Settings:
 def test_a_zero_becomes_a_free_port_and_the_settings_name_it() -> None:
     placed = plan_ports(settings())
     [(server, redis)] = placed.servers.items()
-    ports = [placed.kafka.port, redis.port, *(use.port for use in placed.roles.values())]
+    taken = [placed.kafka.port, redis.port, *(use.port for use in placed.roles.values())]
 
-    assert 0 not in ports
-    assert len(set(ports)) == 7
+    assert 0 not in taken
+    assert len(set(taken)) == 7
     assert placed.settings.kafka.bootstrap == f"127.0.0.1:{placed.kafka.port}"
     assert placed.settings.redis.url == f"redis://127.0.0.1:{redis.port}/0"
     assert server.port(placed.settings) == redis.port
@@ -114,3 +117,20 @@ def test_a_server_that_nobody_asked_for_makes_way(monkeypatch: pytest.MonkeyPatc
 def test_postgres_elsewhere_is_not_started_here(url: str, here: bool) -> None:
     [_, server] = sink_servers(settings(postgres={"url": url}))
     assert (server.elsewhere(settings(postgres={"url": url})) is None) == here
+
+
+def test_two_processes_are_never_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    few = range(31_000, 31_100)
+    monkeypatch.setattr(ports, "_SERVER_PORTS", few)
+    draw = (
+        f"from bellbuoy.local.embedded import ports; ports._SERVER_PORTS = {few}\n"
+        "print(*(ports.free_port() for _ in range(30)), flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-P", "-c", draw], stdin=PIPE, stdout=PIPE, text=True) as other:
+        assert other.stdout is not None
+        theirs = {int(port) for port in other.stdout.readline().split()}
+        ours = {ports.free_port() for _ in range(30)}
+        other.communicate("\n")
+    assert (len(theirs), len(ours), theirs & ours) == (30, 30, set())
+    again = {ports.free_port() for _ in range(30)}  # theirs are free again
+    assert len(again | ours) == 60
