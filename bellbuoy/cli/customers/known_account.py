@@ -39,6 +39,8 @@ def require_known_account(settings: Settings, tenant: str, account: str) -> Acco
         return None
     if known is None:
         hint = f"did you mean {', '.join(similar)}?" if similar else "is it spelt so, and the tenant?"
-        told = f"nothing is known of account {account!r} of tenant {tenant}; {hint}"
-        fail(f"{told} --anyway does it all the same")
+        fail(
+            f"nothing is known of account {account!r} of tenant {tenant}; {hint} "
+            "--anyway does it all the same"
+        )
     return known

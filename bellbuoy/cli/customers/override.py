@@ -172,10 +172,8 @@ def _change(
     settings = load()
     require_topics(settings)
     known = None if anyway else require_known_account(settings, tenant, account)
-    now = journal_time(settings)
-    before = None if known is None else _in_force(known, target, now)
-    until = None if days is None else now + days * DAY
-    write_override(
+    until = None if days is None else journal_time(settings) + days * DAY
+    written = write_override(
         settings,
         tenant,
         account,
@@ -185,6 +183,7 @@ def _change(
         author=author or getuser(),
         until=until,
     )
+    before = None if known is None else _in_force(known, target, written.occurred_at)
     ends = "" if until is None else f" until {iso(until)}"
     line = (
         f"The measured value counts again for {target} of {tenant}:{account}."

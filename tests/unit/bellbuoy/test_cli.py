@@ -262,7 +262,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(tmp_path: Path, arguments
     refused = bellbuoy(*arguments, cwd=tmp_path, **kafka)
 
     assert refused.returncode == 2
-    assert "the range ends" in refused.stderr
+    assert f"Invalid value for {arguments[-4]}, {arguments[-2]}: the range ends" in refused.stderr
 
 
 @pytest.mark.parametrize(

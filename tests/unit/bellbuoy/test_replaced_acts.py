@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from bellbuoy.cli.alerting.alerts import alerts
 from bellbuoy.cli.customers.override import override
-from schemas.records import AlertAction, Override
+from schemas.records import AccountOverride, AlertAction, Override
 from schemas.times import DAY
 from tests.support.output_records import AT, alert, health
 
@@ -83,9 +83,12 @@ def test_which_override_a_new_one_takes_the_place_of_is_said(
     monkeypatch.setattr(
         "bellbuoy.cli.customers.override.require_known_account", lambda *_: health(overrides=overrides)
     )
-    monkeypatch.setattr(f"{operations}.changes.overrides.write_override", lambda *_, **__: None)
+    written = AccountOverride(
+        event_id="e", tenant="demo", account_id="acme", source="t", occurred_at=AT, received_at=AT,
+        target="score", value=35.0, reason="Leaving", author="kim",
+    )  # fmt: skip
+    monkeypatch.setattr(f"{operations}.changes.overrides.write_override", lambda *_, **__: written)
     monkeypatch.setattr(f"{operations}.kafka.topics.require_topics", lambda _: None)
-    monkeypatch.setattr(f"{operations}.kafka.journal_time.journal_time", lambda _: AT)
 
     done = CliRunner().invoke(override, arguments.split())
 
