@@ -190,9 +190,8 @@ class JournalMember:
         journal = self._topics.name("account.journal")
         ends = {part: at for part, at in self._positions().items() if part[0] == journal}
         self._judge_journal(self._watch.inspector.inspect(ends, self._topics.partitions))
-        written = {self._topics.name(topic) for topic in (*INPUT_TOPICS, "events.deadletter")}
-        if missing := written - set(self._watch.inspector.topics(written)):
-            gone = ", ".join(sorted(missing))
+        written = map(self._topics.name, (*INPUT_TOPICS, "events.deadletter"))
+        if gone := ", ".join(self._watch.inspector.missing(written)):
             raise LogChangedError(
                 f"{gone} is gone: run `bellbuoy topics create`, then start the journal again"
             )

@@ -77,6 +77,11 @@ class LogInspector:
                 found[name] = TopicState(bits.to_bytes(8, "big")[:ID_BYTES], len(topic.partitions))
         return found
 
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Return those of the names of which there is no topic, sorted."""
+        asked = set(names)
+        return sorted(asked - set(self.topics(asked)))
+
     def starts(self, parts: Iterable[Part]) -> dict[Part, int]:
         """Return the first offset of each partition that answers."""
         return {part: offset for part, (offset, _) in self._offsets(parts, _EARLIEST).items()}

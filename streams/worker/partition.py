@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -73,7 +74,8 @@ class PartitionState:
         self.producer = TransactionalProducer(
             cluster.connection, f"{cluster.topics.app_id}-accounts-{number}"
         )
-        self._inspector = inspector = LogInspector(cluster.connection)
+        self._connection = cluster.connection
+        inspector = LogInspector(cluster.connection)
         self.producer.close_log(inspector, (self._topics.changelog, number))
         self.producer.suspect((name, number) for name in logs_of(self._topics)[1:])  # but the journal
         numbers = range(self._topics.partitions)
@@ -102,6 +104,11 @@ class PartitionState:
     def states(self) -> Mapping[bytes, bytes]:
         """The states in memory, as stored, by account key."""
         return self._folded.states
+
+    @cached_property
+    def _inspector(self) -> LogInspector:
+        """A client that few partitions ever need: it is made at the first refusal."""
+        return LogInspector(self._connection)
 
     def _restored(self, connection: Connection) -> tuple[FoldedPartition, Headers]:
         position, entries = Position(), dict[bytes, bytes]()
@@ -135,9 +142,7 @@ class PartitionState:
         """Inspect the logs at once; return the missing topics written to; raise as ``StateLogs.take``."""
         positions = self.logs.positions(self.position)
         self.logs.take(self._inspector.inspect(positions, self._topics.partitions), self.position)
-        outputs = {fault.topic for fault in self.logs.output_faults if fault.kind == "deleted"}
-        sent_back = {self._topics.name(topic) for topic in _SENT_BACK}
-        return sorted(outputs | (sent_back - set(self._inspector.topics(sent_back))))
+        return self._inspector.missing([*logs_of(self._topics), *map(self._topics.name, _SENT_BACK)])
 
     def write_ends(self) -> None:
         """End transactions where Kafka has left their end out; raise as ``apply`` does."""

@@ -169,19 +169,22 @@ def _inspected(store: AccountStore, health: Health, inspection: Inspection) -> N
 
 def _fail(error: BaseException) -> None:
     """End the process at once: a restart continues at the state's position, exactly."""
-    if isinstance(error, LogChangedError):
-        log.critical("Worker stopped: a topic is not the log that the states came from.", reason=str(error))
-        logging.shutdown()
-        os._exit(EXIT_LOG_CHANGED)
-    if isinstance(error, KafkaException):
-        log.critical(
-            "Worker stopped: Kafka refused or didn't answer; a restart continues before this batch.",
-            reason=str(error),
-        )
-        logging.shutdown()
-        os._exit(EXIT_AWAY)
-    log.critical(
-        "Worker stopped: a batch could not be folded; a restart continues before it.", exc_info=error
-    )
+    match error:
+        case LogChangedError():
+            code = EXIT_LOG_CHANGED
+            log.critical(
+                "Worker stopped: a topic is not the log that the states came from.", reason=str(error)
+            )
+        case KafkaException():
+            code = EXIT_AWAY
+            log.critical(
+                "Worker stopped: Kafka refused or didn't answer; a restart continues before this batch.",
+                reason=str(error),
+            )
+        case _:
+            code = EXIT_SOFTWARE
+            log.critical(
+                "Worker stopped: a batch could not be folded; a restart continues before it.", exc_info=error
+            )
     logging.shutdown()
-    os._exit(EXIT_SOFTWARE)
+    os._exit(code)
